@@ -1,0 +1,81 @@
+# Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
+# A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
+.DEFAULT_GOAL := help
+.PHONY: help setup run serve train predict lint test test-quick test-slow lock clean
+
+HOST = 127.0.0.1
+PORT = 8000
+DATA =
+TARGET =
+INPUT =
+OUTPUT = predictions.csv
+ARGS =
+
+# The first that runs: a name on PATH may be a shim for a version that isn't installed.
+RIGHT_VERSION = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON = $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c '$(RIGHT_VERSION)' 2>/dev/null && echo "$$p" && break; done)
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.setup  ## Make .venv and install what training and the app need (PYTHON=python3.12 to choose)
+
+run: setup  ## Install, train on the sample table if there is no model yet, serve the form (HOST= PORT=)
+	.venv/bin/python -m src.pipelines.train_pipeline --if-missing
+	.venv/bin/python -m gunicorn --bind $(HOST):$(PORT) application:application
+
+serve: setup  ## Serve the model that is there (HOST= PORT=)
+	.venv/bin/python -m gunicorn --bind $(HOST):$(PORT) application:application
+
+train: setup  ## Train on a table: make train DATA=mine.csv TARGET=final_score (ARGS= for more options)
+	.venv/bin/python -m src.pipelines.train_pipeline $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)") $(ARGS)
+
+predict: setup  ## Predict a file: make predict INPUT=class.csv OUTPUT=predictions.csv (ARGS= for more options)
+	$(if $(INPUT),,$(error Say which file to predict: make predict INPUT=class.csv OUTPUT=predictions.csv))
+	.venv/bin/python -m src.pipelines.predict_pipeline --input "$(INPUT)" --output "$(OUTPUT)" $(ARGS)
+
+lint: .venv/.dev  ## Check style, types and import contracts
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/lint-imports
+
+test: lint  ## Everything a change must pass: lint, then all tests but the slow ones, with coverage
+	.venv/bin/python -m pytest -n auto --dist loadfile --cov $(ARGS)
+
+test-quick: .venv/.dev  ## The tests that need neither a browser nor a server
+	.venv/bin/python -m pytest -n auto --dist loadfile -m "not slow and not browser and not e2e" $(ARGS)
+
+test-slow: .venv/.dev  ## The slow tests alone, among them the other Python versions
+	.venv/bin/python -m pytest -m slow $(ARGS)
+
+lock: .venv/.setup  ## Write requirements*.txt anew from pyproject.toml (ARGS=--upgrade for the newest versions)
+	.venv/bin/python -m pip install 'uv>=0.9'
+	.venv/bin/python -m uv $(COMPILE) --output-file requirements.txt $(ARGS)
+	.venv/bin/python -m uv $(COMPILE) --extra dev --output-file requirements-dev.txt $(ARGS)
+
+# One version of each package for every Python and system that is declared, so that all run the same.
+COMPILE = pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
+	--quiet --custom-compile-command "make lock   (why xgboost-cpu: see pyproject.toml)"
+
+clean:  ## Remove caches and builds; .venv and artifacts stay
+	rm -rf build dist *.egg-info catboost_info htmlcov .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@"$(PYTHON)" -c '$(RIGHT_VERSION)' 2>/dev/null || { \
+	  echo "This needs Python 3.11, 3.12 or 3.13; $(if $(PYTHON),'$(PYTHON)' is none of them,none was found on PATH)." >&2; \
+	  echo "Install one, or say where it is: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.12" >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear .venv || { rm -f .venv/bin/python; \
+	  echo "'$(PYTHON)' could not make .venv. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+# A stamp per list of packages: a second `make run` starts at once, a changed list is installed.
+.venv/.setup: requirements.txt requirements-dev.txt pyproject.toml .venv/bin/python
+	.venv/bin/python -m pip install 'pip>=24.1'
+	.venv/bin/python -m pip install -r requirements.txt -c requirements-dev.txt -e '.[data]'
+	touch .venv/.setup
+
+.venv/.dev: .venv/.setup
+	.venv/bin/python -m pip install -r requirements-dev.txt
+	touch .venv/.dev

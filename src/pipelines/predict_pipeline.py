@@ -1,0 +1,329 @@
+"""Predict with the promoted model: one record, a frame, or a file.
+
+``python -m src.pipelines.predict_pipeline --input class.csv --output predictions.csv``
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from src.artifact_store import ArtifactStore, Run
+from src.components.data_validation import DataValidation
+from src.config import ARTIFACTS
+from src.exception import ConfigurationError, Problem, StuPredictionError
+from src.logger import configure_logging, get_logger
+from src.schema import CategoricalFeature, Schema, format_number
+from src.tables import open_table, write_rows
+from src.utils import atomic_open
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+logger = get_logger(__name__)
+
+PREDICTION = "prediction"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one record.
+
+    Attributes
+    ----------
+    prediction : float
+        In the target's unit, inside the range that the hints allow.
+    warnings : tuple of Problem
+        Values that lie outside what training saw.
+    run_id : str
+        The run that answered.
+    """
+
+    prediction: float
+    warnings: tuple[Problem, ...]
+    run_id: str
+
+
+@dataclass(frozen=True)
+class FileSummary:
+    """How a file went.
+
+    Attributes
+    ----------
+    problems_file : Path or None
+        Where the refused rows' problems stand; None where there are none.
+    warnings : dict of str to int
+        Cells of a column that lie outside what training saw.
+    """
+
+    n_rows: int
+    n_refused: int
+    problems_file: Path | None
+    warnings: dict[str, int]
+
+    @property
+    def n_predicted(self) -> int:
+        return self.n_rows - self.n_refused
+
+
+class Predictor:
+    """A fitted preprocessor, a fitted model and their schema, loaded once."""
+
+    def __init__(
+        self, run: Run, schema: Schema, metrics: dict[str, Any], preprocessor: Any, model: Any
+    ) -> None:
+        self.run = run
+        self.schema = schema
+        self.metrics = metrics
+        self._preprocessor = preprocessor
+        self._model = model
+
+    @classmethod
+    def load(cls, artifacts: Path = ARTIFACTS) -> Self:
+        """Load the promoted run.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If nothing was promoted yet.
+        ArtifactError
+            If the run is damaged or was made by other library versions.
+        """
+        return cls.from_run(ArtifactStore(artifacts).promoted())
+
+    @classmethod
+    def from_run(cls, run: Run) -> Self:
+        """Load a saved run, each file's hash checked before it is interpreted."""
+        return cls(
+            run,
+            Schema.from_dict(run.read_json("schema.json")),
+            run.read_json("metrics.json"),
+            run.load_object("preprocessor.pkl"),
+            run.load_object("model.pkl"),
+        )
+
+    def predict_record(self, record: Mapping[str, object], *, form: bool = False) -> Prediction:
+        """Predict one record.
+
+        Parameters
+        ----------
+        record : mapping
+            A value for each feature by its name; see :meth:`Schema.check_record`.
+
+        Raises
+        ------
+        DataValidationError
+            With every problem of the record.
+        """
+        import pandas as pd
+
+        values, warnings = self.schema.check_record(record, form=form)
+        frame = pd.DataFrame(
+            {
+                f.name: pd.Series(
+                    [values[f.name]], dtype=object if isinstance(f, CategoricalFeature) else float
+                )
+                for f in self.schema.features
+            }
+        )
+        return Prediction(float(self.predict_frame(frame)[0]), tuple(warnings), self.run.run_id)
+
+    def predict_frame(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Predict rows that were checked, and clip to the target's range last.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_samples, n_features)
+            Typed columns by name, as :class:`DataValidation` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        import numpy as np
+
+        if not len(frame):
+            return np.empty(0)
+        features = self._preprocessor.transform(frame[list(self.schema.names)].fillna(np.nan))
+        predicted = np.asarray(self._model.predict(features), dtype=np.float64).ravel()
+        return self.schema.clip_all(predicted)
+
+    def predict_file(
+        self, source: Path, output: Path, progress: Callable[[int], None] = lambda n_rows: None
+    ) -> FileSummary:
+        """Predict a CSV, Excel or Parquet file into a CSV file.
+
+        Every row of the input stands in the output, in its place, its cells as they were, with a
+        column ``prediction`` added, empty where the row was refused. What was wrong stands in
+        ``<output's stem>.problems.csv``. Both files appear whole or not at all.
+
+        Parameters
+        ----------
+        source, output : Path
+        progress : callable
+            Called with the number of rows done so far.
+
+        Raises
+        ------
+        DataValidationError
+            If the file cannot be read or lacks a column.
+        ConfigurationError
+            If the output is not a CSV file, or is the input itself.
+        OSError
+            If the output cannot be written.
+        """
+        if output.suffix.lower() in (".xlsx", ".xls", ".xlsm", ".parquet", ".pq"):
+            raise ConfigurationError(
+                "Predictions are written as CSV. Name the output "
+                f"{output.with_suffix('.csv').name}."
+            )
+        if output.exists() and source.exists() and output.samefile(source):
+            raise ConfigurationError("The output would replace the input. Name another file.")
+        problems_file = output.with_name(f"{output.stem}.problems.csv")
+        n_rows = n_refused = 0
+        warnings: Counter[str] = Counter()
+        with ExitStack() as stack:
+            reader = stack.enter_context(open_table(source))
+            positions = self.schema.locate(reader.header)
+            validation = DataValidation(self.schema, decimal_comma=reader.decimal_comma)
+            options = {"mode": "w", "encoding": "utf-8", "newline": ""}
+            problems_out = stack.enter_context(atomic_open(problems_file, **options))
+            out = stack.enter_context(atomic_open(output, **options))
+            write_rows(out, [[*reader.header, _free_name(reader.header)]])
+            write_rows(problems_out, [("row", "column", "value", "problem")])
+            for chunk in reader.chunks():
+                validated = validation.run(chunk, positions)
+                predicted = iter(self.predict_frame(validated.frame))
+                write_rows(
+                    out,
+                    (
+                        [*cells, repr(float(next(predicted))) if good else ""]
+                        for cells, good in zip(chunk.rows, validated.accepted, strict=True)
+                    ),
+                )
+                write_rows(
+                    problems_out,
+                    (
+                        (str(p.row), p.field or "", p.got or "", p.message)
+                        for p in validated.problems
+                    ),
+                )
+                warnings += validated.warnings
+                n_rows += len(chunk.rows)
+                n_refused += int((~validated.accepted).sum())
+                progress(n_rows)
+            if not n_rows:
+                raise ConfigurationError(f"{source.name} holds a header and no row.")
+        if not n_refused:
+            problems_file.unlink()
+        return FileSummary(n_rows, n_refused, problems_file if n_refused else None, dict(warnings))
+
+
+def _free_name(header: Sequence[str]) -> str:
+    name, n = PREDICTION, 1
+    while name in header:
+        n += 1
+        name = f"{PREDICTION}_{n}"
+    if n > 1:
+        logger.warning("The input has a column %s: the new one is called %s.", PREDICTION, name)
+    return name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m src.pipelines.predict_pipeline",
+        description="Predict every row of a table with the promoted model.",
+        epilog="""examples:
+  %(prog)s --input class.csv --output predictions.csv
+  %(prog)s --input class.xlsx --output out/predictions.csv --artifacts other/artifacts
+
+exit status: 0 all rows predicted; 3 some refused, their problems in *.problems.csv; 1 none""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--input",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="CSV, Excel (.xlsx) or Parquet file with the features' columns",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="CSV file to write: the input's columns and 'prediction'",
+    )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=ARTIFACTS,
+        metavar="DIR",
+        help="folder that training wrote (default: %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    return parser  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    options = _parser().parse_args(arguments)
+    configure_logging("ERROR" if options.quiet else "WARNING")
+    console = Console(stderr=True, quiet=options.quiet, highlight=False, soft_wrap=True)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        predictor = Predictor.load(options.artifacts)
+        columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as bar:
+            task = bar.add_task("", total=None)
+            summary = predictor.predict_file(
+                options.input, options.output, lambda n: bar.update(task, completed=n)
+            )
+    except StuPredictionError as error:
+        errors.print(str(error), style="red", markup=False)
+        return 1
+    except OSError as error:
+        errors.print(
+            f"{options.output} cannot be written: {error.strerror}.", style="red", markup=False
+        )
+        return 1
+    schema = predictor.schema
+    for name, count in summary.warnings.items():
+        feature = next(f for f in schema.numeric if f.name == name)
+        console.print(
+            f"{name}: {count} value(s) outside the range of "
+            f"{format_number(feature.observed_minimum)} to "
+            f"{format_number(feature.observed_maximum)} that training saw.",
+            style="yellow",
+            markup=False,
+        )
+    console.print(
+        f"Predicted {schema.target.name} for {summary.n_predicted:,} of {summary.n_rows:,} rows: "
+        f"{options.output}",
+        markup=False,
+    )
+    if summary.problems_file is not None:
+        console.print(
+            f"Refused {summary.n_refused:,} row(s). What is wrong with each: "
+            f"{summary.problems_file}",
+            style="yellow",
+            markup=False,
+        )
+    return 0 if not summary.n_refused else 3 if summary.n_predicted else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
