@@ -121,8 +121,9 @@ class Run:
 
     def read_json(self, name: str) -> Any:
         """Return a JSON file's value, its hash checked before a byte is parsed."""
+        expected = self._hash(name)
         content = self._regular(name).read_bytes()
-        if sha256(content) != self._hash(name):
+        if sha256(content) != expected:
             raise self._damaged(name)
         return json.loads(content)
 
@@ -135,9 +136,10 @@ class Run:
             If the file is absent or changed, or another library version is installed.
         """
         self.check_versions()
+        expected = self._hash(name)
         path = self._regular(name)
         try:
-            return load_object(path, self._hash(name))
+            return load_object(path, expected)
         except ValueError as error:
             raise self._damaged(name) from error
         except Exception as error:  # unpickling runs the libraries' code: anything can come

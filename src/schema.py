@@ -25,6 +25,7 @@ MISSING_MARKS = frozenset(
 )
 SHOWN_CHOICES = 12
 SHOWN_CHARACTERS = 60
+LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -219,6 +220,8 @@ class NumericFeature(Feature):
     def _check_number(self, number: float, got: object) -> Checked:
         if not self.within(number):
             return self.refused(got)
+        if abs(number) > LARGEST_NUMBER:
+            return self.refused(got, " That is too large to be meant.")
         if self.observed_minimum <= number <= self.observed_maximum:
             return Checked(number)
         low, high = format_number(self.observed_minimum), format_number(self.observed_maximum)

@@ -17,7 +17,7 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -154,7 +154,8 @@ def open_table(source: Path | BinaryIO, name: str = "") -> Iterator[TableReader]
             raise ConfigurationError(f"{source} cannot be read: {error.strerror}.") from error
     else:
         file = source
-    try:
+    with ExitStack() as closing:
+        closing.enter_context(file)
         ending = Path(name).suffix.lower()
         found = _signature(file)
         if ending in (".xlsx", ".xlsm"):
@@ -169,10 +170,8 @@ def open_table(source: Path | BinaryIO, name: str = "") -> Iterator[TableReader]
                 "Save it as CSV (.csv) or Excel (.xlsx), with the ending that fits."
             )
         else:
-            reader = _open_csv(file, name)
+            reader = _open_csv(file, name, closing)
         yield reader
-    finally:
-        file.close()
 
 
 def read_table(source: Path | BinaryIO, name: str = "") -> Table:
@@ -258,10 +257,11 @@ def _expect(found: bytes, wanted: bytes, name: str, kind: str) -> None:
 # --- text ---------------------------------------------------------------------------------------
 
 
-def _open_csv(file: BinaryIO, name: str) -> TableReader:
+def _open_csv(file: BinaryIO, name: str, closing: ExitStack) -> TableReader:
     encoding = _encoding(file, name)
     file.seek(0)
-    lines = _Lines(io.TextIOWrapper(file, encoding=encoding, newline=""))
+    text = closing.enter_context(io.TextIOWrapper(file, encoding=encoding, newline=""))
+    lines = _Lines(text)
     delimiter = _delimiter(lines.peek(20))
     records = _csv_records(lines, delimiter)
     for line, cells, problem in records:

@@ -307,9 +307,10 @@ class ModelTrainer:
         with (
             threadpool_limits(limits=1),
             joblib.parallel_config("threading", n_jobs=self.config.jobs),
-            warnings.catch_warnings(),
+            # Poor points of a search space are expected to warn. Recorded, not only ignored: the
+            # fits' threads set the filters back and forth under one another.
+            warnings.catch_warnings(record=True),
         ):
-            warnings.simplefilter("ignore")  # poor points of a search space are expected to warn
             for done, candidate in enumerate([baseline, *todo]):
                 progress(candidate.label, done, len(todo) + 1)
                 row, folds[candidate.name] = self._search(candidate, X, y, preprocessor)

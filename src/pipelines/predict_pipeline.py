@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Self
 from src.artifact_store import ArtifactStore, Run
 from src.components.data_validation import DataValidation
 from src.config import ARTIFACTS
-from src.exception import ConfigurationError, Problem, StuPredictionError
+from src.exception import ConfigurationError, DataValidationError, Problem, StuPredictionError
 from src.logger import configure_logging, get_logger
 from src.schema import CategoricalFeature, Schema, format_number
-from src.tables import open_table, write_rows
+from src.tables import CHUNK_ROWS, open_table, write_rows
 from src.utils import atomic_open
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class FileSummary:
 
 class Predictor:
     """A fitted preprocessor, a fitted model and their schema, loaded once."""
+
+    chunk_rows = CHUNK_ROWS  # rows of a file that are in memory at once
 
     def __init__(
         self, run: Run, schema: Schema, metrics: dict[str, Any], preprocessor: Any, model: Any
@@ -199,7 +201,7 @@ class Predictor:
             out = stack.enter_context(atomic_open(output, **options))
             write_rows(out, [[*reader.header, _free_name(reader.header)]])
             write_rows(problems_out, [("row", "column", "value", "problem")])
-            for chunk in reader.chunks():
+            for chunk in reader.chunks(self.chunk_rows):
                 validated = validation.run(chunk, positions)
                 predicted = iter(self.predict_frame(validated.frame))
                 write_rows(
@@ -221,7 +223,7 @@ class Predictor:
                 n_refused += int((~validated.accepted).sum())
                 progress(n_rows)
             if not n_rows:
-                raise ConfigurationError(f"{source.name} holds a header and no row.")
+                raise DataValidationError(f"{source.name} holds a header and no row.")
         if not n_refused:
             problems_file.unlink()
         return FileSummary(n_rows, n_refused, problems_file if n_refused else None, dict(warnings))

@@ -12,6 +12,7 @@ import argparse
 import errno
 import io
 import json
+import math
 import os
 import platform
 import sys
@@ -69,6 +70,8 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 REFUSED_SHARE = 0.1  # of the rows: above it, something is wrong with the table, not with the rows
+MINIMUM_TRAIN_ROWS = 10
+MINIMUM_TEST_ROWS = 2
 CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
 
 
@@ -139,6 +142,7 @@ class TrainPipeline:
             inferred = infer_schema(table, self._hints(), self.config.target, self.config.drop)
             schema = inferred.schema
             X, y, n_refused = self._validate(table, inferred)
+            self._check_sizes(len(X))
             train, test = self.ingestion.split(len(X))
             data_sha256 = self._write_tables(X, y, schema, train, test)
 
@@ -209,6 +213,17 @@ class TrainPipeline:
             )
         frame = frame[known].reset_index(drop=True)
         return frame[list(schema.names)], frame[schema.target.name].to_numpy(), n_refused
+
+    def _check_sizes(self, n_rows: int) -> None:
+        n_test = math.ceil(n_rows * self.config.test_size)
+        if n_rows >= MINIMUM_ROWS and not (
+            n_test >= MINIMUM_TEST_ROWS and n_rows - n_test >= MINIMUM_TRAIN_ROWS
+        ):
+            raise DataValidationError(
+                f"--test-size {self.config.test_size} leaves {n_rows - n_test} of {n_rows} rows to "
+                f"learn from and {n_test} to test on: at least {MINIMUM_TRAIN_ROWS} and "
+                f"{MINIMUM_TEST_ROWS} are needed."
+            )
 
     def _write_tables(
         self,

@@ -1,0 +1,52 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from src.pipelines.predict_pipeline import Predictor
+from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL_TABLES = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def sample_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts of a ridge regression on the sample table. Read them only."""
+    artifacts = tmp_path_factory.mktemp("sample") / "artifacts"
+    TrainPipeline(TrainConfig(models=("ridge",), artifacts=artifacts)).run()
+    return artifacts
+
+
+@pytest.fixture(scope="session")
+def predictor(sample_artifacts: Path) -> Predictor:
+    return Predictor.load(sample_artifacts)
+
+
+@pytest.fixture
+def student() -> dict[str, object]:
+    """A record that fits the sample table's schema."""
+    return {
+        "gender": "female",
+        "race_ethnicity": "group C",
+        "parental_level_of_education": "some college",
+        "lunch": "standard",
+        "test_preparation_course": "none",
+        "reading_score": 70,
+        "writing_score": 70,
+    }
+
+
+@pytest.fixture
+def real_table():
+    """Return the path of a table of the shared folder; the test is skipped where it is absent."""
+
+    def path(name: str) -> Path:
+        if not (REAL_TABLES / name).is_file():
+            pytest.skip(f"{name} is not in ../shared/data")
+        return REAL_TABLES / name
+
+    return path
