@@ -243,6 +243,15 @@ class TrainedModel:
     pipeline: Pipeline
 
 
+@dataclass(frozen=True)
+class _Folds:
+    """The stacked folds: n_folds × n_samples rows, and where each fold's split points in them."""
+
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
+
+
 Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
 
 
@@ -286,11 +295,13 @@ class ModelTrainer:
             baseline's by more than the standard error of their difference.
         """
         import joblib
+        from sklearn.base import clone
         from sklearn.dummy import DummyRegressor
+        from sklearn.pipeline import Pipeline
         from threadpoolctl import threadpool_limits
 
         rows: list[LeaderboardRow] = []
-        folds: dict[str, NDArray[np.float64]] = {}
+        scores: dict[str, NDArray[np.float64]] = {}
         left_out: dict[str, str] = {}
         todo = []
         for candidate in self.candidates:
@@ -304,6 +315,7 @@ class ModelTrainer:
         baseline = Candidate(
             BASELINE, "Mean of the target (baseline)", lambda seed: DummyRegressor()
         )
+        folds = self._folds(X, y, preprocessor)
         with (
             threadpool_limits(limits=1),
             joblib.parallel_config("threading", n_jobs=self.config.jobs),
@@ -313,22 +325,24 @@ class ModelTrainer:
         ):
             for done, candidate in enumerate([baseline, *todo]):
                 progress(candidate.label, done, len(todo) + 1)
-                row, folds[candidate.name] = self._search(candidate, X, y, preprocessor)
+                row, scores[candidate.name] = self._search(candidate, folds)
                 rows.append(row)
         progress("", len(todo) + 1, len(todo) + 1)
 
         rows.sort(key=lambda row: -row.r2)
         winner = next(row for row in rows if row.name != BASELINE)
-        gain, error = mean_and_standard_error(folds[winner.name] - folds[BASELINE])
+        gain, error = mean_and_standard_error(scores[winner.name] - scores[BASELINE])
         if not gain > error:
             raise TrainingError(
                 f"No model is better than predicting the mean: the best, {winner.label}, reaches a "
                 f"cross-validated R² of {winner.r2:.3f} ± {winner.r2_standard_error:.3f}. The "
                 "features say nothing of the target, or the rows are too few. Nothing was saved."
             )
-        pipeline = self._pipeline(
-            next(c for c in todo if c.name == winner.name), preprocessor, winner.params
-        )
+        pipeline = Pipeline([
+            ("preprocessor", clone(preprocessor)),
+            ("model", self._estimator(next(c for c in todo if c.name == winner.name))),
+        ])  # fmt: skip
+        pipeline.named_steps["model"].set_params(**winner.params)
         return TrainedModel(rows, left_out, winner, pipeline)
 
     def fit(self, pipeline: Pipeline, X: pd.DataFrame, y: NDArray[np.float64]) -> Pipeline:
@@ -340,33 +354,50 @@ class ModelTrainer:
             warnings.simplefilter("ignore")
             return clone(pipeline).fit(X, y)
 
-    def _search(
-        self,
-        candidate: Candidate,
-        X: pd.DataFrame,
-        y: NDArray[np.float64],
-        preprocessor: ColumnTransformer,
-    ) -> tuple[LeaderboardRow, NDArray[np.float64]]:
+    def _folds(
+        self, X: pd.DataFrame, y: NDArray[np.float64], preprocessor: ColumnTransformer
+    ) -> _Folds:
+        """Fit the preprocessor inside each fold, once for all candidates.
+
+        The whole table is transformed by each fold's preprocessor, and the results are stacked:
+        fold k's rows stand in block k, and its split points there. A search over the stack then
+        does what one with the preprocessor in a pipeline would do, without fitting it for every
+        trial.
+        """
         import numpy as np
-        from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV
+        from sklearn.base import clone
+        from sklearn.model_selection import KFold
+
+        cv = KFold(self.config.folds, shuffle=True, random_state=self.config.random_state)
+        blocks, splits = [], []
+        for k, (train, test) in enumerate(cv.split(X)):
+            fitted = clone(preprocessor).fit(X.iloc[train], y[train])
+            blocks.append(fitted.transform(X))
+            splits.append((train + k * len(X), test + k * len(X)))
+        return _Folds(np.vstack(blocks), np.tile(y, len(blocks)), splits)
+
+    def _search(
+        self, candidate: Candidate, folds: _Folds
+    ) -> tuple[LeaderboardRow, NDArray[np.float64]]:
+        """Return what the best point of a family's space reaches, and its R² in each fold."""
+        import numpy as np
+        from sklearn.model_selection import GridSearchCV, ParameterGrid, RandomizedSearchCV
 
         started = time.perf_counter()
-        seed = self.config.random_state
-        smallest_fold = len(X) - -(-len(X) // self.config.folds)
+        smallest = min(len(train) for train, _ in folds.splits)
+        prefix = "regressor__" if candidate.scales_target else ""
         space = {
-            self._parameter(candidate, name): [
-                v for v in values if name != "n_neighbors" or v <= smallest_fold
-            ]
+            prefix + name: [v for v in values if name != "n_neighbors" or v <= smallest]
             for name, values in candidate.space.items()
         }
         options: dict[str, Any] = {
-            "estimator": self._pipeline(candidate, preprocessor, {}),
+            "estimator": self._estimator(candidate),
             "scoring": {
                 "r2": "r2",
                 "rmse": "neg_root_mean_squared_error",
                 "mae": "neg_mean_absolute_error",
             },
-            "cv": KFold(self.config.folds, shuffle=True, random_state=seed),
+            "cv": folds.splits,
             "refit": False,
             "error_score": "raise",
         }
@@ -374,47 +405,42 @@ class ModelTrainer:
             search = GridSearchCV(param_grid=space, **options)
         else:
             search = RandomizedSearchCV(
-                param_distributions=space, n_iter=candidate.n_iter, random_state=seed, **options
+                param_distributions=space,
+                n_iter=min(candidate.n_iter, len(ParameterGrid(space))),
+                random_state=self.config.random_state,
+                **options,
             )
-        search.fit(X, y)
+        search.fit(folds.X, folds.y)
         found = search.cv_results_
         best = int(np.argmax(found["mean_test_r2"]))
-        scores = np.array([found[f"split{i}_test_r2"][best] for i in range(self.config.folds)])
+        scores = np.array([found[f"split{k}_test_r2"][best] for k in range(len(folds.splits))])
         r2, standard_error = mean_and_standard_error(scores)
         row = LeaderboardRow(
-            candidate.name, candidate.label, r2, standard_error,
-            rmse=-float(found["mean_test_rmse"][best]), mae=-float(found["mean_test_mae"][best]),
-            fit_time_s=float(found["mean_fit_time"][best]), n_trials=len(found["params"]),
+            name=candidate.name,
+            label=candidate.label,
+            r2=r2,
+            r2_standard_error=standard_error,
+            rmse=-float(found["mean_test_rmse"][best]),
+            mae=-float(found["mean_test_mae"][best]),
+            fit_time_s=float(found["mean_fit_time"][best]),
+            n_trials=len(found["params"]),
             params=dict(found["params"][best]),
-        )  # fmt: skip
+        )
         logger.info(
             "%s: R² %.4f ± %.4f in %d folds, %d trials, %.1f s",
-            candidate.label,
-            r2,
-            standard_error,
-            self.config.folds,
-            row.n_trials,
+            *(row.label, r2, standard_error, len(folds.splits), row.n_trials),
             time.perf_counter() - started,
         )
         return row, scores
 
-    @staticmethod
-    def _parameter(candidate: Candidate, name: str) -> str:
-        return f"model__regressor__{name}" if candidate.scales_target else f"model__{name}"
-
-    def _pipeline(
-        self, candidate: Candidate, preprocessor: ColumnTransformer, params: dict[str, Any]
-    ) -> Pipeline:
-        from sklearn.base import clone
+    def _estimator(self, candidate: Candidate) -> BaseEstimator:
         from sklearn.compose import TransformedTargetRegressor
-        from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import StandardScaler
 
-        model = candidate.build(self.config.random_state)
+        estimator = candidate.build(self.config.random_state)
         if candidate.scales_target:
-            model = TransformedTargetRegressor(model, transformer=StandardScaler())
-        pipeline = Pipeline([("preprocessor", clone(preprocessor)), ("model", model)])
-        return pipeline.set_params(**params)
+            return TransformedTargetRegressor(estimator, transformer=StandardScaler())
+        return estimator
 
 
 def mean_and_standard_error(values: NDArray[np.float64]) -> tuple[float, float]:
