@@ -1,0 +1,116 @@
+"""Take the pictures of the pages: `python docs/make_screenshots.py`, then look at each.
+
+It needs Debian's `chromium` and a promoted model, whose form it fills in and sends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from werkzeug.serving import make_server  # noqa: E402
+
+from application import create_app  # noqa: E402
+from src.config import Settings  # noqa: E402
+from src.pipelines.predict_pipeline import Predictor  # noqa: E402
+from src.schema import NumericFeature, Schema, format_number  # noqa: E402
+
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+STATES = ("form", "result", "errors", "no-model", "not-found")
+
+
+@contextmanager
+def serve(artifacts: Path) -> Iterator[str]:
+    """Run the app on a free port and give its address."""
+    app = create_app(Settings(artifacts_dir=artifacts, log_level="ERROR"))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def fill_in(page: Page, schema: Schema) -> None:
+    """Answer every question with something plain."""
+    for feature in schema.features:
+        field = page.locator(f"[name={feature.name}]")
+        if isinstance(feature, NumericFeature):
+            low = feature.observed_minimum if feature.minimum is None else feature.minimum
+            high = feature.observed_maximum if feature.maximum is None else feature.maximum
+            field.fill(format_number(float(round(low + 0.72 * (high - low)))))
+        elif field.first.get_attribute("type") == "radio":
+            field.nth(0).check()
+        else:
+            field.select_option(feature.categories[len(feature.categories) // 2])
+
+
+def show(page: Page, state: str, url: str, empty_url: str, schema: Schema) -> None:
+    """Bring a page into a state."""
+    page.goto({"no-model": empty_url, "not-found": f"{url}/nowhere"}.get(state, url))
+    if state in ("result", "errors"):
+        fill_in(page, schema)
+        if state == "errors":
+            for feature, wrong in zip(schema.numeric, ("ninety", "1e400"), strict=False):
+                page.locator(f"[name={feature.name}]").fill(wrong)
+            for feature in [f for f in schema.categorical if len(f.categories) > 4][:1]:
+                page.locator(f"[name={feature.name}]").select_option("")
+        page.get_by_role("button", name="Predict").click()
+        page.locator("#answer").wait_for()
+
+
+def take(browser: Browser, arguments: argparse.Namespace) -> None:
+    """Write a picture of each state, on a desktop and a phone, light and dark."""
+    schema = Predictor.load(arguments.artifacts).schema
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as empty,
+        serve(arguments.artifacts) as url,
+        serve(Path(empty)) as empty_url,
+    ):
+        for state in arguments.states or STATES:
+            for size, (width, height) in SIZES.items():
+                for scheme in ("light", "dark"):
+                    page = browser.new_page(
+                        viewport={"width": width, "height": height}, color_scheme=scheme
+                    )
+                    show(page, state, url, empty_url, schema)
+                    path = arguments.output / f"{state}-{size}-{scheme}.png"
+                    page.screenshot(path=path, full_page=True)
+                    page.close()
+
+
+def main() -> None:
+    """Read the options and take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("states", nargs="*", metavar="STATE", help=", ".join(STATES))
+    parser.add_argument("--artifacts", type=Path, default=ROOT / "artifacts")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "images")
+    arguments = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel("ERROR")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        parser.exit(1, "Chromium is missing: apt-get install chromium\n")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        take(browser, arguments)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The bodies of requests that are too large, or that come in pieces."""
+
+from __future__ import annotations
+
+import time
+
+from flask import request
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+
+DISCARD_FOR_S = 5.0
+PIECE = 1 << 16  # bytes
+
+
+def read_chunked_body() -> None:
+    """Read a body of unknown length before anything else does, and refuse it above the limit.
+
+    Werkzeug stops at the limit in silence, and what is cut off could pass for a whole record.
+    """
+    if "HTTP_TRANSFER_ENCODING" not in request.environ:
+        return
+    try:
+        length = len(request.get_data(parse_form_data=False))
+    except HTTPException:
+        raise
+    except Exception as error:  # the server's parser met a piece that is none
+        raise BadRequest("The body's pieces could not be read.") from error
+    if request.max_content_length is not None and length >= request.max_content_length:
+        raise RequestEntityTooLarge
+
+
+def discard_body() -> None:
+    """Read on to the end of a refused body, so that its sender comes to read the answer.
+
+    A connection that is closed while somebody still sends is reset, and the answer lost. It ends
+    after some seconds, or where the length of the rest is unknown.
+    """
+    stream, rest = request.environ["wsgi.input"], request.content_length
+    if rest is None and "wsgi.input_terminated" not in request.environ:
+        return
+    deadline = time.monotonic() + DISCARD_FOR_S
+    try:
+        while (rest is None or rest > 0) and time.monotonic() < deadline:
+            piece = stream.read(PIECE if rest is None else min(PIECE, rest))
+            if not piece:
+                return
+            if rest is not None:
+                rest -= len(piece)
+    except (OSError, ValueError):  # the sender is gone
+        return

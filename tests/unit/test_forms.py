@@ -1,0 +1,139 @@
+import pytest
+
+from src.exception import Problem
+from src.schema import CategoricalFeature, NumericFeature, Schema
+from src.web.forms import Field, error_summary, form_groups
+
+TARGET = NumericFeature(name="math", observed_minimum=0, observed_maximum=100)
+
+
+def number(**values) -> NumericFeature:
+    return NumericFeature(
+        **{"name": "reading", "observed_minimum": 17.0, "observed_maximum": 98.0, **values}
+    )
+
+
+def category(*categories: str, **values) -> CategoricalFeature:
+    return CategoricalFeature(**{"name": "lunch", "categories": categories, **values})
+
+
+def schema(*features, **values) -> Schema:
+    return Schema(features=features, target=TARGET, **values)
+
+
+def draw(feature, value: str = "", *problems: Problem) -> Field:
+    (group,) = form_groups(schema(feature), {feature.name: value}, problems)
+    return group.fields[0]
+
+
+def test_few_categories_are_radio_buttons_and_many_a_list():
+    assert draw(category("a", "b", "c", "d")).widget == "radio"
+    assert draw(category("a", "b", "c", "d", "e")).widget == "select"
+
+
+def test_nothing_is_chosen_until_the_person_chooses():
+    assert not [o for o in draw(category("a", "b")).options if o.chosen]
+    chosen = [o for o in draw(category(*"abcde")).options if o.chosen]
+    assert [(o.value, o.label) for o in chosen] == [("", "Choose…")]
+
+
+@pytest.mark.parametrize("categories", [("a", "b"), tuple("abcde")])
+def test_the_chosen_category_is_kept(categories):
+    assert [o.value for o in draw(category(*categories), "b").options if o.chosen] == ["b"]
+
+
+@pytest.mark.parametrize("categories", [("a", "b"), tuple("abcde")])
+def test_an_optional_category_can_be_left_open_in_words(categories):
+    field = draw(category(*categories, optional=True))
+    assert not field.required
+    assert ("", "Not known") in [(o.value, o.label) for o in field.options]
+
+
+def test_a_required_category_cannot_be_left_open():
+    assert "Not known" not in [o.label for o in draw(category("a", "b")).options]
+
+
+def test_ids_of_options_are_unique_and_the_first_is_the_field_s():
+    field = draw(category("a", "b", "c"))
+    ids = [o.id for o in field.options]
+    assert ids[0] == field.id
+    assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize(
+    ("bounds", "hint"),
+    [
+        ({"minimum": 0.0, "maximum": 100.0, "unit": "points"}, "0 to 100 points"),
+        ({"minimum": 0.5}, "0.5 or more"),
+        ({"maximum": 20.0, "unit": "hours"}, "20 hours or less"),
+        ({"unit": "points"}, "Usually 17 to 98 points"),
+    ],
+)
+def test_the_hint_says_what_is_allowed_else_what_training_saw(bounds, hint):
+    assert draw(number(**bounds)).hint == hint
+
+
+@pytest.mark.parametrize(
+    ("values", "keyboard"),
+    [
+        ({"integer": True}, "numeric"),
+        ({}, "decimal"),
+        ({"observed_minimum": -3.0}, "text"),
+        ({"observed_minimum": -3.0, "minimum": 0.0, "integer": True}, "numeric"),
+    ],
+)
+def test_the_phone_shows_the_keys_that_are_needed(values, keyboard):
+    assert draw(number(**values)).keyboard == keyboard
+
+
+def test_a_whole_number_has_a_step_and_bounds():
+    field = draw(number(integer=True, minimum=0.0, maximum=100.0))
+    assert (field.step, field.minimum, field.maximum) == ("1", "0", "100")
+    assert draw(number()).step == ""
+
+
+@pytest.mark.parametrize("entered", ["72.5", "abc", "<script>", "５０", " 7 "])
+def test_what_was_entered_is_kept_as_it_was(entered):
+    assert draw(number(), entered).value == entered
+
+
+def test_a_field_without_a_label_is_called_by_its_name():
+    assert draw(number()).label == "reading"
+    assert draw(number(label="Reading score")).label == "Reading score"
+
+
+def test_fields_stand_below_their_heading_in_the_order_of_the_hints():
+    features = (
+        number(name="c", group="Scores", order=3),
+        number(name="b", group="About", order=2),
+        number(name="a", group="About", order=1),
+    )
+    groups = form_groups(schema(*features, groups=("About", "Scores")))
+    assert [(g.heading, [f.name for f in g.fields]) for g in groups] == [
+        ("About", ["a", "b"]),
+        ("Scores", ["c"]),
+    ]
+
+
+def test_a_heading_without_fields_is_left_out():
+    (group,) = form_groups(schema(number(), groups=("Empty",)))
+    assert group.heading == ""
+
+
+def test_a_field_is_described_by_its_hint_and_its_error():
+    problem = Problem("reading is missing.", "reading")
+    assert draw(number()).described_by == "field-reading-hint"
+    field = draw(number(), "", problem)
+    assert field.error == problem.message
+    assert field.described_by == "field-reading-hint field-reading-error"
+    assert draw(category("a", "b")).described_by == ""
+
+
+def test_the_summary_links_to_fields_in_their_order_and_repeats_their_words():
+    made = schema(number(name="a", order=2), number(name="b", order=1))
+    problems = [Problem("x is not a field."), Problem("a is bad.", "a"), Problem("b is bad.", "b")]
+    assert [(line.target, line.message) for line in error_summary(made, problems)] == [
+        ("field-b", "b is bad."),
+        ("field-a", "a is bad."),
+        ("", "x is not a field."),
+    ]

@@ -1,0 +1,310 @@
+"""The app as people run it: a real gunicorn on loopback; IDs are rows of FAULTS.md."""
+
+import http.client
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from src.artifact_store import ArtifactStore
+from src.pipelines.predict_pipeline import Predictor
+from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).resolve().parents[2]
+DATA = re.compile(r'<data value="([^"]+)">')
+LIMIT = 1 << 20
+
+
+def test_json_and_the_form_answer_what_the_predictor_does(server, predictor, student):
+    expected = predictor.predict_record(student).prediction
+    for path in ("/", "/predict", "/predictdata"):
+        answer = server.post_json(path, student)
+        assert (answer.status, answer.json["prediction"]) == (200, expected)
+        page = server.post_form(path, student)
+        assert page.status == 200
+        assert float(DATA.search(page.text).group(1)) == expected
+
+
+def test_two_workers_share_the_key_and_answer_alike(server, student):
+    server.ask("/")
+    workers = {line.split()[-1] for line in server.log.splitlines() if "Booting worker" in line}
+    assert len(workers) == 2
+    assert {server.post_form("/", student).status for _ in range(20)} == {200}
+    assert len({server.post_json("/predict", student).body for _ in range(20)}) == 1
+
+
+def test_F8_without_a_token_the_page_is_readable(server, student):
+    answer = server.ask("/predict", urlencode(student).encode())
+    assert answer.status == 400
+    assert "please send them again" in answer.text
+
+
+def test_F5_F6_F10_wrong_requests_are_refused(server):
+    assert server.ask("/predict", b"", Content_Type="application/json").status == 400
+    assert server.ask("/predict", b"[" * 100_000, Content_Type="application/json").status == 400
+    assert server.ask("/predict", b"{}", Content_Type="text/plain").status == 415
+    assert server.ask("/nowhere").status == 404
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "PATCH", "DELETE", "BREW"])
+def test_F10_other_methods_are_refused(server, method):
+    status, headers, _ = raw(server, method, "/predict")
+    assert status == 405
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("size", [LIMIT + 1, 20 * LIMIT])
+def test_C11_a_body_over_the_limit_gets_its_413(server, size, kind, chunked):
+    pieces = (b"x" * min(LIMIT, size - at) for at in range(0, size, LIMIT))
+    body = pieces if chunked else b"x" * size
+    status, _, text = raw(server, "POST", "/predict", body, kind, chunked)
+    assert status == 413
+    assert b"1,048,576 bytes" in text
+    assert server.ask("/health").status == 200
+
+
+def test_a_chunked_record_within_the_limit_is_read(server, student):
+    body = urlencode(student).encode()
+    status, *_ = raw(server, "POST", "/predict", iter([body]), "application/x-www-form-urlencoded",
+                     True)  # fmt: skip
+    assert status == 400  # its fields were read: it lacks the token
+    status, *_ = raw(server, "POST", "/predict", iter([b"{", b"}"]), "application/json", True)
+    assert status == 422
+
+
+@pytest.mark.parametrize("piece", [b"zz\r\nabc\r\n", b"3\r\nabcdef\r\n", b"5\r\nab"])
+def test_pieces_that_are_none_are_refused(server, piece):
+    host, port = address(server)
+    head = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n")  # fmt: skip
+    with socket.create_connection((host, port), timeout=10) as connection:
+        connection.sendall(head + piece)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_H3_health_and_readiness(server, predictor):
+    assert server.ask("/health").json == {"ok": True}
+    assert server.ask("/ready").json["model_version"] == predictor.run.run_id
+    status, headers, _ = raw(server, "GET", "/health")
+    assert (status, headers["Location"], headers["Set-Cookie"]) == (200, None, None)
+
+
+def test_H1_H2_behind_a_proxy_that_ends_https(server):
+    status, headers, _ = raw(server, "GET", "/", headers={"X-Forwarded-Proto": "https"})
+    assert status == 200
+    assert "Strict-Transport-Security" in headers
+    assert "Secure" in headers["Set-Cookie"].split("; ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "gunicorn", "--bind", "127.0.0.1:0", "application:application"],
+        # Without our configuration the app is made in the workers, which must not start for ever.
+        ["-m", "gunicorn", "-c", "", "--bind", "127.0.0.1:0", "application:application"],
+        ["application.py"],
+    ],
+)
+def test_H6_production_does_not_start_without_a_secret_key(command, tmp_path):
+    run = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={"APP_ENV": "production", "HOME": str(tmp_path), "SECRET_KEY": " "},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 3
+    assert "SECRET_KEY must be set in production" in run.stderr
+    assert "token_hex" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_production_starts_with_a_secret_key(gunicorn, sample_artifacts, tmp_path, student):
+    environment = {"APP_ENV": "production", "SECRET_KEY": "k" * 32,
+                   "ARTIFACTS_DIR": str(sample_artifacts)}  # fmt: skip
+    with gunicorn(tmp_path, **environment) as server:
+        assert server.post_form("/", student).status == 200
+
+
+def test_M1_a_garbage_model_is_named_by_readiness(gunicorn, own_artifacts, tmp_path):
+    (run,) = (own_artifacts / "runs").iterdir()
+    (run / "model.pkl").write_bytes(b"garbage")
+    with gunicorn(tmp_path, ARTIFACTS_DIR=str(own_artifacts)) as server:
+        ready = server.ask("/ready")
+        assert ready.status == 503
+        assert "model.pkl" in ready.json["error"]
+        assert server.ask("/health").status == 200
+        assert server.ask("/").status == 503
+
+
+def test_a_first_and_then_another_promoted_run_are_picked_up(
+    gunicorn, sample_artifacts, tmp_path, student
+):
+    artifacts = tmp_path / "artifacts"
+    with gunicorn(tmp_path / "server", ARTIFACTS_DIR=str(artifacts)) as server:
+        assert server.ask("/ready").status == 503
+        shutil.copytree(sample_artifacts, artifacts)
+        first = Predictor.load(artifacts)
+        answer = server.post_json("/predict", student).json
+        assert answer["model_version"] == first.run.run_id
+        config = TrainConfig(models=("lasso",), artifacts=artifacts, seed=7)
+        second = TrainPipeline(config).run().run
+        answers = [server.post_json("/predict", student).json for _ in range(20)]
+        assert {a["model_version"] for a in answers} == {second.run_id}
+        expected = Predictor.load(artifacts).predict_record(student).prediction
+        assert {a["prediction"] for a in answers} == {expected}
+        store = ArtifactStore(artifacts)
+        store.promote(store.run(first.run.run_id), by="promote")  # M9: and back
+        answer = server.post_json("/predict", student).json
+        assert answer["prediction"] == first.predict_record(student).prediction
+
+
+def test_M8_no_request_fails_while_runs_are_promoted(gunicorn, own_artifacts, tmp_path, student):
+    first = Predictor.load(own_artifacts)
+    config = TrainConfig(models=("lasso",), artifacts=own_artifacts, seed=7)
+    second = Predictor.from_run(TrainPipeline(config).run().run)
+    expected = {p.run.run_id: p.predict_record(student).prediction for p in (first, second)}
+    store = ArtifactStore(own_artifacts)
+    done = threading.Event()
+    answers = []
+    with gunicorn(tmp_path / "server", ARTIFACTS_DIR=str(own_artifacts)) as server:
+
+        def ask() -> None:
+            while not done.is_set():
+                answers.append(server.post_json("/predict", student))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for predictor in [first, second] * 6:
+            store.promote(predictor.run, by="promote")
+            time.sleep(0.1)
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert {answer.status for answer in answers} == {200}
+    got = {(answer.json["model_version"], answer.json["prediction"]) for answer in answers}
+    assert got == set(expected.items())
+
+
+def test_a_model_with_threads_of_its_own_answers_after_the_fork(gunicorn, tmp_path, student):
+    artifacts = tmp_path / "artifacts"
+    TrainPipeline(TrainConfig(models=("xgboost",), artifacts=artifacts)).run()
+    expected = Predictor.load(artifacts).predict_record(student).prediction
+    with gunicorn(tmp_path / "server", ARTIFACTS_DIR=str(artifacts)) as server:
+        answers = [server.post_json("/predict", student) for _ in range(10)]
+        assert {(a.status, a.json["prediction"]) for a in answers} == {(200, expected)}
+
+
+def test_R5_requests_in_flight_are_answered_at_the_end(
+    gunicorn, sample_artifacts, tmp_path, student
+):
+    body = json.dumps(student).encode()
+    head = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body))  # fmt: skip
+    with gunicorn(tmp_path, ARTIFACTS_DIR=str(sample_artifacts)) as server:
+        connections = [socket.create_connection(address(server), timeout=20) for _ in range(10)]
+        for connection in connections:
+            connection.sendall(head + body[:10])
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        answers = []
+        for connection in connections:
+            with connection:
+                connection.sendall(body[10:])
+                answers.append(connection.recv(100)[:12])
+        assert server.process.wait(timeout=20) == 0
+    assert answers == [b"HTTP/1.1 200"] * 10
+
+
+def test_H8_the_logs_hold_nothing_that_a_person_entered(gunicorn, sample_artifacts, tmp_path,
+                                                        student):  # fmt: skip
+    environment = {"ARTIFACTS_DIR": str(sample_artifacts), "LOG_LEVEL": "DEBUG"}
+    with gunicorn(tmp_path, **environment) as server:
+        odd = student | {"reading_score": "61.625", "lunch": "zzsecretzz"}
+        server.post_json("/predict", odd)
+        server.post_form("/", odd)
+        server.ask("/predict?lunch=zzsecretzz&reading_score=61.625",
+                   Referer="http://x/?lunch=zzsecretzz")  # fmt: skip
+        server.ask("/a%0a2026-01-01%20FORGED%20line")
+        time.sleep(0.2)
+        log = server.log
+    assert '"GET /predict HTTP/1.1" 200' in log
+    assert "zzsecretzz" not in log
+    assert "61.625" not in log
+    assert "\n2026-01-01 FORGED" not in log
+
+
+def test_nothing_is_left_in_the_folder_or_the_home(gunicorn, sample_artifacts, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    before = {path.name for path in ROOT.iterdir()}
+    with gunicorn(tmp_path, ARTIFACTS_DIR=str(sample_artifacts), HOME=str(home)) as server:
+        assert server.ask("/health").status == 200
+    assert not list(home.iterdir())
+    new = {path.name for path in ROOT.iterdir()} - before
+    assert not [name for name in new if "gunicorn" in name]
+
+
+def test_the_development_server_runs_and_says_what_it_is(sample_artifacts):
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 8000)) == 0:
+            pytest.skip("something listens on port 8000 already")
+    process = subprocess.Popen(
+        [sys.executable, "application.py"],
+        cwd=ROOT,
+        env={"PATH": "", "ARTIFACTS_DIR": str(sample_artifacts)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = ""
+        for line in process.stderr:
+            said += line
+            if "Running on http://127.0.0.1:8000" in line:
+                break
+        assert "gunicorn application:application" in said
+        connection = http.client.HTTPConnection("127.0.0.1", 8000, timeout=10)
+        connection.request("GET", "/ready")
+        assert connection.getresponse().status == 200
+        connection.close()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def address(server) -> tuple[str, int]:
+    parts = urlsplit(server.url)
+    return parts.hostname, parts.port
+
+
+def raw(server, method, path, body=None, kind=None, chunked=False, headers=None):
+    """Send a request as a simple program does: all of it before the answer is read."""
+    connection = http.client.HTTPConnection(*address(server), timeout=20)
+    try:
+        sent = {"Content-Type": kind} if kind else dict(headers or {})
+        if chunked:
+            sent["Transfer-Encoding"] = "chunked"
+        connection.request(method, path, body, sent, encode_chunked=chunked)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()

@@ -1,0 +1,151 @@
+import os
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from src.exception import ArtifactError, ModelNotFoundError
+from src.web.model_holder import RETRY_AFTER_S, ModelHolder
+
+
+class Folder:
+    """Artifacts of which only the manifest's signature counts; what loads is said by the test."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.now = 0.0
+        self.loads = 0
+        self.outcome: object = "first"
+
+    def promote(self, outcome: object) -> None:
+        self.outcome = outcome
+        manifest = self.root / "manifest.new"
+        manifest.write_text("{}")
+        manifest.replace(self.root / "manifest.json")
+        os.utime(self.root / "manifest.json", ns=(self.loads, self.loads + 10**9))
+
+    def load(self, root: Path):
+        assert root == self.root
+        self.loads += 1
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        manifest = SimpleNamespace(model="Ridge")
+        return SimpleNamespace(run=SimpleNamespace(run_id=self.outcome, manifest=manifest))
+
+    def holder(self) -> ModelHolder:
+        return ModelHolder(self.root, self.load, lambda: self.now)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    made = Folder(tmp_path)
+    made.promote("first")
+    return made
+
+
+def served(holder: ModelHolder) -> str:
+    return holder.predictor().run.run_id
+
+
+def test_the_model_is_loaded_at_start_and_not_for_each_request(folder):
+    holder = folder.holder()
+    assert folder.loads == 1
+    assert {served(holder) for _ in range(50)} == {"first"}
+    assert folder.loads == 1
+
+
+def test_a_promoted_run_is_picked_up(folder):
+    holder = folder.holder()
+    folder.promote("second")
+    assert served(holder) == "second"
+    assert folder.loads == 2
+
+
+@pytest.mark.parametrize("fault", [ArtifactError("damaged"), RuntimeError("odd"), OSError("disk")])
+def test_M1_the_last_good_model_goes_on_when_the_new_one_does_not_load(folder, fault):
+    holder = folder.holder()
+    folder.promote(fault)
+    assert served(holder) == "first"
+    assert isinstance(holder.problem, ArtifactError)
+    folder.promote("third")
+    assert served(holder) == "third"
+    assert holder.problem is None
+
+
+def test_M1_a_model_that_does_not_load_at_start_is_a_named_error(folder):
+    folder.outcome = ArtifactError("model.pkl is damaged")
+    holder = folder.holder()
+    with pytest.raises(ArtifactError, match=r"model\.pkl is damaged"):
+        holder.predictor()
+
+
+def test_M1_what_an_unexpected_error_says_is_not_shown(folder):
+    folder.outcome = RuntimeError("/secret/path")
+    with pytest.raises(ArtifactError, match=r"could not be loaded \(RuntimeError\)"):
+        folder.holder().predictor()
+
+
+def test_M1_a_broken_run_is_tried_again_after_a_while_only(folder):
+    holder = folder.holder()
+    folder.promote(ArtifactError("damaged"))
+    for _ in range(20):
+        served(holder)
+    assert folder.loads == 2
+    folder.now += RETRY_AFTER_S
+    for _ in range(20):
+        served(holder)
+    assert folder.loads == 3
+    folder.outcome = "mended"  # the same manifest, its run made whole again
+    folder.now += RETRY_AFTER_S
+    assert served(holder) == "mended"
+
+
+def test_a_folder_without_a_model_is_not_read_again_until_one_is_promoted(folder):
+    (folder.root / "manifest.json").unlink()
+    folder.outcome = ModelNotFoundError("train one")
+    holder = folder.holder()
+    folder.now += 100 * RETRY_AFTER_S
+    with pytest.raises(ModelNotFoundError, match="train one"):
+        holder.predictor()
+    assert folder.loads == 1
+    folder.promote("first")
+    assert served(holder) == "first"
+
+
+def test_others_go_on_with_the_old_model_while_one_thread_loads(folder):
+    holder = folder.holder()
+    loading, go_on = threading.Event(), threading.Event()
+    load = folder.load
+
+    def slow(root: Path):
+        loading.set()
+        assert go_on.wait(10)
+        return load(root)
+
+    holder._load = slow
+    folder.promote("second")
+    got: list[str] = []
+    thread = threading.Thread(target=lambda: got.append(served(holder)))
+    thread.start()
+    assert loading.wait(10)
+    assert served(holder) == "first"
+    go_on.set()
+    thread.join(10)
+    assert got == ["second"]
+    assert folder.loads == 2
+
+
+def test_many_threads_load_the_first_model_once(folder):
+    (folder.root / "manifest.json").unlink()
+    folder.outcome = ModelNotFoundError("train one")
+    holder = folder.holder()
+    folder.promote("first")
+    got: list[str] = []
+    threads = [threading.Thread(target=lambda: got.append(served(holder))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert got == ["first"] * 8
+    assert folder.loads == 2
