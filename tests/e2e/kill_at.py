@@ -72,7 +72,7 @@ def main() -> None:
         killed, served, at = killed + 1, now, at + step
     left = [str(path) for path in artifacts.rglob("*.tmp")]
     assert not left, f"the next run did not clean up: {left}"
-    print(killed)
+    sys.stdout.write(f"{killed}\n")
 
 
 if __name__ == "__main__":

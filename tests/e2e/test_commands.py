@@ -6,7 +6,6 @@ import contextlib
 import csv
 import http.cookiejar
 import json
-import os
 import re
 import socket
 import subprocess
@@ -82,7 +81,7 @@ def train_and_serve(clean_tree: Path, command, *options: object) -> dict[str, ob
     assert trained.returncode == 0, trained.stderr
     summary = json.loads(trained.stdout.splitlines()[-1])
     written = files_below(clean_tree) - before
-    assert {name.split(os.sep)[0] for name in written} == {"artifacts"}
+    assert {Path(name).parts[0] for name in written} == {"artifacts"}
 
     artifacts = clean_tree / "artifacts"
     with (artifacts / "test.csv").open(encoding="utf-8", newline="") as file:

@@ -109,7 +109,7 @@ def test_the_preprocessing_is_fitted_inside_the_folds() -> None:
     fitted_on: list[int] = []
 
     class Scaler(StandardScaler):
-        def fit(self, X, y=None, sample_weight=None):  # noqa: ANN001, ANN202
+        def fit(self, X, y=None, sample_weight=None):
             fitted_on.append(len(X))
             return super().fit(X, y, sample_weight)
 

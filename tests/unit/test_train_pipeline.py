@@ -288,9 +288,7 @@ def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     return run
 
 
-def test_the_command_shows_the_leaderboard_the_metrics_and_what_to_run_next(
-    write, command
-) -> None:
+def test_the_command_shows_the_leaderboard_the_metrics_and_what_to_run_next(write, command) -> None:
     status, out, _ = command("--data", write(marks()), "--target", "mark", "--models", "ridge")
     assert status == 0
     for text in ("Ridge regression", "Mean of the target", "held-out rows", "RMSE", "gunicorn"):
@@ -352,9 +350,7 @@ def test_m9_rolling_back_gives_the_earlier_predictions_bit_for_bit(
     assert len(json.loads(command("--history", "--json")[1])["history"]) == 3
 
 
-def test_promoting_a_damaged_run_is_refused_and_changes_nothing(
-    write, command, tmp_path
-) -> None:
+def test_promoting_a_damaged_run_is_refused_and_changes_nothing(write, command, tmp_path) -> None:
     arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--json")
     first, second = (json.loads(command(*arguments)[1])["run_id"] for _ in range(2))
     store = ArtifactStore(tmp_path / "artifacts")
