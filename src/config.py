@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ class Settings:
     """What the operator decided; see :data:`SETTINGS` for each field."""
 
     app_env: str = "development"
-    secret_key: str = ""
+    secret_key: str = field(default="", repr=False)
     artifacts_dir: Path = ARTIFACTS
     log_level: str = "INFO"
     log_file: Path | None = None
@@ -93,9 +93,12 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
                 problems.append(Problem(f"{setting.variable} {error}. Got {text!r}."))
     settings = Settings(**values)
     if settings.production and len(settings.secret_key) < 16:
-        problems.append(Problem(
-            "SECRET_KEY must be set in production, to at least 16 characters. Make one with: "
-            'python -c "import secrets; print(secrets.token_hex())"'))
+        problems.append(
+            Problem(
+                "SECRET_KEY must be set in production, to at least 16 characters. Make one with: "
+                'python -c "import secrets; print(secrets.token_hex())"'
+            )
+        )
     if problems:
         raise ConfigurationError("The settings cannot be used.", problems)
     return settings

@@ -46,7 +46,7 @@ class StuPredictionError(Exception):
 
     def __init__(self, message: str = "", problems: Iterable[Problem] = ()) -> None:
         self.problems = tuple(problems)
-        self.summary = message or "; ".join(str(p) for p in self.problems[:1])
+        self.summary = message or str(next(iter(self.problems), ""))
         lines = [message] if message else []
         lines += [str(problem) for problem in self.problems[: self.shown]]
         if len(self.problems) > self.shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from src.exception import ConfigurationError, Problem
-from src.schema import match_key
+from src.schema import clean, match_key, shorten
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,16 @@ class ColumnHints:
     actionable: bool | None = None
     order: int | None = None
 
+    @property
+    def says_numeric(self) -> bool:
+        """Whether the column is called numeric, or given what only a number has."""
+        bounds = (self.minimum, self.maximum, self.integer)
+        return self.kind == "numeric" or any(value is not None for value in bounds)
+
+    @property
+    def says_categorical(self) -> bool:
+        return self.kind == "categorical" or self.categories is not None
+
 
 @dataclass(frozen=True)
 class Hints:
@@ -48,11 +59,12 @@ class Hints:
 
 
 _TEXT, _NUMBER, _FLAG, _TEXTS = "a text", "a number", "true or false", "a list of texts"
+_KIND = "'numeric' or 'categorical'"
 _COLUMN_KEYS = {
     "label": _TEXT, "help": _TEXT, "unit": _TEXT, "group": _TEXT,
     "minimum": _NUMBER, "maximum": _NUMBER,
     "integer": _FLAG, "sensitive": _FLAG, "actionable": _FLAG,
-    "kind": _TEXT, "categories": _TEXTS, "order": "a whole number",
+    "kind": _KIND, "categories": _TEXTS, "order": "a whole number",
 }  # fmt: skip
 _TOP_KEYS = {"target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _TEXTS}
 
@@ -65,7 +77,11 @@ def _fits(value: Any, wanted: str) -> bool:
     if wanted == _TEXT:
         return isinstance(value, str)
     if wanted == _NUMBER:
-        return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+        return (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        )
+    if wanted == _KIND:
+        return value in ("numeric", "categorical")
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -79,15 +95,22 @@ def _take(
             hint = f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(allowed)}."
             problems.append(Problem(f"{where}{key} is not a known hint.{hint}"))
         elif not _fits(value, allowed[key]):
-            problems.append(Problem(f"{where}{key} must be {allowed[key]}. Got {value!r}."))
+            shown = repr(shorten(value)) if isinstance(value, str) else shorten(value)
+            problems.append(Problem(f"{where}{key} must be {allowed[key]}. Got {shown}."))
         else:
-            taken[key] = tuple(value) if isinstance(value, list) else value
+            taken[key] = _cleaned(value)
     return taken
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    return tuple(map(clean, value)) if isinstance(value, list) else value
 
 
 def find_hints(data: Path) -> Path | None:
     """Return ``<stem>.schema.toml`` beside a table, None where there is none."""
-    beside = data.with_name(f"{data.stem}.schema.toml")
+    beside = data.parent / f"{data.stem}.schema.toml"
     return beside if beside.is_file() else None
 
 
@@ -103,8 +126,10 @@ def read_hints(path: Path) -> Hints:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise ConfigurationError(f"There is no hints file {path}.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path.name} cannot be read as TOML: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path.name} cannot be read as TOML: {error}.") from error
 
     problems: list[Problem] = []
     columns: dict[str, ColumnHints] = {}
@@ -118,19 +143,34 @@ def read_hints(path: Path) -> Hints:
         if not isinstance(said, dict):
             problems.append(Problem(f"columns.{name} must be a table: [columns.{name}]."))
             continue
-        taken = _take(said, _COLUMN_KEYS, f"columns.{name}.", problems)
-        hints = ColumnHints(**taken)
-        if hints.kind not in (None, "numeric", "categorical"):
-            problems.append(Problem(
-                f"columns.{name}.kind must be 'numeric' or 'categorical'. Got {hints.kind!r}."))
-        if None not in (hints.minimum, hints.maximum) and hints.minimum > hints.maximum:  # type: ignore[operator]
-            problems.append(Problem(f"columns.{name}: minimum is above maximum."))
-        if match_key(name) in columns:
-            problems.append(Problem(f"columns.{name} stands there twice."))
-        columns[match_key(name)] = hints
-        spelling[match_key(name)] = name
+        hints = ColumnHints(**_take(said, _COLUMN_KEYS, f"columns.{name}.", problems))
+        groups = top.get("groups", ())
+        problems += [Problem(f"columns.{name}{said}") for said in _contradictions(hints, groups)]
+        key = match_key(name)
+        if key in columns:
+            problems.append(
+                Problem(f"columns.{name} and columns.{spelling[key]} are the same column.")
+            )
+        columns[key], spelling[key] = hints, name
     if problems:
         raise ConfigurationError(f"{path.name} has {len(problems)} problem(s).", problems)
     return Hints(**top, columns=columns, spelling=spelling)
 
 
+def _contradictions(hints: ColumnHints, groups: tuple[str, ...]) -> list[str]:
+    """Return what is said of a column and cannot be so, as the rest of 'columns.age…'."""
+    found = []
+    if hints.minimum is not None and hints.maximum is not None and hints.minimum > hints.maximum:
+        found.append(f": minimum {hints.minimum} is above maximum {hints.maximum}.")
+    if hints.categories is not None:
+        if not all(hints.categories) or not hints.categories:
+            found.append(".categories must name at least one, and none that is empty.")
+        if repeated := {c for c in hints.categories if hints.categories.count(c) > 1}:
+            found.append(f".categories names {', '.join(map(repr, sorted(repeated)))} twice.")
+    if hints.says_numeric and hints.says_categorical:
+        found.append(": a number has bounds, a category has a list: say one of the two.")
+    if groups and hints.group and hints.group not in groups:
+        close = difflib.get_close_matches(hints.group, groups, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        found.append(f".group {hints.group!r} is not in the list of groups.{hint}")
+    return found

@@ -38,9 +38,10 @@ def configure_logging(level: str = "INFO", file: Path | None = None) -> None:
     ValueError
         If ``level`` is not a level.
     OSError
-        If ``file`` cannot be opened.
+        If ``file`` cannot be opened; the handlers are then as they were.
     """
     logger = logging.getLogger(ROOT)
+    logger.setLevel(level.upper())
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if file is not None:
         handlers.append(logging.FileHandler(file, encoding="utf-8"))
@@ -50,5 +51,4 @@ def configure_logging(level: str = "INFO", file: Path | None = None) -> None:
     for handler in handlers:
         handler.setFormatter(logging.Formatter(FORMAT))
         logger.addHandler(handler)
-    logger.setLevel(level.upper())
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""The schema: what a record must look like, learnt from the training table and saved with the model.
+"""The schema: what a record must look like, learnt from a training table and saved with the model.
 
 Standard library only: the web process reads a saved schema and checks records with it.
 """
@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import math
+import numbers
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import reprlib
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -25,11 +29,24 @@ MISSING_MARKS = frozenset(
 )
 SHOWN_CHOICES = 12
 SHOWN_CHARACTERS = 60
+SHOWN_UNKNOWN = 50  # unknown keys that are told one by one: looking for the nearest name takes time
 LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_GROUPED_BY_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+", re.ASCII)
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([ ,.'’])\d{3}(?:\1\d{3})*(?:[.,]\d+)?", re.ASCII)
+_WITH_UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[^\W\d_].*", re.DOTALL)
 
 Value = float | str | None
+
+
+def clean(cell: str) -> str:
+    """Return a cell's text without surrounding blanks, its accents composed.
+
+    Some systems write ``é`` as two characters: both must be the same category.
+    """
+    cell = cell.strip()
+    return cell if cell.isascii() else unicodedata.normalize("NFC", cell)
 
 
 def column_name(header: str) -> str:
@@ -40,7 +57,10 @@ def column_name(header: str) -> str:
     >>> column_name("race/ethnicity")
     'race_ethnicity'
     """
-    return re.sub(r"\W", "_", header.strip())
+    # Accents and the vowel signs of many scripts are marks that belong to a letter.
+    return "".join(
+        c if c.isalnum() or unicodedata.category(c).startswith("M") else "_" for c in clean(header)
+    )
 
 
 def match_key(header: str) -> str:
@@ -51,13 +71,15 @@ def match_key(header: str) -> str:
     >>> match_key("Race / Ethnicity") == match_key("race_ethnicity")
     True
     """
-    return re.sub(r"[\W_]+", "_", header.strip()).strip("_").casefold() or header.strip()
+    name = column_name(header)
+    return re.sub("_+", "_", name).strip("_").casefold() or name[:1]
 
 
 def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
     """Return the finite number that a plain decimal string spells, else None.
 
-    Stricter than :class:`float`: no ``nan``, ``inf``, ``1_0``, full-width digits or overflow.
+    Stricter than :class:`float`: no ``nan``, ``inf``, ``1_0``, full-width digits or overflow. Where
+    commas are decimal, ``1.234`` is none either: it may stand for 1234.
 
     Examples
     --------
@@ -65,12 +87,43 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
     (72.5, 72.5, None)
     """
     text = text.strip()
-    if decimal_comma and "," in text and "." not in text:
-        text = text.replace(",", ".", 1)
-    if not _NUMBER.fullmatch(text):
+    if decimal_comma:
+        if "," in text and "." not in text:
+            text = text.replace(",", ".", 1)
+        elif _GROUPED_BY_POINTS.fullmatch(text):
+            return None
+    if not text.isascii() or "_" in text:
         return None
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        return None
     return number if math.isfinite(number) else None
+
+
+def almost_number(text: str) -> str:
+    """Return what to change so that a text is read as the number it stands for, else nothing.
+
+    Examples
+    --------
+    >>> almost_number("85 %"), almost_number("72,5"), almost_number("high")
+    ('Leave out the percent sign.', 'Write the decimals after a point.', '')
+    """
+    if len(text) > SHOWN_CHARACTERS:
+        return ""
+    plain = unicodedata.normalize("NFKC", text).replace("−", "-").strip()
+    bare = plain.removesuffix("%").strip()
+    if _GROUPED.fullmatch(bare):
+        return "Leave out the thousands separators."
+    if not _NUMBER.fullmatch(bare.replace(",", ".", 1)):
+        return "Write the number alone, without its unit." if _WITH_UNIT.fullmatch(bare) else ""
+    if bare != plain:
+        return "Leave out the percent sign."
+    if "," in bare:
+        return "Write the decimals after a point."
+    if not text.isascii():
+        return "Write it with the digits 0 to 9 and a plain minus."
+    return ""
 
 
 def format_number(number: float) -> str:
@@ -81,12 +134,46 @@ def format_number(number: float) -> str:
     >>> format_number(100.0), format_number(0.25)
     ('100', '0.25')
     """
-    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(float(number))
+    number = float(number)
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def _finite(value: object) -> float | None:
+    """Return a number as a float, None where it is none, is not finite, or is true or false."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+class _ShortRepr(reprlib.Repr):
+    """A repr that neither goes deep nor fails on an integer of thousands of digits."""
+
+    maxlevel = 3
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 1024 else "an integer of more than 300 digits"
+
+
+_short_repr = _ShortRepr().repr
 
 
 def shorten(value: object) -> str:
-    """Return a value as text that fits on a line."""
-    text = value if isinstance(value, str) else repr(value)
+    """Return a value as text that fits on a line, whatever it is.
+
+    Examples
+    --------
+    >>> shorten("x" * 100)[-3:], shorten([[[[1]]]])
+    ('xx…', '[[[[...]]]]')
+    """
+    if isinstance(value, str):
+        text = value[: SHOWN_CHARACTERS + 1]
+        text = text.encode("utf-8", "backslashreplace").decode()  # JSON may hold half a character
+    else:
+        text = _short_repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
@@ -145,8 +232,19 @@ class Feature:
         """What a value must be, as in 'must be …'."""
         raise NotImplementedError
 
-    def check_cell(self, cell: str, *, decimal_comma: bool = False) -> Checked:
-        """Check the text of a table's cell or of a form's field."""
+    def check_cell(
+        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+    ) -> Checked:
+        """Check the text of a table's cell or of a form's field.
+
+        Parameters
+        ----------
+        cell : str
+        decimal_comma : bool
+            Whether ``72,5`` is a number.
+        suggest : bool
+            Whether to say which allowed value may be meant, which takes a millisecond.
+        """
         raise NotImplementedError
 
     def check_json(self, value: object) -> Checked:
@@ -160,7 +258,7 @@ class Feature:
 
     def refused(self, got: object, hint: str = "") -> Checked:
         shown = repr(shorten(got)) if isinstance(got, str) else shorten(got)
-        return Checked(None, f"must be {self.rule}. Got {shown}.{hint}")
+        return Checked(None, f"must be {self.rule}. Got {shown}.{hint and ' ' + hint}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,30 +296,29 @@ class NumericFeature(Feature):
             return f"a number of at most {format_number(self.maximum)}"
         return "a number"
 
-    def check_cell(self, cell: str, *, decimal_comma: bool = False) -> Checked:
+    def check_cell(
+        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+    ) -> Checked:
         if not cell.strip():
             return self.missing()
         number = parse_number(cell, decimal_comma=decimal_comma)
-        return self.refused(cell) if number is None else self._check_number(number, cell)
+        if number is None:
+            return self.refused(cell.strip(), almost_number(cell) if suggest else "")
+        return self._check_number(number, cell.strip())
 
     def check_json(self, value: object) -> Checked:
         if value is None:
             return self.missing()
         if isinstance(value, str):
             return self.check_cell(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return self.refused(value)
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        return self._check_number(number, value) if math.isfinite(number) else self.refused(value)
+        number = _finite(value)
+        return self.refused(value) if number is None else self._check_number(number, value)
 
     def _check_number(self, number: float, got: object) -> Checked:
         if not self.within(number):
             return self.refused(got)
         if abs(number) > LARGEST_NUMBER:
-            return self.refused(got, " That is too large to be meant.")
+            return self.refused(got, "That is too large to be meant.")
         if self.observed_minimum <= number <= self.observed_maximum:
             return Checked(number)
         low, high = format_number(self.observed_minimum), format_number(self.observed_maximum)
@@ -258,29 +355,42 @@ class CategoricalFeature(Feature):
         more = len(self.categories) - SHOWN_CHOICES
         return f"one of {shown}" + (f" or {more} more" if more > 0 else "")
 
-    def check_cell(self, cell: str, *, decimal_comma: bool = False) -> Checked:
-        category = cell.strip()
+    def check_cell(
+        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+    ) -> Checked:
+        category = clean(cell)
         if not category:
             return self.missing()
-        if category in self.categories:
-            return Checked(category)
-        return self.refused(category, self._suggestion(category))
+        known = category if category in self.categories else self._same(category)
+        if known:
+            return Checked(known)
+        return self.refused(category, self._suggestion(category) if suggest else "")
 
     def check_json(self, value: object) -> Checked:
         if value is None:
             return self.missing()
         if isinstance(value, bool):
             value = str(value)
-        elif isinstance(value, int | float) and math.isfinite(value):
-            value = format_number(float(value))
+        elif (number := _finite(value)) is not None:
+            value = format_number(number)
         return self.check_cell(value) if isinstance(value, str) else self.refused(value)
 
+    def _same(self, cell: str) -> str | None:
+        """Return the one category that is the same truth value or number, otherwise spelt.
+
+        Programs write ``True`` and ``TRUE``; pandas writes ``1.0`` for 1 beside missing values.
+        """
+        if cell.casefold() in ("true", "false"):
+            same = [c for c in self.categories if c.casefold() == cell.casefold()]
+        elif (number := parse_number(cell)) is not None:
+            same = [c for c in self.categories if parse_number(c) == number]
+        else:
+            return None
+        return same[0] if len(same) == 1 else None
+
     def _suggestion(self, got: str) -> str:
-        if len(got) > 200:  # difflib's cost grows with the square of the length
-            return ""
-        by_key = {category.casefold(): category for category in reversed(self.categories)}
-        close = difflib.get_close_matches(got.casefold(), by_key, n=1)
-        return f" Did you mean {by_key[close[0]]!r}?" if close else ""
+        close = _nearest(got.casefold(), {c.casefold(): c for c in reversed(self.categories)})
+        return f"Did you mean {close!r}?" if close else ""
 
 
 @dataclass(frozen=True)
@@ -343,6 +453,8 @@ class Schema:
         ArtifactError
             If the values are not those of a schema of this version.
         """
+        if not isinstance(values, Mapping):
+            raise ArtifactError("schema.json is damaged: it holds no object. Train again.")
         if values.get("version") != cls.VERSION:
             raise ArtifactError(
                 f"schema.json has version {values.get('version')!r}, this program reads "
@@ -359,21 +471,15 @@ class Schema:
                 description=values["description"],
                 groups=tuple(values["groups"]),
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error
-
-    def clip(self, prediction: float) -> float:
-        """Return a prediction moved into the range that the hints allow the target."""
-        if self.target.minimum is not None:
-            prediction = max(prediction, self.target.minimum)
-        if self.target.maximum is not None:
-            prediction = min(prediction, self.target.maximum)
-        return prediction
 
     def clip_all(self, predictions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predictions moved into the range that the hints allow the target."""
         low, high = self.target.minimum, self.target.maximum
-        return predictions if low is None and high is None else predictions.clip(low, high)
+        return predictions.clip(
+            -math.inf if low is None else low, math.inf if high is None else high
+        )
 
     def check_record(
         self, record: Mapping[str, object], *, form: bool = False
@@ -400,36 +506,41 @@ class Schema:
         DataValidationError
             With every problem of the record.
         """
+        if not isinstance(record, Mapping):
+            raise DataValidationError(
+                f"A record must be an object with a value for each of {', '.join(self.names)}. "
+                f"Got {shorten(record)}."
+            )
         problems: list[Problem] = []
         warnings: list[Problem] = []
         values: dict[str, Value] = {}
         for feature in self.features:
             got = record.get(feature.name)
             checked = feature.check_json(got)
-            called = feature.label if form else feature.name
+            called = feature.label if form and feature.label else feature.name
             values[feature.name] = checked.value
             for text, found in ((checked.problem, problems), (checked.warning, warnings)):
                 if text:
                     shown = None if got is None else shorten(got)
                     found.append(Problem(f"{called} {text}", feature.name, got=shown))
         if not form:
-            problems += [self._unknown(key, value) for key, value in record.items()
-                         if key not in values]
+            unknown = (item for item in record.items() if item[0] not in values)
+            problems += [self._unknown(*item) for item in itertools.islice(unknown, SHOWN_UNKNOWN)]
+            if more := sum(1 for _ in unknown):
+                problems.append(Problem(f"{more} more keys are not features of this model."))
         if problems:
             raise DataValidationError(problems=problems)
         return values, warnings
 
     def _unknown(self, key: str, value: object) -> Problem:
-        by_key = {match_key(name): name for name in self.names}
-        close = difflib.get_close_matches(match_key(shorten(key)), by_key, n=1)
-        hint = f" Did you mean {by_key[close[0]]!r}?" if close else ""
         if match_key(key) == match_key(self.target.name):
             hint = " It is what the model predicts: leave it out."
-        return Problem(
-            f"{shorten(key)} is not a feature of this model.{hint}",
-            shorten(key),
-            got=shorten(value),
-        )
+        else:
+            close = _nearest(match_key(key), {match_key(name): name for name in self.names})
+            hint = f" Did you mean {close!r}?" if close else ""
+        name = shorten(key)
+        message = f"{name} is not a feature of this model.{hint}"
+        return Problem(message, name, got=shorten(value))
 
     def locate(self, header: Sequence[str]) -> dict[str, int]:
         """Return the position of each feature's column in a file's header.
@@ -442,32 +553,37 @@ class Schema:
         positions: dict[str, list[int]] = {}
         for position, name in enumerate(header):
             positions.setdefault(match_key(name), []).append(position)
+        taken = {"", *(match_key(name) for name in self.names)}
         found: dict[str, int] = {}
         problems: list[Problem] = []
         for feature in self.features:
             at = positions.get(match_key(feature.name), [])
             if len(at) == 1:
                 found[feature.name] = at[0]
-            elif at:
+                continue
+            if at:
                 spelt = ", ".join(repr(header[position]) for position in at)
-                problems.append(Problem(
-                    f"Column {feature.name} stands there {len(at)} times ({spelt}). "
-                    "Keep one of them.", feature.name, row=1))
+                message = f"stands there {len(at)} times ({spelt}). Keep one of them."
             else:
-                problems.append(Problem(
-                    f"Column {feature.name} is missing.{_nearest(feature.name, header)}",
-                    feature.name, row=1))
+                free = {key: header[p[0]] for key, p in positions.items() if key not in taken}
+                close = _nearest(match_key(feature.name), free)
+                message = "is missing." + (f" Is it {close!r}? Then rename it." if close else "")
+            problems.append(Problem(f"Column {feature.name} {message}", feature.name, row=1))
         if problems:
-            raise DataValidationError(
-                f"The header does not fit the model, which needs {', '.join(self.names)}.", problems
-            )
+            message = f"The header does not fit the model, which needs {', '.join(self.names)}."
+            if not found:
+                first = ", ".join(repr(shorten(name)) for name in header[:SHOWN_CHOICES])
+                message += f" The first row must hold the names of the columns; it holds {first}."
+            raise DataValidationError(message, problems)
         return found
 
 
-def _nearest(name: str, header: Iterable[str]) -> str:
-    by_key = {match_key(shorten(given)): given for given in header}
-    close = difflib.get_close_matches(match_key(name), by_key, n=1)
-    return f" Is it {by_key[close[0]]!r}? Then rename it." if close else ""
+def _nearest(got: str, known: Mapping[str, str]) -> str | None:
+    """Return the value of the key that is nearest to ``got``, None where none is near."""
+    if len(got) > 200:  # difflib's cost grows with the square of the length
+        return None
+    close = difflib.get_close_matches(got, known, n=1)
+    return known[close[0]] if close else None
 
 
 def _feature_to_dict(feature: Feature) -> dict[str, Any]:

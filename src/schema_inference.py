@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.hints import ColumnHints, Hints
@@ -17,6 +20,8 @@ from src.schema import (
     CategoricalFeature,
     NumericFeature,
     Schema,
+    almost_number,
+    clean,
     column_name,
     format_number,
     match_key,
@@ -27,10 +32,14 @@ from src.tables import Table
 
 logger = get_logger(__name__)
 
-NUMERIC_SHARE = 0.8  # of the cells that are not missing, for a column to be taken as numeric
+MOST = 0.8  # of the cells that are not missing, for a column to be taken as numbers, as dates
 UNIQUE_TEXT_SHARE = 0.9  # distinct texts a row from which a text column is an identifier
 RELATED = 0.5  # |Spearman's rho| with the target from which unique integers are a measurement
+COPIED_ROWS = 10  # that must agree before a column is called a copy of the target
 MANY_CATEGORIES = 100
+MAX_CATEGORIES = 1000  # each is a column of the model's input and a choice on the form
+
+_DATE = re.compile(r"(?:\d{4}([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2(?:\d{4}|\d\d))(?:[T ].*)?")
 
 
 @dataclass(frozen=True)
@@ -51,27 +60,65 @@ class InferredSchema:
     dropped: dict[str, str]
 
 
-@dataclass(frozen=True)
 class _Column:
-    """One column of the table, its distinct cells counted and read as numbers where they are."""
+    """One column of the table: its cells, counted, and read as numbers where they are some."""
 
-    name: str
-    position: int
-    hints: ColumnHints | None
-    counts: Counter[str]  # stripped cells
-    numbers: dict[str, float]
+    def __init__(
+        self, header: str, position: int, cells: Iterable[str], hints: Hints, decimal_comma: bool
+    ) -> None:
+        self.header = header
+        self.name = column_name(header)
+        self.position = position
+        self.hints = hints.of(self.name)
+        self.cells = list(cells)
+        cleaned = {cell: clean(cell) for cell in set(self.cells)}
+        if any(cell != text for cell, text in cleaned.items()):
+            self.cells = [cleaned[cell] for cell in self.cells]
+        self.counts = Counter(self.cells)
+        parsed = ((c, parse_number(c, decimal_comma=decimal_comma)) for c in self.counts)
+        self.numbers = {cell: number for cell, number in parsed if number is not None}
 
     @property
     def said(self) -> ColumnHints:
         return self.hints or ColumnHints()
 
-    @property
+    @cached_property
     def is_numeric(self) -> bool:
-        if self.said.kind is not None:
-            return self.said.kind == "numeric"
-        present = sum(n for cell, n in self.counts.items() if cell.lower() not in MISSING_MARKS)
-        numeric = sum(self.counts[cell] for cell in self.numbers)
-        return present > 0 and numeric >= NUMERIC_SHARE * present
+        if self.said.says_numeric or self.said.says_categorical:
+            return self.said.says_numeric
+        return self._are_most(self.numbers, MISSING_MARKS)
+
+    @cached_property
+    def present(self) -> Counter[str]:
+        """The cells that are not missing values, with their counts."""
+        marks = MISSING_MARKS if self.is_numeric else frozenset(("",))
+        present = Counter({c: n for c, n in self.counts.items() if c.lower() not in marks})
+        # A lone mark in a column of texts may be a category; where nothing else stands, it is none.
+        alone = len(present) == 1 and next(iter(present)).lower() in MISSING_MARKS
+        return Counter() if alone else present
+
+    @property
+    def examples(self) -> str:
+        return ", ".join(repr(shorten(cell)) for cell in itertools.islice(self.present, 3))
+
+    @cached_property
+    def advice(self) -> str:
+        """What to change so that its cells are read as numbers; empty where they are no numbers."""
+        if self.is_numeric or not self.present:
+            return ""
+        found = {cell: almost_number(cell) for cell in self.present}
+        advice = Counter(text for text in found.values() if text)
+        if not advice or not self._are_most(c for c in found if found[c] or c in self.numbers):
+            return ""
+        return advice.most_common(1)[0][0]
+
+    @cached_property
+    def holds_dates(self) -> bool:
+        return self._are_most([cell for cell in self.present if _DATE.fullmatch(cell)])
+
+    def _are_most(self, cells: Iterable[str], missing: Iterable[str] = ("",)) -> bool:
+        present = sum(n for cell, n in self.counts.items() if cell.lower() not in missing)
+        return present > 0 and sum(self.counts[cell] for cell in cells) >= MOST * present
 
 
 def infer_schema(
@@ -92,17 +139,20 @@ def infer_schema(
     Returns
     -------
     InferredSchema
-        Identifiers, constant and empty columns and copies of the target are dropped from it, each
-        with a warning in the log.
+        Identifiers, dates, constant, empty and nameless columns and copies of the target are
+        dropped from it, each with a warning in the log.
 
     Raises
     ------
     ConfigurationError
-        If the target or a column to drop is not there, or no target is named.
+        If the target or a column to drop is not there, no target is named, or the hints call a
+        column numeric that is not.
     DataValidationError
-        If two headers are the same, the target is no number, or no feature is left.
+        If no row can be read, two headers are the same, the target is no number, or no feature is
+        left.
     """
-    columns = _read_columns(table, hints)
+    dropped: dict[str, str] = {}
+    columns = _read_columns(table, hints, dropped)
     by_key = {match_key(column.name): column for column in columns}
     chosen = target or hints.target
     if not chosen:
@@ -110,7 +160,7 @@ def infer_schema(
             "Which column shall be predicted? Name it with --target COLUMN, or as target in the "
             f"hints. The columns are: {', '.join(c.name for c in columns)}."
         )
-    target_column = _named(chosen, by_key, "--target")
+    target_column = _named(chosen, by_key, "--target" if target else "The hints' target")
     left_out = {_named(name, by_key, "--drop").name for name in drop}
     if target_column.name in left_out:
         raise ConfigurationError(f"{target_column.name} is the target: it cannot be dropped too.")
@@ -118,22 +168,17 @@ def infer_schema(
         if key not in by_key:
             logger.warning("The hints describe %s, which is no column of the table.", spelt)
 
-    dropped: dict[str, str] = {}
+    target_feature = _target(target_column)
     features: list[NumericFeature | CategoricalFeature] = []
-    target_cells = [cell.strip() for cell in table.column(target_column.position)]
-    target_feature = _target(target_column, table)
     for column in columns:
         if column is target_column:
             continue
         if column.name in left_out:
             dropped[column.name] = "named in --drop"
-            continue
-        reason = _why_not(column, table, target_column, target_cells)
-        if reason:
-            logger.warning("Column %s is not used: it %s.", column.name, reason)
-            dropped[column.name] = f"it {reason}"
-            continue
-        features.append(_feature(column, len(features)))
+        elif reason := _why_not(column, target_column):
+            _drop(dropped, column.name, reason)
+        else:
+            features.append(_feature(column, len(features)))
     if not features:
         raise DataValidationError(
             f"No column is left to predict {target_column.name} from.",
@@ -147,55 +192,72 @@ def infer_schema(
     return InferredSchema(schema, {name: positions[name] for name in used}, dropped)
 
 
-def _read_columns(table: Table, hints: Hints) -> list[_Column]:
-    names = [
-        column_name(header) or f"column_{position}"
-        for position, header in enumerate(table.header, start=1)
-    ]
-    first: dict[str, int] = {}
-    problems = []
-    for position, name in enumerate(names):
-        key = match_key(name)
-        if key in first:
-            problems.append(Problem(
-                f"Columns {table.header[first[key]]!r} and {table.header[position]!r} have the "
-                "same name (case, spaces, '/', '-' and '_' do not count). Rename one.", name))
-        first.setdefault(key, position)
-    if problems:
-        raise DataValidationError("The header names columns twice.", problems)
-
-    columns = []
+def _read_columns(table: Table, hints: Hints, dropped: dict[str, str]) -> list[_Column]:
     good = [row for i, row in enumerate(table.rows) if i not in table.malformed]
-    for position, name in enumerate(names):
-        counts = Counter(row[position].strip() for row in good)
-        parsed = {c: parse_number(c, decimal_comma=table.decimal_comma) for c in counts}
-        numbers = {cell: number for cell, number in parsed.items() if number is not None}
-        columns.append(_Column(name, position, hints.of(name), counts, numbers))
+    if not good:
+        raise DataValidationError(
+            "No row of the table can be read." if table.rows else "The table has no rows.",
+            table.malformed.values(),
+        )
+    first: dict[str, str] = {}
+    problems = []
+    columns = []
+    for position, header in enumerate(table.header):
+        cells = (row[position] for row in good)
+        if not header:
+            # Nothing could find it in a later file. Spreadsheets save empty ones beside a table.
+            if any(map(str.strip, cells)):
+                _drop(dropped, f"column {position + 1}", "has no name in the header")
+            continue
+        key = match_key(header)
+        if key in first:
+            problems.append(
+                Problem(
+                    f"Columns {first[key]!r} and {header!r} have the same name: case does not "
+                    "count, nor do characters other than letters and digits. Rename one.",
+                    column_name(header),
+                    row=1,
+                )
+            )
+            continue
+        first[key] = header
+        columns.append(_Column(header, position, cells, hints, table.decimal_comma))
+    if problems:
+        raise DataValidationError(
+            "The header names columns twice. The first row must hold the names of the columns.",
+            problems,
+        )
     return columns
 
 
-def _named(wanted: str, by_key: dict[str, _Column], option: str) -> _Column:
+def _drop(dropped: dict[str, str], name: str, reason: str) -> None:
+    logger.warning("Column %s is not used: it %s.", name.removeprefix("column "), reason)
+    dropped[name] = f"it {reason}"
+
+
+def _named(wanted: str, by_key: dict[str, _Column], said_by: str) -> _Column:
     column = by_key.get(match_key(wanted))
     if column is None:
         names = {column.name.casefold(): column.name for column in by_key.values()}
         close = difflib.get_close_matches(wanted.casefold(), names, n=1)
         hint = f" Did you mean {names[close[0]]!r}?" if close else ""
         raise ConfigurationError(
-            f"{option}: there is no column {wanted!r}.{hint} The columns are: "
+            f"{said_by}: there is no column {wanted!r}.{hint} The columns are: "
             f"{', '.join(names.values())}."
         )
     return column
 
 
-def _target(column: _Column, table: Table) -> NumericFeature:
+def _target(column: _Column) -> NumericFeature:
     if not column.is_numeric or not column.numbers:
-        examples = ", ".join(repr(shorten(cell)) for cell in itertools.islice(column.counts, 3))
+        what_to_do = column.advice or "Name another column with --target."
+        if column.said.says_categorical:
+            what_to_do = "The hints call it categorical: mend them or name another with --target."
         raise DataValidationError(
-            f"The target {column.name} must be a number in every row; it holds {examples}. "
-            "Name another column with --target."
+            f"The target {column.name} must be a number in every row; it holds "
+            f"{column.examples or 'nothing'}. {what_to_do}"
         )
-    feature = _feature(column, 0)
-    assert isinstance(feature, NumericFeature)  # noqa: S101 - is_numeric, above
+    feature = _numeric(column, 0)
     inside = {number for number in column.numbers.values() if feature.within(number)}
     if len(inside) < 2:
         raise DataValidationError(
@@ -207,56 +269,61 @@ def _target(column: _Column, table: Table) -> NumericFeature:
     return feature
 
 
-def _why_not(
-    column: _Column, table: Table, target: _Column, target_cells: list[str]
-) -> str | None:
+def _why_not(column: _Column, target: _Column) -> str | None:
     """Return why a column cannot be a feature, as the rest of 'it …'; None where it can."""
-    marks = MISSING_MARKS if column.is_numeric else {""}
-    present = {cell: n for cell, n in column.counts.items() if cell.lower() not in marks}
-    if not present:
+    n_present = column.present.total()
+    if not n_present:
         return "is empty in every row"
-    distinct = {column.numbers.get(cell, cell) for cell in present} if column.is_numeric else (
-        set(present))
-    n_present = sum(present.values())
-    if len(distinct) == 1 and (column.is_numeric or n_present == column.counts.total()):
-        return f"is {shorten(next(iter(present)))!r} in every row"
-    cells = [cell.strip() for cell in table.column(column.position)]
-    if _copies(column, cells, target, target_cells):
+    distinct = (
+        {column.numbers.get(cell, cell) for cell in column.present}
+        if column.is_numeric
+        else set(column.present)
+    )
+    if len(distinct) == 1 and (column.is_numeric or n_present == len(column.cells)):
+        return f"is {shorten(next(iter(column.present)))!r} in every row"
+    if column.is_numeric and _copies(_pairs(column, target)):
         return f"is a copy of the target {target.name}"
     if column.hints is not None:
         return None  # someone described it: it is meant
-    if not column.is_numeric:
-        if len(distinct) > UNIQUE_TEXT_SHARE * n_present:
-            return "differs in almost every row, as a name or a key does"
-        if len(distinct) > MANY_CATEGORIES:
-            logger.warning(
-                "Column %s is text with %d different values. If it says nothing of the "
-                "target, leave it out with --drop %s.", column.name, len(distinct), column.name)
-        return None
-    if len(distinct) == n_present and all(
-        isinstance(number, float) and number.is_integer() for number in distinct
-    ):
-        pairs = [
-            (column.numbers[cell], target.numbers[answer])
-            for cell, answer in zip(cells, target_cells, strict=True)
-            if cell in column.numbers and answer in target.numbers
-        ]
-        values = [value for value, _ in pairs]
-        in_file_order = values in (sorted(values), sorted(values, reverse=True))
-        if in_file_order or abs(_spearman(pairs)) < RELATED:
+    if column.is_numeric:
+        whole = all(isinstance(number, float) and number.is_integer() for number in distinct)
+        unique = whole and len(distinct) == n_present
+        if unique and not _is_measurement(list(_pairs(column, target))):
             return "is a different whole number in every row, as a key is"
+        return None
+    if column.holds_dates:
+        return (
+            "holds dates, and later records bring later ones. Make a number of it, such as an age"
+        )
+    if len(distinct) > UNIQUE_TEXT_SHARE * n_present:
+        advice = f"; if it is a number: {column.advice.rstrip('.')}" if column.advice else ""
+        return f"differs in almost every row, as a name or a key does{advice}"
+    if len(distinct) > MAX_CATEGORIES:
+        return f"is text with {len(distinct)} different values, too many to choose from"
     return None
 
 
-def _copies(column: _Column, cells: list[str], target: _Column, answers: list[str]) -> bool:
-    if not column.is_numeric:
-        return False
-    both = [
-        (column.numbers[cell], target.numbers[answer])
-        for cell, answer in zip(cells, answers, strict=True)
-        if cell in column.numbers and answer in target.numbers
-    ]
-    return bool(both) and all(value == answer for value, answer in both)
+def _pairs(column: _Column, target: _Column) -> Iterator[tuple[float, float]]:
+    """Yield the numbers of the rows in which both columns hold one."""
+    for cell, answer in zip(column.cells, target.cells, strict=True):
+        if cell in column.numbers and answer in target.numbers:
+            yield column.numbers[cell], target.numbers[answer]
+
+
+def _copies(pairs: Iterator[tuple[float, float]]) -> bool:
+    n_equal = 0
+    for value, answer in pairs:
+        if value != answer:
+            return False
+        n_equal += 1
+    return n_equal >= COPIED_ROWS
+
+
+def _is_measurement(both: list[tuple[float, float]]) -> bool:
+    """Whether whole numbers that never repeat say something of the target, as keys do not."""
+    values = [value for value, _ in both]
+    in_file_order = values in (sorted(values), sorted(values, reverse=True))
+    return not in_file_order and abs(_spearman(both)) >= RELATED
 
 
 def _spearman(pairs: list[tuple[float, float]]) -> float:
@@ -281,46 +348,93 @@ def _spearman(pairs: list[tuple[float, float]]) -> float:
     return covariance / spread if spread else 0.0
 
 
-def _feature(column: _Column, position: int) -> NumericFeature | CategoricalFeature:
+def _words(column: _Column, position: int) -> dict[str, Any]:
+    """Return what numeric and categorical features share."""
     said = column.said
-    words = {
+    label = " ".join(column.header.replace("_", " ").split())
+    return {
         "name": column.name,
-        "label": said.label or column.name.replace("_", " ").strip().capitalize() or column.name,
+        "label": said.label or label[:1].upper() + label[1:] or column.name,
         "help": said.help or "",
         "group": said.group or "",
         "sensitive": bool(said.sensitive),
         "actionable": bool(said.actionable),
         "order": said.order if said.order is not None else position + 1,
     }
-    if column.is_numeric:
-        optional = any(cell.lower() in MISSING_MARKS for cell in column.counts)
-        bounds = {
-            side: None if value is None else float(value)
-            for side, value in (("minimum", said.minimum), ("maximum", said.maximum))
-        }
-        probe = NumericFeature(name="", observed_minimum=0.0, observed_maximum=0.0, **bounds)
-        seen = [n for n in column.numbers.values() if probe.within(n)] or [0.0]
-        whole = all(number.is_integer() for number in seen)
-        return NumericFeature(
-            **words, **bounds, optional=optional, unit=said.unit or "",
-            observed_minimum=min(seen), observed_maximum=max(seen),
-            integer=whole if said.integer is None else said.integer,
-        )  # fmt: skip
-    seen_categories = {cell for cell in column.counts if cell}
-    wanted = [c for c in said.categories or () if c in seen_categories]
-    for missing in set(said.categories or ()) - seen_categories:
+
+
+def _feature(column: _Column, position: int) -> NumericFeature | CategoricalFeature:
+    return (_numeric if column.is_numeric else _categorical)(column, position)
+
+
+def _numeric(column: _Column, position: int) -> NumericFeature:
+    said = column.said
+    if not column.numbers:
+        raise ConfigurationError(
+            f"The hints call {column.name} a number, but no cell of it is one; it holds "
+            f"{column.examples}."
+        )
+    bounds: dict[str, Any] = {
+        side: None if value is None else float(value)
+        for side, value in (("minimum", said.minimum), ("maximum", said.maximum))
+    }
+    probe = NumericFeature(name="", observed_minimum=0.0, observed_maximum=0.0, **bounds)
+    numbers = set(column.numbers.values())
+    seen = {number for number in numbers if probe.within(number)} or numbers
+    whole = all(number.is_integer() for number in seen)
+    return NumericFeature(
+        **_words(column, position),
+        **bounds,
+        optional=any(cell.lower() in MISSING_MARKS for cell in column.counts),
+        unit=said.unit or "",
+        observed_minimum=min(seen),
+        observed_maximum=max(seen),
+        integer=whole if said.integer is None else said.integer,
+    )
+
+
+def _categorical(column: _Column, position: int) -> CategoricalFeature:
+    seen = set(column.present)
+    wanted = [category for category in column.said.categories or () if category in seen]
+    for missing in sorted(set(column.said.categories or ()) - seen):
         logger.warning(
             "The hints list %r in %s, which no row holds: the model cannot know it.",
-            missing, column.name)
-    rest = sorted(seen_categories - set(wanted), key=_natural)
-    return CategoricalFeature(**words, optional="" in column.counts,
-                              categories=tuple(wanted + rest))
+            missing,
+            column.name,
+        )
+    if column.hints is None and len(seen) > MANY_CATEGORIES:
+        logger.warning(
+            "Column %s is text with %d different values. If it says nothing of the target, leave "
+            "it out with --drop %s.",
+            column.name,
+            len(seen),
+            column.name,
+        )
+    if column.hints is None and column.advice:
+        logger.warning(
+            "Column %s is taken as text. If it is a number: %s", column.name, column.advice
+        )
+    alike = Counter(category.casefold() for category in sorted(seen))
+    for category, n in alike.items():
+        if n > 1:
+            logger.warning(
+                "Column %s holds %r in %d spellings that differ in case only: each is a category.",
+                column.name,
+                category,
+                n,
+            )
+    rest = sorted(seen - set(wanted), key=_natural)
+    return CategoricalFeature(
+        **_words(column, position),
+        optional="" in column.counts,
+        categories=tuple(wanted + rest),
+    )
 
 
-def _natural(text: str) -> tuple[float, str]:
+def _natural(text: str) -> tuple[float, str, str]:
     """Sort numbers by their value, before texts."""
     number = parse_number(text)
-    return (math.inf, text.casefold()) if number is None else (number, "")
+    return (math.inf if number is None else number, text.casefold(), text)
 
 
 def _groups(features: list[NumericFeature | CategoricalFeature], hints: Hints) -> tuple[str, ...]:

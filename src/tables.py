@@ -7,47 +7,54 @@ missing value in another. Rows that cannot be read are kept in their place besid
 
 from __future__ import annotations
 
-import codecs
 import csv
-import datetime
-import decimal
 import io
-import math
+import itertools
 import re
-import unicodedata
-import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 from src.exception import ConfigurationError, DataValidationError, Problem
-from src.logger import get_logger
-from src.schema import format_number
-
-logger = get_logger(__name__)
+from src.schema import shorten
+from src.spreadsheets import excel_rows, parquet_rows, to_text
+from src.text_encoding import find_encoding
 
 CHUNK_ROWS = 20_000
 DELIMITERS = (",", ";", "\t", "|")
-LINE_LIMIT = 1 << 20  # characters; a longer line is no table of people
+COLUMN_LIMIT = 10_000
+LINE_LIMIT = 1 << 17  # characters, also the csv module's limit; a longer line is no table of people
 RECORD_LINES = 200  # lines that one quoted cell may run over
-SAMPLE_BYTES = 1 << 18
-UNPACKED_LIMIT = 512 << 20  # bytes that an Excel workbook may unpack to
-ROW_TOO_LONG = "The line is longer than a million characters."
+SAMPLE_LINES = 100  # lines that show the delimiter, the decimal mark and the width
+SAMPLE_CHARACTERS = 1 << 16
 
+_ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
 _SIGNATURES = {
-    b"PK\x03\x04": "an Excel workbook or another zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
-    b"PAR1": "a Parquet file",
+    _ZIP: "an Excel workbook or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls) or one with a password",
+    _PARQUET: "a Parquet file",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"GIF8": "a picture",
     b"%PDF": "a PDF document",
+    b"{\\rtf": "a text document (RTF)",
     b"\x1f\x8b": "a gzip archive",
     b"SQLite format 3": "an SQLite database",
+    b"<": "a web page or XML document",
+    b"{": "a JSON document",
+    b"[{": "a JSON document",
 }
-_SPREADSHEET_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?%?", re.ASCII)
+_SPREADSHEET_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?%?|-+", re.ASCII)
+_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+_NEEDS_QUOTES = re.compile(r'[",\r\n]')
+_WITH_POINT = re.compile(r"[+-]?\d+\.\d+")
+_WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
+_GROUPED_BY_COMMAS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
+
+Record = tuple[int, list[str], Problem | None]  # line, cells, and why they cannot be used
 
 
 @dataclass
@@ -71,12 +78,13 @@ class Chunk:
 
     def add(self, line: int, cells: list[str], width: int, problem: Problem | None = None) -> None:
         if problem is None and len(cells) != width:
+            n_cells = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
             problem = Problem(
-                f"The row has {len(cells)} cells, the header has {width}. Compare it with a row "
-                "that is right: a delimiter is missing or stands too often.",
+                f"The row has {n_cells}, the header has {width}. Compare it with a row that is "
+                "right: a delimiter is missing or stands too often.",
                 row=line,
             )
-        if problem is None and not any(cell and not cell.isspace() for cell in cells):
+        if problem is None and _is_blank(cells):
             problem = Problem("The row is empty.", row=line)
         if problem is not None:
             self.malformed[len(self.rows)] = problem
@@ -104,27 +112,29 @@ class TableReader:
 
     Attributes
     ----------
+    name : str
+        What the file is called in messages.
     header : list of str
         As it stands in the file, surrounding blanks removed.
     decimal_comma : bool
-        Whether ``72,5`` may be a number: where cells are not separated by commas.
+        Whether the comma is the decimal mark, as in ``72,5``.
+    records : iterator
+        Line, cells and what is wrong with them, row after row.
     """
 
     name: str
     header: list[str]
     decimal_comma: bool
-    _records: Iterator[tuple[int, list[str], Problem | None]]
+    records: Iterator[Record]
+    _text: IO[str] | None = None  # Python closes, and warns of, a file that nothing refers to
 
     def chunks(self, size: int = CHUNK_ROWS) -> Iterator[Chunk]:
         """Yield the rows, at most ``size`` at a time."""
-        chunk = Chunk()
         width = len(self.header)
-        for line, cells, problem in self._records:
-            chunk.add(line, cells, width, problem)
-            if len(chunk.rows) == size:
-                yield chunk
-                chunk = Chunk()
-        if chunk.rows:
+        while records := list(itertools.islice(self.records, size)):
+            chunk = Chunk()
+            for line, cells, problem in records:
+                chunk.add(line, cells, width, problem)
             yield chunk
 
 
@@ -134,7 +144,7 @@ def open_table(source: Path | BinaryIO, name: str = "") -> Iterator[TableReader]
 
     Parameters
     ----------
-    source : Path or seekable binary file
+    source : Path or binary file
         Closed with the block.
     name : str
         What the file is called in messages; its ending says what it claims to be.
@@ -149,28 +159,11 @@ def open_table(source: Path | BinaryIO, name: str = "") -> Iterator[TableReader]
     if isinstance(source, Path):
         name = name or source.name
         try:
-            file: BinaryIO = source.open("rb")
+            source = source.open("rb")
         except OSError as error:
             raise ConfigurationError(f"{source} cannot be read: {error.strerror}.") from error
-    else:
-        file = source
-    with ExitStack() as closing:
-        closing.enter_context(file)
-        ending = Path(name).suffix.lower()
-        found = _signature(file)
-        if ending in (".xlsx", ".xlsm"):
-            _expect(found, b"PK\x03\x04", name, "an Excel workbook")
-            reader = _open_excel(file, name)
-        elif ending in (".parquet", ".pq"):
-            _expect(found, b"PAR1", name, "a Parquet file")
-            reader = _open_parquet(file, name)
-        elif found:
-            raise DataValidationError(
-                f"{name} is not a text table but {_SIGNATURES[found]}. "
-                "Save it as CSV (.csv) or Excel (.xlsx), with the ending that fits."
-            )
-        else:
-            reader = _open_csv(file, name, closing)
+    with source as file:
+        reader = _reader(file if file.seekable() else io.BytesIO(file.read()), name)
         yield reader
 
 
@@ -178,45 +171,21 @@ def read_table(source: Path | BinaryIO, name: str = "") -> Table:
     """Read a whole file; see :func:`open_table`."""
     with open_table(source, name) as reader:
         table = Table(header=reader.header, decimal_comma=reader.decimal_comma)
-        width = len(reader.header)
-        for line, cells, problem in reader._records:
-            table.add(line, cells, width, problem)
+        for line, cells, problem in reader.records:
+            table.add(line, cells, len(reader.header), problem)
     return table
 
 
 def table_from_records(header: Sequence[str], records: Iterable[Sequence[object]]) -> Table:
     """Return a table of typed values, such as a database gives, as text cells."""
-    table = Table(header=[str(name) for name in header])
+    table = Table(header=[str(name).strip() for name in header])
     for line, record in enumerate(records, start=2):
         table.add(line, [to_text(value) for value in record], len(table.header))
     return table
 
 
-def to_text(value: object) -> str:
-    """Return the text of a typed cell; empty where it is missing.
-
-    Examples
-    --------
-    >>> to_text(72.0), to_text(None), to_text(float("nan")), to_text(0.1)
-    ('72', '', '', '0.1')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float | decimal.Decimal):
-        number = float(value)
-        return "" if math.isnan(number) else format_number(number) if math.isfinite(number) else (
-            str(number))
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    return str(value)
-
-
 def neutralise(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; numbers stay as they are.
+    """Return a cell that no spreadsheet takes for a formula; numbers and dashes stay as they are.
 
     Examples
     --------
@@ -227,25 +196,47 @@ def neutralise(cell: str) -> str:
     ----------
     OWASP, "CSV Injection".
     """
-    if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not _SPREADSHEET_NUMBER.fullmatch(cell):
+    if cell.startswith(_FORMULA_STARTS) and not _SPREADSHEET_NUMBER.fullmatch(cell):
         return "'" + cell
     return cell
 
 
 def write_rows(file: IO[str], rows: Iterable[Iterable[str]]) -> None:
     """Write rows of text cells as CSV (RFC 4180, line feeds), each cell neutralised."""
-    csv.writer(file, lineterminator="\n").writerows([neutralise(cell) for cell in row]
-                                                   for row in rows)
+    for row in rows:
+        line = ",".join(map(_quote, map(neutralise, row)))
+        file.write((line or '""') + "\n")  # an empty line is no row
 
 
-def _signature(file: BinaryIO) -> bytes:
+def _quote(cell: str) -> str:
+    # Python 3.11's csv.writer leaves a carriage return bare, which readers take for a line's end.
+    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
+
+
+# --- what all formats share ---------------------------------------------------------------------
+
+
+def _reader(file: BinaryIO, name: str) -> TableReader:
+    ending = Path(name).suffix.lower()
+    head = file.read(64)
     file.seek(0)
-    head = file.read(16)
-    file.seek(0)
-    return next((signature for signature in _SIGNATURES if head.startswith(signature)), b"")
+    found = next((s for s in _SIGNATURES if head.removeprefix(b"\xef\xbb\xbf").startswith(s)), b"")
+    if ending in (".xlsx", ".xlsm"):
+        _expect(_ZIP, found, name, "an Excel workbook")
+        return _table(((*row, None) for row in excel_rows(file, name)), name)
+    if ending in (".parquet", ".pq"):
+        _expect(_PARQUET, found, name, "a Parquet file")
+        columns, rows = parquet_rows(file, name)
+        return _table(itertools.chain([(1, columns, None)], ((*row, None) for row in rows)), name)
+    if found:
+        raise DataValidationError(
+            f"{name} is not a text table but {_SIGNATURES[found]}. "
+            "Save it as CSV (.csv) or Excel (.xlsx), with the ending that fits."
+        )
+    return _open_csv(file, name)
 
 
-def _expect(found: bytes, wanted: bytes, name: str, kind: str) -> None:
+def _expect(wanted: bytes, found: bytes, name: str, kind: str) -> None:
     if found != wanted:
         raise DataValidationError(
             f"{name} is not {kind}, whatever its ending says"
@@ -254,26 +245,102 @@ def _expect(found: bytes, wanted: bytes, name: str, kind: str) -> None:
         )
 
 
+def _table(records: Iterator[Record], name: str) -> TableReader:
+    """Return the reader of a sheet: its first row that is not blank is the header."""
+    records = (record for record in records)
+    header = next((cells for _, cells, _ in records if not _is_blank(cells)), None)
+    if header is None:
+        raise DataValidationError(f"{name} is empty.")
+    while not header[-1].strip():
+        header.pop()
+    sample = list(itertools.islice(records, SAMPLE_LINES))
+    header = _header(header, [cells for _, cells, _ in sample], name)
+    fitted = (
+        (line, _fit(cells, len(header)), problem)
+        for line, cells, problem in itertools.chain(sample, records)
+    )
+    return TableReader(name, header, False, _without_blank_end(fitted))
+
+
+def _fit(cells: list[str], width: int) -> list[str]:
+    """Return a sheet's row without empty cells right of the header, filled up to its width."""
+    while len(cells) > width and not cells[-1].strip():
+        cells.pop()
+    return cells + [""] * (width - len(cells))
+
+
+def _header(cells: Sequence[str], rows: list[list[str]], name: str) -> list[str]:
+    """Return the names of the columns.
+
+    Raises
+    ------
+    DataValidationError
+        If there are none or too many, or a title stands where they should.
+    """
+    header = [cell.strip() for cell in cells]
+    n_names = sum(map(bool, header))
+    if not n_names:
+        raise DataValidationError(f"{name} has no header: its first row is empty.")
+    if len(header) > COLUMN_LIMIT:
+        raise DataValidationError(
+            f"{name} has {len(header):,} columns; at most {COLUMN_LIMIT:,} can be read."
+        )
+    n_cells = sorted(len(row) - sum(map(_is_empty, row)) for row in rows)
+    usual = n_cells[len(n_cells) // 2] if n_cells else 0
+    # R and pandas leave the first column, their row numbers, without a name.
+    if n_names < usual / 2 or (n_names <= usual / 2 and header[0]):
+        first = ", ".join(repr(shorten(name)) for name in header if name)
+        raise DataValidationError(
+            f"The first row of {name} must hold the names of the columns. It holds {first}, and "
+            f"the rows below have {usual} cells. Remove what stands above the names."
+        )
+    return header
+
+
+def _is_empty(cell: str) -> bool:
+    return not cell or cell.isspace()
+
+
+def _is_blank(cells: Iterable[str]) -> bool:
+    return all(map(_is_empty, cells))
+
+
+def _without_blank_end(records: Iterator[Record]) -> Iterator[Record]:
+    """Leave out the blank rows at the end, which spreadsheets save where cells were formatted."""
+    pending: list[range] = []
+    for line, cells, problem in records:
+        if problem is None and _is_blank(cells):
+            if pending and pending[-1].stop == line:
+                pending[-1] = range(pending[-1].start, line + 1)
+            else:
+                pending.append(range(line, line + 1))
+            width = len(cells)
+            continue
+        for blank in itertools.chain.from_iterable(pending):
+            yield blank, [""] * width, None
+        pending.clear()
+        yield line, cells, problem
+
+
 # --- text ---------------------------------------------------------------------------------------
 
 
-def _open_csv(file: BinaryIO, name: str, closing: ExitStack) -> TableReader:
-    encoding = _encoding(file, name)
+def _open_csv(file: BinaryIO, name: str) -> TableReader:
+    encoding = find_encoding(file, name)
     file.seek(0)
-    text = closing.enter_context(io.TextIOWrapper(file, encoding=encoding, newline=""))
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
     lines = _Lines(text)
-    delimiter = _delimiter(lines.peek(20))
-    records = _csv_records(lines, delimiter)
-    for line, cells, problem in records:
-        if problem is not None:
-            raise DataValidationError(f"{name} has no header that can be read.", [problem])
-        header = _header(cells, name)
-        break
-    else:
+    delimiter = _declared_delimiter(lines) or _delimiter(lines.peek())
+    first = next(_csv_records(lines, delimiter), None)
+    if first is None:
         raise DataValidationError(f"{name} is empty.")
-    return TableReader(
-        name, header, delimiter != ",", _csv_records(lines, delimiter, width=len(header))
-    )
+    _, cells, problem = first
+    if problem is not None:
+        raise DataValidationError(f"{name} has no header that can be read.", [problem])
+    rows = _rows(lines.peek(), delimiter)
+    header = _header(_as_wide_as(cells, rows), rows, name)
+    records = _without_blank_end(_csv_records(lines, delimiter, width=len(header)))
+    return TableReader(name, header, delimiter != "," and _decimal_comma(rows), records, text)
 
 
 class _Lines:
@@ -305,18 +372,20 @@ class _Lines:
         self._back += reversed(lines)
         self.number -= len(lines)
 
-    def peek(self, count: int) -> list[str]:
+    def peek(self) -> list[str]:
         """Return the next lines without reading them."""
         lines: list[str] = []
-        while len(lines) < count and (line := self.next()) is not None:
+        size = 0
+        while len(lines) < SAMPLE_LINES and size < SAMPLE_CHARACTERS:
+            if (line := self.next()) is None:
+                break
             lines.append(line)
+            size += len(line)
         self.put_back(lines)
         return lines
 
 
-def _csv_records(
-    lines: _Lines, delimiter: str, width: int | None = None
-) -> Iterator[tuple[int, list[str], Problem | None]]:
+def _csv_records(lines: _Lines, delimiter: str, width: int | None = None) -> Iterator[Record]:
     """Yield line, cells and what is wrong with them.
 
     A quoted cell may hold line ends. A quote that is never closed would swallow the rest of the
@@ -326,208 +395,97 @@ def _csv_records(
         number = lines.number
         if not text.strip("\r\n"):
             continue
+        further: list[str] = []
+        cells: list[str] | None = None
+        wrong = ""
         if len(text) == LINE_LIMIT:
-            yield number, [], Problem(ROW_TOO_LONG, row=number)
-            continue
-        if "\0" in text:
-            message = "The line holds a NUL character: the file is damaged there."
-            yield number, text.rstrip("\r\n").split(delimiter), Problem(message, row=number)
-            continue
-        if '"' not in text:
-            yield number, text.rstrip("\r\n").split(delimiter), None
-            continue
-        cells, further = _quoted(text, lines, delimiter)
-        if cells is not None and not (further and width not in (None, len(cells))):
-            yield number, cells, None
-            continue
-        lines.put_back(further)
-        message = (
-            "A quote in the line is not closed, or text follows it. Close it, or write a quote "
-            'inside a cell twice ("").'
-        )
-        yield number, text.rstrip("\r\n").split(delimiter), Problem(message, row=number)
+            text, wrong = "", f"The line is longer than {LINE_LIMIT:,} characters."
+        elif '"' in text:
+            cells, further = _quoted(text, lines, delimiter)
+            if cells is None or (further and width not in (None, len(cells))):
+                lines.put_back(further)
+                cells, further = None, []
+                wrong = (
+                    "A quote in the line is not closed, or text follows it. Close it, or write a "
+                    'quote inside a cell twice ("").'
+                )
+        if "\0" in text or any("\0" in line for line in further):
+            wrong = "The line holds a NUL character: the file is damaged there."
+        if cells is None:
+            cells = text.rstrip("\r\n").split(delimiter)
+        yield number, cells, Problem(wrong, row=number) if wrong else None
 
 
 def _quoted(text: str, lines: _Lines, delimiter: str) -> tuple[list[str] | None, list[str]]:
     """Return the cells of a record that holds quotes, and the further lines that it took."""
-    further: list[str] = []
-    while True:
-        if text.count('"') % 2 == 0:
-            try:
-                return next(csv.reader([text], delimiter=delimiter, strict=True)), further
-            except csv.Error:
-                return None, further
-        line = lines.next() if len(further) < RECORD_LINES else None
-        if line is None or len(text) + len(line) > LINE_LIMIT:
-            if line is not None:
-                further.append(line)
-            return None, further
-        further.append(line)
-        text += line
+    record = [text]
+    n_quotes, size = text.count('"'), len(text)
+    while n_quotes % 2:
+        line = lines.next() if len(record) <= RECORD_LINES else None
+        if line is None:
+            return None, record[1:]
+        record.append(line)
+        n_quotes += line.count('"')
+        size += len(line)
+        if size > LINE_LIMIT:
+            return None, record[1:]
+    try:
+        return next(csv.reader(["".join(record)], delimiter=delimiter, strict=True)), record[1:]
+    except csv.Error:
+        return None, record[1:]
+
+
+def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
+    """Return the cells of some lines as far as they can be read, without blank rows."""
+    records = _csv_records(_Lines(io.StringIO("".join(lines), newline="")), delimiter)
+    return [cells for _, cells, problem in records if problem is None and not _is_blank(cells)]
+
+
+def _declared_delimiter(lines: _Lines) -> str:
+    """Return what Excel's first line ``sep=;`` says and skip it; nothing where there is none."""
+    line = lines.next()
+    declared = re.fullmatch(r'"?sep=(.)"?[\r\n]*', line or "", re.IGNORECASE)
+    if declared:
+        return declared[1]
+    lines.put_back([line] if line else [])
+    return ""
 
 
 def _delimiter(lines: list[str]) -> str:
-    """Return the delimiter by which most lines have as many cells as the first."""
+    """Return the delimiter by which most lines have as many cells as the first, and more than one.
 
-    def score(delimiter: str) -> tuple[float, int]:
-        try:
-            widths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter) if cells]
-        except csv.Error:
-            widths = [len(line.split(delimiter)) for line in lines]
-        if not widths or widths[0] == 1:
-            return 0.0, 0
-        return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+    Where there is none, the first line may be a title, which the check of the header explains: most
+    lines need only be alike.
+    """
+
+    def score(delimiter: str) -> tuple[float, float, int]:
+        widths = [len(cells) for cells in _rows(lines, delimiter)]
+        usual = Counter(width for width in widths if width > 1).most_common(1)
+        if not usual:
+            return 0.0, 0.0, 0
+        (width, n_usual), like_first = usual[0], widths.count(widths[0]) / len(widths)
+        fits_first = like_first if widths[0] > 1 and like_first >= 0.5 else 0.0
+        return fits_first, n_usual / len(widths), width
 
     return max(DELIMITERS, key=score)
 
 
-def _encoding(file: BinaryIO, name: str) -> str:
-    """Return the encoding of a text file: its mark, else UTF-8 where it fits, else the likeliest.
+def _as_wide_as(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the header with or without an empty cell at its end, where all rows differ by it.
 
-    Raises
-    ------
-    DataValidationError
-        If the file is empty or holds no text.
+    Some programs end every row in a delimiter and the header not, or the other way round.
     """
-    file.seek(0)
-    sample = file.read(SAMPLE_BYTES)
-    if not sample.strip():
-        raise DataValidationError(f"{name} is empty.")
-    for mark, encoding in (
-        (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-        (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-    ):  # fmt: skip
-        if sample.startswith(mark):
-            return _decodable(file, encoding, name)
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    if max(even, odd) > len(sample) // 5:
-        return _decodable(file, "utf-16-le" if odd > even else "utf-16-be", name)
-    if _decodes(file, "utf-8"):
-        if _looks_binary(sample.decode("utf-8", errors="replace")):
-            raise DataValidationError(f"{name} is not a text table.")
-        return "utf-8"
-    if b"\0" in sample:
-        raise DataValidationError(f"{name} is not a text table.")
-    encoding = _guess_encoding(sample)
-    logger.warning("%s is not UTF-8: read as %s. Save it as UTF-8 to be sure.", name, encoding)
-    return _decodable(file, encoding, name)
-
-
-def _looks_binary(text: str) -> bool:
-    control = sum(unicodedata.category(c) == "Cc" and c not in "\t\r\n\f\v\0" for c in text[:4096])
-    return control > max(2, len(text[:4096]) // 50)
-
-
-def _decodes(file: BinaryIO, encoding: str) -> bool:
-    file.seek(0)
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        while block := file.read(1 << 20):
-            decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _decodable(file: BinaryIO, encoding: str, name: str) -> str:
-    if not _decodes(file, encoding):
-        raise DataValidationError(
-            f"{name} looks like {encoding} and cannot be read as such. Save it as UTF-8."
-        )
-    return encoding
-
-
-def _guess_encoding(sample: bytes) -> str:
-    """Return the likeliest 8-bit encoding of a text that is not UTF-8.
-
-    Guessers take Western texts for Eastern European ones, where both read as letters: Windows-1252,
-    much the commonest, is preferred there.
-    """
-    from charset_normalizer import from_bytes
-
-    western = [c for c in sample.decode("cp1252", errors="replace") if ord(c) > 127]
-    best = from_bytes(sample[: 1 << 16]).best()
-    if best is None:
-        return "cp1252"
-    guessed = [c for c in str(best) if ord(c) > 127 and c.isalpha()]
-    is_latin = all(unicodedata.name(c, "").startswith("LATIN") for c in guessed)
-    reads_western = all(c.isalpha() or c in "€‘’“”–—…°ºª«»¿¡§·" for c in western)  # noqa: RUF001
-    return "cp1252" if is_latin and reads_western else best.encoding
-
-
-# --- Excel and Parquet --------------------------------------------------------------------------
-
-
-def _open_excel(file: BinaryIO, name: str) -> TableReader:
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        with zipfile.ZipFile(file) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > UNPACKED_LIMIT:
-                raise DataValidationError(
-                    f"{name} unpacks to more than {UNPACKED_LIMIT >> 20} MiB. Save it as CSV."
-                )
-        file.seek(0)
-        book = load_workbook(file, read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, ValueError) as error:
-        raise DataValidationError(f"{name} is not an Excel workbook that can be read.") from error
-    if len(book.worksheets) > 1:
-        logger.warning("%s has %d sheets: the first is read.", name, len(book.worksheets))
-    rows = (
-        (number, [to_text(value) for value in row])
-        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1)
-    )
-    for _, cells in rows:
-        if any(cells):
-            while not cells[-1]:
-                cells.pop()
-            header = _header(cells, name)
-            break
-    else:
-        raise DataValidationError(f"{name} is empty: its first sheet holds nothing.")
-    return TableReader(name, header, False, _sheet_records(rows, len(header)))
-
-
-def _sheet_records(
-    rows: Iterable[tuple[int, list[str]]], width: int
-) -> Iterator[tuple[int, list[str], Problem | None]]:
-    for number, cells in rows:
-        if not any(cells):
-            continue  # sheets often end in rows that were formatted and never filled
-        while len(cells) > width and not cells[-1]:
-            cells.pop()
-        yield number, cells + [""] * (width - len(cells)), None
-
-
-def _open_parquet(file: BinaryIO, name: str) -> TableReader:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ConfigurationError(
-            "Reading Parquet needs pyarrow, which is not installed: pip install 'pyarrow'."
-        ) from error
-    try:
-        parquet = pyarrow.parquet.ParquetFile(file)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise DataValidationError(f"{name} is not a Parquet file that can be read.") from error
-
-    def records() -> Iterator[tuple[int, list[str], Problem | None]]:
-        number = 1
-        for batch in parquet.iter_batches(CHUNK_ROWS):
-            columns = [[to_text(value) for value in column.to_pylist()] for column in batch.columns]
-            for cells in zip(*columns, strict=True):
-                number += 1
-                yield number, list(cells), None
-
-    return TableReader(name, _header(parquet.schema_arrow.names, name), False, records())
-
-
-def _header(cells: Sequence[Any], name: str) -> list[str]:
-    header = [str(cell).strip() for cell in cells]
-    if not any(header):
-        raise DataValidationError(f"{name} has no header: its first row is empty.")
+    widths = {len(row) for row in rows}
+    if len(rows) > 1 and widths == {len(header) + 1} and not any(row[-1].strip() for row in rows):
+        return [*header, ""]
+    if len(rows) > 1 and widths == {len(header) - 1} and not header[-1].strip():
+        return header[:-1]
     return header
+
+
+def _decimal_comma(rows: list[list[str]]) -> bool:
+    """Whether the comma is the decimal mark of a file whose delimiter is another."""
+    cells = [cell.strip() for row in rows for cell in row]
+    with_comma = [cell for cell in cells if _WITH_COMMA.fullmatch(cell)]
+    with_point = any(_WITH_POINT.fullmatch(cell) for cell in cells)
+    return not with_point or any(not _GROUPED_BY_COMMAS.fullmatch(cell) for cell in with_comma)

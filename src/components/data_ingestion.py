@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import math
 import re
 import urllib.error
 import urllib.parse
@@ -53,8 +55,9 @@ class DataIngestion:
             If what it holds is no table.
         """
         source = self.config.source
-        scheme = re.match(r"([a-z][a-z0-9+]+)://", source)
-        is_database = scheme is not None and scheme[1] not in ("http", "https", "file")
+        # Two letters at least: C:\x\y.csv is a file.
+        scheme = re.match(r"([a-z][a-z0-9+]+)://", source, re.IGNORECASE)
+        is_database = scheme is not None and scheme[1].lower() not in ("http", "https", "file")
         if self.config.query and not is_database:
             raise ConfigurationError(
                 "--query goes with a database URL, such as sqlite:///school.db."
@@ -75,7 +78,10 @@ class DataIngestion:
         ------
         DataValidationError
             If there are fewer than 20 rows.
+        ConfigurationError
+            If the share leaves fewer than two rows to test on, or to learn from.
         """
+        import numpy as np
         from sklearn.model_selection import train_test_split
 
         if n_rows < MINIMUM_ROWS:
@@ -83,28 +89,45 @@ class DataIngestion:
                 f"{n_rows} rows are too few to learn from and to test on: "
                 f"at least {MINIMUM_ROWS} are needed."
             )
+        n_test = math.ceil(n_rows * self.config.test_size)
+        if not 2 <= n_test <= n_rows - 2:
+            raise ConfigurationError(
+                f"A test share of {self.config.test_size} puts {n_test} of {n_rows} rows aside for "
+                "testing. Both parts need two rows at least."
+            )
         train, test = train_test_split(
             range(n_rows), test_size=self.config.test_size, random_state=self.config.random_state
         )
         logger.info(
             "Split %d rows into %d train, %d test (random_state=%d)",
-            n_rows, len(train), len(test), self.config.random_state)
-        import numpy as np
-
+            n_rows,
+            len(train),
+            len(test),
+            self.config.random_state,
+        )
         return np.asarray(train), np.asarray(test)
 
     def _from_url(self) -> Table:
         url = self.config.source
-        name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "table.csv"
+        parts = urllib.parse.urlsplit(url)
+        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # no password, no token
+        name = Path(urllib.parse.unquote(parts.path)).name or "table.csv"
         logger.info("Downloading %s", name)
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - asked for
                 content = answer.read(DOWNLOAD_LIMIT + 1)
-                if not Path(name).suffix:
+                length = int(answer.headers["Content-Length"] or 0)
+                if len(content) < min(length, DOWNLOAD_LIMIT):  # urllib does not mind
+                    raise OSError(f"the connection ended after {len(content)} of {length} bytes")
+                if Path(name).suffix.lower() not in _ENDINGS.values():
                     name += _ENDINGS.get(answer.headers.get_content_type(), "")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise ConfigurationError(f"{url} cannot be downloaded: {reason}.") from error
+        except urllib.error.HTTPError as error:
+            error.close()
+            reason = f"the server answers {error.code} {error.reason}"
+            raise ConfigurationError(f"{shown} cannot be downloaded: {reason}.") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = str(getattr(error, "reason", "") or error or type(error).__name__)
+            raise ConfigurationError(f"{shown} cannot be downloaded: {reason}.") from error
         if len(content) > DOWNLOAD_LIMIT:
             raise DataValidationError(f"{name} is larger than {DOWNLOAD_LIMIT >> 30} GiB.")
         return read_table(io.BytesIO(content), name)
@@ -119,21 +142,41 @@ class DataIngestion:
         except ImportError as error:
             raise ConfigurationError(
                 "Reading a database needs SQLAlchemy, which is not installed: "
-                "pip install sqlalchemy (and the driver of your database)."
+                "pip install sqlalchemy (and the driver of your database)"
             ) from error
+        # A colon is a colon, as in '12:30', not the mark of a parameter.
+        query = sqlalchemy.text(self.config.query.replace(":", "\\:"))
         try:
             engine = sqlalchemy.create_engine(self.config.source)
+        except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
+            raise ConfigurationError(f"The database cannot be opened: {_reason(error)}.") from error
+        sqlite = engine.dialect.name == "sqlite"
+        database = engine.url.database or ":memory:"
+        if sqlite and not database.startswith((":", "file:")) and not Path(database).is_file():
+            raise ConfigurationError(f"There is no database {database}.")  # SQLite would make it
+        try:
             with engine.connect() as connection:
-                answer = connection.execute(sqlalchemy.text(self.config.query))
-                table = table_from_records(list(answer.keys()), answer)
-        except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise ConfigurationError(f"The database did not answer the query: {reason}.") from error
-        engine.dispose()
-        return table
+                if sqlite:  # others undo what was not committed
+                    connection.exec_driver_sql("PRAGMA query_only = ON")
+                answer = connection.execute(query)
+                return table_from_records(list(answer.keys()), answer)
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            raise ConfigurationError(
+                f"The database did not answer the query: {_reason(error)}."
+            ) from error
+        finally:
+            engine.dispose()
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what a driver says, without SQLAlchemy's wrapping."""
+    text = str(getattr(error, "orig", None) or error) or type(error).__name__
+    return text.splitlines()[0].rstrip(".")
 
 
 _ENDINGS = {
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
     "application/vnd.apache.parquet": ".parquet",
 }

@@ -1,4 +1,4 @@
-"""From typed columns to what estimators take: an unfitted ColumnTransformer, named by the schema."""
+"""From typed columns to what estimators take: an unfitted ColumnTransformer of a schema."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class DataTransformation:
             ("numeric", numeric, [f.name for f in self.schema.numeric]),
             ("categorical", encoder, [f.name for f in self.schema.categorical]),
         ]
+        # Plain names, though a category such as a_b may make two alike: False would raise then.
         return ColumnTransformer(
-            [step for step in steps if step[2]], verbose_feature_names_out=False
+            [step for step in steps if step[2]], verbose_feature_names_out="{feature_name}"
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.exception import Problem
-from src.schema import MISSING_MARKS, Checked, Feature, NumericFeature, Schema, shorten
+from src.schema import MISSING_MARKS, Checked, Feature, NumericFeature, Schema, clean, shorten
 from src.tables import Chunk
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REMEMBERED = 50_000  # distinct cells of a column whose check is kept
+SUGGESTIONS = 200  # refused cells of a column that are compared with what is allowed: it takes time
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class ValidatedTable:
     problems : list of Problem
         Everything that is wrong, in the order of the rows.
     warnings : Counter of str
-        How many cells of a column lie outside what training saw.
+        How many good rows' cells of a column lie outside what training saw.
     """
 
     frame: pd.DataFrame
@@ -48,6 +50,7 @@ class DataValidation:
         self.schema = schema
         self.decimal_comma = decimal_comma
         self._checked: dict[str, dict[str, Checked]] = {}
+        self._refused: dict[str, int] = {}
 
     def run(
         self, chunk: Chunk, positions: dict[str, int], *, with_target: bool = False
@@ -72,47 +75,51 @@ class DataValidation:
         accepted = np.ones(len(chunk.rows), dtype=bool)
         accepted[list(chunk.malformed)] = False
         found: dict[int, list[Problem]] = {i: [p] for i, p in chunk.malformed.items()}
-        warnings: Counter[str] = Counter()
-        columns: dict[str, list[Checked]] = {}
+        columns: dict[str, tuple[list[str], dict[str, Checked]]] = {}
         for feature in features:
             position = positions[feature.name]
             cells = [row[position] for row in chunk.rows]
-            columns[feature.name] = checked = self._check(feature, cells)
-            for index, one in enumerate(checked):
-                if one.problem and index not in chunk.malformed:
+            checked = self._check(feature, set(cells))
+            columns[feature.name] = cells, checked
+            refused = {cell: one.problem for cell, one in checked.items() if one.problem}
+            for index, cell in enumerate(cells) if refused else ():
+                if cell in refused and index not in chunk.malformed:
                     accepted[index] = False
-                    found.setdefault(index, []).append(Problem(
-                        f"{feature.name} {one.problem}", feature.name, chunk.lines[index],
-                        shorten(cells[index])))
-                elif one.warning:
-                    warnings[feature.name] += 1
+                    message = f"{feature.name} {refused[cell]}"
+                    found.setdefault(index, []).append(
+                        Problem(message, feature.name, chunk.lines[index], shorten(cell))
+                    )
+        warnings: Counter[str] = Counter()
         data = {}
         for feature in features:
-            values = [
-                one.value for one, good in zip(columns[feature.name], accepted, strict=True) if good
-            ]
-            data[feature.name] = (
-                np.array(values, dtype=np.float64)
-                if isinstance(feature, NumericFeature)
-                else np.array([np.nan if v is None else v for v in values], dtype=object)
-            )
-        frame = pd.DataFrame(data, columns=list(columns))
-        frame = frame.astype({f.name: object for f in self.schema.categorical})
+            cells, checked = columns[feature.name]
+            good = list(itertools.compress(cells, accepted))
+            unseen = {cell for cell, one in checked.items() if one.warning}
+            if n_unseen := sum(cell in unseen for cell in good) if unseen else 0:
+                warnings[feature.name] = n_unseen
+            values = {cell: one.value for cell, one in checked.items()}
+            if isinstance(feature, NumericFeature):
+                data[feature.name] = pd.Series([values[cell] for cell in good], dtype=np.float64)
+            else:
+                texts = [np.nan if values[cell] is None else values[cell] for cell in good]
+                data[feature.name] = pd.Series(texts, dtype=object)
         problems = [problem for index in sorted(found) for problem in found[index]]
-        return ValidatedTable(frame, accepted, problems, warnings)
+        return ValidatedTable(pd.DataFrame(data), accepted, problems, warnings)
 
-    def _check(self, feature: Feature, cells: list[str]) -> list[Checked]:
+    def _check(self, feature: Feature, cells: set[str]) -> dict[str, Checked]:
+        """Check each different cell once, those of earlier chunks not again."""
         memory = self._checked.setdefault(feature.name, {})
         if len(memory) > REMEMBERED:
             memory.clear()
+        refused = self._refused.setdefault(feature.name, 0)
         numeric = isinstance(feature, NumericFeature)
-        result = []
-        for cell in cells:
-            checked = memory.get(cell)
-            if checked is None:
-                marked = numeric and cell.strip().lower() in MISSING_MARKS
-                checked = memory[cell] = feature.check_cell(
-                    "" if marked else cell, decimal_comma=self.decimal_comma
-                )
-            result.append(checked)
-        return result
+        for cell in cells - memory.keys():
+            marked = numeric and clean(cell).lower() in MISSING_MARKS
+            memory[cell] = feature.check_cell(
+                "" if marked else cell,
+                decimal_comma=self.decimal_comma,
+                suggest=refused < SUGGESTIONS,
+            )
+            refused += bool(memory[cell].problem)
+        self._refused[feature.name] = refused
+        return {cell: memory[cell] for cell in cells}

@@ -57,7 +57,8 @@ from src.logger import configure_logging, get_logger
 from src.pipelines.predict_pipeline import Predictor
 from src.schema import Schema, format_number
 from src.schema_inference import InferredSchema, infer_schema
-from src.tables import Table, to_text, write_rows
+from src.spreadsheets import to_text
+from src.tables import Table, write_rows
 from src.utils import dump_object, sha256, to_json, write_bytes
 
 if TYPE_CHECKING:
