@@ -29,7 +29,7 @@ HEAD_ROWS = 50  # filled rows that show how wide the table is
 TITLED_WIDTH = 50  # cells that are read below a first row of fewer
 UNPACKED_BYTES = 512 << 20  # what a workbook may unpack to …
 UNPACKED_RATIO = 50  # … and how many times its size; real ones reach 10 to 20 …
-UNPACKED_ANYWAY = 4 << 20  # … unless it is small
+UNPACKED_ANYWAY = 1 << 20  # … unless it is small
 
 # What zipfile, expat and openpyxl raise for damaged workbooks. openpyxl checks little itself.
 _DAMAGED = (

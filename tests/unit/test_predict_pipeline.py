@@ -74,7 +74,7 @@ def test_a_file_and_its_records_get_the_same_predictions(predict, expected) -> N
 
 def test_every_row_keeps_its_place_and_its_other_columns(predict, expected, tmp_path) -> None:
     header = ["Name", *HEADER, "math_score", "note"]
-    rows = [[f"Ann {i}", *row, "99", "a, \"b\"\nc"] for i, row in enumerate(ROWS)]
+    rows = [[f"Ann {i}", *row, "99", 'a, "b"\nc'] for i, row in enumerate(ROWS)]
     found, problems = predict(csv_text(rows, header))
     assert rows_of(tmp_path / "predictions.csv")[0] == [*header, "prediction"]
     assert [row[:-1] for row in found] == rows
@@ -116,7 +116,7 @@ def test_c4_a_row_with_one_cell_too_many_is_refused_alone(predict, expected) -> 
 def test_c5_a_short_row_and_an_unclosed_quote_are_refused_with_their_lines(predict) -> None:
     lines = csv_text(ROWS * 2).splitlines()
     lines[2] = "male,group A"
-    lines[4] = lines[4].replace("bachelor's", '"bachelor\'s')
+    lines[4] = lines[4].replace("bachelor's", "\"bachelor's")
     rows, problems = predict("\n".join(lines) + "\n")
     assert [row[-1] != "" for row in rows] == [True, False, True, False, True, True]
     assert [problem[0] for problem in problems] == ["3", "5"]
@@ -294,8 +294,7 @@ def test_f4_an_unknown_category_is_refused_with_the_allowed_ones_and_the_nearest
     with pytest.raises(DataValidationError) as raised:
         predictor.predict_record(student | {"lunch": "Standard"})
     assert str(raised.value) == (
-        "lunch must be one of 'standard', 'free/reduced'. Got 'Standard'. "
-        "Did you mean 'standard'?"
+        "lunch must be one of 'standard', 'free/reduced'. Got 'Standard'. Did you mean 'standard'?"
     )
 
 

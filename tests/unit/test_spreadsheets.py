@@ -323,7 +323,7 @@ def test_c10_a_zip_bomb_is_refused_before_it_is_unpacked(part: str, megabytes: i
     content = repacked(workbook(["a"], [1]), **{part: b"<!--" + b" " * (megabytes << 20) + b"-->"})
     assert len(content) < 80 << 10
     message, peak, seconds = cost_of_reading(content)
-    assert "KiB and unpacks to more than 4 MiB, which no table of its size does" in message
+    assert "KiB and unpacks to more than 1 MiB, which no table of its size does" in message
     assert peak < 5e6
     assert seconds < 5
 
