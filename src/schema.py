@@ -15,7 +15,8 @@ import reprlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from src.exception import ArtifactError, DataValidationError, Problem
 from src.utils import to_json
@@ -177,8 +178,7 @@ def shorten(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """What a check of one value found.
 
     Attributes
@@ -361,7 +361,7 @@ class CategoricalFeature(Feature):
         category = clean(cell)
         if not category:
             return self.missing()
-        known = category if category in self.categories else self._same(category)
+        known = category if category in self._spellings else self._same(category)
         if known:
             return Checked(known)
         return self.refused(category, self._suggestion(category) if suggest else "")
@@ -380,13 +380,21 @@ class CategoricalFeature(Feature):
 
         Programs write ``True`` and ``TRUE``; pandas writes ``1.0`` for 1 beside missing values.
         """
-        if cell.casefold() in ("true", "false"):
-            same = [c for c in self.categories if c.casefold() == cell.casefold()]
-        elif (number := parse_number(cell)) is not None:
-            same = [c for c in self.categories if parse_number(c) == number]
-        else:
-            return None
+        same = self._spellings_of.get(_meaning(cell), ())
         return same[0] if len(same) == 1 else None
+
+    @cached_property
+    def _spellings(self) -> frozenset[str]:
+        return frozenset(self.categories)
+
+    @cached_property
+    def _spellings_of(self) -> dict[float | str | None, list[str]]:
+        """Categories by the number or truth value that they spell."""
+        found: dict[float | str | None, list[str]] = {}
+        for category in self.categories:
+            if (meaning := _meaning(category)) is not None:
+                found.setdefault(meaning, []).append(category)
+        return found
 
     def _suggestion(self, got: str) -> str:
         close = _nearest(got.casefold(), {c.casefold(): c for c in reversed(self.categories)})
@@ -584,6 +592,12 @@ def _nearest(got: str, known: Mapping[str, str]) -> str | None:
         return None
     close = difflib.get_close_matches(got, known, n=1)
     return known[close[0]] if close else None
+
+
+def _meaning(cell: str) -> float | str | None:
+    """Return the number or the truth value that a text spells, None where it is neither."""
+    truth = cell.casefold()
+    return truth if truth in ("true", "false") else parse_number(cell)
 
 
 def _feature_to_dict(feature: Feature) -> dict[str, Any]:

@@ -241,6 +241,8 @@ def _named(wanted: str, by_key: dict[str, _Column], said_by: str) -> _Column:
         names = {column.name.casefold(): column.name for column in by_key.values()}
         close = difflib.get_close_matches(wanted.casefold(), names, n=1)
         hint = f" Did you mean {names[close[0]]!r}?" if close else ""
+        if any(parse_number(c.header, decimal_comma=True) is not None for c in by_key.values()):
+            hint += " The first row must hold the names of the columns."
         raise ConfigurationError(
             f"{said_by}: there is no column {wanted!r}.{hint} The columns are: "
             f"{', '.join(names.values())}."

@@ -145,7 +145,7 @@ def _refuse_bomb(file: BinaryIO, name: str) -> None:
             if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise zipfile.BadZipFile("no workbook is packed like this")
             honest = copy.copy(entry)
-            honest.file_size = limit + 1  # zipfile believes what the archive says, and stops there
+            honest.file_size = 2 * limit  # zipfile believes what the archive says, and stops there
             with archive.open(honest) as part:
                 unpacked = 0
                 while block := part.read(1 << 16):

@@ -337,7 +337,8 @@ def _open_csv(file: BinaryIO, name: str) -> TableReader:
     _, cells, problem = first
     if problem is not None:
         raise DataValidationError(f"{name} has no header that can be read.", [problem])
-    rows = _rows(lines.peek(), delimiter)
+    sample = _sample(lines.peek(), delimiter)
+    rows = [cells for _, cells, problem in sample if problem is None]
     header = _header(_as_wide_as(cells, rows), rows, name)
     records = _without_blank_end(_csv_records(lines, delimiter, width=len(header)))
     return TableReader(name, header, delimiter != "," and _decimal_comma(rows), records, text)
@@ -435,10 +436,10 @@ def _quoted(text: str, lines: _Lines, delimiter: str) -> tuple[list[str] | None,
         return None, record[1:]
 
 
-def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
-    """Return the cells of some lines as far as they can be read, without blank rows."""
+def _sample(lines: list[str], delimiter: str) -> list[Record]:
+    """Return the records of some lines, without blank ones."""
     records = _csv_records(_Lines(io.StringIO("".join(lines), newline="")), delimiter)
-    return [cells for _, cells, problem in records if problem is None and not _is_blank(cells)]
+    return [record for record in records if not _is_blank(record[1])]
 
 
 def _declared_delimiter(lines: _Lines) -> str:
@@ -459,7 +460,8 @@ def _delimiter(lines: list[str]) -> str:
     """
 
     def score(delimiter: str) -> tuple[float, float, int]:
-        widths = [len(cells) for cells in _rows(lines, delimiter)]
+        records = _sample(lines, delimiter)
+        widths = [0 if problem else len(cells) for _, cells, problem in records]
         usual = Counter(width for width in widths if width > 1).most_common(1)
         if not usual:
             return 0.0, 0.0, 0

@@ -3,26 +3,11 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from src.logger import ROOT, configure_logging, get_logger
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    """Leave the project's logger as other tests expect it."""
-    logger = logging.getLogger(ROOT)
-    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
-    logger.handlers[:] = []
-    yield
-    for handler in logger.handlers:
-        handler.close()
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
-    logger.propagate = propagate
 
 
 def test_importing_configures_nothing() -> None:

@@ -319,6 +319,14 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest(
     assert message in str(raised.value)
 
 
+def test_a_table_without_a_header_is_told_what_the_first_row_is_for() -> None:
+    without = read_table(io.BytesIO(b"f,7.5,40.1\n" + b"m,3.5,50\n" * 30), "x.csv")
+    with pytest.raises(
+        ConfigurationError, match="The first row must hold the names of the columns"
+    ):
+        infer_schema(without, Hints(), "mark")
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [

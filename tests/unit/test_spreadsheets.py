@@ -8,6 +8,7 @@ import decimal
 import io
 import logging
 import random
+import re
 import struct
 import time
 import tracemalloc
@@ -183,14 +184,14 @@ def test_a_wrong_dimension_cuts_nothing_off() -> None:
 def test_a_stray_cell_at_the_far_corner_does_not_stop_the_reading() -> None:
     rows = (
         '<row r="1"><c r="A1"><v>1</v></c></row><row r="2"><c r="A2"><v>2</v></c></row>'
-        '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+        '<row r="200000"><c r="XFD200000"><v>1</v></c></row>'
     )
     started = time.monotonic()
     content = sheet(rows).replace(b"<sheetData>", b'<dimension ref="A1:XFD1048576"/><sheetData>')
     table = read(repacked(workbook(["x"]), sheet1=content))
     assert len(table.header) == 1
     assert table.rows[0] == ["2"]
-    assert time.monotonic() - started < 30  # takes 3; row by row it would take hours
+    assert time.monotonic() - started < 20  # takes 1; cell by cell it would take minutes
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,8 @@ def test_a_stray_cell_at_the_far_corner_does_not_stop_the_reading() -> None:
         '<row r="1"><c r="A1"><v>1</v></c>',
     ],
 )
-def test_c9_a_damaged_sheet_is_refused(rows: str) -> None:
+def test_c9_a_damaged_sheet_is_refused(rows: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.spreadsheets.SHEET_ROWS", 10_000)  # a million takes seconds
     with pytest.raises(DataValidationError, match="not an Excel workbook that can be read"):
         read(repacked(workbook(["x"]), sheet1=sheet(rows)))
 
@@ -323,7 +325,7 @@ def test_c10_a_zip_bomb_is_refused_before_it_is_unpacked(part: str, megabytes: i
     content = repacked(workbook(["a"], [1]), **{part: b"<!--" + b" " * (megabytes << 20) + b"-->"})
     assert len(content) < 80 << 10
     message, peak, seconds = cost_of_reading(content)
-    assert "KiB and unpacks to more than 1 MiB, which no table of its size does" in message
+    assert re.search(r"KiB and unpacks to more than \d MiB, which no table of its size", message)
     assert peak < 5e6
     assert seconds < 5
 
@@ -359,18 +361,18 @@ def test_c10_a_way_of_packing_that_no_workbook_has_is_refused() -> None:
 
 
 def test_c10_a_table_of_a_few_repeated_values_is_no_bomb() -> None:
-    content = workbook(["group", "score"], *(["standard", 50] for _ in range(20_000)))
-    assert len(read(content).rows) == 20_000
+    content = workbook(["group", "score"], *(["standard", 50] for _ in range(10_000)))
+    assert len(read(content).rows) == 10_000
 
 
 def test_c10_wide_rows_without_content_are_refused_before_they_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("src.spreadsheets.SHEET_CELLS", 1_000_000)
-    rows = "".join(f'<row r="{i}"><c r="IV{i}"><v>1</v></c></row>' for i in range(1, 500))
-    rows += '<row r="40000"><c r="A40000"><v>1</v></c></row>'
+    monkeypatch.setattr("src.spreadsheets.SHEET_CELLS", 200_000)
+    rows = "".join(f'<row r="{i}"><c r="IV{i}"><v>1</v></c></row>' for i in range(1, 200))
+    rows += '<row r="5000"><c r="A5000"><v>1</v></c></row>'
     tracemalloc.start()
-    with pytest.raises(DataValidationError, match="more than 1,000,000 cells, empty ones"):
+    with pytest.raises(DataValidationError, match="more than 200,000 cells, empty ones"):
         read(repacked(workbook(["x"]), sheet1=sheet(rows)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -418,7 +420,7 @@ def test_a_parquet_file_is_the_table_that_it_holds(parquet) -> None:
 
 
 def test_a_parquet_file_of_several_batches_keeps_its_lines(parquet) -> None:
-    n = 150_000
+    n = 70_000  # a batch has 65,536
     table = read(parquet(n=list(range(n))), "class.pq")
     assert table.lines == list(range(2, n + 2))
     assert table.rows[-1] == [str(n - 1)]

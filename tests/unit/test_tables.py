@@ -249,13 +249,13 @@ def test_blank_rows_at_the_end_are_no_rows() -> None:
 
 
 def test_many_blank_rows_at_the_end_cost_no_memory() -> None:
-    data = b"a,b\n1,2\n" + b",\n" * 10**5
+    data = b"a,b\n1,2\n" + b",\n" * 30_000
     tracemalloc.start()
     table = read(data)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(table.rows) == 1
-    assert peak < 5e6
+    assert peak < 2e6
 
 
 # --- what school offices export -------------------------------------------------------------------
@@ -438,7 +438,7 @@ def test_c10_lines_around_the_limit_do_not_disturb_their_neighbours(size: int, q
 
 
 def test_c10_a_quoted_cell_of_many_lines_ends_somewhere() -> None:
-    text = 'a,b\n1,"' + "x\n" * 100_000 + '"\n5,6\n'
+    text = 'a,b\n1,"' + "x\n" * 20_000 + '"\n5,6\n'
     table = read(text)
     assert good(table) == [["5", "6"]]
     assert table.malformed[0].row == 2
@@ -518,6 +518,24 @@ def test_what_is_written_reads_back(rows: list[list[str]]) -> None:
 def test_what_is_written_reads_back_in_the_standard_library(rows: list[list[str]]) -> None:
     found = list(csv.reader(io.StringIO(written(rows), newline=""), strict=True))
     assert found == [[neutralise(cell) for cell in row] for row in rows]
+
+
+@given(
+    tables.filter(bool),
+    st.sampled_from(",;\t|"),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+@example([["b|", ";|\t "], ["\rb|", "b|;,;"], [" \r", ","]], ";", csv.QUOTE_ALL, "utf-8")
+def test_c2_what_the_standard_library_writes_reads_back(
+    rows: list[list[str]], delimiter: str, quoting: int, encoding: str
+) -> None:
+    header = ["n", *(f"column {i}" for i in range(len(rows[0])))]
+    rows = [[f"{i}", *row] for i, row in enumerate(rows)]
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, quoting=quoting).writerows([header, *rows])
+    table = read(text.getvalue().encode(encoding))
+    assert (table.header, table.rows, table.malformed) == (header, rows, {})
 
 
 def test_a_single_empty_cell_is_a_row() -> None:
