@@ -9,6 +9,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 MINIMUM_ROWS = 20
+MINIMUM_TRAIN_ROWS = 10
+MINIMUM_TEST_ROWS = 2
 DOWNLOAD_LIMIT = 1 << 30
 TIMEOUT_S = 30
 
@@ -71,39 +74,57 @@ class DataIngestion:
         logger.info("Read %d rows and %d columns", len(table.rows), len(table.header))
         return table
 
-    def split(self, n_rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def split(
+        self, n_rows: int, groups: Sequence[str] | None = None
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the positions of the training and of the test rows.
+
+        Parameters
+        ----------
+        n_rows : int
+        groups : sequence of str of length n_rows, optional
+            Rows of one group go to the same side; the share is then one of the groups.
 
         Raises
         ------
         DataValidationError
             If there are fewer than 20 rows.
         ConfigurationError
-            If the share leaves fewer than two rows to test on, or to learn from.
+            If the share leaves too few rows, or groups, to learn from or to test on.
         """
         import numpy as np
-        from sklearn.model_selection import train_test_split
+        from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
         if n_rows < MINIMUM_ROWS:
             raise DataValidationError(
                 f"{n_rows} rows are too few to learn from and to test on: "
                 f"at least {MINIMUM_ROWS} are needed."
             )
-        n_test = math.ceil(n_rows * self.config.test_size)
-        if not 2 <= n_test <= n_rows - 2:
-            raise ConfigurationError(
-                f"A test share of {self.config.test_size} puts {n_test} of {n_rows} rows aside for "
-                "testing. Both parts need two rows at least."
-            )
-        train, test = train_test_split(
-            range(n_rows), test_size=self.config.test_size, random_state=self.config.random_state
-        )
+        share, seed = self.config.test_size, self.config.random_state
+        if groups is None:
+            n_test = math.ceil(n_rows * share)
+            if n_test < MINIMUM_TEST_ROWS or n_rows - n_test < MINIMUM_TRAIN_ROWS:
+                raise ConfigurationError(
+                    f"--test-size {share} leaves {n_rows - n_test} of {n_rows} rows to learn from "
+                    f"and {n_test} to test on: at least {MINIMUM_TRAIN_ROWS} and "
+                    f"{MINIMUM_TEST_ROWS} are needed."
+                )
+            train, test = train_test_split(range(n_rows), test_size=share, random_state=seed)
+        else:
+            n_groups = len(set(groups))
+            if not 1 <= math.ceil(n_groups * share) <= n_groups - 2:
+                raise ConfigurationError(
+                    f"--group makes {n_groups} groups, too few to put a share of {share} of them "
+                    "aside for testing and to learn from the rest."
+                )
+            splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
+            train, test = next(splitter.split(range(n_rows), groups=groups))
         logger.info(
             "Split %d rows into %d train, %d test (random_state=%d)",
             n_rows,
             len(train),
             len(test),
-            self.config.random_state,
+            seed,
         )
         return np.asarray(train), np.asarray(test)
 

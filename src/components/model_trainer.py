@@ -1,18 +1,23 @@
 """Which estimators are tried, how they are tuned, and which one wins.
 
 Tuning and choice happen by cross-validation inside the training rows, with the preprocessing inside
-the folds. To try another model, add a row to :data:`CANDIDATES`.
+the folds. What is tried depends on the budget and on the table's size, not on the clock, so that a
+run can be repeated. To try another model, add a row to :data:`CANDIDATES`.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from src.blending import cross_blend
 from src.exception import ConfigurationError, TrainingError
+from src.folds import METRICS, StackedFolds, fit_weighted, stack_folds
 from src.logger import get_logger
 
 if TYPE_CHECKING:
@@ -27,6 +32,23 @@ logger = get_logger(__name__)
 
 FOLDS = 5
 BASELINE = "dummy"
+BLEND = "blend"
+
+# Estimated processor seconds of fitting, on a core of 2023; `thorough` goes on in rounds while
+# they gain, up to its seconds by the clock.
+BUDGETS = {"quick": 1.2, "standard": 14.0, "thorough": 60.0}
+ROUND_TRIALS = 6  # a family, in each further round
+ROUND_FAMILIES = 4
+ROUND_GAIN = 0.0005  # R² below which a round is the last
+
+BLEND_WITHIN = 0.05  # R² of the best, for a family to be blended in
+BLEND_MEMBERS = 6
+BLEND_STEPS = 40
+QUICK_MEMBERS = 2
+SEARCHED_ROWS = 20_000  # training rows above which the search looks at a sample
+ALWAYS_TRIED = 2  # families with at least one trial, however large the table
+LEAST_ROUNDS, MOST_ROUNDS = 2, 50
+SIMPLER_WITHIN = 0.002  # R² that is given up for a simpler model, if within a standard error too
 
 
 @dataclass(frozen=True)
@@ -41,22 +63,25 @@ class Candidate:
         Takes the random state, returns the unfitted estimator. Each has one thread: the search
         spreads fits, so results do not depend on how many run at once.
     space : mapping
-        Values of each parameter to try.
-    n_iter : int or None
+        Values of each parameter to try, the likeliest first where there is no room for more.
+    trials : int or None
         Points drawn from the space at random; None for the whole grid.
+    seconds : callable
+        Takes the numbers of rows and columns, returns roughly what one fit costs.
+    import_s : float
+        Roughly what importing its library costs.
     scales_target : bool
         Whether the penalty or the loss depends on the target's unit, so that it is standardised.
-    max_rows : int or None
-        Training rows above which the family is left out, since its cost grows with their square.
     """
 
     name: str
     label: str
     build: Callable[[int], BaseEstimator]
+    seconds: Callable[[int, int], float]
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    n_iter: int | None = None
+    trials: int | None = None
+    import_s: float = 0.0
     scales_target: bool = False
-    max_rows: int | None = None
 
 
 def _linear(seed: int) -> BaseEstimator:
@@ -146,53 +171,84 @@ def _catboost(seed: int) -> BaseEstimator:
     )
 
 
+def _linear_s(n_rows: int, n_columns: int) -> float:
+    return 0.002 + 4e-8 * n_rows * n_columns
+
+
+def _trees_s(seconds: float) -> Callable[[int, int], float]:
+    """Return the cost of trees that took that long on 1,000 rows of 16 columns."""
+    return lambda n_rows, n_columns: (
+        seconds * (0.3 + 0.7 * (n_rows / 1000) * (n_columns / 16) ** 0.7)
+    )
+
+
+# In the order of promise: what a small budget has room for comes first.
 CANDIDATES = (
-    Candidate("linear", "Linear regression", _linear),
-    Candidate("ridge", "Ridge regression", _ridge, {"alpha": (0.1, 1.0, 5.0, 20.0, 100.0, 500.0)}),
-    Candidate("lasso", "Lasso", _lasso, {"alpha": (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)},
+    Candidate("ridge", "Ridge regression", _ridge, _linear_s,
+              {"alpha": (1.0, 5.0, 20.0, 0.1, 100.0, 500.0)}),
+    Candidate("catboost", "CatBoost", _catboost, _trees_s(0.09),
+              {"iterations": (300, 500), "learning_rate": (0.03, 0.06), "depth": (3, 4, 6),
+               "l2_leaf_reg": (1, 5)}, trials=4, import_s=0.2),
+    Candidate("lasso", "Lasso", _lasso, _linear_s,
+              {"alpha": (0.003, 0.001, 0.01, 0.0003, 0.03, 0.1)}, scales_target=True),
+    Candidate("linear", "Linear regression", _linear, _linear_s),
+    Candidate("elastic_net", "Elastic net", _elastic_net, _linear_s,
+              {"alpha": (0.001, 0.003, 0.01, 0.03, 0.1), "l1_ratio": (0.2, 0.5, 0.8)}, trials=6,
               scales_target=True),
-    Candidate("elastic_net", "Elastic net", _elastic_net,
-              {"alpha": (0.001, 0.003, 0.01, 0.03, 0.1), "l1_ratio": (0.2, 0.5, 0.8)}, n_iter=6,
-              scales_target=True),
+    Candidate("decision_tree", "Decision tree", _decision_tree, _trees_s(0.005),
+              {"max_depth": (3, 5, 8, 12), "min_samples_leaf": (3, 10, 30)}, trials=6),
     Candidate("neighbors", "k-nearest neighbours", _neighbours,
-              {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, n_iter=5,
-              max_rows=50_000),
-    Candidate("svr", "Support vector regression", _support_vectors,
-              {"C": (0.1, 0.3, 1.0, 3.0, 10.0), "gamma": (0.003, 0.01, 0.03, 0.1),
-               "epsilon": (0.05, 0.2)}, n_iter=4, scales_target=True, max_rows=5_000),
-    Candidate("decision_tree", "Decision tree", _decision_tree,
-              {"max_depth": (3, 5, 8, 12), "min_samples_leaf": (3, 10, 30)}, n_iter=6),
-    Candidate("random_forest", "Random forest", _random_forest,
-              {"max_features": (0.33, 0.6, 1.0), "min_samples_leaf": (1, 3, 8)}, n_iter=2),
-    Candidate("extra_trees", "Extra trees", _extra_trees,
-              {"max_features": (0.33, 0.6, 1.0), "min_samples_leaf": (1, 3, 8)}, n_iter=2),
-    Candidate("adaboost", "AdaBoost", _adaboost,
-              {"estimator__max_depth": (3, 5, 8), "learning_rate": (0.05, 0.3, 1.0),
-               "n_estimators": (50,)}, n_iter=3),
-    Candidate("gradient_boosting", "Gradient boosting", _gradient_boosting,
-              {"n_estimators": (80, 160), "learning_rate": (0.04, 0.08), "max_depth": (2, 3, 4),
-               "subsample": (0.6, 0.9), "min_samples_leaf": (5, 20)}, n_iter=4),
-    Candidate("hist_gradient_boosting", "Histogram gradient boosting", _hist_gradient_boosting,
-              {"max_iter": (80, 160), "learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
-               "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, n_iter=4),
-    Candidate("xgboost", "XGBoost", _xgboost,
-              {"n_estimators": (100, 200), "learning_rate": (0.03, 0.06), "max_depth": (2, 3, 5),
+              lambda n, d: 0.002 + 1e-8 * n * n * d / 16,
+              {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, trials=5),
+    Candidate("xgboost", "XGBoost", _xgboost, _trees_s(0.06),
+              {"n_estimators": (150, 300), "learning_rate": (0.03, 0.06), "max_depth": (2, 3, 5),
                "subsample": (0.7,), "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)},
-              n_iter=4),
-    Candidate("catboost", "CatBoost", _catboost,
-              {"iterations": (200, 400), "learning_rate": (0.04, 0.08), "depth": (3, 4, 6),
-               "l2_leaf_reg": (1, 5)}, n_iter=3),
+              trials=4, import_s=0.2),
+    Candidate("gradient_boosting", "Gradient boosting", _gradient_boosting, _trees_s(0.2),
+              {"n_estimators": (80, 160), "learning_rate": (0.04, 0.08), "max_depth": (2, 3, 4),
+               "subsample": (0.6, 0.9), "min_samples_leaf": (5, 20)}, trials=3),
+    Candidate("svr", "Support vector regression", _support_vectors,
+              lambda n, d: 1e-7 * n * n, {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
+               "epsilon": (0.05, 0.2)}, trials=4, scales_target=True),
+    Candidate("extra_trees", "Extra trees", _extra_trees, _trees_s(0.3),
+              {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=2),
+    Candidate("random_forest", "Random forest", _random_forest, _trees_s(0.4),
+              {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=2),
+    Candidate("hist_gradient_boosting", "Histogram gradient boosting", _hist_gradient_boosting,
+              _trees_s(0.25),
+              {"max_iter": (80, 160), "learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
+               "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=2),
+    Candidate("adaboost", "AdaBoost", _adaboost, _trees_s(0.25),
+              {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
+               "n_estimators": (50,)}, trials=2),
 )  # fmt: skip
+# Every other family, and a blend, is an ensemble: nobody reads how it comes to its answer.
+LINEAR = ("linear", "ridge", "lasso", "elastic_net")
+SINGLE = ("decision_tree", "neighbors", "svr")
 
 
 @dataclass(frozen=True)
 class ModelTrainerConfig:
-    """How the search is run."""
+    """How the search is run.
 
-    models: tuple[str, ...] = ()  # names of candidates; empty for all
+    Attributes
+    ----------
+    models : tuple of str
+        Names of candidates; empty for all.
+    jobs : int
+        Fits at once; does not change the result.
+    budget : str or float
+        A key of :data:`BUDGETS`, or seconds by the clock.
+    metric : str
+        What the winner is chosen by: ``r2``, ``rmse`` or ``mae``.
+    """
+
+    models: tuple[str, ...] = ()
     random_state: int = 42
-    jobs: int = 1  # fits at once
+    jobs: int = 1
     folds: int = FOLDS
+    budget: str | float = "standard"
+    metric: str = "r2"
 
 
 @dataclass(frozen=True)
@@ -209,6 +265,8 @@ class LeaderboardRow:
         Seconds of one fit, mean over the folds.
     n_trials : int
         Points of the search space that were tried.
+    params : dict
+        Of the best point; a blend's are its members' shares.
     """
 
     name: str
@@ -235,21 +293,27 @@ class TrainedModel:
     winner : LeaderboardRow
     pipeline : Pipeline
         Preprocessor and estimator of the winner, not fitted.
+    y, out_of_fold : ndarray of shape (n_searched,)
+        Target and out-of-fold predictions of the rows that were searched on.
     """
 
     leaderboard: list[LeaderboardRow]
     left_out: dict[str, str]
     winner: LeaderboardRow
     pipeline: Pipeline
+    y: NDArray[np.float64]
+    out_of_fold: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Folds:
-    """The stacked folds: n_folds × n_samples rows, and where each fold's split points in them."""
+class _Tried:
+    """A family's best point, and its scores in each fold by metric, larger being better."""
 
-    X: NDArray[np.float64]
-    y: NDArray[np.float64]
-    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
+    candidate: Candidate
+    params: dict[str, Any]
+    scores: dict[str, NDArray[np.float64]]
+    fit_time_s: float
+    n_trials: int
 
 
 Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
@@ -267,7 +331,16 @@ class ModelTrainer:
                 f"There is no model {', '.join(map(repr, unknown))}. "
                 f"Choose from {', '.join(known)}."
             )
-        self.candidates = [known[name] for name in dict.fromkeys(config.models)] or [*CANDIDATES]
+        if isinstance(config.budget, str) and config.budget not in BUDGETS:
+            raise ConfigurationError(
+                f"A budget is {', '.join(BUDGETS)} or seconds. Got {config.budget!r}."
+            )
+        if config.metric not in METRICS:
+            raise ConfigurationError(
+                f"A metric is one of {', '.join(METRICS)}. Got {config.metric!r}."
+            )
+        chosen = [candidate for candidate in CANDIDATES if candidate.name in config.models]
+        self.candidates = chosen or [*CANDIDATES]
 
     def run(
         self,
@@ -275,8 +348,10 @@ class ModelTrainer:
         y: NDArray[np.float64],
         preprocessor: ColumnTransformer,
         progress: Progress = lambda label, done, total: None,
+        groups: Sequence[object] | None = None,
+        weight: NDArray[np.float64] | None = None,
     ) -> TrainedModel:
-        """Tune every candidate and return the best by cross-validated R².
+        """Tune the candidates that the budget has room for and return the best.
 
         Parameters
         ----------
@@ -287,99 +362,192 @@ class ModelTrainer:
             Unfitted; fitted anew inside each fold.
         progress : callable
             Called when a family begins, and once at the end.
+        groups : sequence of length n_samples, optional
+            Rows of one group are never in a fold's training and test rows at once.
+        weight : ndarray of shape (n_samples,), optional
+            Weights of the rows in every fit.
 
         Raises
         ------
+        ConfigurationError
+            If no chosen model can be trained, or there are too few groups.
         TrainingError
-            If no candidate can be told from the mean of the target: its R² is not above the
+            If no candidate can be told from the mean of the target: its score is not above the
             baseline's by more than the standard error of their difference.
         """
-        import joblib
-        from sklearn.base import clone
-        from sklearn.dummy import DummyRegressor
-        from sklearn.pipeline import Pipeline
-        from threadpoolctl import threadpool_limits
+        import numpy as np
 
-        rows: list[LeaderboardRow] = []
-        scores: dict[str, NDArray[np.float64]] = {}
-        left_out: dict[str, str] = {}
-        todo = []
-        for candidate in self.candidates:
-            if candidate.max_rows is not None and len(X) > candidate.max_rows:
-                left_out[candidate.name] = f"too slow above {candidate.max_rows:,} rows"
-            else:
-                todo.append(candidate)
-        if not todo:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-            raise ConfigurationError(f"None of the chosen models can be trained ({reasons}).")
-        baseline = Candidate(
-            BASELINE, "Mean of the target (baseline)", lambda seed: DummyRegressor()
+        started = time.monotonic()
+        rows = self._searched_rows(len(X))
+        folds = stack_folds(
+            X.iloc[rows],
+            y[rows],
+            preprocessor,
+            self._splits(len(rows), None if groups is None else np.asarray(groups)[rows]),
+            None if weight is None else weight[rows],
         )
-        folds = self._folds(X, y, preprocessor)
-        with (
-            threadpool_limits(limits=1),
-            joblib.parallel_config("threading", n_jobs=self.config.jobs),
-            # Poor points of a search space are expected to warn. Recorded, not only ignored: the
-            # fits' threads set the filters back and forth under one another.
-            warnings.catch_warnings(record=True),
-        ):
-            for done, candidate in enumerate([baseline, *todo]):
-                progress(candidate.label, done, len(todo) + 1)
-                row, scores[candidate.name] = self._search(candidate, folds)
-                rows.append(row)
-        progress("", len(todo) + 1, len(todo) + 1)
+        plan, left_out = self._plan(folds)
+        tried: dict[str, _Tried] = {}
+        with self._quietly():
+            for done, (candidate, trials) in enumerate(plan):
+                if self._out_of_time(started) and len(tried) > 1:
+                    left_out[candidate.name] = "no time left"
+                    continue
+                progress(candidate.label, done, len(plan))
+                tried[candidate.name] = self._search(candidate, trials, folds)
+            baseline = tried.pop(BASELINE)
+            if self.config.budget not in ("quick", "standard"):
+                self._search_on(tried, folds, started, progress)
+            predicted = self._contenders(tried, folds)
+            blend = self._blend(predicted, folds)
+        progress("", len(plan), len(plan))
 
-        rows.sort(key=lambda row: -row.r2)
-        winner = next(row for row in rows if row.name != BASELINE)
-        gain, error = mean_and_standard_error(scores[winner.name] - scores[BASELINE])
+        board = {name: (self._row(one), one.scores[self.config.metric])
+                 for name, one in tried.items()}  # fmt: skip
+        shares: dict[str, float] = {}
+        if blend is not None:
+            shares, predicted[BLEND] = blend
+            board[BLEND] = self._blend_row(shares, predicted[BLEND], tried, folds)
+        reference = baseline.scores[self.config.metric]
+        winner, scores = board[self._choose(board, float(-reference.mean()))]
+        gain, error = mean_and_standard_error(scores - reference)
         if not gain > error:
             raise TrainingError(
                 f"No model is better than predicting the mean: the best, {winner.label}, reaches a "
                 f"cross-validated R² of {winner.r2:.3f} ± {winner.r2_standard_error:.3f}. The "
                 "features say nothing of the target, or the rows are too few. Nothing was saved."
             )
-        pipeline = Pipeline([
-            ("preprocessor", clone(preprocessor)),
-            ("model", self._estimator(next(c for c in todo if c.name == winner.name))),
-        ])  # fmt: skip
-        pipeline.named_steps["model"].set_params(**winner.params)
-        return TrainedModel(rows, left_out, winner, pipeline)
+        ranked = sorted(
+            [*board.values(), (self._row(baseline), reference)], key=lambda one: -one[1].mean()
+        )
+        if winner.name not in predicted:
+            with self._quietly():
+                predicted[winner.name] = folds.out_of_fold(self._unfitted(tried[winner.name]))
+        return TrainedModel(
+            leaderboard=[row for row, _ in ranked],
+            left_out=left_out,
+            winner=winner,
+            pipeline=self._pipeline(winner, shares, tried, preprocessor),
+            y=folds.truth,
+            out_of_fold=predicted[winner.name],
+        )
 
-    def fit(self, pipeline: Pipeline, X: pd.DataFrame, y: NDArray[np.float64]) -> Pipeline:
+    def fit(
+        self,
+        pipeline: Pipeline,
+        X: pd.DataFrame,
+        y: NDArray[np.float64],
+        weight: NDArray[np.float64] | None = None,
+    ) -> Pipeline:
         """Return a fitted copy of a pipeline."""
         from sklearn.base import clone
-        from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(limits=1), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return clone(pipeline).fit(X, y)
+        fitted = clone(pipeline)
+        with self._quietly():
+            matrix = fitted.named_steps["preprocessor"].fit_transform(X, y)
+            fit_weighted(fitted.named_steps["model"], matrix, y, weight)
+        return fitted
 
-    def _folds(
-        self, X: pd.DataFrame, y: NDArray[np.float64], preprocessor: ColumnTransformer
-    ) -> _Folds:
-        """Fit the preprocessor inside each fold, once for all candidates.
+    # --- what is tried ---------------------------------------------------------------------------
 
-        The whole table is transformed by each fold's preprocessor, and the results are stacked:
-        fold k's rows stand in block k, and its split points there. A search over the stack then
-        does what one with the preprocessor in a pipeline would do, without fitting it for every
-        trial.
-        """
+    def _searched_rows(self, n_rows: int) -> NDArray[np.intp]:
+        """Return the rows to search on: all, or a sample of a table so large that it suffices."""
         import numpy as np
-        from sklearn.base import clone
-        from sklearn.model_selection import KFold
 
-        cv = KFold(self.config.folds, shuffle=True, random_state=self.config.random_state)
-        blocks, splits = [], []
-        for k, (train, test) in enumerate(cv.split(X)):
-            fitted = clone(preprocessor).fit(X.iloc[train], y[train])
-            blocks.append(fitted.transform(X))
-            splits.append((train + k * len(X), test + k * len(X)))
-        return _Folds(np.vstack(blocks), np.tile(y, len(blocks)), splits)
+        if n_rows <= SEARCHED_ROWS:
+            return np.arange(n_rows)
+        logger.info("Searching on %d of %d training rows", SEARCHED_ROWS, n_rows)
+        random = np.random.default_rng(self.config.random_state)
+        return np.sort(random.choice(n_rows, SEARCHED_ROWS, replace=False))
+
+    def _splits(
+        self, n_rows: int, groups: NDArray[Any] | None
+    ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        import numpy as np
+        from sklearn.model_selection import GroupKFold, KFold
+
+        n_folds, seed = self.config.folds, self.config.random_state
+        if groups is None:
+            return list(KFold(n_folds, shuffle=True, random_state=seed).split(np.empty(n_rows)))
+        n_groups = len(set(groups.tolist()))
+        if n_groups < n_folds:
+            raise ConfigurationError(
+                f"--group names a column with {n_groups} groups in the training rows, too few for "
+                f"{n_folds} folds. Choose fewer with --cv."
+            )
+        folds = GroupKFold(n_folds, shuffle=True, random_state=seed)
+        return list(folds.split(np.empty(n_rows), groups=groups))
+
+    def _plan(self, folds: StackedFolds) -> tuple[list[tuple[Candidate, int]], dict[str, str]]:
+        """Return which families are tried with how many trials, and why the others are not."""
+        from sklearn.dummy import DummyRegressor
+
+        baseline = Candidate(
+            BASELINE, "Mean of the target (baseline)", lambda seed: DummyRegressor(),
+            lambda n, d: 0.0)  # fmt: skip
+        plan, left_out = [(baseline, 1)], {}
+        budget = self.config.budget
+        room = BUDGETS[budget] if isinstance(budget, str) else float(budget)
+        n_rows = folds.n_samples * (self.config.folds - 1) // self.config.folds
+        for candidate in self.candidates:
+            if folds.weight is not None and candidate.name == "neighbors":
+                left_out[candidate.name] = "it takes no weights"
+                continue
+            trial = candidate.seconds(n_rows, folds.X.shape[1]) * self.config.folds
+            wanted = candidate.trials or _grid_size(candidate.space)
+            trials = min(wanted, int((room - candidate.import_s) / trial))
+            if len(plan) <= ALWAYS_TRIED:
+                trials = max(trials, 1)
+            if trials < 1:
+                left_out[candidate.name] = f"no room in the budget ({budget})"
+                continue
+            room -= candidate.import_s + trials * trial
+            plan.append((candidate, trials))
+        if len(plan) == 1:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+            raise ConfigurationError(f"None of the chosen models can be trained ({reasons}).")
+        return plan, left_out
+
+    def _out_of_time(self, started: float) -> bool:
+        """Whether a budget by the clock is used up; `thorough` has one for its further rounds."""
+        budget = self.config.budget
+        if isinstance(budget, str):
+            return budget == "thorough" and time.monotonic() - started > BUDGETS[budget]
+        return time.monotonic() - started > budget
+
+    def _search_on(
+        self,
+        tried: dict[str, _Tried],
+        folds: StackedFolds,
+        started: float,
+        progress: Progress,
+    ) -> None:
+        """Try more points of the best families, in rounds, as long as that gains."""
+        metric = self.config.metric
+        for number in range(1, MOST_ROUNDS + 1):
+            ranked = sorted(tried.values(), key=lambda one: -one.scores[metric].mean())
+            before = ranked[0].scores["r2"].mean()
+            best = [one for one in ranked if _grid_size(one.candidate.space) > one.n_trials]
+            for done, one in enumerate(best[:ROUND_FAMILIES]):
+                if self._out_of_time(started):
+                    return
+                progress(f"Round {number}: {one.candidate.label}", done, ROUND_FAMILIES)
+                more = self._search(one.candidate, ROUND_TRIALS, folds, seed=number)
+                name, n_trials = one.candidate.name, one.n_trials + more.n_trials
+                better = max(one, more, key=lambda each: each.scores[metric].mean())
+                tried[name] = replace(better, n_trials=n_trials)
+            after = max(one.scores[metric].mean() for one in tried.values())
+            best_r2 = max(one.scores["r2"].mean() for one in tried.values())
+            logger.info("Round %d: best score %.5f, R² %.4f", number, after, best_r2)
+            if best_r2 - before < ROUND_GAIN and number >= LEAST_ROUNDS:
+                return
+
+    # --- trying it -------------------------------------------------------------------------------
 
     def _search(
-        self, candidate: Candidate, folds: _Folds
-    ) -> tuple[LeaderboardRow, NDArray[np.float64]]:
-        """Return what the best point of a family's space reaches, and its R² in each fold."""
+        self, candidate: Candidate, trials: int, folds: StackedFolds, seed: int = 0
+    ) -> _Tried:
+        """Return the best of some points of a family's space."""
         import numpy as np
         from sklearn.model_selection import GridSearchCV, ParameterGrid, RandomizedSearchCV
 
@@ -401,37 +569,149 @@ class ModelTrainer:
             "refit": False,
             "error_score": "raise",
         }
-        if candidate.n_iter is None:
+        size = len(ParameterGrid(space))
+        if trials >= size:
             search = GridSearchCV(param_grid=space, **options)
+        elif len(space) == 1:  # the likeliest values come first
+            search = GridSearchCV(
+                param_grid={name: values[:trials] for name, values in space.items()}, **options
+            )
         else:
             search = RandomizedSearchCV(
                 param_distributions=space,
-                n_iter=min(candidate.n_iter, len(ParameterGrid(space))),
-                random_state=self.config.random_state,
+                n_iter=trials,
+                random_state=self.config.random_state + seed,
                 **options,
             )
-        search.fit(folds.X, folds.y)
+        weights = {} if folds.weight is None else {"sample_weight": folds.weight}
+        search.fit(folds.X, folds.y, **weights)
         found = search.cv_results_
-        best = int(np.argmax(found["mean_test_r2"]))
-        scores = np.array([found[f"split{k}_test_r2"][best] for k in range(len(folds.splits))])
-        r2, standard_error = mean_and_standard_error(scores)
-        row = LeaderboardRow(
-            name=candidate.name,
-            label=candidate.label,
-            r2=r2,
-            r2_standard_error=standard_error,
-            rmse=-float(found["mean_test_rmse"][best]),
-            mae=-float(found["mean_test_mae"][best]),
+        best = int(np.argmax(found[f"mean_test_{self.config.metric}"]))
+        scores = {
+            metric: np.array(
+                [found[f"split{k}_test_{metric}"][best] for k in range(len(folds.splits))]
+            )
+            for metric in METRICS
+        }
+        tried = _Tried(
+            candidate,
+            params=dict(found["params"][best]),
+            scores=scores,
             fit_time_s=float(found["mean_fit_time"][best]),
             n_trials=len(found["params"]),
-            params=dict(found["params"][best]),
         )
         logger.info(
-            "%s: R² %.4f ± %.4f in %d folds, %d trials, %.1f s",
-            *(row.label, r2, standard_error, len(folds.splits), row.n_trials),
+            "%s: R² %.4f ± %.4f, %d trials, %.1f s",
+            *(candidate.label, *mean_and_standard_error(scores["r2"]), tried.n_trials),
             time.perf_counter() - started,
         )
-        return row, scores
+        return tried
+
+    def _contenders(
+        self, tried: dict[str, _Tried], folds: StackedFolds
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return out-of-fold predictions of the families that may be blended, best first."""
+        ranked = sorted(tried.values(), key=lambda one: -one.scores[self.config.metric].mean())
+        best = ranked[0].scores["r2"].mean()
+        near = [one for one in ranked if one.scores["r2"].mean() > best - BLEND_WITHIN]
+        if self.config.budget == "quick":
+            near = near[:QUICK_MEMBERS]
+        return {
+            one.candidate.name: folds.out_of_fold(self._unfitted(one))
+            for one in near[:BLEND_MEMBERS]
+        }
+
+    def _blend(
+        self, predicted: dict[str, NDArray[np.float64]], folds: StackedFolds
+    ) -> tuple[dict[str, float], NDArray[np.float64]] | None:
+        if len(predicted) < 2:
+            return None
+        shares, blended = cross_blend(predicted, folds.truth, folds.tests, BLEND_STEPS)
+        return (shares, blended) if len(shares) > 1 else None
+
+    def _choose(
+        self,
+        board: dict[str, tuple[LeaderboardRow, NDArray[np.float64]]],
+        baseline_error: float,
+    ) -> str:
+        """Return the best of the simplest kind that is as good as the best of all.
+
+        As good: within 0.002 R² (or that share of the baseline's error) and within one standard
+        error of the paired difference over the folds.
+        """
+        within = SIMPLER_WITHIN * (1.0 if self.config.metric == "r2" else baseline_error)
+        ranked = sorted(board, key=lambda name: -board[name][1].mean())
+        best = board[ranked[0]][1]
+        for kind in (LINEAR, SINGLE):
+            for name in ranked:
+                difference, error = mean_and_standard_error(best - board[name][1])
+                if name in kind and difference <= within and difference <= error:
+                    return name
+        return ranked[0]
+
+    # --- what comes of it ------------------------------------------------------------------------
+
+    @staticmethod
+    def _row(one: _Tried) -> LeaderboardRow:
+        r2, standard_error = mean_and_standard_error(one.scores["r2"])
+        return LeaderboardRow(
+            name=one.candidate.name,
+            label=one.candidate.label,
+            r2=r2,
+            r2_standard_error=standard_error,
+            rmse=-float(one.scores["rmse"].mean()),
+            mae=-float(one.scores["mae"].mean()),
+            fit_time_s=one.fit_time_s,
+            n_trials=one.n_trials,
+            params=one.params,
+        )
+
+    def _blend_row(
+        self,
+        shares: dict[str, float],
+        predicted: NDArray[np.float64],
+        tried: dict[str, _Tried],
+        folds: StackedFolds,
+    ) -> tuple[LeaderboardRow, NDArray[np.float64]]:
+        scores = {metric: folds.scores(predicted, metric) for metric in METRICS}
+        r2, standard_error = mean_and_standard_error(scores["r2"])
+        row = LeaderboardRow(
+            name=BLEND,
+            label="Blend of " + ", ".join(tried[name].candidate.label for name in shares),
+            r2=r2,
+            r2_standard_error=standard_error,
+            rmse=float(scores["rmse"].mean()),
+            mae=float(scores["mae"].mean()),
+            fit_time_s=sum(tried[name].fit_time_s for name in shares),
+            n_trials=1,
+            params={name: round(share, 6) for name, share in shares.items()},
+        )
+        metric = self.config.metric
+        return row, scores[metric] if metric == "r2" else -scores[metric]
+
+    def _pipeline(
+        self,
+        winner: LeaderboardRow,
+        shares: dict[str, float],
+        tried: dict[str, _Tried],
+        preprocessor: ColumnTransformer,
+    ) -> Pipeline:
+        from sklearn.base import clone
+        from sklearn.ensemble import VotingRegressor
+        from sklearn.pipeline import Pipeline
+
+        if winner.name == BLEND:
+            model = VotingRegressor(
+                [(name, self._unfitted(tried[name])) for name in shares],
+                weights=list(shares.values()),
+            )
+        else:
+            model = self._unfitted(tried[winner.name])
+        return Pipeline([("preprocessor", clone(preprocessor)), ("model", model)])
+
+    def _unfitted(self, one: _Tried) -> BaseEstimator:
+        """Return an unfitted estimator with a point's parameters."""
+        return self._estimator(one.candidate).set_params(**one.params)
 
     def _estimator(self, candidate: Candidate) -> BaseEstimator:
         from sklearn.compose import TransformedTargetRegressor
@@ -441,6 +721,27 @@ class ModelTrainer:
         if candidate.scales_target:
             return TransformedTargetRegressor(estimator, transformer=StandardScaler())
         return estimator
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Run fits in threads, one thread each, without their warnings.
+
+        Poor points of a search space are expected to warn. The warnings are recorded, not only
+        ignored: the fits' threads set the filters back and forth under one another.
+        """
+        import joblib
+        from threadpoolctl import threadpool_limits
+
+        with (
+            threadpool_limits(limits=1),
+            joblib.parallel_config("threading", n_jobs=self.config.jobs),
+            warnings.catch_warnings(record=True),
+        ):
+            yield
+
+
+def _grid_size(space: Mapping[str, Sequence[Any]]) -> int:
+    return math.prod(len(values) for values in space.values())
 
 
 def mean_and_standard_error(values: NDArray[np.float64]) -> tuple[float, float]:

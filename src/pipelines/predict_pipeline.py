@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +18,7 @@ from src.artifact_store import ArtifactStore, Run
 from src.components.data_validation import DataValidation
 from src.config import ARTIFACTS
 from src.exception import ConfigurationError, DataValidationError, Problem, StuPredictionError
+from src.intervals import PredictionIntervals
 from src.logger import configure_logging, get_logger
 from src.schema import CategoricalFeature, Schema, format_number
 from src.tables import CHUNK_ROWS, open_table, write_rows
@@ -45,11 +46,14 @@ class Prediction:
         Values that lie outside what training saw.
     run_id : str
         The run that answered.
+    intervals : dict of str to (float, float)
+        Ends of the prediction interval by level, such as ``"0.9"``, in the target's unit.
     """
 
     prediction: float
     warnings: tuple[Problem, ...]
     run_id: str
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,18 @@ class Predictor:
     chunk_rows = CHUNK_ROWS  # rows of a file that are in memory at once
 
     def __init__(
-        self, run: Run, schema: Schema, metrics: dict[str, Any], preprocessor: Any, model: Any
+        self,
+        run: Run,
+        schema: Schema,
+        metrics: dict[str, Any],
+        intervals: PredictionIntervals,
+        preprocessor: Any,
+        model: Any,
     ) -> None:
         self.run = run
         self.schema = schema
         self.metrics = metrics
+        self.intervals = intervals
         self._preprocessor = preprocessor
         self._model = model
 
@@ -108,6 +119,7 @@ class Predictor:
             run,
             Schema.from_dict(run.read_json("schema.json")),
             run.read_json("metrics.json"),
+            PredictionIntervals.from_dict(run.read_json("intervals.json")),
             run.load_object("preprocessor.pkl"),
             run.load_object("model.pkl"),
         )
@@ -136,7 +148,19 @@ class Predictor:
                 for f in self.schema.features
             }
         )
-        return Prediction(float(self.predict_frame(frame)[0]), tuple(warnings), self.run.run_id)
+        raw = self._predict(frame)
+        predicted, target = float(raw[0]), self.schema.target
+        return Prediction(
+            float(self.schema.clip_all(raw)[0]),
+            tuple(warnings),
+            self.run.run_id,
+            {
+                str(level): self.intervals.interval(
+                    predicted, level, target.minimum, target.maximum
+                )
+                for level in self.intervals.levels
+            },
+        )
 
     def predict_frame(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Predict rows that were checked, and clip to the target's range last.
@@ -150,13 +174,15 @@ class Predictor:
         -------
         ndarray of shape (n_samples,)
         """
+        return self.schema.clip_all(self._predict(frame))
+
+    def _predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         import numpy as np
 
         if not len(frame):
             return np.empty(0)
         features = self._preprocessor.transform(frame[list(self.schema.names)].fillna(np.nan))
-        predicted = np.asarray(self._model.predict(features), dtype=np.float64).ravel()
-        return self.schema.clip_all(predicted)
+        return np.asarray(self._model.predict(features), dtype=np.float64).ravel()
 
     def predict_file(
         self, source: Path, output: Path, progress: Callable[[int], None] = lambda n_rows: None

@@ -11,6 +11,8 @@ from src.exception import Problem
 from src.pipelines.predict_pipeline import Prediction, Predictor
 from src.schema import NumericFeature, format_number
 
+SHOWN_LEVEL = "0.9"  # "9 in 10 similar students"
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -21,7 +23,7 @@ class Scale:
     at : float
         Where the prediction stands.
     band_from, band_width : float
-        The typical error around it; a width of 0 where none is known.
+        The interval around it; a width of 0 where none is known.
     mean_at : float or None
         Where the average of the training data stands.
     """
@@ -46,6 +48,8 @@ class Result:
         The prediction with as many decimals as mean something.
     comparison : str
         How it stands to the average of the training data; empty where that is not known.
+    interval : str
+        Where nine in ten similar students lie, in the target's unit; empty where it is not known.
     typical_error : str
         In the target's unit, from held-out rows; empty where it is not known.
     """
@@ -55,6 +59,7 @@ class Result:
     unit: str
     target: str
     comparison: str
+    interval: str
     typical_error: str
     held_out: int | None
     scale: Scale
@@ -73,6 +78,7 @@ def describe(prediction: Prediction, predictor: Predictor) -> Result:
     mean = _finite(metrics.get("target_mean"))
     held_out = metrics.get("held_out") or {}
     mae = _finite((held_out.get("mae") or {}).get("value"))
+    interval = prediction.intervals.get(SHOWN_LEVEL)
     created = datetime.fromisoformat(manifest.created)
     return Result(
         value=repr(prediction.prediction),
@@ -80,9 +86,10 @@ def describe(prediction: Prediction, predictor: Predictor) -> Result:
         unit=target.unit,
         target=target.label or target.name,
         comparison=_compare(prediction.prediction, mean, decimals, target.unit),
+        interval=_between(interval, decimals, target.unit),
         typical_error=_with_unit(mae, decimals, target.unit),
         held_out=held_out.get("n_samples"),
-        scale=_scale(target, prediction.prediction, mean, mae),
+        scale=_scale(target, prediction.prediction, mean, interval),
         warnings=prediction.warnings,
         model=manifest.model,
         run_id=prediction.run_id,
@@ -100,6 +107,7 @@ def answer_body(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
         "unit": predictor.schema.target.unit,
         "target": predictor.schema.target.name,
         "model_version": prediction.run_id,
+        "intervals": {level: list(ends) for level, ends in prediction.intervals.items()},
         "warnings": [
             {"field": p.field, "message": p.message, "got": p.got} for p in prediction.warnings
         ],
@@ -139,6 +147,13 @@ def _with_unit(value: float | None, decimals: int, unit: str) -> str:
     return f"{_rounded(value, decimals)} {unit}".strip()
 
 
+def _between(interval: tuple[float, float] | None, decimals: int, unit: str) -> str:
+    if interval is None:
+        return ""
+    low, high = (_rounded(end, max(decimals - 1, 0)) for end in interval)
+    return f"{low} and {high} {unit}".strip()
+
+
 def _compare(value: float, mean: float | None, decimals: int, unit: str) -> str:
     if mean is None:
         return ""
@@ -158,7 +173,12 @@ def _ends(target: NumericFeature) -> tuple[float, float]:
     return low, high
 
 
-def _scale(target: NumericFeature, value: float, mean: float | None, mae: float | None) -> Scale:
+def _scale(
+    target: NumericFeature,
+    value: float,
+    mean: float | None,
+    interval: tuple[float, float] | None,
+) -> Scale:
     low, high = _ends(target)
     low, high = min(low, value), max(high, value)  # a target without bounds can be exceeded
     width = high - low or 1.0
@@ -166,7 +186,7 @@ def _scale(target: NumericFeature, value: float, mean: float | None, mae: float 
     def place(number: float) -> float:
         return round(100 * min(1.0, max(0.0, (number - low) / width)), 2)
 
-    left, right = (place(value - mae), place(value + mae)) if mae is not None else (0.0, 0.0)
+    left, right = map(place, interval) if interval else (0.0, 0.0)
     return Scale(
         low=format_number(round(low, 2)),
         high=format_number(round(high, 2)),

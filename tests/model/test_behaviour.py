@@ -87,3 +87,13 @@ def test_the_model_is_far_better_than_the_mean(predictor: Predictor) -> None:
     held_out = predictor.metrics["held_out"]
     assert held_out["rmse"]["value"] < 0.5 * held_out["baseline_rmse"]
     assert held_out["r2"]["low"] > 0.7
+
+
+def test_intervals_hold_the_prediction_and_widen_with_the_level(
+    predictor: Predictor, student: Student
+) -> None:
+    found = predictor.predict_record(student)
+    ends = [found.intervals[level] for level in ("0.8", "0.9", "0.95")]
+    assert all(low < found.prediction < high for low, high in ends)
+    assert ends == sorted(ends, reverse=True)
+    assert all(0 <= low < high <= 100 for low, high in ends)

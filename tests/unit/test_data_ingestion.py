@@ -315,5 +315,5 @@ def test_r2_too_few_rows_are_refused(n_rows: int) -> None:
 
 @pytest.mark.parametrize("test_size", [0.001, 0.03, 0.97, 0, 1, 1.5, -0.2])
 def test_a_share_that_leaves_a_part_empty_is_refused(test_size: float) -> None:
-    with pytest.raises(ConfigurationError, match=f"A test share of {test_size} puts .* of 30 rows"):
+    with pytest.raises(ConfigurationError, match=f"--test-size {test_size} leaves .* of 30 rows"):
         split(30, test_size=test_size)

@@ -15,7 +15,8 @@ from src.components.model_trainer import ModelTrainer
 from src.exception import ConfigurationError, DataValidationError, StuPredictionError, TrainingError
 from src.pipelines import train_pipeline
 from src.pipelines.predict_pipeline import Predictor
-from src.pipelines.train_pipeline import TrainConfig, TrainPipeline, TrainResult, main
+from src.pipelines.train_command import main
+from src.pipelines.train_pipeline import TrainConfig, TrainPipeline, TrainResult
 from src.utils import write_bytes
 
 
@@ -69,7 +70,7 @@ def test_a_table_without_hints_becomes_a_promoted_run_that_predicts(write, train
 
 def test_the_run_holds_its_files_and_the_split_lies_beside_it(write, train, tmp_path) -> None:
     result = train(write(marks()))
-    files = {"preprocessor.pkl", "model.pkl", "schema.json", "metrics.json"}
+    files = {"preprocessor.pkl", "model.pkl", "schema.json", "metrics.json", "intervals.json"}
     assert {p.name for p in result.run.folder.iterdir()} == files | {"manifest.json"}
     artifacts = tmp_path / "artifacts"
     named = {p.name for p in artifacts.iterdir() if not p.name.startswith(".")}
@@ -95,9 +96,9 @@ def test_the_metrics_come_from_held_out_rows_and_say_so(write, train, monkeypatc
     fitted_on: list[int] = []
     fit = ModelTrainer.fit
 
-    def spy(self, pipeline, X, y):
+    def spy(self, pipeline, X, y, weight=None):
         fitted_on.append(len(X))
-        return fit(self, pipeline, X, y)
+        return fit(self, pipeline, X, y, weight)
 
     monkeypatch.setattr(ModelTrainer, "fit", spy)
     result = train(write(marks(100)))
@@ -112,7 +113,9 @@ def test_the_search_sees_the_training_rows_alone(write, train, monkeypatch) -> N
     seen: list[int] = []
     run = ModelTrainer.run
     monkeypatch.setattr(
-        ModelTrainer, "run", lambda self, X, *rest: seen.append(len(X)) or run(self, X, *rest)
+        ModelTrainer,
+        "run",
+        lambda self, X, *rest, **more: seen.append(len(X)) or run(self, X, *rest, **more),
     )
     train(write(marks(100)))
     assert seen == [80]
@@ -201,7 +204,7 @@ def test_twenty_rows_are_enough(write, train) -> None:
 
 @pytest.mark.parametrize("test_size", [0.02, 0.95])
 def test_a_split_that_leaves_too_few_rows_is_an_error(write, train, test_size: float) -> None:
-    with pytest.raises(DataValidationError, match="--test-size"):
+    with pytest.raises(ConfigurationError, match="--test-size"):
         train(write(marks(20)), test_size=test_size)
 
 
@@ -273,6 +276,73 @@ def test_a_run_that_does_not_read_back_alike_is_not_promoted(write, train, monke
     with pytest.raises(StuPredictionError, match="It was not promoted"):
         train(data)
     assert ArtifactStore(data.parent / "artifacts").history() == []
+
+
+def test_the_rows_of_a_group_stay_together_and_the_group_is_no_feature(
+    write, train, tmp_path
+) -> None:
+    rows = marks(100, School=lambda i: f"school {i % 12}", place=lambda i: i % 12 + i / 1000)
+    result = train(write(rows), group="SCHOOL")
+    assert "School" not in result.schema.names
+    place = rows_of(tmp_path / "artifacts" / "train.csv")[0].index("place")
+    sides = [
+        {int(float(row[place])) for row in rows_of(tmp_path / "artifacts" / name)[1:]}
+        for name in ("train.csv", "test.csv")
+    ]
+    assert len(sides[0]) + len(sides[1]) == 12
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"group": "scool"}, "There is no column 'scool'"),
+        ({"sample_weight": "wait"}, "There is no column 'wait'"),
+        ({"group": "course"}, "--group makes 2 groups, too few"),
+        ({"budget": "fast"}, "A budget is quick"),
+        ({"metric": "mse"}, "A metric is one of"),
+        ({"cv": 1}, "--cv must be at least 2"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named(write, train, options, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        train(write(marks()), **options)
+
+
+def test_a_row_without_a_weight_is_left_out(write, train, caplog) -> None:
+    rows = marks(60, Weight=lambda i: "" if i == 7 else 1 + i % 3)
+    result = train(write(rows), sample_weight="weight")
+    assert "Weight" not in result.schema.names
+    assert result.run.manifest.rows["refused"] == 1
+    assert "Row 9" in caplog.text
+
+
+def test_weights_change_the_model(write, train, tmp_path) -> None:
+    rows = marks(80, weight=lambda i: 100 if i % 2 else 0.01)
+    for row in rows[::2]:
+        row["mark"] = 100 - row["mark"]
+    result = train(write(rows), sample_weight="weight")
+    predictor = Predictor.from_run(result.run)
+    better = predictor.predict_record({"hours": 10, "course": "done"}).prediction
+    assert better > predictor.predict_record({"hours": 0, "course": "none"}).prediction + 30
+
+
+def test_the_intervals_are_saved_and_their_coverage_is_measured_on_held_out_rows(
+    write, train
+) -> None:
+    result = train(write(marks(400)))
+    assert result.run.read_json("intervals.json")["n_samples"] == 320
+    for line in result.run.read_json("metrics.json")["coverage"]:
+        assert line["coverage"] == pytest.approx(line["level"], abs=0.12)
+
+
+def test_a_blend_is_promoted_with_the_versions_of_its_members(write, train, monkeypatch) -> None:
+    monkeypatch.setattr(ModelTrainer, "_choose", lambda self, board, error: "blend")
+    rows = [row | {"mark": row["mark"] + 9 * (row["hours"] % 3)} for row in marks(200)]
+    result = train(write(rows), models=("xgboost", "neighbors"))
+    assert result.run.manifest.requires == ["scikit-learn", "xgboost"]
+    assert np.isfinite(
+        Predictor.from_run(result.run).predict_record({"hours": 3, "course": "done"}).prediction
+    )
 
 
 # --- the command --------------------------------------------------------------------------------

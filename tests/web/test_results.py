@@ -19,7 +19,7 @@ class Known:
 
 
 def prediction(value: float, *warnings: Problem) -> Prediction:
-    return Prediction(value, warnings, "run-1")
+    return Prediction(value, warnings, "run-1", {"0.9": (value - 9.4, value + 9.4)})
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,23 @@ def test_the_typical_error_comes_from_held_out_rows(predictor):
     metrics = {"held_out": {"n_samples": 200, "mae": {"value": 4.25}}}
     result = describe(prediction(70.0), Known(predictor, metrics))
     assert (result.typical_error, result.held_out) == ("4.2 points", 200)
-    assert (result.scale.band_from, result.scale.band_width) == (65.75, 8.5)
+
+
+def test_the_interval_is_told_and_shaded(predictor):
+    result = describe(prediction(70.0), predictor)
+    assert result.interval == "61 and 79 points"
+    assert (result.scale.band_from, result.scale.band_width) == (60.6, 18.8)
+
+
+def test_a_run_without_intervals_shows_none(predictor):
+    result = describe(Prediction(70.0, (), "run-1"), predictor)
+    assert (result.interval, result.scale.band_width) == ("", 0)
 
 
 @pytest.mark.parametrize("metrics", [{}, {"held_out": None}, {"held_out": {"mae": {}}}])
 def test_metrics_that_are_not_known_are_left_out(predictor, metrics):
     result = describe(prediction(70.0), Known(predictor, metrics))
     assert (result.typical_error, result.comparison, result.scale.mean_at) == ("", "", None)
-    assert result.scale.band_width == 0
 
 
 def test_a_prediction_beyond_the_training_data_stays_on_the_scale(predictor):

@@ -1,0 +1,137 @@
+"""Cross-validation folds in which the preprocessing is fitted once for all estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+    from sklearn.base import BaseEstimator
+
+METRICS = {"r2": "R²", "rmse": "RMSE", "mae": "MAE"}
+
+
+@dataclass(frozen=True)
+class StackedFolds:
+    """The table as each fold's preprocessor sees it, one block of rows a fold.
+
+    A search over the stack with ``splits`` does what one with the preprocessor in a pipeline would
+    do, without fitting it anew for every trial.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_folds * n_samples, n_columns)
+    y : ndarray of shape (n_folds * n_samples,)
+    splits : list of (ndarray, ndarray)
+        Training and test positions of each fold, in its own block.
+    tests : list of ndarray
+        The same test positions in the table.
+    weight : ndarray of shape (n_folds * n_samples,) or None
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
+    tests: list[NDArray[np.intp]]
+    weight: NDArray[np.float64] | None = None
+
+    @property
+    def n_samples(self) -> int:
+        return len(self.y) // len(self.splits)
+
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """The target of the table's rows."""
+        return self.y[: self.n_samples]
+
+    def out_of_fold(self, estimator: BaseEstimator) -> NDArray[np.float64]:
+        """Return what copies of an estimator predict for rows that they were not fitted on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        import numpy as np
+        from joblib import Parallel, delayed
+        from sklearn.base import clone
+
+        def predict(train: NDArray[np.intp], test: NDArray[np.intp]) -> Any:
+            fitted = fit_weighted(clone(estimator), self.X, self.y, self.weight, train)
+            return fitted.predict(self.X[test])
+
+        parts = Parallel()(delayed(predict)(train, test) for train, test in self.splits)
+        predicted = np.empty(self.n_samples)
+        for test, part in zip(self.tests, parts, strict=True):
+            predicted[test] = np.asarray(part).ravel()
+        return predicted
+
+    def scores(self, predicted: NDArray[np.float64], metric: str = "r2") -> NDArray[np.float64]:
+        """Return a metric of out-of-fold predictions in each fold."""
+        import numpy as np
+        from sklearn import metrics
+
+        functions: dict[str, Callable[..., float]] = {
+            "r2": metrics.r2_score,
+            "rmse": metrics.root_mean_squared_error,
+            "mae": metrics.mean_absolute_error,
+        }
+        return np.array(
+            [functions[metric](self.truth[test], predicted[test]) for test in self.tests]
+        )
+
+
+def stack_folds(
+    X: pd.DataFrame,
+    y: NDArray[np.float64],
+    preprocessor: BaseEstimator,
+    splits: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    weight: NDArray[np.float64] | None = None,
+) -> StackedFolds:
+    """Fit a preprocessor inside each fold and stack what it makes of the table.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    preprocessor : transformer
+        Unfitted. Its ``fit_transform`` makes the training rows, so that one that looks at the
+        target can cross-fit there.
+    splits : sequence of (ndarray, ndarray)
+    weight : ndarray of shape (n_samples,), optional
+    """
+    import numpy as np
+    from sklearn.base import clone
+
+    blocks, stacked = [], []
+    for k, (train, test) in enumerate(splits):
+        fitted = clone(preprocessor)
+        learnt = fitted.fit_transform(X.iloc[train], y[train])
+        block = np.empty((len(X), learnt.shape[1]))
+        block[train] = learnt
+        block[test] = fitted.transform(X.iloc[test])
+        blocks.append(block)
+        stacked.append((train + k * len(X), test + k * len(X)))
+    return StackedFolds(
+        X=np.vstack(blocks),
+        y=np.tile(y, len(blocks)),
+        splits=stacked,
+        tests=[test for _, test in splits],
+        weight=None if weight is None else np.tile(weight, len(blocks)),
+    )
+
+
+def fit_weighted(
+    estimator: Any,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    weight: NDArray[np.float64] | None,
+    rows: NDArray[np.intp] | slice = slice(None),
+) -> Any:
+    """Fit an estimator on some rows, weighted where weights are given."""
+    if weight is None:
+        return estimator.fit(X[rows], y[rows])
+    return estimator.fit(X[rows], y[rows], sample_weight=weight[rows])
