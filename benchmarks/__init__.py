@@ -1,0 +1,1 @@
+"""Measurements of ours beside others', in the same run. See README.md."""
