@@ -27,7 +27,8 @@ def assert_error(response, status: int) -> dict:
 @pytest.mark.parametrize("path", PATHS)
 def test_a_record_is_answered_with_its_prediction(client, predictor, student, path):
     response = client.post(path, json=student)
-    expected = predictor.predict_record(student).prediction
+    answer = predictor.predict_record(student)
+    expected = answer.prediction
     assert response.status_code == 200
     assert response.get_json() == {
         "ok": True,
@@ -36,6 +37,7 @@ def test_a_record_is_answered_with_its_prediction(client, predictor, student, pa
         "unit": "points",
         "target": "math_score",
         "model_version": predictor.run.run_id,
+        "intervals": {level: list(ends) for level, ends in answer.intervals.items()},
         "warnings": [],
     }
 
