@@ -467,6 +467,11 @@ class ModelTrainer:
         from sklearn.model_selection import GroupKFold, KFold
 
         n_folds, seed = self.config.folds, self.config.random_state
+        if n_rows < 2 * n_folds:
+            raise ConfigurationError(
+                f"--cv {n_folds} makes folds of fewer than two of the {n_rows} training rows. "
+                "Choose fewer folds."
+            )
         if groups is None:
             return list(KFold(n_folds, shuffle=True, random_state=seed).split(np.empty(n_rows)))
         n_groups = len(set(groups.tolist()))

@@ -301,6 +301,7 @@ def test_the_rows_of_a_group_stay_together_and_the_group_is_no_feature(
         ({"budget": "fast"}, "A budget is quick"),
         ({"metric": "mse"}, "A metric is one of"),
         ({"cv": 1}, "--cv must be at least 2"),
+        ({"cv": 40}, "--cv 40 makes folds of fewer than two of the 48 training rows"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(write, train, options, message: str) -> None:
