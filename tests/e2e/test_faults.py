@@ -22,15 +22,6 @@ from src.utils import sha256
 from .conftest import ROOT, environment
 
 pytestmark = pytest.mark.e2e
-STUDENT = {
-    "gender": "female",
-    "race_ethnicity": "group C",
-    "parental_level_of_education": "some college",
-    "lunch": "standard",
-    "test_preparation_course": "none",
-    "reading_score": 70,
-    "writing_score": 70,
-}
 
 
 def train(artifacts: Path, *options: str) -> list[str]:
@@ -74,7 +65,7 @@ def test_m5_a_training_killed_at_every_step_leaves_a_model_that_serves(
 
 @pytest.mark.slow
 def test_m5_fifty_kills_at_random_moments_never_leave_a_set_that_does_not_load(
-    tmp_path: Path,
+    tmp_path: Path, student: dict[str, object]
 ) -> None:
     artifacts = tmp_path / "artifacts"
     started = time.monotonic()
@@ -91,7 +82,7 @@ def test_m5_fifty_kills_at_random_moments_never_leave_a_set_that_does_not_load(
         process.kill()
         killed += process.wait() == -signal.SIGKILL
         predictor = Predictor.load(artifacts)
-        predictor.predict_record(STUDENT)
+        predictor.predict_record(student)
         promoted.add(predictor.run.run_id)
     assert run(artifacts).returncode == 0
     assert [str(path) for path in artifacts.rglob("*.tmp")] == []
@@ -118,10 +109,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_m6_a_full_disk_keeps_the_old_model_and_says_so(small_disk: Path) -> None:
+def test_m6_a_full_disk_keeps_the_old_model_and_says_so(
+    small_disk: Path, student: dict[str, object]
+) -> None:
     artifacts = small_disk / "artifacts"
     assert run(artifacts).returncode == 0
-    before = Predictor.load(artifacts).predict_record(STUDENT)
+    before = Predictor.load(artifacts).predict_record(student)
     filler = small_disk / "filler"
     neighbours = ("--models", "neighbors")  # its pickle holds the table: larger than data.csv
     statuses = []
@@ -139,7 +132,7 @@ def test_m6_a_full_disk_keeps_the_old_model_and_says_so(small_disk: Path) -> Non
         assert sha256(copy) == predictor.run.manifest.files["model.pkl"]
         if done.returncode:
             assert "disk is full" in done.stderr
-            assert predictor.predict_record(STUDENT) == before
+            assert predictor.predict_record(student) == before
     assert statuses[0] == statuses[1] == 1
     assert statuses[-1] == 0, "with room enough it must succeed, or this test shows nothing"
 
