@@ -341,7 +341,7 @@ def _open_csv(file: BinaryIO, name: str) -> TableReader:
     rows = [cells for _, cells, problem in sample if problem is None]
     header = _header(_as_wide_as(cells, rows), rows, name)
     records = _without_blank_end(_csv_records(lines, delimiter, width=len(header)))
-    return TableReader(name, header, delimiter != "," and _decimal_comma(rows), records, text)
+    return TableReader(name, header, _decimal_comma(rows, delimiter), records, text)
 
 
 class _Lines:
@@ -485,9 +485,12 @@ def _as_wide_as(header: list[str], rows: list[list[str]]) -> list[str]:
     return header
 
 
-def _decimal_comma(rows: list[list[str]]) -> bool:
-    """Whether the comma is the decimal mark of a file whose delimiter is another."""
+def _decimal_comma(rows: list[list[str]], delimiter: str) -> bool:
+    """Whether the comma is the decimal mark; between commas, only quoted cells can show it."""
     cells = [cell.strip() for row in rows for cell in row]
     with_comma = [cell for cell in cells if _WITH_COMMA.fullmatch(cell)]
     with_point = any(_WITH_POINT.fullmatch(cell) for cell in cells)
-    return not with_point or any(not _GROUPED_BY_COMMAS.fullmatch(cell) for cell in with_comma)
+    decimals = any(not _GROUPED_BY_COMMAS.fullmatch(cell) for cell in with_comma)
+    if delimiter == ",":
+        return decimals and not with_point
+    return decimals or not with_point

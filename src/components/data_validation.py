@@ -89,6 +89,12 @@ class DataValidation:
                     found.setdefault(index, []).append(
                         Problem(message, feature.name, chunk.lines[index], shorten(cell))
                     )
+        if all(feature.optional for feature in self.schema.features):
+            for index in self._without_values(columns, len(chunk.rows)):
+                if accepted[index]:
+                    accepted[index] = False
+                    message = "The row holds no value of any feature."
+                    found[index] = [Problem(message, row=chunk.lines[index])]
         warnings: Counter[str] = Counter()
         data = {}
         for feature in features:
@@ -105,6 +111,17 @@ class DataValidation:
                 data[feature.name] = pd.Series(texts, dtype=object)
         problems = [problem for index in sorted(found) for problem in found[index]]
         return ValidatedTable(pd.DataFrame(data), accepted, problems, warnings)
+
+    def _without_values(
+        self, columns: dict[str, tuple[list[str], dict[str, Checked]]], n_rows: int
+    ) -> list[int]:
+        """Return the rows in which every feature is missing."""
+        left = list(range(n_rows))
+        for name in self.schema.names:
+            cells, checked = columns[name]
+            missing = {c for c, one in checked.items() if one.value is None and not one.problem}
+            left = [index for index in left if cells[index] in missing]
+        return left
 
     def _check(self, feature: Feature, cells: set[str]) -> dict[str, Checked]:
         """Check each different cell once, those of earlier chunks not again."""

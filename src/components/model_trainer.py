@@ -373,7 +373,7 @@ class ModelTrainer:
             If no chosen model can be trained, or there are too few groups.
         TrainingError
             If no candidate can be told from the mean of the target: its score is not above the
-            baseline's by more than the standard error of their difference.
+            baseline's by more than the standard error of their difference, or its R² is negative.
         """
         import numpy as np
 
@@ -411,7 +411,7 @@ class ModelTrainer:
         reference = baseline.scores[self.config.metric]
         winner, scores = board[self._choose(board, float(-reference.mean()))]
         gain, error = mean_and_standard_error(scores - reference)
-        if not gain > error:
+        if not (gain > error and winner.r2 > 0):
             raise TrainingError(
                 f"No model is better than predicting the mean: the best, {winner.label}, reaches a "
                 f"cross-validated R² of {winner.r2:.3f} ± {winner.r2_standard_error:.3f}. The "

@@ -285,37 +285,55 @@ def _show(result: TrainResult, options: argparse.Namespace, out: Console) -> Non
     grid.add_column("Model")
     for name in ("R²", "± s.e.", "RMSE", "MAE", "Fit"):
         grid.add_column(name, justify="right")
+    spread = schema.target.observed_maximum - schema.target.observed_minimum
+    decimals = min(12, max(0, math.ceil(-math.log10(spread / 1500))))
+
+    def shown(value: float) -> str:
+        return f"{value:.{decimals}f}"
+
     for row in result.trained.leaderboard:
         grid.add_row(
             row.label,
             f"{row.r2:.3f}",
             f"{row.r2_standard_error:.3f}",
-            f"{row.rmse:.2f}",
-            f"{row.mae:.2f}",
+            shown(row.rmse),
+            shown(row.mae),
             f"{row.fit_time_s:.2f} s",
             style="bold green" if row is winner else None,
         )
     out.print(grid)
     for name, reason in result.trained.left_out.items():
-        out.print(f"Not tried: {name} ({reason}).")
+        out.print(f"Not tried: {name} ({reason}).", markup=False)
     r2, rmse, mae = evaluation.r2, evaluation.rmse, evaluation.mae
     out.print(
-        f"\n[bold]{winner.label}[/bold] on {evaluation.n_samples} held-out rows (95 % intervals):\n"
-        f"  R²    {r2.value:.3f}  ({r2.low:.3f} to {r2.high:.3f})\n"
-        f"  RMSE  {rmse.value:.2f}{unit}  ({rmse.low:.2f} to {rmse.high:.2f}; "
-        f"predicting the mean: {evaluation.baseline_rmse:.2f})\n"
-        f"  MAE   {mae.value:.2f}{unit}  ({mae.low:.2f} to {mae.high:.2f})"
+        f"\n{winner.label} on {evaluation.n_samples} held-out rows (95 % intervals):",
+        style="bold",
+        markup=False,
+        soft_wrap=True,
     )
-    for line in result.run.read_json("metrics.json")["coverage"]:
+    lines = [
+        f"R²    {r2.value:.3f}  ({r2.low:.3f} to {r2.high:.3f})",
+        f"RMSE  {shown(rmse.value)}{unit}  ({shown(rmse.low)} to {shown(rmse.high)}; "
+        f"predicting the mean: {shown(evaluation.baseline_rmse)})",
+        f"MAE   {shown(mae.value)}{unit}  ({shown(mae.low)} to {shown(mae.high)})",
+        *(
+            f"{line['level']:.0%} intervals hold {line['coverage']:.0%} of them; they are "
+            f"{shown(line['mean_width'])}{unit} wide on average"
+            for line in result.run.read_json("metrics.json")["coverage"]
+        ),
+    ]
+    for line in lines:
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+    if r2.low <= 0:
         out.print(
-            f"  {line['level']:.0%} intervals hold {line['coverage']:.0%} of them; they are "
-            f"{line['mean_width']:.1f}{unit} wide on average"
+            "These rows do not show that it is better than the mean.", style="yellow", markup=False
         )
-    if rmse.value >= evaluation.baseline_rmse:
-        out.print("On these few rows it is no better than the mean.", style="yellow")
     low, high = schema.target.minimum, schema.target.maximum
     if low is not None and high is not None:
-        out.print(f"Predictions are kept from {format_number(low)} to {format_number(high)}{unit}.")
+        out.print(
+            f"Predictions are kept from {format_number(low)} to {format_number(high)}{unit}.",
+            markup=False,
+        )
     folder = options.artifacts
     elsewhere = "" if folder == ARTIFACTS else f" --artifacts {folder}"
     variable = "" if folder == ARTIFACTS else f"ARTIFACTS_DIR={folder} "
@@ -340,12 +358,13 @@ def _history(store: ArtifactStore, out: Console) -> dict[str, Any]:
     runs = []
     current = history[-1].run_id if history else None
     grid = Grid(title="Promotions, newest last", title_justify="left")
-    for name in ("Run", "Promoted at", "By", "Model", "Held-out R²"):
+    grid.add_column("Run", no_wrap=True, min_width=len("20260131T120000Z-1a2b3c"))
+    for name in ("Promoted at", "By", "Model", "R²"):
         grid.add_column(name)
     for line in history:
         grid.add_row(
             line.run_id,
-            line.at,
+            line.at.replace("T", " ").removesuffix("+00:00"),
             line.by,
             *_described(store, line.run_id),
             style="bold green" if line is history[-1] else None,

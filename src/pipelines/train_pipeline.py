@@ -242,7 +242,11 @@ class TrainPipeline:
                 "%d of %d rows are left out. %s",
                 n_refused,
                 len(table.rows),
-                " ".join(f"Row {p.row}: {p.field or 'the row'} is refused." for p in problems[:5]),
+                # A message about a field quotes the student's value, which no log may hold.
+                " ".join(
+                    f"Row {p.row}: {p.field} is refused." if p.field else str(p)
+                    for p in problems[:5]
+                ),
             )
         frame = validated.frame.set_axis(np.flatnonzero(validated.accepted))
         frame = frame[accepted[validated.accepted]]
@@ -360,7 +364,8 @@ def _position(table: Table, name: str) -> int:
     keys = [match_key(header) for header in table.header]
     if match_key(name) not in keys:
         raise ConfigurationError(
-            f"There is no column {name!r}. The columns are: {', '.join(table.header)}."
+            f"--group, --sample-weight: there is no column {name!r}. The columns are: "
+            f"{', '.join(table.header)}."
         )
     return keys.index(match_key(name))
 

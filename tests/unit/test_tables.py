@@ -139,7 +139,9 @@ def test_c2_the_delimiter_is_found(delimiter: str, n_rows: int) -> None:
         ("a;b\n72.5;3,25\n", True),
         ("a\tb\n72.5\t1,234\n", False),  # the comma separates thousands
         ("a;b\n01.02.2024;2,5\n", True),  # dates have points too
-        ('a,b\n"72,5",1\n', False),
+        ('a,b\n"72,5",1\n', True),
+        ('a,b\n"72,5",1.5\n', False),
+        ('a,b\n"1,234",1\n', False),
     ],
 )
 def test_c2_the_decimal_mark_is_found(text: str, comma: bool) -> None:

@@ -295,8 +295,8 @@ def test_the_rows_of_a_group_stay_together_and_the_group_is_no_feature(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"group": "scool"}, "There is no column 'scool'"),
-        ({"sample_weight": "wait"}, "There is no column 'wait'"),
+        ({"group": "scool"}, "there is no column 'scool'"),
+        ({"sample_weight": "wait"}, "there is no column 'wait'"),
         ({"group": "course"}, "--group makes 2 groups, too few"),
         ({"budget": "fast"}, "A budget is quick"),
         ({"metric": "mse"}, "A metric is one of"),
@@ -455,6 +455,20 @@ def test_a_wrong_option_is_a_message_and_status_1(
     assert status == 1
     assert message in err
     assert "Traceback" not in out + err
+
+
+def test_history_never_shortens_a_run_id(write, command) -> None:
+    arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--json")
+    run_id = json.loads(command(*arguments)[1])["run_id"]
+    assert run_id in command("--history")[1]
+
+
+def test_a_small_target_shows_figures_that_mean_something(write, command) -> None:
+    rows = [row | {"mark": round(row["mark"] / 1e5, 9)} for row in marks()]
+    _, out, _ = command("--data", write(rows), "--target", "mark", "--models", "ridge")
+    assert "RMSE  0.0000" in out
+    assert "RMSE  0.00000000" not in out
+    assert "0.00 " not in out.split("held-out rows")[1]
 
 
 def test_the_help_shows_examples_and_every_model(capsys: pytest.CaptureFixture[str]) -> None:
