@@ -131,7 +131,7 @@ class DataIngestion:
     def _from_url(self) -> Table:
         url = self.config.source
         parts = urllib.parse.urlsplit(url)
-        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # no password, no token
+        shown = without_secrets(url)
         name = Path(urllib.parse.unquote(parts.path)).name or "table.csv"
         logger.info("Downloading %s", name)
         try:
@@ -187,6 +187,14 @@ class DataIngestion:
             ) from error
         finally:
             engine.dispose()
+
+
+def without_secrets(source: str) -> str:
+    """Return where a table came from, without a password, a query or the folders above it."""
+    parts = urllib.parse.urlsplit(source)
+    if "://" not in source:
+        return Path(source).name
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
 def _reason(error: Exception) -> str:

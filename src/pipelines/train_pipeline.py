@@ -12,7 +12,6 @@ import io
 import os
 import platform
 import sys
-import urllib.parse
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,12 @@ from src.artifact_store import (
     new_run_id,
     utc_now,
 )
-from src.components.data_ingestion import MINIMUM_ROWS, DataIngestion, DataIngestionConfig
+from src.components.data_ingestion import (
+    MINIMUM_ROWS,
+    DataIngestion,
+    DataIngestionConfig,
+    without_secrets,
+)
 from src.components.data_transformation import DataTransformation
 from src.components.data_validation import DataValidation
 from src.components.model_evaluation import Evaluation, ModelEvaluation
@@ -306,7 +310,7 @@ class TrainPipeline:
             schema_fingerprint=schema.fingerprint,
             model=trained.winner.label,
             options={
-                "data": _without_secrets(config.data),
+                "data": without_secrets(config.data),
                 "target": schema.target.name,
                 "drop": list(config.drop),
                 "models": list(config.models),
@@ -425,14 +429,6 @@ def _check_saved(run: Run, pipeline: Pipeline, X: pd.DataFrame) -> None:
         raise ArtifactError(
             f"Run {run.run_id} predicts something else once it is read back. It was not promoted."
         )
-
-
-def _without_secrets(source: str) -> str:
-    """Return where a table came from, without a password, a query or the folders above it."""
-    parts = urllib.parse.urlsplit(source)
-    if "://" not in source:
-        return Path(source).name
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from src.artifact_store import ArtifactStore
+from src.components.data_ingestion import without_secrets
 from src.components.model_trainer import ModelTrainer
 from src.exception import ConfigurationError, DataValidationError, StuPredictionError, TrainingError
-from src.pipelines import train_pipeline
 from src.pipelines.predict_pipeline import Predictor
 from src.pipelines.train_command import main
 from src.pipelines.train_pipeline import TrainConfig, TrainPipeline, TrainResult
@@ -265,9 +265,9 @@ def test_c13_the_tables_that_training_writes_hold_no_formula(write, train, tmp_p
 
 
 def test_a_password_in_the_source_is_not_kept() -> None:
-    kept = train_pipeline._without_secrets("postgresql://me:secret@db.example/school?sslkey=x")
+    kept = without_secrets("postgresql://me:secret@db.example/school?sslkey=x")
     assert kept == "postgresql://db.example/school"
-    assert train_pipeline._without_secrets("/home/me/class 7b.csv") == "class 7b.csv"
+    assert without_secrets("/home/me/class 7b.csv") == "class 7b.csv"
 
 
 def test_a_run_that_does_not_read_back_alike_is_not_promoted(write, train, monkeypatch) -> None:
