@@ -4,45 +4,82 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from src.schema import Schema
+from src.native_categories import ONE_HOT
+from src.schema import CategoricalFeature, Schema
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from sklearn.compose import ColumnTransformer
 
 
-class DataTransformation:
-    """Build the preprocessor of a schema."""
+MOST_ONE_HOT = 30  # categories; with more of them each column would stand for few rows
+TARGET_FOLDS = 5
 
-    def __init__(self, schema: Schema) -> None:
+
+class DataTransformation:
+    """Build the preprocessor of a schema.
+
+    Parameters
+    ----------
+    schema : Schema
+    random_state : int
+        Of the folds in which categories are replaced by the target's mean.
+    """
+
+    def __init__(self, schema: Schema, random_state: int = 42) -> None:
         self.schema = schema
+        self.random_state = random_state
 
     def run(self) -> ColumnTransformer:
         """Return the unfitted preprocessor.
 
         Numbers: the median for missing values, then zero mean and unit variance. Categories: one
-        column each, missing being one of its own where training had it. The categories are the
-        schema's, so that a fold that lacks a rare one has the same columns.
+        column each, missing being one of its own where training had it; a feature with more than
+        30 of them becomes one column, the target's mean in the category drawn towards the overall
+        mean, cross-fitted on the training rows. The categories are the schema's, so that a fold
+        that lacks a rare one has the same columns.
+
+        References
+        ----------
+        Micci-Barreca (2001), "A Preprocessing Scheme for High-Cardinality Categorical Attributes",
+        SIGKDD Explorations 3(1), for the target's mean.
         """
-        import numpy as np
         from sklearn.compose import ColumnTransformer
         from sklearn.impute import SimpleImputer
+        from sklearn.model_selection import KFold
         from sklearn.pipeline import Pipeline
-        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
         numeric = Pipeline([
             ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scaler", StandardScaler()),
         ])  # fmt: skip
-        categories = [
-            np.array([*f.categories, *([np.nan] if f.optional else [])], dtype=object)
-            for f in self.schema.categorical
-        ]
-        encoder = OneHotEncoder(categories=categories, drop="if_binary", sparse_output=False)
+        many = [f for f in self.schema.categorical if len(f.categories) > MOST_ONE_HOT]
+        few = [f for f in self.schema.categorical if len(f.categories) <= MOST_ONE_HOT]
+        means = Pipeline([
+            ("encoder", TargetEncoder(
+                categories=[_categories(f) for f in many],
+                target_type="continuous",
+                cv=KFold(TARGET_FOLDS, shuffle=True, random_state=self.random_state),
+            )),
+            ("scaler", StandardScaler()),
+        ])  # fmt: skip
+        encoder = OneHotEncoder(
+            categories=[_categories(f) for f in few], drop="if_binary", sparse_output=False
+        )
         steps = [
             ("numeric", numeric, [f.name for f in self.schema.numeric]),
-            ("categorical", encoder, [f.name for f in self.schema.categorical]),
+            ("target_mean", means, [f.name for f in many]),
+            (ONE_HOT, encoder, [f.name for f in few]),
         ]
         # Plain names, though a category such as a_b may make two alike: False would raise then.
         return ColumnTransformer(
             [step for step in steps if step[2]], verbose_feature_names_out="{feature_name}"
         )
+
+
+def _categories(feature: CategoricalFeature) -> NDArray[np.object_]:
+    import numpy as np
+
+    return np.array([*feature.categories, *([np.nan] if feature.optional else [])], dtype=object)

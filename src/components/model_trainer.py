@@ -13,12 +13,15 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from src.blending import cross_blend
+from src.early_stopping import INNER_FOLDS, Trees, find_n_trees
 from src.exception import ConfigurationError, TrainingError
 from src.folds import METRICS, StackedFolds, fit_weighted, stack_folds
 from src.logger import get_logger
+from src.native_categories import code_categories, let_clone
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +75,10 @@ class Candidate:
         Roughly what importing its library costs.
     scales_target : bool
         Whether the penalty or the loss depends on the target's unit, so that it is standardised.
+    trees : Trees or None
+        Of a booster: their number is found by early stopping for each point of the space.
+    native : bool
+        Whether it takes categories as they are, and not as one-hot columns.
     """
 
     name: str
@@ -82,6 +89,13 @@ class Candidate:
     trials: int | None = None
     import_s: float = 0.0
     scales_target: bool = False
+    trees: Trees | None = None
+    native: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """What stands before its parameters' names in what it is wrapped in."""
+        return "regressor__" if self.scales_target else "estimator__" if self.native else ""
 
 
 def _linear(seed: int) -> BaseEstimator:
@@ -182,13 +196,25 @@ def _trees_s(seconds: float) -> Callable[[int, int], float]:
     )
 
 
+def _with_codes(
+    build: Callable[[int], BaseEstimator],
+    decoder: ColumnTransformer,
+    positions: list[int],
+    seed: int,
+) -> BaseEstimator:
+    from sklearn.pipeline import Pipeline
+
+    estimator = let_clone(build(seed).set_params(cat_features=positions))
+    return Pipeline([("categories", decoder), ("estimator", estimator)])
+
+
 # In the order of promise: what a small budget has room for comes first.
 CANDIDATES = (
     Candidate("ridge", "Ridge regression", _ridge, _linear_s,
               {"alpha": (1.0, 5.0, 20.0, 0.1, 100.0, 500.0)}),
     Candidate("catboost", "CatBoost", _catboost, _trees_s(0.09),
-              {"iterations": (300, 500), "learning_rate": (0.03, 0.06), "depth": (3, 4, 6),
-               "l2_leaf_reg": (1, 5)}, trials=4, import_s=0.2),
+              {"learning_rate": (0.03, 0.06), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
+              import_s=0.2, trees=Trees("iterations", 300, 1_000)),
     Candidate("lasso", "Lasso", _lasso, _linear_s,
               {"alpha": (0.003, 0.001, 0.01, 0.0003, 0.03, 0.1)}, scales_target=True),
     Candidate("linear", "Linear regression", _linear, _linear_s),
@@ -201,12 +227,12 @@ CANDIDATES = (
               lambda n, d: 0.002 + 1e-8 * n * n * d / 16,
               {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, trials=5),
     Candidate("xgboost", "XGBoost", _xgboost, _trees_s(0.06),
-              {"n_estimators": (150, 300), "learning_rate": (0.03, 0.06), "max_depth": (2, 3, 5),
-               "subsample": (0.7,), "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)},
-              trials=4, import_s=0.2),
+              {"learning_rate": (0.03, 0.06), "max_depth": (2, 3, 5), "subsample": (0.7,),
+               "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)}, trials=4, import_s=0.2,
+              trees=Trees("n_estimators", 150, 600)),
     Candidate("gradient_boosting", "Gradient boosting", _gradient_boosting, _trees_s(0.2),
-              {"n_estimators": (160, 80), "learning_rate": (0.08, 0.04), "max_depth": (3, 2, 4),
-               "subsample": (0.6, 0.9), "min_samples_leaf": (5, 20)}, trials=3),
+              {"learning_rate": (0.08, 0.04), "max_depth": (3, 2, 4), "subsample": (0.6, 0.9),
+               "min_samples_leaf": (5, 20)}, trials=3, trees=Trees("n_estimators", 160, 300)),
     Candidate("svr", "Support vector regression", _support_vectors,
               lambda n, d: 1e-7 * n * n, {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
                "epsilon": (0.05, 0.2)}, trials=4, scales_target=True),
@@ -216,11 +242,15 @@ CANDIDATES = (
               {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
     Candidate("hist_gradient_boosting", "Histogram gradient boosting", _hist_gradient_boosting,
               _trees_s(0.25),
-              {"max_iter": (160, 80), "learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
-               "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1),
+              {"learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
+               "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1,
+              trees=Trees("max_iter", 160, 500)),
     Candidate("adaboost", "AdaBoost", _adaboost, _trees_s(0.25),
               {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
                "n_estimators": (50,)}, trials=1),
+    Candidate("catboost_native", "CatBoost, native categories", _catboost, _trees_s(0.4),
+              {"learning_rate": (0.06, 0.03), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=2,
+              trees=Trees("iterations", 150, 500), native=True),
 )  # fmt: skip
 # Every other family, and a blend, is an ensemble: nobody reads how it comes to its answer.
 LINEAR = ("linear", "ridge", "lasso", "elastic_net")
@@ -386,7 +416,7 @@ class ModelTrainer:
             self._splits(len(rows), None if groups is None else np.asarray(groups)[rows]),
             None if weight is None else weight[rows],
         )
-        plan, left_out = self._plan(folds)
+        plan, left_out = self._plan(folds, preprocessor)
         tried: dict[str, _Tried] = {}
         with self._quietly():
             for done, (candidate, trials) in enumerate(plan):
@@ -483,7 +513,9 @@ class ModelTrainer:
         folds = GroupKFold(n_folds, shuffle=True, random_state=seed)
         return list(folds.split(np.empty(n_rows), groups=groups))
 
-    def _plan(self, folds: StackedFolds) -> tuple[list[tuple[Candidate, int]], dict[str, str]]:
+    def _plan(
+        self, folds: StackedFolds, preprocessor: ColumnTransformer
+    ) -> tuple[list[tuple[Candidate, int]], dict[str, str]]:
         """Return which families are tried with how many trials, and why the others are not."""
         from sklearn.dummy import DummyRegressor
 
@@ -494,11 +526,19 @@ class ModelTrainer:
         budget = self.config.budget
         room = BUDGETS[budget] if isinstance(budget, str) else float(budget)
         n_rows = folds.n_samples * (self.config.folds - 1) // self.config.folds
+        coded = code_categories(preprocessor, folds.X.shape[1])
         for candidate in self.candidates:
-            if folds.weight is not None and candidate.name == "neighbors":
+            if folds.weight is not None and (candidate.native or candidate.name == "neighbors"):
                 left_out[candidate.name] = "it takes no weights"
                 continue
+            if candidate.native:
+                if coded is None:
+                    left_out[candidate.name] = "no feature has three or more categories"
+                    continue
+                candidate = replace(candidate, build=partial(_with_codes, candidate.build, *coded))
             trial = candidate.seconds(n_rows, folds.X.shape[1]) * self.config.folds
+            if candidate.trees and self._stops_early:
+                trial *= 1 + INNER_FOLDS / self.config.folds
             wanted = candidate.trials or _grid_size(candidate.space)
             trials = min(wanted, int((room - candidate.import_s) / trial))
             if len(plan) <= ALWAYS_TRIED:
@@ -512,6 +552,10 @@ class ModelTrainer:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
             raise ConfigurationError(f"None of the chosen models can be trained ({reasons}).")
         return plan, left_out
+
+    @property
+    def _stops_early(self) -> bool:
+        return self.config.budget != "quick"
 
     def _out_of_time(self, started: float) -> bool:
         """Whether a budget by the clock is used up; `thorough` has one for its further rounds."""
@@ -561,9 +605,8 @@ class ModelTrainer:
 
         started = time.perf_counter()
         smallest = min(len(train) for train, _ in folds.splits)
-        prefix = "regressor__" if candidate.scales_target else ""
         space = {
-            prefix + name: [v for v in values if name != "n_neighbors" or v <= smallest]
+            candidate.prefix + name: [v for v in values if name != "n_neighbors" or v <= smallest]
             for name, values in candidate.space.items()
         }
         options: dict[str, Any] = {
@@ -586,6 +629,13 @@ class ModelTrainer:
             )
             chosen = [*([] if seed else [first]), *(point for point in drawn if point != first)]
             points = [{k: [v] for k, v in point.items()} for point in chosen[:trials]]
+        if candidate.trees:
+            name = candidate.prefix + candidate.trees.parameter
+            points = [
+                {**{k: [v] for k, v in point.items()},
+                 name: [self._n_trees(candidate, candidate.trees, point, folds)]}
+                for point in ParameterGrid(points)
+            ]  # fmt: skip
         search = GridSearchCV(param_grid=points, **options)
         weights = {} if folds.weight is None else {"sample_weight": folds.weight}
         search.fit(folds.X, folds.y, **weights)
@@ -611,6 +661,13 @@ class ModelTrainer:
         )
         return tried
 
+    def _n_trees(
+        self, candidate: Candidate, trees: Trees, point: Mapping[str, Any], folds: StackedFolds
+    ) -> int:
+        if not self._stops_early:
+            return trees.usual
+        return find_n_trees(self._estimator(candidate).set_params(**point), trees, folds)
+
     def _contenders(
         self, tried: dict[str, _Tried], folds: StackedFolds
     ) -> dict[str, NDArray[np.float64]]:
@@ -618,6 +675,9 @@ class ModelTrainer:
         ranked = sorted(tried.values(), key=lambda one: -one.scores[self.config.metric].mean())
         best = ranked[0].scores["r2"].mean()
         near = [one for one in ranked if one.scores["r2"].mean() > best - BLEND_WITHIN]
+        plain = [one for one in near if not one.candidate.native]
+        if plain and plain[0].scores["r2"].mean() > best - SIMPLER_WITHIN:
+            near = plain  # what takes native categories is slow to fit and to serve: only if needed
         if self.config.budget == "quick":
             near = near[:QUICK_MEMBERS]
         return {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.components.data_transformation import DataTransformation
+from src.components.data_transformation import MOST_ONE_HOT, DataTransformation
 from src.schema import CategoricalFeature, NumericFeature, Schema
 
 SCORE = NumericFeature(name="score", observed_minimum=0, observed_maximum=100)
@@ -112,6 +112,40 @@ def test_columns_stay_apart_where_name_and_category_run_together() -> None:
     fitted = preprocessor(*features).fit(frame.astype({"a": object, "a_b": object}))
     assert fitted.transform(frame.astype({"a": object, "a_b": object})).shape == (2, 7)
     assert fitted.get_feature_names_out().tolist().count("a_b_c") == 2
+
+
+def many_towns(n_rows: int, optional: bool = False) -> tuple[CategoricalFeature, pd.DataFrame]:
+    towns = tuple(f"town {i}" for i in range(MOST_ONE_HOT + 1))
+    values: list = [towns[i % len(towns)] for i in range(n_rows)]
+    if optional:
+        values[::7] = [np.nan] * len(values[::7])
+    frame = pd.DataFrame({"town": pd.Series(values, dtype=object)})
+    return CategoricalFeature(name="town", categories=towns, optional=optional), frame
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_feature_of_many_categories_is_one_column_that_follows_their_means(
+    optional: bool,
+) -> None:
+    feature, frame = many_towns(20 * (MOST_ONE_HOT + 1), optional)
+    missing = frame["town"].isna().to_numpy()
+    number = frame["town"].str.removeprefix("town ").astype(float).to_numpy()
+    y = np.where(missing, 500.0, number)
+    fitted = preprocessor(feature)
+    assert fitted.fit_transform(frame, y).shape == (len(frame), 1)
+    found = fitted.transform(frame).ravel()
+    assert (np.diff(found[~missing][np.argsort(number[~missing], kind="stable")]) >= 0).all()
+    assert not missing.any() or found[missing].min() > found[~missing].max()
+
+
+def test_a_row_does_not_see_its_own_target_in_its_categorys_mean() -> None:
+    feature, frame = many_towns(2 * (MOST_ONE_HOT + 1))
+    y = np.random.default_rng(0).normal(size=len(frame))
+    fitted = preprocessor(feature)
+    learnt = fitted.fit_transform(frame, y).ravel()
+    assert abs(np.corrcoef(learnt, y)[0, 1]) < 0.35
+    assert np.corrcoef(fitted.transform(frame).ravel(), y)[0, 1] > 0.5
+    np.testing.assert_array_equal(learnt, preprocessor(feature).fit_transform(frame, y).ravel())
 
 
 categories = st.lists(

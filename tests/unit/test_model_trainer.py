@@ -69,6 +69,26 @@ def test_a_linear_relation_is_won_by_a_linear_model() -> None:
     assert r2 == sorted(r2, reverse=True)
 
 
+def test_the_number_of_trees_is_found_by_early_stopping_but_for_quick() -> None:
+    quick = search(models=("xgboost",), budget="quick").winner
+    assert quick.params["n_estimators"] == 150
+    assert search(models=("xgboost",)).winner.params["n_estimators"] not in (150, 600)
+
+
+def test_native_categories_are_not_blended_in_where_plain_columns_do_as_well() -> None:
+    trained = search(models=("catboost", "catboost_native"))
+    assert {row.name for row in trained.leaderboard} >= {"catboost", "catboost_native"}
+    assert trained.winner.name == "catboost"
+    two = replace(
+        SCHEMA, features=(SCHEMA.features[0], replace(SCHEMA.features[1], optional=False))
+    )
+    X, y = table()
+    X["course"] = X["course"].fillna("none")
+    config = ModelTrainerConfig(models=("linear", "catboost_native"))
+    left_out = ModelTrainer(config).run(X, y, DataTransformation(two).run()).left_out
+    assert left_out == {"catboost_native": "no feature has three or more categories"}
+
+
 @pytest.mark.parametrize("name", ["random_forest", "xgboost", "catboost", "svr"])
 def test_r1_the_number_of_jobs_does_not_change_the_result(name: str) -> None:
     def scores(jobs: int) -> list[tuple[str, float, float, dict]]:
