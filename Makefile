@@ -1,7 +1,7 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve train predict lint test test-quick test-slow lock clean
+.PHONY: help setup run serve train predict lint test test-quick test-slow rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000
@@ -41,7 +41,7 @@ lint: .venv/.dev  ## Check style, types and import contracts
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
 
-test: lint  ## Everything a change must pass: lint, then all tests but the slow ones, with coverage
+test: lint .envs/deploy/.tools  ## Everything a change must pass: lint, then all tests but the slow ones, with coverage
 	.venv/bin/python -m pytest -n auto --dist loadfile --cov $(ARGS)
 
 test-quick: .venv/.dev  ## The tests that need neither a browser nor a server
@@ -50,13 +50,18 @@ test-quick: .venv/.dev  ## The tests that need neither a browser nor a server
 test-slow: .venv/.dev  ## The slow tests alone, among them the other Python versions
 	.venv/bin/python -m pytest -m slow $(ARGS)
 
+rehearse: .venv/bin/python  ## Play a push and its deployment on this machine, without AWS (ARGS=--keep to look around)
+	.venv/bin/python -m deploy.rehearse $(ARGS)
+
 lock: .venv/.setup  ## Write requirements*.txt anew from pyproject.toml (ARGS=--upgrade for the newest versions)
 	.venv/bin/python -m pip install 'uv>=0.9'
-	.venv/bin/python -m uv $(COMPILE) --output-file requirements.txt $(ARGS)
-	.venv/bin/python -m uv $(COMPILE) --extra dev --output-file requirements-dev.txt $(ARGS)
+	.venv/bin/python -m uv $(COMPILE) pyproject.toml --output-file requirements.txt $(ARGS)
+	.venv/bin/python -m uv $(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.txt $(ARGS)
+	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:serve --constraint requirements.txt --output-file requirements-serve.txt
+	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:deploy --output-file deploy/requirements-tools.txt $(ARGS)
 
 # One version of each package for every Python and system that is declared, so that all run the same.
-COMPILE = pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
+COMPILE = pip compile --universal --python-version 3.11 --fork-strategy fewest \
 	--quiet --custom-compile-command "make lock   (why xgboost-cpu: see pyproject.toml)"
 
 clean:  ## Remove caches and builds; .venv and artifacts stay
@@ -79,3 +84,8 @@ clean:  ## Remove caches and builds; .venv and artifacts stay
 .venv/.dev: .venv/.setup
 	.venv/bin/python -m pip install -r requirements-dev.txt
 	touch .venv/.dev
+
+# What the deploy tests call; not for .venv, since AWS's libraries want other versions than training.
+.envs/deploy/.tools: $(wildcard deploy/requirements-tools.txt) .venv/bin/python
+	.venv/bin/python -m deploy.tools
+	touch .envs/deploy/.tools

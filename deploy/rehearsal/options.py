@@ -1,0 +1,74 @@
+"""Elastic Beanstalk's option settings: read from a bundle, held against the options that exist."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+KNOWN = Path(__file__).resolve().parent.parent / "beanstalk_options.toml"
+ENVIRONMENT = "aws:elasticbeanstalk:application:environment"
+SECRETS = "aws:elasticbeanstalk:application:environmentsecrets"
+
+Settings = dict[tuple[str, str], str]
+
+
+def as_text(value: object) -> str:
+    """Return a setting's value as Beanstalk gets it: YAML's ``true`` becomes ``"true"``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def read_ebextensions(folder: Path) -> Settings:
+    """Return what the ``.config`` files of a bundle set, in the order Beanstalk reads them in.
+
+    Raises
+    ------
+    ValueError
+        If a file is no YAML mapping, or holds a key that Beanstalk does not know.
+    """
+    settings: Settings = {}
+    for path in sorted((folder / ".ebextensions").glob("*.config")):
+        document = yaml.safe_load(path.read_text("utf-8"))
+        if not isinstance(document, dict):
+            raise ValueError(f"{path.name} is not a mapping.")
+        unknown = set(document) - {"option_settings"}
+        if unknown:
+            raise ValueError(f"{path.name} has keys this project does not use: {sorted(unknown)}.")
+        for namespace, options in document["option_settings"].items():
+            for name, value in options.items():
+                settings[namespace, name] = as_text(value)
+    return settings
+
+
+def from_template(option_settings: list[Mapping[str, Any]]) -> Settings:
+    """Return the settings of a template's ``OptionSettings``, once it is resolved."""
+    return {
+        (row["Namespace"], row["OptionName"]): as_text(row["Value"])
+        for row in option_settings
+        if row
+    }
+
+
+def problems(settings: Settings) -> Iterator[str]:
+    """Say what Beanstalk would refuse.
+
+    Examples
+    --------
+    >>> list(problems({("aws:elasticbeanstalk:command", "Timeout"): "9999"}))
+    ["aws:elasticbeanstalk:command Timeout: '9999' is not a value of it."]
+    """
+    known = tomllib.loads(KNOWN.read_text("utf-8"))
+    for (namespace, name), value in settings.items():
+        options = known.get(namespace)
+        if options is None:
+            yield f"{namespace}: there is no such namespace."
+            continue
+        pattern = options.get(name, options.get("*"))
+        if pattern is None:
+            yield f"{namespace} {name}: unknown configuration setting."
+        elif not re.fullmatch(pattern, value):
+            yield f"{namespace} {name}: {value!r} is not a value of it."

@@ -1,0 +1,122 @@
+"""The hooks that stand between a bundle and its traffic, run as an instance runs them."""
+
+import json
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).resolve().parents[2]
+BRING = ".platform/hooks/predeploy/10_bring_model.sh"
+CHECK = ".platform/hooks/predeploy/20_check_model.sh"
+RECHECK = ".platform/confighooks/predeploy/20_check_model.sh"
+
+
+def promoted(bundle: Path) -> Path:
+    pointer = json.loads((bundle / "artifacts/manifest.json").read_text())
+    return bundle / "artifacts/runs" / pointer["run_id"]
+
+
+def test_a_bundle_with_a_run_is_left_as_it_is_and_answers(bundle, hook):
+    before = (bundle / "artifacts/manifest.json").read_bytes()
+    brought = hook(bundle / BRING, MODEL_URI="s3://bucket/models/other")
+    assert brought.stdout == "The bundle brings a promoted run.\n"
+    assert (bundle / "artifacts/manifest.json").read_bytes() == before
+    for path in (CHECK, RECHECK):
+        checked = hook(bundle / path)
+        assert checked.returncode == 0, checked.stderr
+        assert checked.stdout.startswith(f"Run {promoted(bundle).name} answers: math_score ")
+
+
+def test_a_bundle_without_a_run_trains_one(bundle, hook):
+    shutil.rmtree(bundle / "artifacts")
+    shutil.copytree(ROOT / "notebooks/data", bundle / "notebooks/data")
+    brought = hook(bundle / BRING)
+    assert brought.returncode == 0, brought.stderr
+    assert hook(bundle / CHECK).returncode == 0
+    for path in (bundle / "artifacts").rglob("*"):
+        assert path.stat().st_mode & stat.S_IROTH, f"the web process cannot read {path}"
+
+
+def test_a_bundle_without_a_run_or_a_table_is_refused(bundle, hook):
+    shutil.rmtree(bundle / "artifacts")
+    brought = hook(bundle / BRING)
+    assert brought.returncode != 0
+    assert "The sample table is not installed" in brought.stderr
+    checked = hook(bundle / CHECK)
+    assert checked.returncode == 1
+    assert "There is no trained model" in checked.stderr
+
+
+def test_a_run_is_fetched_from_s3_and_promoted(bundle, hook, tmp_path):
+    store = tmp_path / "bucket" / promoted(bundle).name
+    shutil.copytree(promoted(bundle), store)
+    shutil.rmtree(bundle / "artifacts")
+    aws = tmp_path / "bin" / "aws"
+    aws.parent.mkdir()
+    aws.write_text(f'#!/bin/sh\nmkdir -p "$(dirname "$6")"\ncp -r {store} "$6"\necho "$@" >&2\n')
+    aws.chmod(0o755)
+    brought = hook(
+        bundle / BRING,
+        MODEL_URI=f"s3://bucket/models/{store.name}/",
+        PATH=f"{aws.parent}:{Path(sys.executable).parent}:/usr/bin:/bin",
+    )
+    assert brought.returncode == 0, brought.stderr
+    assert f"s3 cp --only-show-errors --recursive s3://bucket/models/{store.name} " in (
+        brought.stderr
+    )
+    assert f"Run {store.name} answers" in hook(bundle / CHECK).stdout
+
+
+def test_a_run_that_cannot_be_fetched_is_refused(bundle, hook, tmp_path):
+    shutil.rmtree(bundle / "artifacts")
+    (tmp_path / "aws").write_text("#!/bin/sh\necho 'AccessDenied' >&2\nexit 1\n")
+    (tmp_path / "aws").chmod(0o755)
+    environment = {"MODEL_URI": "s3://b/models/x", "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    brought = hook(bundle / BRING, **environment)
+    assert brought.returncode == 1
+    assert "AccessDenied" in brought.stderr
+
+
+def test_a_broken_import_is_refused(bundle, hook):
+    (bundle / "src/web/pages.py").write_text("import no_such_module\n")
+    checked = hook(bundle / CHECK)
+    assert checked.returncode != 0
+    assert "no_such_module" in checked.stderr
+
+
+def test_H6_an_absent_secret_is_refused_with_what_to_do(bundle, hook):
+    for path in (CHECK, RECHECK):
+        checked = hook(bundle / path, SECRET_KEY="")
+        assert checked.returncode != 0
+        assert "SECRET_KEY must be set in production" in checked.stderr
+
+
+def test_M2_a_file_that_training_did_not_save_is_refused(bundle, hook):
+    (promoted(bundle) / "metrics.json").write_text("{}")
+    checked = hook(bundle / CHECK)
+    assert checked.returncode == 1
+    assert "metrics.json" in checked.stderr
+
+
+def test_a_run_without_its_folder_is_refused_and_not_trained_over(bundle, hook):
+    shutil.rmtree(promoted(bundle))
+    assert hook(bundle / BRING).stdout == "The bundle brings a promoted run.\n"
+    checked = hook(bundle / CHECK)
+    assert checked.returncode == 1
+    assert "This bundle cannot serve. There is no run" in checked.stderr
+
+
+def test_M4_another_scikit_learn_is_refused_with_both_versions(bundle, hook, tmp_path):
+    """A metadata folder that comes first on the path says that 1.0.0 is installed."""
+    info = tmp_path / "site" / "scikit_learn-1.0.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-learn\nVersion: 1.0.0\n")
+    checked = hook(bundle / CHECK, PYTHONPATH=str(info.parent))
+    assert checked.returncode == 1
+    assert "scikit-learn" in checked.stderr
+    assert "1.0.0" in checked.stderr
+    assert "1.9" in checked.stderr
