@@ -1,4 +1,4 @@
-"""The web app: the form, the tutorial's routes, health and readiness.
+"""The web app: the form, the tutorial's routes, the API under /api/v1, health and readiness.
 
 gunicorn application:application                                   Linux, macOS
 waitress-serve --listen=127.0.0.1:8000 application:application     Windows
@@ -7,21 +7,15 @@ python application.py                                              while develop
 
 from __future__ import annotations
 
-import secrets
 import sys
 
 from flask import Flask
 
+from appBackend.endpoints import api, documents
 from src.config import Settings, load_settings
 from src.exception import ConfigurationError
-from src.logger import configure_logging, get_logger
-from src.web.bodies import read_chunked_body
-from src.web.errors import register_error_handlers
-from src.web.model_holder import ModelHolder
+from src.web.assembly import assemble, run_for_development
 from src.web.pages import pages
-from src.web.security import SessionCookie, add_security_headers
-
-logger = get_logger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -37,25 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ConfigurationError
         If the environment holds settings that cannot be used.
     """
-    settings = settings or load_settings()
-    configure_logging(settings.log_level, settings.log_file)
-    app = Flask(__name__)
-    app.config.update(
-        # Made once, before the workers are forked (gunicorn.conf.py), so that all share it.
-        SECRET_KEY=settings.secret_key or secrets.token_hex(),
-        WTF_CSRF_TIME_LIMIT=settings.form_max_age_s,
-        MAX_CONTENT_LENGTH=settings.max_body_bytes,
-        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
-    )
-    app.session_interface = SessionCookie()
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.extensions[ModelHolder.EXTENSION] = ModelHolder(settings.artifacts_dir)
-    app.register_blueprint(pages)
-    register_error_handlers(app)
-    app.before_request(read_chunked_body)
-    app.after_request(add_security_headers)
-    return app
+    return assemble(settings or load_settings(), [pages, api, documents])
 
 
 try:
@@ -67,5 +43,4 @@ app = application
 
 
 if __name__ == "__main__":
-    logger.warning("A server for development. For people: gunicorn application:application")
-    app.run("127.0.0.1", 8000, threaded=True)
+    run_for_development(app)

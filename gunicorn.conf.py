@@ -3,17 +3,29 @@
 Any setting here is overruled on the command line or in GUNICORN_CMD_ARGS="--threads 16".
 """
 
+import contextlib
 import os
-import urllib.parse
+import socket
+import sys
+import time
+from pathlib import Path
 
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
+
+sys.path.insert(0, str(Path(__file__).parent))  # the command's own folder stands there otherwise
+
+from src.config import load_settings
+from src.exception import ConfigurationError
+from src.logger import JSONFormatter
 
 # Read by OpenMP when its libraries load. A pool of threads made before the fork hangs after it, and
 # one record is predicted faster by one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The app is made and the model loaded once, before the workers are forked: they share the pages of
-# memory, and the random SECRET_KEY where none is set. A promoted run needs no restart.
+# memory, the counters of /metrics and of the rate limit, and the random SECRET_KEY where none is
+# set. A promoted run needs no restart.
 preload_app = True
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 8
@@ -29,17 +41,52 @@ limit_request_field_size = 8190
 # It would listen in the home folder for commands that nobody here gives.
 control_socket_disable = True
 
-
-class OneLineLogger(Logger):
-    """Percent-encodes the path, so that nobody can write a line of their own into the log."""
-
-    def atoms(self, resp, req, environ, request_time):
-        atoms = super().atoms(resp, req, environ, request_time)
-        path = environ.get("PATH_INFO", "").encode("latin-1", "replace")
-        return {**atoms, "U": urllib.parse.quote(path)}
+# The app writes a line for each request, without its query string: see src/logger.py.
+accesslog = None
 
 
-# Without the query string and the referrer, either of which could hold what somebody entered.
-logger_class = OneLineLogger
-accesslog = "-"
-access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(D)sus'
+class SameLines(Logger):
+    """Writes gunicorn's own lines as the app writes its lines."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        try:
+            json_lines = load_settings().json_logs
+        except ConfigurationError:  # the app says so in a moment
+            return
+        if json_lines:
+            for handler in self.error_log.handlers:
+                handler.setFormatter(JSONFormatter())
+
+
+logger_class = SameLines
+
+
+class PatientWorker(ThreadWorker):
+    """Ends requests that take longer than `timeout`, so that slow senders cannot hold all threads.
+
+    Gunicorn's own `timeout` is for a worker that hangs as a whole. One of its threads waits for a
+    slow sender for ever.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._since = {}
+
+    def handle(self, conn):
+        self._since[conn] = time.monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            del self._since[conn]
+
+    def murder_keepalived(self, force=False):
+        super().murder_keepalived(force)
+        late = time.monotonic() - self.cfg.timeout
+        for conn, since in list(self._since.items()):
+            if since < late:
+                with contextlib.suppress(OSError):  # its thread ended it meanwhile
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+
+
+worker_class = PatientWorker

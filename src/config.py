@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from src.exception import ConfigurationError, Problem
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_TABLE = ROOT / "notebooks" / "data" / "stud.csv"
 ARTIFACTS = Path("artifacts")
+SHORTEST_KEY = 16  # characters
 
 
 @dataclass(frozen=True)
@@ -22,24 +24,38 @@ class Settings:
     app_env: str = "development"
     secret_key: str = field(default="", repr=False)
     artifacts_dir: Path = ARTIFACTS
+    model_signing_key: str = field(default="", repr=False)
     log_level: str = "INFO"
     log_file: Path | None = None
+    log_format: str = ""
     form_max_age_s: int = 3600
     max_body_bytes: int = 1 << 20
+    api_keys: str = field(default="", repr=False)
+    rate_limit: int | None = None
+    trusted_hosts: tuple[str, ...] = ()
+    trusted_proxies: int = 0
 
     @property
     def production(self) -> bool:
         return self.app_env == "production"
 
+    @property
+    def json_logs(self) -> bool:
+        return (self.log_format or ("json" if self.production else "text")) == "json"
+
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the table: the field of :class:`Settings`, its variable, how its text is read."""
+    """One row of the table: the field of :class:`Settings`, its variable, how its text is read.
+
+    A secret one is not quoted in the message that refuses it.
+    """
 
     name: str
     variable: str
     read: Callable[[str], Any]
     help: str
+    secret: bool = False
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -57,6 +73,26 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("must be a whole number, 0 or more")
+    return int(text)
+
+
+def _long(text: str) -> str:
+    if len(text) < SHORTEST_KEY:
+        raise ValueError(f"must have at least {SHORTEST_KEY} characters")
+    return text
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(text.replace(",", " ").lower().split())
+    for host in hosts:
+        if not re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", host):
+            raise ValueError("must be host names without scheme, port or path, separated by commas")
+    return hosts
+
+
 def _level(text: str) -> str:
     return _one_of("DEBUG", "INFO", "WARNING", "ERROR")(text.upper())
 
@@ -67,11 +103,25 @@ SETTINGS = (
     Setting("secret_key", "SECRET_KEY", str,
             "signs the form's token; needed in production, random at each start elsewhere"),
     Setting("artifacts_dir", "ARTIFACTS_DIR", Path, "the folder that training wrote"),
+    Setting("model_signing_key", "MODEL_SIGNING_KEY", _long,
+            "training signs each run with it, and a run without its signature is not read",
+            secret=True),
     Setting("log_level", "LOG_LEVEL", _level, "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
     Setting("log_file", "LOG_FILE", Path, "a file that log lines are appended to, beside stderr"),
+    Setting("log_format", "LOG_FORMAT", _one_of("text", "json"),
+            "`text` or `json`; unless set, `json` in production and `text` elsewhere"),
     Setting("form_max_age_s", "FORM_MAX_AGE_S", _positive,
             "seconds for which an opened form may be sent"),
     Setting("max_body_bytes", "MAX_BODY_BYTES", _positive, "bytes that a request's body may have"),
+    Setting("api_keys", "API_KEYS", str,
+            "SHA-256 of each key that the API asks for, or the path of a file with one a line",
+            secret=True),
+    Setting("rate_limit", "RATE_LIMIT", _positive,
+            "requests a minute that one client may make; no limit unless set"),
+    Setting("trusted_hosts", "TRUSTED_HOSTS", _hosts,
+            "names under which the app answers (`.school.org`: all below it); any unless set"),
+    Setting("trusted_proxies", "TRUSTED_PROXIES", _count,
+            "proxies in front, each of which adds the caller's address to `X-Forwarded-For`"),
 )  # fmt: skip
 
 
@@ -90,12 +140,14 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             try:
                 values[setting.name] = setting.read(text)
             except ValueError as error:
-                problems.append(Problem(f"{setting.variable} {error}. Got {text!r}."))
+                got = "" if setting.secret else f" Got {text!r}."
+                problems.append(Problem(f"{setting.variable} {error}.{got}"))
     settings = Settings(**values)
-    if settings.production and len(settings.secret_key) < 16:
+    if settings.production and len(settings.secret_key) < SHORTEST_KEY:
         problems.append(
             Problem(
-                "SECRET_KEY must be set in production, to at least 16 characters. Make one with: "
+                "SECRET_KEY must be set in production, to at least "
+                f"{SHORTEST_KEY} characters. Make one with: "
                 'python -c "import secrets; print(secrets.token_hex())"'
             )
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from src.artifact_store import REBUILD
@@ -22,9 +22,15 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 WORDS = {
     400: ("Request not understood", "The request could not be understood."),
     404: ("Page not found", "There is nothing at this address."),
+    401: (
+        "No key",
+        "Send a good API key in the header Authorization: Bearer KEY. Without one, or with one "
+        "that was revoked, the API answers nobody.",
+    ),
     405: ("Method not allowed", "This address does not answer to that method."),
     413: ("Too large", "What was sent is larger than this server takes."),
     415: ("Format not accepted", "Send the record as a form or as application/json."),
+    429: ("Too many requests", "There were too many requests from you within a minute."),
     500: (
         "Something went wrong",
         "The mistake is here, not in what you sent. It was noted; please try again.",
@@ -40,11 +46,13 @@ def register_error_handlers(app: Flask) -> None:
 def wants_json() -> bool:
     """Whether a program asks rather than a browser.
 
-    Under ``/api``, where the body is no form, and where JSON is accepted and HTML isn't.
+    Under ``/api``, where the body is no form, where JSON is accepted and HTML isn't, and where
+    there are no pages.
     """
     accepted = request.accept_mimetypes
     return (
         f"{request.path}/".startswith("/api/")
+        or "pages" not in current_app.blueprints
         or request.mimetype not in ("", *FORMS)
         or (accepted.accept_json and not accepted.accept_html)
     )
@@ -80,6 +88,9 @@ def _answer_http(error: HTTPException) -> Response:
     if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         discard_body()
         ours = f"The body may have {request.max_content_length:,} bytes. This one has more."
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        wait_s = dict(error.get_headers(request.environ)).get("Retry-After")
+        ours = f"{WORDS[status][1]} Ask again in {wait_s} seconds."
     response = _answer(status, ours)
     for name, value in error.get_headers(request.environ):
         if name.lower() not in ("content-type", "content-length"):

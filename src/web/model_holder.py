@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flask import current_app
+
 from src.artifact_store import ArtifactStore
 from src.exception import ArtifactError, ModelNotFoundError, StuPredictionError
 from src.logger import get_logger
@@ -41,6 +43,12 @@ class Held:
     problem: StuPredictionError | None
     signature: Signature
     retry_at: float
+
+
+def current_models() -> ModelHolder:
+    """Return the holder of the app that answers."""
+    holder: ModelHolder = current_app.extensions[ModelHolder.EXTENSION]
+    return holder
 
 
 class ModelHolder:

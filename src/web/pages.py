@@ -1,28 +1,19 @@
-"""The pages: form and result, the tutorials' routes, health and readiness."""
+"""The pages: form and result, and the tutorials' routes."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-from flask import (
-    Blueprint,
-    Response,
-    current_app,
-    jsonify,
-    make_response,
-    render_template,
-    request,
-)
+from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from src.exception import ArtifactError, DataValidationError, Problem
+from src.exception import DataValidationError, Problem
 from src.pipelines.predict_pipeline import Prediction, Predictor
-from src.web.errors import FORMS, error_body, wants_json
+from src.web.errors import FORMS, wants_json
 from src.web.forms import error_summary, form_groups
-from src.web.model_holder import ModelHolder
-from src.web.records import MalformedBody, read_form, read_json
-from src.web.results import answer_body, describe
+from src.web.json_answers import answer_record
+from src.web.model_holder import current_models
+from src.web.records import read_form
+from src.web.results import describe
 from src.web.security import FORM_IS_STALE, TOKEN, make_token, token_is_valid
 
 pages = Blueprint("pages", __name__)
@@ -33,7 +24,7 @@ pages = Blueprint("pages", __name__)
 @pages.get("/")  # the last one is what url_for gives
 def show_form() -> ResponseReturnValue:
     """Show the empty form."""
-    return _page(_models().predictor(), {})
+    return _page(current_models().predictor(), {})
 
 
 @pages.post("/predictdata")
@@ -42,47 +33,10 @@ def show_form() -> ResponseReturnValue:
 def predict() -> ResponseReturnValue:
     """Answer a form with a page and JSON with JSON."""
     if request.is_json:
-        return _answer_json(_models().predictor())
+        return answer_record()
     if request.mimetype in FORMS:
-        return _answer_form(_models().predictor())
+        return _answer_form(current_models().predictor())
     raise UnsupportedMediaType
-
-
-@pages.get("/health")
-def health() -> ResponseReturnValue:
-    """Say that the process is alive, whatever the model."""
-    return {"ok": True}
-
-
-@pages.get("/ready")
-def ready() -> ResponseReturnValue:
-    """Say which run answers; 503 with the reason while there is none."""
-    models = _models()
-    try:
-        predictor = models.predictor()
-    except ArtifactError as error:
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-        return error_body(status, str(error)), status
-    problem = models.problem
-    return {
-        "ok": True,
-        "model_version": predictor.run.run_id,
-        # The last good model goes on serving after a promotion that failed.
-        "problem": str(problem) if problem else None,
-    }
-
-
-def _models() -> ModelHolder:
-    holder: ModelHolder = current_app.extensions[ModelHolder.EXTENSION]
-    return holder
-
-
-def _answer_json(predictor: Predictor) -> ResponseReturnValue:
-    try:
-        submission = read_json(request.get_data(cache=False), predictor.schema)
-    except MalformedBody as error:
-        raise BadRequest(str(error)) from error
-    return jsonify(answer_body(submission.predict(predictor), predictor))
 
 
 def _answer_form(predictor: Predictor) -> ResponseReturnValue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from src.exception import DataValidationError, Problem
@@ -36,13 +36,14 @@ class Submission:
         DataValidationError
             With every problem of the record.
         """
-        problems = list(self.problems)
         try:
             prediction = predictor.predict_record(self.record, form=self.from_form)
         except DataValidationError as error:
-            problems += error.problems
-        if problems:
-            raise DataValidationError(problems=problems)
+            if not self.problems:
+                raise
+            raise DataValidationError(problems=(*self.problems, *error.problems)) from error
+        if self.problems:
+            raise DataValidationError(problems=self.problems)
         return prediction
 
 
@@ -72,65 +73,102 @@ def read_form(fields: Mapping[str, list[str]], schema: Schema) -> Submission:
 def read_json(body: bytes, schema: Schema) -> Submission:
     """Return the record of a JSON body.
 
-    A number that no float can hold becomes its own text and NaN stays what it is: the schema
-    refuses both by name.
-
     Raises
     ------
     MalformedBody
         If the body is not one JSON object.
     """
-    expected = f"Send a JSON object with a value for each of {', '.join(schema.names)}."
-    if not body.strip():
-        raise MalformedBody(f"The body is empty. {expected}")
-    reader = _JSONReader()
-    try:
-        record = reader.read(body)
-    except RecursionError:
-        raise MalformedBody(f"The JSON is nested too deeply. {expected}") from None
-    except UnicodeDecodeError:
-        raise MalformedBody(f"The body is not UTF-8 text. {expected}") from None
-    except json.JSONDecodeError as error:
-        raise MalformedBody(
-            f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}). "
-            f"{expected}"
-        ) from None
-    if not isinstance(record, dict):
-        raise MalformedBody(f"The body is {_KINDS[type(record)]}. {expected}")
-    return Submission(record, _told(reader.problems))
+    value = _parse(body, schema, _RECORD)
+    if not isinstance(value, dict):
+        raise MalformedBody(f"The body is {_KINDS[type(value)]}. {_expected(_RECORD, schema)}")
+    return _submission(value)
 
 
-def _told(problems: list[Problem]) -> tuple[Problem, ...]:
-    more = len(problems) - TOLD
-    rest = [Problem(f"{more} more names are wrong in the same way.")] if more > 0 else []
-    return (*problems[:TOLD], *rest)
+def read_json_list(body: bytes, schema: Schema) -> list[Submission]:
+    """Return the records of a JSON body that is a list; one that is no record is a problem of its.
+
+    Raises
+    ------
+    MalformedBody
+        If the body is not a JSON list, or an empty one.
+    """
+    value = _parse(body, schema, _LIST)
+    if not isinstance(value, list) or not value:
+        got = "an empty list" if value == [] else _KINDS.get(type(value), "an object")
+        raise MalformedBody(f"The body is {got}. {_expected(_LIST, schema)}")
+    return [_submission(item) for item in value]
 
 
+_RECORD = "a JSON object with a value for each of {names}"
+_LIST = "a JSON list of objects, each with a value for each of {names}"
 _KINDS = {
     list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false",
     type(None): "null",
 }  # fmt: skip
 
 
-@dataclass
-class _JSONReader:
-    problems: list[Problem] = field(default_factory=list)
+def _expected(what: str, schema: Schema) -> str:
+    return f"Send {what.format(names=', '.join(schema.names))}."
 
-    def read(self, body: bytes) -> Any:
-        return json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=self._object,
-            parse_int=lambda text: int(text) if len(text) <= LONGEST_INTEGER else text,
-            parse_float=lambda text: n if math.isfinite(n := float(text)) else text,
-        )
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in values:
-                name = shorten(key)
-                self.problems.append(
-                    Problem(f"{name} stands there twice. Keep one.", name, got=shorten(value))
-                )
-            values[key] = value
+def _parse(body: bytes, schema: Schema, what: str) -> Any:
+    """Return what a body spells.
+
+    A number that no float can hold becomes its own text and NaN stays what it is: the schema
+    refuses both by name.
+    """
+    if not body.strip():
+        raise MalformedBody(f"The body is empty. {_expected(what, schema)}")
+    try:
+        return _decode(body.decode("utf-8-sig"))
+    except RecursionError:
+        problem = "The JSON is nested too deeply."
+    except UnicodeDecodeError:
+        problem = "The body is not UTF-8 text."
+    except json.JSONDecodeError as error:
+        problem = f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})."
+    raise MalformedBody(f"{problem} {_expected(what, schema)}")
+
+
+class _Repeated(dict[str, Any]):
+    """An object in which a key stands more than once; the last value counts."""
+
+    problems: tuple[Problem, ...] = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) == len(pairs):
         return values
+    repeated, seen, problems = _Repeated(values), set(), []
+    for key, value in pairs:
+        if key in seen:
+            name = shorten(key)
+            message = f"{name} stands there twice. Keep one."
+            problems.append(Problem(message, name, got=shorten(value)))
+        seen.add(key)
+    repeated.problems = _told(problems)
+    return repeated
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if len(text) <= LONGEST_INTEGER else text
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+# One decoder for all: what it is made of takes longer to put together than a record to read.
+_decode = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float).decode
+
+
+def _submission(value: Any) -> Submission:
+    return Submission(value, value.problems if isinstance(value, _Repeated) else ())
+
+
+def _told(problems: list[Problem]) -> tuple[Problem, ...]:
+    more = len(problems) - TOLD
+    rest = [Problem(f"{more} more names are wrong in the same way.")] if more > 0 else []
+    return (*problems[:TOLD], *rest)

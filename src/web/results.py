@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from src.exception import Problem
 from src.pipelines.predict_pipeline import Prediction, Predictor
@@ -96,22 +95,6 @@ def describe(prediction: Prediction, predictor: Predictor) -> Result:
         trained_on=f"{created.day} {created:%B %Y}",
         n_rows=manifest.rows.get("used", manifest.rows.get("total")),
     )
-
-
-def answer_body(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
-    """Return the JSON answer; ``result`` repeats the value for clients of the tutorials' kind."""
-    return {
-        "ok": True,
-        "prediction": prediction.prediction,
-        "result": prediction.prediction,
-        "unit": predictor.schema.target.unit,
-        "target": predictor.schema.target.name,
-        "model_version": prediction.run_id,
-        "intervals": {level: list(ends) for level, ends in prediction.intervals.items()},
-        "warnings": [
-            {"field": p.field, "message": p.message, "got": p.got} for p in prediction.warnings
-        ],
-    }
 
 
 def sensible_decimals(target: NumericFeature) -> int:

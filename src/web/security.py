@@ -1,21 +1,14 @@
-"""What keeps the pages safe: response headers, the session cookie, the form's token."""
+"""What keeps the form safe: the session cookie, and the token that it is sent with."""
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError
 
 TOKEN = "csrf_token"  # noqa: S105 - the name of the form's hidden field
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'; form-action 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
-HSTS = "max-age=31536000"
 FORM_IS_STALE = (
     "The form was opened too long ago, or your browser keeps no cookies for this site. "
     "Your answers are still here: please send them again."
@@ -23,7 +16,16 @@ FORM_IS_STALE = (
 
 
 class SessionCookie(SecureCookieSessionInterface):
-    """Flask's signed cookie: never read by scripts, over HTTPS only where the request came so."""
+    """Flask's signed cookie: never read by scripts, over HTTPS only where the request came so.
+
+    Programs get none: what comes as JSON or goes to the API has no form to protect.
+    """
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        environ = request.environ
+        if environ.get("CONTENT_TYPE") == "application/json" or request.path.startswith("/api/"):
+            return None
+        return super().open_session(app, request)
 
     def get_cookie_httponly(self, app: Flask) -> bool:
         return True
@@ -33,15 +35,6 @@ class SessionCookie(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
-
-
-def add_security_headers(response: Response) -> Response:
-    """Set the headers that every response carries, errors too."""
-    response.headers.update(HEADERS)
-    if request.is_secure:
-        response.headers["Strict-Transport-Security"] = HSTS
-    response.headers.setdefault("Cache-Control", "no-store")  # static files bring their own
-    return response
 
 
 def make_token() -> str:

@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)
 def test_every_setting_stands_in_the_readme_with_its_default_and_its_help(setting) -> None:
     default = getattr(Settings(), setting.name)
-    shown = "" if default in ("", None) else f"`{default}`"
+    shown = "" if default in ("", None, ()) else f"`{default}`"
     assert f"| `{setting.variable}` | {shown} | {setting.help} |" in README
 
 

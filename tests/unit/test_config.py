@@ -14,10 +14,16 @@ READ = {
     "app_env": ("development", "development"),
     "secret_key": (KEY, KEY),
     "artifacts_dir": ("/srv/artifacts", Path("/srv/artifacts")),
+    "model_signing_key": (KEY, KEY),
     "log_level": ("debug", "DEBUG"),
     "log_file": ("logs/app.log", Path("logs/app.log")),
+    "log_format": ("json", "json"),
     "form_max_age_s": ("60", 60),
     "max_body_bytes": ("2048", 2048),
+    "api_keys": ("keys.txt", "keys.txt"),
+    "rate_limit": ("60", 60),
+    "trusted_hosts": ("School.org, .b.org [::1]", ("school.org", ".b.org", "[::1]")),
+    "trusted_proxies": ("2", 2),
 }
 
 
@@ -54,6 +60,11 @@ def test_the_environment_is_read_when_asked_not_at_import(monkeypatch: pytest.Mo
         ("MAX_BODY_BYTES", "1e6", "must be a whole number above 0. Got '1e6'"),
         ("MAX_BODY_BYTES", "１０", "must be a whole number above 0. Got '１０'"),
         ("MAX_BODY_BYTES", "1_000", "must be a whole number above 0. Got '1_000'"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT must be one of text, json. Got 'xml'"),
+        ("RATE_LIMIT", "0", "RATE_LIMIT must be a whole number above 0. Got '0'"),
+        ("TRUSTED_HOSTS", "https://school.org", "must be host names without scheme, port or path"),
+        ("TRUSTED_HOSTS", "school.org:80", "must be host names without scheme, port or path"),
+        ("TRUSTED_PROXIES", "-1", "TRUSTED_PROXIES must be"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused(variable: str, text: str, message: str) -> None:
@@ -79,5 +90,25 @@ def test_development_needs_none() -> None:
     assert not load_settings({}).production
 
 
-def test_the_secret_key_is_in_no_repr() -> None:
-    assert KEY not in repr(load_settings({"SECRET_KEY": KEY}))
+@pytest.mark.parametrize("variable", ["SECRET_KEY", "MODEL_SIGNING_KEY", "API_KEYS"])
+def test_a_secret_is_in_no_repr(variable: str) -> None:
+    assert KEY not in repr(load_settings({variable: KEY}))
+
+
+def test_a_secret_that_is_refused_is_not_quoted() -> None:
+    with pytest.raises(ConfigurationError, match="at least 16 characters") as raised:
+        load_settings({"MODEL_SIGNING_KEY": "hunter2"})
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "json_lines"),
+    [
+        ({}, False),
+        ({"LOG_FORMAT": "json"}, True),
+        ({"APP_ENV": "production", "SECRET_KEY": KEY}, True),
+        ({"APP_ENV": "production", "SECRET_KEY": KEY, "LOG_FORMAT": "text"}, False),
+    ],
+)
+def test_log_lines_are_json_in_production_or_where_asked(environment, json_lines) -> None:
+    assert load_settings(environment).json_logs == json_lines

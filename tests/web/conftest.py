@@ -24,13 +24,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from src.config import Settings
+from src.config import SETTINGS, Settings
 from src.logger import ROOT as LOGGER
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-OURS = ("APP_ENV", "ARTIFACTS_DIR", "FORM_MAX_AGE_S", "GUNICORN_CMD_ARGS", "LOG_FILE", "LOG_LEVEL",
-        "MAX_BODY_BYTES", "PORT", "SECRET_KEY", "WEB_CONCURRENCY")  # fmt: skip
+OURS = (*(setting.variable for setting in SETTINGS), "GUNICORN_CMD_ARGS", "WEB_CONCURRENCY")
 
 
 @pytest.fixture(scope="session")

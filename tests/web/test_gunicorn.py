@@ -245,7 +245,8 @@ def test_H8_the_logs_hold_nothing_that_a_person_entered(gunicorn, sample_artifac
         server.ask("/a%0a2026-01-01%20FORGED%20line")
         time.sleep(0.2)
         log = server.log
-    assert '"GET /predict HTTP/1.1" 200' in log
+    assert re.search(r"INFO stuprediction\.access: GET /predict 200 \d+\.\d ms \[\w{16}\]\n", log)
+    assert re.search(r"access: GET unmatched 404 ", log)
     assert "zzsecretzz" not in log
     assert "61.625" not in log
     assert "\n2026-01-01 FORGED" not in log

@@ -1,0 +1,83 @@
+"""How an app is put together, the whole one and the API alone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from flask import Blueprint, Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.serving import WSGIRequestHandler
+
+from src.artifact_store import ArtifactStore
+from src.config import ROOT, Settings
+from src.logger import AccessLog, configure_logging, get_logger
+from src.pipelines.predict_pipeline import Predictor
+from src.web.bodies import read_chunked_body
+from src.web.errors import register_error_handlers
+from src.web.guard import Guard
+from src.web.health import health
+from src.web.metrics import Metrics
+from src.web.model_holder import ModelHolder
+from src.web.operations import Operations
+from src.web.security import SessionCookie
+
+logger = get_logger(__name__)
+
+
+def assemble(settings: Settings, blueprints: Iterable[Blueprint]) -> Flask:
+    """Return an app of some blueprints, health and readiness, with the promoted model loaded.
+
+    Raises
+    ------
+    ConfigurationError
+        If the API keys cannot be read.
+    """
+    configure_logging(settings.log_level, settings.log_file, json_lines=settings.json_logs)
+    app = Flask("application", root_path=str(ROOT))
+    app.config.update(
+        # Made once, before the workers are forked (gunicorn.conf.py), so that all share it.
+        SECRET_KEY=settings.secret_key or secrets.token_hex(),
+        WTF_CSRF_TIME_LIMIT=settings.form_max_age_s,
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
+    )
+    app.session_interface = SessionCookie()
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions[ModelHolder.EXTENSION] = ModelHolder(
+        settings.artifacts_dir, lambda root: _load(root, settings.model_signing_key)
+    )
+    for blueprint in (health, *blueprints):
+        app.register_blueprint(blueprint)
+    register_error_handlers(app)
+    Guard(settings).register(app)
+    app.before_request(read_chunked_body)
+    rules = app.url_map.iter_rules()
+    routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
+    metrics = app.extensions[Metrics.EXTENSION] = Metrics(routes)
+    operations = Operations(app.wsgi_app, metrics, AccessLog(json_lines=settings.json_logs))
+    n = settings.trusted_proxies
+    # The nearest proxy says how it was asked; each of them adds whom it was asked by.
+    app.wsgi_app = (  # type: ignore[method-assign]
+        ProxyFix(operations, x_for=n, x_proto=1, x_host=0) if n else operations
+    )
+    return app
+
+
+def _load(artifacts: Path, signing_key: str) -> Predictor:
+    return Predictor.from_run(ArtifactStore(artifacts, signing_key).promoted())
+
+
+class _Quiet(WSGIRequestHandler):
+    """Werkzeug's own log line holds the query string; ours is there already."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def run_for_development(app: Flask) -> None:
+    """Serve on port 8000 of this machine until interrupted."""
+    logger.warning("A server for development. For people: gunicorn application:application")
+    app.run("127.0.0.1", 8000, threaded=True, request_handler=_Quiet)
