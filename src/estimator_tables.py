@@ -1,0 +1,352 @@
+"""What fitted estimators compute, as arrays over the columns of the matrix that they take."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.exception import StuPredictionError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LEAF = -1
+
+
+class UnsupportedEstimatorError(StuPredictionError):
+    """An estimator that cannot be written as tables; the message says why."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """An intercept, and a weight a column."""
+
+    intercept: float
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a library compares a value with a threshold.
+
+    Attributes
+    ----------
+    single : bool
+        Whether the value is rounded to float32 first.
+    strict : bool
+        Whether an equal value goes right: ``x < threshold`` goes left, not ``x <= threshold``.
+    """
+
+    single: bool
+    strict: bool = False
+
+    def goes_right(
+        self, values: NDArray[np.float64], thresholds: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Return which values go right, as the library decides it."""
+        import numpy as np
+
+        with np.errstate(over="ignore"):
+            x = values.astype(np.float32).astype(np.float64) if self.single else values
+        return x >= thresholds if self.strict else x > thresholds
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A binary tree: an entry a node, the root first.
+
+    Attributes
+    ----------
+    column : ndarray of int
+        What a node looks at; :data:`LEAF` for a leaf.
+    threshold : ndarray of float64
+    left, right : ndarray of int
+        Positions of the children.
+    value : ndarray of float64
+        What the leaves add; of other nodes, anything.
+    cover : ndarray of float64
+        Weight of the training rows that reached each node.
+    """
+
+    column: NDArray[np.intp]
+    threshold: NDArray[np.float64]
+    left: NDArray[np.intp]
+    right: NDArray[np.intp]
+    value: NDArray[np.float64]
+    cover: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Binary trees, summed; or their weighted median where there are ``median_weights``."""
+
+    trees: tuple[Tree, ...]
+    comparison: Comparison
+    median_weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class ObliviousTree:
+    """A tree that asks the same on each level.
+
+    Attributes
+    ----------
+    columns : ndarray of int, shape (depth,)
+        The root's first.
+    thresholds : ndarray of float64, shape (depth,)
+    values, covers : ndarray of shape (2 ** depth,)
+        By leaf, whose number in binary says which way was taken, the root's bit the highest.
+    """
+
+    columns: NDArray[np.intp]
+    thresholds: NDArray[np.float64]
+    values: NDArray[np.float64]
+    covers: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ObliviousTrees:
+    """Oblivious trees, summed."""
+
+    trees: tuple[ObliviousTree, ...]
+    comparison: Comparison
+
+
+Part = Linear | Trees | ObliviousTrees
+
+
+@dataclass(frozen=True)
+class WeightedSum:
+    """What an estimator predicts: a constant, and each part times its weight.
+
+    Attributes
+    ----------
+    single : bool
+        Whether the library itself sums in float32.
+    """
+
+    constant: float
+    parts: tuple[tuple[float, Part], ...]
+    single: bool = False
+
+    def scaled(self, factor: float, constant: float = 0.0) -> WeightedSum:
+        """Return ``constant + factor × self``."""
+        return WeightedSum(
+            constant + factor * self.constant,
+            tuple((factor * weight, part) for weight, part in self.parts),
+            self.single,
+        )
+
+
+def read_estimator(estimator: Any) -> WeightedSum:
+    """Return what a fitted regressor computes.
+
+    Raises
+    ------
+    UnsupportedEstimatorError
+        If it is of a kind, or has a part, that no table stands for.
+    """
+    kind = type(estimator)
+    reader = _READERS.get((kind.__module__.partition(".")[0], kind.__name__))
+    if reader is None:
+        raise UnsupportedEstimatorError(
+            f"{kind.__name__} is neither linear nor made of trees that can be written as tables."
+        )
+    return reader(estimator)
+
+
+# --- scikit-learn ---------------------------------------------------------------------------------
+
+
+def _linear(estimator: Any) -> WeightedSum:
+    import numpy as np
+
+    weights = np.asarray(estimator.coef_, dtype=np.float64).ravel()
+    intercept = float(np.ravel(estimator.intercept_)[0])
+    return WeightedSum(0.0, ((1.0, Linear(intercept, weights)),))
+
+
+def _transformed_target(estimator: Any) -> WeightedSum:
+    scaler = estimator.transformer_
+    if type(scaler).__name__ != "StandardScaler":
+        raise UnsupportedEstimatorError(
+            f"The target is transformed by {type(scaler).__name__}, which is not linear."
+        )
+    scale = 1.0 if scaler.scale_ is None else float(scaler.scale_[0])
+    mean = 0.0 if scaler.mean_ is None else float(scaler.mean_[0])
+    return read_estimator(estimator.regressor_).scaled(scale, mean)
+
+
+def _sklearn_tree(fitted: Any, factor: float = 1.0) -> Tree:
+    import numpy as np
+
+    tree = fitted.tree_
+    leaf = tree.children_left == LEAF
+    return Tree(
+        column=np.where(leaf, LEAF, tree.feature),
+        threshold=tree.threshold,
+        left=tree.children_left,
+        right=tree.children_right,
+        value=factor * tree.value[:, 0, 0],
+        cover=tree.weighted_n_node_samples,
+    )
+
+
+_SKLEARN = Comparison(single=True)
+
+
+def _decision_tree(estimator: Any) -> WeightedSum:
+    return WeightedSum(0.0, ((1.0, Trees((_sklearn_tree(estimator),), _SKLEARN)),))
+
+
+def _forest(estimator: Any) -> WeightedSum:
+    trees = tuple(map(_sklearn_tree, estimator.estimators_))
+    return WeightedSum(0.0, ((1.0 / len(trees), Trees(trees, _SKLEARN)),))
+
+
+def _gradient_boosting(estimator: Any) -> WeightedSum:
+    init = estimator.init_
+    if type(init).__name__ != "DummyRegressor":
+        raise UnsupportedEstimatorError("Gradient boosting starts from something not constant.")
+    trees = tuple(_sklearn_tree(tree, estimator.learning_rate) for (tree,) in estimator.estimators_)
+    return WeightedSum(float(init.constant_.ravel()[0]), ((1.0, Trees(trees, _SKLEARN)),))
+
+
+def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
+    import numpy as np
+
+    if estimator.loss not in ("squared_error", "absolute_error", "quantile"):
+        raise UnsupportedEstimatorError(f"The loss {estimator.loss} has a link function.")
+    trees = []
+    for (predictor,) in estimator._predictors:  # no public attribute holds the trees
+        nodes = predictor.nodes
+        leaf = nodes["is_leaf"].astype(bool)
+        if nodes["is_categorical"][~leaf].any():
+            raise UnsupportedEstimatorError("Its trees split by sets of categories.")
+        trees.append(
+            Tree(
+                column=np.where(leaf, LEAF, nodes["feature_idx"]),
+                threshold=nodes["num_threshold"],
+                left=nodes["left"].astype(np.intp),
+                right=nodes["right"].astype(np.intp),
+                value=nodes["value"],
+                cover=nodes["count"].astype(np.float64),
+            )
+        )
+    base = float(np.ravel(estimator._baseline_prediction)[0])
+    return WeightedSum(base, ((1.0, Trees(tuple(trees), Comparison(single=False))),))
+
+
+def _adaboost(estimator: Any) -> WeightedSum:
+    if any(type(tree).__name__ != "DecisionTreeRegressor" for tree in estimator.estimators_):
+        raise UnsupportedEstimatorError("AdaBoost is not made of decision trees.")
+    trees = tuple(map(_sklearn_tree, estimator.estimators_))
+    weights = tuple(map(float, estimator.estimator_weights_[: len(trees)]))
+    return WeightedSum(0.0, ((1.0, Trees(trees, _SKLEARN, weights)),))
+
+
+def _voting(estimator: Any) -> WeightedSum:
+    members = [read_estimator(member) for member in estimator.estimators_]
+    given = estimator.weights
+    weights = (
+        [1.0] * len(members)
+        if given is None
+        else [w for (_, e), w in zip(estimator.estimators, given, strict=True) if e != "drop"]
+    )
+    parts = [m.scaled(w / sum(weights)) for m, w in zip(members, weights, strict=True)]
+    return WeightedSum(
+        sum(part.constant for part in parts),
+        tuple(one for part in parts for one in part.parts),
+        any(part.single for part in parts),
+    )
+
+
+# --- others ---------------------------------------------------------------------------------------
+
+
+def _xgboost(estimator: Any) -> WeightedSum:
+    import numpy as np
+
+    learner = json.loads(estimator.get_booster().save_raw("json"))["learner"]
+    booster, objective = learner["gradient_booster"], learner["objective"]["name"]
+    if booster["name"] != "gbtree":
+        raise UnsupportedEstimatorError(f"XGBoost's {booster['name']} is not a sum of trees.")
+    if objective not in ("reg:squarederror", "reg:absoluteerror", "reg:quantileerror"):
+        raise UnsupportedEstimatorError(f"XGBoost's objective {objective} has a link function.")
+    trees = []
+    for tree in booster["model"]["trees"]:
+        if any(tree["split_type"]):
+            raise UnsupportedEstimatorError("XGBoost's trees split by sets of categories.")
+        left = np.array(tree["left_children"], dtype=np.intp)
+        # The library reads both thresholds and leaf values as float32.
+        conditions = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)
+        trees.append(
+            Tree(
+                column=np.where(left == LEAF, LEAF, tree["split_indices"]),
+                threshold=conditions,
+                left=left,
+                right=np.array(tree["right_children"], dtype=np.intp),
+                value=conditions,
+                cover=np.array(tree["sum_hessian"], dtype=np.float64),
+            )
+        )
+    base = float(np.float32(learner["learner_model_param"]["base_score"].strip("[]")))
+    part = Trees(tuple(trees), Comparison(single=True, strict=True))
+    return WeightedSum(base, ((1.0, part),), single=True)
+
+
+def _catboost(estimator: Any) -> WeightedSum:
+    import numpy as np
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        estimator.save_model(str(path), format="json")
+        saved = json.loads(path.read_bytes())
+    features = saved["features_info"]
+    if features.get("categorical_features") or saved.get("ctrs"):
+        raise UnsupportedEstimatorError("CatBoost has encoded categories of its own.")
+    if "oblivious_trees" not in saved:
+        raise UnsupportedEstimatorError("CatBoost's trees are not symmetric.")
+    columns = {f["feature_index"]: f["flat_feature_index"] for f in features["float_features"]}
+    trees = []
+    for tree in saved["oblivious_trees"]:
+        splits = list(reversed(tree["splits"] or []))  # the last one is the highest bit
+        if any(split["split_type"] != "FloatFeature" for split in splits):
+            raise UnsupportedEstimatorError("CatBoost's trees split by sets of categories.")
+        borders = np.array([split["border"] for split in splits], dtype=np.float32)
+        trees.append(
+            ObliviousTree(
+                columns=np.array(
+                    [columns[s["float_feature_index"]] for s in splits], dtype=np.intp
+                ),
+                thresholds=borders.astype(np.float64),
+                values=np.array(tree["leaf_values"], dtype=np.float64),
+                covers=np.array(tree["leaf_weights"], dtype=np.float64),
+            )
+        )
+    scale, bias = saved["scale_and_bias"]
+    part = ObliviousTrees(tuple(trees), Comparison(single=True))
+    return WeightedSum(float(np.ravel(bias)[0]), ((float(scale), part),))
+
+
+def _named(module: str, names: Sequence[str], reader: Any) -> dict[tuple[str, str], Any]:
+    return {(module, name): reader for name in names}
+
+
+_READERS: dict[tuple[str, str], Callable[[Any], WeightedSum]] = {
+    **_named("sklearn", ("LinearRegression", "Ridge", "Lasso", "ElasticNet"), _linear),
+    **_named("sklearn", ("TransformedTargetRegressor",), _transformed_target),
+    **_named("sklearn", ("DecisionTreeRegressor", "ExtraTreeRegressor"), _decision_tree),
+    **_named("sklearn", ("RandomForestRegressor", "ExtraTreesRegressor"), _forest),
+    **_named("sklearn", ("GradientBoostingRegressor",), _gradient_boosting),
+    **_named("sklearn", ("HistGradientBoostingRegressor",), _hist_gradient_boosting),
+    **_named("sklearn", ("AdaBoostRegressor",), _adaboost),
+    **_named("sklearn", ("VotingRegressor",), _voting),
+    **_named("xgboost", ("XGBRegressor",), _xgboost),
+    **_named("catboost", ("CatBoostRegressor",), _catboost),
+}
