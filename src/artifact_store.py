@@ -132,6 +132,18 @@ class Run:
             raise self._damaged(name)
         return json.loads(content)
 
+    def check_files(self) -> None:
+        """Compare every file with its hash; nothing is parsed or unpickled.
+
+        Raises
+        ------
+        ArtifactError
+            If one is absent or changed.
+        """
+        for name, expected in self.manifest.files.items():
+            if sha256(self._regular(name).read_bytes()) != expected:
+                raise self._damaged(name)
+
     def load_object(self, name: str) -> Any:
         """Return what was pickled, hash and library versions checked before it is unpickled.
 

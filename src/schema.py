@@ -482,6 +482,13 @@ class Schema:
         except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error
 
+    def clip(self, prediction: float) -> float:
+        """Return a prediction moved into the range that the hints allow the target."""
+        low, high = self.target.minimum, self.target.maximum
+        if low is not None and prediction < low:
+            return low
+        return high if high is not None and prediction > high else prediction
+
     def clip_all(self, predictions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predictions moved into the range that the hints allow the target."""
         low, high = self.target.minimum, self.target.maximum

@@ -6,7 +6,8 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from src.exception import Problem
 from src.schema import MISSING_MARKS, Checked, Feature, NumericFeature, Schema, clean, shorten
@@ -27,7 +28,7 @@ class ValidatedTable:
 
     Attributes
     ----------
-    frame : DataFrame
+    columns : dict of str to ndarray
         The good rows, a typed column a feature: floats with NaN, texts with NaN.
     accepted : ndarray of bool, shape (n_rows,)
         Which rows of the table those are.
@@ -37,10 +38,19 @@ class ValidatedTable:
         How many good rows' cells of a column lie outside what training saw.
     """
 
-    frame: pd.DataFrame
+    columns: dict[str, NDArray[Any]]
     accepted: NDArray[np.bool_]
     problems: list[Problem]
     warnings: Counter[str]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The columns as a frame."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {name: pd.Series(column, dtype=column.dtype) for name, column in self.columns.items()}
+        )
 
 
 class DataValidation:
@@ -55,7 +65,7 @@ class DataValidation:
     def run(
         self, chunk: Chunk, positions: dict[str, int], *, with_target: bool = False
     ) -> ValidatedTable:
-        """Return the good rows as a frame, and what is wrong with the others.
+        """Return the good rows, typed, and what is wrong with the others.
 
         Parameters
         ----------
@@ -67,7 +77,6 @@ class DataValidation:
             Whether the target is checked and returned too, its column last.
         """
         import numpy as np
-        import pandas as pd
 
         features: Sequence[Feature] = self.schema.features
         if with_target:
@@ -96,7 +105,7 @@ class DataValidation:
                     message = "The row holds no value of any feature."
                     found[index] = [Problem(message, row=chunk.lines[index])]
         warnings: Counter[str] = Counter()
-        data = {}
+        data: dict[str, NDArray[Any]] = {}
         for feature in features:
             cells, checked = columns[feature.name]
             good = list(itertools.compress(cells, accepted))
@@ -105,12 +114,12 @@ class DataValidation:
                 warnings[feature.name] = n_unseen
             values = {cell: one.value for cell, one in checked.items()}
             if isinstance(feature, NumericFeature):
-                data[feature.name] = pd.Series([values[cell] for cell in good], dtype=np.float64)
+                data[feature.name] = np.array([values[cell] for cell in good], dtype=np.float64)
             else:
                 texts = [np.nan if values[cell] is None else values[cell] for cell in good]
-                data[feature.name] = pd.Series(texts, dtype=object)
+                data[feature.name] = np.array(texts, dtype=object)
         problems = [problem for index in sorted(found) for problem in found[index]]
-        return ValidatedTable(pd.DataFrame(data), accepted, problems, warnings)
+        return ValidatedTable(data, accepted, problems, warnings)
 
     def _without_values(
         self, columns: dict[str, tuple[list[str], dict[str, Checked]]], n_rows: int

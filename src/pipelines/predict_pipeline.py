@@ -11,17 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from src.artifact_store import ArtifactStore, Run
-from src.components.data_validation import DataValidation
+from src.compiled import CompiledModel
 from src.config import ARTIFACTS
 from src.exception import ConfigurationError, DataValidationError, Problem, StuPredictionError
 from src.intervals import PredictionIntervals
 from src.logger import configure_logging, get_logger
-from src.schema import CategoricalFeature, Schema, format_number
-from src.tables import CHUNK_ROWS, open_table, write_rows
+from src.schema import Schema, Value, format_number
 from src.utils import atomic_open
 
 if TYPE_CHECKING:
@@ -29,9 +29,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from src.compiled_batch import BatchEvaluator
+    from src.compiled_contributions import Attributor
+    from src.contributions import Contributions
+
 logger = get_logger(__name__)
 
 PREDICTION = "prediction"
+COMPILED = "compiled.json"
+
+Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
 
 
 @dataclass(frozen=True)
@@ -79,9 +86,20 @@ class FileSummary:
 
 
 class Predictor:
-    """A fitted preprocessor, a fitted model and their schema, loaded once."""
+    """A promoted run, loaded once: its compiled tables, or its pickles where there are none.
 
-    chunk_rows = CHUNK_ROWS  # rows of a file that are in memory at once
+    With the tables, nothing but the standard library is imported and no pickle is opened. Records,
+    frames and files go through the same tables, so that they get the same values to the last bit.
+
+    Attributes
+    ----------
+    compiled : CompiledModel or None
+        None where the pickles are served.
+    fallback_reason : str
+        Why they are; else empty.
+    """
+
+    chunk_rows = 20_000  # rows of a file that are in memory at once
 
     def __init__(
         self,
@@ -89,15 +107,20 @@ class Predictor:
         schema: Schema,
         metrics: dict[str, Any],
         intervals: PredictionIntervals,
-        preprocessor: Any,
-        model: Any,
+        compiled: CompiledModel | None,
+        fallback_reason: str = "",
     ) -> None:
         self.run = run
         self.schema = schema
         self.metrics = metrics
         self.intervals = intervals
-        self._preprocessor = preprocessor
-        self._model = model
+        self.compiled = compiled
+        self.fallback_reason = fallback_reason
+        self._levels = [(str(level), level) for level in intervals.levels]
+        if compiled is None:
+            logger.info("Run %s is served from its pickles. %s", run.run_id, fallback_reason)
+            self._preprocessor = run.load_object("preprocessor.pkl")
+            self._model = run.load_object("model.pkl")
 
     @classmethod
     def load(cls, artifacts: Path = ARTIFACTS) -> Self:
@@ -108,21 +131,32 @@ class Predictor:
         ModelNotFoundError
             If nothing was promoted yet.
         ArtifactError
-            If the run is damaged or was made by other library versions.
+            If the run is damaged, or its pickles are needed and were made by other versions of the
+            libraries.
         """
         return cls.from_run(ArtifactStore(artifacts).promoted())
 
     @classmethod
     def from_run(cls, run: Run) -> Self:
         """Load a saved run, each file's hash checked before it is interpreted."""
+        compiled, reason = None, "It was saved before models were compiled."
+        if COMPILED in run.manifest.files:
+            tables = run.read_json(COMPILED)
+            reason = tables.get("fallback_reason", "")
+            compiled = None if reason else CompiledModel.from_dict(tables)
         return cls(
             run,
             Schema.from_dict(run.read_json("schema.json")),
             run.read_json("metrics.json"),
             PredictionIntervals.from_dict(run.read_json("intervals.json")),
-            run.load_object("preprocessor.pkl"),
-            run.load_object("model.pkl"),
+            compiled,
+            reason,
         )
+
+    @property
+    def backend(self) -> str:
+        """What predicts: ``compiled`` or ``pickles``."""
+        return "pickles" if self.compiled is None else "compiled"
 
     def predict_record(self, record: Mapping[str, object], *, form: bool = False) -> Prediction:
         """Predict one record.
@@ -137,30 +171,38 @@ class Predictor:
         DataValidationError
             With every problem of the record.
         """
-        import pandas as pd
-
         values, warnings = self.schema.check_record(record, form=form)
-        frame = pd.DataFrame(
-            {
-                f.name: pd.Series(
-                    [values[f.name]], dtype=object if isinstance(f, CategoricalFeature) else float
-                )
-                for f in self.schema.features
-            }
-        )
-        raw = self._predict(frame)
-        predicted, target = float(raw[0]), self.schema.target
+        predicted = self._predict_values(values)
+        low, high = self.schema.target.minimum, self.schema.target.maximum
         return Prediction(
-            float(self.schema.clip_all(raw)[0]),
+            self.schema.clip(predicted),
             tuple(warnings),
             self.run.run_id,
             {
-                str(level): self.intervals.interval(
-                    predicted, level, target.minimum, target.maximum
-                )
-                for level in self.intervals.levels
+                name: self.intervals.interval(predicted, level, low, high)
+                for name, level in self._levels
             },
         )
+
+    def explain(self, record: Mapping[str, object], *, form: bool = False) -> Contributions:
+        """Return what each feature of a record adds to its prediction.
+
+        Base and contributions sum to the prediction before it is clipped to the target's range.
+
+        Raises
+        ------
+        DataValidationError
+            With every problem of the record.
+        ConfigurationError
+            If the model is served from its pickles.
+        """
+        values, _ = self.schema.check_record(record, form=form)
+        if self._attributor is None:
+            raise ConfigurationError(
+                "Contributions are worked out from the compiled model, and this one is served from "
+                f"its pickles. {self.fallback_reason}"
+            )
+        return self._attributor.contributions(values)
 
     def predict_frame(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Predict rows that were checked, and clip to the target's range last.
@@ -174,15 +216,50 @@ class Predictor:
         -------
         ndarray of shape (n_samples,)
         """
-        return self.schema.clip_all(self._predict(frame))
+        return self.predict_columns({name: frame[name].to_numpy() for name in self.schema.names})
 
-    def _predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+    def predict_columns(self, columns: Columns) -> NDArray[np.float64]:
+        """Predict rows that were checked, given by column; needs no pandas where compiled.
+
+        Parameters
+        ----------
+        columns : mapping of str to sequence of length n_samples
+            Numbers and texts by feature; NaN where a value is missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self.schema.clip_all(self._predict_columns(columns))
+
+    def _predict_values(self, values: Mapping[str, Value]) -> float:
+        if self.compiled is not None:
+            return self.compiled.predict(values)
+        return float(self._predict_columns({name: [value] for name, value in values.items()})[0])
+
+    def _predict_columns(self, columns: Columns) -> NDArray[np.float64]:
         import numpy as np
 
-        if not len(frame):
+        if not len(columns[self.schema.names[0]]):
             return np.empty(0)
-        features = self._preprocessor.transform(frame[list(self.schema.names)].fillna(np.nan))
+        if self._evaluator is not None:
+            return self._evaluator.predict(columns)
+        from src.frames import typed_frame
+
+        features = self._preprocessor.transform(typed_frame(self.schema, columns))
         return np.asarray(self._model.predict(features), dtype=np.float64).ravel()
+
+    @cached_property
+    def _evaluator(self) -> BatchEvaluator | None:
+        from src.compiled_batch import BatchEvaluator
+
+        return None if self.compiled is None else BatchEvaluator(self.compiled)
+
+    @cached_property
+    def _attributor(self) -> Attributor | None:
+        from src.compiled_contributions import Attributor
+
+        return None if self.compiled is None else Attributor(self.compiled)
 
     def predict_file(
         self, source: Path, output: Path, progress: Callable[[int], None] = lambda n_rows: None
@@ -208,6 +285,9 @@ class Predictor:
         OSError
             If the output cannot be written.
         """
+        from src.components.data_validation import DataValidation
+        from src.tables import open_table, write_rows
+
         if output.suffix.lower() in (".xlsx", ".xls", ".xlsm", ".parquet", ".pq"):
             raise ConfigurationError(
                 "Predictions are written as CSV. Name the output "
@@ -229,11 +309,11 @@ class Predictor:
             write_rows(problems_out, [("row", "column", "value", "problem")])
             for chunk in reader.chunks(self.chunk_rows):
                 validated = validation.run(chunk, positions)
-                predicted = iter(self.predict_frame(validated.frame))
+                predicted = iter(self.predict_columns(validated.columns).tolist())
                 write_rows(
                     out,
                     (
-                        [*cells, repr(float(next(predicted))) if good else ""]
+                        [*cells, repr(next(predicted)) if good else ""]
                         for cells, good in zip(chunk.rows, validated.accepted, strict=True)
                     ),
                 )

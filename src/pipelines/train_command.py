@@ -218,12 +218,14 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
     if options.promote:
         run = store.run(options.promote)
         Predictor.from_run(run)
+        run.check_files()
         store.promote(run, by="promote")
         out.print(f"Run {run.run_id} ({run.manifest.model}) is served now.")
         return {"run_id": run.run_id, "trained": False}
     if options.if_missing:
         try:
             run = Predictor.load(options.artifacts).run
+            run.check_files()
         except ModelNotFoundError:
             pass
         except ArtifactError as error:

@@ -32,6 +32,7 @@ from src.components.data_ingestion import (
 )
 from src.components.data_transformation import DataTransformation
 from src.components.data_validation import DataValidation
+from src.components.model_compiler import ModelCompiler
 from src.components.model_evaluation import Evaluation, ModelEvaluation
 from src.components.model_intervals import ModelIntervals
 from src.components.model_trainer import (
@@ -51,7 +52,7 @@ from src.exception import (
 from src.hints import Hints, find_hints, read_hints
 from src.intervals import PredictionIntervals
 from src.logger import get_logger
-from src.pipelines.predict_pipeline import Predictor
+from src.pipelines.predict_pipeline import COMPILED, Predictor
 from src.schema import Schema, match_key, parse_number, shorten
 from src.schema_inference import InferredSchema, infer_schema
 from src.spreadsheets import to_text
@@ -198,6 +199,9 @@ class TrainPipeline:
             coverage = _coverage(intervals, schema, y[test], y_pred)
 
             promoted = self.trainer.fit(trained.pipeline, X, y, good.weight)
+            compiled = ModelCompiler(schema, self.config.seed).run(
+                promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
+            )
             rows = {"total": len(table.rows), "refused": good.n_refused, "used": len(y),
                     "train": len(train), "test": len(test)}  # fmt: skip
             metrics = _metrics(schema, trained, evaluation, rows, float(y.mean()))
@@ -206,6 +210,7 @@ class TrainPipeline:
                 {
                     "preprocessor.pkl": dump_object(promoted.named_steps["preprocessor"]),
                     "model.pkl": dump_object(promoted.named_steps["model"]),
+                    COMPILED: compiled.content,
                     "schema.json": to_json(schema.to_dict()),
                     "intervals.json": to_json(intervals.to_dict()),
                     "metrics.json": to_json(metrics | {"coverage": coverage}),
@@ -414,7 +419,7 @@ def _coverage(
 
 
 def _check_saved(run: Run, pipeline: Pipeline, X: pd.DataFrame) -> None:
-    """Read a run back as serving will, and compare what it predicts.
+    """Read a run back, its pickles and what serving takes, and compare what they predict.
 
     Raises
     ------
@@ -423,9 +428,12 @@ def _check_saved(run: Run, pipeline: Pipeline, X: pd.DataFrame) -> None:
     """
     import numpy as np
 
+    expected = pipeline.predict(X)
+    features = run.load_object("preprocessor.pkl").transform(X)
+    pickled = run.load_object("model.pkl").predict(features)
     predictor = Predictor.from_run(run)
-    expected = predictor.schema.clip_all(pipeline.predict(X))
-    if not np.array_equal(predictor.predict_frame(X), expected):
+    served, allowed = predictor.predict_frame(X), predictor.schema.clip_all(expected)
+    if not (np.array_equal(pickled, expected) and np.allclose(served, allowed, rtol=1e-4)):
         raise ArtifactError(
             f"Run {run.run_id} predicts something else once it is read back. It was not promoted."
         )

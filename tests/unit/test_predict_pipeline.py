@@ -328,10 +328,10 @@ def test_the_output_appears_whole_or_not_at_all(predictor, tmp_path, monkeypatch
     source.write_text(csv_text(ROWS))
     output.write_text("the earlier one")
 
-    def fail(self: Predictor, frame: pd.DataFrame) -> None:
+    def fail(self: Predictor, columns: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Predictor, "predict_frame", fail)
+    monkeypatch.setattr(Predictor, "predict_columns", fail)
     with pytest.raises(OSError, match="No space left"):
         predictor.predict_file(source, output)
     assert output.read_text() == "the earlier one"

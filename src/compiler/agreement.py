@@ -1,0 +1,234 @@
+"""Whether a compiled model says what its pickles say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from src.compiled import CategoryTable, CompiledModel, NumericTable, ObliviousTrees
+from src.compiled_batch import BatchEvaluator
+from src.frames import typed_frame
+from src.schema import NumericFeature, Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+RELATIVE = 1e-9
+RELATIVE_SINGLE = 1e-4  # where the library itself sums in float32
+RANDOM_ROWS = 10_000
+MOST_TIES = 6_000  # tests of numbers whose ties are tried; of more, so many at random
+ONE_BY_ONE = 200  # rows that are evaluated as records too
+WALKED_ROWS, WALKED_NODES = (
+    300,
+    300_000,
+)  # training rows, and nodes on their ways, that are looked at
+SAMPLED_ROWS = 2_000  # training rows that are changed, and that show the spread of the predictions
+FAR = 1_000  # widths of what training saw, for the ends of a feature without bounds
+
+Columns = dict[str, "NDArray[Any]"]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What a comparison with the pickles came to.
+
+    Attributes
+    ----------
+    n_rows : int
+        Records that were compared.
+    worst : float
+        Largest difference, relative to the prediction or, where that is larger, to the spread of
+        the predictions for the training rows.
+    allowed : float
+    """
+
+    n_rows: int
+    worst: float
+    allowed: float
+
+    @property
+    def holds(self) -> bool:
+        return self.worst <= self.allowed
+
+
+def compare(
+    schema: Schema,
+    model: CompiledModel,
+    predict: Callable[[pd.DataFrame], NDArray[np.float64]],
+    X: pd.DataFrame,
+    *,
+    single: bool,
+    random_state: int = 0,
+) -> Agreement:
+    """Compare a compiled model with the pipeline that it was made from.
+
+    On 10,000 random records, every category, missing values, the ends of every range, and, for each
+    test of a number, training rows that meet it with the value exactly at its cut, on the floats
+    next to it and at the half nearest to it.
+
+    Parameters
+    ----------
+    schema : Schema
+    model : CompiledModel
+    predict : callable
+        The fitted pipeline's: takes a typed frame.
+    X : DataFrame of shape (n_samples, n_features)
+        Training rows.
+    single : bool
+        Whether the library itself sums in float32.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(random_state)
+    if len(X) > SAMPLED_ROWS:
+        X = X.iloc[random.choice(len(X), SAMPLED_ROWS, replace=False)]
+    columns = _Rows(schema, model, X, random).build()
+    evaluator = BatchEvaluator(model)
+    found = evaluator.predict(columns)
+    expected = predict(typed_frame(schema, columns))
+    spread = float(np.std(predict(X)))
+    scale = np.maximum(np.abs(expected), spread)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.abs(found - expected) / scale
+    apart[found == expected] = 0.0
+    worst = float(np.max(apart)) if np.isfinite(apart).all() else float("inf")
+    for i in np.linspace(0, len(found) - 1, ONE_BY_ONE).astype(int):
+        if model.predict(_record(columns, i)) != found[i]:
+            worst = float("inf")
+    allowed = RELATIVE_SINGLE if single else RELATIVE
+    return Agreement(len(found), worst, allowed)
+
+
+def _record(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
+    values = {name: column[row] for name, column in columns.items()}
+    return {
+        name: None if value is None or value != value else value for name, value in values.items()
+    }
+
+
+class _Rows:
+    """The records that are compared, as columns of numbers with NaN and of texts with None."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        model: CompiledModel,
+        X: pd.DataFrame,
+        random: np.random.Generator,
+    ) -> None:
+        self.schema = schema
+        self.model = model
+        self._random = random
+        self._tables = {table.name: table for table in model.features}
+        self._numeric = {feature.name: feature for feature in schema.numeric}
+        self._training: Columns = {
+            feature.name: X[feature.name].to_numpy(dtype=float)
+            if isinstance(feature, NumericFeature)
+            else _texts(X[feature.name])
+            for feature in schema.features
+        }
+        self._n = len(X)
+
+    def build(self) -> Columns:
+        import numpy as np
+
+        parts = [self._drawn(), self._corners(), self._ties()]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.schema.names}
+
+    def _drawn(self) -> Columns:
+        """Return random records: half of the numbers are whole, some values missing."""
+        import numpy as np
+
+        found: Columns = {}
+        for name, table in self._tables.items():
+            if isinstance(table, CategoryTable):
+                choices = np.array(table.categories, dtype=object)
+                found[name] = self._random.choice(choices, RANDOM_ROWS)
+                continue
+            feature = self._numeric[name]
+            low, high = _ends(feature, 1 / 6)
+            numbers = self._random.uniform(low, high, RANDOM_ROWS)
+            whole = self._random.random(RANDOM_ROWS) < 0.5
+            numbers = np.where(whole, np.round(numbers).clip(low, high), numbers)
+            missing = feature.optional * (self._random.random(RANDOM_ROWS) < 0.1)
+            found[name] = np.where(missing, np.nan, numbers)
+        return found
+
+    def _corners(self) -> Columns:
+        """Return training rows with one value replaced: each category, each range's ends, none."""
+        import numpy as np
+
+        changes: list[tuple[str, Any]] = []
+        for name, table in self._tables.items():
+            if isinstance(table, CategoryTable):
+                changes += [(name, category) for category in table.categories]
+                continue
+            feature = self._numeric[name]
+            seen = (feature.observed_minimum, feature.observed_maximum)
+            changes += [(name, end) for end in (*_ends(feature, FAR), *seen)]
+            if feature.optional:
+                changes.append((name, np.nan))
+        return self._changed(self._random.integers(self._n, size=len(changes)), changes)
+
+    def _ties(self) -> Columns:
+        import numpy as np
+
+        tests = [
+            (table, table.first_test + i, cut)
+            for table in self.model.features
+            if isinstance(table, NumericTable)
+            for i, cut in enumerate(table.cuts)
+        ]
+        if len(tests) > MOST_TIES:
+            chosen = self._random.choice(len(tests), MOST_TIES, replace=False)
+            tests = [tests[i] for i in chosen]
+        met = self._met()
+        rows, changes = [], []
+        for table, test, cut in tests:
+            beside = np.nextafter(cut, -np.inf), np.nextafter(cut, np.inf)
+            for value in sorted({cut, *beside, round(2 * cut) / 2}):
+                if self._numeric[table.name].within(value):
+                    rows.append(met.get(test, int(self._random.integers(self._n))))
+                    changes.append((table.name, float(value)))
+        return self._changed(np.array(rows, dtype=int), changes)
+
+    def _met(self) -> dict[int, int]:
+        """Return a training row that comes to each test, where one was found."""
+        met: dict[int, int] = {}
+        n_nodes = 0
+        ensembles = [e for e in self.model.ensembles if not isinstance(e, ObliviousTrees)]
+        for row in range(min(self._n, WALKED_ROWS) if ensembles else 0):
+            bits = self.model.bits(_record(self._training, row))
+            for ensemble in ensembles:
+                for node in ensemble.roots:
+                    while isinstance(node, tuple):
+                        met.setdefault(node[2], row)
+                        n_nodes += 1
+                        node = node[bits[node[2]]]
+            if n_nodes > WALKED_NODES:
+                break
+        return met
+
+    def _changed(self, rows: NDArray[np.intp], changes: list[tuple[str, Any]]) -> Columns:
+        """Return copies of training rows, in each of which one value is replaced."""
+        found = {name: column[rows] for name, column in self._training.items()}
+        for row, (name, value) in enumerate(changes):
+            found[name][row] = value
+        return found
+
+
+def _texts(column: pd.Series) -> NDArray[np.object_]:
+    import numpy as np
+
+    return np.array([value if isinstance(value, str) else None for value in column], dtype=object)
+
+
+def _ends(feature: NumericFeature, margin: float) -> tuple[float, float]:
+    """Return the bounds; where there is none, what training saw and so many widths more."""
+    beyond = margin * (feature.observed_maximum - feature.observed_minimum)
+    low = feature.observed_minimum - beyond if feature.minimum is None else feature.minimum
+    high = feature.observed_maximum + beyond if feature.maximum is None else feature.maximum
+    return low, high

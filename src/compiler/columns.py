@@ -1,0 +1,140 @@
+"""Which columns a fitted preprocessor makes of each feature, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from src.estimator_tables import UnsupportedEstimatorError
+from src.frames import typed_frame
+from src.schema import NumericFeature, Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """A number's column: ``(value - mean) / scale`` in float64, missing values filled before.
+
+    Attributes
+    ----------
+    column : int
+        Position in the matrix.
+    """
+
+    name: str
+    column: int
+    fill: float
+    mean: float
+    scale: float
+
+    def transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the preprocessor makes of numbers, with its own arithmetic."""
+        return (values - self.mean) / self.scale
+
+
+@dataclass(frozen=True)
+class CategoryColumns:
+    """A category's columns, whatever encodes it.
+
+    Attributes
+    ----------
+    categories : tuple of str or None
+        None is a missing value, where training had some.
+    columns : tuple of int
+        Positions in the matrix.
+    values : ndarray of shape (n_categories, n_columns)
+    """
+
+    name: str
+    categories: tuple[str | None, ...]
+    columns: tuple[int, ...]
+    values: NDArray[np.float64]
+
+
+FeatureColumns = NumericColumn | CategoryColumns
+
+
+def read_columns(
+    schema: Schema, preprocessor: Any
+) -> tuple[list[FeatureColumns], dict[int, float]]:
+    """Return each feature's columns in the schema's order, and the columns that never change.
+
+    Numbers are read from the fitted imputers and scalers. Categories are asked for one by one, so
+    any encoder that looks at one feature at a time will do.
+
+    Parameters
+    ----------
+    schema : Schema
+    preprocessor : ColumnTransformer
+        Fitted on the schema's features.
+
+    Raises
+    ------
+    UnsupportedEstimatorError
+        If a number is transformed otherwise, or a column depends on several features.
+    """
+    import numpy as np
+
+    numeric = {column.name: column for column in _numeric_columns(schema, preprocessor)}
+    categories = {
+        f.name: (*f.categories, *([None] if f.optional else [])) for f in schema.categorical
+    }
+    rows: list[dict[str, object]] = [
+        {n: c.fill for n, c in numeric.items()} | {n: c[0] for n, c in categories.items()}
+    ]
+    places = {}
+    for name, values in categories.items():
+        places[name] = [0, *range(len(rows), len(rows) + len(values) - 1)]
+        rows += [rows[0] | {name: value} for value in values[1:]]
+    asked = {name: [row[name] for row in rows] for name in schema.names}
+    matrix = np.asarray(preprocessor.transform(typed_frame(schema, asked)), dtype=np.float64)
+    if not np.isfinite(matrix).all():
+        raise UnsupportedEstimatorError("The preprocessor makes values that are not finite.")
+
+    taken = {column.column for column in numeric.values()}
+    found: list[FeatureColumns] = []
+    for feature in schema.features:
+        if isinstance(feature, NumericFeature):
+            found.append(numeric[feature.name])
+            continue
+        block = matrix[places[feature.name]]
+        columns = tuple(np.flatnonzero((block != block[0]).any(axis=0)).tolist())
+        if taken & set(columns):
+            raise UnsupportedEstimatorError(f"A column depends on {feature.name} and on others.")
+        taken |= set(columns)
+        kept = block[:, list(columns)]
+        found.append(CategoryColumns(feature.name, categories[feature.name], columns, kept))
+    constant = {j: float(matrix[0, j]) for j in range(matrix.shape[1]) if j not in taken}
+    return found, constant
+
+
+def _numeric_columns(schema: Schema, preprocessor: Any) -> list[NumericColumn]:
+    found = []
+    wanted = {feature.name for feature in schema.numeric}
+    for step, transformer, names in preprocessor.transformers_:
+        if not wanted & set(names):
+            continue
+        kinds = [type(part).__name__ for _, part in getattr(transformer, "steps", [])]
+        if kinds != ["SimpleImputer", "StandardScaler"]:
+            raise UnsupportedEstimatorError(
+                f"The preprocessor's step {step} is not an imputer and a scaler."
+            )
+        (_, imputer), (_, scaler) = transformer.steps
+        start = preprocessor.output_indices_[step].start
+        for i, name in enumerate(names):
+            wanted.discard(name)
+            found.append(
+                NumericColumn(
+                    name,
+                    start + i,
+                    fill=float(imputer.statistics_[i]),
+                    mean=0.0 if scaler.mean_ is None else float(scaler.mean_[i]),
+                    scale=1.0 if scaler.scale_ is None else float(scaler.scale_[i]),
+                )
+            )
+    if wanted:
+        raise UnsupportedEstimatorError(f"The preprocessor leaves out {', '.join(sorted(wanted))}.")
+    return found
