@@ -30,6 +30,7 @@ logger = get_logger(__name__)
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
+REPORT_MANIFEST = "report.manifest.json"
 REBUILD = "python -m src.pipelines.train_pipeline"
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 VERSIONED = ("scikit-learn", "xgboost", "catboost", "numpy", "pandas", "dill")
@@ -131,6 +132,27 @@ class Run:
         if sha256(content) != expected:
             raise self._damaged(name)
         return json.loads(content)
+
+    def read_report(self, name: str) -> bytes | None:
+        """Return a file of the report, its hash checked; None where there is none.
+
+        Raises
+        ------
+        ArtifactError
+            If it is not the file that training wrote.
+        """
+        if not (self.folder / REPORT_MANIFEST).is_file():
+            return None
+        try:
+            expected = json.loads(self._regular(REPORT_MANIFEST).read_bytes()).get(name)
+        except (ValueError, AttributeError) as error:
+            raise self._damaged(REPORT_MANIFEST) from error
+        if expected is None:
+            return None
+        content = self._regular(name).read_bytes()
+        if sha256(content) != expected:
+            raise self._damaged(name)
+        return content
 
     def check_files(self) -> None:
         """Compare every file with its hash; nothing is parsed or unpickled.
@@ -376,6 +398,24 @@ class ArtifactStore:
         fsync_folder(self.runs)
         return Run(self.runs / manifest.run_id, manifest)
 
+    def add_report(self, run: Run, files: Mapping[str, bytes]) -> None:
+        """Write what is for people only beside a run, with copies in the artifacts' folder.
+
+        It comes after the promotion, which waits for nothing that serving does not need, so the
+        run's manifest does not name it: :data:`REPORT_MANIFEST`, written last, does.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; the run is whole without them.
+        """
+        for name, content in files.items():
+            write_bytes(run.folder / name, content)
+        hashes = {name: sha256(content) for name, content in files.items()}
+        write_bytes(run.folder / REPORT_MANIFEST, to_json(hashes))
+        for name, content in files.items():
+            write_bytes(self.root / name, content)
+
     def promote(self, run: Run, by: str) -> None:
         """Make a run the one that is served, with a line in the history.
 
@@ -423,7 +463,11 @@ class ArtifactStore:
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock("train"):
-            for leftover in [*self.root.glob(".*.tmp"), *self.runs.glob(".*.tmp")]:
+            for leftover in [
+                *self.root.glob(".*.tmp"),
+                *self.runs.glob(".*.tmp"),
+                *self.runs.glob("*/.*.tmp"),
+            ]:
                 logger.info("Removing %s, left by a run that did not end", leftover.name)
                 if stat.S_ISDIR(leftover.lstat().st_mode):
                     shutil.rmtree(leftover)

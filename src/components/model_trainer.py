@@ -7,6 +7,7 @@ run can be repeated. To try another model, add a row to :data:`CANDIDATES`.
 
 from __future__ import annotations
 
+import difflib
 import math
 import time
 import warnings
@@ -50,6 +51,7 @@ BLEND_STEPS = 40
 QUICK_MEMBERS = 2
 SEARCHED_ROWS = 20_000  # training rows above which the search looks at a sample
 ALWAYS_TRIED = 2  # families with at least one trial, however large the table
+LEARNING_SHARES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 LEAST_ROUNDS, MOST_ROUNDS = 2, 50
 SIMPLER_WITHIN = 0.002  # R² that is given up for a simpler model, if within a standard error too
 
@@ -311,6 +313,16 @@ class LeaderboardRow:
 
 
 @dataclass(frozen=True)
+class LearningPoint:
+    """Cross-validated R² of the winner when it learns from this many rows."""
+
+    n_train: int
+    r2: float
+    r2_standard_error: float
+    train_r2: float
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """The outcome of a search.
 
@@ -357,9 +369,10 @@ class ModelTrainer:
         known = {candidate.name: candidate for candidate in CANDIDATES}
         unknown = [name for name in config.models if name not in known]
         if unknown:
+            near = difflib.get_close_matches(unknown[0], known, n=1)
             raise ConfigurationError(
                 f"There is no model {', '.join(map(repr, unknown))}. "
-                f"Choose from {', '.join(known)}."
+                f"{f'Did you mean {near[0]!r}? ' if near else ''}Choose from {', '.join(known)}."
             )
         if isinstance(config.budget, str) and config.budget not in BUDGETS:
             raise ConfigurationError(
@@ -477,6 +490,60 @@ class ModelTrainer:
             matrix = fitted.named_steps["preprocessor"].fit_transform(X, y)
             fit_weighted(fitted.named_steps["model"], matrix, y, weight)
         return fitted
+
+    def learning_curve(
+        self,
+        pipeline: Pipeline,
+        X: pd.DataFrame,
+        y: NDArray[np.float64],
+        groups: Sequence[object] | None = None,
+        weight: NDArray[np.float64] | None = None,
+    ) -> list[LearningPoint]:
+        """Return how good a pipeline is when it learns from fewer rows, the fewest first.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+            Not fitted; its parameters stay as they are.
+        X, y, groups, weight
+            As in :meth:`run`. The folds are the search's.
+        """
+        import numpy as np
+        from joblib import Parallel, delayed
+        from sklearn.base import clone
+        from sklearn.metrics import r2_score
+
+        rows = self._searched_rows(len(X))
+        folds = stack_folds(
+            X.iloc[rows],
+            y[rows],
+            pipeline.named_steps["preprocessor"],
+            self._splits(len(rows), None if groups is None else np.asarray(groups)[rows]),
+            None if weight is None else weight[rows],
+        )
+        least = min(len(train) for train, _ in folds.splits)
+        sizes = sorted({round(share * least) for share in LEARNING_SHARES if share * least >= 10})
+
+        def scores(size: int, k: int) -> tuple[float, float]:
+            train, test = folds.splits[k]
+            random = np.random.default_rng((self.config.random_state, k))
+            learnt = random.permutation(train)[:size]
+            model = fit_weighted(
+                clone(pipeline.named_steps["model"]), folds.X, folds.y, folds.weight, learnt
+            )
+            return (
+                float(r2_score(folds.y[test], model.predict(folds.X[test]))),
+                float(r2_score(folds.y[learnt], model.predict(folds.X[learnt]))),
+            )
+
+        asked = [(size, k) for size in sizes for k in range(len(folds.splits))]
+        with self._quietly():
+            found = np.array(Parallel()(delayed(scores)(size, k) for size, k in asked))
+        by_size = found.reshape(len(sizes), len(folds.splits), 2)
+        return [
+            LearningPoint(size, *mean_and_standard_error(each[:, 0]), float(each[:, 1].mean()))
+            for size, each in zip(sizes, by_size, strict=True)
+        ]
 
     # --- what is tried ---------------------------------------------------------------------------
 

@@ -115,6 +115,18 @@ def _parser(artifacts: Path) -> argparse.ArgumentParser:
         "--sample-weight", metavar="COLUMN", help="weight of each row in every fit; not a feature"
     )
     search.add_argument(
+        "--exclude-sensitive",
+        action="store_true",
+        help="train without the features that the hints call sensitive; the report says what that "
+        "costs",
+    )
+    search.add_argument(
+        "--pass-mark",
+        type=float,
+        metavar="N",
+        help="the model then says how likely a score below it is",
+    )
+    search.add_argument(
         "--seed",
         type=int,
         default=defaults.seed,
@@ -245,6 +257,9 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         "rows": result.run.manifest.rows,
         "fit_time_s": result.run.manifest.fit_time_s,
         "dropped": result.run.manifest.dropped,
+        "seconds_to_promotion": round(result.promoted_s, 3),
+        "seconds_of_report": round(result.report_s, 3),
+        "report_problem": result.report_problem,
     }
 
 
@@ -256,7 +271,8 @@ def _train(options: argparse.Namespace, console: Console | None) -> TrainResult:
         data=options.data, query=options.query, target=options.target, hints=options.hints,
         drop=tuple(options.drop), models=tuple(options.models), budget=options.budget,
         metric=options.metric, cv=options.cv, group=options.group,
-        sample_weight=options.sample_weight, artifacts=options.artifacts,
+        sample_weight=options.sample_weight, exclude_sensitive=options.exclude_sensitive,
+        pass_mark=options.pass_mark, artifacts=options.artifacts,
         seed=options.seed, test_size=options.test_size, jobs=options.jobs,
     ))  # fmt: skip
     if console is None or not console.is_terminal:
@@ -344,6 +360,14 @@ def _show(result: TrainResult, options: argparse.Namespace, out: Console) -> Non
         markup=False,
         soft_wrap=True,
     )
+    if result.report_problem:
+        out.print(
+            f"There is no report: {result.report_problem}. The model is promoted all the same.",
+            style="yellow",
+            markup=False,
+        )
+    elif options.budget != "quick":
+        out.print(f"Report: {folder / 'report.html'}", markup=False, soft_wrap=True)
     out.print(
         f"Next:\n  {variable}gunicorn application:application\n"
         "  python -m src.pipelines.predict_pipeline --input class.csv --output predictions.csv"

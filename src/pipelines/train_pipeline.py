@@ -12,7 +12,9 @@ import io
 import os
 import platform
 import sys
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +35,8 @@ from src.components.data_ingestion import (
 from src.components.data_transformation import DataTransformation
 from src.components.data_validation import DataValidation
 from src.components.model_compiler import ModelCompiler
-from src.components.model_evaluation import Evaluation, ModelEvaluation
+from src.components.model_evaluation import Evaluation, ModelEvaluation, PassMark
+from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals
 from src.components.model_trainer import (
     FOLDS,
@@ -53,7 +56,8 @@ from src.hints import Hints, find_hints, read_hints
 from src.intervals import PredictionIntervals
 from src.logger import get_logger
 from src.pipelines.predict_pipeline import COMPILED, Predictor
-from src.schema import Schema, match_key, parse_number, shorten
+from src.pipelines.report_stage import Rows, Trained, write_report
+from src.schema import Schema, format_number, match_key, parse_number, shorten
 from src.schema_inference import InferredSchema, infer_schema
 from src.spreadsheets import to_text
 from src.tables import Table, write_rows
@@ -68,6 +72,7 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 REFUSED_SHARE = 0.1  # of the rows: above it, something is wrong with the table, not with the rows
+COPIED_SHARE = 0.05  # of the held-out rows that equal a training row: above it, a warning
 CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
 
 
@@ -86,6 +91,8 @@ class TrainConfig:
     cv: int = FOLDS
     group: str | None = None
     sample_weight: str | None = None
+    exclude_sensitive: bool = False
+    pass_mark: float | None = None
     artifacts: Path = ARTIFACTS
     seed: int = 42
     test_size: float = 0.2
@@ -94,34 +101,39 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training run came to."""
+    """What a training run came to.
+
+    Attributes
+    ----------
+    promoted_s, report_s : float
+        Seconds until the run was promoted, and that the report took after it.
+    report_problem : str or None
+        Why there is no report, though there should be.
+    """
 
     run: Run
     schema: Schema
     trained: TrainedModel
     evaluation: Evaluation
+    promoted_s: float
+    report_s: float
+    report_problem: str | None
 
 
 @dataclass(frozen=True)
-class GoodRows:
+class GoodRows(Rows):
     """The rows that training uses.
 
     Attributes
     ----------
-    X : DataFrame of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,)
-    groups : list of str or None
-        Rows of one group stay together in every split.
-    weight : ndarray of shape (n_samples,) or None
     n_refused : int
         Rows of the table that could not be used.
+    problems : sequence of Problem
+        What is wrong with them.
     """
 
-    X: pd.DataFrame
-    y: NDArray[np.float64]
-    groups: list[str] | None
-    weight: NDArray[np.float64] | None
     n_refused: int
+    problems: Sequence[Problem]
 
 
 class TrainPipeline:
@@ -143,11 +155,10 @@ class TrainPipeline:
         )
         if config.cv < 2:
             raise ConfigurationError(f"--cv must be at least 2. Got {config.cv}.")
-        self.trainer = ModelTrainer(
-            ModelTrainerConfig(
-                config.models, config.seed, config.jobs, config.cv, config.budget, config.metric
-            )
+        self.search = ModelTrainerConfig(
+            config.models, config.seed, config.jobs, config.cv, config.budget, config.metric
         )
+        self.trainer = ModelTrainer(self.search)
 
     def run(self, progress: Progress = lambda label, done, total: None) -> TrainResult:
         """Train, save and promote.
@@ -159,6 +170,7 @@ class TrainPipeline:
         OSError
             If the artifacts cannot be written. The earlier run stays promoted in every case.
         """
+        started = time.monotonic()
         with self.store.training():
             table = self.ingestion.run()
             if len(table.rows) < MINIMUM_ROWS:
@@ -172,53 +184,125 @@ class TrainPipeline:
             inferred = infer_schema(
                 table, self._hints(), self.config.target, (*self.config.drop, *kept_apart)
             )
-            schema = inferred.schema
+            schema = self._model_schema(inferred.schema)
+            mark = self._pass_mark(schema)
             good = self._validate(table, inferred)
-            train, test = self.ingestion.split(len(good.y), good.groups)
-            data_sha256 = self._write_tables(good, schema, train, test)
+            positions = self.ingestion.split(len(good.y), good.groups)
+            train, test = map(good.take, positions)
+            _warn_of_copies(train, test)
+            data_sha256 = self._write_tables(good, schema, *positions)
 
-            preprocessor = DataTransformation(schema).run()
-            X, y = good.X, good.y
+            preprocessor = DataTransformation(schema, self.config.seed).run()
+            names, y = list(schema.names), good.y
             trained = self.trainer.run(
-                X.iloc[train], y[train], preprocessor, progress,
-                groups=None if good.groups is None else [good.groups[i] for i in train],
-                weight=None if good.weight is None else good.weight[train],
+                train.X[names], train.y, preprocessor, progress,
+                groups=train.groups, weight=train.weight,
             )  # fmt: skip
             intervals = ModelIntervals(random_state=self.config.seed).run(
                 trained.y, trained.out_of_fold
             )
 
             # The test rows are read here, once: nothing below chooses anything by them.
-            fitted = self.trainer.fit(
-                trained.pipeline, X.iloc[train], y[train],
-                None if good.weight is None else good.weight[train])  # fmt: skip
-            y_pred = fitted.predict(X.iloc[test])
+            fitted = self.trainer.fit(trained.pipeline, train.X[names], train.y, train.weight)
+            y_pred = fitted.predict(test.X[names])
             evaluation = ModelEvaluation(self.config.seed).run(
-                y[test], schema.clip_all(y_pred), baseline=float(y[train].mean())
+                test.y, schema.clip_all(y_pred), baseline=float(train.y.mean())
             )
-            coverage = _coverage(intervals, schema, y[test], y_pred)
+            marked = self._calibration(mark, schema, train, test, y_pred, intervals)
 
+            X = good.X[names]
             promoted = self.trainer.fit(trained.pipeline, X, y, good.weight)
             compiled = ModelCompiler(schema, self.config.seed).run(
                 promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
             )
             rows = {"total": len(table.rows), "refused": good.n_refused, "used": len(y),
-                    "train": len(train), "test": len(test)}  # fmt: skip
-            metrics = _metrics(schema, trained, evaluation, rows, float(y.mean()))
+                    "train": len(train.y), "test": len(test.y)}  # fmt: skip
+            metrics = _metrics(schema, trained, evaluation, rows, float(y.mean())) | {
+                "coverage": _coverage(intervals, schema, test.y, y_pred),
+                "pass_mark": asdict(marked) if marked else None,
+            }
+            dropped = inferred.dropped | {
+                name: "it is sensitive (--exclude-sensitive)"
+                for name in inferred.schema.names
+                if name not in schema.names
+            }
+            background = ModelExplanation(schema, self.config.seed).background(X)
             run = self.store.save(
-                self._manifest(schema, trained, rows, inferred.dropped, data_sha256),
+                self._manifest(schema, trained, rows, dropped, data_sha256),
                 {
                     "preprocessor.pkl": dump_object(promoted.named_steps["preprocessor"]),
                     "model.pkl": dump_object(promoted.named_steps["model"]),
                     COMPILED: compiled.content,
                     "schema.json": to_json(schema.to_dict()),
                     "intervals.json": to_json(intervals.to_dict()),
-                    "metrics.json": to_json(metrics | {"coverage": coverage}),
+                    "background.json": to_json(background.to_dict()),
+                    "metrics.json": to_json(metrics),
                 },
             )
             _check_saved(run, promoted, X.iloc[:CHECKED_ROWS])
             self.store.promote(run, by="train")
-        return TrainResult(run, schema, trained, evaluation)
+            promoted_s = time.monotonic() - started
+            problem = None
+            if self.config.budget != "quick":
+                work = Trained(
+                    inferred.schema, schema, self.search, trained, fitted, good, train, test,
+                    y_pred, intervals, good.problems, marked)  # fmt: skip
+                problem = self._report(run, work, progress)
+        report_s = time.monotonic() - started - promoted_s
+        return TrainResult(run, schema, trained, evaluation, promoted_s, report_s, problem)
+
+    def _report(self, run: Run, work: Trained, progress: Progress) -> str | None:
+        """Write the report; return what kept it from being written, which costs no model."""
+        try:
+            write_report(self.store, run, work, progress)
+        except KeyboardInterrupt:
+            return "it was stopped"
+        except OSError as error:
+            return error.strerror or str(error)
+        return None
+
+    def _model_schema(self, schema: Schema) -> Schema:
+        """Return the schema of what the model may see."""
+        if not self.config.exclude_sensitive:
+            return schema
+        kept = tuple(feature for feature in schema.features if not feature.sensitive)
+        if len(kept) == len(schema.features):
+            raise ConfigurationError(
+                "--exclude-sensitive has nothing to leave out: no feature is called sensitive. Say "
+                "which are, with `sensitive = true` in the hints file beside the table."
+            )
+        if not kept:
+            raise ConfigurationError("--exclude-sensitive leaves no feature: all are sensitive.")
+        return replace(schema, features=kept)
+
+    def _pass_mark(self, schema: Schema) -> float | None:
+        mark, target = self.config.pass_mark, schema.target
+        if mark is None:
+            return None
+        low = target.observed_minimum if target.minimum is None else target.minimum
+        high = target.observed_maximum if target.maximum is None else target.maximum
+        if not low < mark <= high:
+            raise ConfigurationError(
+                f"--pass-mark must lie above {format_number(low)} and not above "
+                f"{format_number(high)}, where {target.name} lies. Got {format_number(mark)}."
+            )
+        return mark
+
+    def _calibration(
+        self,
+        mark: float | None,
+        schema: Schema,
+        train: Rows,
+        test: Rows,
+        y_pred: NDArray[np.float64],
+        intervals: PredictionIntervals,
+    ) -> PassMark | None:
+        if mark is None:
+            return None
+        return ModelEvaluation(self.config.seed).pass_mark(
+            test.y, y_pred, intervals, mark,
+            integer=schema.target.integer, base_rate=float((train.y < mark).mean()),
+        )  # fmt: skip
 
     def _hints(self) -> Hints:
         path = self.config.hints or find_hints(Path(self.config.data))
@@ -275,6 +359,7 @@ class TrainPipeline:
             groups=groups,
             weight=None if weight is None else weight[frame.index],
             n_refused=n_refused,
+            problems=problems,
         )
 
     def _write_tables(
@@ -324,6 +409,8 @@ class TrainPipeline:
                 "cv": config.cv,
                 "group": config.group,
                 "sample_weight": config.sample_weight,
+                "exclude_sensitive": config.exclude_sensitive,
+                "pass_mark": config.pass_mark,
                 "test_size": config.test_size,
             },
             dropped=dropped,
@@ -360,6 +447,21 @@ def _metrics(
         "leaderboard": leaderboard,
         "left_out": trained.left_out,
     }
+
+
+def _warn_of_copies(train: Rows, test: Rows) -> None:
+    """Warn of held-out rows that training sees too: what is known of them flatters the metrics."""
+    import pandas as pd
+
+    seen = pd.util.hash_pandas_object(train.X.assign(**{"": train.y}), index=False)
+    held_out = pd.util.hash_pandas_object(test.X.assign(**{"": test.y}), index=False)
+    copies = int(held_out.isin(seen).sum())
+    if copies > COPIED_SHARE * len(held_out):
+        logger.warning(
+            "%d of %d held-out rows are equal to training rows in every column. If the table holds "
+            "rows twice, the metrics are too good: keep one of each.",
+            *(copies, len(held_out)),
+        )
 
 
 def _position(table: Table, name: str) -> int:

@@ -112,7 +112,10 @@ def test_noise_is_an_error_that_says_no_model_beats_the_mean() -> None:
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"no model 'rigde'\. Choose from ridge, catboost"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"no model 'rigde'\. Did you mean 'ridge'\? Choose from ridge, catb",
+    ):
         ModelTrainer(ModelTrainerConfig(models=("rigde",)))
 
 
@@ -259,6 +262,16 @@ def test_the_preprocessing_is_fitted_inside_the_folds() -> None:
     X, y = table(100)
     ModelTrainer(ModelTrainerConfig(models=("linear",))).run(X, y, preprocessor)
     assert set(fitted_on) == {80}
+
+
+def test_the_learning_curve_rises_with_the_rows_and_ends_at_the_winners_score() -> None:
+    trained = search(200, models=("ridge",))
+    X, y = table(200)
+    points = ModelTrainer(ModelTrainerConfig()).learning_curve(trained.pipeline, X, y)
+    assert [p.n_train for p in points] == [16, 32, 64, 112, 160]
+    assert points[-1].r2 == pytest.approx(trained.winner.r2)
+    assert points[0].r2 < points[-1].r2 < points[-1].train_r2
+    assert all(p.r2_standard_error > 0 for p in points)
 
 
 def test_progress_names_each_family_and_ends() -> None:

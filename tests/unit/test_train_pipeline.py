@@ -13,7 +13,13 @@ import pytest
 from src.artifact_store import ArtifactStore
 from src.components.data_ingestion import without_secrets
 from src.components.model_trainer import ModelTrainer
-from src.exception import ConfigurationError, DataValidationError, StuPredictionError, TrainingError
+from src.exception import (
+    ArtifactError,
+    ConfigurationError,
+    DataValidationError,
+    StuPredictionError,
+    TrainingError,
+)
 from src.pipelines.predict_pipeline import Predictor
 from src.pipelines.train_command import main
 from src.pipelines.train_pipeline import TrainConfig, TrainPipeline, TrainResult
@@ -54,7 +60,8 @@ def write(tmp_path: Path):
 @pytest.fixture
 def train(tmp_path: Path):
     def run(data: Path, target: str | None = "mark", **options: object) -> TrainResult:
-        values = {"models": ("ridge",), "artifacts": tmp_path / "artifacts"} | options
+        values = {"models": ("ridge",), "artifacts": tmp_path / "artifacts", "budget": "quick"}
+        values |= options
         return TrainPipeline(TrainConfig(data=str(data), target=target, **values)).run()
 
     return run
@@ -70,7 +77,10 @@ def test_a_table_without_hints_becomes_a_promoted_run_that_predicts(write, train
 
 def test_the_run_holds_its_files_and_the_split_lies_beside_it(write, train, tmp_path) -> None:
     result = train(write(marks()))
-    files = {"preprocessor.pkl", "model.pkl", "schema.json", "metrics.json", "intervals.json"}
+    files = {
+        "preprocessor.pkl", "model.pkl", "compiled.json", "schema.json", "metrics.json",
+        "intervals.json", "background.json",
+    }  # fmt: skip
     assert {p.name for p in result.run.folder.iterdir()} == files | {"manifest.json"}
     artifacts = tmp_path / "artifacts"
     named = {p.name for p in artifacts.iterdir() if not p.name.startswith(".")}
@@ -78,6 +88,96 @@ def test_the_run_holds_its_files_and_the_split_lies_beside_it(write, train, tmp_
     train_rows, test_rows = rows_of(artifacts / "train.csv"), rows_of(artifacts / "test.csv")
     assert (len(train_rows), len(test_rows)) == (49, 13)
     assert sorted(train_rows[1:] + test_rows[1:]) == sorted(rows_of(artifacts / "data.csv")[1:])
+
+
+REPORT = {"report.html", "model_card.md", "report.json"}
+
+
+def test_the_report_is_written_after_the_promotion_beside_the_run(write, train, tmp_path) -> None:
+    result = train(write(marks()), budget="standard")
+    assert result.report_problem is None
+    run = ArtifactStore(tmp_path / "artifacts").promoted()
+    assert not REPORT & set(run.manifest.files)
+    for name in REPORT:
+        content = run.read_report(name)
+        assert content == (tmp_path / "artifacts" / name).read_bytes()
+    page = (tmp_path / "artifacts" / "report.html").read_text(encoding="utf-8")
+    assert run.run_id in page
+    assert len(page) < 1_000_000
+    numbers = json.loads(run.read_report("report.json"))
+    assert [one["feature"] for one in numbers["importance"]] == ["hours", "course"]
+    assert numbers["learning_curve"][-1]["n_train"] > numbers["learning_curve"][0]["n_train"]
+    (run.folder / "report.html").write_text("another page", encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"report\.html .* its hash differs"):
+        run.read_report("report.html")
+
+
+def test_quick_leaves_the_report_out(write, train) -> None:
+    run = train(write(marks())).run
+    assert [run.read_report(name) for name in REPORT] == [None] * 3
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_report_that_fails_costs_no_model(write, train, tmp_path, monkeypatch, error) -> None:
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ArtifactStore, "add_report", fail)
+    result = train(write(marks()), budget="standard")
+    assert result.report_problem
+    assert Predictor.load(tmp_path / "artifacts").run.run_id == result.run.run_id
+
+
+HINTS = "[columns.course]\nsensitive = true\n"
+
+
+def test_sensitive_features_are_left_out_and_the_report_says_what_that_costs(
+    write, train, tmp_path
+) -> None:
+    data = write(marks(120))
+    (tmp_path / "marks.schema.toml").write_text(HINTS, encoding="utf-8")
+    result = train(data, budget="standard", exclude_sensitive=True)
+    assert result.schema.names == ("hours",)
+    assert result.run.manifest.dropped["course"] == "it is sensitive (--exclude-sensitive)"
+    assert rows_of(tmp_path / "artifacts" / "data.csv")[0] == ["hours", "mark"]
+    numbers = json.loads(result.run.read_report("report.json"))
+    cost = numbers["exclusion"]
+    assert cost["left_out"] == ["course"]
+    assert 0 < cost["r2"]["low"] < cost["r2"]["value"]
+    assert cost["sentence"] in result.run.read_report("report.html").decode()
+    groups = numbers["fairness"]["groupings"]
+    assert [g["features"] for g in groups] == [["course"]]
+    assert Predictor.load(tmp_path / "artifacts").predict_record({"hours": 5}).prediction > 0
+
+
+def test_without_a_sensitive_feature_there_is_nothing_to_exclude(write, train, tmp_path) -> None:
+    with pytest.raises(ConfigurationError, match="no feature is called sensitive"):
+        train(write(marks()), exclude_sensitive=True)
+    hints = HINTS + "[columns.hours]\nsensitive = true\n"
+    (tmp_path / "marks.schema.toml").write_text(hints, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="all are sensitive"):
+        train(write(marks()), exclude_sensitive=True)
+
+
+def test_the_pass_mark_is_saved_with_its_calibration(write, train) -> None:
+    run = train(write(marks(200)), pass_mark=50.0).run
+    found = run.read_json("metrics.json")["pass_mark"]
+    assert found["mark"] == run.manifest.options["pass_mark"] == 50
+    assert found["brier"]["value"] < found["baseline_brier"]
+
+
+@pytest.mark.parametrize("mark", [-5.0, 1000.0, float("nan")])
+def test_a_pass_mark_that_no_score_can_miss_or_reach_is_refused(write, train, mark) -> None:
+    with pytest.raises(ConfigurationError, match="--pass-mark must lie above"):
+        train(write(marks()), pass_mark=mark)
+
+
+def test_rows_that_stand_there_twice_are_warned_of(write, train, caplog) -> None:
+    train(write(marks() * 2))
+    assert "are equal to training rows in every column" in caplog.text
+    caplog.clear()
+    train(write(marks(place=lambda i: i / 7)))
+    assert "are equal to training rows" not in caplog.text
 
 
 def test_no_row_is_in_both_splits(write, train, tmp_path) -> None:
