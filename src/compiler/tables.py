@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from src.compiled import CompiledModel
 from src.compiler.columns import CategoryColumns, FeatureColumns, NumericColumn
 from src.compiler.cuts import exact_cuts
+from src.compiler.oblivious_shapley import leaf_contributions
 from src.estimator_tables import (
     LEAF,
     Comparison,
@@ -19,7 +20,6 @@ from src.estimator_tables import (
     UnsupportedEstimatorError,
     WeightedSum,
 )
-from src.compiler.oblivious_shapley import leaf_contributions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,10 +167,9 @@ class TableBuilder:
                 for cut in cuts
             ]
         right = comparison.goes_right(feature.values[:, [within]], thresholds[None, :])
-        return [
-            answers[0] if len(set(answers)) == 1 else (position, within, tuple(answers))
-            for answers in right.T.tolist()
-        ]
+        # Kept even where all answers are alike, as they can be for means of the target, which were
+        # cross-fitted in training: rows went both ways there, which explanations count.
+        return [(position, within, tuple(answers)) for answers in right.T.tolist()]
 
     def _number(self, part: Trees | ObliviousTrees, column: int, threshold: float) -> int | bool:
         """Return a comparison's test by number, or the answer that it always has."""

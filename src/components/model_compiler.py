@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from src.compiled import CompiledModel
 from src.compiler.agreement import compare
 from src.compiler.columns import read_columns
-from src.estimator_tables import UnsupportedEstimatorError, read_estimator
 from src.compiler.tables import TableBuilder
+from src.estimator_tables import UnsupportedEstimatorError, read_estimator
 from src.exception import ArtifactError
 from src.logger import get_logger
 from src.schema import Schema
