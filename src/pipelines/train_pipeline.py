@@ -57,6 +57,7 @@ from src.intervals import PredictionIntervals
 from src.logger import get_logger
 from src.pipelines.predict_pipeline import COMPILED, Predictor
 from src.pipelines.report_stage import Rows, Trained, write_report
+from src.report.data_summary import target_histogram
 from src.schema import Schema, format_number, match_key, parse_number, shorten
 from src.schema_inference import InferredSchema, infer_schema
 from src.spreadsheets import to_text
@@ -217,7 +218,7 @@ class TrainPipeline:
             )
             rows = {"total": len(table.rows), "refused": good.n_refused, "used": len(y),
                     "train": len(train.y), "test": len(test.y)}  # fmt: skip
-            metrics = _metrics(schema, trained, evaluation, rows, float(y.mean())) | {
+            metrics = _metrics(schema, trained, evaluation, rows, y) | {
                 "coverage": _coverage(intervals, schema, test.y, y_pred),
                 "pass_mark": asdict(marked) if marked else None,
             }
@@ -426,9 +427,10 @@ def _metrics(
     trained: TrainedModel,
     evaluation: Evaluation,
     rows: dict[str, int],
-    mean: float,
+    y: NDArray[np.float64],
 ) -> dict[str, Any]:
     """Return metrics.json: nothing in it depends on the clock, so equal runs have equal files."""
+    edges, counts = target_histogram(y, schema.target)
     leaderboard = []
     for row in trained.leaderboard:
         values = asdict(row)
@@ -437,7 +439,8 @@ def _metrics(
     return {
         "target": schema.target.name,
         "unit": schema.target.unit,
-        "target_mean": mean,
+        "target_mean": float(y.mean()),
+        "target_distribution": {"edges": edges, "counts": counts},
         "winner": trained.winner.name,
         "model": trained.winner.label,
         "held_out": asdict(evaluation),
