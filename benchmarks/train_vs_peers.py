@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -34,6 +35,7 @@ from benchmarks.training_methods import (
 from benchmarks.training_report import new_console, print_outcome, print_training
 
 SEEDS = (42, 0, 1, 2, 3)
+NUMBERS = ("r2", "rmse", "wall_s", "cpu_s")  # of a training; null in the file where there is none
 BUSY_LOAD = 0.5  # running processes over the last minute, before anything was started
 
 
@@ -50,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         skipped |= missing
         for name, reason in skipped.items():
             console.print(f"Skipped: {name} ({reason}).", markup=False)
-        plan = [*_plan(tables, [*pythons, *options.ours], options)]
-        console.print(f"{len(plan)} processes to measure.")
+        whole = [*_plan(tables, [*pythons, *options.ours], options)]
+        trainings = _kept(options.json, whole) if options.resume else []
+        there = {(t.table, t.method, t.seed) for t in trainings}
+        plan = [one for one in whole if (one[0].name, *one[1:]) not in there]
+        console.print(f"{len(plan)} processes to measure, {len(trainings)} measured before.")
         load = os.getloadavg()[0]
         if load > BUSY_LOAD:
             console.print(
@@ -59,7 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "and tools with a budget of time reach less.",
                 style="yellow",
             )
-        trainings: list[Training] = []
         record = {
             "machine": _machine(),
             "versions": versions,
@@ -82,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print("Stopped: this is what was measured until now.")
     limits = print_outcome(console, trainings, [*PEERS], options.seeds)
     wrong = any(v.status == "fail" for v in limits) or any(t.error for t in trainings)
-    return int(options.check and (wrong or len(trainings) < len(plan)))
+    return int(options.check and (wrong or len(trainings) < len(whole)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -154,6 +158,11 @@ def _parser() -> argparse.ArgumentParser:
         "--json", type=Path, metavar="FILE", help="write everything here, anew after each process"
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="measure only what --json's FILE does not hold yet",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="exit with 1 where a limit or a process failed"
     )
     return parser  # fmt: skip
@@ -183,6 +192,19 @@ def _plan(
             for method in methods:
                 if not options.only_limits or _needed(table.name, method):
                     yield table, method, seed
+
+
+def _kept(path: Path | None, plan: Sequence[tuple[DevelopmentTable, str, int]]) -> list[Training]:
+    """Return what a file of an earlier run holds of the plan."""
+    if path is None or not path.is_file():
+        return []
+    wanted = {(table.name, method, seed) for table, method, seed in plan}
+    trainings = [
+        Training(**{key: math.nan if value is None and key in NUMBERS else value
+                    for key, value in values.items()})
+        for values in json.loads(path.read_text(encoding="utf-8"))["trainings"]
+    ]  # fmt: skip
+    return [t for t in trainings if not t.error and (t.table, t.method, t.seed) in wanted]
 
 
 def _needed(table: str, method: str) -> bool:

@@ -119,3 +119,30 @@ def test_only_check_turns_a_failed_limit_or_process_into_a_status(
     monkeypatch.setattr(train_vs_peers, "train", lambda *_, **__: training)
     chosen = ["--tables", "sample", "--peers", "--ours", "quick", "--seeds", "42"]
     assert main([*chosen, *arguments]) == status
+
+
+@needs_linux
+def test_resume_measures_only_what_is_not_there_yet(tmp_path, monkeypatch, capsys) -> None:
+    measured = []
+
+    def train(table, method, seed, *_, **__) -> Training:
+        measured.append((method, seed))
+        error = "it broke" if (method, seed, len(measured)) == ("ridge", 1, 2) else ""
+        return Training(table.name, method, seed, 0.88, wall_s=4.0, cpu_s=4.0, error=error)
+
+    monkeypatch.setattr(train_vs_peers, "train", train)
+    chosen = [
+        "--tables",
+        "sample",
+        "--peers",
+        "ridge",
+        "--ours",
+        "--json",
+        str(tmp_path / "o.json"),
+    ]
+    assert main([*chosen, "--seeds", "0", "1"]) == 0
+    assert main([*chosen, "--seeds", "0", "1", "2", "--resume", "--check"]) == 0
+    assert measured == [("ridge", 0), ("ridge", 1), ("ridge", 1), ("ridge", 2)]
+    kept = json.loads((tmp_path / "o.json").read_text())["trainings"]
+    assert [t["seed"] for t in kept] == [0, 1, 2]
+    assert "2 processes to measure, 1 measured before." in capsys.readouterr().out
