@@ -98,6 +98,7 @@ def test_a_setting_that_beanstalk_would_refuse_is_found(namespace, name, value, 
     ("namespace", "name", "value"),
     [
         ("elasticbeanstalk:application:environment", "APP_ENV", "production"),
+        ("elasticbeanstalk:application:environment", "TRUSTED_PROXIES", "1"),
         ("elasticbeanstalk:environment:process:default", "HealthCheckPath", "/health"),
         ("elasticbeanstalk:healthreporting:system", "SystemType", "enhanced"),
         ("elasticbeanstalk:command", "DeploymentPolicy", "Immutable"),
@@ -223,6 +224,12 @@ def test_the_proxy_keeps_connections_longer_than_the_load_balancer():
     kept = re.findall(r"keepalive_timeout (\d+)s", NGINX["00_application.conf"])
     assert kept
     assert all(int(seconds) > 60 for seconds in kept)
+
+
+def test_nginx_drops_idle_connections_before_gunicorn_does():
+    kept = int(re.search(r"keepalive_timeout (\d+)s", NGINX["stuprediction.conf"])[1])
+    gunicorns = re.search(r"^keepalive = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.M)[1]
+    assert kept < int(gunicorns)
 
 
 def test_a_setting_twice_is_found(need_nginx, tmp_path, bundle):

@@ -1,0 +1,187 @@
+"""The least rights: linted, compared with the templates, and explained action by action."""
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.policies import FILES, shipped
+from deploy.rehearsal.iam import Call, is_allowed
+from deploy.rehearsal.template import FOLDER, Account
+
+ROOT = Path(__file__).resolve().parents[2]
+IAM = ROOT / "deploy" / "iam"
+POLICIES = shipped()
+GUIDE = (IAM / "README.md").read_text("utf-8")
+BLANKET = json.loads((IAM / "what-not-to-do.json").read_text("utf-8"))
+TEMPLATES = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.yaml")}
+
+
+def statements(document):
+    return document["Statement"]
+
+
+def actions(document):
+    return {a for s in statements(document) for a in s.get("Action", []) if s["Effect"] == "Allow"}
+
+
+def service_wildcards(document):
+    """Return the allowed actions that stand for a whole service, or for everything."""
+    return {action for action in actions(document) if re.fullmatch(r"\*|[a-z0-9-]+:\*", action)}
+
+
+@pytest.fixture
+def lint(run_tool):
+    def run(documents):
+        script = "tests/deploy/parliament_findings.py"
+        found = run_tool("python", script, input=json.dumps(documents))
+        assert found.returncode == 0, found.stderr
+        return json.loads(found.stdout)
+
+    return run
+
+
+@pytest.mark.parametrize("name", FILES.values())
+def test_the_file_is_what_the_template_makes(name):
+    assert json.loads((IAM / name).read_text("utf-8")) == POLICIES[name], (
+        "run: python -m deploy.policies --output deploy/iam"
+    )
+
+
+def test_no_other_policy_is_shipped():
+    assert {path.name for path in IAM.glob("*.json")} == {*FILES.values(), "what-not-to-do.json"}
+
+
+def test_the_policies_come_for_any_account(tmp_path):
+    command = [sys.executable, "-m", "deploy.policies", "--account", "999988887777",
+               "--region", "eu-central-1", "--output", str(tmp_path)]  # fmt: skip
+    subprocess.run(command, cwd=ROOT, check=True)
+    assert {path.name for path in tmp_path.iterdir()} == set(FILES.values())
+    text = (tmp_path / "pipeline-role.json").read_text("utf-8")
+    assert "arn:aws:elasticbeanstalk:eu-central-1:999988887777:application/stuprediction" in text
+    assert "us-east-1" not in text
+    assert Account().account not in text
+
+
+def test_the_linter_finds_nothing_in_ours_and_each_seeded_mistake(lint):
+    mistakes = {
+        "UNKNOWN_ACTION": {"Action": ["elasticbeanstalk:CreateAppVersion"]},
+        "RESOURCE_MISMATCH": {"Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::bucket"},
+        "MALFORMED": {"Effect": "allow"},
+        "RESOURCE_STAR": {"Action": ["s3:PutObject"], "Resource": "*"},
+    }
+    seeded = {}
+    for issue, change in mistakes.items():
+        seeded[issue] = copy.deepcopy(POLICIES["build-role.json"])
+        statements(seeded[issue])[0].update(change)
+    found = lint(POLICIES | seeded | {"blanket": BLANKET})
+    assert {name: found[name] for name in POLICIES} == {name: [] for name in POLICIES}
+    assert all(issue in found[issue] for issue in mistakes)
+    assert "RESOURCE_STAR" in found["blanket"]
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_no_policy_allows_a_whole_service(name):
+    assert service_wildcards(POLICIES[name]) == set()
+    for statement in statements(POLICIES[name]):
+        if statement["Effect"] == "Allow":
+            assert not [action for action in statement["Action"] if "*" in action]
+
+
+def test_the_policy_not_to_use_is_the_blanket_one():
+    assert len(service_wildcards(BLANKET)) == 5
+    assert not any(text for text in TEMPLATES.values() if "ec2:*" in text)
+
+
+# ---------------------------------------------------------------- managed policies
+
+
+def managed(text):
+    return set(re.findall(r"iam::aws:policy/([\w/-]+)", text))
+
+
+def test_managed_policies_exist_and_none_is_deprecated(run_tool):
+    program = (
+        "import json; from moto.iam.aws_managed_policies import aws_managed_policies_data as d; "
+        "d = json.loads(d) if isinstance(d, str) else d; "
+        "print(json.dumps({n: p['Path'] for n, p in d.items()}))"
+    )
+    known = json.loads(run_tool("python", "-c", program).stdout)
+    used = set().union(*map(managed, TEMPLATES.values()))
+    assert used == {
+        "service-role/AWSElasticBeanstalkEnhancedHealth",
+        "AWSElasticBeanstalkManagedUpdatesCustomerRolePolicy",
+    }
+    for name in used:
+        path, _, plain = name.rpartition("/")
+        assert known[plain] == (f"/{path}/" if path else "/")
+    assert "AWSElasticBeanstalkService" not in {name.split("/")[-1] for name in used}
+
+
+# ---------------------------------------------------------------- the guide
+
+
+@pytest.mark.parametrize("name", FILES.values())
+def test_every_action_has_its_reason_and_every_reason_its_action(name):
+    section = re.search(rf"^## `{name}`.*?(?=^## |\Z)", GUIDE, re.M | re.S)[0]
+    rows = re.findall(r"^\| (`.+?`) \| (.+?) \|$", section, re.M)
+    explained = {action for cell, _ in rows for action in re.findall(r"`([\w-]+:\w+)`", cell)}
+    assert explained == actions(POLICIES[name])
+    assert all(len(reason) > 10 for _, reason in rows)
+
+
+def test_the_errors_that_people_meet_have_a_cause_and_a_statement():
+    section = GUIDE[GUIDE.index("## Errors") :]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", section, re.M)[2:]
+    assert len(rows) >= 5
+    named = {sid for document in POLICIES.values() for s in statements(document)
+             for sid in [s["Sid"]]}  # fmt: skip
+    for _, _, mends in rows:
+        assert set(re.findall(r"`([A-Z]\w+)`", mends)) & named or "Secret" in mends
+    for met in ("cloudformation:GetTemplate", "s3:ListBucket", "iam:PassRole"):
+        assert met in section
+
+
+# ---------------------------------------------------------------- the evaluation
+
+BUCKET = "arn:aws:s3:::b"
+ALLOW = {"Effect": "Allow", "Action": ["s3:Get*"], "Resource": f"{BUCKET}/*"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "action", "resources", "context", "allowed"),
+    [
+        ([], "s3:GetObject", (f"{BUCKET}/a",), {}, True),
+        ([], "s3:getobject", (f"{BUCKET}/a",), {}, True),
+        ([], "s3:PutObject", (f"{BUCKET}/a",), {}, False),
+        ([], "s3:GetObject", (BUCKET,), {}, False),
+        ([], "s3:GetObject", (f"{BUCKET}/a", "arn:aws:s3:::other/a"), {}, False),
+        ([], "s3:GetObject", ("*",), {}, False),
+        ([{**ALLOW, "Effect": "Deny"}], "s3:GetObject", (f"{BUCKET}/a",), {}, False),
+        ([{"Effect": "Deny", "NotAction": "iam:*", "Resource": "*",
+           "Condition": {"BoolIfExists": {"mfa": "false"}}}],
+         "s3:GetObject", (f"{BUCKET}/a",), {"mfa": "true"}, True),
+        ([{"Effect": "Deny", "NotAction": "iam:*", "Resource": "*",
+           "Condition": {"BoolIfExists": {"mfa": "false"}}}],
+         "s3:GetObject", (f"{BUCKET}/a",), {}, False),
+        ([{"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*",
+           "Condition": {"StringEquals": {"to": ["ec2", "eb"]}}}],
+         "iam:PassRole", ("arn:r",), {"to": "eb"}, True),
+        ([{"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*",
+           "Condition": {"StringEquals": {"to": ["ec2", "eb"]}}}],
+         "iam:PassRole", ("arn:r",), {}, False),
+    ],
+)  # fmt: skip
+def test_calls_are_allowed_as_iam_allows_them(extra, action, resources, context, allowed):
+    documents = [{"Statement": [ALLOW, *extra]}]
+    assert is_allowed(documents, Call("me", action, resources, context)) is allowed
+
+
+def test_a_condition_that_is_not_known_is_no_silent_yes():
+    statement = {**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
+    with pytest.raises(ValueError, match="IpAddress"):
+        is_allowed([{"Statement": [statement]}], Call("me", "s3:GetObject", (f"{BUCKET}/a",)))
