@@ -16,6 +16,7 @@ from src.logger import AccessLog, configure_logging, get_logger
 from src.pipelines.predict_pipeline import Predictor
 from src.web.bodies import read_chunked_body
 from src.web.errors import register_error_handlers
+from src.web.fast_lane import FastLane
 from src.web.guard import Guard
 from src.web.health import health
 from src.web.metrics import Metrics
@@ -24,6 +25,8 @@ from src.web.operations import Operations
 from src.web.security import SessionCookie
 
 logger = get_logger(__name__)
+
+ANSWER_RECORDS = ("api.predict", "pages.predict")  # views that take a record as JSON
 
 
 def assemble(settings: Settings, blueprints: Iterable[Blueprint]) -> Flask:
@@ -52,12 +55,21 @@ def assemble(settings: Settings, blueprints: Iterable[Blueprint]) -> Flask:
     for blueprint in (health, *blueprints):
         app.register_blueprint(blueprint)
     register_error_handlers(app)
-    Guard(settings).register(app)
+    guard = Guard(settings)
+    guard.register(app)
     app.before_request(read_chunked_body)
-    rules = app.url_map.iter_rules()
+    rules = list(app.url_map.iter_rules())
     routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
     metrics = app.extensions[Metrics.EXTENSION] = Metrics(routes)
-    operations = Operations(app.wsgi_app, metrics, AccessLog(json_lines=settings.json_logs))
+    fast = FastLane(
+        app.wsgi_app,
+        [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS],
+        guard,
+        app.extensions[ModelHolder.EXTENSION],
+        metrics,
+        settings.max_body_bytes,
+    )
+    operations = Operations(fast, metrics, AccessLog(json_lines=settings.json_logs))
     n = settings.trusted_proxies
     # The nearest proxy says how it was asked; each of them adds whom it was asked by.
     app.wsgi_app = (  # type: ignore[method-assign]

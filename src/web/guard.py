@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Flask, Request, request
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import BadRequest, TooManyRequests, Unauthorized
 
 from src.config import Settings
 from src.web.api_keys import APIKeys
-from src.web.rate_limit import RateLimiter, network, retry_after
+from src.web.rate_limit import RateLimiter, network, retry_after_s
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # A load balancer asks by an address, as often as it likes, and has no key.
 FOR_LOAD_BALANCERS = frozenset({"health", "ready"})
-PUBLIC = FOR_LOAD_BALANCERS | {"openapi", "docs"}
+PUBLIC = frozenset({"openapi", "docs"})
+PASSED = "stuprediction.passed"  # in the environ of a request that was let pass already
 
 
 class Guard:
-    """Refuse requests before anything of them is read; made only for what is configured."""
+    """Refuse requests before anything of them is read, by what is configured."""
 
     def __init__(self, settings: Settings) -> None:
         self._hosts = frozenset(settings.trusted_hosts)
@@ -23,52 +30,60 @@ class Guard:
         self._limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
 
     def register(self, app: Flask) -> None:
-        """Ask this guard before each request, unless it has nothing to guard."""
+        """Have Flask ask before each request, unless there is nothing to guard."""
         if self._hosts or self._keys or self._limiter:
-            app.before_request(self.check)
+            app.before_request(self._check_request)
 
-    def check(self) -> None:
-        """Let a request pass.
+    def check(self, environ: WSGIEnvironment, *, needs_key: bool) -> None:
+        """Let a request pass, once.
 
         Raises
         ------
         BadRequest
             If the Host header names none of ours.
-        Unauthorized
-            If the route asks for a key and there is none that is good.
         TooManyRequests
             If the client made its requests of this minute.
+        Unauthorized
+            If a key is needed, and there is none that is good.
         """
-        view = (request.endpoint or "").rpartition(".")[2]
-        if view in FOR_LOAD_BALANCERS:
+        if PASSED in environ:
             return
-        if self._hosts and not self._is_ours(request.environ.get("HTTP_HOST", "")):
-            raise BadRequest("This server does not answer under that host name.")
-        if view == "static":
-            return
-        key = self._keys.known(_shown(request)) if self._keys else None
+        self._check_host(environ)
+        key = self._keys.known(_shown(environ)) if self._keys else None
         if self._limiter:
-            wait_s = self._limiter.wait_s(key or network(request.remote_addr or ""))
+            wait_s = self._limiter.wait_s(key or network(environ.get("REMOTE_ADDR", "")))
             if wait_s:
-                raise TooManyRequests(retry_after=int(retry_after(wait_s)))
-        if self._keys and key is None and view not in PUBLIC and _is_of_a_program(request):
-            raise Unauthorized
+                raise TooManyRequests(retry_after=retry_after_s(wait_s))
+        if needs_key and self._keys and key is None:
+            raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+        environ[PASSED] = True
 
-    def _is_ours(self, host: str) -> bool:
-        name = host.lower()
+    def _check_request(self) -> None:
+        view = (request.endpoint or "").rpartition(".")[2]
+        if view == "static":
+            self._check_host(request.environ)
+        elif view not in FOR_LOAD_BALANCERS:
+            needs_key = view not in PUBLIC and _is_of_a_program(request)
+            self.check(request.environ, needs_key=needs_key)
+
+    def _check_host(self, environ: WSGIEnvironment) -> None:
+        if not self._hosts:
+            return
+        name = environ.get("HTTP_HOST", "").lower()
         if not name.endswith("]"):
             name = name.rpartition(":")[0] or name
-        return any(
+        if not any(
             name == ours or (ours.startswith(".") and (name.endswith(ours) or name == ours[1:]))
             for ours in self._hosts
-        )
+        ):
+            raise BadRequest("This server does not answer under that host name.")
 
 
-def _shown(request: Request) -> str:
-    kind, _, key = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+def _shown(environ: WSGIEnvironment) -> str:
+    kind, _, key = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return key.strip() if kind.lower() == "bearer" else ""
 
 
-def _is_of_a_program(request: Request) -> bool:
+def _is_of_a_program(asked: Request) -> bool:
     """Whether a request goes to the API, or has a page answer it as the API would."""
-    return request.path.startswith("/api/") or request.is_json
+    return asked.path.startswith("/api/") or asked.is_json

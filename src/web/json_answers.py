@@ -20,7 +20,7 @@ MOST_PROBLEMS = 1_000  # told of a list; the count of the refused holds them all
 JSON = "application/json"
 
 # One encoder for all: making one takes as long as using it.
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def answer_record() -> Response:
@@ -47,7 +47,7 @@ def answer_record() -> Response:
         metrics.count_records(0, 1)
         raise
     metrics.count_records(1, 0)
-    return Response(_encode(record_body(prediction, predictor)), mimetype=JSON)
+    return Response(encode(record_body(prediction, predictor)), mimetype=JSON)
 
 
 def answer_list() -> Response:
@@ -93,7 +93,7 @@ def answer_list() -> Response:
         "predictions": predictions,
         "errors": problems[:MOST_PROBLEMS],
     }
-    return Response(_encode(body), mimetype=JSON)
+    return Response(encode(body), mimetype=JSON)
 
 
 def json_body(asked: Request) -> bytes:

@@ -90,6 +90,6 @@ def network(address: str) -> str:
     return str(ipaddress.IPv6Address(number >> 64 << 64))
 
 
-def retry_after(wait_s: float) -> str:
-    """Return the header's value: whole seconds, at least one."""
-    return str(max(1, math.ceil(wait_s)))
+def retry_after_s(wait_s: float) -> int:
+    """Return what the header Retry-After takes: whole seconds, at least one."""
+    return max(1, math.ceil(wait_s))

@@ -1,0 +1,261 @@
+"""Call WSGI apps directly, without sockets: ours beside what bare Flask costs on this machine.
+
+``python -m benchmarks.wsgi``
+
+bare Flask              a view that parses the JSON body and answers a constant
+equal Flask             the same with the headers and the body that ours sends, counted and logged
+                        alike: our own middleware is around it
+equal Flask, encoded    the same, but the constant is JSON already
+ours                    the app as it is deployed
+ours, guarded           the same with API keys, a rate limit and trusted hosts
+ours, by Flask          the app as it is deployed, asked so that Flask's view has to answer
+
+They take turns, in another order each time, so that a slow moment hits all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import io
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+
+from benchmarks.process import clean_environment
+from src.config import ROOT, Settings
+from src.logger import AccessLog
+from src.utils import sha256
+from src.web.metrics import Metrics
+from src.web.model_holder import ModelHolder
+from src.web.operations import Operations
+
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+PATH = "/api/v1/predict"
+KEY = "a key that nobody uses elsewhere"
+LIMITS = {"equal Flask": 0.90, "bare Flask": 0.60}
+CONSTANT = {"prediction": 65.3}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Microseconds a call of each app, by repetition."""
+
+    microseconds: Mapping[str, Sequence[float]]
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.microseconds[name])
+
+    def speed_of(self, name: str, peer: str) -> float:
+        """Return how many calls `name` answers in the time that `peer` takes for one."""
+        return self.median(peer) / self.median(name)
+
+
+def bare_flask(path: str = PATH) -> Flask:
+    """Return an app that parses the body and answers a constant."""
+    app = Flask("bare")
+
+    @app.post(path)
+    def predict() -> dict[str, float]:
+        request.get_json()
+        return CONSTANT
+
+    return app
+
+
+def equal_flask(body: bytes, path: str = PATH, *, encoded: bool) -> Flask:
+    """Return an app that sends a constant with our headers, counted and logged as ours are.
+
+    Parameters
+    ----------
+    body : bytes
+        What ours answers.
+    encoded : bool
+        Whether the constant is sent as it is, rather than made JSON of for each answer.
+    """
+    app = Flask("equal")
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    value = json.loads(body)
+
+    @app.post(path)
+    def predict() -> Response | dict[str, Any]:
+        request.get_json()
+        return Response(body, mimetype="application/json") if encoded else value
+
+    metrics = Metrics([("POST", path)])
+    app.wsgi_app = Operations(  # type: ignore[method-assign]
+        app.wsgi_app, metrics, AccessLog(json_lines=True)
+    )
+    return app
+
+
+def environ_for(body: bytes, path: str = PATH) -> dict[str, Any]:
+    """Return what gunicorn hands an app for a request of curl behind nginx."""
+    return {
+        "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "",
+        "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)),
+        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_SOFTWARE": "gunicorn", "RAW_URI": path, "REMOTE_ADDR": "127.0.0.1",
+        "REMOTE_PORT": "40000", "HTTP_HOST": "127.0.0.1:8000", "HTTP_ACCEPT": "*/*",
+        "HTTP_USER_AGENT": "curl/8", "HTTP_X_FORWARDED_FOR": "192.0.2.1",
+        "HTTP_AUTHORIZATION": f"Bearer {KEY}",
+        "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
+    }  # fmt: skip
+
+
+def call(app: App, environ: Mapping[str, Any], body: bytes) -> tuple[str, list[Any], bytes]:
+    """Answer one request as a server would: status, headers and the whole body."""
+    answer: list[Any] = []
+    chunks = app(
+        {**environ, "wsgi.input": io.BytesIO(body)},
+        lambda status, headers, exc_info=None: answer.extend((status, headers)),
+    )
+    try:
+        whole = b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    return answer[0], answer[1], whole
+
+
+def compare(apps: Mapping[str, App], body: bytes, *, repetitions: int, calls: int) -> Timing:
+    """Return what a call of each app takes.
+
+    Parameters
+    ----------
+    body : bytes
+        Of the request; every app must answer it with 200.
+    repetitions, calls : int
+        Each repetition calls every app so many times, one app after the other.
+
+    Raises
+    ------
+    RuntimeError
+        If an app answers anything but 200.
+    """
+    environ = environ_for(body)
+    taken: dict[str, list[float]] = {name: [] for name in apps}
+    for name, app in apps.items():
+        for _ in range(calls):
+            status, _, answer = call(app, environ, body)
+            if not status.startswith("200"):
+                raise RuntimeError(f"{name} answers {status}: {answer[:500]!r}")
+    orders = itertools.cycle(itertools.permutations(apps))
+    for _ in range(repetitions):
+        for name in next(orders):
+            app = apps[name]
+            gc.collect()
+            started = time.perf_counter()
+            for _ in range(calls):
+                call(app, environ, body)
+            taken[name].append((time.perf_counter() - started) / calls * 1e6)
+    return Timing(taken)
+
+
+def deployed_app(artifacts: Path) -> Flask:
+    """Return `application` as production imports it."""
+    os.environ |= {
+        "APP_ENV": "production", "SECRET_KEY": "k" * 32, "ARTIFACTS_DIR": str(artifacts)
+    }  # fmt: skip
+    return importlib.import_module("application").application
+
+
+def train(artifacts: Path, model: str) -> None:
+    """Train one kind of model on the sample table, in a process of its own."""
+    subprocess.run(
+        [sys.executable, "-m", "src.pipelines.train_pipeline", "--models", model, "--artifacts",
+         str(artifacts)],
+        cwd=ROOT, env=clean_environment(), check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def sample_record() -> dict[str, object]:
+    """Return a record that fits the sample table."""
+    return {
+        "gender": "female", "race_ethnicity": "group C",
+        "parental_level_of_education": "some college", "lunch": "standard",
+        "test_preparation_course": "none", "reading_score": 72, "writing_score": 74,
+    }  # fmt: skip
+
+
+def report(timing: Timing, *, check: bool) -> int:
+    """Print the table, and return the exit status."""
+    print(f"{'':24}{'µs a call':>11}{'spread':>18}{'ours is':>9}{'limit':>7}")
+    failed = False
+    for name in timing.microseconds:
+        values = timing.microseconds[name]
+        spread = f"{min(values):.1f} to {max(values):.1f}"
+        line = f"{name:24}{timing.median(name):11.1f}{spread:>18}"
+        if not name.startswith("ours"):
+            ratio, limit = timing.speed_of("ours", name), LIMITS.get(name)
+            line += f"{ratio:9.2f}"
+            if limit is not None:
+                failed |= ratio < limit
+                line += f"{limit:7.2f}  {'ok' if ratio >= limit else 'FAILED'}"
+        print(line)
+    return int(check and failed)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.wsgi",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", default="ridge", help="kind to train (default: %(default)s)")
+    parser.add_argument("--artifacts", type=Path, help="a trained model, in place of training one")
+    parser.add_argument("--repetitions", type=int, default=40)
+    parser.add_argument("--calls", type=int, default=500, help="of each app in a repetition")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a limit is missed")
+    options = parser.parse_args(arguments)
+    if len(os.environ) != len(clean_environment()):
+        command = [sys.executable, "-m", "benchmarks.wsgi", *(arguments or sys.argv[1:])]
+        os.execve(sys.executable, command, clean_environment())
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = options.artifacts or Path(folder) / "artifacts"
+        if options.artifacts is None:
+            train(artifacts, options.model)
+        # Log lines are written as in production, into a file rather than over this table.
+        log = (Path(folder) / "log").open("w", buffering=1)
+        sys.stderr, screen = log, sys.stderr
+        ours = deployed_app(artifacts)
+        guarded = importlib.import_module("application").create_app(
+            Settings(app_env="production", artifacts_dir=artifacts, rate_limit=10**9,
+                     api_keys=sha256(KEY.encode()), trusted_hosts=("127.0.0.1",))
+        )  # fmt: skip
+        body = json.dumps(sample_record()).encode()
+        answer = call(ours, environ_for(body), body)[2]
+        apps = {
+            "bare Flask": bare_flask(),
+            "equal Flask": equal_flask(answer, encoded=False),
+            "equal Flask, encoded": equal_flask(answer, encoded=True),
+            "ours": ours,
+            "ours, guarded": guarded,
+            "ours, by Flask": lambda environ, start: ours({**environ, "QUERY_STRING": "x"}, start),
+        }
+        timing = compare(apps, body, repetitions=options.repetitions, calls=options.calls)
+        sys.stderr = screen
+        log.close()
+        holder: ModelHolder = ours.extensions[ModelHolder.EXTENSION]
+        print(f"{PATH}, {holder.predictor().run.manifest.model}, {options.calls} calls × "
+              f"{options.repetitions} repetitions")  # fmt: skip
+    return report(timing, check=options.check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
