@@ -51,24 +51,14 @@ def main() -> None:
                 },
             }
         bucket = report["pipeline"]["resources"]["Artifacts"][1]
-        s3, iam = clients["s3"], clients["iam"]
+        encryption = clients["s3"].get_bucket_encryption(Bucket=bucket)
+        roles = clients["iam"].list_roles()["Roles"]
         report["facts"] = {
-            "encrypted": s3.get_bucket_encryption(Bucket=bucket)[
-                "ServerSideEncryptionConfiguration"
-            ]["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"],
-            "blocked": s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"],
-            "expires": s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0][
-                "Expiration"
-            ]["Days"],
-            "managed": sorted(
-                p["PolicyName"]
-                for p in iam.list_attached_role_policies(
-                    RoleName="aws-elasticbeanstalk-service-role"
-                )["AttachedPolicies"]
-            ),
-            "instance": iam.get_role_policy(
-                RoleName="aws-elasticbeanstalk-ec2-role", PolicyName="instance"
-            )["PolicyDocument"],
+            "encryption": json.dumps(encryption["ServerSideEncryptionConfiguration"]),
+            "roles": {
+                role["RoleName"]: role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
+                for role in roles
+            },
         }
     json.dump(report, sys.stdout)
 
