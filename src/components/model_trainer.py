@@ -251,7 +251,7 @@ CANDIDATES = (
               {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
                "n_estimators": (50,)}, trials=1),
     Candidate("catboost_native", "CatBoost, native categories", _catboost, _trees_s(0.4),
-              {"learning_rate": (0.06, 0.03), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=2,
+              {"learning_rate": (0.06, 0.03), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
               trees=Trees("iterations", 150, 500), native=True),
 )  # fmt: skip
 # Every other family, and a blend, is an ensemble: nobody reads how it comes to its answer.
