@@ -6,20 +6,30 @@ gunicorn "appBackend.endpoints:create_api()"        for people
 
 from __future__ import annotations
 
+import json
+import re
 import sys
+from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from appBackend.openapi import example_record, openapi_document
 from src.config import Settings, load_settings
-from src.exception import ArtifactError, ConfigurationError
+from src.exception import ArtifactError, ConfigurationError, Problem
+from src.pipelines.predict_pipeline import Predictor
+from src.schema import Schema
 from src.web.assembly import assemble, run_for_development
+from src.web.errors import error_body
+from src.web.guard import Guard
 from src.web.health import health
-from src.web.json_answers import answer_list, answer_record
+from src.web.json_answers import answer_list, answer_record, record_body
 from src.web.metrics import CONTENT_TYPE, Metrics
 from src.web.model_holder import current_models
 
-api = Blueprint("api", __name__, url_prefix="/api/v1")
+PREFIX = "/api/v1"
+
+api = Blueprint("api", __name__, url_prefix=PREFIX)
 documents = Blueprint("documents", __name__)
 
 
@@ -49,6 +59,8 @@ def model() -> ResponseReturnValue:
             "dropped": manifest.dropped,
             "seed": manifest.seed,
         },
+        "backend": predictor.backend,
+        "fallback_reason": predictor.fallback_reason or None,
         "metrics": predictor.metrics,
         "python": manifest.python,
         "libraries": manifest.versions,
@@ -74,12 +86,62 @@ def metrics() -> ResponseReturnValue:
     return Response(counted.render(_model_labels()), content_type=CONTENT_TYPE)
 
 
+@documents.get("/openapi.json", endpoint="openapi")
+def show_openapi() -> ResponseReturnValue:
+    """Describe the API for programs, as the served model wants it."""
+    return _document(current_models().predictor())
+
+
+@documents.get("/docs", endpoint="docs")
+def show_docs() -> ResponseReturnValue:
+    """Describe the API for people."""
+    predictor = current_models().predictor()
+    example = example_record(predictor.schema)
+    return render_template(
+        "docs.html",
+        document=_document(predictor),
+        schema=predictor.schema,
+        example=example,
+        request_body=json.dumps(example, ensure_ascii=False),
+        answer=_readable(record_body(predictor.predict_record(example), predictor)),
+        error=_readable(_example_error(predictor.schema)),
+        predict_url=url_for("api.predict", _external=True),
+    )
+
+
+def _example_error(schema: Schema) -> dict[str, Any]:
+    feature, wrong = next(iter((*schema.numeric, *schema.features))), "ninety"
+    message = f"{feature.name} {feature.check_json(wrong).problem}"
+    return error_body(422, message, [Problem(message, feature.name, got=wrong)])
+
+
+def _readable(value: object) -> str:
+    """Return indented JSON, pairs of numbers on one line."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return re.sub(r"\[\s+([-+.\de]+),\s+([-+.\de]+)\s+\]", r"[\1, \2]", text)
+
+
+def _document(predictor: Predictor) -> dict[str, Any]:
+    guard: Guard = current_app.extensions[Guard.EXTENSION]
+    return openapi_document(
+        predictor.schema,
+        predictor.run.run_id,
+        prefix=request.script_root + PREFIX,
+        keys=guard.asks_for_keys,
+        limited=guard.limits_rate,
+    )
+
+
 def _model_labels() -> dict[str, str] | None:
     try:
         predictor = current_models().predictor()
     except ArtifactError:
         return None
-    return {"version": predictor.run.run_id, "model": predictor.run.manifest.model}
+    return {
+        "version": predictor.run.run_id,
+        "model": predictor.run.manifest.model,
+        "backend": predictor.backend,
+    }
 
 
 api.register_blueprint(health)

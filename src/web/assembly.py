@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler
 
@@ -29,7 +29,7 @@ logger = get_logger(__name__)
 ANSWER_RECORDS = ("api.predict", "pages.predict")  # views that take a record as JSON
 
 
-def assemble(settings: Settings, blueprints: Iterable[Blueprint]) -> Flask:
+def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     """Return an app of some blueprints, health and readiness, with the promoted model loaded.
 
     Raises
@@ -48,6 +48,8 @@ def assemble(settings: Settings, blueprints: Iterable[Blueprint]) -> Flask:
     )
     app.session_interface = SessionCookie()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
+    home = "pages.show_form" if any(b.name == "pages" for b in blueprints) else "documents.docs"
+    app.context_processor(lambda: {"home": url_for(home)})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions[ModelHolder.EXTENSION] = ModelHolder(
         settings.artifacts_dir, lambda root: _load(root, settings.model_signing_key)
@@ -55,7 +57,7 @@ def assemble(settings: Settings, blueprints: Iterable[Blueprint]) -> Flask:
     for blueprint in (health, *blueprints):
         app.register_blueprint(blueprint)
     register_error_handlers(app)
-    guard = Guard(settings)
+    guard = app.extensions[Guard.EXTENSION] = Guard(settings)
     guard.register(app)
     app.before_request(read_chunked_body)
     rules = list(app.url_map.iter_rules())

@@ -24,10 +24,20 @@ PASSED = "stuprediction.passed"  # in the environ of a request that was let pass
 class Guard:
     """Refuse requests before anything of them is read, by what is configured."""
 
+    EXTENSION = "guard"
+
     def __init__(self, settings: Settings) -> None:
         self._hosts = frozenset(settings.trusted_hosts)
         self._keys = APIKeys(settings.api_keys) if settings.api_keys else None
         self._limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
+
+    @property
+    def asks_for_keys(self) -> bool:
+        return self._keys is not None
+
+    @property
+    def limits_rate(self) -> bool:
+        return self._limiter is not None
 
     def register(self, app: Flask) -> None:
         """Have Flask ask before each request, unless there is nothing to guard."""

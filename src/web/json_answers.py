@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from flask import Request, Response, current_app, request
@@ -11,6 +12,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from src.exception import DataValidationError, Problem
 from src.pipelines.predict_pipeline import Prediction, Predictor
+from src.schema import shorten
 from src.web.metrics import Metrics
 from src.web.model_holder import current_models
 from src.web.records import MalformedBody, read_json, read_json_list
@@ -24,17 +26,18 @@ encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def answer_record() -> Response:
-    """Predict the record in the request's body.
+    """Predict the record in the request's body, with contributions where ``?contributions=1``.
 
     Raises
     ------
     BadRequest, UnsupportedMediaType
         If the body is not one JSON object.
     DataValidationError
-        With every problem of the record.
+        With every problem of the record, or if ``contributions`` is neither 1 nor 0.
     ArtifactError
         If no model is loaded.
     """
+    with_contributions = _is_asked_for("contributions")
     predictor = current_models().predictor()
     try:
         submission = read_json(json_body(request), predictor.schema)
@@ -47,7 +50,10 @@ def answer_record() -> Response:
         metrics.count_records(0, 1)
         raise
     metrics.count_records(1, 0)
-    return Response(encode(record_body(prediction, predictor)), mimetype=JSON)
+    body = record_body(prediction, predictor)
+    if with_contributions:
+        body["contributions"] = contribution_fields(submission.record, predictor)
+    return Response(encode(body), mimetype=JSON)
 
 
 def answer_list() -> Response:
@@ -75,7 +81,7 @@ def answer_list() -> Response:
     problems: list[dict[str, Any]] = []
     for row, submission in enumerate(submissions, 1):
         try:
-            predictions.append(prediction_fields(submission.predict(predictor)))
+            predictions.append(prediction_fields(submission.predict(predictor), predictor))
         except DataValidationError as error:
             predictions.append(None)
             found = error.problems or (Problem(error.summary),)
@@ -120,17 +126,49 @@ def record_body(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
         "target": target.name,
         "model_version": prediction.run_id,
         "intervals": prediction.intervals,
+        **_pass_mark(prediction, predictor),
         "warnings": problem_fields(prediction.warnings),
     }
 
 
-def prediction_fields(prediction: Prediction) -> dict[str, Any]:
+def prediction_fields(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
     """Return what one record of many is answered with."""
     return {
         "prediction": prediction.prediction,
         "intervals": prediction.intervals,
+        **_pass_mark(prediction, predictor),
         "warnings": problem_fields(prediction.warnings),
     }
+
+
+def _pass_mark(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
+    """Return the chance of a score below the mark that the run was trained with, if it was."""
+    marked = predictor.metrics.get("pass_mark")
+    if not marked:
+        return {}
+    mark = marked["mark"]
+    chance = predictor.intervals.probability_below(
+        mark, prediction.prediction, integer=predictor.schema.target.integer
+    )
+    return {"pass_mark": {"mark": mark, "probability_below": chance}}
+
+
+def contribution_fields(
+    record: Mapping[str, object], predictor: Predictor
+) -> dict[str, Any] | None:
+    """Return what each feature adds to the prediction; None where the pickles are served."""
+    if predictor.compiled is None:
+        return None
+    return asdict(predictor.explain(record))
+
+
+def _is_asked_for(name: str) -> bool:
+    asked = request.args.getlist(name) or ["0"]
+    if asked not in (["0"], ["1"]):
+        got = shorten("&".join(asked))
+        problem = Problem(f"{name} must be 1 or 0. Got {got!r}.", name, got=got)
+        raise DataValidationError(problems=[problem])
+    return asked == ["1"]
 
 
 def problem_fields(problems: Iterable[Problem]) -> list[dict[str, str | None]]:

@@ -8,7 +8,7 @@ that somebody empties.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from src.web.shared_memory import SharedCounters
 
@@ -82,36 +82,36 @@ class Metrics:
         model : mapping of str to str or None
             What to tell of the model that this worker serves; None while there is none.
         """
-        return "\n".join([*self._requests(), *self._records(), *_model(model), ""])
+        counts = self._counters.totals()
+        return "\n".join([*self._requests(counts), *self._records(counts), *_model(model), ""])
 
-    def _requests(self) -> Iterator[str]:
+    def _requests(self, counts: Sequence[float]) -> Iterator[str]:
         yield f"# HELP {REQUESTS} Requests that were answered."
         yield f"# TYPE {REQUESTS} counter"
-        total = self._counters.total
         for (method, rule), first in self._series.items():
             for status, i in _STATUS.items():
-                if count := total(first + i):
+                if count := counts[first + i]:
                     labels = _labels({"method": method, "route": rule, "status": status})
                     yield f"{REQUESTS}{labels} {count:.0f}"
         yield f"# HELP {DURATION} Seconds until the answer was ready to be sent."
         yield f"# TYPE {DURATION} histogram"
         for (method, rule), first in self._series.items():
-            counts = [total(first + _BUCKETS + i) for i in range(len(BOUNDS_S) + 1)]
-            if not any(counts):
+            in_buckets = counts[first + _BUCKETS : first + _WIDTH]
+            if not any(in_buckets):
                 continue
             of_route = {"method": method, "route": rule}
             reached = 0.0
-            for bound, count in zip((*map(repr, BOUNDS_S), "+Inf"), counts, strict=True):
+            for bound, count in zip((*map(repr, BOUNDS_S), "+Inf"), in_buckets, strict=True):
                 reached += count
                 yield f"{DURATION}_bucket{_labels({**of_route, 'le': bound})} {reached:.0f}"
-            yield f"{DURATION}_sum{_labels(of_route)} {total(first + _SUM)!r}"
+            yield f"{DURATION}_sum{_labels(of_route)} {counts[first + _SUM]!r}"
             yield f"{DURATION}_count{_labels(of_route)} {reached:.0f}"
 
-    def _records(self) -> Iterator[str]:
+    def _records(self, counts: Sequence[float]) -> Iterator[str]:
         yield f"# HELP {RECORDS} Records that were predicted or refused."
         yield f"# TYPE {RECORDS} counter"
         for outcome, cell in (("predicted", self._predicted), ("refused", self._refused)):
-            yield f"{RECORDS}{_labels({'outcome': outcome})} {self._counters.total(cell):.0f}"
+            yield f"{RECORDS}{_labels({'outcome': outcome})} {counts[cell]:.0f}"
 
 
 def _model(model: Mapping[str, str] | None) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import tempfile
@@ -64,9 +65,9 @@ class SharedCounters:
     """
 
     def __init__(self, n_cells: int, n_rows: int = 256) -> None:
-        self._n_cells = n_cells
+        self._width = n_cells + 1  # the last one says that the row was ever taken
         self._n_rows = n_rows
-        self._cells = memoryview(mmap.mmap(-1, 8 * n_cells * n_rows)).cast("d")
+        self._cells = memoryview(mmap.mmap(-1, 8 * self._width * n_rows)).cast("d")
         self._locks = FileLocks()
         self._lock = threading.Lock()
         self._process = 0
@@ -88,12 +89,18 @@ class SharedCounters:
             for cell, amount in amounts:
                 cells[first + cell] += amount
 
-    def total(self, cell: int) -> float:
-        """Return the sum of a cell over all processes that ever counted."""
-        return sum(self._cells[cell :: self._n_cells])
+    def totals(self) -> list[float]:
+        """Return the sum of each cell over all processes that ever counted."""
+        starts = range(0, len(self._cells), self._width)
+        rows = [
+            self._cells[i : i + self._width] for i in starts if self._cells[i + self._width - 1]
+        ]
+        sums = [math.fsum(column) for column in zip(*rows, strict=True)]
+        return sums[:-1] or [0.0] * (self._width - 1)
 
     def _take_row(self) -> None:
         rows = (row for row in range(self._n_rows) if self._locks.try_acquire(row))
         # With more processes than rows the last is shared: some of their counts may be lost.
-        self._first = next(rows, self._n_rows - 1) * self._n_cells
+        self._first = next(rows, self._n_rows - 1) * self._width
+        self._cells[self._first + self._width - 1] = 1
         self._process = os.getpid()

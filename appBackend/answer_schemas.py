@@ -1,0 +1,127 @@
+"""JSON Schemas of what the API answers, the same for every model but for the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from src.schema import NumericFeature
+
+
+def ref(name: str) -> dict[str, str]:
+    """Return a reference to one of the document's schemas."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def object_of(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    """Return the schema of an object with these properties."""
+    return {"type": "object", "properties": required | optional, "required": list(required)}
+
+
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "number"}
+_COUNT = {"type": "integer", "minimum": 0}
+_TRUE = {"const": True}
+_OR_NULL = {"type": ["string", "null"]}
+_PROBLEM = {"field": _OR_NULL, "message": _TEXT, "got": _OR_NULL}
+_LIST_OF_PROBLEMS = {"type": "array", "items": ref("Problem")}
+_INTERVALS = {
+    "type": "object",
+    "description": "Ends of the prediction interval by the share of similar students in it.",
+    "additionalProperties": {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
+}
+_PASS_MARK = object_of(
+    {"mark": _NUMBER, "probability_below": {**_NUMBER, "minimum": 0, "maximum": 1}}
+)
+_PREDICTION = object_of(
+    {"prediction": _NUMBER, "intervals": _INTERVALS, "warnings": _LIST_OF_PROBLEMS},
+    pass_mark=_PASS_MARK,
+)
+_CONTRIBUTIONS_ANSWER = {
+    **object_of(
+        {
+            "base": _NUMBER,
+            "values": {"type": "object", "additionalProperties": _NUMBER},
+            "method": {"enum": ["linear", "tree_shap", "permutation_shapley", "path"]},
+        }
+    ),
+    "type": ["object", "null"],
+    "description": "Base and values sum to the prediction before it is clipped to the target's "
+    "range; null where the model is served from its pickles.",
+}
+_VERSION = {"type": "string", "description": "The run that answered."}
+ANSWERS = {
+    "Problem": object_of(_PROBLEM),
+    "RowProblem": object_of({"row": {**_COUNT, "minimum": 1}, **_PROBLEM}),
+    "Error": object_of(
+        {
+            "ok": {"const": False},
+            "error": _TEXT,
+            "errors": _LIST_OF_PROBLEMS,
+            "status": {"type": "integer"},
+        }
+    ),
+    "BatchAnswer": object_of(
+        {
+            "ok": _TRUE,
+            "unit": _TEXT,
+            "target": _TEXT,
+            "model_version": _VERSION,
+            "n_records": _COUNT,
+            "n_refused": _COUNT,
+            "predictions": {"type": "array", "items": {"anyOf": [_PREDICTION, {"type": "null"}]}},
+            "errors": {"type": "array", "items": ref("RowProblem")},
+        }
+    ),
+    "Schema": object_of(
+        {
+            "ok": _TRUE,
+            "model_version": _VERSION,
+            "title": _TEXT,
+            "description": _TEXT,
+            "groups": {"type": "array", "items": _TEXT},
+            "target": {"type": "object"},
+            "features": {"type": "array", "items": {"type": "object"}},
+        }
+    ),
+    "Model": object_of(
+        {
+            "ok": _TRUE,
+            "model_version": _VERSION,
+            "model": _TEXT,
+            "target": _TEXT,
+            "unit": _TEXT,
+            "trained_at": {"type": "string", "format": "date-time"},
+            "trained_on": {"type": "object"},
+            "backend": {"enum": ["compiled", "pickles"]},
+            "fallback_reason": _OR_NULL,
+            "metrics": {"type": "object"},
+            "python": _TEXT,
+            "libraries": {"type": "object", "additionalProperties": _TEXT},
+        }
+    ),
+    "Health": object_of({"ok": _TRUE}),
+    "Ready": object_of({"ok": _TRUE, "model_version": _VERSION, "problem": _OR_NULL}),
+}
+
+
+def answer_for(target: NumericFeature) -> dict[str, Any]:
+    """Return the schema of the answer for one record."""
+    value: dict[str, Any] = {**_NUMBER, "description": f"{target.label or target.name}."}
+    if target.minimum is not None:
+        value["minimum"] = target.minimum
+    if target.maximum is not None:
+        value["maximum"] = target.maximum
+    return object_of(
+        {
+            "ok": _TRUE,
+            "prediction": value,
+            "result": {**value, "description": "The same value."},
+            "unit": {"const": target.unit},
+            "target": {"const": target.name},
+            "model_version": _VERSION,
+            "intervals": _INTERVALS,
+            "warnings": _LIST_OF_PROBLEMS,
+        },
+        pass_mark=_PASS_MARK,
+        contributions=_CONTRIBUTIONS_ANSWER,
+    )

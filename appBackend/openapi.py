@@ -1,0 +1,260 @@
+"""The OpenAPI document, made from the schema that was saved with the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import src
+from appBackend.answer_schemas import ANSWERS, answer_for, ref
+from appBackend.decimal_pattern import decimal_pattern
+from src.schema import (
+    LARGEST_NUMBER,
+    CategoricalFeature,
+    NumericFeature,
+    Schema,
+    format_number,
+    parse_number,
+)
+from src.web.json_answers import MOST_RECORDS
+
+JSON = "application/json"
+ERRORS = {
+    "400": "The body is not what the route takes; the message says what is.",
+    "401": "The API key is missing, or not good.",
+    "413": "The body is too large.",
+    "415": "The body is not application/json.",
+    "422": "The record does not fit; every problem is listed.",
+    "429": "Too many requests within a minute.",
+    "503": "No model is loaded; the message says why.",
+}
+REQUEST_ID = {"description": "Names the request in the log.", "schema": {"type": "string"}}
+
+
+def openapi_document(
+    schema: Schema, model_version: str, *, prefix: str, keys: bool, limited: bool
+) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the API for one model.
+
+    Parameters
+    ----------
+    schema : Schema
+        The model's: it gives names, allowed values, bounds and examples.
+    model_version : str
+        Run id.
+    prefix : str
+        Where the API is mounted.
+    keys : bool
+        Whether the API asks for keys.
+    limited : bool
+        Whether requests are limited.
+    """
+    record = example_record(schema)
+    target = schema.target
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": schema.title or f"Predict {target.label or target.name}",
+            "version": src.__version__,
+            "description": " ".join(
+                part
+                for part in (
+                    schema.description,
+                    f"This document was made for model {model_version}.",
+                )
+                if part
+            ),
+        },
+        "paths": {
+            f"{prefix}/predict": {
+                "post": {
+                    "operationId": "predict",
+                    "summary": f"Predict {target.name} for one record",
+                    "description": "Numbers may be sent as text. A value outside what training "
+                    "saw is predicted, with a warning.",
+                    "parameters": [_CONTRIBUTIONS],
+                    "requestBody": _body(ref("Record"), record),
+                    "responses": _responses("The prediction.", "Answer", "400", "413", "415", "422",
+                                            "503"),
+                }
+            },
+            f"{prefix}/predict/batch": {
+                "post": {
+                    "operationId": "predictBatch",
+                    "summary": f"Predict {target.name} for a list of records",
+                    "description": "What is wrong with one record does not stop the others: its "
+                    "prediction is null, and its problems stand among the errors.",
+                    "requestBody": _body(_BATCH, [record, record]),
+                    "responses": _responses("A prediction or null for each record, in order.",
+                                            "BatchAnswer", "400", "413", "415", "422", "503"),
+                }
+            },
+            f"{prefix}/schema": _get(
+                "schema", "What a record must look like", "Everything that a form needs.",
+                "Schema", "503",
+            ),
+            f"{prefix}/model": _get(
+                "model", "Which model answers", "When and on what it was trained, and how good it "
+                "is.", "Model", "503",
+            ),
+            f"{prefix}/health": _get(
+                "health", "Whether the process is alive", "Whatever the model.", "Health",
+            ),
+            f"{prefix}/ready": _get(
+                "ready", "Whether a model is loaded", "With the reason where none is.", "Ready",
+                "503",
+            ),
+            f"{prefix}/metrics": {
+                "get": {
+                    "operationId": "metrics",
+                    "summary": "Counts for Prometheus",
+                    "description": "Of all workers: requests, how long they took, records.",
+                    "responses": {
+                        "200": _response("Prometheus's text format.", {"type": "string"},
+                                         "text/plain"),
+                        **_errors(),
+                    },
+                }
+            },
+        },
+        "components": {
+            "schemas": {
+                "Record": record_schema(schema),
+                **ANSWERS,
+                "Answer": answer_for(target),
+            },
+        },
+    }  # fmt: skip
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            guarded = not path.endswith(("/health", "/ready"))
+            if keys and guarded:
+                operation["security"] = [{"key": []}]
+                operation["responses"]["401"] = _error("401")
+            if limited and guarded:
+                operation["responses"]["429"] = _error("429")
+    if keys:
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    return document
+
+
+def record_schema(schema: Schema) -> dict[str, Any]:
+    """Return the JSON Schema of a record."""
+    return {
+        "type": "object",
+        "properties": {feature.name: feature_schema(feature) for feature in schema.features},
+        "required": [feature.name for feature in schema.features if not feature.optional],
+        "additionalProperties": False,
+        "examples": [example_record(schema)],
+    }
+
+
+def feature_schema(feature: NumericFeature | CategoricalFeature) -> dict[str, Any]:
+    """Return the JSON Schema of a feature's value, texts that stand for numbers included."""
+    words = {"title": feature.label or feature.name}
+    unit = feature.unit if isinstance(feature, NumericFeature) else ""
+    if description := " ".join(part for part in (feature.help, unit and f"In {unit}.") if part):
+        words["description"] = description
+    if isinstance(feature, CategoricalFeature):
+        return words | {"enum": _choices(feature), "examples": [_example(feature)]}
+    low = -LARGEST_NUMBER if feature.minimum is None else feature.minimum
+    high = LARGEST_NUMBER if feature.maximum is None else feature.maximum
+    ways: list[dict[str, Any]] = [{"type": "number", "minimum": low, "maximum": high}]
+    if pattern := decimal_pattern(feature.minimum, feature.maximum):
+        ways.append({"type": "string", "pattern": pattern})
+    if feature.optional:
+        ways.append({"enum": [None, ""]})
+    return words | {"anyOf": ways, "examples": [_example(feature)]}
+
+
+def example_record(schema: Schema) -> dict[str, Any]:
+    """Return a record of values that training saw, numbers in the middle of their range."""
+    return {feature.name: _example(feature) for feature in schema.features}
+
+
+def _example(feature: NumericFeature | CategoricalFeature) -> float | str:
+    if isinstance(feature, CategoricalFeature):
+        plain = (category for category in feature.categories if "'" not in category)
+        return next(plain, feature.categories[0])  # one that a shell takes between quotes
+    middle = (feature.observed_minimum + feature.observed_maximum) / 2
+    for shorter in (float(round(middle)), round(middle, 2)):
+        if feature.within(shorter):
+            return int(shorter) if shorter.is_integer() else shorter
+    return middle
+
+
+def _choices(feature: CategoricalFeature) -> list[Any]:
+    """Return the categories, and the numbers and truth values that stand for one of them."""
+    choices: list[Any] = list(feature.categories)
+    meant: dict[str, list[str]] = {}
+    for category in feature.categories:
+        number = parse_number(category)
+        if number is not None:
+            meant.setdefault(format_number(number), []).append(category)
+    choices += [
+        int(text) if text.lstrip("-").isdigit() else float(text)
+        for text, categories in meant.items()
+        if len(categories) == 1
+    ]
+    folded = [category.casefold() for category in feature.categories]
+    choices += [truth for truth in (True, False) if folded.count(str(truth).casefold()) == 1]
+    return [*choices, None, ""] if feature.optional else choices
+
+
+# --- pieces ---------------------------------------------------------------------------------------
+
+
+def _body(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"required": True, "content": {JSON: {"schema": schema, "example": example}}}
+
+
+def _response(description: str, schema: dict[str, Any], kind: str = JSON) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": {"X-Request-ID": REQUEST_ID},
+        "content": {kind: {"schema": schema}},
+    }
+
+
+def _error(status: str) -> dict[str, Any]:
+    error = _response(ERRORS[status], ref("Error"))
+    if status == "429":
+        seconds = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+        error["headers"] = {**error["headers"], "Retry-After": seconds}
+    return error
+
+
+def _errors(*statuses: str) -> dict[str, Any]:
+    return {
+        **{status: _error(status) for status in statuses},
+        "default": _response("Anything else that went wrong, in the same shape.", ref("Error")),
+    }
+
+
+def _responses(description: str, name: str, *statuses: str) -> dict[str, Any]:
+    return {"200": _response(description, ref(name)), **_errors(*statuses)}
+
+
+def _get(name: str, summary: str, description: str, answer: str, *statuses: str) -> dict[str, Any]:
+    return {
+        "get": {
+            "operationId": name,
+            "summary": summary,
+            "description": description,
+            "responses": _responses(summary + ".", answer, *statuses),
+        }
+    }
+
+
+_BATCH = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MOST_RECORDS,
+    "description": "Records, each as /predict takes it. Whatever is none is answered as such.",
+    "items": {},
+}
+_CONTRIBUTIONS = {
+    "name": "contributions",
+    "in": "query",
+    "description": "1 for what each feature adds to the prediction.",
+    "schema": {"type": "integer", "enum": [0, 1], "default": 0},
+}
