@@ -161,24 +161,59 @@ class ObliviousTree:
     features: tuple[int, ...]
     contributions: tuple[float, ...]
 
+    def leaf(self, bits: Bits) -> int:
+        """Return the number of the leaf that the answers lead to."""
+        leaf = 0
+        for test in self.tests:
+            leaf += leaf + bits[test]
+        return leaf
 
-@dataclass(frozen=True)
+
 class ObliviousTrees:
-    """Oblivious trees, their leaves summed."""
+    """Oblivious trees, their leaves summed.
 
-    weight: float
-    trees: tuple[ObliviousTree, ...]
-    lookups: tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
+    Attributes
+    ----------
+    weight : float
+        Of the sum in the prediction.
+    trees : tuple of ObliviousTree
+    """
+
+    def __init__(self, weight: float, trees: tuple[ObliviousTree, ...], n_tests: int) -> None:
+        self.weight = weight
+        self.trees = trees
+        depth = max((len(tree.tests) for tree in trees), default=0)
+        # Trees of one depth can be written out level by level, which is twice as fast as a loop.
+        # The answer after the last test's is always 0: it fills a tree up without moving leaves.
+        self._depth = 3 if depth <= 3 else 6 if depth <= 6 else 0
+        self._filled: list[Any] = [
+            (*[n_tests] * (self._depth - len(tree.tests)), *tree.tests, tree.values)
+            for tree in trees
+        ]
 
     def total(self, bits: Bits) -> float:
         total = 0.0
-        for tests, values in self.lookups:
-            leaf = 0
-            for test in tests:
-                leaf += leaf + bits[test]
-            total += values[leaf]
+        if self._depth == 3:
+            _, two, four, *_ = _shifted(bits, 3)
+            for a, b, c, values in self._filled:
+                total += values[four[a] + two[b] + bits[c]]
+        elif self._depth == 6:
+            _, b1, b2, b3, b4, b5 = _shifted(bits, 6)
+            for a, b, c, d, e, f, values in self._filled:
+                total += values[b5[a] + b4[b] + b3[c] + b2[d] + b1[e] + bits[f]]
+        else:
+            for tree in self.trees:
+                total += tree.values[tree.leaf(bits)]
         return total
 
+
+def _shifted(bits: Bits, n: int) -> list[list[int]]:
+    """Return the answers as bits of a number: times 1, 2, 4 and so on."""
+    answers = bytes(bits)
+    return [list(answers.translate(table)) for table in _SHIFTS[:n]]
+
+
+_SHIFTS = [bytes([0, 1 << place]).ljust(256, b"\0") for place in range(6)]
 
 Ensemble = Trees | MedianTrees | ObliviousTrees
 
@@ -273,7 +308,7 @@ class CompiledModel:
         return total
 
     def bits(self, values: Mapping[str, Value]) -> Bits:
-        """Return the answers to all tests, 0 or 1."""
+        """Return the answers to all tests, 0 or 1, and a 0 after them."""
         parts = []
         for name, fill, cuts, answers in self._tests:
             value = values[name]
@@ -282,6 +317,7 @@ class CompiledModel:
                 parts.append((b"\1" * n_above).ljust(len(cuts), b"\0"))
             else:
                 parts.append(answers[value])  # type: ignore[index]
+        parts.append(b"\0")
         bits = b"".join(parts)
         return list(bits) if self.n_tests <= FEW_TESTS else bits
 
@@ -328,7 +364,7 @@ def _ensemble(values: Mapping[str, Any], n_tests: int) -> Ensemble:
     weight = float(values["weight"])
     if values["kind"] == "oblivious":
         trees = tuple(_oblivious(tree, n_tests) for tree in values["trees"])
-        return ObliviousTrees(weight, trees, tuple((t.tests, t.values) for t in trees))
+        return ObliviousTrees(weight, trees, n_tests)
     exact = bool(values["exact"])
     roots = _grow(values["tests"], values["values"], values["covers"], exact, n_tests)
     if values["kind"] == "median":

@@ -1,6 +1,6 @@
 """Predict many rows from the compiled tables, column by column, with numpy.
 
-Every operation is the one that :mod:`src.compiled` does for a record, in the same order, so that a
+Every leaf and term is added in the order in which :mod:`src.compiled` adds them for a record, so a
 row of a file and the same record of a form have the same prediction to the last bit.
 """
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Rows = NDArray[np.intp] | None  # None: all of them
+BLOCK_ROWS = 1 << 15  # worked on at once; fewer where there are so many tests ...
+BLOCK_BYTES = 1 << 25  # ... that their answers would take more memory than this
+KEY_TESTS = 8  # whose answers make one table of 256 values
+TABLE_NODES = 48  # of a tree that becomes tables; a larger one is walked through, level by level
 
-TABLE_TESTS = 8  # answers that fit into a byte: a subtree of so many tests becomes one table
-WHOLE_NODES = 64  # nodes of a subtree up to which both branches are worked out for all rows
+Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
 
 
-def encode(
-    model: CompiledModel, columns: Mapping[str, Sequence[object] | NDArray[Any]]
-) -> list[NDArray[Any]]:
+def encode(model: CompiledModel, columns: Columns) -> list[NDArray[Any]]:
     """Return a column a feature: numbers with the missing filled, positions of categories.
 
     Parameters
@@ -54,10 +54,21 @@ def encode(
             numbers = np.asarray(column, dtype=np.float64)
             encoded.append(np.where(np.isnan(numbers), feature.fill, numbers))
         else:
-            codes = {category: i for i, category in enumerate(feature.categories)}
-            texts = (value if isinstance(value, str) else None for value in column)
-            encoded.append(np.fromiter((codes[text] for text in texts), np.intp, len(column)))
+            encoded.append(_codes(feature, column))
     return encoded
+
+
+def _codes(feature: CategoryTable, column: Sequence[object] | NDArray[Any]) -> NDArray[np.intp]:
+    import numpy as np
+
+    codes: dict[object, int] = {category: i for i, category in enumerate(feature.categories)}
+    if None in codes:
+        codes[np.nan] = codes[None]
+    try:  # most missing values are that one object
+        return np.fromiter(map(codes.__getitem__, column), np.intp, len(column))
+    except KeyError:
+        texts = (value if isinstance(value, str) else None for value in column)
+        return np.fromiter(map(codes.__getitem__, texts), np.intp, len(column))
 
 
 class BatchEvaluator:
@@ -65,14 +76,11 @@ class BatchEvaluator:
 
     def __init__(self, model: CompiledModel) -> None:
         self.model = model
-        self._positions = [
-            (i, test) for i, feature in enumerate(model.features) for test in range(feature.n_tests)
-        ]
-        self._plans = [_plans(ensemble) for ensemble in model.ensembles]
+        self._tests = _Tests(model)
+        self._plans = [_plans(ensemble, self._tests) for ensemble in model.ensembles]
+        self._block = min(BLOCK_ROWS, max(1_024, BLOCK_BYTES // max(1, model.n_tests)))
 
-    def predict(
-        self, columns: Mapping[str, Sequence[object] | NDArray[Any]]
-    ) -> NDArray[np.float64]:
+    def predict(self, columns: Columns) -> NDArray[np.float64]:
         """Return predictions, not clipped, of shape (n_samples,).
 
         Parameters
@@ -93,143 +101,238 @@ class BatchEvaluator:
             for feature, column in pairs:
                 if isinstance(feature, CategoryTable):
                     total += np.array(feature.terms)[column]
-        answers = _Answers(self._positions, model, encoded)
-        for ensemble, plans in zip(model.ensembles, self._plans, strict=True):
-            if isinstance(ensemble, MedianTrees):
-                found = _median(ensemble, plans, answers)
-            else:
-                found = np.zeros(answers.n_rows)
-                for plan in plans:
-                    found += _values(plan, answers)
-            total += ensemble.weight * found
+        for start in range(0, len(total) if model.ensembles else 0, self._block):
+            rows = slice(start, start + self._block)
+            answers = _Answers(self._tests, [column[rows] for column in encoded])
+            for ensemble, plans in zip(model.ensembles, self._plans, strict=True):
+                values = (plan.values(answers) for plan in plans)
+                if isinstance(ensemble, MedianTrees):
+                    found = _median(np.array(list(values)), ensemble.tree_weights)
+                else:
+                    found = np.zeros(answers.n_rows)
+                    for each in values:
+                        found += each
+                total[rows] += ensemble.weight * found
         return total
 
 
-# --- answers to tests -----------------------------------------------------------------------------
+def _median(values: NDArray[np.float64], weights: tuple[float, ...]) -> NDArray[np.float64]:
+    """Return the weighted median of each column, as :class:`MedianTrees` finds it."""
+    import numpy as np
+
+    order = np.argsort(values, axis=0, kind="stable")
+    reached = np.cumsum(np.array(weights)[order], axis=0)
+    first = (reached >= 0.5 * reached[-1]).argmax(axis=0)
+    rows = np.arange(values.shape[1])
+    return values[order[first, rows], rows]
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+class _Tests:
+    """Where the answer to each test is read off.
+
+    A *line* holds a small integer for each row: how many of a number's cuts it is above, or, of one
+    test of a category, 0 or 1. A test's answer is whether its line is above its rank.
+
+    Attributes
+    ----------
+    lines, ranks : ndarray of int, shape (n_tests,)
+    """
+
+    def __init__(self, model: CompiledModel) -> None:
+        import numpy as np
+
+        lines: list[int] = []
+        ranks: list[int] = []
+        self._sources: list[tuple[int, NDArray[Any], bool]] = []
+        for position, feature in enumerate(model.features):
+            if isinstance(feature, NumericTable):
+                lines += [len(self._sources)] * feature.n_tests
+                ranks += range(feature.n_tests)
+                self._sources.append((position, np.array(feature.cuts), True))
+            else:
+                for answers in np.array(feature.answers).T if feature.n_tests else ():
+                    lines.append(len(self._sources))
+                    ranks.append(0)
+                    self._sources.append((position, answers, False))
+        self.lines = np.array(lines, dtype=np.intp)
+        self.ranks = np.array(ranks, dtype=np.int32)
+
+    def matrix(self, encoded: list[NDArray[Any]]) -> NDArray[np.int32]:
+        """Return the lines of some rows, shape (n_lines, n_rows)."""
+        import numpy as np
+
+        found = np.empty((len(self._sources), len(encoded[0])), dtype=np.int32)
+        for line, (position, table, is_number) in enumerate(self._sources):
+            column = encoded[position]
+            found[line] = np.searchsorted(table, column) if is_number else table[column]
+        return found
 
 
 class _Answers:
-    """Which rows answer a test with 1. What is asked of all rows is kept."""
+    """What some rows answer to all tests."""
 
-    def __init__(
-        self, positions: list[tuple[int, int]], model: CompiledModel, encoded: list[NDArray[Any]]
-    ) -> None:
-        self._positions = positions
-        self._features = model.features
-        self._encoded = encoded
-        self._kept: dict[int, NDArray[np.bool_]] = {}
-        self.n_rows = len(encoded[0])
+    def __init__(self, tests: _Tests, encoded: list[NDArray[Any]]) -> None:
+        self._tests = tests
+        self.matrix = tests.matrix(encoded)
+        self.n_rows = self.matrix.shape[1]
+        self._bits: dict[int, NDArray[np.uint8]] = {}
+        self._masks: dict[int, NDArray[np.uint16]] = {}
 
-    def __call__(self, test: int, rows: Rows = None) -> NDArray[np.bool_]:
+    def bits(self, test: int) -> NDArray[np.uint8]:
+        """Return 0 or 1 for each row."""
         import numpy as np
 
-        kept = self._kept.get(test)
-        if kept is not None:
-            return kept if rows is None else kept[rows]
-        position, number = self._positions[test]
-        feature, column = self._features[position], self._encoded[position]
-        if rows is not None:
-            column = column[rows]
-        if isinstance(feature, NumericTable):
-            found = column > feature.cuts[number]
-        else:
-            found = np.array([bool(each[number]) for each in feature.answers])[column]
-        if rows is None:
-            self._kept[test] = found
+        found = self._bits.get(test)
+        if found is None:
+            line = self.matrix[self._tests.lines[test]]
+            found = self._bits[test] = (line > self._tests.ranks[test]).view(np.uint8)
         return found
 
-    def key(self, tests: Sequence[int], rows: Rows = None) -> NDArray[Any]:
-        """Return the answers to some tests as the bits of a number, the first the highest."""
+    def mask(self, test: int) -> NDArray[np.uint16]:
+        """Return 0 or, of the same type, the number whose bits are all set."""
         import numpy as np
 
-        kind = np.uint8 if len(tests) <= 8 else np.uint16 if len(tests) <= 16 else np.uint32
-        n_rows = self.n_rows if rows is None else len(rows)
-        key: Any = np.zeros(n_rows, dtype=kind)
-        for test in tests:
-            key <<= 1
-            key |= self(test, rows)
-        return key
+        found = self._masks.get(test)
+        if found is None:
+            found = self._masks[test] = np.negative(self.bits(test).astype(np.uint16))
+        return found
 
 
 # --- trees ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Table:
-    """A subtree of few tests: a value for every combination of their answers."""
+class _Key:
+    """A subtree of few tests, whose answers are the bits of a position after those of ``first``."""
 
     tests: tuple[int, ...]
-    values: NDArray[np.float64]
+    first: int
+
+    def positions(self, answers: _Answers, kind: type[np.unsignedinteger]) -> NDArray[Any]:
+        import numpy as np
+
+        key: Any = np.full(answers.n_rows, self.first, dtype=kind)
+        for test in self.tests:
+            np.add(key, key, out=key)
+            np.bitwise_or(key, answers.bits(test), out=key)
+        return key
 
 
 @dataclass(frozen=True)
 class _Fork:
-    """A subtree of more tests.
+    """A subtree of more tests: the answer to one says which of two positions it is."""
+
+    test: int
+    left: _Key | _Fork
+    right: _Key | _Fork
+
+    def positions(self, answers: _Answers, kind: type[np.unsignedinteger]) -> NDArray[Any]:
+        left, right = self.left.positions(answers, kind), self.right.positions(answers, kind)
+        right ^= left  # numpy's `where` takes twice as long
+        right &= answers.mask(self.test)
+        right ^= left
+        return right
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """A tree as tables of what it says for every combination of answers, one after the other."""
+
+    root: _Key | _Fork
+    table: NDArray[np.float64]
+
+    def values(self, answers: _Answers) -> NDArray[np.float64]:
+        import numpy as np
+
+        kind = np.uint8 if isinstance(self.root, _Key) and len(self.table) <= 256 else np.uint16
+        return self.table.take(self.root.positions(answers, kind), mode="clip")  # skips a check
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """A tree as arrays of its nodes; a leaf leads to itself.
 
     Attributes
     ----------
-    whole : bool
-        Whether to work out both branches for all rows: for few nodes that is faster than to part
-        the rows.
+    children : ndarray of int, shape (2 * n_nodes,)
+        For the answers 0 and 1.
     """
 
-    test: int
-    left: _Plan
-    right: _Plan
-    whole: bool
+    lines: NDArray[np.intp]
+    ranks: NDArray[np.int32]
+    children: NDArray[np.intp]
+    leaf_values: NDArray[np.float64]
+
+    def values(self, answers: _Answers) -> NDArray[np.float64]:
+        import numpy as np
+
+        n_rows, matrix = answers.n_rows, answers.matrix.ravel()
+        found = np.zeros(n_rows, dtype=np.intp)
+        rows, nodes = np.arange(n_rows), np.zeros(n_rows, dtype=np.intp)
+        while len(rows):
+            at = self.lines.take(nodes)
+            at *= n_rows
+            at += rows
+            right = matrix.take(at, mode="clip") > self.ranks.take(nodes, mode="clip")
+            after = self.children.take(2 * nodes + right, mode="clip")
+            going = np.flatnonzero(after != nodes)
+            found[rows] = after
+            rows, nodes = rows[going], after[going]
+        return self.leaf_values[found]
 
 
-_Plan = _Table | _Fork
+_Plan = _Tables | _Walk
 
 
-def _plans(ensemble: Ensemble) -> list[_Plan]:
+def _plans(ensemble: Ensemble, tests: _Tests) -> list[_Plan]:
     """Return how each tree of an ensemble is worked out for many rows."""
     import numpy as np
 
     if isinstance(ensemble, ObliviousTrees):
-        return [_Table(tree.tests, np.array(tree.values)) for tree in ensemble.trees]
-    return [_plan(root) for root in ensemble.roots]
+        return [_Tables(_Key(tree.tests, 0), np.array(tree.values)) for tree in ensemble.trees]
+    return [_plan(root, tests) for root in ensemble.roots]
 
 
-def _plan(root: Node) -> _Plan:
-    """Return how a tree is worked out for many rows."""
-    tests: dict[int, frozenset[int]] = {}  # of each subtree that has few, by its identity
-    n_nodes: dict[int, int] = {}
-    plans: dict[int, _Plan] = {}
-    for node in _postorder(root):
-        if not isinstance(node, tuple):
-            continue
-        children = [child for child in node[:2] if isinstance(child, tuple)]
-        n_nodes[id(node)] = 1 + sum(n_nodes[id(child)] for child in children)
-        if all(id(child) in tests for child in children):
-            asked = frozenset({node[2]}.union(*(tests[id(child)] for child in children)))
-            if len(asked) <= TABLE_TESTS:
-                tests[id(node)] = asked
-                continue
-        left, right = (
-            plans[id(c)] if id(c) in plans else _table(c, tests.get(id(c), frozenset()))
-            for c in node[:2]
-        )
-        plans[id(node)] = _Fork(node[2], left, right, n_nodes[id(node)] <= WHOLE_NODES)
-    if id(root) in plans:
-        return plans[id(root)]
-    return _table(root, tests.get(id(root), frozenset()))
-
-
-def _postorder(root: Node) -> list[Node]:
-    order, waiting = [], [root]
-    while waiting:
-        node = waiting.pop()
-        order.append(node)
-        if isinstance(node, tuple):
-            waiting += node[:2]
-    return order[::-1]
-
-
-def _table(root: Node, asked: frozenset[int]) -> _Table:
+def _plan(root: Node, tests: _Tests) -> _Plan:
     import numpy as np
 
-    tests = tuple(sorted(asked))
+    nodes = [root]  # every parent before its children
+    for node in nodes:
+        if isinstance(node, tuple):
+            nodes += node[:2]
+    if len(nodes) > 2 * TABLE_NODES:
+        return _walk(nodes, tests)
+    asked: dict[int, frozenset[int]] = {}  # by the identity of a node, where they are few
+    for node in reversed(nodes):
+        if isinstance(node, tuple):
+            parts = [asked.get(id(child)) for child in node[:2] if isinstance(child, tuple)]
+            together = frozenset({node[2]}).union(*(part or () for part in parts))
+            if None not in parts and len(together) <= KEY_TESTS:
+                asked[id(node)] = together
+    tables: list[NDArray[np.float64]] = []
+
+    def lay_out(node: Node) -> _Key | _Fork:
+        if isinstance(node, tuple) and id(node) not in asked:
+            return _Fork(node[2], lay_out(node[0]), lay_out(node[1]))
+        about = tuple(sorted(asked.get(id(node), ())))
+        table = _every_answer(node, about)
+        if gap := -sum(map(len, tables)) % len(table):  # a position's first bits are the table's
+            tables.append(np.zeros(gap))
+        key = _Key(about, sum(map(len, tables)) // len(table))
+        tables.append(table)
+        return key
+
+    laid_out = lay_out(root)
+    return _Tables(laid_out, np.concatenate(tables))
+
+
+def _every_answer(root: Node, tests: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return what a tree says for every combination of answers to its tests."""
+    import numpy as np
+
     keys = np.arange(1 << len(tests))
     answers = {t: (keys >> (len(tests) - 1 - i) & 1).astype(bool) for i, t in enumerate(tests)}
 
@@ -238,40 +341,21 @@ def _table(root: Node, asked: frozenset[int]) -> _Table:
             return node
         return np.where(answers[node[2]], values(node[1]), values(node[0]))
 
-    return _Table(tests, np.broadcast_to(values(root), keys.shape))
+    return np.broadcast_to(values(root), keys.shape)
 
 
-def _values(plan: _Plan, answers: _Answers, rows: Rows = None) -> NDArray[np.float64]:
-    """Return what a tree says of each row, or of some where it has few nodes."""
+def _walk(nodes: list[Node], tests: _Tests) -> _Walk:
+    """Return the arrays of a tree whose nodes are listed breadth first."""
     import numpy as np
 
-    if isinstance(plan, _Table):
-        return plan.values[answers.key(plan.tests, rows)]
-    if plan.whole:
-        right = answers(plan.test, rows)
-        return np.where(
-            right, _values(plan.right, answers, rows), _values(plan.left, answers, rows)
-        )
-    found = np.empty(answers.n_rows)
-    waiting: list[tuple[_Plan, NDArray[np.intp]]] = [(plan, np.arange(answers.n_rows))]
-    while waiting:
-        part, at = waiting.pop()
-        if not len(at):
-            continue
-        if isinstance(part, _Table) or part.whole:
-            found[at] = _values(part, answers, at)
-        else:
-            right = answers(part.test, None if len(at) == answers.n_rows else at)
-            waiting += [(part.right, at[right]), (part.left, at[~right])]
-    return found
-
-
-def _median(ensemble: MedianTrees, plans: list[_Plan], answers: _Answers) -> NDArray[np.float64]:
-    import numpy as np
-
-    predictions = np.array([_values(plan, answers) for plan in plans])
-    order = np.argsort(predictions, axis=0, kind="stable")
-    weights = np.cumsum(np.array(ensemble.tree_weights)[order], axis=0)
-    first = (weights >= 0.5 * weights[-1]).argmax(axis=0)
-    at = np.arange(answers.n_rows)
-    return predictions[order[first, at], at]
+    n_nodes = len(nodes)
+    asked = np.array([node[2] if isinstance(node, tuple) else 0 for node in nodes])
+    inner = np.array([isinstance(node, tuple) for node in nodes])
+    children = np.repeat(np.arange(n_nodes), 2)
+    children[np.repeat(inner, 2)] = np.arange(1, n_nodes)
+    return _Walk(
+        lines=tests.lines[asked],
+        ranks=tests.ranks[asked],
+        children=children,
+        leaf_values=np.array([0.0 if isinstance(node, tuple) else node for node in nodes]),
+    )

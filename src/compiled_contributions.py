@@ -93,9 +93,7 @@ def _add_oblivious(ensemble: ObliviousTrees, bits: Bits, added: list[float]) -> 
     """Add what features contribute, and return the base."""
     base = 0.0
     for tree in ensemble.trees:
-        leaf = 0
-        for test in tree.tests:
-            leaf += leaf + bits[test]
+        leaf = tree.leaf(bits)
         base += tree.base
         if not tree.features:
             continue

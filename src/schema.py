@@ -251,6 +251,10 @@ class Feature:
         """Check a value that came as JSON."""
         raise NotImplementedError
 
+    def plain(self, value: object) -> Value:
+        """Return a JSON value that is right beyond question; None for all that needs a check."""
+        raise NotImplementedError
+
     def missing(self) -> Checked:
         if self.optional:
             return Checked(None)
@@ -314,6 +318,20 @@ class NumericFeature(Feature):
         number = _finite(value)
         return self.refused(value) if number is None else self._check_number(number, value)
 
+    def plain(self, value: object) -> Value:
+        if value.__class__ is float or value.__class__ is int:
+            low, high = self._plain_range
+            if low <= value <= high:
+                return float(value)
+        return None
+
+    @cached_property
+    def _plain_range(self) -> tuple[float, float]:
+        """What is neither refused nor warned of."""
+        bounds = (-LARGEST_NUMBER if self.minimum is None else self.minimum,
+                  LARGEST_NUMBER if self.maximum is None else self.maximum)  # fmt: skip
+        return max(bounds[0], self.observed_minimum), min(bounds[1], self.observed_maximum)
+
     def _check_number(self, number: float, got: object) -> Checked:
         if not self.within(number):
             return self.refused(got)
@@ -374,6 +392,9 @@ class CategoricalFeature(Feature):
         elif (number := _finite(value)) is not None:
             value = format_number(number)
         return self.check_cell(value) if isinstance(value, str) else self.refused(value)
+
+    def plain(self, value: object) -> Value:
+        return value if value.__class__ is str and value in self._spellings else None
 
     def _same(self, cell: str) -> str | None:
         """Return the one category that is the same truth value or number, otherwise spelt.
@@ -531,6 +552,9 @@ class Schema:
         values: dict[str, Value] = {}
         for feature in self.features:
             got = record.get(feature.name)
+            if (plain := feature.plain(got)) is not None:
+                values[feature.name] = plain
+                continue
             checked = feature.check_json(got)
             called = feature.label if form and feature.label else feature.name
             values[feature.name] = checked.value
@@ -538,7 +562,7 @@ class Schema:
                 if text:
                     shown = None if got is None else shorten(got)
                     found.append(Problem(f"{called} {text}", feature.name, got=shown))
-        if not form:
+        if not form and not record.keys() <= values.keys():
             unknown = (item for item in record.items() if item[0] not in values)
             problems += [self._unknown(*item) for item in itertools.islice(unknown, SHOWN_UNKNOWN)]
             if more := sum(1 for _ in unknown):

@@ -50,6 +50,7 @@ _SIGNATURES = {
 _SPREADSHEET_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?%?|-+", re.ASCII)
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
+_FORMULA_INSIDE = re.compile(f",[{re.escape(''.join(_FORMULA_STARTS))}]")
 _WITH_POINT = re.compile(r"[+-]?\d+\.\d+")
 _WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
 _GROUPED_BY_COMMAS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
@@ -204,8 +205,23 @@ def neutralise(cell: str) -> str:
 def write_rows(file: IO[str], rows: Iterable[Iterable[str]]) -> None:
     """Write rows of text cells as CSV (RFC 4180, line feeds), each cell neutralised."""
     for row in rows:
-        line = ",".join(map(_quote, map(neutralise, row)))
+        cells = list(row)
+        line = ",".join(cells)
+        if not _is_plain(line, len(cells)):
+            line = ",".join(map(_quote, map(neutralise, cells)))
         file.write((line or '""') + "\n")  # an empty line is no row
+
+
+def _is_plain(line: str, n_cells: int) -> bool:
+    """Whether no cell of a line needs quotes or looks like a formula."""
+    return not (
+        '"' in line
+        or "\n" in line
+        or "\r" in line
+        or line.count(",") >= n_cells
+        or line.startswith(_FORMULA_STARTS)
+        or _FORMULA_INSIDE.search(line)
+    )
 
 
 def _quote(cell: str) -> str:

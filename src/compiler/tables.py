@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_LEAVES = 1_000_000  # of all trees: a process holds about 100 bytes for each
 EXACT_DEPTH, EXACT_LENGTH = 6, 8_000  # up to which trees get Shapley values, not path attributions
-DIGITS = 7  # of what only explanations read
+DIGITS = 7  # of the largest of the numbers that only explanations read
 
 # Feature, column of the feature, and the cut of a number or the categories' answers.
 Test = tuple[int, int, float] | tuple[int, int, tuple[bool, ...]]
@@ -223,14 +224,14 @@ class TableBuilder:
         """Add a tree's nodes in preorder, without those that have one answer only."""
         column, threshold = tree.column.tolist(), tree.threshold.tolist()
         children = tree.left.tolist(), tree.right.tolist()
-        value, cover = tree.value.tolist(), tree.cover.tolist()
+        value, cover = tree.value.tolist(), _short(tree.cover)
         waiting = [0]
         while waiting:
             node = waiting.pop()
             if column[node] == LEAF:
                 tests.append(LEAF)
                 values.append(value[node])
-                covers.append(_short(cover[node]))
+                covers.append(cover[node])
                 continue
             number = self._number(part, column[node], threshold[node])
             if isinstance(number, bool):
@@ -261,16 +262,15 @@ class TableBuilder:
             covers,
         )
         features = sorted({position for position, _ in owners})
-        summed = [
-            each[:, [i for (p, _), i in players.items() if p == position]].sum(axis=1)
-            for position in features[:-1]
-        ]
+        summed = each @ np.array(
+            [[p == position for position in features[:-1]] for p, _ in players]
+        )
         return {
             "tests": tests,
             "values": values.tolist(),
             "base": base,
             "features": features,
-            "contributions": [_short(v) for leaf in zip(*summed, strict=True) for v in leaf],
+            "contributions": _short(summed.ravel()),
         }
 
 
@@ -299,13 +299,18 @@ def _path_lengths(tests: list[int]) -> list[int]:
     return found
 
 
-def _short(number: float) -> float:
-    """Return a number that only explanations read with fewer digits, whole ones as integers.
+def _short(numbers: NDArray[np.float64]) -> list[float]:
+    """Return numbers that only explanations read, with no more digits than these need.
 
     Examples
     --------
-    >>> _short(12.0), _short(1 / 3)
-    (12, 0.3333333)
+    >>> import numpy as np
+    >>> _short(np.array([12.0, 5.0])), _short(np.array([1 / 3, 20.0]))
+    ([12, 5], [0.333333, 20.0])
     """
-    rounded = float(f"{number:.{DIGITS}g}")
-    return int(rounded) if rounded.is_integer() else rounded
+    import numpy as np
+
+    if (numbers == np.rint(numbers)).all():
+        return numbers.astype(np.int64).tolist()
+    size = math.ceil(math.log10(float(np.abs(numbers).max())))
+    return np.round(numbers, DIGITS + 1 - size).tolist()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from src.exception import Problem
@@ -87,7 +88,7 @@ class DataValidation:
         columns: dict[str, tuple[list[str], dict[str, Checked]]] = {}
         for feature in features:
             position = positions[feature.name]
-            cells = [row[position] for row in chunk.rows]
+            cells = list(map(itemgetter(position), chunk.rows))
             checked = self._check(feature, set(cells))
             columns[feature.name] = cells, checked
             refused = {cell: one.problem for cell, one in checked.items() if one.problem}
@@ -106,18 +107,18 @@ class DataValidation:
                     found[index] = [Problem(message, row=chunk.lines[index])]
         warnings: Counter[str] = Counter()
         data: dict[str, NDArray[Any]] = {}
+        all_good = bool(accepted.all())
         for feature in features:
             cells, checked = columns[feature.name]
-            good = list(itertools.compress(cells, accepted))
+            good = cells if all_good else list(itertools.compress(cells, accepted))
             unseen = {cell for cell, one in checked.items() if one.warning}
-            if n_unseen := sum(cell in unseen for cell in good) if unseen else 0:
+            if n_unseen := sum(map(unseen.__contains__, good)):
                 warnings[feature.name] = n_unseen
-            values = {cell: one.value for cell, one in checked.items()}
-            if isinstance(feature, NumericFeature):
-                data[feature.name] = np.array([values[cell] for cell in good], dtype=np.float64)
-            else:
-                texts = [np.nan if values[cell] is None else values[cell] for cell in good]
-                data[feature.name] = np.array(texts, dtype=object)
+            values = {
+                cell: np.nan if one.value is None else one.value for cell, one in checked.items()
+            }
+            dtype = np.float64 if isinstance(feature, NumericFeature) else np.object_
+            data[feature.name] = np.fromiter(map(values.__getitem__, good), dtype, len(good))
         problems = [problem for index in sorted(found) for problem in found[index]]
         return ValidatedTable(data, accepted, problems, warnings)
 

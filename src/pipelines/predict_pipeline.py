@@ -99,7 +99,7 @@ class Predictor:
         Why they are; else empty.
     """
 
-    chunk_rows = 20_000  # rows of a file that are in memory at once
+    chunk_rows = 1 << 15  # rows of a file that are in memory at once
 
     def __init__(
         self,
