@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 INNER_FOLDS = 2  # of the outer ones, whose training rows are split once more
-PATIENCE = 50  # trees without a gain
+PATIENCE = 30  # trees without a gain
 
 
 @dataclass(frozen=True)

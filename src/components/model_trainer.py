@@ -51,7 +51,8 @@ BLEND_STEPS = 40
 QUICK_MEMBERS = 2
 SEARCHED_ROWS = 20_000  # training rows above which the search looks at a sample
 ALWAYS_TRIED = 2  # families with at least one trial, however large the table
-LEARNING_SHARES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+LEARNING_SHARES = (0.1, 0.25, 0.5, 1.0)
+LEARNING_S = 2.0  # estimated, of the learning curve: it takes fewer folds where a fit is dear
 LEAST_ROUNDS, MOST_ROUNDS = 2, 50
 SIMPLER_WITHIN = 0.002  # R² that is given up for a simpler model, if within a standard error too
 
@@ -215,8 +216,8 @@ CANDIDATES = (
     Candidate("ridge", "Ridge regression", _ridge, _linear_s,
               {"alpha": (1.0, 5.0, 20.0, 0.1, 100.0, 500.0)}),
     Candidate("catboost", "CatBoost", _catboost, _trees_s(0.09),
-              {"learning_rate": (0.03, 0.06), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
-              import_s=0.2, trees=Trees("iterations", 300, 1_000)),
+              {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
+              import_s=0.2, trees=Trees("iterations", 200, 500)),
     Candidate("lasso", "Lasso", _lasso, _linear_s,
               {"alpha": (0.003, 0.001, 0.01, 0.0003, 0.03, 0.1)}, scales_target=True),
     Candidate("linear", "Linear regression", _linear, _linear_s),
@@ -229,12 +230,12 @@ CANDIDATES = (
               lambda n, d: 0.002 + 1e-8 * n * n * d / 16,
               {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, trials=5),
     Candidate("xgboost", "XGBoost", _xgboost, _trees_s(0.06),
-              {"learning_rate": (0.03, 0.06), "max_depth": (2, 3, 5), "subsample": (0.7,),
+              {"learning_rate": (0.05, 0.1), "max_depth": (2, 3, 5), "subsample": (0.7,),
                "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)}, trials=4, import_s=0.2,
-              trees=Trees("n_estimators", 150, 600)),
+              trees=Trees("n_estimators", 120, 400)),
     Candidate("gradient_boosting", "Gradient boosting", _gradient_boosting, _trees_s(0.2),
               {"learning_rate": (0.08, 0.04), "max_depth": (3, 2, 4), "subsample": (0.6, 0.9),
-               "min_samples_leaf": (5, 20)}, trials=3, trees=Trees("n_estimators", 160, 300)),
+               "min_samples_leaf": (5, 20)}, trials=3, trees=Trees("n_estimators", 120, 240)),
     Candidate("svr", "Support vector regression", _support_vectors,
               lambda n, d: 1e-7 * n * n, {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
                "epsilon": (0.05, 0.2)}, trials=4, scales_target=True),
@@ -246,13 +247,13 @@ CANDIDATES = (
               _trees_s(0.25),
               {"learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
                "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1,
-              trees=Trees("max_iter", 160, 500)),
+              trees=Trees("max_iter", 120, 300)),
     Candidate("adaboost", "AdaBoost", _adaboost, _trees_s(0.25),
               {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
                "n_estimators": (50,)}, trials=1),
     Candidate("catboost_native", "CatBoost, native categories", _catboost, _trees_s(0.4),
-              {"learning_rate": (0.06, 0.03), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
-              trees=Trees("iterations", 150, 500), native=True),
+              {"learning_rate": (0.1, 0.05), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
+              trees=Trees("iterations", 150, 300), native=True),
 )  # fmt: skip
 # Every other family, and a blend, is an ensemble: nobody reads how it comes to its answer.
 LINEAR = ("linear", "ridge", "lasso", "elastic_net")
@@ -493,18 +494,18 @@ class ModelTrainer:
 
     def learning_curve(
         self,
-        pipeline: Pipeline,
+        trained: TrainedModel,
         X: pd.DataFrame,
         y: NDArray[np.float64],
         groups: Sequence[object] | None = None,
         weight: NDArray[np.float64] | None = None,
     ) -> list[LearningPoint]:
-        """Return how good a pipeline is when it learns from fewer rows, the fewest first.
+        """Return how good the winner is when it learns from fewer rows, the fewest first.
 
         Parameters
         ----------
-        pipeline : Pipeline
-            Not fitted; its parameters stay as they are.
+        trained : TrainedModel
+            Its parameters stay as they are.
         X, y, groups, weight
             As in :meth:`run`. The folds are the search's.
         """
@@ -517,7 +518,7 @@ class ModelTrainer:
         folds = stack_folds(
             X.iloc[rows],
             y[rows],
-            pipeline.named_steps["preprocessor"],
+            trained.pipeline.named_steps["preprocessor"],
             self._splits(len(rows), None if groups is None else np.asarray(groups)[rows]),
             None if weight is None else weight[rows],
         )
@@ -529,21 +530,38 @@ class ModelTrainer:
             random = np.random.default_rng((self.config.random_state, k))
             learnt = random.permutation(train)[:size]
             model = fit_weighted(
-                clone(pipeline.named_steps["model"]), folds.X, folds.y, folds.weight, learnt
+                clone(trained.pipeline.named_steps["model"]), folds.X, folds.y, folds.weight, learnt
             )
             return (
                 float(r2_score(folds.y[test], model.predict(folds.X[test]))),
                 float(r2_score(folds.y[learnt], model.predict(folds.X[learnt]))),
             )
 
-        asked = [(size, k) for size in sizes for k in range(len(folds.splits))]
+        a_fold = self._fit_s(trained, least, folds.X.shape[1]) * math.fsum(LEARNING_SHARES)
+        n_folds = max(2, min(len(folds.splits), int(LEARNING_S / a_fold)))
+        asked = [(size, k) for size in sizes for k in range(n_folds)]
         with self._quietly():
             found = np.array(Parallel()(delayed(scores)(size, k) for size, k in asked))
-        by_size = found.reshape(len(sizes), len(folds.splits), 2)
+        by_size = found.reshape(len(sizes), n_folds, 2)
         return [
             LearningPoint(size, *mean_and_standard_error(each[:, 0]), float(each[:, 1].mean()))
             for size, each in zip(sizes, by_size, strict=True)
         ]
+
+    @staticmethod
+    def _fit_s(trained: TrainedModel, n_rows: int, n_columns: int) -> float:
+        """Return roughly what a fit of the winner costs, by its families and numbers of trees."""
+        winner = trained.winner
+        members = [*winner.params] if winner.name == BLEND else [winner.name]
+        params = {row.name: row.params for row in trained.leaderboard}
+        cost = 0.0
+        for candidate in CANDIDATES:
+            if candidate.name in members:
+                trees = candidate.trees
+                n_trees = trees and params[candidate.name].get(candidate.prefix + trees.parameter)
+                share = n_trees / trees.usual if trees and n_trees else 1.0
+                cost += candidate.seconds(n_rows, n_columns) * share
+        return cost
 
     # --- what is tried ---------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
-EXPLAINED_ROWS = 200  # whose contributions are averaged
+EXPLAINED_ROWS = 50  # whose contributions are averaged
 LEVEL = 0.9  # of the intervals that are drawn
 STEPS = ("Learning curve", "Importance", "Partial dependence", "Sensitive features", "Report")
 
@@ -118,9 +118,7 @@ def write_report(
     X_train, X_test = train.X[list(schema.names)], test.X[list(schema.names)]
     begin()
     trainer = ModelTrainer(trained.trainer)
-    curve = trainer.learning_curve(
-        trained.model.pipeline, X_train, train.y, train.groups, train.weight
-    )
+    curve = trainer.learning_curve(trained.model, X_train, train.y, train.groups, train.weight)
     begin()
     importance = explanation.permutation_importance(trained.fitted, X_test, test.y)
     background = explanation.background(X_train)
