@@ -1,0 +1,244 @@
+"""How a model comes to its predictions: by feature, and for each prediction."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from src.background import Background
+from src.contributions import Method
+from src.explainer import ContributionTable, Explainer
+from src.feature_rows import FeatureRows
+from src.schema import CategoricalFeature, NumericFeature, Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# What bounds the cost: rows that are sampled, and predictions over all features.
+MOST_ROWS = 300
+LEAST_ROWS = 30
+MOST_PREDICTED = 16_000
+EXPLAINED_ROWS: dict[Method, int] = {"linear": 300, "tree_shap": 150, "permutation_shapley": 30}
+REPEATS = 5
+GRID_POINTS = 20
+MOST_CATEGORIES = 30
+INNER_RANGE = (0.01, 0.99)  # quantiles of a numeric feature between which its curve is shown
+OUTER_TENTHS = (0.1, 0.9)
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What is lost when a feature's values are shuffled among the rows.
+
+    Attributes
+    ----------
+    r2_drop, mae_rise : float
+        Means over the repeats; the latter in the target's unit. About 0, on either side of it, for
+        a feature that says nothing that the others don't.
+    r2_drop_std, mae_rise_std : float
+        Standard deviations over the repeats.
+    """
+
+    feature: str
+    r2_drop: float
+    r2_drop_std: float
+    mae_rise: float
+    mae_rise_std: float
+
+
+@dataclass(frozen=True)
+class PartialDependence:
+    """The mean prediction with a feature set to each of some values, all else as it is.
+
+    Attributes
+    ----------
+    at : tuple of float, or of str and None
+        Values of a numeric feature in rising order, or categories in the schema's, None being a
+        missing one.
+    mean : tuple of float
+        In the target's unit, not clipped.
+    low, high : tuple of float
+        Between them lie the middle eight tenths of the rows' own curves, each moved to the height
+        of the mean: apart where the feature acts otherwise on some rows than on others.
+    """
+
+    feature: str
+    at: tuple[float | str | None, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+class ModelExplanation:
+    """Explain fitted pipelines of a schema.
+
+    A pipeline has the steps ``preprocessor`` and ``model``; rows are frames of typed columns by the
+    schema's names. Predictions are explained as the model makes them, before they are clipped.
+
+    Parameters
+    ----------
+    schema : Schema
+    random_state : int
+        Of samples and permutations.
+    """
+
+    def __init__(self, schema: Schema, random_state: int = 42) -> None:
+        self.schema = schema
+        self.random_state = random_state
+
+    def background(self, X: pd.DataFrame) -> Background:
+        """Return what :meth:`contributions` compares with, learnt from the training rows."""
+        return Background.of(self.schema, X, self.random_state)
+
+    def contributions(
+        self, pipeline: Any, X: pd.DataFrame, background: Background
+    ) -> ContributionTable:
+        """Return what each feature adds to each prediction; see :class:`Explainer`."""
+        return Explainer(self.schema, pipeline, background, self.random_state).contributions(X)
+
+    def contribution_sizes(
+        self, pipeline: Any, X: pd.DataFrame, background: Background
+    ) -> dict[str, float]:
+        """Return the mean size of each feature's contributions, in the target's unit.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+        X : DataFrame of shape (n_samples, n_features)
+            A sample is taken of many; where contributions take long, of 30 rows.
+        background : Background
+        """
+        import numpy as np
+
+        random = np.random.default_rng(self.random_state)
+        explainer = Explainer(self.schema, pipeline, background, self.random_state)
+        sample = _sample(random, len(X), EXPLAINED_ROWS[explainer.method])
+        with _one_thread():
+            sizes = np.abs(explainer.contributions(X.iloc[sample]).values).mean(axis=0)
+        return dict(zip(self.schema.names, sizes.tolist(), strict=True))
+
+    def permutation_importance(
+        self, pipeline: Any, X: pd.DataFrame, y: NDArray[np.float64]
+    ) -> list[Importance]:
+        """Return what shuffling each feature costs, the dearest first.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+        X : DataFrame of shape (n_samples, n_features)
+            Rows that the pipeline was not fitted on; a sample is taken of many.
+        y : ndarray of shape (n_samples,)
+
+        References
+        ----------
+        Breiman (2001), "Random Forests", Machine Learning 45, section 10. Fisher, Rudin and
+        Dominici (2019), "All Models are Wrong, but Many are Useful", JMLR 20.
+        """
+        import numpy as np
+
+        random = np.random.default_rng(self.random_state)
+        rows = FeatureRows.of(pipeline, self.schema.names)
+        sample = _sample(random, len(X), MOST_PREDICTED // (REPEATS * len(rows.names)))
+        truth = y[sample]
+        total = ((truth - truth.mean()) ** 2).sum() or np.inf  # R² means nothing of equal truths
+        every = np.arange(len(sample))
+        found = []
+        with _one_thread():
+            prepared = rows.prepare(X.iloc[sample])
+            residuals = truth - rows.predict(prepared)
+            for position, name in enumerate(rows.names):
+                index = np.tile(every[:, None], (REPEATS, len(rows.names)))
+                index[:, position] = random.permuted(np.tile(every, (REPEATS, 1)), axis=1).ravel()
+                shuffled = truth - rows.predict(rows.mix([prepared], index)).reshape(REPEATS, -1)
+                drops = ((shuffled**2).sum(axis=1) - (residuals**2).sum()) / total
+                rises = np.abs(shuffled).mean(axis=1) - np.abs(residuals).mean()
+                found.append(
+                    Importance(
+                        name,
+                        float(drops.mean()), float(drops.std(ddof=1)),
+                        float(rises.mean()), float(rises.std(ddof=1)),
+                    )
+                )  # fmt: skip
+        return sorted(found, key=lambda one: -one.r2_drop)
+
+    def partial_dependence(self, pipeline: Any, X: pd.DataFrame) -> list[PartialDependence]:
+        """Return how the prediction goes with each feature, in the schema's order.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+        X : DataFrame of shape (n_samples, n_features)
+            Training rows; averaged over a sample of them.
+
+        References
+        ----------
+        Friedman (2001), "Greedy Function Approximation", Annals of Statistics 29(5), section 8.2.
+        Goldstein et al. (2015), "Peeking Inside the Black Box", JCGS 24(1), for the rows' curves.
+        """
+        import numpy as np
+        import pandas as pd
+
+        random = np.random.default_rng(self.random_state)
+        rows = FeatureRows.of(pipeline, self.schema.names)
+        grids = [_grid(feature, X[feature.name]) for feature in self.schema.features]
+        ends = np.cumsum([len(grid) for grid in grids]).tolist()
+        sample = _sample(random, len(X), MOST_PREDICTED // ends[-1])
+        found = []
+        with _one_thread():
+            # The grids stand below one another; of each of their rows one feature's value is used.
+            shown = X.iloc[np.zeros(ends[-1], dtype=int)].reset_index(drop=True)
+            for grid, end, name in zip(grids, ends, rows.names, strict=True):
+                column = shown[name].to_numpy(copy=True)
+                column[end - len(grid) : end] = grid
+                shown[name] = pd.Series(column, dtype=shown[name].dtype)
+            parts = rows.prepare(X.iloc[sample]), rows.prepare(shown)
+            for position, (grid, end) in enumerate(zip(grids, ends, strict=True)):
+                index = np.tile(np.arange(len(sample))[:, None], (len(grid), len(rows.names)))
+                values = len(sample) + np.arange(end - len(grid), end)
+                index[:, position] = np.repeat(values, len(sample))
+                curves = rows.predict(rows.mix(parts, index)).reshape(len(grid), -1)
+                mean = curves.mean(axis=1)
+                low, high = np.quantile(
+                    curves - curves.mean(axis=0) + mean.mean(), OUTER_TENTHS, axis=1
+                )
+                found.append(
+                    PartialDependence(
+                        rows.names[position],
+                        tuple(None if value != value else value for value in grid),
+                        *(tuple(each.tolist()) for each in (mean, low, high)),
+                    )
+                )
+        return found
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Keep libraries to one thread: their sums are the same on every machine, and none waits."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)
+
+
+def _sample(random: np.random.Generator, n_rows: int, n_wanted: int) -> NDArray[np.intp]:
+    """Return which rows to use: so many as are wanted, within the bounds, if there are so many."""
+    import numpy as np
+
+    n_sampled = min(n_rows, MOST_ROWS, max(LEAST_ROWS, n_wanted))
+    return np.sort(random.choice(n_rows, n_sampled, replace=False))
+
+
+def _grid(feature: NumericFeature | CategoricalFeature, column: pd.Series[Any]) -> list[Any]:
+    """Return the values to show of a feature: observed ones, NaN for a missing category."""
+    import numpy as np
+
+    if isinstance(feature, NumericFeature):
+        values = column.dropna().drop_duplicates().sort_values()
+        if len(values) > GRID_POINTS:
+            levels = np.linspace(*INNER_RANGE, GRID_POINTS)
+            values = column.quantile(levels, interpolation="nearest").drop_duplicates()
+        return values.tolist()
+    order = {category: position for position, category in enumerate(feature.categories)}
+    often = column.value_counts(dropna=False).index[:MOST_CATEGORIES]
+    return sorted(often.tolist(), key=lambda category: order.get(category, len(order)))
