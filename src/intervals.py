@@ -77,11 +77,43 @@ class PredictionIntervals:
             low, high = min(low, maximum), min(high, maximum)
         return low, high
 
-    def probability_below(self, mark: float, prediction: float) -> float:
-        """Return the chance that the truth is below a mark, from the residuals' distribution."""
+    def probability_below(self, mark: float, prediction: float, *, integer: bool = False) -> float:
+        """Return the chance that the truth is below a mark, from the residuals' distribution.
+
+        It is never nearer to 0 or 1 than one in ``n_samples + 1``: that is how far an exchangeable
+        new residual may be taken to lie within those that were seen.
+
+        Parameters
+        ----------
+        mark : float
+            A score of the mark itself is not below it. A mark outside the target's allowed range
+            needs no model: the caller refuses it.
+        prediction : float
+            Not clipped yet.
+        integer : bool
+            Whether the target takes whole numbers only. The least score that is not below the mark
+            then stands for all that would be rounded to it.
+
+        References
+        ----------
+        Vovk et al. (2019), "Nonparametric predictive distributions based on conformal prediction",
+        Machine Learning 108.
+
+        Examples
+        --------
+        >>> made = PredictionIntervals({}, (-2.0, 0.0, 2.0), n_samples=99)
+        >>> made.probability_below(60, 60), made.probability_below(90, 60)
+        (0.5, 0.99)
+        >>> made.probability_below(60, 60, integer=True)
+        0.3775
+        """
+        if integer:
+            mark = math.ceil(mark) - 0.5
         at = (mark - prediction) / self.scale_of(prediction)
-        steps = [i / (len(self.quantiles) - 1) for i in range(len(self.quantiles))]
-        return interpolate(at, self.quantiles, steps)
+        at = math.nextafter(at, -math.inf)  # a residual that leads to the mark is not below it
+        n, last = self.n_samples, len(self.quantiles) - 1
+        ranks = [1 + (n - 1) * i / last for i in range(last + 1)]
+        return interpolate(at, self.quantiles, ranks) / (n + 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; the exact inverse of :meth:`from_dict`."""

@@ -68,6 +68,8 @@ def hidden_cells(
     import numpy as np
 
     filled = counts > 0
+    if counts.sum() < least:
+        return filled
     hidden = filled & ((counts < least) | hidden_rows[:, None] | hidden_columns)
     while (weak := _weak_cells(counts, hidden, hidden_rows, hidden_columns, least)).any():
         if (hidden == filled).all():

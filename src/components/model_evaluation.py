@@ -1,22 +1,26 @@
-"""How good a fitted model is on rows that it never saw."""
+"""How good a fitted model is on rows that it never saw, what a choice cost, and who will pass."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from src.estimates import (
+    RESAMPLES,
+    Interval,
+    percentile_interval,
+    resampled_rows,
+    wilson_interval,
+)
+from src.intervals import PredictionIntervals
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure and where it would lie in 95 of 100 test sets like this one."""
-
-    value: float
-    low: float
-    high: float
+LEAST_ROWS = 10  # of a line in the reliability table; smaller ones join their neighbours
+BINS = 10
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Evaluation:
     Attributes
     ----------
     baseline_rmse : float
-        Error of predicting the mean of the training rows for everyone.
+        RMSE of predicting the training rows' mean for everyone.
     """
 
     n_samples: int
@@ -36,51 +40,261 @@ class Evaluation:
     baseline_rmse: float
 
 
-class ModelEvaluation:
-    """Compare predictions with what was true."""
+@dataclass(frozen=True)
+class Cost:
+    """What a model loses by leaving features out; negative where it gains.
 
-    def __init__(self, random_state: int = 42, n_resamples: int = 1_000) -> None:
+    Attributes
+    ----------
+    left_out : tuple of str
+    r2, rmse, mae : Interval
+        R² that is lost, RMSE and MAE that are added, on the same rows.
+    sentence : str
+    """
+
+    left_out: tuple[str, ...]
+    n_samples: int
+    r2: Interval
+    rmse: Interval
+    mae: Interval
+    sentence: str
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Rows whose chance of lying below the mark was said to be about the same.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends of the bin.
+    predicted : float
+        Mean of the chances that were said.
+    observed : Interval
+        Share that did lie below, with Wilson's interval.
+    """
+
+    low: float
+    high: float
+    n_samples: int
+    predicted: float
+    observed: Interval
+
+
+@dataclass(frozen=True)
+class PassMark:
+    """Whether the chances of a score below a mark are what they say.
+
+    Attributes
+    ----------
+    mark : float
+        A score of the mark itself is not below it.
+    n_below : int
+        Held-out rows below the mark.
+    brier : Interval
+        Mean squared difference between the chance and what happened (0 or 1).
+    baseline_brier : float
+        The same for saying the training rows' share for everyone.
+    bins : tuple of ReliabilityBin
+    """
+
+    mark: float
+    n_samples: int
+    n_below: int
+    brier: Interval
+    baseline_brier: float
+    bins: tuple[ReliabilityBin, ...]
+
+
+class ModelEvaluation:
+    """Compare predictions with what was true.
+
+    Parameters
+    ----------
+    random_state : int
+    n_resamples : int
+        Of the bootstrap; its intervals are percentiles.
+    """
+
+    def __init__(self, random_state: int = 42, n_resamples: int = RESAMPLES) -> None:
         self.random_state = random_state
         self.n_resamples = n_resamples
 
     def run(
         self, y_true: NDArray[np.float64], y_pred: NDArray[np.float64], baseline: float
     ) -> Evaluation:
-        """Return the errors with percentile bootstrap intervals.
+        """Return the errors, with their intervals.
 
         Parameters
         ----------
         y_true, y_pred : ndarray of shape (n_samples,)
         baseline : float
             Mean of the training rows' target.
+        """
+        figures, resampled = self._figures(y_true, y_pred)
+        r2, rmse, mae = (
+            percentile_interval(value, values[usable(values)])
+            for value, values in zip(figures, resampled, strict=True)
+        )
+        error = float(((y_true - baseline) ** 2).mean()) ** 0.5
+        return Evaluation(len(y_true), r2, rmse, mae, baseline_rmse=error)
+
+    def cost(
+        self,
+        y_true: NDArray[np.float64],
+        y_pred: NDArray[np.float64],
+        y_pred_without: NDArray[np.float64],
+        left_out: Sequence[str],
+    ) -> Cost:
+        """Return what leaving features out costs, from the same rows predicted twice.
+
+        Parameters
+        ----------
+        y_true, y_pred, y_pred_without : ndarray of shape (n_samples,)
+            Truth, and predictions of the model with the features and of the one without them;
+            held-out or out-of-fold.
+        left_out : sequence of str
+            Names of the features, for the sentence.
+        """
+        figures, resampled = self._figures(y_true, y_pred)
+        figures_without, resampled_without = self._figures(y_true, y_pred_without)
+        signs = (1, -1, -1)  # R² is lost, errors are added
+        r2, rmse, mae = (
+            percentile_interval(sign * (value - other), sign * (values - others)[usable(values)])
+            for sign, value, other, values, others in zip(
+                signs, figures, figures_without, resampled, resampled_without, strict=True
+            )
+        )
+        verb = "gains" if r2.value < 0 else "costs"
+        low, high = sorted((r2.low, r2.high) if r2.value >= 0 else (-r2.low, -r2.high))
+        chance = "more than" if r2.excludes_zero else "no more than"
+        sentence = (
+            f"Leaving out {listed(left_out)} {verb} {abs(r2.value):.3f} R² (95 % interval "
+            f"{low:.3f} to {high:.3f}; {len(y_true)} rows), {chance} chance explains."
+        )
+        return Cost(tuple(left_out), len(y_true), r2, rmse, mae, sentence)
+
+    def pass_mark(
+        self,
+        y_true: NDArray[np.float64],
+        y_pred: NDArray[np.float64],
+        intervals: PredictionIntervals,
+        mark: float,
+        *,
+        integer: bool,
+        base_rate: float,
+    ) -> PassMark:
+        """Return whether the chances of a score below a mark are calibrated.
+
+        Parameters
+        ----------
+        y_true, y_pred : ndarray of shape (n_samples,)
+            Held-out rows; the predictions not clipped.
+        mark : float
+        integer : bool
+            Whether the target takes whole numbers only.
+        base_rate : float
+            Share of the training rows below the mark.
 
         References
         ----------
-        Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13.
+        Brier (1950), "Verification of forecasts expressed in terms of probability", Monthly
+        Weather Review 78(1).
+        """
+        import numpy as np
+
+        below = y_true < mark
+        chance = np.array(
+            [intervals.probability_below(mark, float(p), integer=integer) for p in y_pred]
+        )
+        squares = (chance - below) ** 2
+        random = np.random.default_rng(self.random_state)
+        means = [
+            squares[rows].mean(axis=1)
+            for rows in resampled_rows(len(squares), self.n_resamples, random)
+        ]
+        return PassMark(
+            mark=mark,
+            n_samples=len(below),
+            n_below=int(below.sum()),
+            brier=percentile_interval(float(squares.mean()), np.concatenate(means)),
+            baseline_brier=float(((base_rate - below) ** 2).mean()),
+            bins=reliability(chance, below),
+        )
+
+    def _figures(
+        self, y_true: NDArray[np.float64], y_pred: NDArray[np.float64]
+    ) -> tuple[tuple[float, float, float], NDArray[np.float64]]:
+        """Return R², RMSE and MAE, and the same resampled, an array of shape (3, n_resamples).
+
+        Equal numbers of rows are resampled alike, so that figures of two models are paired. R² is
+        NaN where a resample of a tiny test set holds one value only.
         """
         import numpy as np
 
         residuals = y_true - y_pred
-        n = len(residuals)
-        rows = np.random.default_rng(self.random_state).integers(n, size=(self.n_resamples, n))
-        squares, truths = residuals[rows] ** 2, y_true[rows]
-        spread = ((truths - truths.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-        usable = spread > 0  # a resample of a tiny test set can hold one value only
-        total = float(((y_true - y_true.mean()) ** 2).sum())
+        random = np.random.default_rng(self.random_state)
+        found = []
+        for rows in resampled_rows(len(residuals), self.n_resamples, random):
+            errors, truths = residuals[rows], y_true[rows]
+            spread = ((truths - truths.mean(axis=1, keepdims=True)) ** 2).mean(axis=1)
+            squares = (errors**2).mean(axis=1)
+            r2 = 1 - squares / np.where(spread > 0, spread, np.nan)
+            found.append([r2, np.sqrt(squares), np.abs(errors).mean(axis=1)])
+        total, square = float(y_true.var()), float((residuals**2).mean())
+        figures = (1 - square / total if total else 0.0, square**0.5, float(abs(residuals).mean()))
+        return figures, np.concatenate(found, axis=1)
 
-        def interval(value: float, resampled: NDArray[np.float64]) -> Interval:
-            if not len(resampled):
-                return Interval(value, value, value)
-            low, high = np.quantile(resampled, (0.025, 0.975))
-            return Interval(value, float(low), float(high))
 
-        return Evaluation(
-            n_samples=n,
-            r2=interval(
-                1 - float((residuals**2).sum()) / total if total else 0.0,
-                1 - squares[usable].sum(axis=1) / spread[usable],
-            ),
-            rmse=interval(float(np.sqrt((residuals**2).mean())), np.sqrt(squares.mean(axis=1))),
-            mae=interval(float(np.abs(residuals).mean()), np.abs(residuals)[rows].mean(axis=1)),
-            baseline_rmse=float(np.sqrt(((y_true - baseline) ** 2).mean())),
-        )
+def usable(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which resampled values are numbers."""
+    import numpy as np
+
+    return ~np.isnan(values)
+
+
+def reliability(
+    chance: NDArray[np.float64], below: NDArray[np.bool_]
+) -> tuple[ReliabilityBin, ...]:
+    """Return how often what was said to have a chance did happen, by tenths of the chance.
+
+    Neighbouring tenths are joined until each bin holds ten rows: fewer say little, and would say
+    it of single students. With fewer rows in all there is no bin.
+    """
+    import numpy as np
+
+    if len(chance) < LEAST_ROWS:
+        return ()
+    tenths = np.minimum((chance * BINS).astype(int), BINS - 1)
+    counts = np.bincount(tenths, minlength=BINS)
+    spans: list[list[int]] = []  # first tenth, end, rows
+    for tenth, count in enumerate(counts.tolist()):
+        if spans and (spans[-1][2] < LEAST_ROWS or counts[tenth:].sum() < LEAST_ROWS):
+            spans[-1][1:] = [tenth + 1, spans[-1][2] + count]
+        else:
+            spans.append([tenth, tenth + 1, count])
+    found = []
+    for first, end, count in spans:
+        chosen = (tenths >= first) & (tenths < end)
+        if count:
+            found.append(
+                ReliabilityBin(
+                    first / BINS,
+                    end / BINS,
+                    count,
+                    float(chance[chosen].mean()),
+                    wilson_interval(int(below[chosen].sum()), count),
+                )
+            )
+    return tuple(found)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence has them.
+
+    Examples
+    --------
+    >>> listed(["gender", "lunch", "age"])
+    'gender, lunch and age'
+    """
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -1,27 +1,26 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from src.components.model_intervals import LEVELS, ModelIntervals, fit_scale
 from src.exception import ArtifactError
-from src.intervals import PredictionIntervals, conformal_rank
+from src.intervals import PredictionIntervals, conformal_rank, interpolate
+
+# 99 residuals, evenly from -20 to 20.
+EVEN = PredictionIntervals({"0.9": 18.0}, tuple(np.linspace(-20, 20, 101).tolist()), 99)
+VARYING = PredictionIntervals(
+    {"0.8": 1.5, "0.9": 2.0}, (-3.0, 0.0, 3.0), 49, scale_at=(0.0, 100.0), scale=(10.0, 2.0)
+)
 
 
-def residuals(n: int, seed: int = 0, spread: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Return truths and predictions; with `spread`, errors grow with the prediction."""
-    random = np.random.default_rng(seed)
-    predicted = random.uniform(20, 90, n)
-    scale = np.where(predicted > 55, 12.0, 2.0) if spread else 5.0
-    return predicted + random.normal(0, 1, n) * scale, predicted
-
-
-def test_json_and_back_is_the_same() -> None:
-    for spread in (False, True):
-        made = ModelIntervals().run(*residuals(600, spread=spread))
-        assert PredictionIntervals.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+@pytest.mark.parametrize("made", [EVEN, VARYING])
+def test_json_and_back_is_the_same(made: PredictionIntervals) -> None:
+    assert PredictionIntervals.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
 def test_damaged_values_are_a_named_error() -> None:
@@ -29,65 +28,87 @@ def test_damaged_values_are_a_named_error() -> None:
         PredictionIntervals.from_dict({"half_width": {}})
 
 
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("spread", [False, True])
-def test_fresh_rows_are_covered_as_often_as_the_level_says(level: float, spread: bool) -> None:
-    made = ModelIntervals().run(*residuals(2_000, seed=1, spread=spread))
-    truth, predicted = residuals(5_000, seed=2, spread=spread)
-    ends = [made.interval(p, level, None, None) for p in predicted]
-    covered = np.mean([low <= y <= high for y, (low, high) in zip(truth, ends, strict=True)])
-    assert covered == pytest.approx(level, abs=0.02)
+def test_half_widths_are_multiples_of_the_scale_at_the_prediction() -> None:
+    assert VARYING.interval(0, 0.9, None, None) == (-20, 20)
+    assert VARYING.interval(50, 0.9, None, None) == (38, 62)
+    assert VARYING.interval(1_000, 0.8, None, None) == (997, 1_003)
 
 
-def test_a_spread_that_varies_gives_each_region_its_own_width() -> None:
-    made = ModelIntervals().run(*residuals(2_000, spread=True))
-    narrow, wide = made.interval(30, 0.9, None, None), made.interval(80, 0.9, None, None)
-    assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])
+def test_intervals_are_clipped_to_the_allowed_range() -> None:
+    assert EVEN.interval(10, 0.9, 0, 100) == (0, 28)
+    assert EVEN.interval(95, 0.9, 0, 100) == (77, 100)
+    assert EVEN.interval(-40, 0.9, 0, 100) == (0, 0)
+    assert EVEN.interval(140, 0.9, 0, 100) == (100, 100)
 
 
-def test_a_constant_spread_needs_no_scale() -> None:
-    assert ModelIntervals().run(*residuals(2_000)).scale == ()
+def test_a_level_that_was_not_learnt_is_refused() -> None:
+    with pytest.raises(KeyError):
+        EVEN.interval(50, 0.5, None, None)
 
 
-def test_intervals_are_nested_and_clipped_to_the_allowed_range() -> None:
-    made = ModelIntervals().run(*residuals(500))
-    ends = [made.interval(97, level, 0, 100) for level in LEVELS]
-    assert ends == sorted(ends, reverse=True)
-    assert {high for _, high in ends} == {100}
-    assert made.interval(-40, 0.8, 0, 100) == (0, 0)
+def test_the_chance_at_the_middle_is_one_half() -> None:
+    assert EVEN.probability_below(60, 60) == pytest.approx(0.5)
+    assert VARYING.probability_below(60, 60) == pytest.approx(0.5)
 
 
-def test_too_few_residuals_give_the_widest_interval_and_not_an_endless_one() -> None:
-    assert conformal_rank(10, 0.95) is None
-    truth, predicted = residuals(10)
-    half = ModelIntervals().run(truth, predicted).half_widths["0.95"]
-    assert half == np.abs(truth - predicted).max()
+@pytest.mark.parametrize("integer", [False, True])
+def test_no_chance_is_ever_0_or_1(integer: bool) -> None:
+    far = [EVEN.probability_below(mark, 60, integer=integer) for mark in (-1e9, 0, 120, 1e9)]
+    assert far == [1 / 100, 1 / 100, 99 / 100, 99 / 100]
 
 
-def test_the_chance_of_a_score_below_a_mark_is_calibrated() -> None:
-    made = ModelIntervals().run(*residuals(2_000, seed=1))
-    truth, predicted = residuals(5_000, seed=2)
-    chance = np.array([made.probability_below(50, p) for p in predicted])
-    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
-        chosen = (chance >= low) & (chance <= low + 0.2)
-        assert (truth[chosen] < 50).mean() == pytest.approx(chance[chosen].mean(), abs=0.06)
-
-
-def test_the_chance_rises_with_the_mark_from_0_to_1() -> None:
-    made = ModelIntervals().run(*residuals(500))
-    chances = [made.probability_below(mark, 60) for mark in range(0, 121, 5)]
+@given(
+    st.floats(-100, 200), st.floats(-100, 200), st.floats(-100, 200),
+    st.sampled_from([EVEN, VARYING]), st.booleans(),
+)  # fmt: skip
+def test_the_chance_rises_with_the_mark(
+    mark: float, other: float, prediction: float, made: PredictionIntervals, integer: bool
+) -> None:
+    low, high = sorted((mark, other))
+    chances = [made.probability_below(m, prediction, integer=integer) for m in (low, high)]
     assert chances == sorted(chances)
-    assert (chances[0], chances[-1]) == (0, 1)
+    n = made.n_samples
+    assert 1 / (n + 1) <= chances[0] <= chances[1] <= n / (n + 1)
 
 
-def test_equal_predictions_give_a_scale_that_can_be_read() -> None:
-    at, scale = fit_scale(np.ones(100), np.full(100, 7.0), 5)
-    assert at.tolist() == [7.0]
-    assert scale == pytest.approx([1.0])
-    constant = ModelIntervals().run(np.arange(100.0), np.full(100, 50.0))
-    assert constant.interval(50, 0.9, None, None)[0] < 50
+def test_below_a_whole_number_means_what_would_be_rounded_to_less() -> None:
+    # 49.5 is the border between 49, which is below 50, and 50, which is not.
+    assert EVEN.probability_below(50, 60, integer=True) == EVEN.probability_below(49.5, 60)
+    # Between two whole numbers, every mark asks the same.
+    halfway = EVEN.probability_below(49.3, 60, integer=True)
+    assert halfway == EVEN.probability_below(50, 60, integer=True)
 
 
-def test_perfect_predictions_give_intervals_of_no_width() -> None:
-    y = np.arange(200.0)
-    assert ModelIntervals().run(y, y).interval(5, 0.9, None, None) == (5, 5)
+def test_whole_number_scores_of_a_known_spread_have_the_known_chances() -> None:
+    random = np.random.default_rng(0)
+    predicted = random.uniform(5, 15, 20_000)
+    truth = (predicted + random.normal(0, 2, 20_000)).round()
+    quantiles = np.quantile(truth - predicted, np.linspace(0, 1, 101))
+    made = PredictionIntervals({}, tuple(quantiles.tolist()), 20_000)
+    for prediction in (7.0, 9.3, 10.5, 12.0):
+        expected = 0.5 * math.erfc(-(9.5 - prediction) / 2 / math.sqrt(2))
+        found = made.probability_below(10, prediction, integer=True)
+        assert found == pytest.approx(expected, abs=0.02)
+
+
+def test_a_residual_that_leads_to_the_mark_itself_is_not_below_it() -> None:
+    made = PredictionIntervals({}, (0.0,) * 101, 100)
+    chances = [made.probability_below(mark, 50) for mark in (49, 50, 51)]
+    assert chances == [1 / 101, 1 / 101, 100 / 101]
+
+
+def test_one_residual_leaves_everything_open() -> None:
+    made = PredictionIntervals({}, (0.0, 0.0), 1)
+    assert {made.probability_below(mark, 50) for mark in (0, 50, 100)} == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "level", "rank"), [(99, 0.9, 90), (10, 0.8, 9), (10, 0.95, None)]
+)
+def test_the_rank_counts_the_new_row_too(n_samples: int, level: float, rank: int | None) -> None:
+    assert conformal_rank(n_samples, level) == rank
+
+
+def test_a_curve_is_linear_between_its_points_and_flat_beyond() -> None:
+    found = [interpolate(x, (0.0, 2.0, 4.0), (1.0, 3.0, 0.0)) for x in (-1, 0, 1, 2, 3, 4, 9)]
+    assert found == [1, 1, 2, 3, 1.5, 0, 0]

@@ -64,8 +64,9 @@ def test_no_small_cell_and_no_small_remainder_follows_from_what_is_shown(
         return
     assert (counts[~hidden & (counts > 0)] >= LEAST_ROWS).all()
     found = followed(counts, hidden, rows, columns)
-    # With fewer rows than ten in all nothing can help, and nothing is shown.
-    if counts.sum() >= LEAST_ROWS:
+    if counts.sum() < LEAST_ROWS:  # nothing is shown
+        assert (hidden == (counts > 0)).all()
+    else:
         assert all(counts[cell] >= LEAST_ROWS for cell in found)
         unknown = np.where(hidden, counts, 0)
         for cell in found:
