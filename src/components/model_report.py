@@ -1,0 +1,114 @@
+"""Write what is known of a model for people: ``report.html`` and ``model_card.md``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from src.report.facts import ReportFacts
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from jinja2.nodes import EvalContext
+
+# What Markdown takes for markup; an underscore only at the edge of a word.
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])|^(?:[-+]|#+)(?= |$)")
+_NUMBERED = re.compile(r"^(\d+)([.)])(?= |$)")
+
+
+@dataclass(frozen=True)
+class RenderedReport:
+    """The two files of a run, in UTF-8. Equal facts give equal bytes."""
+
+    html: bytes
+    model_card: bytes
+
+
+class ModelReport:
+    """Render the facts of a run."""
+
+    def run(self, facts: ReportFacts) -> RenderedReport:
+        """Return the page and the model card.
+
+        The page is one file without scripts, ``style`` attributes or addresses to fetch from, so
+        that it can be mailed, printed, or served under a strict content security policy.
+        """
+        from markupsafe import Markup
+
+        from src.report.accuracy import accuracy_sections
+        from src.report.card import card, measured
+        from src.report.document import CardPart
+        from src.report.fairness import fairness_sections
+        from src.report.insight import dependence, importance
+        from src.report.overview import data_section, day, limits, limits_section, summary
+        from src.report.words import Names, count, plain
+
+        sections = [
+            section
+            for section in (
+                data_section(facts),
+                *accuracy_sections(facts),
+                importance(facts),
+                dependence(facts),
+                *fairness_sections(facts),
+                limits_section(facts),
+            )
+            if section is not None
+        ]
+        tiles, paragraphs = summary(facts)
+        names, run = Names(facts.schema), facts.run
+        made = [f"Run {run.run_id}", day(facts), count(run.rows["used"])] if run else []
+        title = f"How well is {names.target} predicted?"
+        parts = card(facts)
+        templates = _templates()
+        html = templates.get_template("report.html.jinja").render(
+            title=title, made=made, name=plain(facts.schema.title), tiles=tiles,
+            paragraphs=paragraphs, sections=sections, parts=parts, markup=Markup,
+        )  # fmt: skip
+        text = templates.get_template("model_card.md.jinja").render(
+            title=title, made=made, verbatim=Markup,
+            parts=[*parts, *measured(facts), CardPart("Limits", limits(facts))],
+        )  # fmt: skip
+        return RenderedReport(html.encode(), text.encode())
+
+
+def _templates() -> Environment:
+    """Return the templates: what they print is escaped for HTML, or else for Markdown."""
+    from jinja2 import (
+        Environment,
+        PackageLoader,
+        StrictUndefined,
+        pass_eval_context,
+        select_autoescape,
+    )
+
+    @pass_eval_context
+    def finalize(context: EvalContext, value: object) -> object:
+        return value if context.autoescape else escape_markdown(value)
+
+    return Environment(
+        loader=PackageLoader("src.report"),
+        autoescape=select_autoescape(["html.jinja"], default_for_string=True),
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def escape_markdown(value: object) -> object:
+    r"""Return a text that Markdown shows as it is; markup and what is no text is left as it is.
+
+    Examples
+    --------
+    >>> print(escape_markdown("reading_score <b>a|b</b>"))
+    reading_score \<b\>a\|b\</b\>
+    """
+    from markupsafe import Markup
+
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    escaped = _MARKUP.sub(lambda match: "\\" + match[0], value)
+    return _NUMBERED.sub(r"\1\\\2", escaped)

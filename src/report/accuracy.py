@@ -1,0 +1,342 @@
+"""How good the model is: against others, with more rows, and on rows that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from src.estimates import Z_95, wilson_interval
+from src.report.document import Cell, Figure, Section, Table
+from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
+from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
+from src.report.svg import ACCENT, QUIET
+from src.report.words import (
+    SPACE,
+    Measure,
+    Names,
+    capitalize,
+    count,
+    listed,
+    number,
+    percent,
+    plain,
+    r2_text,
+)
+from src.suppression import LEAST_ROWS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BASELINE = "dummy"
+ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
+DRAWN_SHIFT = 0.01  # of the predictions' range: how far a dot is moved at most
+MOVED = "Dots are moved a little at random, so that none is a student's exact result."
+
+Row = Mapping[str, Any]
+
+
+# --- the models that were compared ---------------------------------------------------------------
+
+
+def leaderboard(facts: ReportFacts) -> Section:
+    """Return the models with their standard errors, and those that were not tried."""
+    metrics, measure = facts.metrics, Measure.of(facts.schema.target)
+    board: list[Row] = list(metrics["leaderboard"])
+    winner = next(row for row in board if row["name"] == metrics["winner"])
+    drawn = [row for row in board if row["name"] == winner["name"]
+             or (row["name"] != BASELINE and row["r2"] > 0)]  # fmt: skip
+    drawn.sort(key=lambda row: -row["r2"])
+    lead = [
+        "Each model was fitted on a part of the training rows and scored on the rest, several "
+        "times over (cross-validation). The test rows took no part in the choice."
+    ]
+    svg = dots(
+        "leaderboard",
+        "R² of the models that were compared: "
+        + "; ".join(f"{_label(row)} {r2_text(row['r2'])}" for row in drawn) + ".",
+        [Dot(_label(row), row["r2"], row["r2"] - row["r2_standard_error"],
+             row["r2"] + row["r2_standard_error"], colour=ACCENT if row is winner else QUIET)
+         for row in drawn],
+        "R² (1 is perfect)",
+    )  # fmt: skip
+    figure = Figure(
+        svg, f"{_choice(winner, drawn, facts)} Lines reach one standard error to each side."
+    )
+    table = Table(
+        "All models",
+        ("Model", "R²", measure.axis("RMSE"), measure.axis("MAE")),
+        [
+            (
+                Cell(plain(row["label"]), _remarks(row, winner)),
+                Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
+                Cell(measure.number(row["rmse"])),
+                Cell(measure.number(row["mae"])),
+            )
+            for row in board
+        ],
+        marked=board.index(winner),
+    )
+    notes = [
+        "R²: share of the differences between students that is explained, ± one standard error. "
+        "RMSE and MAE: typical and mean size of an error."
+    ]
+    reasons: dict[str, list[str]] = {}
+    for name, reason in (metrics.get("left_out") or {}).items():
+        reasons.setdefault(reason, []).append(plain(name).replace("_", " "))
+    notes += [f"Not tried, {plain(reason)}: {listed(names, most=20)}."
+              for reason, names in reasons.items()]  # fmt: skip
+    return Section("models", "The models compared", lead, (), [figure], [table], notes)
+
+
+def _remarks(row: Row, winner: Row) -> str:
+    tried = f"{count(row['n_trials'], 'setting')} tried"
+    single = row["name"] in (BASELINE, "blend")
+    return ", ".join(["chosen"] * (row is winner) + [tried] * (not single))
+
+
+def _label(row: Row) -> str:
+    """Return a model's name for a plot; a blend's lists its members."""
+    return "Blend" if row["name"] == "blend" else plain(row["label"])
+
+
+def _choice(winner: Row, drawn: list[Row], facts: ReportFacts) -> str:
+    """Say why the winner is it; ``drawn`` is sorted, the best R² first."""
+    others = [row for row in drawn if row is not winner]
+    chosen = f"{_label(winner)} was chosen"
+    if not others:
+        return f"{chosen}: nothing else that was tried is better than guessing the average."
+    best = others[0]
+    gap = winner["r2"] - best["r2"]
+    size = number(abs(gap), 3) if abs(gap) >= 0.0005 else "less than 0.001"
+    metric = facts.run.options.get("metric", "r2") if facts.run else "r2"
+    if metric != "r2":
+        return f"{chosen}, by its {str(metric).upper()}."
+    if gap < 0:
+        return (
+            f"{chosen}: {_label(best)} reaches {size} more, too little to be worth its complexity."
+        )
+    error = max(winner["r2_standard_error"], best["r2_standard_error"])
+    chance = ", which may well be chance" if gap <= error else ""
+    return f"{chosen}. The next best, {_label(best)}, reaches {size} less{chance}."
+
+
+# --- more rows -----------------------------------------------------------------------------------
+
+
+def learning_curve(facts: ReportFacts) -> Section | None:
+    """Return how the score grows with the rows, and whether more rows would help."""
+    points = facts.learning_curve
+    if len(points) < 2:
+        return None
+    n = [float(point.n_train) for point in points]
+    lines = [Line(
+        "new students", n, [point.r2 for point in points],
+        [point.r2 - point.standard_error for point in points],
+        [point.r2 + point.standard_error for point in points],
+    )]  # fmt: skip
+    known = [point for point in points if point.train_r2 is not None]
+    if len(known) == len(points):
+        lines.append(Line("students it learnt from", n, [p.train_r2 or 0.0 for p in points]))
+    alt = "R² on new students by the number of students learnt from: " + "; ".join(
+        f"{point.n_train:,}: {r2_text(point.r2)}" for point in points
+    )
+    svg = curves("learning", f"{alt}.", lines, "Students learnt from", "R² (1 is perfect)",
+                 marked=True)  # fmt: skip
+    caption = f"{_would_more_help(points)} The band is one standard error to each side."
+    return Section("learning", "Would more students help?", figures=[Figure(svg, caption)])
+
+
+def _would_more_help(points: tuple[LearningPoint, ...]) -> str:
+    last = points[-1]
+    before = [point for point in points if point.n_train <= 0.6 * last.n_train]
+    half = before[-1] if before else points[0]
+    gain = last.r2 - half.r2
+    grown = (
+        f"From {half.n_train:,} to {last.n_train:,} students, R² went from {r2_text(half.r2)} to "
+        f"{r2_text(last.r2)}"
+    )
+    if gain > max(last.standard_error, half.standard_error):
+        return f"{grown}: it still rises, so more students would probably help."
+    if gain < -max(last.standard_error, half.standard_error):
+        return f"{grown}: more students did not help."
+    return f"{grown}, no more than chance: more students of this kind would hardly help."
+
+
+# --- rows that it never saw ----------------------------------------------------------------------
+
+
+def predictions(facts: ReportFacts) -> Section | None:
+    """Return predicted against actual values."""
+    held_out = facts.held_out
+    if held_out is None or len(held_out.y_true) < LEAST_ROWS:
+        return None
+    import numpy as np
+
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    y_true, y_pred = held_out.y_true, held_out.y_pred
+    within = float(np.quantile(np.abs(y_true - y_pred), 0.9))
+    band = None
+    if held_out.low is not None and held_out.high is not None:
+        band = held_out.low, held_out.high
+    n = len(y_true)
+    svg = scatter(
+        "predicted",
+        f"Actual against predicted {names.target} of {count(n)}: 90{SPACE}% of the predictions are "
+        f"within {measure.amount(within)} of the truth.",
+        y_pred, y_true, measure.axis("Predicted"), measure.axis("Actual"),
+        shift=_shift(facts, held_out), diagonal=True, band=band,
+    )  # fmt: skip
+    caption = (
+        f"The closer to the line the better: 90{SPACE}% of the predictions are within "
+        f"{measure.amount(within)} of the truth."
+    )
+    if band is not None:
+        caption += f" The shade is the range that should hold {percent(held_out.level)}."
+    lead = [
+        f"Each dot is one of {count(n)} that the model never saw"
+        + (f"; {SHOWN_POINTS:,} of them are drawn" if n > SHOWN_POINTS else "")
+        + f". {MOVED}"
+    ]
+    return Section("predicted", "Predicted against actual", lead, (), [Figure(svg, caption)])
+
+
+def residuals(facts: ReportFacts) -> Section | None:
+    """Return the errors by the prediction, and how they are distributed."""
+    held_out = facts.held_out
+    if held_out is None or len(held_out.y_true) < LEAST_ROWS:
+        return None
+    import numpy as np
+
+    measure = Measure.of(facts.schema.target)
+    residual = held_out.y_true - held_out.y_pred
+    trend = _trend(held_out.y_pred, residual)
+    line = " The line through the dots is their mean." if trend else ""
+    by_prediction = Figure(
+        scatter(
+            "residuals",
+            f"Actual less predicted by the prediction: mean {measure.signed(residual.mean())}, "
+            f"standard deviation {measure.amount(residual.std())}.",
+            held_out.y_pred, residual, measure.axis("Predicted"),
+            measure.axis("Actual less predicted"), shift=_shift(facts, held_out), trend=trend,
+        ),
+        f"{_bias(residual, measure)}{_uneven(held_out.y_pred, residual, measure)}{line}",
+        "By the prediction",
+    )  # fmt: skip
+    half, most = np.quantile(np.abs(residual), (0.5, 0.95))
+    furthest = float(np.abs(residual).max()) or 1.0
+    edges = np.linspace(-furthest, furthest, min(31, int(np.sqrt(len(residual))) | 1) + 1)
+    counts, _ = np.histogram(residual, edges)
+    sizes = (
+        f"Half of the errors are smaller than {measure.amount(half)}, 19 in 20 smaller than "
+        f"{measure.amount(most)}."
+    )
+    distribution = Figure(
+        histogram("errors", f"Histogram of actual less predicted. {sizes}", edges.tolist(),
+                  counts.tolist(), measure.axis("Actual less predicted"), marks=[0.0]),
+        sizes,
+        "How large they are",
+    )  # fmt: skip
+    lead = ["Above zero the model predicted too little, below zero too much."]
+    return Section("residuals", "The errors", lead, (), [by_prediction, distribution])
+
+
+def _shift(facts: ReportFacts, held_out: HeldOutPredictions) -> float:
+    """Return how far a dot is moved at most: a share of the range, nearly half a whole number."""
+    values = [*held_out.y_true.tolist(), *held_out.y_pred.tolist()]
+    share = DRAWN_SHIFT * (max(values) - min(values))
+    return max(share, 0.4) if facts.schema.target.integer else share
+
+
+def _trend(y_pred: NDArray[np.float64], residual: NDArray[np.float64]) -> Line | None:
+    import numpy as np
+
+    steps = min(MOST_STEPS, len(y_pred) // ROWS_A_STEP)
+    if steps < 2:
+        return None
+    parts = np.array_split(np.argsort(y_pred, kind="stable"), steps)
+    return Line("", [float(y_pred[part].mean()) for part in parts],
+                [float(residual[part].mean()) for part in parts])  # fmt: skip
+
+
+def _bias(residual: NDArray[np.float64], measure: Measure) -> str:
+    mean = float(residual.mean())
+    error = float(residual.std(ddof=1)) / len(residual) ** 0.5
+    if abs(mean) <= Z_95 * error:
+        return (
+            f"On the whole it predicts neither too much nor too little: the mean is "
+            f"{measure.signed(mean)}, within chance."
+        )
+    side = "little" if mean > 0 else "much"
+    return (
+        f"On average it predicts {measure.amount(abs(mean))} too {side}, more than chance would "
+        "make it."
+    )
+
+
+def _uneven(y_pred: NDArray[np.float64], residual: NDArray[np.float64], measure: Measure) -> str:
+    """Say how the size of the errors differs between low and high predictions."""
+    import numpy as np
+
+    if len(y_pred) < 6 * LEAST_ROWS:
+        return ""
+    low, _, high = np.array_split(np.abs(residual)[np.argsort(y_pred, kind="stable")], 3)
+    return (
+        f" It is off by {measure.amount(low.mean())} on average in the lowest third of the "
+        f"predictions, by {measure.number(high.mean())} in the highest."
+    )
+
+
+def coverage(facts: ReportFacts) -> Section | None:
+    """Return how often the prediction intervals hold the truth, against how often they should."""
+    rows: list[Row] = list(facts.metrics.get("coverage") or ())
+    if not rows:
+        return None
+    measure, n = Measure.of(facts.schema.target), facts.metrics["held_out"]["n_samples"]
+    rows.sort(key=lambda row: row["level"])
+    held = [wilson_interval(round(row["coverage"] * n), n) for row in rows]
+    svg = dots(
+        "coverage",
+        "Share of students inside their range: "
+        + "; ".join(f"{percent(r['level'])} wanted, {percent(r['coverage'])} found" for r in rows)
+        + ".",
+        [Dot(f"{percent(row['level'])} range", 100 * one.value, 100 * one.low, 100 * one.high,
+             nominal=100 * row["level"])
+         for row, one in zip(rows, held, strict=True)],
+        "Students inside their range (%)",
+    )  # fmt: skip
+    outside = [
+        f"the {percent(row['level'])} range holds {percent(row['coverage'])}, "
+        + ("fewer than promised" if row["level"] > one.high else "more than promised")
+        for row, one in zip(rows, held, strict=True)
+        if not one.low <= row["level"] <= one.high
+    ]
+    if outside:
+        verdict = f"{capitalize(listed(outside))}, by more than chance explains."
+    else:
+        verdict = "All ranges hold as many students as they promise, as far as chance lets one see."
+    table = Table(
+        "The ranges in figures",
+        ("Range", "Held the truth", measure.axis("Mean width")),
+        [
+            (Cell(percent(row["level"])),
+             Cell(percent(one.value), f"{100 * one.low:.0f} to {100 * one.high:.0f}{SPACE}%"),
+             Cell(measure.number(row["mean_width"])))
+            for row, one in zip(rows, held, strict=True)
+        ],
+    )  # fmt: skip
+    lead = [f"Each prediction's ranges were held against the truth of {count(n)} not seen."]
+    caption = f"{verdict} Upright marks: what is promised. Lines: 95{SPACE}% intervals."
+    return Section("coverage", "Do the ranges keep their promise?", lead, (),
+                   [Figure(svg, caption)], [table])  # fmt: skip
+
+
+def accuracy_sections(facts: ReportFacts) -> list[Section | None]:
+    """Return the sections of this module in their order."""
+    return [
+        leaderboard(facts),
+        learning_curve(facts),
+        predictions(facts),
+        residuals(facts),
+        coverage(facts),
+    ]

@@ -1,0 +1,112 @@
+"""Counts and means of a training table: what a report may say of the data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from src.exception import Problem
+from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, RefusedRows
+from src.schema import CategoricalFeature, NumericFeature, Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+MOST_BINS = 25
+
+
+def summarize_data(
+    X: pd.DataFrame, y: NDArray[np.float64], schema: Schema, problems: Iterable[Problem] = ()
+) -> DataSummary:
+    """Return what a report may say of the rows that training used.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    schema : Schema
+    problems : iterable of Problem
+        What was found in the rows that are left out; only their rules and numbers are kept.
+    """
+    import numpy as np
+
+    edges, counts = target_histogram(y, schema.target)
+    return DataSummary(
+        n_rows=len(y),
+        features=tuple(
+            _categorical(feature, X[feature.name])
+            if isinstance(feature, CategoricalFeature)
+            else _numeric(feature.name, X[feature.name].to_numpy(dtype=np.float64))
+            for feature in schema.features
+        ),
+        target=_numeric(schema.target.name, y),
+        edges=tuple(edges),
+        counts=tuple(counts),
+        problems=_refused(problems, schema),
+    )
+
+
+def target_histogram(
+    y: NDArray[np.float64], target: NumericFeature
+) -> tuple[list[float], list[int]]:
+    """Return the edges of some bins and how many values lie in each."""
+    import numpy as np
+
+    edges = _edges(y, target)
+    return edges.tolist(), np.histogram(y, edges)[0].tolist()
+
+
+def _numeric(name: str, values: NDArray[np.float64]) -> NumericSummary:
+    import numpy as np
+
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return NumericSummary(name, len(values), None, None, None, None)
+    return NumericSummary(
+        name,
+        n_missing=len(values) - len(known),
+        mean=float(known.mean()),
+        standard_deviation=float(known.std(ddof=1)) if len(known) > 1 else 0.0,
+        minimum=float(known.min()),
+        maximum=float(known.max()),
+    )
+
+
+def _categorical(feature: CategoricalFeature, values: pd.Series) -> CategoricalSummary:
+    found = values.value_counts()
+    counts = {category: int(found.get(category, 0)) for category in feature.categories}
+    return CategoricalSummary(feature.name, int(values.isna().sum()), counts)
+
+
+def _edges(y: NDArray[np.float64], target: NumericFeature) -> NDArray[np.float64]:
+    """Return equal bins; of whole widths around whole numbers where the target has only those."""
+    import numpy as np
+
+    low, high = float(y.min()), float(y.max())
+    if target.integer and high - low < 1e6:
+        width = int(np.ceil((high - low + 1) / MOST_BINS))
+        n_bins = int(np.ceil((high - low + 1) / width))
+        return low - 0.5 + width * np.arange(n_bins + 1, dtype=np.float64)
+    n_bins = int(np.clip(np.sqrt(len(y)), 5, MOST_BINS))
+    return np.linspace(low, high, n_bins + 1) if high > low else np.array([low - 0.5, low + 0.5])
+
+
+def _refused(problems: Iterable[Problem], schema: Schema) -> tuple[RefusedRows, ...]:
+    rules = {feature.name: feature.rule for feature in (*schema.features, schema.target)}
+    rows: dict[str | None, set[int | None]] = {}
+    for problem in problems:
+        rows.setdefault(problem.field, set()).add(problem.row)
+    counts: Counter[str | None] = Counter({field: len(found) for field, found in rows.items()})
+    return tuple(
+        RefusedRows(
+            field,
+            rules.get(field or "", "usable")
+            if field
+            else "a full row with as many cells as the header",
+            n_rows,
+        )
+        for field, n_rows in counts.most_common()
+    )

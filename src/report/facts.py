@@ -1,0 +1,296 @@
+"""What a report is made from: plain values, each part but the schema and the metrics optional."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from src.estimates import Interval
+from src.schema import Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Where a run came from, as its manifest has it.
+
+    Attributes
+    ----------
+    created : str
+        ISO 8601.
+    rows : mapping of str to int
+        ``total``, ``refused``, ``used``, ``train``, ``test``.
+    options : mapping
+        What the command was given, by the option's name with underscores.
+    dropped : mapping of str to str
+        Columns that are not used, with the reason.
+    """
+
+    run_id: str
+    created: str
+    seed: int
+    rows: Mapping[str, int]
+    data_sha256: str
+    options: Mapping[str, Any]
+    versions: Mapping[str, str]
+    python: str
+    dropped: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class NumericSummary:
+    """A numeric feature's values; all None where every value is missing."""
+
+    name: str
+    n_missing: int
+    mean: float | None
+    standard_deviation: float | None
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True)
+class CategoricalSummary:
+    """How many students are in each category, in the order to show them."""
+
+    name: str
+    n_missing: int
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RefusedRows:
+    """Rows that break one rule. Their values are not kept.
+
+    Attributes
+    ----------
+    field : str or None
+        The column; None where the row as a whole is at fault.
+    rule : str
+        What a value must be, as in "must be …".
+    """
+
+    field: str | None
+    rule: str
+    n_rows: int
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """The rows that training used, and what was wrong with the others.
+
+    Attributes
+    ----------
+    target : NumericSummary
+    edges : tuple of float
+        Edges of the bins of the target's histogram, one more than ``counts``.
+    """
+
+    n_rows: int
+    features: tuple[NumericSummary | CategoricalSummary, ...]
+    target: NumericSummary
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    problems: tuple[RefusedRows, ...] = ()
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """Cross-validated R² of the winner with this many training rows; the fewest rows come first."""
+
+    n_train: int
+    r2: float
+    standard_error: float
+    train_r2: float | None = None
+
+
+@dataclass(frozen=True)
+class HeldOutPredictions:
+    """Truth and prediction of rows that the model never saw.
+
+    Attributes
+    ----------
+    y_true, y_pred : ndarray of shape (n_samples,)
+    low, high : ndarray of shape (n_samples,) or None
+        Ends of the prediction intervals of ``level``.
+    """
+
+    y_true: NDArray[np.float64]
+    y_pred: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+    level: float = 0.9
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What shuffling a feature costs.
+
+    Attributes
+    ----------
+    r2_drop, r2_drop_std : float
+        Mean and standard deviation over the repeats.
+    mean_absolute_contribution : float or None
+        In the target's unit.
+    """
+
+    feature: str
+    r2_drop: float
+    r2_drop_std: float
+    mean_absolute_contribution: float | None = None
+
+
+@dataclass(frozen=True)
+class PartialDependence:
+    """Mean prediction with a feature set to each of some values, all else as it is.
+
+    Attributes
+    ----------
+    at : tuple of float, or of str and None
+        Values of a numeric feature in rising order, or categories, None being a missing one.
+    mean : tuple of float
+    low, high : tuple of float
+        Between them lie most students' own curves, moved to the height of the mean; empty where
+        that is not known.
+    """
+
+    feature: str
+    at: tuple[float | str | None, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class GroupErrors:
+    """Errors in one group of held-out students, in the target's unit.
+
+    Attributes
+    ----------
+    label : str
+        Such as ``Lunch = standard``.
+    mean_error : Interval
+        Of prediction less truth: below zero the group is under-predicted.
+    coverage : mapping of str to Interval
+        Share of the students inside their range, by level (``"0.9"``).
+    p_values : mapping of str to float
+        Of a difference from all other students, adjusted for the number of comparisons.
+    """
+
+    label: str
+    n_samples: int
+    mean_error: Interval
+    mae: Interval
+    rmse: Interval
+    coverage: Mapping[str, Interval] = field(default_factory=dict)
+    p_values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The groups that a sensitive feature or a pair of them makes.
+
+    Attributes
+    ----------
+    features : tuple of str
+        One or two names.
+    suppressed : tuple of str
+        Labels of groups whose figures are withheld, since they would say something of few.
+    """
+
+    features: tuple[str, ...]
+    groups: tuple[GroupErrors, ...]
+    suppressed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """How the errors differ between groups.
+
+    Attributes
+    ----------
+    sentences : tuple of str
+        Which differences are larger than chance, or that none is.
+    """
+
+    groupings: tuple[Grouping, ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Students with about the same predicted probability: its mean, and the share that came true.
+
+    A bin holds so many students that its figures say nothing of one.
+    """
+
+    n_samples: int
+    predicted: float
+    observed: Interval
+
+
+@dataclass(frozen=True)
+class PassMark:
+    """How far the probability of a score below a mark can be trusted.
+
+    Attributes
+    ----------
+    n_below : int
+        Held-out students below the mark.
+    brier : Interval
+        Mean squared difference between the probability and what came true (1 or 0).
+    baseline_brier : float
+        The same for giving everyone the training rows' share.
+    """
+
+    mark: float
+    n_samples: int
+    n_below: int
+    brier: Interval
+    baseline_brier: float
+    bins: tuple[ReliabilityBin, ...]
+
+
+@dataclass(frozen=True)
+class ExclusionCost:
+    """What it costs to train without the sensitive features.
+
+    Attributes
+    ----------
+    left_out : tuple of str
+    r2, rmse, mae : Interval
+        R² that is lost, RMSE and MAE that are added, on the same held-out students.
+    """
+
+    left_out: tuple[str, ...]
+    r2: Interval
+    rmse: Interval
+    mae: Interval
+    sentence: str
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """Everything that a report can show. What is not given is left out with its heading.
+
+    Attributes
+    ----------
+    metrics : mapping
+        The content of ``metrics.json``.
+    """
+
+    schema: Schema
+    metrics: Mapping[str, Any]
+    run: RunFacts | None = None
+    data: DataSummary | None = None
+    learning_curve: tuple[LearningPoint, ...] = ()
+    held_out: HeldOutPredictions | None = None
+    importance: tuple[Importance, ...] = ()
+    partial_dependence: tuple[PartialDependence, ...] = ()
+    fairness: Fairness | None = None
+    pass_mark: PassMark | None = None
+    exclusion: ExclusionCost | None = None

@@ -1,0 +1,237 @@
+"""Whether the model treats groups alike, what leaving columns out costs, and the pass mark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from src.estimates import Interval
+from src.report.document import Cell, Figure, Section, Table
+from src.report.facts import GroupErrors, Grouping, ReportFacts
+from src.report.overview import SHOWN_LEVEL
+from src.report.plots import Dot, dots, padded, reliability
+from src.report.svg import ACCENT, SECOND
+from src.report.words import SPACE, Measure, Names, count, number, percent, plain
+from src.schema import format_number
+
+DRAWN_GROUPS = 16
+PAIR_ROWS = 400
+ALPHA = 0.05  # adjusted chance below which a group stands out in a plot
+SIGN = (
+    "Mean error is predicted less actual: below zero, a group is predicted to reach less than it "
+    "does."
+)
+
+
+def fairness(facts: ReportFacts) -> Section | None:
+    """Return the errors in each group of the sensitive features."""
+    if facts.fairness is None or not facts.fairness.groupings:
+        return None
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
+    pairs, n_left = _shown_pairs(facts.fairness.groupings)
+    errors = [group.mean_error for one in singles for group in one.groups]
+    limits = padded([0.0, *(end for error in errors for end in (error.low, error.high))])
+    figures = [
+        Figure(_draw(f"fairness-{i}", one, facts, limits), _apart(one, names, measure),
+               names.all(one.features))
+        for i, one in enumerate(singles)
+        if one.groups
+    ]  # fmt: skip
+    notes = [
+        f"Lines and small letters: 95{SPACE}% intervals. Among many groups a few stand out by "
+        "chance alone; the sentences above allow for that. Groups of few students are withheld."
+    ]
+    if n_left:
+        notes.append(f"{count(n_left, 'more pair')} of features were compared, not shown here.")
+    return Section(
+        "fairness",
+        "Fairness",
+        [f"The same held-out students, by group. {SIGN}"],
+        [plain(sentence) for sentence in facts.fairness.sentences],
+        figures,
+        [group_table(one, names, measure, folded=True) for one in (*singles, *pairs)],
+        notes,
+    )
+
+
+def _shown_pairs(groupings: Sequence[Grouping]) -> tuple[list[Grouping], int]:
+    """Return the pairs that a page has room for, and how many it has none for.
+
+    Those with a group that stands out come first.
+    """
+    pairs = [one for one in groupings if len(one.features) > 1]
+    shown, room = [], PAIR_ROWS
+    for one in sorted(pairs, key=lambda one: not any(map(_stands_out, one.groups))):
+        room -= len(one.groups) + len(one.suppressed)
+        if room >= 0:
+            shown.append(one)
+    return shown, len(pairs) - len(shown)
+
+
+def _label(label: str, one: Grouping, names: Names) -> str:
+    """Return a group's label without the feature's name, where that stands in the heading."""
+    label = plain(label)
+    return label.removeprefix(f"{names.all(one.features)} = ") if len(one.features) == 1 else label
+
+
+def _draw(name: str, one: Grouping, facts: ReportFacts, limits: tuple[float, float]) -> str:
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    largest = sorted(one.groups, key=lambda group: -group.n_samples)[:DRAWN_GROUPS]
+    rows = [
+        Dot(_label(group.label, one, names), group.mean_error.value, group.mean_error.low,
+            group.mean_error.high, colour=SECOND if _stands_out(group) else ACCENT)
+        for group in one.groups
+        if group in largest
+    ]  # fmt: skip
+    said = "; ".join(f"{row.label} {measure.signed(row.value)}" for row in rows)
+    alt = f"Mean error by {names.all(one.features)}: {said}."
+    return dots(name, alt, rows, measure.axis("Mean error"), reference=0.0, limits=limits)
+
+
+def _stands_out(group: GroupErrors) -> bool:
+    return any(p < ALPHA for p in group.p_values.values())
+
+
+def _apart(one: Grouping, names: Names, measure: Measure) -> str:
+    """Say between which groups the mean errors are farthest apart; chance is told of elsewhere."""
+    ranked = sorted(one.groups, key=lambda group: group.mean_error.value)
+    low, high = ranked[0], ranked[-1]
+    ends = [
+        f"{_label(group.label, one, names)} ({measure.signed(group.mean_error.value)})"
+        for group in (low, high)
+    ]
+    drawn = f" The {DRAWN_GROUPS} largest groups are drawn." if len(ranked) > DRAWN_GROUPS else ""
+    if len(ranked) == 1:
+        return f"Only {ends[0]} has enough students to be shown."
+    gap = measure.amount(high.mean_error.value - low.mean_error.value)
+    marked = " Orange: different from the rest by more than chance." if any(
+        _stands_out(group) for group in one.groups) else ""  # fmt: skip
+    return f"Farthest apart, by {gap}, are {ends[0]} and {ends[1]}.{marked}{drawn}"
+
+
+def group_table(one: Grouping, names: Names, measure: Measure, *, folded: bool = False) -> Table:
+    """Return the errors of each group with their intervals."""
+    rows: list[Sequence[Cell]] = [
+        (
+            Cell(_label(group.label, one, names)),
+            Cell(f"{group.n_samples:,}"),
+            _cell(group.mean_error, measure, signed=True),
+            _cell(group.mae, measure),
+            _cell(group.rmse, measure),
+            _share(group.coverage.get(str(SHOWN_LEVEL))),
+        )
+        for group in one.groups
+    ]
+    rows += [
+        (Cell(_label(label, one, names)), Cell("withheld"), *[Cell("–")] * 4)
+        for label in one.suppressed
+    ]
+    header = ("Group", "Students", measure.axis("Mean error"), measure.axis("MAE"),
+              measure.axis("RMSE"), f"Inside the {percent(SHOWN_LEVEL)} range")  # fmt: skip
+    return Table(f"Errors by {names.all(one.features)}", header, rows, folded=folded)
+
+
+def _cell(estimate: Interval, measure: Measure, *, signed: bool = False) -> Cell:
+    write = measure.signed if signed else measure.number
+    return Cell(write(estimate.value), measure.interval(estimate, signed=signed))
+
+
+def _share(estimate: Interval | None) -> Cell:
+    if estimate is None:
+        return Cell("–")
+    ends = f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f}{SPACE}%"
+    return Cell(percent(estimate.value), ends)
+
+
+# --- without the sensitive features --------------------------------------------------------------
+
+
+def exclusion(facts: ReportFacts) -> Section | None:
+    """Return what it costs to do without the sensitive features."""
+    cost = facts.exclusion
+    if cost is None:
+        return None
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    lead = [
+        f"This model was trained without {names.all(cost.left_out)}. For comparison, one was "
+        "trained with them in the same way; both were tested on the same students.",
+        plain(cost.sentence),
+    ]
+    r2 = cost.r2
+    ends = f"{_signed(r2.low)} to {_signed(r2.high)}" if r2.low < r2.high else ""
+    table = Table(
+        f"What it costs, with 95{SPACE}% intervals",
+        ("Measure", "Cost"),
+        [
+            (Cell("R² that is lost"), Cell(_signed(r2.value), ends)),
+            (Cell(f"{measure.axis('RMSE')} that is added"), _cell(cost.rmse, measure, signed=True)),
+            (Cell(f"{measure.axis('MAE')} that is added"), _cell(cost.mae, measure, signed=True)),
+        ],
+    )
+    return Section("exclusion", "Without the sensitive features", lead, tables=[table])
+
+
+def _signed(value: float) -> str:
+    text = number(value, 3)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
+
+
+# --- the pass mark -------------------------------------------------------------------------------
+
+
+def pass_mark(facts: ReportFacts) -> Section | None:
+    """Return whether the probability of a score below the mark comes true."""
+    mark = facts.pass_mark
+    if mark is None:
+        return None
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    at = f"{format_number(mark.mark)} {measure.unit}".strip()
+    lead = [
+        f"The model also states how likely a student is to stay below {at} in {names.target}. Of "
+        f"{count(mark.n_samples)} not seen before, {mark.n_below:,} did.",
+        _brier(mark.brier, mark.baseline_brier),
+    ]
+    figures, tables = [], []
+    if mark.bins:
+        within = sum(one.observed.low <= one.predicted <= one.observed.high for one in mark.bins)
+        said = "; ".join(
+            f"{percent(one.predicted)} said, {percent(one.observed.value)} came true"
+            for one in mark.bins
+        )
+        svg = reliability(
+            "reliability",
+            f"Probability of less than {at}: {said}.",
+            [one.predicted for one in mark.bins],
+            [one.observed for one in mark.bins],
+            "Probability that was said",
+            f"Share below {at}",
+        )
+        caption = (
+            f"The closer to the line the better. In {within} of {count(len(mark.bins), 'group')} "
+            f"of students, what was said lies within chance of what came true. Lines: 95{SPACE}% "
+            "intervals."
+        )
+        figures = [Figure(svg, caption)]
+        tables = [Table(
+            "Said and come true",
+            ("Probability that was said", "Came true", "Students"),
+            [(Cell(percent(one.predicted)), _share(one.observed), Cell(f"{one.n_samples:,}"))
+             for one in mark.bins],
+        )]  # fmt: skip
+    return Section("pass-mark", f"Below the pass mark of {at}", lead, (), figures, tables)
+
+
+def _brier(brier: Interval, baseline: float) -> str:
+    """Say whether the probabilities are better than the same share for everyone."""
+    said = f"The probabilities' mean squared error (Brier score) is {number(brier.value, 3)}"
+    if brier.low < brier.high:
+        said += f" (95{SPACE}% interval {number(brier.low, 3)} to {number(brier.high, 3)})"
+    said += f"; stating the same for everyone scores {number(baseline, 3)}"
+    if brier.value < baseline:
+        return f"{said}, which is worse."
+    return f"{said}: the probabilities are no better than that."
+
+
+def fairness_sections(facts: ReportFacts) -> list[Section | None]:
+    """Return the sections of this module in their order."""
+    return [fairness(facts), exclusion(facts), pass_mark(facts)]
