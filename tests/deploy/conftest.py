@@ -69,13 +69,17 @@ def bundle(tmp_path: Path, sample_artifacts: Path) -> Path:
 
 
 @contextmanager
-def proxied(folder: Path, bundle: Path, *, private: str = "127.0.0.1/32") -> Iterator[int]:
+def proxied(
+    folder: Path, bundle: Path, *, private: str = "127.0.0.1/32", python: Path | None = None
+) -> Iterator[int]:
     """Run a bundle's Procfile behind nginx in the platform's shape; give nginx's port.
 
     Parameters
     ----------
     private : str
         Where the load balancers are whose word is believed.
+    python : Path, optional
+        The interpreter to run the app with; this one unless given.
     """
     app_port, port = free_port(), free_port()
     folder.mkdir()
@@ -86,7 +90,7 @@ def proxied(folder: Path, bundle: Path, *, private: str = "127.0.0.1/32") -> Ite
     command = (bundle / "Procfile").read_text().removeprefix("web: ").replace("8000", str(app_port))
     environment = {"PATH": os.environ["PATH"], "APP_ENV": "production", "SECRET_KEY": "k" * 32}
     with (folder / "app.log").open("wb") as log:
-        app = subprocess.Popen([sys.executable, "-m", *command.split()], cwd=bundle,
+        app = subprocess.Popen([str(python or sys.executable), "-m", *command.split()], cwd=bundle,
                                env=environment, stdout=log, stderr=log)  # fmt: skip
     proxy = nginx.Nginx.start(folder)
     try:

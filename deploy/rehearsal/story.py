@@ -1,0 +1,454 @@
+"""The rehearsal from beginning to end; started by ``python -m deploy.rehearse``."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from deploy.rehearsal.beanstalk import CONFIGURED, NOT_CONFIGURED
+from deploy.rehearsal.buildspec import BuildFailedError
+from deploy.rehearsal.cloud import Cloud, Rehearsed
+from deploy.rehearsal.instance import installed_mb, memory_mb
+from deploy.rehearsal.load import Load
+from deploy.rehearsal.options import SECRETS
+from deploy.rehearsal.pipeline import ActionFailedError, Execution, Pipeline
+from deploy.rehearsal.report import RehearsalFailedError, Report
+from deploy.rehearsal.workshop import Builder, Repository, zip_folder
+from deploy.tools import ROOT
+
+KEPT = ROOT / ".envs" / "rehearsal"
+MARK = "/* rehearsal {} */"
+STYLE = "static/style.css"
+SHORT_LIST_MB = 60
+INSTANCE_MB = 1024  # of a t3.micro
+OTHER_SCIKIT_LEARN = "1.8.0"
+LONGEST_S = 1200.0
+
+
+class Story:
+    """The rehearsal's parts and what is shown with them, in the order of the methods."""
+
+    def __init__(self, folder: Path, report: Report) -> None:
+        self.folder = folder
+        self.report = report
+        KEPT.mkdir(parents=True, exist_ok=True)
+        (KEPT / "home").mkdir(exist_ok=True)
+        self.cloud = Cloud(folder, KEPT, report.tell)
+        self.repository = Repository.make(ROOT, folder)
+        self.builder = Builder(KEPT / "build", KEPT / "home", report.tell)
+        self.played = Rehearsed(self.cloud, self.repository.archive, self._build, zip_folder)
+        actions = {
+            "CodeStarSourceConnection": lambda e, key: self.played.source(e.number, e.commit),
+            "CodeBuild": lambda e, key: self.played.make(e.number, key),
+            "ElasticBeanstalk": self._deploy,
+        }
+        properties = self.cloud.pipeline
+        self.full = Pipeline.from_template(properties, actions, report.tell)
+        self.short = Pipeline.from_template(properties, actions, report.tell, without=("Build",))
+        self.load: Load | None = None
+        self.run_id = ""
+
+    # --- the pieces -------------------------------------------------------------------------------
+
+    def _build(self, source: Path, log: Path) -> Path:
+        try:
+            return self.builder.build(source, log)
+        except BuildFailedError as error:
+            raise ActionFailedError(str(error)) from error
+
+    def _deploy(self, execution: Execution, key: str) -> str:
+        run = self.played.deploy(execution.number + self._offset(execution), execution.commit, key)
+        if run.returncode:
+            said = [line for line in run.stdout.splitlines() if "ERROR" in line]
+            raise ActionFailedError(" ".join(said)[-600:] or run.stdout[-600:])
+        return key
+
+    def _offset(self, execution: Execution) -> int:
+        """Return what keeps the version labels of the two pipelines apart."""
+        return 0 if execution in self.full.executions else 50
+
+    def push(self, pipeline: Pipeline, subject: str, change: Callable[[Path], None]) -> Execution:
+        """Commit a change, push it, and return the execution that the push started."""
+        commit = self.repository.commit(subject, change)
+        arrived = self.repository.push()
+        if arrived != commit:
+            raise RehearsalFailedError(f"Pushed {commit}, but {arrived} arrived.")
+        self.report.tell(f"git push: {commit[:8]} “{subject}”")
+        return pipeline.start(commit, subject)
+
+    def finished(self, execution: Execution) -> Execution:
+        """Wait for the end of an execution."""
+        if not execution.ended.wait(LONGEST_S):
+            raise RehearsalFailedError(f"#{execution.number} did not end: {execution.stage}.")
+        return execution
+
+    def ask(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Ask the load balancer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.cloud.fleet.port, timeout=30)
+        try:
+            headers = {"Content-Type": "application/json"} if body else {}
+            connection.request("POST" if body else "GET", path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def served_mark(self, number: int) -> bool:
+        """Whether the style sheet that is served is that of a commit."""
+        return MARK.format(number).encode() in self.ask(f"/{STYLE}")[1]
+
+    def mark(self, number: int) -> Callable[[Path], None]:
+        """Return a change that can be seen from outside."""
+
+        def change(folder: Path) -> None:
+            with (folder / STYLE).open("a") as file:
+                file.write(f"\n{MARK.format(number)}\n")
+
+        return change
+
+    def nothing_failed(self, since: float, during: str) -> None:
+        """Show that every request since a moment was answered."""
+        assert self.load is not None
+        time.sleep(0.5)
+        count, wrong = self.load.summary(since)
+        self.report.prove(
+            f"{during}: {count:,} requests, none failed", count > 20 and not wrong, str(wrong)
+        )
+
+    # --- what is shown ----------------------------------------------------------------------------
+
+    def first_push(self) -> None:
+        """Push, build, deploy; measure what was installed."""
+        self.report.chapter("A first push: source, build, deploy (build stage from the template)")
+        execution = self.finished(self.push(self.full, "First push", self.mark(1)))
+        self.report.prove(
+            "a push is tested, trained, bundled and deployed by the shipped buildspec and template",
+            execution.status == "Succeeded" and self.served_mark(1),
+            execution.reason,
+        )
+        status, content = self.ask("/ready")
+        self.run_id = str(json.loads(content).get("model_version"))
+        self.report.prove("the app is ready behind the load balancer", status == 200)
+        record = self._record()
+        status, content = self.ask("/predict", json.dumps(record).encode())
+        self.report.prove("it predicts", status == 200, content.decode())
+        instance = self.cloud.fleet.instances[0]
+        listed = (instance.current / "requirements.txt").read_text("utf-8")
+        size = installed_mb(instance.venv)
+        short = "scikit-learn" not in listed
+        kind = "short list (compiled model)" if short else "full list"
+        self.report.figure(f"installed size, {kind}", f"{size:.0f} MB")
+        if short:
+            self.report.prove(
+                f"the compiled model's packages take less than {SHORT_LIST_MB} MB",
+                size < SHORT_LIST_MB,
+                f"{size:.1f} MB",
+            )
+        self.load = Load(self.cloud.fleet.port, record)
+        self.load.start()
+        time.sleep(2)
+        self.measure_memory(kind)
+
+    def _record(self) -> dict[str, Any]:
+        runs = self.cloud.fleet.instances[0].current / "artifacts" / "runs"
+        schema = json.loads((runs / self.run_id / "schema.json").read_text("utf-8"))
+        return {
+            feature["name"]: feature["categories"][0]
+            if "categories" in feature
+            else feature["observed_minimum"]
+            for feature in schema["features"]
+        }
+
+    def measure_memory(self, kind: str) -> None:
+        """Measure two workers under load."""
+        used = memory_mb(self.cloud.fleet.instances[0].pid)
+        if used is None:
+            return
+        self.report.figure(f"memory of two workers under load, {kind}", f"{used:.0f} MB")
+        self.report.prove(
+            f"two workers leave half of a t3.micro ({INSTANCE_MB} MiB) free, {kind}",
+            used < INSTANCE_MB / 2,
+            f"{used:.0f} MB",
+        )
+
+    def push_without_build(self) -> None:
+        """Push with the build stage skipped: the instances train."""
+        self.report.chapter("A push with the build stage skipped: each instance trains")
+        moment = time.monotonic()
+        execution = self.finished(self.push(self.short, "Without a build", self.mark(2)))
+        self.report.prove(
+            "without a build stage every instance trains, needing requirements.txt alone",
+            execution.status == "Succeeded" and self.served_mark(2),
+            execution.reason,
+        )
+        self.nothing_failed(moment, "two instances rolled while training")
+        answers = set()
+        for _ in range(8):
+            answers.add(json.loads(self.ask("/predict", self._body())[1])["prediction"])
+        self.report.prove("both instances trained the same model", len(answers) == 1, str(answers))
+        size = installed_mb(self.cloud.fleet.instances[0].venv)
+        self.report.figure("installed size, full list", f"{size:.0f} MB")
+        self.measure_memory("full list")
+
+    def _body(self) -> bytes:
+        assert self.load is not None
+        return json.dumps(self.load.record).encode()
+
+    def deploy_from_laptop(self) -> None:
+        """Deploy from the clone, with what is promoted there."""
+        self.report.chapter("eb deploy from a laptop, and a roll of two instances under load")
+        clone = self.repository.folder
+        artifacts = KEPT / "build" / "source" / "artifacts"
+        shutil.copytree(artifacts, clone / "artifacts", dirs_exist_ok=True)
+        (clone / ".git" / "info" / "exclude").write_text(".elasticbeanstalk/\n")
+        self.cloud.eb_project(clone)
+        self.repository.commit("From a laptop", self.mark(3))
+        moment = time.monotonic()
+        run = self.cloud.run("developer", "eb", "deploy", "--timeout", "20", folder=clone)
+        versions = list(self.cloud.beanstalk.versions)
+        self.report.prove(
+            "eb deploy ships the promoted run",
+            run.returncode == 0
+            and self.served_mark(3)
+            and json.loads(self.ask("/ready")[1])["model_version"] == self.run_id,
+            run.stdout[-600:],
+        )
+        self.nothing_failed(moment, "two instances rolled to eb deploy's version")
+        bundle = self.cloud.folder / "bundles" / f"{versions[-1]}.zip"
+        shipped = {path.split("/")[0] for path in _names(bundle)}
+        self.report.prove(
+            ".ebignore keeps tests, notebooks' books and other tables out of it",
+            not shipped & {"tests", "benchmarks", "deploy", "docs", ".git", ".venv"},
+            str(shipped),
+        )
+
+    def sabotages(self) -> None:
+        """Push what must not reach the traffic."""
+        self.report.chapter("Sabotage: none of it reaches the traffic")
+        good = self.repository.commit("Good", lambda folder: None)
+        before = self.cloud.beanstalk.current
+
+        def broken_import(folder: Path) -> None:
+            path = folder / "src" / "web" / "pages.py"
+            path.write_text(path.read_text("utf-8") + "import no_such_module\n")
+
+        def missing_model(folder: Path) -> None:
+            (folder / "notebooks" / "data" / "stud.csv").unlink()
+
+        for name, change, said in (
+            ("broken import", broken_import, "no_such_module"),
+            ("missing model", missing_model, "sample table"),
+        ):
+            moment = time.monotonic()
+            execution = self.finished(self.push(self.short, f"Sabotage: {name}", change))
+            self.report.prove(
+                f"{name}: refused, and says “{said}”",
+                execution.status == "Failed" and said in execution.reason,
+                f"{execution.status}: {execution.reason}",
+            )
+            self.refused(before, moment, name)
+            self.repository.back_to(good)
+
+        moment = time.monotonic()
+        clone = self.repository.folder
+        listed = clone / "requirements.txt"
+        short = (clone / "requirements-serve.txt").read_text("utf-8")
+        listed.write_text(f"{short}scikit-learn=={OTHER_SCIKIT_LEARN}\n")
+        run = self.cloud.run("developer", "eb", "deploy", "--timeout", "20", folder=clone)
+        self.report.prove(
+            f"wrong scikit-learn: refused, and says “{OTHER_SCIKIT_LEARN}”",
+            run.returncode != 0 and OTHER_SCIKIT_LEARN in run.stdout,
+            run.stdout[-600:],
+        )
+        self.refused(before, moment, "wrong scikit-learn")
+        self.repository.back_to(good)
+
+        moment = time.monotonic()
+        self.cloud.run(
+            "developer", "aws", "elasticbeanstalk", "update-environment",
+            "--environment-name", self.cloud.beanstalk.env_name,
+            "--options-to-remove", f"Namespace={SECRETS},OptionName=SECRET_KEY",
+            folder=clone,
+        )  # fmt: skip
+        last = self.cloud.wait_until_ready()
+        events = " ".join(event.message for event in self.cloud.beanstalk.events[-3:])
+        self.report.prove(
+            "missing secret: refused, and says “SECRET_KEY must be set”",
+            last == NOT_CONFIGURED and "SECRET_KEY must be set" in events,
+            events,
+        )
+        self.refused(before, moment, "missing secret")
+
+    def refused(self, before: str, moment: float, name: str) -> None:
+        """Show that the version from before still answers everybody."""
+        unchanged = self.cloud.beanstalk.current == before and self.served_mark(3)
+        self.report.prove(f"{name}: the version from before goes on serving", unchanged)
+        self.nothing_failed(moment, name)
+
+    def model_from_s3(self) -> None:
+        """Publish a run and name it; a push without build then fetches it; one is superseded."""
+        self.report.chapter("A named run from S3, and SUPERSEDED: three pushes in a row")
+        clone = self.repository.folder
+        uri = f"s3://{self.cloud.beanstalk.bucket}/models/{self.run_id}"
+        run = self.cloud.run(
+            "developer", "aws", "s3", "cp", "--recursive", "--only-show-errors",
+            f"artifacts/runs/{self.run_id}", uri, folder=clone,
+        )  # fmt: skip
+        self.report.prove("a run is published to S3", run.returncode == 0, run.stdout)
+        moment = time.monotonic()
+        run = self.cloud.run("developer", "eb", "setenv", f"MODEL_URI={uri}", folder=clone)
+        self.report.prove(
+            "eb setenv reaches the running instances",
+            run.returncode == 0 and self.cloud.beanstalk.events[-1].message == CONFIGURED,
+            run.stdout[-600:],
+        )
+        self.nothing_failed(moment, "settings changed, instance by instance")
+        moment = time.monotonic()
+        first = self.push(self.short, "First of three", self.mark(4))
+        self._until(lambda: self.cloud.beanstalk.status == "Updating")
+        second = self.push(self.short, "Second of three", self.mark(5))
+        self._until(lambda: second.stage == "Deploy")
+        time.sleep(0.5)
+        third = self.push(self.short, "Third of three", self.mark(6))
+        for execution in (first, second, third):
+            self.finished(execution)
+        statuses = [execution.status for execution in (first, second, third)]
+        self.report.prove(
+            "the push that waited was superseded by the newer one, which was deployed",
+            statuses == ["Succeeded", "Superseded", "Succeeded"] and self.served_mark(6),
+            f"{statuses} {first.reason} {third.reason}",
+        )
+        self.report.prove(
+            "the instances serve the run that MODEL_URI names",
+            json.loads(self.ask("/ready")[1])["model_version"] == self.run_id,
+        )
+        self.nothing_failed(moment, "two more rolls")
+
+    def _until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 120
+        while not holds():
+            if time.monotonic() > deadline:
+                raise RehearsalFailedError("What was waited for did not come.")
+            time.sleep(0.05)
+
+    def roll_back(self) -> None:
+        """Deploy an earlier version again."""
+        self.report.chapter("Rollback to the first version")
+        first = next(iter(self.cloud.beanstalk.versions))
+        moment = time.monotonic()
+        run = self.cloud.run(
+            "developer", "eb", "deploy", "--version", first, folder=self.repository.folder
+        )
+        self.report.prove(
+            "an earlier version is deployed again by its label",
+            run.returncode == 0 and not self.served_mark(3) and self.served_mark(1),
+            run.stdout[-600:],
+        )
+        self.nothing_failed(moment, "the rollback")
+
+    def rights(self) -> None:
+        """Count the calls, and show that one without a right is refused."""
+        self.report.chapter("Every call against the shipped IAM policies")
+        gate = self.cloud.gate
+        denied = list(gate.denied)
+        self.report.prove(
+            f"{sum(gate.allowed.values()):,} calls of {len({p for p, _ in gate.allowed})} "
+            f"principals, {len(gate.allowed)} kinds, none refused by the shipped policies",
+            not denied,
+            str(denied[:5]),
+        )
+        for principal in ("developer", "pipeline", "build", "instance"):
+            actions = sorted(action for who, action in gate.allowed if who == principal)
+            self.report.tell(f"{principal}: {', '.join(actions)}")
+        client = self.cloud.emulator.client("instance", "s3")
+        try:
+            client.delete_object(Bucket=self.cloud.beanstalk.bucket, Key="x")
+        except client.exceptions.ClientError as error:
+            refused = error.response["Error"]["Code"] == "AccessDenied"
+        else:
+            refused = False
+        self.report.prove("a call without a right is refused", refused)
+
+    def total(self) -> None:
+        """Stop the load and count it all."""
+        assert self.load is not None
+        self.load.stop()
+        count, wrong = self.load.summary()
+        seconds = self.load.answers[-1].at - self.load.answers[0].at
+        self.report.figure(
+            "requests through the load balancer", f"{count:,} in {seconds:.0f} s, 0 failed"
+        )
+        self.report.prove("no request failed in the whole rehearsal", not wrong, str(wrong))
+
+    def play(self) -> None:
+        """Everything, in order."""
+        self.report.chapter("An AWS account on a loopback port, as the templates make it")
+        self.cloud.start()
+        self.report.tell(f"moto, Elastic Beanstalk and IAM at {self.cloud.emulator.url}")
+        self.first_push()
+        self.push_without_build()
+        self.deploy_from_laptop()
+        self.sabotages()
+        self.model_from_s3()
+        self.roll_back()
+        self.total()
+        self.rights()
+
+    def stop(self) -> None:
+        """End what runs."""
+        if self.load is not None:
+            self.load.stop()
+        self.cloud.stop()
+
+
+def _names(path: Path) -> list[str]:
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def main() -> int:
+    """Run the rehearsal and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.rehearse")
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+    report = Report(Console(soft_wrap=True))
+    folder = Path(tempfile.mkdtemp(prefix="stuprediction-rehearsal-"))
+    story = Story(folder, report)
+    passed = False
+    try:
+        story.play()
+        passed = True
+        report.finish()
+        if options.keep:
+            report.console.print(
+                f"Look around: http://127.0.0.1:{story.cloud.fleet.port}, logs and instances in "
+                f"{folder}. Ctrl-C ends it."
+            )
+            while True:
+                time.sleep(1)
+    except RehearsalFailedError as error:
+        report.console.print(f"{error}", style="bold red", markup=False)
+        report.console.print(f"Logs and instances: {folder}")
+    except KeyboardInterrupt:
+        report.console.print("Ended.")
+    finally:
+        story.stop()
+        if passed and not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

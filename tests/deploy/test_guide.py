@@ -1,0 +1,65 @@
+"""The guide names what exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.rehearsal.template import FOLDER
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "deploy" / "README.md"
+TEXT = GUIDE.read_text("utf-8")
+
+
+def parameters(name: str) -> set[str]:
+    text = (FOLDER / name).read_text("utf-8")
+    section = re.search(r"^Parameters:\n(.*?)^\w", text, re.M | re.S)[1]
+    return set(re.findall(r"^  (\w+):$", section, re.M))
+
+
+ALL = {path.name: parameters(path.name) for path in FOLDER.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("page", ["deploy/README.md", "deploy/iam/README.md"])
+def test_every_link_leads_to_a_file(page):
+    path = ROOT / page
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+        assert (path.parent / link).exists(), link
+
+
+def test_the_steps_are_numbered_without_a_gap():
+    numbers = [int(n) for n in re.findall(r"^(\d+)\. ", TEXT, re.M)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 10
+
+
+def test_every_template_is_deployed_with_parameters_it_has():
+    end = r"(?=\n\s*(?:```|aws |ACCOUNT=))"
+    commands = re.findall(rf"aws cloudformation deploy(.*?){end}", TEXT, re.S)
+    deployed = set()
+    for command in commands:
+        name = re.search(r"--template-file deploy/cloudformation/(\S+)", command)[1]
+        given = set(re.findall(r"[\s\"](\w+)=", command.split("--parameter-overrides")[1]))
+        assert given <= ALL[name], (name, given - ALL[name])
+        deployed.add(name)
+    assert deployed == set(ALL)
+
+
+def test_every_parameter_of_the_table_is_one_of_the_app_template():
+    rows = re.findall(r"^   \| `([^`]+)` \|", TEXT, re.M)
+    named = {name for row in rows for name in re.findall(r"(\w+)=", row)}
+    assert named
+    assert named <= ALL["app.yaml"]
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:`|^ *)make ([a-z-]+)", TEXT, re.M))))
+def test_every_make_target_exists(target):
+    assert re.search(rf"^{target}:.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+def test_both_the_consoles_words_and_commands_are_there():
+    for word in ("Release change", "Full logs", "Update pending connection", "eb logs", "eb deploy",
+                 "Configuration → Security", "OAuth", "Superseded", "QUEUED", "PARALLEL", "MFA",
+                 "AWSElasticBeanstalkService"):  # fmt: skip
+        assert word in TEXT + (ROOT / "deploy/iam/README.md").read_text("utf-8")
