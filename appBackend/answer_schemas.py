@@ -44,9 +44,9 @@ _CONTRIBUTIONS_ANSWER = {
             "method": {"enum": ["linear", "tree_shap", "permutation_shapley", "path"]},
         }
     ),
-    "type": ["object", "null"],
+    "type": "object",
     "description": "Base and values sum to the prediction before it is clipped to the target's "
-    "range; null where the model is served from its pickles.",
+    "range.",
 }
 _VERSION = {"type": "string", "description": "The run that answered."}
 ANSWERS = {

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from src.compiled_batch import BatchEvaluator
     from src.compiled_contributions import Attributor
     from src.contributions import Contributions
+    from src.explainer import Explainer
 
 logger = get_logger(__name__)
 
@@ -55,12 +56,15 @@ class Prediction:
         The run that answered.
     intervals : dict of str to (float, float)
         Ends of the prediction interval by level, such as ``"0.9"``, in the target's unit.
+    probability_below : float or None
+        Chance of a score below the mark that the run was trained with; None where it was not.
     """
 
     prediction: float
     warnings: tuple[Problem, ...]
     run_id: str
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    probability_below: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class Predictor:
         None where the pickles are served.
     fallback_reason : str
         Why they are; else empty.
+    pass_mark : float or None
+        The mark that the run was trained with.
     """
 
     chunk_rows = 1 << 15  # rows of a file that are in memory at once
@@ -116,6 +122,8 @@ class Predictor:
         self.intervals = intervals
         self.compiled = compiled
         self.fallback_reason = fallback_reason
+        marked = metrics.get("pass_mark")
+        self.pass_mark: float | None = marked["mark"] if marked else None
         self._levels = [(str(level), level) for level in intervals.levels]
         if compiled is None:
             logger.info("Run %s is served from its pickles. %s", run.run_id, fallback_reason)
@@ -182,6 +190,11 @@ class Predictor:
                 name: self.intervals.interval(predicted, level, low, high)
                 for name, level in self._levels
             },
+            None
+            if self.pass_mark is None
+            else self.intervals.probability_below(
+                self.pass_mark, predicted, integer=self.schema.target.integer
+            ),
         )
 
     def explain(self, record: Mapping[str, object], *, form: bool = False) -> Contributions:
@@ -193,16 +206,14 @@ class Predictor:
         ------
         DataValidationError
             With every problem of the record.
-        ConfigurationError
-            If the model is served from its pickles.
         """
         values, _ = self.schema.check_record(record, form=form)
-        if self._attributor is None:
-            raise ConfigurationError(
-                "Contributions are worked out from the compiled model, and this one is served from "
-                f"its pickles. {self.fallback_reason}"
-            )
-        return self._attributor.contributions(values)
+        if self._attributor is not None:
+            return self._attributor.contributions(values)
+        from src.frames import typed_frame
+
+        frame = typed_frame(self.schema, {name: [value] for name, value in values.items()})
+        return self._explainer.contributions(frame).rows()[0]
 
     def predict_frame(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Predict rows that were checked, and clip to the target's range last.
@@ -260,6 +271,17 @@ class Predictor:
         from src.compiled_contributions import Attributor
 
         return None if self.compiled is None else Attributor(self.compiled)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        from sklearn.pipeline import Pipeline
+
+        from src.background import Background
+        from src.explainer import Explainer
+
+        steps = [("preprocessor", self._preprocessor), ("model", self._model)]
+        background = Background.from_dict(self.run.read_json("background.json"))
+        return Explainer(self.schema, Pipeline(steps), background, self.run.manifest.seed)
 
     def predict_file(
         self, source: Path, output: Path, progress: Callable[[int], None] = lambda n_rows: None

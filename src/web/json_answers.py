@@ -143,22 +143,18 @@ def prediction_fields(prediction: Prediction, predictor: Predictor) -> dict[str,
 
 def _pass_mark(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
     """Return the chance of a score below the mark that the run was trained with, if it was."""
-    marked = predictor.metrics.get("pass_mark")
-    if not marked:
+    if prediction.probability_below is None:
         return {}
-    mark = marked["mark"]
-    chance = predictor.intervals.probability_below(
-        mark, prediction.prediction, integer=predictor.schema.target.integer
-    )
-    return {"pass_mark": {"mark": mark, "probability_below": chance}}
+    return {
+        "pass_mark": {
+            "mark": predictor.pass_mark,
+            "probability_below": prediction.probability_below,
+        }
+    }
 
 
-def contribution_fields(
-    record: Mapping[str, object], predictor: Predictor
-) -> dict[str, Any] | None:
-    """Return what each feature adds to the prediction; None where the pickles are served."""
-    if predictor.compiled is None:
-        return None
+def contribution_fields(record: Mapping[str, object], predictor: Predictor) -> dict[str, Any]:
+    """Return what each feature adds to the prediction."""
     return asdict(predictor.explain(record))
 
 

@@ -416,3 +416,21 @@ def test_an_output_folder_that_is_absent_is_named(command, tmp_path) -> None:
     status, err = command(csv_text(ROWS), "--output", str(tmp_path / "no" / "out.csv"))
     assert status == 1
     assert "cannot be written" in err
+
+
+@pytest.mark.parametrize("family", ["ridge", "neighbors"])
+def test_each_backend_explains_and_says_the_chance_of_missing_the_mark(
+    family: str, tmp_path: Path, student
+) -> None:
+    TrainPipeline(
+        TrainConfig(models=(family,), budget="quick", pass_mark=50.0, artifacts=tmp_path)
+    ).run()
+    predictor = Predictor.load(tmp_path)
+    assert predictor.backend == ("compiled" if family == "ridge" else "pickles")
+    weak = student | {"reading_score": 35, "writing_score": 35}
+    found = predictor.explain(weak)
+    answer = predictor.predict_record(weak)
+    assert found.total == pytest.approx(answer.prediction, rel=1e-6)
+    assert set(found.values) == set(predictor.schema.names)
+    strong = predictor.predict_record(student | {"reading_score": 95, "writing_score": 95})
+    assert 0 < strong.probability_below < 0.1 < 0.7 < answer.probability_below < 1
