@@ -21,6 +21,7 @@ DEFAULTS = Account()
 FILES = {
     ("account.yaml", "RequireMfa"): "require-mfa.json",
     ("account.yaml", "Deploy"): "developer.json",
+    ("account.yaml", "DeployEnvironment"): "developer-environment.json",
     ("app.yaml", "InstanceRole"): "instance-role.json",
     ("pipeline.yaml", "BuildRole"): "build-role.json",
     ("pipeline.yaml", "PipelineRole"): "pipeline-role.json",

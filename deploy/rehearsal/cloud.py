@@ -37,7 +37,7 @@ ASKED_BY_EB_ALONE: Document = {
     ]
 }
 PRINCIPALS = {
-    "developer": ("developer.json", "require-mfa.json"),
+    "developer": ("developer.json", "developer-environment.json", "require-mfa.json"),
     "pipeline": ("pipeline-role.json",),
     "build": ("build-role.json",),
     "instance": ("instance-role.json",),

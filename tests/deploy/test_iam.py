@@ -84,6 +84,14 @@ def test_the_linter_finds_nothing_in_ours_and_each_seeded_mistake(lint):
     assert "RESOURCE_STAR" in found["blanket"]
 
 
+def test_every_policy_fits_into_what_iam_takes():
+    long = shipped(Account("999988887777", "ap-southeast-2"), AppName="a" * 31, EnvName="e" * 40)
+    managed_limit, inline_limit = 6144, 10240
+    for name, document in long.items():
+        limit = inline_limit if name.endswith("-role.json") else managed_limit
+        assert len(re.sub(r"\s", "", json.dumps(document))) < limit, name
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_no_policy_allows_a_whole_service(name):
     assert service_wildcards(POLICIES[name]) == set()

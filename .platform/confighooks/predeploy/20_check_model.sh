@@ -2,5 +2,5 @@
 # Refuses settings with which the app would not start, such as an absent SECRET_KEY.
 set -eu
 cd "$(dirname "$0")/../../.."
-PATH="$(echo /var/app/venv/*/bin):$PATH"
+for programs in /var/app/venv/*/bin; do PATH="$programs:$PATH"; done
 exec python .platform/check_model.py

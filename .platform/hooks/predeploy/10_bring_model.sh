@@ -3,7 +3,7 @@
 # training on the sample table. Same table, same seed: every instance comes to the same model.
 set -eu
 cd "$(dirname "$0")/../../.."
-PATH="$(echo /var/app/venv/*/bin):$PATH"
+for programs in /var/app/venv/*/bin; do PATH="$programs:$PATH"; done
 umask 022
 
 if [ -f artifacts/manifest.json ]; then
