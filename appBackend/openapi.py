@@ -248,8 +248,8 @@ def _get(name: str, summary: str, description: str, answer: str, *statuses: str)
 _BATCH = {
     "type": "array",
     "minItems": 1,
-    "maxItems": MOST_RECORDS,
-    "description": "Records, each as /predict takes it. Whatever is none is answered as such.",
+    "description": "Records, each as /predict takes it; whatever is none is answered as such. "
+    f"At most {MOST_RECORDS:,}, and no more than the body may hold.",
     "items": {},
 }
 _CONTRIBUTIONS = {
