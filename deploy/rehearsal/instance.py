@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -60,6 +61,38 @@ class Machine:
     credentials: Mapping[str, str]
     read_secret: Callable[[str], str]
     tell: Callable[[str], None]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def venv(self, requirements: Path) -> Path:
+        """Return where the virtual environment for a requirements.txt is."""
+        return self.venvs / hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+
+    def install(self, requirements: Path) -> None:
+        """Install what a requirements.txt lists, unless an instance before had the same list.
+
+        Raises
+        ------
+        subprocess.CalledProcessError
+            With what pip said.
+        """
+        venv = self.venv(requirements)
+        with self.lock:
+            if (venv / ".complete").is_file():
+                return
+            started = time.monotonic()
+            shutil.rmtree(venv, ignore_errors=True)
+            python = str(venv / "bin" / "python")
+            pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+            for command in (
+                [str(self.python), "-m", "venv", str(venv)],
+                [*pip, "-r", str(requirements)],
+            ):
+                subprocess.run(command, capture_output=True, text=True, check=True)
+            (venv / ".complete").touch()
+        self.tell(
+            f"installed requirements.txt in {time.monotonic() - started:.0f} s, "
+            f"{installed_mb(venv):.0f} MB"
+        )
 
 
 @dataclass
@@ -94,8 +127,7 @@ class Instance:
     def venv(self) -> Path:
         """The virtual environment for the bundle's requirements.txt."""
         source = self.current if self.current.is_dir() else self.staging
-        listed = (source / "requirements.txt").read_bytes()
-        return self.machine.venvs / hashlib.sha256(listed).hexdigest()[:12]
+        return self.machine.venv(source / "requirements.txt")
 
     @property
     def pid(self) -> int:
@@ -243,28 +275,13 @@ class Instance:
                     Path(path).chmod(mode)
 
     def _install_packages(self) -> None:
-        if not (self.staging / "requirements.txt").is_file():
+        listed = self.staging / "requirements.txt"
+        if not listed.is_file():
             raise self._failed("installing packages", "The bundle has no requirements.txt.")
-        if (self.venv / ".complete").is_file():
-            return
-        started = time.monotonic()
-        shutil.rmtree(self.venv, ignore_errors=True)
-        subprocess.run([str(self.machine.python), "-m", "venv", str(self.venv)], check=True)
-        pip = [f"{self.venv}/bin/python", "-m", "pip", "--disable-pip-version-check", "install"]
-        run = subprocess.run(
-            [*pip, "--quiet", "-r", "requirements.txt"],
-            cwd=self.staging,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            raise self._failed("installing packages", run.stderr)
-        (self.venv / ".complete").touch()
-        self.machine.tell(
-            f"{self.name}: installed requirements.txt in {time.monotonic() - started:.0f} s, "
-            f"{installed_mb(self.venv):.0f} MB"
-        )
+        try:
+            self.machine.install(listed)
+        except subprocess.CalledProcessError as error:
+            raise self._failed("installing packages", error.stderr or str(error)) from error
 
     def _failed(self, step: str, said: str) -> DeploymentFailedError:
         tail = " ".join(said.strip().splitlines()[-3:])

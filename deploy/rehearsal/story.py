@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -257,6 +258,11 @@ class Story(Stage):
         self.report.chapter("An AWS account on a loopback port, as the templates make it")
         self.cloud.start()
         self.report.tell(f"moto, Elastic Beanstalk and IAM at {self.cloud.emulator.url}")
+        # For the push without a build stage. It takes a minute, which the build takes anyhow.
+        full_list = self.repository.folder / "requirements.txt"
+        install = threading.Thread(target=self.cloud.fleet.machine.install, args=(full_list,))
+        install.daemon = True
+        install.start()
         self.first_push()
         self.push_without_build()
         self.deploy_from_laptop()

@@ -4,9 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-import boto3
-from moto import mock_aws
-
 account = {"BudgetEmail": "you@example.com"}
 names = {
     "account": account,
@@ -25,6 +22,9 @@ def for_moto(path: Path) -> str:
 
 
 def main() -> None:
+    import boto3
+    from moto import mock_aws
+
     with mock_aws():
         clients = {
             name: boto3.client(name, region_name="us-east-1")
