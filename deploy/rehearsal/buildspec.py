@@ -66,7 +66,7 @@ class Buildspec:
         source: Path,
         log: Path,
         environment: Mapping[str, str],
-        tell: Callable[[str, float], None] = lambda command, seconds: None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> Path:
         """Run the commands in a source folder and return the artifact's folder.
 
@@ -77,7 +77,7 @@ class Buildspec:
         environment : mapping
             All variables that the commands see, besides the buildspec's own.
         tell : callable
-            Called after each command, with the seconds it took.
+            Takes a line for people, before and after each command.
 
         Raises
         ------
@@ -86,6 +86,7 @@ class Buildspec:
         """
         for command in self.commands:
             started = time.monotonic()
+            tell(f"build: {command} …")
             with log.open("ab") as output:
                 output.write(f"$ {command}\n".encode())
                 output.flush()
@@ -98,7 +99,7 @@ class Buildspec:
                     stderr=output,
                     check=False,
                 )
-            tell(command, time.monotonic() - started)
+            tell(f"build: {command.split(' -')[0]} took {time.monotonic() - started:.0f} s")
             if run.returncode:
                 tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-12:])
                 raise BuildFailedError(f"`{command}` failed ({run.returncode}):\n{tail}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -289,6 +290,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="stuprediction-rehearsal-"))
     story = Story(folder, report)
     passed = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the instances end with it
     try:
         story.play()
         passed = True

@@ -146,9 +146,7 @@ class Builder:
                 (work / ".venv" / stamp).touch()
         environment = plain_environment(self.home)
         spec = Buildspec.read(work / "buildspec.yml")
-        return spec.run(
-            work, log, environment, lambda command, s: self.tell(f"build: {command} ({s:.0f} s)")
-        )
+        return spec.run(work, log, environment, self.tell)
 
     def _put_away(self, work: Path, kept: Path) -> None:
         """Keep the last build's virtual environment, by what was installed in it."""

@@ -66,10 +66,12 @@ def test_commands_run_in_order_in_the_source_with_the_variables(spec, tmp_path):
     told = []
     folder = spec("mkdir out", "echo $WORD $OTHER > out/said").run(
         tmp_path, tmp_path / "log", {"PATH": os.environ["PATH"], "OTHER": "too"},
-        lambda command, seconds: told.append(command),
+        told.append,
     )  # fmt: skip
     assert (folder / "said").read_text() == "set too\n"
-    assert told == ["mkdir out", "echo $WORD $OTHER > out/said"]
+    assert told[0] == "build: mkdir out …"
+    assert told[2] == "build: echo $WORD $OTHER > out/said …"
+    assert len(told) == 4
 
 
 def test_a_failing_command_ends_the_build_and_is_named(spec, tmp_path):
