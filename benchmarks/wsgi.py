@@ -177,8 +177,8 @@ def deployed_app(artifacts: Path) -> Flask:
 def train(artifacts: Path, model: str) -> None:
     """Train one kind of model on the sample table, in a process of its own."""
     subprocess.run(
-        [sys.executable, "-m", "src.pipelines.train_pipeline", "--models", model, "--artifacts",
-         str(artifacts)],
+        [sys.executable, "-m", "src.pipelines.train_pipeline", "--models", model, "--budget",
+         "quick", "--artifacts", str(artifacts)],
         cwd=ROOT, env=clean_environment(), check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
 

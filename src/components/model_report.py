@@ -38,10 +38,12 @@ class ModelReport:
 
         from src.report.accuracy import accuracy_sections
         from src.report.card import card, measured
+        from src.report.data_section import data_section
         from src.report.document import CardPart
         from src.report.fairness import fairness_sections
         from src.report.insight import dependence, importance
-        from src.report.overview import data_section, day, limits, limits_section, summary
+        from src.report.limits import limits, limits_section
+        from src.report.overview import day, summary
         from src.report.words import Names, count, plain
 
         sections = [

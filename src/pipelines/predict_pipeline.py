@@ -147,6 +147,7 @@ class Predictor:
     @classmethod
     def from_run(cls, run: Run) -> Self:
         """Load a saved run, each file's hash checked before it is interpreted."""
+        run.check_files()
         compiled, reason = None, "It was saved before models were compiled."
         if COMPILED in run.manifest.files:
             tables = run.read_json(COMPILED)

@@ -1,4 +1,4 @@
-"""The first and the last that a reader needs: the summary, the data, the limits."""
+"""What a reader needs first: what is predicted, how well, how surely."""
 
 from __future__ import annotations
 
@@ -6,34 +6,23 @@ import datetime
 from collections.abc import Mapping
 
 from src.estimates import Interval
-from src.report.document import Cell, Figure, Section, Table, Tile
+from src.report.document import Tile
 from src.report.facts import (
-    CategoricalSummary,
-    DataSummary,
-    NumericSummary,
     ReportFacts,
 )
-from src.report.plots import histogram
 from src.report.words import (
     SPACE,
     Measure,
     Names,
     between,
-    capitalize,
     count,
-    listed,
     percent,
     plain,
     r2_text,
 )
-from src.schema import CategoricalFeature, NumericFeature, format_number
-from src.suppression import LEAST_ROWS, hidden_groups
+from src.schema import format_number
 
 SHOWN_LEVEL = 0.9
-SHOWN_CATEGORIES = 12
-SHOWN_COLUMNS = 12
-FEW_TESTED = 100
-FEW_TRAINED = 500
 
 
 def estimate(values: Mapping[str, float]) -> Interval:
@@ -162,205 +151,3 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
         "Use a prediction to see who may need help, never to decide about a person.",
     ]
     return tiles, paragraphs
-
-
-# --- the data ------------------------------------------------------------------------------------
-
-
-def data_section(facts: ReportFacts) -> Section | None:
-    """Return what is known of the rows and columns, and what was wrong with them."""
-    data, run = facts.data, facts.run
-    if data is None and run is None:
-        return None
-    names, points = Names(facts.schema), []
-    lead = []
-    if run is not None:
-        rows = run.rows
-        lead.append(
-            f"The table has {count(rows['total'], 'row')}, one a student; {rows['used']:,} were "
-            f"used: {rows['train']:,} to learn from, {rows['test']:,} set aside to test on."
-        )
-        without_target = rows["total"] - rows["refused"] - rows["used"]
-        if without_target > 0:
-            points.append(f"{count(without_target, 'row')} had no {names.target}: left out.")
-    if data is not None:
-        points += [
-            f"{count(found.n_rows, 'row')} refused: "
-            + (f"{names.of(found.field)} must be {plain(found.rule)}." if found.field
-               else f"not {plain(found.rule)}.")
-            for found in data.problems
-        ]  # fmt: skip
-    if run is not None:
-        if run.rows["refused"] and not (data and data.problems):
-            points.append(f"{count(run.rows['refused'], 'row')} refused.")
-        points += [
-            f"Column {plain(name)} is not used: {plain(reason).rstrip('.')}."
-            for name, reason in run.dropped.items()
-        ]
-        if not points:
-            points = ["Problems found: none. No row was refused, no column left out."]
-        if data is not None and not any(one.n_missing for one in data.features):
-            points.append("No value is missing in the rows that were used.")
-    figures: list[Figure] = []
-    tables: list[Table] = []
-    if data is not None:
-        figures.append(_target_figure(facts, data))
-        tables.append(_features_table(facts, data))
-    return Section("data", "The data", lead, points, figures, tables)
-
-
-def _target_figure(facts: ReportFacts, data: DataSummary) -> Figure:
-    names, measure, target = Names(facts.schema), Measure.of(facts.schema.target), data.target
-    mean = target.mean or 0.0  # a target has values
-    caption = (
-        f"{names.target} is {measure.amount(mean)} on average (the line). Students typically lie "
-        f"{measure.amount(target.standard_deviation or 0.0)} from it (standard deviation)."
-    )
-    alt = (
-        f"Histogram of {names.target} of {count(data.n_rows)}: from "
-        f"{measure.number(target.minimum or 0)} to {measure.amount(target.maximum or 0)}, "
-        f"average {measure.number(mean)}."
-    )
-    svg = histogram("target", alt, data.edges, data.counts, measure.axis(names.target),
-                    marks=[mean])  # fmt: skip
-    return Figure(svg, caption, f"What is predicted: {names.target}")
-
-
-def _features_table(facts: ReportFacts, data: DataSummary) -> Table:
-    names = Names(facts.schema)
-    features = {feature.name: feature for feature in facts.schema.features}
-    rows = []
-    any_missing = any(one.n_missing for one in data.features)
-    for one in data.features:
-        feature = features.get(one.name)
-        marks = "sensitive" if feature is not None and feature.sensitive else ""
-        if isinstance(one, CategoricalSummary):
-            held = Cell(_categories(one))
-        else:
-            held = _numbers(one, feature if isinstance(feature, NumericFeature) else None)
-        missing = [Cell(f"{one.n_missing:,}")] if any_missing else []
-        rows.append((Cell(names.of(one.name), marks), held, *missing))
-    caption = f"What {'the column holds' if len(rows) == 1 else f'the {len(rows)} columns hold'}"
-    header = ["Column", "Students or values", *(["Missing"] if any_missing else [])]
-    return Table(caption, header, rows, words=frozenset({1}), folded=len(rows) > SHOWN_COLUMNS)
-
-
-def _categories(one: CategoricalSummary) -> str:
-    """Return categories with their counts, so that no small group's can be worked out."""
-    import numpy as np
-
-    hidden = hidden_groups(np.array([*one.counts.values()], dtype=np.intp))
-    shown = []
-    for (category, n), is_hidden in zip(one.counts.items(), hidden.tolist(), strict=True):
-        held = f"{n:,}"
-        if is_hidden:
-            held = f"fewer than {LEAST_ROWS}" if n < LEAST_ROWS else "not shown"
-        shown.append(f"{plain(category)}: {held}")
-    return "; ".join(shown[:SHOWN_CATEGORIES]) + (
-        f"; and {len(shown) - SHOWN_CATEGORIES} more categories"
-        if len(shown) > SHOWN_CATEGORIES
-        else ""
-    )
-
-
-def _numbers(one: NumericSummary, feature: NumericFeature | None) -> Cell:
-    if one.mean is None or one.minimum is None or one.maximum is None:
-        return Cell("no values")
-    measure = Measure("", 2) if feature is None else Measure.of(feature)
-    ends = " to ".join(format_number(round(end, 6)) for end in (one.minimum, one.maximum))
-    spread = measure.number(one.standard_deviation or 0.0)
-    return Cell(f"{ends} {measure.unit}".strip(),
-                f"mean {measure.number(one.mean)}, standard deviation {spread}")  # fmt: skip
-
-
-# --- the limits ----------------------------------------------------------------------------------
-
-
-def limits(facts: ReportFacts) -> list[str]:
-    """Return what a reader must keep in mind, as far as it follows from the figures."""
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
-    held_out, run = facts.metrics["held_out"], facts.run
-    n = held_out["n_samples"]
-    said = [
-        "It repeats what its table holds, unfair differences included. It finds what goes "
-        "together, not what causes what: changing a value does not change the student.",
-        "It knows the students of its table: of another school, year or test it may be wrong in "
-        "ways that no figure here shows. Check it there before use.",
-    ]
-    row = coverage_at(facts)
-    if row is not None:
-        said.append(
-            f"A single prediction can be far off: 1 student in 10 is expected outside a range that "
-            f"is {measure.amount(row['mean_width'])} wide on average. That holds over all "
-            "students, not for each kind of student."
-        )
-    if n < FEW_TESTED:
-        said.append(
-            f"Only {count(n)} could be used to test it: every figure here may be some way off."
-        )
-    if run is not None and run.rows["train"] < FEW_TRAINED:
-        said.append(f"It was chosen on {count(run.rows['train'])}, which is few.")
-    if run is not None and not run.options.get("group"):
-        said.append(
-            "The students that it was tested on come from the same table as those that it learnt "
-            "from, drawn at random. Where the table holds several schools or years, the test says "
-            "little about a new one."
-        )
-    numeric = [feature for feature in facts.schema.features if isinstance(feature, NumericFeature)]
-    if numeric:
-        ranges = listed(
-            (f"{names.of(f.name)} {format_number(f.observed_minimum)} to "
-             f"{format_number(f.observed_maximum)}" for f in numeric), most=4)  # fmt: skip
-        said.append(f"Outside what it saw it guesses: {ranges}.")
-    said += _limits_of_fairness(facts)
-    if run is not None and run.options.get("budget") not in (None, "quick", "standard"):
-        said.append(
-            "Its search was bounded by the clock: on another machine it may end at another model."
-        )
-    return said
-
-
-def _limits_of_fairness(facts: ReportFacts) -> list[str]:
-    names = Names(facts.schema)
-    sensitive = [f.name for f in facts.schema.features
-                 if f.sensitive and f.name in used_features(facts)]  # fmt: skip
-    said = []
-    if facts.exclusion is not None:
-        said.append(
-            f"It is not given {names.all(facts.exclusion.left_out)}. Other columns may stand in "
-            "for them, so that leaving them out does not make it fair."
-        )
-    elif not sensitive:
-        said.append(
-            "No column is marked as sensitive, so whether it errs more for some groups of students "
-            "is not known."
-        )
-    elif sensitive:
-        said.append(
-            f"It uses {names.all(sensitive)}, marked as sensitive: whether that is right "
-            "or lawful where you are is for people to decide."
-        )
-    groupings = facts.fairness.groupings if facts.fairness else ()
-    if hidden := sum(len(one.suppressed) for one in groupings):
-        said.append(
-            f"{capitalize(count(hidden, 'group'))} with too few held-out students, pairs counted, "
-            "could not be looked at."
-        )
-    many = [
-        f for f in facts.schema.features
-        if isinstance(f, CategoricalFeature) and facts.data is not None
-        and any(0 < n < LEAST_ROWS for one in facts.data.features
-                if isinstance(one, CategoricalSummary) and one.name == f.name
-                for n in one.counts.values())
-    ]  # fmt: skip
-    if many:
-        said.append(
-            f"Some categories of {names.all([f.name for f in many])} have fewer than "
-            f"{LEAST_ROWS} students: what it says of those rests on very little."
-        )
-    return said
-
-
-def limits_section(facts: ReportFacts) -> Section:
-    """Return the limits as a section."""
-    return Section("limits", "Limits", points=limits(facts))

@@ -161,8 +161,8 @@ class Names:
         return plain(self.schema.target.label or self.schema.target.name)
 
     def of(self, name: str) -> str:
-        """Return a feature's label, or the name itself where it is no feature."""
-        for feature in self.schema.features:
+        """Return a column's label, or the name itself where the schema has no such column."""
+        for feature in (*self.schema.features, self.schema.target):
             if feature.name == name:
                 return plain(feature.label or feature.name)
         return plain(name)

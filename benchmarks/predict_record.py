@@ -1,0 +1,86 @@
+"""Predict one record in process: the compiled model beside the pickles on a one-row DataFrame.
+
+``python -m benchmarks.predict_record``: for every family that can be compiled, and with intervals,
+checks and all. Both take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.process import clean_environment
+from benchmarks.wsgi import sample_record, train
+from src.components.model_trainer import CANDIDATES
+from src.pipelines.predict_pipeline import Predictor
+
+LIMIT = 50.0
+REPETITIONS = 15
+
+
+def microseconds(call: Callable[[], object], n_calls: int) -> float:
+    """Return what a call takes."""
+    started = time.perf_counter()
+    for _ in range(n_calls):
+        call()
+    return (time.perf_counter() - started) / n_calls * 1e6
+
+
+def compare(predictor: Predictor) -> tuple[float, float]:
+    """Return microseconds of ours and of the DataFrame path, medians."""
+    record = sample_record()
+    run = predictor.run
+    preprocessor, model = run.load_object("preprocessor.pkl"), run.load_object("model.pkl")
+
+    def by_frame() -> object:
+        return model.predict(preprocessor.transform(pd.DataFrame([record])))
+
+    by_frame()
+    predictor.predict_record(record)
+    ours, theirs = [], []
+    for _ in range(REPETITIONS):
+        ours.append(microseconds(lambda: predictor.predict_record(record), 400))
+        theirs.append(microseconds(by_frame, 8))
+    return statistics.median(ours), statistics.median(theirs)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.predict_record", description=__doc__.splitlines()[0]
+    )
+    names = [candidate.name for candidate in CANDIDATES]
+    parser.add_argument("--models", nargs="+", choices=names, default=names, metavar="MODEL")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a limit is missed")
+    options = parser.parse_args(arguments)
+    if len(os.environ) != len(clean_environment()):
+        command = [sys.executable, "-m", "benchmarks.predict_record", *(arguments or sys.argv[1:])]
+        os.execve(sys.executable, command, clean_environment())
+    failed = False
+    print(f"{'':28}{'ours µs':>10}{'frame µs':>10}{'times':>8}{'limit':>7}")
+    for name in options.models:
+        with tempfile.TemporaryDirectory() as folder:
+            artifacts = Path(folder) / "artifacts"
+            train(artifacts, name)
+            predictor = Predictor.load(artifacts)
+            if predictor.compiled is None:
+                print(f"{name:28}served from its pickles: {predictor.fallback_reason}")
+                continue
+            ours, theirs = compare(predictor)
+        holds = theirs / ours >= LIMIT
+        failed |= not holds
+        print(f"{name:28}{ours:10.1f}{theirs:10.0f}{theirs / ours:8.0f}{LIMIT:7.0f}  "
+              f"{'ok' if holds else 'FAILED'}")  # fmt: skip
+    return int(options.check and failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What ours is compared with, as gunicorn imports it."""
