@@ -133,21 +133,6 @@ class Run:
             raise self._damaged(name)
         return json.loads(content)
 
-    def check_files(self) -> None:
-        """Check the hash of every file that is there; none of them is interpreted.
-
-        Raises
-        ------
-        ArtifactError
-            If one is not the file that training saved, though it may not be needed.
-        """
-        for name, expected in self.manifest.files.items():
-            path = self.folder / name
-            if (path.is_symlink() or path.exists()) and (
-                sha256(self._regular(name).read_bytes()) != expected
-            ):
-                raise self._damaged(name)
-
     def read_report(self, name: str) -> bytes | None:
         """Return a file of the report, its hash checked; None where there is none.
 

@@ -5,13 +5,10 @@ Mitchell et al. (2019), "Model Cards for Model Reporting", Proceedings of FAT*, 
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from src.config import SAMPLE_TABLE
 from src.report.document import CardPart, Cell, Table
 from src.report.facts import ReportFacts, RunFacts
 from src.report.fairness import SIGN, group_table
@@ -25,36 +22,23 @@ COMMAND = "python -m src.pipelines.train_pipeline"
 def rebuild_command(options: Mapping[str, Any], seed: int) -> str:
     """Return the command that trains the same model again.
 
-    The folder of a table on disk is left out: it says nothing on another machine.
-
     Examples
     --------
-    >>> rebuild_command({"data": "/home/ann/my class.csv", "cv": 5, "group": None}, 42)
-    "python -m src.pipelines.train_pipeline --data 'my class.csv' --cv 5 --seed 42"
+    >>> rebuild_command({"data": "my class.csv", "drop": ["id", "-x"], "group": None}, 42)
+    "python -m src.pipelines.train_pipeline --data 'my class.csv' --drop=id --drop=-x --seed 42"
     """
     words = [COMMAND]
     for name, value in {**options, "seed": seed}.items():
-        if name == "data":
-            if value == str(SAMPLE_TABLE):
-                continue
-            value = value if re.match(r"[a-z][a-z0-9+]+://", value) else file_name(value)
-        if value is None or value is False or value in ([], (), ""):
-            continue
         flag = f"--{name.replace('_', '-')}"
         if value is True:
             words.append(flag)
-            continue
-        texts = list(map(_text, value if isinstance(value, list | tuple) else [value]))
-        if any(text.startswith("-") for text in texts):  # only so it is not taken for an option
-            words += [shlex.quote(f"{flag}={text}") for text in texts]
-        else:
-            words += [flag, *map(shlex.quote, texts)]
+        elif isinstance(value, list | tuple):
+            words += [shlex.quote(f"{flag}={_text(one)}") for one in value]
+        elif value is not None and value is not False:
+            text = _text(value)  # one that begins with a dash must not be taken for an option
+            glued = [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+            words += map(shlex.quote, glued)
     return " ".join(words)
-
-
-def file_name(source: str) -> str:
-    """Return a path's last part, whichever system wrote it."""
-    return Path(source.replace("\\", "/")).name
 
 
 def _text(value: object) -> str:
@@ -99,7 +83,7 @@ def _data(facts: ReportFacts) -> list[str]:
     run = facts.run
     if run is not None:
         source = run.options.get("data")
-        called = f" of {plain(file_name(str(source)))}" if source else ""
+        called = f" of {plain(str(source))}" if source else ""
         rows = run.rows
         said.append(
             f"{count(rows['used'], 'row')}{called}: {rows['train']:,} to choose the model by "
@@ -123,9 +107,10 @@ def _data(facts: ReportFacts) -> list[str]:
 
 def _rebuild(run: RunFacts) -> list[str]:
     said = [
-        "With the same code, library versions, table and hints file, this command makes the same "
-        "model and the same figures, to the last digit. The table is the same if the SHA-256 of "
-        f"data.csv, which the command writes beside the model, is {run.data_sha256}."
+        "With the same code, library versions, table and hints file, this command, given the path "
+        "of the table, makes the same model and the same figures, to the last digit. The table is "
+        "the same if the SHA-256 of data.csv, which the command writes beside the model, is "
+        f"{run.data_sha256}."
     ]
     if run.options.get("budget") not in (None, "quick", "standard"):
         said.append(

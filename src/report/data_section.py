@@ -9,6 +9,7 @@ from src.report.facts import (
     NumericSummary,
     ReportFacts,
 )
+from src.report.overview import used_features
 from src.report.plots import histogram
 from src.report.words import (
     Measure,
@@ -89,7 +90,10 @@ def _features_table(facts: ReportFacts, data: DataSummary) -> Table:
     any_missing = any(one.n_missing for one in data.features)
     for one in data.features:
         feature = features.get(one.name)
-        marks = "sensitive" if feature is not None and feature.sensitive else ""
+        marks = ", ".join(
+            ["sensitive"] * (feature is not None and feature.sensitive)
+            + ["not used"] * (one.name not in used_features(facts))
+        )
         if isinstance(one, CategoricalSummary):
             held = Cell(_categories(one))
         else:

@@ -15,7 +15,7 @@ from src.report.words import (
     count,
     listed,
 )
-from src.schema import CategoricalFeature, NumericFeature, format_number
+from src.schema import CategoricalFeature, format_number
 from src.suppression import LEAST_ROWS
 
 FEW_TESTED = 100
@@ -52,7 +52,8 @@ def limits(facts: ReportFacts) -> list[str]:
             "from, drawn at random. Where the table holds several schools or years, the test says "
             "little about a new one."
         )
-    numeric = [feature for feature in facts.schema.features if isinstance(feature, NumericFeature)]
+    used = used_features(facts)
+    numeric = [f for f in facts.schema.numeric if f.name in used]
     if numeric:
         ranges = listed(
             (f"{names.of(f.name)} {format_number(f.observed_minimum)} to "

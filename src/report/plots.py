@@ -72,7 +72,7 @@ def dots(
     reference : float, optional
         Where a vertical line stands, such as zero.
     """
-    left = min(182.0, 16 + max(_width(_shorten(row.label)) for row in rows))
+    left = min(196.0, 16 + max(_width(_shorten(row.label)) for row in rows))
     step = 27
     figure, ax = _canvas(step * len(rows) + 54, left=left, top=6, bottom=48)
     places = range(len(rows))
@@ -332,7 +332,7 @@ def _width(text: str) -> float:
     return (len(text) + wide * 0.8) * LETTERS * LETTER_WIDTH
 
 
-def _shorten(text: str, room: float = 168) -> str:
+def _shorten(text: str, room: float = 180) -> str:
     """Return as much of a text as there is room for."""
     text = " ".join(text.split())
     if _width(text) <= room:
@@ -342,6 +342,6 @@ def _shorten(text: str, room: float = 168) -> str:
     return text.rstrip() + "…"
 
 
-def _letters(text: str, room: float = 168) -> str:
+def _letters(text: str, room: float = 180) -> str:
     """Return what Matplotlib must be given to write a text: dollars would begin a formula."""
     return _shorten(text, room).replace("$", r"\$")
