@@ -172,7 +172,7 @@ class GroupErrors:
     Attributes
     ----------
     label : str
-        Such as ``Lunch = standard``.
+        Such as ``Lunch = standard`` or ``Age below 15 years``: the feature's label first.
     mean_error : Interval
         Of prediction less truth: below zero the group is under-predicted.
     coverage : mapping of str to Interval
@@ -279,6 +279,8 @@ class ReportFacts:
 
     Attributes
     ----------
+    schema : Schema
+        Of the whole table: with the features that ``exclusion`` says the model is not given.
     metrics : mapping
         The content of ``metrics.json``.
     """

@@ -32,7 +32,7 @@ def fairness(facts: ReportFacts) -> Section | None:
     errors = [group.mean_error for one in singles for group in one.groups]
     limits = padded([0.0, *(end for error in errors for end in (error.low, error.high))])
     figures = [
-        Figure(_draw(f"fairness-{i}", one, facts, limits), _apart(one, measure),
+        Figure(_draw(f"fairness-{i}", one, facts, limits), _apart(one, names, measure),
                names.all(one.features))
         for i, one in enumerate(singles)
         if one.groups
@@ -68,17 +68,19 @@ def _shown_pairs(groupings: Sequence[Grouping]) -> tuple[list[Grouping], int]:
     return shown, len(pairs) - len(shown)
 
 
-def _label(label: str, one: Grouping) -> str:
+def _label(label: str, one: Grouping, names: Names) -> str:
     """Return a group's label without the feature's name, where that stands in the heading."""
     label = plain(label)
-    return label.partition(" = ")[2] or label if len(one.features) == 1 else label
+    if len(one.features) == 1:
+        label = label.removeprefix(f"{names.of(one.features[0])} ").removeprefix("= ")
+    return label
 
 
 def _draw(name: str, one: Grouping, facts: ReportFacts, limits: tuple[float, float]) -> str:
     names, measure = Names(facts.schema), Measure.of(facts.schema.target)
     largest = sorted(one.groups, key=lambda group: -group.n_samples)[:DRAWN_GROUPS]
     rows = [
-        Dot(_label(group.label, one), group.mean_error.value, group.mean_error.low,
+        Dot(_label(group.label, one, names), group.mean_error.value, group.mean_error.low,
             group.mean_error.high, colour=SECOND if _stands_out(group) else ACCENT)
         for group in one.groups
         if group in largest
@@ -92,12 +94,12 @@ def _stands_out(group: GroupErrors) -> bool:
     return any(p < ALPHA for p in group.p_values.values())
 
 
-def _apart(one: Grouping, measure: Measure) -> str:
+def _apart(one: Grouping, names: Names, measure: Measure) -> str:
     """Say between which groups the mean errors are farthest apart; chance is told of elsewhere."""
     ranked = sorted(one.groups, key=lambda group: group.mean_error.value)
     low, high = ranked[0], ranked[-1]
     ends = [
-        f"{_label(group.label, one)} ({measure.signed(group.mean_error.value)})"
+        f"{_label(group.label, one, names)} ({measure.signed(group.mean_error.value)})"
         for group in (low, high)
     ]
     drawn = f" The {DRAWN_GROUPS} largest groups are drawn." if len(ranked) > DRAWN_GROUPS else ""
@@ -113,7 +115,7 @@ def group_table(one: Grouping, names: Names, measure: Measure, *, folded: bool =
     """Return the errors of each group with their intervals."""
     rows: list[Sequence[Cell]] = [
         (
-            Cell(_label(group.label, one)),
+            Cell(_label(group.label, one, names)),
             Cell(f"{group.n_samples:,}"),
             _cell(group.mean_error, measure, signed=True),
             _cell(group.mae, measure),
@@ -123,7 +125,8 @@ def group_table(one: Grouping, names: Names, measure: Measure, *, folded: bool =
         for group in one.groups
     ]
     rows += [
-        (Cell(_label(label, one)), Cell("withheld"), *[Cell("–")] * 4) for label in one.suppressed
+        (Cell(_label(label, one, names)), Cell("withheld"), *[Cell("–")] * 4)
+        for label in one.suppressed
     ]
     header = ("Group", "Students", measure.axis("Mean error"), measure.axis("MAE"),
               measure.axis("RMSE"), f"Inside the {percent(SHOWN_LEVEL)} range")  # fmt: skip
