@@ -42,7 +42,7 @@ def fairness(facts: ReportFacts) -> Section | None:
         "chance alone; the sentences above allow for that. Groups of few students are withheld."
     ]
     if n_left:
-        notes.append(f"{count(n_left, 'more pair')} of features were compared, not shown here.")
+        notes.append(f"Not shown here: {count(n_left, 'more pair')} of features.")
     return Section(
         "fairness",
         "Fairness",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shutil
 from dataclasses import replace
@@ -11,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.components.model_report import ModelReport
+from src.components.model_report import ModelReport, RenderedReport
 from src.estimates import Interval
 from src.report import facts
 from src.report.data_summary import summarize_data
@@ -100,12 +102,18 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def whole() -> RenderedReport:
+    """Everything, rendered once."""
+    return ModelReport().run(everything())
+
+
 def headings(html: str) -> list[str]:
     return re.findall(r"<h2[^>]*>(.*?)</h2>", html, re.DOTALL)
 
 
-def test_equal_facts_give_equal_bytes() -> None:
-    assert ModelReport().run(everything()) == ModelReport().run(everything())
+def test_equal_facts_give_equal_bytes(whole: RenderedReport) -> None:
+    assert ModelReport().run(everything()) == whole
 
 
 def test_the_page_is_one_file_that_asks_for_nothing_and_runs_nothing() -> None:
@@ -133,10 +141,11 @@ def test_names_and_categories_are_no_markup_in_the_model_card() -> None:
         ("partial_dependence", ()), ("fairness", None), ("pass_mark", None),
     ],
 )  # fmt: skip
-def test_what_is_not_given_is_left_out_with_its_heading(part: str, empty: object) -> None:
-    whole = ModelReport().run(everything()).html.decode()
+def test_what_is_not_given_is_left_out_with_its_heading(
+    whole: RenderedReport, part: str, empty: object
+) -> None:
     less = ModelReport().run(replace(everything(), **{part: empty})).html.decode()
-    missing = [title for title in headings(whole) if title not in headings(less)]
+    missing = [title for title in headings(whole.html.decode()) if title not in headings(less)]
     assert missing
     for title in headings(less):
         assert f">{title}</a>" in less  # each heading stands in the navigation, and no other
@@ -149,14 +158,13 @@ def test_the_schema_and_the_metrics_are_enough() -> None:
     assert made.model_card
 
 
-def test_the_facts_stand_in_the_page_and_in_the_card() -> None:
-    made = ModelReport().run(everything())
-    for text in (made.html.decode(), made.model_card.decode()):
+def test_the_facts_stand_in_the_page_and_in_the_card(whole: RenderedReport) -> None:
+    for text in (whole.html.decode(), whole.model_card.decode()):
         assert "20260131T120000Z-1a2b3c" in text
         assert "--target mark" in text
         assert "ab" * 32 in text
         assert "0.80" in text
-    html = made.html.decode()
+    html = whole.html.decode()
     assert "no room in the budget (quick)" in html
     assert "Leaving out sex costs 0.010 R²." in html
 
@@ -180,24 +188,53 @@ def test_a_wide_table_with_many_rows_stays_under_a_megabyte() -> None:
     assert b"x30" in made.html
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_reads_on_a_phone_without_scrolling_sideways(tmp_path: Path, scheme: str) -> None:
+@pytest.fixture
+def browser():
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path, said = tmp_path / "report.html", []
-    path.write_bytes(ModelReport().run(everything(n_features=12)).html)
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 320, "height": 700}, color_scheme=scheme)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("request", lambda asked: said.append(asked.url))
-        page.goto(path.as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        browser.close()
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+def lightness(page) -> float:
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_reads_on_a_phone_without_scrolling_sideways(browser, tmp_path: Path, scheme) -> None:
+    path, said = tmp_path / "report.html", []
+    path.write_bytes(ModelReport().run(everything(n_features=12, name="long" * 20)).html)
+    page = browser.new_page(viewport={"width": 320, "height": 700}, color_scheme=scheme)
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda asked: said.append(asked.url))
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert (lightness(page) > 127) == (scheme == "light")
+    page.emulate_media(media="print")
+    assert lightness(page) > 250
     assert said == [path.as_uri()]
-    light = sum(map(int, re.findall(r"\d+", background)[:3])) > 380
-    assert light == (scheme == "light")
+
+
+@pytest.mark.browser
+def test_it_looks_the_same_under_a_policy_that_allows_its_one_style_sheet(browser) -> None:
+    html = ModelReport().run(everything(name=NASTY)).html.decode()
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy, said = f"default-src 'none'; style-src 'sha256-{digest}'", []
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
+    answer = {"body": html, "headers": {"Content-Security-Policy": policy,
+                                        "Content-Type": "text/html"}}  # fmt: skip
+    page.route("**/report.html", lambda route: route.fulfill(**answer))
+    page.goto("http://127.0.0.1/report.html")
+    dot = page.locator("svg .f-accent").first
+    assert dot.evaluate("e => getComputedStyle(e).fill") == "rgb(59, 91, 219)"
+    assert page.locator("h1").inner_text() == "How well is mark predicted?"
+    assert [text for text in said if "favicon" not in text] == []
