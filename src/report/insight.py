@@ -112,7 +112,11 @@ def dependence(facts: ReportFacts) -> Section | None:
             [(Cell(names.of(one.feature)), Cell(_moves(one, facts))) for one in others],
             words=frozenset({1}), folded=True,
         ))  # fmt: skip
-    banded = any(one.low for one in drawn)
+    banded = any(  # a band as thin as its line is none to a reader
+        high - low > 0.1 * room
+        for one in drawn
+        for low, high in zip(one.low, one.high, strict=True)
+    )
     lead = [
         "Each plot sets one feature to one value after another for all students, leaves the rest "
         "as it is, and shows the mean prediction. All have the same scale of "
