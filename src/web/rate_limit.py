@@ -84,10 +84,12 @@ def network(address: str) -> str:
     if ":" not in address:
         return address
     try:
-        number = int(ipaddress.IPv6Address(address.partition("%")[0]))
+        host = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:
         return address
-    return str(ipaddress.IPv6Address(number >> 64 << 64))
+    if host.ipv4_mapped:  # how a socket for both kinds shows IPv4
+        return str(host.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(host) >> 64 << 64))
 
 
 def retry_after_s(wait_s: float) -> int:

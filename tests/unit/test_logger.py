@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from src.logger import ROOT, configure_logging, get_logger
+from src.logger import ROOT, AccessLog, configure_logging, get_logger, request_id
 
 
 def test_importing_configures_nothing() -> None:
@@ -66,3 +67,59 @@ def test_what_cannot_be_used_leaves_the_handlers_as_they_were(
     with pytest.raises(error):
         configure_logging(level, tmp_path / file if file else None)
     assert logging.getLogger(ROOT).handlers == before
+
+
+def test_json_lines_hold_the_message_the_request_and_the_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging(json_lines=True)
+    token = request_id.set("abc")
+    try:
+        raise ValueError('line one\nline "two"')
+    except ValueError:
+        get_logger("x").exception("Failed on %d rows", 3)
+    finally:
+        request_id.reset(token)
+    get_logger("x").info("later")
+    failed, later = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (failed["level"], failed["message"]) == ("ERROR", "Failed on 3 rows")
+    assert (failed["logger"], failed["request_id"]) == ("stuprediction.x", "abc")
+    assert failed["traceback"].startswith("Traceback")
+    assert failed["time"].endswith("Z")
+    assert not {"request_id", "traceback"} & set(later)
+
+
+def test_a_text_line_names_the_request_that_it_is_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging()
+    token = request_id.set("abc")
+    get_logger("x").warning("odd")
+    request_id.reset(token)
+    assert capsys.readouterr().err.endswith("WARNING stuprediction.x: odd [abc]\n")
+
+
+@pytest.mark.parametrize("json_lines", [False, True])
+def test_an_access_line_goes_where_the_others_go(
+    json_lines: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(file=tmp_path / "log", json_lines=json_lines)
+    AccessLog(json_lines=json_lines).write("POST", "/predict", "200", 0.00123, "abc")
+    line = capsys.readouterr().err
+    assert (tmp_path / "log").read_text("utf-8") == line
+    if json_lines:
+        read = json.loads(line)
+        assert read.pop("time").endswith("Z")
+        assert read == {
+            "level": "INFO", "logger": "stuprediction.access", "message": "POST /predict 200",
+            "method": "POST", "route": "/predict", "status": 200, "duration_ms": 1.23,
+            "request_id": "abc",
+        }  # fmt: skip
+    else:
+        assert line.endswith(" INFO stuprediction.access: POST /predict 200 1.2 ms [abc]\n")
+
+
+def test_access_lines_are_silent_above_info(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("WARNING")
+    AccessLog().write("GET", "/", "200", 0.1, "abc")
+    assert capsys.readouterr().err == ""

@@ -146,15 +146,16 @@ class Server:
 
 
 @contextmanager
-def run_gunicorn(folder: Path, *options: str, **environment: str) -> Iterator[Server]:
+def run_gunicorn(
+    folder: Path, *options: str, app: str = "application:application", **environment: str
+) -> Iterator[Server]:
     """Run gunicorn on a free port until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     log_file = folder / "gunicorn.log"
     clean = {name: value for name, value in os.environ.items() if name not in OURS}
     with log_file.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", *options,
-             "application:application"],
+            [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", *options, app],
             cwd=ROOT, env={**clean, **environment}, stdout=output, stderr=output,
         )  # fmt: skip
     try:

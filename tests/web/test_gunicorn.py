@@ -174,7 +174,9 @@ def test_a_first_and_then_another_promoted_run_are_picked_up(
         assert answer["prediction"] == first.predict_record(student).prediction
 
 
-def test_M8_no_request_fails_while_runs_are_promoted(gunicorn, own_artifacts, tmp_path, student):
+def test_M8_no_request_fails_during_a_hundred_promotions(
+    gunicorn, own_artifacts, tmp_path, student
+):
     first = Predictor.load(own_artifacts)
     config = TrainConfig(models=("lasso",), artifacts=own_artifacts, seed=7)
     second = Predictor.from_run(TrainPipeline(config).run().run)
@@ -191,9 +193,9 @@ def test_M8_no_request_fails_while_runs_are_promoted(gunicorn, own_artifacts, tm
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
-        for predictor in [first, second] * 6:
+        for predictor in [first, second] * 50:
             store.promote(predictor.run, by="promote")
-            time.sleep(0.1)
+            time.sleep(0.02)
         done.set()
         for thread in threads:
             thread.join()
@@ -231,6 +233,51 @@ def test_R5_requests_in_flight_are_answered_at_the_end(
                 answers.append(connection.recv(100)[:12])
         assert server.process.wait(timeout=20) == 0
     assert answers == [b"HTTP/1.1 200"] * 10
+
+
+def test_a_slow_sender_is_cut_off_and_holds_nobody_up(
+    gunicorn, sample_artifacts, tmp_path, student
+):
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    options = ("--timeout", "2", "--threads", "2", "--workers", "1")
+    with gunicorn(tmp_path, *options, ARTIFACTS_DIR=str(sample_artifacts)) as server:
+        slow = [socket.create_connection(address(server), timeout=20) for _ in range(2)]
+        slow[0].sendall(head)  # its headers do not end
+        slow[1].sendall(head + b"Content-Length: 300\r\n\r\n{")  # its body does not end
+        started = time.monotonic()
+        assert server.post_json("/predict", student).status == 200  # when a thread is free again
+        assert time.monotonic() - started < 15
+        for connection in slow:
+            with connection:
+                assert connection.recv(100) == b""
+        log = server.log
+    assert "Traceback" not in log
+    assert "WORKER TIMEOUT" not in log
+
+
+def test_log_lines_are_json_in_production(gunicorn, sample_artifacts, tmp_path, student):
+    environment = {"APP_ENV": "production", "SECRET_KEY": "k" * 32,
+                   "ARTIFACTS_DIR": str(sample_artifacts)}  # fmt: skip
+    with gunicorn(tmp_path, **environment) as server:
+        answered = server.post_json("/api/v1/predict", student).headers["X-Request-ID"]
+        server.ask("/nowhere?lunch=zzsecretzz")
+        log = server.log
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*map(set, lines))
+    assert any(line["message"].startswith("Listening at") for line in lines)
+    (line,) = [line for line in lines if line.get("request_id") == answered]
+    assert (line["method"], line["route"], line["status"]) == ("POST", "/api/v1/predict", 200)
+    assert line["duration_ms"] > 0
+    assert "zzsecretzz" not in log
+
+
+def test_the_api_runs_alone(gunicorn, sample_artifacts, tmp_path, student):
+    with gunicorn(
+        tmp_path, app="appBackend.endpoints:create_api()", ARTIFACTS_DIR=str(sample_artifacts)
+    ) as server:
+        assert server.post_json("/api/v1/predict", student).status == 200
+        assert server.ask("/health").status == 200
+        assert server.ask("/").json["status"] == 404
 
 
 def test_H8_the_logs_hold_nothing_that_a_person_entered(gunicorn, sample_artifacts, tmp_path,
