@@ -131,7 +131,8 @@ def write_report(
     fairness = ModelFairness(seed).run(
         trained.full_schema, test.X, test.y, trained.y_pred, trained.intervals
     )
-    cost = _cost_of_exclusion(trained, seed)
+    left_out = tuple(n for n in trained.full_schema.names if n not in schema.names)
+    cost = _cost_of_exclusion(trained, left_out, seed)
     begin()
     metrics = run.read_json("metrics.json")
     manifest = run.manifest
@@ -143,11 +144,11 @@ def write_report(
         ],
         "partial_dependence": [asdict(one) for one in dependence],
         "fairness": asdict(fairness),
-        "exclusion": asdict(cost) if cost else None,
+        "exclusion": asdict(cost) | {"left_out": left_out} if cost else None,
     }
     rendered = ModelReport().run(
         facts.ReportFacts(
-            schema,
+            trained.full_schema,
             metrics,
             run=facts.RunFacts(
                 manifest.run_id, manifest.created, seed, manifest.rows, manifest.data_sha256,
@@ -172,7 +173,7 @@ def write_report(
             ),
             fairness=_fairness(fairness),
             pass_mark=_pass_mark(trained.pass_mark),
-            exclusion=_exclusion(cost),
+            exclusion=_exclusion(cost, left_out),
         )
     )  # fmt: skip
     store.add_report(
@@ -186,13 +187,12 @@ def write_report(
     progress("", len(STEPS), len(STEPS))
 
 
-def _cost_of_exclusion(trained: Trained, seed: int) -> Cost | None:
+def _cost_of_exclusion(trained: Trained, left_out: Sequence[str], seed: int) -> Cost | None:
     """Return what leaving the sensitive features out costs; None where none was left out.
 
     The winner's families are searched again with them, on the same rows and folds.
     """
-    full, kept = trained.full_schema, trained.schema
-    left_out = [name for name in full.names if name not in kept.names]
+    full = trained.full_schema
     if not left_out:
         return None
     winner = trained.model.winner
@@ -206,7 +206,7 @@ def _cost_of_exclusion(trained: Trained, seed: int) -> Cost | None:
         test.y,
         full.clip_all(fitted.predict(test.X)),
         full.clip_all(trained.y_pred),
-        left_out,
+        [f.label or f.name for f in full.features if f.name in left_out],
     )
 
 
@@ -243,7 +243,7 @@ def _pass_mark(found: PassMark | None) -> facts.PassMark | None:
     return facts.PassMark(**{**vars(found), "bins": bins})
 
 
-def _exclusion(cost: Cost | None) -> facts.ExclusionCost | None:
+def _exclusion(cost: Cost | None, left_out: tuple[str, ...]) -> facts.ExclusionCost | None:
     if cost is None:
         return None
-    return facts.ExclusionCost(cost.left_out, cost.r2, cost.rmse, cost.mae, cost.sentence)
+    return facts.ExclusionCost(left_out, cost.r2, cost.rmse, cost.mae, cost.sentence)
