@@ -40,6 +40,12 @@ class ModelIntervals:
         learnt on other folds than it is applied to; it is kept only where it narrows the
         intervals at the same coverage.
 
+        The promised coverage is that of new rows like the training rows (of new groups, where the
+        folds kept groups together), averaged over all of them: not of each group, nor at each
+        prediction. The folds' models have fewer rows than the one that predicts, so that intervals
+        are rather too wide than too narrow: with some hundred rows and tens of columns by a point
+        of coverage, else by less.
+
         Parameters
         ----------
         y, y_pred : ndarray of shape (n_samples,)

@@ -10,7 +10,7 @@ import pytest
 from fairlearn.metrics import MetricFrame
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from src.components.model_fairness import Fairness, GroupErrors, ModelFairness
+from src.components.model_fairness import MOST_ROWS, Fairness, GroupErrors, ModelFairness
 from src.components.model_intervals import ModelIntervals
 from src.intervals import PredictionIntervals
 from src.schema import CategoricalFeature, NumericFeature, Schema
@@ -128,7 +128,8 @@ def test_a_group_that_is_predicted_too_low_is_told_in_plain_words() -> None:
     pattern = (
         r"For School lunch = free/reduced the prediction is (\S+) points too low on average "
         r"\(95 % interval (\S+) to (\S+); (\d+) held-out rows\), for the others (\S+) points "
-        r"too (low|high): that difference is more than chance explains\."
+        r"too (low|high): that difference is more than chance explains\. "
+        r"Of 100 fair models, (fewer than 1|about [1-5]) would show one as large\."
     )
     told = re.fullmatch(pattern, sentence)
     assert told is not None, sentence
@@ -229,6 +230,15 @@ def test_a_model_without_errors_is_judged_too() -> None:
         "No group's errors differ from the others' by more than chance explains. That rests on "
         "240 held-out rows, whose errors are all the same.",
     )
+
+
+def test_of_very_many_rows_a_sample_is_looked_at() -> None:
+    X, y, y_pred = held_out(MOST_ROWS + 500)
+    schema = Schema(features=(GENDER, READING), target=SCORE)
+    found = run((X, y, y_pred + 2 * (X.gender == "male").to_numpy()), schema)
+    assert found.n_samples == MOST_ROWS
+    assert sum(g.n_samples for g in found.groupings[0].groups) == MOST_ROWS
+    assert group(found, "Gender = male").mean_error.value == pytest.approx(2, abs=0.3)
 
 
 def test_the_result_is_json_and_the_same_for_the_same_seed() -> None:
