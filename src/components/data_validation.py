@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from src.exception import Problem
 from src.schema import MISSING_MARKS, Checked, Feature, NumericFeature, Schema, clean, shorten
@@ -59,9 +57,10 @@ class DataValidation:
 
     def __init__(self, schema: Schema, *, decimal_comma: bool = False) -> None:
         self.schema = schema
-        self.decimal_comma = decimal_comma
-        self._checked: dict[str, dict[str, Checked]] = {}
-        self._refused: dict[str, int] = {}
+        self._columns = {
+            feature.name: _Column(feature, decimal_comma)
+            for feature in (*schema.features, schema.target)
+        }
 
     def run(
         self, chunk: Chunk, positions: dict[str, int], *, with_target: bool = False
@@ -71,7 +70,7 @@ class DataValidation:
         Parameters
         ----------
         chunk : Chunk
-            Rows of text cells.
+            Rows of text cells, all of one width.
         positions : dict of str to int
             Where each column of the schema stands in a row.
         with_target : bool
@@ -79,74 +78,116 @@ class DataValidation:
         """
         import numpy as np
 
-        features: Sequence[Feature] = self.schema.features
-        if with_target:
-            features = (*features, self.schema.target)
-        accepted = np.ones(len(chunk.rows), dtype=bool)
+        n_rows, width = len(chunk.rows), len(chunk.rows[0]) if chunk.rows else 1
+        every = list(itertools.chain.from_iterable(chunk.rows))  # all rows are of one width
+        accepted = np.ones(n_rows, dtype=bool)
         accepted[list(chunk.malformed)] = False
         found: dict[int, list[Problem]] = {i: [p] for i, p in chunk.malformed.items()}
-        columns: dict[str, tuple[list[str], dict[str, Checked]]] = {}
-        for feature in features:
-            position = positions[feature.name]
-            cells = list(map(itemgetter(position), chunk.rows))
-            checked = self._check(feature, set(cells))
-            columns[feature.name] = cells, checked
-            refused = {cell: one.problem for cell, one in checked.items() if one.problem}
-            for index, cell in enumerate(cells) if refused else ():
-                if cell in refused and index not in chunk.malformed:
+        read = {}
+        names = [*self.schema.names, *([self.schema.target.name] if with_target else [])]
+        for name in names:
+            column, cells = self._columns[name], every[positions[name] :: width]
+            codes = column.read(cells)
+            read[name] = column.checks, codes
+            for index in np.flatnonzero(column.checks.refused[codes]).tolist():
+                if index not in chunk.malformed:
                     accepted[index] = False
-                    message = f"{feature.name} {refused[cell]}"
+                    message = f"{name} {column.problem(cells[index])}"
                     found.setdefault(index, []).append(
-                        Problem(message, feature.name, chunk.lines[index], shorten(cell))
+                        Problem(message, name, chunk.lines[index], shorten(cells[index]))
                     )
         if all(feature.optional for feature in self.schema.features):
-            for index in self._without_values(columns, len(chunk.rows)):
-                if accepted[index]:
-                    accepted[index] = False
-                    message = "The row holds no value of any feature."
-                    found[index] = [Problem(message, row=chunk.lines[index])]
+            empty = np.ones(n_rows, dtype=bool)
+            for name in self.schema.names:
+                checks, codes = read[name]
+                empty &= checks.missing[codes]
+            for index in np.flatnonzero(empty & accepted).tolist():
+                accepted[index] = False
+                message = "The row holds no value of any feature."
+                found[index] = [Problem(message, row=chunk.lines[index])]
         warnings: Counter[str] = Counter()
         data: dict[str, NDArray[Any]] = {}
-        all_good = bool(accepted.all())
-        for feature in features:
-            cells, checked = columns[feature.name]
-            good = cells if all_good else list(itertools.compress(cells, accepted))
-            unseen = {cell for cell, one in checked.items() if one.warning}
-            if n_unseen := sum(map(unseen.__contains__, good)):
-                warnings[feature.name] = n_unseen
-            values = {
-                cell: np.nan if one.value is None else one.value for cell, one in checked.items()
-            }
-            dtype = np.float64 if isinstance(feature, NumericFeature) else np.object_
-            data[feature.name] = np.fromiter(map(values.__getitem__, good), dtype, len(good))
+        good: NDArray[np.bool_] | slice = slice(None) if accepted.all() else accepted
+        for name, (checks, codes) in read.items():
+            if n_unseen := int(checks.unseen[codes[good]].sum()):
+                warnings[name] = n_unseen
+            data[name] = checks.values[codes[good]]
         problems = [problem for index in sorted(found) for problem in found[index]]
         return ValidatedTable(data, accepted, problems, warnings)
 
-    def _without_values(
-        self, columns: dict[str, tuple[list[str], dict[str, Checked]]], n_rows: int
-    ) -> list[int]:
-        """Return the rows in which every feature is missing."""
-        left = list(range(n_rows))
-        for name in self.schema.names:
-            cells, checked = columns[name]
-            missing = {c for c, one in checked.items() if one.value is None and not one.problem}
-            left = [index for index in left if cells[index] in missing]
-        return left
 
-    def _check(self, feature: Feature, cells: set[str]) -> dict[str, Checked]:
-        """Check each different cell once, those of earlier chunks not again."""
-        memory = self._checked.setdefault(feature.name, {})
-        if len(memory) > REMEMBERED:
-            memory.clear()
-        refused = self._refused.setdefault(feature.name, 0)
-        numeric = isinstance(feature, NumericFeature)
-        for cell in cells - memory.keys():
-            marked = numeric and clean(cell).lower() in MISSING_MARKS
-            memory[cell] = feature.check_cell(
-                "" if marked else cell,
-                decimal_comma=self.decimal_comma,
-                suggest=refused < SUGGESTIONS,
-            )
-            refused += bool(memory[cell].problem)
-        self._refused[feature.name] = refused
-        return {cell: memory[cell] for cell in cells}
+class _Checks(NamedTuple):
+    """What was found of each different cell of a column, by its number.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_cells,)
+        Floats or texts, NaN where missing or refused.
+    refused, unseen, missing : ndarray of bool, shape (n_cells,)
+        Unseen: outside what training saw.
+    """
+
+    values: NDArray[Any]
+    refused: NDArray[np.bool_]
+    unseen: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
+
+
+class _Column:
+    """The checks of one column: each different cell once, those of earlier chunks not again."""
+
+    def __init__(self, feature: Feature, decimal_comma: bool) -> None:
+        self._feature = feature
+        self._numeric = isinstance(feature, NumericFeature)
+        self._decimal_comma = decimal_comma
+        self._n_refused = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._problems: dict[str, str] = {}
+        self.checks = self._summed_up([])
+
+    def read(self, cells: list[str]) -> NDArray[np.intp]:
+        """Return the number of each cell's check; :attr:`checks` holds them from then on."""
+        import numpy as np
+
+        try:
+            return np.fromiter(map(self._numbers.__getitem__, cells), np.intp, len(cells))
+        except KeyError:  # some are new
+            if len(self._numbers) > REMEMBERED:
+                self._forget()
+            new = sorted(set(cells) - self._numbers.keys())
+            self._numbers |= {cell: len(self._numbers) + i for i, cell in enumerate(new)}
+            found = self._summed_up([self._check(cell) for cell in new])
+            self.checks = _Checks(*map(np.concatenate, zip(self.checks, found, strict=True)))
+            return np.fromiter(map(self._numbers.__getitem__, cells), np.intp, len(cells))
+
+    def problem(self, cell: str) -> str:
+        """Return what is wrong with a refused cell."""
+        return self._problems[cell]
+
+    def _check(self, cell: str) -> Checked:
+        marked = self._numeric and clean(cell).lower() in MISSING_MARKS
+        checked = self._feature.check_cell(
+            "" if marked else cell,
+            decimal_comma=self._decimal_comma,
+            suggest=self._n_refused < SUGGESTIONS,
+        )
+        if checked.problem:
+            self._problems[cell] = checked.problem
+            self._n_refused += 1
+        return checked
+
+    def _summed_up(self, checked: list[Checked]) -> _Checks:
+        import numpy as np
+
+        values = [np.nan if one.value is None else one.value for one in checked]
+        refused = np.array([bool(one.problem) for one in checked], dtype=bool)
+        missing = np.array([one.value is None for one in checked], dtype=bool)
+        return _Checks(
+            np.array(values, dtype=np.float64 if self._numeric else np.object_),
+            refused,
+            unseen=np.array([bool(one.warning) for one in checked], dtype=bool),
+            missing=missing & ~refused,
+        )

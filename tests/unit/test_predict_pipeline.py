@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from src.artifact_store import Run
 from src.exception import ConfigurationError, DataValidationError
-from src.pipelines.predict_pipeline import Predictor, main
+from src.pipelines.predict_pipeline import COMPILED, Predictor, main
 from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
 
 HEADER = [
@@ -434,3 +438,59 @@ def test_each_backend_explains_and_says_the_chance_of_missing_the_mark(
     assert set(found.values) == set(predictor.schema.names)
     strong = predictor.predict_record(student | {"reading_score": 95, "writing_score": 95})
     assert 0 < strong.probability_below < 0.1 < 0.7 < answer.probability_below < 1
+
+
+@pytest.mark.parametrize("family", ["xgboost", "catboost", "random_forest"])
+def test_a_record_a_form_and_a_file_have_the_same_bits(family: str, tmp_path: Path) -> None:
+    TrainPipeline(TrainConfig(models=(family,), budget="quick", artifacts=tmp_path)).run()
+    predictor = Predictor.load(tmp_path)
+    assert predictor.backend == "compiled"
+    records = [dict(zip(HEADER, row, strict=True)) for row in ROWS]
+    typed = [r | {name: float(r[name]) for name in HEADER[5:]} for r in records]
+    (tmp_path / "class.csv").write_text(csv_text(ROWS))
+    predictor.predict_file(tmp_path / "class.csv", tmp_path / "out.csv")
+    from_file = predictions(rows_of(tmp_path / "out.csv")[1:])
+    assert [predictor.predict_record(r).prediction for r in typed] == from_file
+    assert [predictor.predict_record(r, form=True).prediction for r in records] == from_file
+
+
+def test_a_compiled_run_is_served_without_opening_a_pickle(
+    sample_artifacts, student, tmp_path, monkeypatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a pickle was opened")
+
+    monkeypatch.setattr(Run, "load_object", refuse)
+    predictor = Predictor.load(sample_artifacts)
+    predictor.predict_record(student)
+    predictor.explain(student)
+    (tmp_path / "class.csv").write_text(csv_text(ROWS))
+    assert predictor.predict_file(tmp_path / "class.csv", tmp_path / "out.csv").n_predicted == 3
+
+
+def test_a_run_from_before_models_were_compiled_is_served_from_its_pickles(
+    sample_artifacts, student
+) -> None:
+    predictor = Predictor.load(sample_artifacts)
+    run = predictor.run
+    files = {name: h for name, h in run.manifest.files.items() if name != COMPILED}
+    older = Predictor.from_run(replace(run, manifest=replace(run.manifest, files=files)))
+    assert older.backend == "pickles"
+    assert older.fallback_reason == "It was saved before models were compiled."
+    found, expected = older.predict_record(student), predictor.predict_record(student)
+    assert found.prediction == pytest.approx(expected.prediction, rel=1e-9)
+
+
+def test_the_command_needs_no_pandas_where_the_model_is_compiled(
+    sample_artifacts, tmp_path
+) -> None:
+    (tmp_path / "class.csv").write_text(csv_text(ROWS))
+    code = f"""
+import sys
+from src.pipelines.predict_pipeline import main
+status = main(["--input", {str(tmp_path / "class.csv")!r}, "--output",
+               {str(tmp_path / "out.csv")!r}, "--artifacts", {str(sample_artifacts)!r}])
+print(status, sorted(set(sys.modules) & {{"pandas", "sklearn", "dill", "xgboost", "catboost"}}))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "0 []\n"
