@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from gunicorn.glogging import Logger
@@ -46,7 +47,7 @@ accesslog = None
 
 
 class SameLines(Logger):
-    """Writes gunicorn's own lines as the app writes its lines."""
+    """Writes gunicorn's own lines as the app writes its: quoting nothing that a client sent."""
 
     def setup(self, cfg):
         super().setup(cfg)
@@ -57,6 +58,16 @@ class SameLines(Logger):
         if json_lines:
             for handler in self.error_log.handlers:
                 handler.setFormatter(JSONFormatter())
+
+    def warning(self, msg, *args, **kwargs):
+        if msg.startswith("Invalid request from ip="):
+            msg = "Refused what is no HTTP request"
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg, *args, **kwargs):
+        kind, _, trace = sys.exc_info()
+        where = "".join(traceback.format_tb(trace))
+        self.error("%s (%s)\n%s", msg.partition(" %s")[0], kind and kind.__name__, where)
 
 
 logger_class = SameLines

@@ -290,12 +290,23 @@ def test_H8_the_logs_hold_nothing_that_a_person_entered(gunicorn, sample_artifac
         server.ask("/predict?lunch=zzsecretzz&reading_score=61.625",
                    Referer="http://x/?lunch=zzsecretzz")  # fmt: skip
         server.ask("/a%0a2026-01-01%20FORGED%20line")
+        for wrong in (
+            b"GET /?lunch=zzsecretzz HTTP/9.9\r\n\r\n",
+            b"GET zzsecretzz\r\n\r\n",
+            b"GET / HTTP/1.1\r\nzz secret zz: zzsecretzz\r\n\r\n",
+            b"GET /?lunch=zzsecretzz HTTP/1.1\r\nX: " + b"zzsecretzz" * 1000 + b"\r\n\r\n",
+        ):
+            with socket.create_connection(address(server), timeout=10) as connection:
+                connection.sendall(wrong)
+                assert connection.recv(100).startswith(b"HTTP/1.1 4")
         time.sleep(0.2)
         log = server.log
     assert re.search(r"INFO stuprediction\.access: GET /predict 200 \d+\.\d ms \[\w{16}\]\n", log)
     assert re.search(r"access: GET unmatched 404 ", log)
+    assert log.count("Refused what is no HTTP request") == 4
     assert "zzsecretzz" not in log
     assert "61.625" not in log
+    assert "127.0.0.1" not in log.replace("Listening at: http://127.0.0.1:", "")
     assert "\n2026-01-01 FORGED" not in log
 
 
