@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
 from tests.web.test_json import assert_error
 
 API = "/api/v1"
@@ -129,3 +131,52 @@ def test_programs_get_no_cookie(client, student):
     for response in (client.get(f"{API}/schema"), client.post(f"{API}/predict", json=student)):
         assert "Set-Cookie" not in response.headers
         assert "Cookie" not in response.headers.get("Vary", "")
+
+
+def test_contributions_come_on_request_and_sum_to_the_prediction(client, predictor, student):
+    assert "contributions" not in client.post(f"{API}/predict", json=student).get_json()
+    body = client.post(f"{API}/predict?contributions=1", json=student).get_json()
+    found = body["contributions"]
+    assert list(found["values"]) == list(predictor.schema.names)
+    assert found["base"] + sum(found["values"].values()) == pytest.approx(body["prediction"])
+    assert found["method"] == "linear"
+
+
+@pytest.mark.parametrize("query", ["contributions=yes", "contributions=", "contributions=1&"
+                                   "contributions=0"])  # fmt: skip
+def test_contributions_are_asked_for_with_1_or_0(client, student, query):
+    (problem,) = assert_error(client.post(f"{API}/predict?{query}", json=student), 422)["errors"]
+    assert problem["field"] == "contributions"
+    assert "must be 1 or 0" in problem["message"]
+
+
+def test_a_run_with_a_pass_mark_says_the_chance_of_missing_it(make_app, tmp_path, student):
+    config = TrainConfig(models=("ridge",), budget="quick", artifacts=tmp_path, pass_mark=60)
+    TrainPipeline(config).run()
+    client = make_app(artifacts_dir=tmp_path).test_client()
+    weak, strong = (student | {"reading_score": n, "writing_score": n} for n in (40, 90))
+    answers = client.post(f"{API}/predict/batch", json=[weak, strong]).get_json()["predictions"]
+    marks = [answer["pass_mark"] for answer in answers]
+    assert [mark["mark"] for mark in marks] == [60, 60]
+    assert marks[0]["probability_below"] > 0.9
+    assert marks[1]["probability_below"] < 0.1
+    single = client.post(f"{API}/predict", json=weak).get_json()
+    assert single["pass_mark"] == marks[0]
+    schemas = client.get("/openapi.json").get_json()["components"]["schemas"]
+    Draft202012Validator({"$ref": "#/components/schemas/Answer", "components": {
+        "schemas": schemas}}).validate(single)  # fmt: skip
+
+
+def test_model_says_what_predicts(client):
+    body = client.get(f"{API}/model").get_json()
+    assert (body["backend"], body["fallback_reason"]) == ("compiled", None)
+
+
+def test_a_model_that_cannot_be_compiled_says_why(make_app, tmp_path, student):
+    config = TrainConfig(models=("svr",), budget="quick", artifacts=tmp_path)
+    TrainPipeline(config).run()
+    client = make_app(artifacts_dir=tmp_path).test_client()
+    body = client.get(f"{API}/model").get_json()
+    assert body["backend"] == "pickles"
+    assert "SVR is neither linear nor made of trees" in body["fallback_reason"]
+    assert client.post(f"{API}/predict", json=student).status_code == 200
