@@ -78,7 +78,9 @@ class BatchEvaluator:
         self.model = model
         self._tests = _Tests(model)
         self._plans = [_plans(ensemble, self._tests) for ensemble in model.ensembles]
-        self._block = min(BLOCK_ROWS, max(1_024, BLOCK_BYTES // max(1, model.n_tests)))
+        tables = any(isinstance(plan, _Tables) for plans in self._plans for plan in plans)
+        kept = model.n_tests if tables else 1  # walks keep no answers
+        self._block = min(BLOCK_ROWS, max(1_024, BLOCK_BYTES // max(1, kept)))
 
     def predict(self, columns: Columns) -> NDArray[np.float64]:
         """Return predictions, not clipped, of shape (n_samples,).

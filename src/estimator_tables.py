@@ -182,6 +182,11 @@ def _transformed_target(estimator: Any) -> WeightedSum:
     return read_estimator(estimator.regressor_).scaled(scale, mean)
 
 
+def _pipeline(estimator: Any) -> WeightedSum:
+    read_estimator(estimator.steps[-1][1])  # what is wrong with it says more
+    raise UnsupportedEstimatorError("Its columns are transformed once more before they are used.")
+
+
 def _sklearn_tree(fitted: Any, factor: float = 1.0) -> Tree:
     import numpy as np
 
@@ -303,13 +308,13 @@ def _xgboost(estimator: Any) -> WeightedSum:
 def _catboost(estimator: Any) -> WeightedSum:
     import numpy as np
 
+    if estimator.get_cat_feature_indices():
+        raise UnsupportedEstimatorError("CatBoost has encoded the categories in its own way.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         estimator.save_model(str(path), format="json")
         saved = json.loads(path.read_bytes())
     features = saved["features_info"]
-    if features.get("categorical_features") or saved.get("ctrs"):
-        raise UnsupportedEstimatorError("CatBoost has encoded categories of its own.")
     if "oblivious_trees" not in saved:
         raise UnsupportedEstimatorError("CatBoost's trees are not symmetric.")
     columns = {f["feature_index"]: f["flat_feature_index"] for f in features["float_features"]}
@@ -341,6 +346,7 @@ def _named(module: str, names: Sequence[str], reader: Any) -> dict[tuple[str, st
 _READERS: dict[tuple[str, str], Callable[[Any], WeightedSum]] = {
     **_named("sklearn", ("LinearRegression", "Ridge", "Lasso", "ElasticNet"), _linear),
     **_named("sklearn", ("TransformedTargetRegressor",), _transformed_target),
+    **_named("sklearn", ("Pipeline",), _pipeline),
     **_named("sklearn", ("DecisionTreeRegressor", "ExtraTreeRegressor"), _decision_tree),
     **_named("sklearn", ("RandomForestRegressor", "ExtraTreesRegressor"), _forest),
     **_named("sklearn", ("GradientBoostingRegressor",), _gradient_boosting),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from catboost import CatBoostRegressor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from src.components.model_compiler import CompiledRun, ModelCompiler
 from src.components.model_trainer import CANDIDATES, ModelTrainer, ModelTrainerConfig
 from src.estimator_tables import Comparison
 from src.frames import typed_frame
+from src.native_categories import code_categories
 from src.schema import CategoricalFeature, NumericFeature, Schema
 
 SCHEMA = Schema(
@@ -212,6 +214,20 @@ def test_a_family_without_tables_is_served_from_its_pickles_with_the_reason(
     assert "neither linear nor made of trees" in run.fallback_reason or kind in run.fallback_reason
     assert json.loads(run.content) == {"version": 1, "fallback_reason": run.fallback_reason}
     assert f"The model is served from its pickles. {run.fallback_reason}" in caplog.text
+
+
+def test_categories_that_catboost_encodes_itself_are_a_reason_for_the_pickles() -> None:
+    from sklearn.pipeline import Pipeline
+
+    preprocessor, _ = fitted("ridge")
+    X, y = training()
+    matrix = preprocessor.transform(X)
+    decoder, positions = code_categories(preprocessor, matrix.shape[1])
+    booster = CatBoostRegressor(iterations=5, verbose=False, allow_writing_files=False,
+                                cat_features=positions)  # fmt: skip
+    model = Pipeline([("categories", decoder), ("estimator", booster)]).fit(matrix, y)
+    run = ModelCompiler(SCHEMA).run(preprocessor, model, X)
+    assert run.fallback_reason == "CatBoost has encoded the categories in its own way."
 
 
 def test_a_library_that_moves_what_is_read_costs_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
