@@ -12,7 +12,7 @@ from src.artifact_store import ArtifactStore
 from src.exception import ArtifactError, ConfigurationError
 from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
 from src.utils import sha256
-from src.web.api_keys import APIKeys
+from src.web.api_keys import APIKeys, main
 from src.web.rate_limit import WINDOW_S, RateLimiter
 
 KEY, OTHER = "a" * 24, "b" * 24
@@ -234,3 +234,19 @@ def test_metrics_of_all_workers_are_summed(gunicorn, sample_artifacts, tmp_path,
     answered = [n for name, n in counted.items() if PREDICT in name and 'status="200"' in name]
     assert answered == [30]
     assert [n for name, n in counted.items() if PREDICT in name and 'status="422"' in name] == [1]
+
+
+def test_the_command_makes_a_key_and_the_hash_that_lets_it_in(capsys) -> None:
+    main()
+    key, known = (line.rsplit(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines())
+    assert len(key) >= 32
+    assert APIKeys(known).known(key) == known
+    assert APIKeys(known).known(key[:-1]) is None
+
+
+def test_a_line_that_is_no_hash_stops_the_start_and_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text(f"# whose\n{hashed(KEY)}\n\n{KEY}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"Row 4: .*no SHA-256") as caught:
+        APIKeys(str(path))
+    assert KEY not in str(caught.value)
