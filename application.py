@@ -15,6 +15,7 @@ from appBackend.endpoints import api, documents
 from src.config import Settings, load_settings
 from src.exception import ConfigurationError
 from src.web.assembly import assemble, run_for_development
+from src.web.batch import batch
 from src.web.pages import pages
 
 
@@ -31,7 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ConfigurationError
         If the environment holds settings that cannot be used.
     """
-    return assemble(settings or load_settings(), [pages, api, documents])
+    return assemble(settings or load_settings(), [pages, batch, api, documents])
 
 
 try:

@@ -20,6 +20,7 @@ from src.exception import ArtifactError, ConfigurationError, Problem
 from src.pipelines.predict_pipeline import Predictor
 from src.schema import Schema
 from src.web.assembly import assemble, run_for_development
+from src.web.batch_answers import answer_file
 from src.web.errors import error_body
 from src.web.guard import Guard
 from src.web.health import health
@@ -75,8 +76,8 @@ def predict() -> ResponseReturnValue:
 
 @api.post("/predict/batch")
 def predict_batch() -> ResponseReturnValue:
-    """Predict a list of records; what is wrong with one does not stop the others."""
-    return answer_list()
+    """Predict a list of records or a file; what is wrong with one row does not stop the others."""
+    return answer_list() if request.is_json else answer_file()
 
 
 @api.get("/metrics")

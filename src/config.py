@@ -30,6 +30,8 @@ class Settings:
     log_format: str = ""
     form_max_age_s: int = 3600
     max_body_bytes: int = 1 << 20
+    max_upload_bytes: int = 10 << 20
+    uploads_dir: Path | None = None
     api_keys: str = field(default="", repr=False)
     rate_limit: int | None = None
     trusted_hosts: tuple[str, ...] = ()
@@ -113,6 +115,11 @@ SETTINGS = (
     Setting("form_max_age_s", "FORM_MAX_AGE_S", _positive,
             "seconds for which an opened form may be sent"),
     Setting("max_body_bytes", "MAX_BODY_BYTES", _positive, "bytes that a request's body may have"),
+    Setting("max_upload_bytes", "MAX_UPLOAD_BYTES", _positive,
+            "bytes that an uploaded file may have, with what is sent around it"),
+    Setting("uploads_dir", "UPLOADS_DIR", Path,
+            "a private folder for uploads, which lie there for 30 minutes at most; unless set, a "
+            "temporary one that goes with the server"),
     Setting("api_keys", "API_KEYS", str,
             "SHA-256 of each key that the API asks for, or the path of a file with one a line",
             secret=True),

@@ -14,6 +14,7 @@ from src.artifact_store import ArtifactStore
 from src.config import ROOT, Settings
 from src.logger import AccessLog, configure_logging, get_logger
 from src.pipelines.predict_pipeline import Predictor
+from src.web.batch_service import BatchService
 from src.web.bodies import read_chunked_body
 from src.web.errors import register_error_handlers
 from src.web.fast_lane import FastLane
@@ -49,7 +50,10 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     app.session_interface = SessionCookie()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     home = "pages.show_form" if any(b.name == "pages" for b in blueprints) else "documents.docs"
-    app.context_processor(lambda: {"home": url_for(home)})
+    for_files = any(b.name == "batch" for b in blueprints)
+    app.context_processor(
+        lambda: {"home": url_for(home), "for_files": url_for("batch.show") if for_files else ""}
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions[ModelHolder.EXTENSION] = ModelHolder(
         settings.artifacts_dir, lambda root: _load(root, settings.model_signing_key)
@@ -59,10 +63,12 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     register_error_handlers(app)
     guard = app.extensions[Guard.EXTENSION] = Guard(settings)
     guard.register(app)
-    app.before_request(read_chunked_body)
     rules = list(app.url_map.iter_rules())
     routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
     metrics = app.extensions[Metrics.EXTENSION] = Metrics(routes)
+    batches = app.extensions[BatchService.EXTENSION] = BatchService(settings, metrics)
+    app.before_request(batches.prepare_request)
+    app.before_request(read_chunked_body)
     fast = FastLane(
         app.wsgi_app,
         [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS],

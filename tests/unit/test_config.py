@@ -20,6 +20,8 @@ READ = {
     "log_format": ("json", "json"),
     "form_max_age_s": ("60", 60),
     "max_body_bytes": ("2048", 2048),
+    "max_upload_bytes": ("4096", 4096),
+    "uploads_dir": ("/srv/uploads", Path("/srv/uploads")),
     "api_keys": ("keys.txt", "keys.txt"),
     "rate_limit": ("60", 60),
     "trusted_hosts": ("School.org, .b.org [::1]", ("school.org", ".b.org", "[::1]")),
