@@ -8,6 +8,7 @@ missing value in another. Rows that cannot be read are kept in their place besid
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import itertools
 import re
@@ -132,10 +133,13 @@ class TableReader:
     def chunks(self, size: int = CHUNK_ROWS) -> Iterator[Chunk]:
         """Yield the rows, at most ``size`` at a time."""
         width = len(self.header)
-        while records := list(itertools.islice(self.records, size)):
+        while True:
             chunk = Chunk()
-            for line, cells, problem in records:
-                chunk.add(line, cells, width, problem)
+            with _collector_paused():
+                for line, cells, problem in itertools.islice(self.records, size):
+                    chunk.add(line, cells, width, problem)
+            if not chunk.rows:
+                return
             yield chunk
 
 
@@ -172,9 +176,22 @@ def read_table(source: Path | BinaryIO, name: str = "") -> Table:
     """Read a whole file; see :func:`open_table`."""
     with open_table(source, name) as reader:
         table = Table(header=reader.header, decimal_comma=reader.decimal_comma)
-        for line, cells, problem in reader.records:
-            table.add(line, cells, len(reader.header), problem)
+        with _collector_paused():
+            for line, cells, problem in reader.records:
+                table.add(line, cells, len(reader.header), problem)
     return table
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Stop Python's search for cycles, which takes as long as reading: rows are in none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def table_from_records(header: Sequence[str], records: Iterable[Sequence[object]]) -> Table:
@@ -317,8 +334,9 @@ def _is_empty(cell: str) -> bool:
     return not cell or cell.isspace()
 
 
-def _is_blank(cells: Iterable[str]) -> bool:
-    return all(map(_is_empty, cells))
+def _is_blank(cells: Sequence[str]) -> bool:
+    first = cells[0] if cells else ""
+    return _is_empty(first) and all(map(_is_empty, cells))
 
 
 def _without_blank_end(records: Iterator[Record]) -> Iterator[Record]:
@@ -426,7 +444,7 @@ def _csv_records(lines: _Lines, delimiter: str, width: int | None = None) -> Ite
                     "A quote in the line is not closed, or text follows it. Close it, or write a "
                     'quote inside a cell twice ("").'
                 )
-        if "\0" in text or any("\0" in line for line in further):
+        if "\0" in text or (further and any("\0" in line for line in further)):
             wrong = "The line holds a NUL character: the file is damaged there."
         if cells is None:
             cells = text.rstrip("\r\n").split(delimiter)
