@@ -82,7 +82,9 @@ def run_peer(table: Path, matrix: Path, artifacts: Path, output: Path) -> dict[s
     model = Predictor.load(artifacts).run.load_object("model.pkl")
     ready = np.load(matrix)
     seconds = dict.fromkeys(("parse", "predict", "write"), 0.0)
+    began = time.perf_counter()
     with open_table(table) as reader, output.open("w", encoding="utf-8", newline="") as out:
+        seconds["parse"] += time.perf_counter() - began
         chunks = reader.chunks()
         start = 0
         write_rows(out, [[*reader.header, "prediction"]])
