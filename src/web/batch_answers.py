@@ -91,10 +91,11 @@ def _sent_file() -> tuple[IO[bytes], str | None]:
 
 
 def _pieces(file: IO[bytes], first: bytes = b"") -> Iterator[bytes]:
-    if first:
-        yield first
-    while piece := file.read(PIECE):
-        yield piece
+    with file:  # a sender who goes away early has it closed with the answer
+        if first:
+            yield first
+        while piece := file.read(PIECE):
+            yield piece
 
 
 def _named(answer: Response, name: str) -> Response:
