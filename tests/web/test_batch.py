@@ -272,7 +272,7 @@ def test_C13_no_cell_that_comes_back_is_a_formula(client, upload, start):
 
 
 @pytest.mark.parametrize("name", [
-    "../../../etc/passwd.csv", "..\\x.csv", 'a"; filename="b.csv', 
+    "../../../etc/passwd.csv", "..\\x.csv", 'a"; filename="b.csv',
     "x" * 500 + ".csv", "<script>alert(1)</script>.csv", "..", "/",
 ])  # fmt: skip
 def test_C14_a_file_s_name_reaches_no_path_and_no_header(client, upload, workspace, name):
