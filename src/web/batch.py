@@ -116,7 +116,8 @@ def set_pass_mark(job_id: str) -> ResponseReturnValue:
         pass_mark = read_pass_mark(mark_text, predictor.schema.target)
     except DataValidationError as error:
         return _job_page(job, predictor, error.problems[0], mark_text, 422)
-    current_batches().repeat(job, pass_mark, predictor, wait_s=WAIT_S)
+    if job.outcome() is not None:  # else somebody asked twice
+        current_batches().repeat(job, pass_mark, predictor, wait_s=WAIT_S)
     return redirect(url_for("batch.show_job", job_id=job.id), 303)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from xml.sax.saxutils import escape
 
 from src.schema import CategoricalFeature, NumericFeature, Schema, format_number
 from src.tables import write_rows
@@ -210,8 +210,8 @@ def _letters(position: int) -> str:
 
 
 def _text(value: str) -> str:
-    return escape(_NOT_XML.sub("", value))
+    return html.escape(_NOT_XML.sub("", value), quote=False)
 
 
 def _attribute(value: str) -> str:
-    return escape(_NOT_XML.sub("", value), {'"': "&quot;", "\n": " ", "\r": " ", "\t": " "})
+    return html.escape(re.sub(r"\s", " ", _NOT_XML.sub("", value)))
