@@ -50,10 +50,7 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     app.session_interface = SessionCookie()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     home = "pages.show_form" if any(b.name == "pages" for b in blueprints) else "documents.docs"
-    for_files = any(b.name == "batch" for b in blueprints)
-    app.context_processor(
-        lambda: {"home": url_for(home), "for_files": url_for("batch.show") if for_files else ""}
-    )
+    app.context_processor(lambda: {"home": url_for(home)})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions[ModelHolder.EXTENSION] = ModelHolder(
         settings.artifacts_dir, lambda root: _load(root, settings.model_signing_key)

@@ -10,7 +10,14 @@ from src.exception import Problem
 from src.schema import CategoricalFeature, NumericFeature, Schema, format_number
 
 MOST_RADIOS = 4  # with more categories than this a list is easier to read
+MOST_UNGROUPED = 12  # with more fields than this they stand below headings, hints or not
+MOST_IMPORTANT = 8
+IMPORTANT_SHARE = 0.95  # of all that the model relies on
+FEW_HEADINGS = ("What counts most for the prediction", "Other choices", "Other numbers")
+PLAIN_HEADINGS = ("Choices", "Numbers")
 NOT_KNOWN = "Not known"
+
+Feature = NumericFeature | CategoricalFeature
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Field:
         What the hints file says.
     error : str
         What is wrong with the value, empty when nothing is.
+    sensitive : bool
+        Whether the form has to say why it asks.
     options : tuple of Option
         Choices of a ``radio`` or ``select``.
     keyboard : str
@@ -56,6 +65,7 @@ class Field:
     hint: str = ""
     help: str = ""
     error: str = ""
+    sensitive: bool = False
     options: tuple[Option, ...] = ()
     keyboard: str = ""
     step: str = ""
@@ -65,8 +75,8 @@ class Field:
     @property
     def described_by(self) -> str:
         """The ids of what is read out after the label: hint, then error."""
-        parts = [("hint", self.hint or self.help), ("error", self.error)]
-        return " ".join(f"{self.id}-{part}" for part, text in parts if text)
+        parts = [("hint", self.hint or self.help or self.sensitive), ("error", self.error)]
+        return " ".join(f"{self.id}-{part}" for part, said in parts if said)
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,10 @@ class SummaryLine:
 
 
 def form_groups(
-    schema: Schema, values: Mapping[str, str] | None = None, problems: Iterable[Problem] = ()
+    schema: Schema,
+    values: Mapping[str, str] | None = None,
+    problems: Iterable[Problem] = (),
+    importance: Mapping[str, float] | None = None,
 ) -> tuple[Group, ...]:
     """Return the form's fields below their headings, in the order in which to ask for them.
 
@@ -97,20 +110,66 @@ def form_groups(
         What was entered, by field.
     problems : iterable of Problem
         What is wrong with it; a field shows the first of its own.
+    importance : mapping of str to float, optional
+        How much the model relies on each feature. Where there are many and the hints group none,
+        those that it relies on most come first.
     """
     errors: dict[str | None, str] = {}
     for problem in problems:
         errors.setdefault(problem.field, problem.message)
-    by_heading: dict[str, list[Field]] = {heading: [] for heading in schema.groups}
-    for feature in sorted(schema.features, key=lambda feature: feature.order):
-        field = _field(feature, (values or {}).get(feature.name, ""), errors.get(feature.name, ""))
-        by_heading.setdefault(feature.group, []).append(field)
-    return tuple(Group(heading, tuple(fields)) for heading, fields in by_heading.items() if fields)
+    by_heading: dict[str, list[Field]] = {}
+    for heading, features in _headings(schema, importance or {}).items():
+        for feature in features:
+            value, error = (values or {}).get(feature.name, ""), errors.get(feature.name, "")
+            by_heading.setdefault(heading, []).append(_field(feature, value, error))
+    return tuple(Group(heading, tuple(fields)) for heading, fields in by_heading.items())
 
 
-def error_summary(schema: Schema, problems: Iterable[Problem]) -> tuple[SummaryLine, ...]:
-    """Return the lines of the summary above the form, in the order of the fields."""
-    place = {f.name: i for i, f in enumerate(sorted(schema.features, key=lambda f: f.order))}
+def sensitive_labels(schema: Schema) -> tuple[str, ...]:
+    """Return what the form calls the features for which it has to say why it asks."""
+    return tuple(f.label or f.name for f in in_order(schema) if f.sensitive)
+
+
+def in_order(schema: Schema) -> list[Feature]:
+    """Return the features in the order in which the hints ask for them."""
+    return sorted(schema.features, key=lambda feature: feature.order)
+
+
+def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list[Feature]]:
+    features = in_order(schema)
+    grouped = any(feature.group for feature in features)
+    found: dict[str, list[Feature]] = {heading: [] for heading in schema.groups}
+    if grouped or len(features) <= MOST_UNGROUPED:
+        for feature in features:
+            found.setdefault(feature.group, []).append(feature)
+        return found
+    first = _most_important(importance)
+    top, *rest = FEW_HEADINGS if first else ("", *PLAIN_HEADINGS)
+    found = {heading: [] for heading in (top, *rest)}
+    for feature in features:
+        kind = rest[isinstance(feature, NumericFeature)]
+        found[top if feature.name in first else kind].append(feature)
+    return found
+
+
+def _most_important(importance: Mapping[str, float]) -> frozenset[str]:
+    """Return the few features that make up nearly all that a model relies on."""
+    ranked = sorted(importance, key=lambda name: -importance[name])
+    total = sum(value for value in importance.values() if value > 0)
+    first: list[str] = []
+    reached = 0.0
+    for name in ranked[:MOST_IMPORTANT]:
+        if reached >= IMPORTANT_SHARE * total:
+            break
+        first.append(name)
+        reached += importance[name]
+    return frozenset(first)
+
+
+def error_summary(groups: Iterable[Group], problems: Iterable[Problem]) -> tuple[SummaryLine, ...]:
+    """Return the lines of the summary above the form, in the order of its fields."""
+    names = [field.name for group in groups for field in group.fields]
+    place = {name: i for i, name in enumerate(names)}
     ordered = sorted(problems, key=lambda problem: place.get(problem.field or "", len(place)))
     return tuple(SummaryLine(p.message, _id(p.field) if p.field in place else "") for p in ordered)
 
@@ -119,7 +178,7 @@ def _id(name: str | None) -> str:
     return f"field-{name}"
 
 
-def _field(feature: NumericFeature | CategoricalFeature, value: str, error: str) -> Field:
+def _field(feature: Feature, value: str, error: str) -> Field:
     common: dict[str, Any] = {
         "name": feature.name,
         "id": _id(feature.name),
@@ -128,6 +187,7 @@ def _field(feature: NumericFeature | CategoricalFeature, value: str, error: str)
         "value": value,
         "required": not feature.optional,
         "error": error,
+        "sensitive": feature.sensitive,
     }
     if isinstance(feature, NumericFeature):
         return Field(

@@ -77,7 +77,7 @@ class ModelHolder:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._artifacts = artifacts
-        self._store = ArtifactStore(artifacts)
+        self.store = ArtifactStore(artifacts)
         self._load = load
         self._clock = clock
         self._lock = threading.Lock()
@@ -115,10 +115,10 @@ class ModelHolder:
 
     def _is_stale(self) -> bool:
         held = self._held
-        return self._store.signature() != held.signature or self._clock() >= held.retry_at
+        return self.store.signature() != held.signature or self._clock() >= held.retry_at
 
     def _attempt(self, before: Held | None) -> Held:
-        signature = self._store.signature()  # first: a promotion during the load is seen next time
+        signature = self.store.signature()  # first: a promotion during the load is seen next time
         retry_at = self._clock() + RETRY_AFTER_S
         problem: StuPredictionError
         try:

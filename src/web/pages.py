@@ -1,30 +1,76 @@
-"""The pages: form and result, and the tutorials' routes."""
+"""The pages: form and result, the model, and the tutorials' routes."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, render_template, request
-from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from functools import lru_cache
+from urllib.parse import urlencode
 
-from src.exception import DataValidationError, Problem
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
+
+from src.exception import ArtifactError, DataValidationError, Problem
+from src.logger import get_logger
 from src.pipelines.predict_pipeline import Prediction, Predictor
+from src.report.words import listed
+from src.web.drawing import draw_field
 from src.web.errors import FORMS, wants_json
-from src.web.forms import error_summary, form_groups
+from src.web.forms import error_summary, form_groups, sensitive_labels
 from src.web.json_answers import answer_record
 from src.web.model_holder import current_models
+from src.web.model_page import REPORTS, describe_model, importance_of
+from src.web.reasons import Reasons, WhatIf, explain, what_if
 from src.web.records import read_form
 from src.web.results import describe
 from src.web.security import FORM_IS_STALE, TOKEN, make_token, token_is_valid
 
+logger = get_logger(__name__)
 pages = Blueprint("pages", __name__)
+
+NAVIGATION = (
+    ("pages.show_form", "One student"),
+    ("batch.show", "A whole class"),
+    ("pages.show_model", "The model"),
+    ("documents.docs", "API"),
+)
+
+
+@pages.app_context_processor
+def navigation() -> dict[str, object]:
+    """Give every page the links of its head: those to the pages that this app has."""
+    return _links(current_app._get_current_object(), request.script_root)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=8)  # making an address takes as long as a quarter of a prediction
+def _links(app: Flask, root: str) -> dict[str, object]:
+    """Return what is the same on every page of an app that is served under one root."""
+    there = [
+        (view, url_for(view), label) for view, label in NAVIGATION if view in app.view_functions
+    ]
+    return {
+        "navigation": there,
+        "addresses": {view: address for view, address, _ in there},
+        "static": url_for("static", filename=""),
+    }
 
 
 @pages.get("/predictdata")
 @pages.get("/predict")
 @pages.get("/")  # the last one is what url_for gives
 def show_form() -> ResponseReturnValue:
-    """Show the empty form."""
-    return _page(current_models().predictor(), {})
+    """Show the form, empty or with the answers that the link holds."""
+    predictor = current_models().predictor()
+    asked = request.args
+    return _page(predictor, {name: asked[name] for name in predictor.schema.names if name in asked})
 
 
 @pages.post("/predictdata")
@@ -37,6 +83,36 @@ def predict() -> ResponseReturnValue:
     if request.mimetype in FORMS:
         return _answer_form(current_models().predictor())
     raise UnsupportedMediaType
+
+
+@pages.get("/model")
+def show_model() -> ResponseReturnValue:
+    """Say what the model is, how good it is, and what it must not be used for."""
+    models = current_models()
+    predictor = models.predictor()
+    page = describe_model(predictor, models.store)
+    return render_template("model.html", page=page, run=predictor.run, schema=predictor.schema)
+
+
+@pages.get("/model/<name>")
+def download_report(name: str) -> ResponseReturnValue:
+    """Send the report or the model card of the run that is served.
+
+    Raises
+    ------
+    NotFound
+        If the run has none, or the name is of neither.
+    """
+    run = current_models().predictor().run
+    content = run.read_report(name) if name in REPORTS else None
+    if content is None:
+        raise NotFound("This model has no report. Training with --budget standard writes one.")
+    stem, _, ending = name.partition(".")
+    response = Response(content, mimetype=REPORTS[name])
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=f"{stem}-{run.run_id}.{ending}"
+    )
+    return response
 
 
 def _answer_form(predictor: Predictor) -> ResponseReturnValue:
@@ -64,13 +140,43 @@ def _page(
     status: int = 200,
 ) -> Response:
     schema = predictor.schema
+    reasons: Reasons | None = None
+    alternatives: tuple[WhatIf, ...] = ()
+    link = ""
+    if prediction:
+        reasons, alternatives = _reasons(predictor, values, prediction)
+        known = {name: values[name] for name in schema.names if values.get(name)}
+        link = f"{request.path}?{urlencode(known)}"
+    groups = form_groups(schema, values, problems, importance_of(predictor))
     page = render_template(
         "index.html",
         schema=schema,
-        groups=form_groups(schema, values, problems),
-        summary=error_summary(schema, problems),
+        groups=groups,
+        draw=draw_field,
+        sensitive=listed(sensitive_labels(schema), most=20),
+        n_fields=len(schema.features),
+        n_rows=predictor.run.manifest.rows.get("used"),
+        summary=error_summary(groups, problems),
         result=describe(prediction, predictor) if prediction else None,
+        reasons=reasons,
+        alternatives=alternatives,
+        link=link,
+        from_link=bool(request.args and values and request.method == "GET"),
         token_name=TOKEN,
         token=make_token(),
     )
     return make_response(page, status)
+
+
+def _reasons(
+    predictor: Predictor, entered: dict[str, str], prediction: Prediction
+) -> tuple[Reasons | None, tuple[WhatIf, ...]]:
+    """Return why the model predicts that, and what it would predict otherwise."""
+    schema = predictor.schema
+    record, _ = schema.check_record(entered, form=True)
+    try:
+        reasons = explain(predictor.explain(record), record, schema)
+    except ArtifactError as error:  # an older run without what explaining needs
+        logger.warning("Predictions are not explained: %s", error)
+        reasons = None
+    return reasons, what_if(record, prediction, predictor)

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from markupsafe import Markup
 
 from src.exception import Problem
 from src.pipelines.predict_pipeline import Prediction, Predictor
+from src.report.words import number, percent
 from src.schema import NumericFeature, format_number
+from src.web.charts import distribution, table_rows
 
 SHOWN_LEVEL = "0.9"  # "9 in 10 similar students"
 
 
 @dataclass(frozen=True)
-class Scale:
-    """A line from the lowest to the highest value; places on it are percentages.
+class Distribution:
+    """Where a prediction lies among the scores of the training data.
 
     Attributes
     ----------
-    at : float
-        Where the prediction stands.
-    band_from, band_width : float
-        The interval around it; a width of 0 where none is known.
-    mean_at : float or None
-        Where the average of the training data stands.
+    below : str
+        The share of them that is lower, as a sentence.
+    chart : Markup
+    rows : Markup
+        The chart as rows of a table: scores, and how many students have them.
     """
 
-    low: str
-    high: str
-    at: float
-    band_from: float
-    band_width: float
-    mean_at: float | None
+    below: str
+    chart: Markup
+    rows: Markup
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,12 @@ class Result:
         How it stands to the average of the training data; empty where that is not known.
     interval : str
         Where nine in ten similar students lie, in the target's unit; empty where it is not known.
+    pass_mark, chance_below : str
+        The mark that the run was trained with, and the chance of a score below it; empty without.
     typical_error : str
         In the target's unit, from held-out rows; empty where it is not known.
+    distribution : Distribution or None
+        None where the run does not know it.
     """
 
     value: str
@@ -59,9 +67,11 @@ class Result:
     target: str
     comparison: str
     interval: str
+    pass_mark: str
+    chance_below: str
     typical_error: str
     held_out: int | None
-    scale: Scale
+    distribution: Distribution | None
     warnings: tuple[Problem, ...]
     model: str
     run_id: str
@@ -77,28 +87,44 @@ def describe(prediction: Prediction, predictor: Predictor) -> Result:
     mean = _finite(metrics.get("target_mean"))
     held_out = metrics.get("held_out") or {}
     mae = _finite((held_out.get("mae") or {}).get("value"))
-    interval = prediction.intervals.get(SHOWN_LEVEL)
-    created = datetime.fromisoformat(manifest.created)
+    chance = prediction.probability_below
+    shown = number(prediction.prediction, decimals)
     return Result(
         value=repr(prediction.prediction),
-        shown=_rounded(prediction.prediction, decimals),
+        shown=shown,
         unit=target.unit,
         target=target.label or target.name,
         comparison=_compare(prediction.prediction, mean, decimals, target.unit),
-        interval=_between(interval, decimals, target.unit),
-        typical_error=_with_unit(mae, decimals, target.unit),
+        interval=_between(prediction.intervals.get(SHOWN_LEVEL), decimals, target.unit),
+        pass_mark=""
+        if predictor.pass_mark is None
+        else f"{format_number(predictor.pass_mark)} {target.unit}".strip(),
+        chance_below="" if chance is None else percent(chance),
+        typical_error="" if mae is None else with_unit(mae, decimals, target.unit),
         held_out=held_out.get("n_samples"),
-        scale=_scale(target, prediction.prediction, mean, interval),
+        distribution=_distribution(prediction, predictor, shown),
         warnings=prediction.warnings,
         model=manifest.model,
         run_id=prediction.run_id,
-        trained_on=f"{created.day} {created:%B %Y}",
+        trained_on=day(manifest.created),
         n_rows=manifest.rows.get("used", manifest.rows.get("total")),
     )
 
 
+def day(moment: str) -> str:
+    """Return the date of an ISO 8601 moment.
+
+    Examples
+    --------
+    >>> day("2026-03-05T10:00:00+00:00")
+    '5 March 2026'
+    """
+    at = datetime.fromisoformat(moment)
+    return f"{at.day} {at:%B %Y}"
+
+
 def sensible_decimals(target: NumericFeature) -> int:
-    """Return how many decimals of the target are worth showing: about 1/200 of its range.
+    """Return how many decimals of a number are worth showing: about 1/200 of its range.
 
     Examples
     --------
@@ -107,10 +133,28 @@ def sensible_decimals(target: NumericFeature) -> int:
     >>> sensible_decimals(NumericFeature(name="grade", observed_minimum=1, observed_maximum=5))
     2
     """
-    low, high = _ends(target)
+    low = target.observed_minimum if target.minimum is None else target.minimum
+    high = target.observed_maximum if target.maximum is None else target.maximum
     if high <= low:
         return 1
     return min(6, max(0, math.ceil(-math.log10((high - low) / 200))))
+
+
+def with_unit(value: float, decimals: int, unit: str) -> str:
+    """Return a number that a sentence can hold."""
+    return f"{number(value, decimals)} {unit}".strip()
+
+
+def signed(value: float, decimals: int) -> str:
+    """Return a difference with its sign; one that rounds to nothing has none.
+
+    Examples
+    --------
+    >>> signed(3.42, 1), signed(-3.42, 1), signed(0.01, 1)
+    ('+3.4', '−3.4', '0.0')
+    """
+    shown = number(value, decimals)
+    return f"+{shown}" if value > 0 and shown.strip("0.,") else shown
 
 
 def _finite(value: object) -> float | None:
@@ -119,62 +163,81 @@ def _finite(value: object) -> float | None:
     return None
 
 
-def _rounded(value: float, decimals: int) -> str:
-    # Very large values would be a hundred digits; nobody reads those.
-    return f"{value:.{decimals}f}" if abs(value) < 1e9 else f"{value:.3g}"
-
-
-def _with_unit(value: float | None, decimals: int, unit: str) -> str:
-    if value is None:
-        return ""
-    return f"{_rounded(value, decimals)} {unit}".strip()
-
-
 def _between(interval: tuple[float, float] | None, decimals: int, unit: str) -> str:
     if interval is None:
         return ""
-    low, high = (_rounded(end, max(decimals - 1, 0)) for end in interval)
+    low, high = (number(end, max(decimals - 1, 0)) for end in interval)
     return f"{low} and {high} {unit}".strip()
 
 
 def _compare(value: float, mean: float | None, decimals: int, unit: str) -> str:
     if mean is None:
         return ""
-    average = _with_unit(mean, decimals, unit)
+    average = with_unit(mean, decimals, unit)
     # The difference of the shown figures, so that a reader who subtracts finds the same.
-    difference = float(_rounded(value, decimals)) - float(_rounded(mean, decimals))
+    difference = round(value, decimals) - round(mean, decimals)
+    apart = number(abs(difference), decimals)
     if not difference:
         return f"That is the average of the training data, {average}."
     side = "above" if difference > 0 else "below"
-    apart = _rounded(abs(difference), decimals)
     return f"That is {apart} {side} the average of the training data, {average}."
 
 
-def _ends(target: NumericFeature) -> tuple[float, float]:
-    low = target.observed_minimum if target.minimum is None else target.minimum
-    high = target.observed_maximum if target.maximum is None else target.maximum
-    return low, high
-
-
-def _scale(
-    target: NumericFeature,
-    value: float,
-    mean: float | None,
-    interval: tuple[float, float] | None,
-) -> Scale:
-    low, high = _ends(target)
-    low, high = min(low, value), max(high, value)  # a target without bounds can be exceeded
-    width = high - low or 1.0
-
-    def place(number: float) -> float:
-        return round(100 * min(1.0, max(0.0, (number - low) / width)), 2)
-
-    left, right = map(place, interval) if interval else (0.0, 0.0)
-    return Scale(
-        low=format_number(round(low, 2)),
-        high=format_number(round(high, 2)),
-        at=place(value),
-        band_from=left,
-        band_width=round(right - left, 2),
-        mean_at=None if mean is None else place(mean),
+def _distribution(prediction: Prediction, predictor: Predictor, shown: str) -> Distribution | None:
+    known: Mapping[str, Any] | None = predictor.metrics.get("target_distribution")
+    if not known:
+        return None
+    edges, counts, target = known["edges"], known["counts"], predictor.schema.target
+    rows = _ranges(tuple(edges), tuple(counts), target, sensible_decimals(target))
+    label, n = target.label or target.name, sum(counts)
+    lower = percent(share_below(prediction.prediction, edges, counts))
+    mode = rows[counts.index(max(counts))][0]
+    marked = predictor.pass_mark
+    dashed = "" if marked is None else f" The dashed line is at {format_number(marked)}."
+    return Distribution(
+        f"About {lower} of the {n:,} students that the model learnt from scored lower."
+        + ("" if marked is None else " The dashed line is the pass mark."),
+        distribution(
+            edges,
+            counts,
+            f"Where {shown} lies among the scores of {n:,} students",
+            f"A histogram of {label} in the training data. The most frequent scores are {mode}; "
+            f"{lower} lie below the prediction. The shaded part is where 9 in 10 similar students "
+            f"score.{dashed}",
+            at=prediction.prediction,
+            at_label=shown,
+            band=prediction.intervals.get(SHOWN_LEVEL),
+            mark=marked,
+            ends=(rows[0][0].split(" to ")[0], rows[-1][0].split(" to ")[-1]),
+        ),
+        table_rows(rows),
     )
+
+
+def share_below(value: float, edges: Sequence[float], counts: Sequence[int]) -> float:
+    """Return the share of a histogram's values that lie below one, evenly spread in each bin.
+
+    Examples
+    --------
+    >>> share_below(15, [0, 10, 20], [30, 10]), share_below(99, [0, 10, 20], [30, 10])
+    (0.875, 1.0)
+    """
+    n = 0.0
+    for (low, high), count in zip(pairwise(edges), counts, strict=True):
+        n += count * min(1.0, max(0.0, (value - low) / (high - low)))
+    return n / (sum(counts) or 1)
+
+
+@lru_cache(maxsize=8)  # they are a run's
+def _ranges(
+    edges: tuple[float, ...], counts: tuple[int, ...], target: NumericFeature, decimals: int
+) -> tuple[tuple[str, int], ...]:
+    """Return what lies between two edges in words, and how many values do."""
+    rows = []
+    for (low, high), count in zip(pairwise(edges), counts, strict=True):
+        if target.integer:  # its edges lie halfway between whole numbers
+            low, high, decimals = math.ceil(low), math.ceil(high) - 1, 0
+        high = min(high, target.observed_maximum)  # bins are of one width: the last may be too wide
+        ends = dict.fromkeys((number(low, decimals), number(high, decimals)))
+        rows.append((" to ".join(ends), count))
+    return tuple(rows)

@@ -2,7 +2,7 @@ import pytest
 
 from src.exception import Problem
 from src.schema import CategoricalFeature, NumericFeature, Schema
-from src.web.forms import Field, error_summary, form_groups
+from src.web.forms import Field, error_summary, form_groups, sensitive_labels
 
 TARGET = NumericFeature(name="math", observed_minimum=0, observed_maximum=100)
 
@@ -132,8 +132,63 @@ def test_a_field_is_described_by_its_hint_and_its_error():
 def test_the_summary_links_to_fields_in_their_order_and_repeats_their_words():
     made = schema(number(name="a", order=2), number(name="b", order=1))
     problems = [Problem("x is not a field."), Problem("a is bad.", "a"), Problem("b is bad.", "b")]
-    assert [(line.target, line.message) for line in error_summary(made, problems)] == [
+    summary = error_summary(form_groups(made), problems)
+    assert [(line.target, line.message) for line in summary] == [
         ("field-b", "b is bad."),
         ("field-a", "a is bad."),
         ("", "x is not a field."),
     ]
+
+
+def many(*, group: str = "") -> Schema:
+    """Ten numbers and ten choices, in turn."""
+    features = [
+        number(name=f"n{i}", group=group)
+        if kind == "n"
+        else category("a", "b", name=f"c{i}", group=group)
+        for i in range(10)
+        for kind in "nc"
+    ]
+    return schema(*features)
+
+
+def headings(made: Schema, importance=None) -> dict[str, list[str]]:
+    groups = form_groups(made, importance=importance)
+    return {group.heading: [field.name for field in group.fields] for group in groups}
+
+
+def test_many_fields_without_hints_stand_below_headings_by_kind():
+    found = headings(many())
+    assert list(found) == ["Choices", "Numbers"]
+    assert found["Choices"] == [f"c{i}" for i in range(10)]
+
+
+def test_of_many_fields_those_that_count_most_come_first_in_the_order_of_the_table():
+    found = headings(many(), {"n7": 0.5, "c2": 0.3, "n1": 0.19, "n3": 0.01, "c9": -0.1})
+    assert list(found) == ["What counts most for the prediction", "Other choices", "Other numbers"]
+    assert found["What counts most for the prediction"] == ["n1", "c2", "n7"]
+    assert sum(map(len, found.values())) == 20
+
+
+def test_no_more_than_eight_fields_count_most():
+    found = headings(many(), {f"n{i}": 1.0 for i in range(10)} | {f"c{i}": 1.0 for i in range(10)})
+    assert len(found["What counts most for the prediction"]) == 8
+
+
+def test_a_model_that_relies_on_nothing_has_no_field_that_counts_most():
+    assert list(headings(many(), {"n1": -0.1, "n2": 0.0})) == ["Choices", "Numbers"]
+
+
+def test_headings_of_the_hints_are_kept_however_many_fields_there_are():
+    assert list(headings(many(group="About"), {"n1": 1.0})) == ["About"]
+
+
+def test_few_fields_need_no_heading():
+    assert list(headings(schema(number(), category("a", "b")), {"reading": 1.0})) == [""]
+
+
+def test_a_sensitive_field_says_so_in_what_describes_it():
+    field = draw(category("a", "b", sensitive=True))
+    assert (field.sensitive, field.described_by) == (True, "field-lunch-hint")
+    made = schema(category("a", "b", sensitive=True, label="Lunch"), number())
+    assert sensitive_labels(made) == ("Lunch",)

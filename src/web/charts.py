@@ -1,0 +1,120 @@
+"""Inline SVG from plain numbers: strings out, no library, coloured by the style sheet.
+
+Places along the line are per cent of the chart's width, so that a chart fits a phone and a desk
+with letters of one size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+from markupsafe import Markup, escape
+
+HEIGHT = 132  # CSS pixels, of the distribution
+_TOP, _BASE = 24, 112  # between which its bars stand
+
+
+def distribution(
+    edges: Sequence[float],
+    counts: Sequence[int],
+    title: str,
+    description: str,
+    *,
+    at: float,
+    at_label: str,
+    band: tuple[float, float] | None = None,
+    mark: float | None = None,
+    ends: tuple[str, str] = ("", ""),
+) -> Markup:
+    """Return a histogram with a value in it, and an interval or a mark where there is one.
+
+    Parameters
+    ----------
+    edges : sequence of float
+        Rising, one more than ``counts``.
+    at : float
+        The value; where it lies beyond the edges, the axis grows to hold it.
+    band : (float, float), optional
+        Ends of the interval around it.
+    mark : float, optional
+        Where a dashed line stands.
+    ends : (str, str)
+        What is written below the first and the last edge.
+    """
+    low, high = min(edges[0], at), max(edges[-1], at)
+    width = high - low or 1.0
+
+    def place(value: float) -> float:
+        return round(100 * min(1.0, max(0.0, (value - low) / width)), 2)
+
+    parts = [
+        f'<svg class="chart" width="100%" height="{HEIGHT}" role="img" '
+        f'aria-labelledby="chart-title chart-text"><title id="chart-title">{escape(title)}</title>'
+        f'<desc id="chart-text">{escape(description)}</desc>',
+        _bars(tuple(edges), tuple(counts), low, high),
+    ]
+    if band:
+        left, right = map(place, band)
+        parts.append(
+            f'<rect class="band" x="{left}%" y="{_TOP}" width="{right - left:.2f}%" '
+            f'height="{_BASE - _TOP}"/>'
+        )
+    parts.append(f'<line class="axis" x1="0" x2="100%" y1="{_BASE}" y2="{_BASE}"/>')
+    if mark is not None and low <= mark <= high:
+        parts.append(
+            f'<line class="pass" x1="{place(mark)}%" x2="{place(mark)}%" y1="{_TOP}" y2="{_BASE}"/>'
+        )
+    here = place(at)
+    anchor = "start" if here < 8 else "end" if here > 92 else "middle"
+    parts.append(
+        f'<line class="here" x1="{here}%" x2="{here}%" y1="{_TOP - 4}" y2="{_BASE}"/>'
+        f'<text class="here" x="{here}%" y="14" text-anchor="{anchor}">{escape(at_label)}</text>'
+        f'<text x="0" y="{HEIGHT - 2}">{escape(ends[0])}</text>'
+        f'<text x="100%" y="{HEIGHT - 2}" text-anchor="end">{escape(ends[1])}</text></svg>'
+    )
+    return Markup("".join(parts))  # noqa: S704 - each text in it is escaped above
+
+
+@lru_cache(maxsize=8)  # they are a run's: only a value beyond the edges moves them
+def _bars(edges: tuple[float, ...], counts: tuple[int, ...], low: float, high: float) -> str:
+    most, width = max([1, *counts]), high - low or 1.0
+    drawn = []
+    for (left, right), count in zip(pairwise(edges), counts, strict=True):
+        height = round((_BASE - _TOP) * count / most, 1)
+        drawn.append(
+            f'<rect x="{100 * (left - low) / width:.2f}%" y="{_BASE - height:g}" '
+            f'width="{100 * 0.92 * (right - left) / width:.2f}%" height="{height:g}"/>'
+        )
+    return f'<g class="bars">{"".join(drawn)}</g>'
+
+
+@lru_cache(maxsize=8)
+def table_rows(rows: tuple[tuple[str, int], ...]) -> Markup:
+    """Return the rows of a table: the first cell of each is its heading."""
+    return Markup("").join(
+        Markup('<tr><th scope="row">{}</th><td>{:,}</td></tr>\n').format(*row) for row in rows
+    )
+
+
+def signed_bars(values: Sequence[float]) -> list[Markup]:
+    """Return a bar for each value, all on one scale, to the right of zero or to its left.
+
+    They say nothing to a screen reader: the figure belongs beside each.
+    """
+    low, high = min([0.0, *values]), max([0.0, *values])
+    width = high - low or 1.0
+    zero = f"{-100 * low / width:.2f}%"
+    bars = []
+    for value in values:
+        side = "more" if value > 0 else "less"
+        start, long = 100 * (min(0.0, value) - low) / width, 100 * abs(value) / width
+        bars.append(
+            Markup(  # noqa: S704 - numbers only
+                '<svg class="lean" width="100%" height="14" aria-hidden="true">'
+                f'<rect class="{side}" x="{start:.2f}%" y="2" width="{long:.2f}%" height="10" '
+                f'rx="2"/><line x1="{zero}" x2="{zero}" y1="0" y2="14"/></svg>'
+            )
+        )
+    return bars

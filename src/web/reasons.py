@@ -1,0 +1,169 @@
+"""Why the model predicts what it predicts, and what it would predict otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from src.contributions import Contributions
+from src.pipelines.predict_pipeline import Prediction, Predictor
+from src.report.words import number
+from src.schema import CategoricalFeature, NumericFeature, Schema, Value, format_number
+from src.web.charts import signed_bars
+from src.web.results import sensible_decimals, signed, with_unit
+
+MOST_REASONS = 10  # the others are added up
+MOST_WHAT_IFS = 4
+MOST_CHOICES = 6
+N_STEPS = 5  # of a number, over the range that training saw
+
+MEANING = {
+    "linear": "the average over the students it learnt from",
+    "tree_shap": "the average over the students it learnt from",
+    "permutation_shapley": "the average over some of the students it learnt from",
+    "path": "what it predicts before it looks at any answer",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one answer adds to the prediction.
+
+    Attributes
+    ----------
+    answer : str
+        The feature's label and its value.
+    adds : str
+        With its sign, in the target's unit.
+    """
+
+    answer: str
+    adds: str
+    bar: Markup
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """How a prediction comes about: a start, what each answer adds, the largest first, a sum."""
+
+    start: str
+    reasons: tuple[Reason, ...]
+    end: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer that could stand in a field, with what the model predicts then."""
+
+    answer: str
+    predicted: str
+    difference: str
+    entered: bool
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A feature that a school can act on, its choices side by side."""
+
+    label: str
+    choices: tuple[Choice, ...]
+
+
+def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -> Reasons:
+    """Return contributions in words and bars.
+
+    Parameters
+    ----------
+    found : Contributions
+    values : mapping
+        The record, checked.
+    """
+    target = schema.target
+    decimals, labels = (
+        sensible_decimals(target),
+        {f.name: f.label or f.name for f in schema.features},
+    )
+    ranked = sorted(found.values.items(), key=lambda item: -abs(item[1]))
+    said = [(f"{labels[name]} {_answer(values[name])}", adds) for name, adds in ranked]
+    if len(said) > MOST_REASONS:
+        rest = said[MOST_REASONS - 1 :]
+        summed = (f"{len(rest)} other answers together", sum(adds for _, adds in rest))
+        said = [*said[: MOST_REASONS - 1], summed]
+    bars = signed_bars([adds for _, adds in said])
+    total, held = found.total, schema.clip(found.total)
+    end = f"Together that is {with_unit(total, decimals, target.unit)}."
+    if held != total:
+        end = f"{end[:-1]}, held to {format_number(held)}, the end of the range."
+    return Reasons(
+        f"The model starts from {with_unit(found.base, decimals, target.unit)}, "
+        f"{MEANING[found.method]}. Each answer moves it up or down:",
+        tuple(
+            Reason(answer, signed(adds, decimals), bar)
+            for (answer, adds), bar in zip(said, bars, strict=True)
+        ),
+        end,
+    )
+
+
+def what_if(
+    values: Mapping[str, Value], prediction: Prediction, predictor: Predictor
+) -> tuple[WhatIf, ...]:
+    """Return what the model predicts for other answers, for the features that a school can act on.
+
+    Those that move the prediction most come first; features that training saw no choice in are
+    left out.
+    """
+    schema, found = predictor.schema, []
+    decimals = sensible_decimals(schema.target)
+    for feature in schema.features:
+        if not feature.actionable:
+            continue
+        now = values[feature.name]
+        outcomes = []
+        for value in _alternatives(feature, now):
+            outcome = (
+                prediction
+                if value == now
+                else predictor.predict_record({**values, feature.name: value}, form=True)
+            )
+            outcomes.append((value, outcome.prediction))
+        if len(outcomes) < 2:
+            continue
+        predicted = [outcome for _, outcome in outcomes]
+        choices = tuple(
+            Choice(
+                _answer(value),
+                number(outcome, decimals),
+                "" if value == now else signed(outcome - prediction.prediction, decimals),
+                value == now,
+            )
+            for value, outcome in outcomes
+        )
+        spread = max(predicted) - min(predicted)
+        found.append((-spread, WhatIf(feature.label or feature.name, choices)))
+    found.sort(key=lambda item: item[0])
+    return tuple(one for _, one in found[:MOST_WHAT_IFS])
+
+
+def _alternatives(feature: NumericFeature | CategoricalFeature, now: Value) -> list[Value]:
+    """Return the values to compare, the one that was entered among them, in their order."""
+    if isinstance(feature, CategoricalFeature):
+        shown: list[Value] = list(feature.categories[:MOST_CHOICES])
+        if now not in shown:  # cut off, or left open
+            shown = [now, *shown[: MOST_CHOICES - 1]]
+        return shown
+    low, high = feature.observed_minimum, feature.observed_maximum
+    decimals = 0 if feature.integer else sensible_decimals(feature)
+    steps = [low + (high - low) * i / (N_STEPS - 1) for i in range(N_STEPS)]
+    rounded = {min(high, max(low, round(step, decimals))) for step in steps}
+    if isinstance(now, float):
+        return [*sorted({*rounded, now})]
+    return [now, *sorted(rounded)]
+
+
+def _answer(value: Value) -> str:
+    if value is None:
+        return "not known"
+    return format_number(value) if isinstance(value, float) else value
