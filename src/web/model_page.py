@@ -68,6 +68,8 @@ class ModelPage:
         Which differences between groups are larger than chance.
     has_report : bool
         Whether there is a report to download; else only what every run has is shown.
+    report_problem : str
+        Why the report is not read, though there is one.
     """
 
     target: str
@@ -84,16 +86,11 @@ class ModelPage:
     importance: tuple[Influence, ...]
     history: tuple[PastRun, ...]
     has_report: bool
+    report_problem: str
 
 
 def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
-    """Return the page of the run that is served.
-
-    Raises
-    ------
-    ArtifactError
-        If a file of the report is not the one that training wrote.
-    """
+    """Return the page of the run that is served."""
     # The report's words, not its plots: no library of training's is imported by them.
     from src.report.card import card
     from src.report.fairness import group_table
@@ -101,8 +98,12 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     from src.report.overview import summary
 
     schema, run = predictor.schema, predictor.run
-    content = run.read_report("report.json")
-    numbers: dict[str, Any] = json.loads(content) if content else {}
+    problem, numbers = "", {}
+    try:
+        content = run.read_report("report.json")
+        numbers = json.loads(content) if content else {}
+    except ArtifactError as error:
+        problem = str(error)
     facts = _facts(predictor, numbers)
     names, measure = Names(schema), Measure.of(schema.target)
     tiles, paragraphs = summary(facts)
@@ -124,6 +125,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         importance=_importance(numbers.get("importance") or (), names),
         history=_history(store, run),
         has_report=bool(numbers),
+        report_problem=problem,
     )
 
 

@@ -10,8 +10,9 @@ from markupsafe import Markup
 from src.contributions import Contributions
 from src.pipelines.predict_pipeline import Prediction, Predictor
 from src.report.words import number
-from src.schema import CategoricalFeature, NumericFeature, Schema, Value, format_number
+from src.schema import CategoricalFeature, Schema, Value, format_number
 from src.web.charts import signed_bars
+from src.web.forms import Feature
 from src.web.results import sensible_decimals, signed, with_unit
 
 MOST_REASONS = 10  # the others are added up
@@ -121,22 +122,21 @@ def what_if(
         if not feature.actionable:
             continue
         now = values[feature.name]
-        outcomes = []
-        for value in _alternatives(feature, now):
-            outcome = (
-                prediction
-                if value == now
-                else predictor.predict_record({**values, feature.name: value}, form=True)
-            )
-            outcomes.append((value, outcome.prediction))
-        if len(outcomes) < 2:
+        alternatives = _alternatives(feature, now)
+        if len(alternatives) < 2:
             continue
-        predicted = [outcome for _, outcome in outcomes]
+        outcomes = [
+            (value, prediction if value == now else _otherwise(predictor, values, feature, value))
+            for value in alternatives
+        ]
+        predicted = [outcome.prediction for _, outcome in outcomes]
         choices = tuple(
             Choice(
                 _answer(value),
-                number(outcome, decimals),
-                "" if value == now else signed(outcome - prediction.prediction, decimals),
+                number(outcome.prediction, decimals),
+                ""
+                if value == now
+                else signed(outcome.prediction - prediction.prediction, decimals),
                 value == now,
             )
             for value, outcome in outcomes
@@ -147,7 +147,13 @@ def what_if(
     return tuple(one for _, one in found[:MOST_WHAT_IFS])
 
 
-def _alternatives(feature: NumericFeature | CategoricalFeature, now: Value) -> list[Value]:
+def _otherwise(
+    predictor: Predictor, values: Mapping[str, Value], feature: Feature, value: Value
+) -> Prediction:
+    return predictor.predict_record({**values, feature.name: value}, form=True)
+
+
+def _alternatives(feature: Feature, now: Value) -> list[Value]:
     """Return the values to compare, the one that was entered among them, in their order."""
     if isinstance(feature, CategoricalFeature):
         shown: list[Value] = list(feature.categories[:MOST_CHOICES])

@@ -15,6 +15,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update",
          "--disable-sync"]  # fmt: skip
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 NASTY = "\"'><script>alert(1)</script>{{7*7}}${7*7}"
 
 
@@ -69,6 +70,13 @@ def fill_in(page, student) -> None:
 def send(page) -> None:
     page.get_by_role("button", name="Predict").click()
     page.locator("#answer").wait_for()
+
+
+def violations(page) -> list[str]:
+    """Return what axe-core finds, rule by rule, with the elements."""
+    sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
+    found = sync.Axe().run(page, options=AXE).response["violations"]
+    return [f"{v['id']}: {[n['html'][:120] for n in v['nodes']]}" for v in found]
 
 
 def score(page) -> float:
@@ -203,8 +211,14 @@ def test_no_page_scrolls_sideways(open_page, server, student, width):
     page.get_by_label("Reading score").fill("0")
     send(page)
     check("result")
-    page.goto(f"{server.url}/nowhere")
-    check("not found")
+    for part in page.locator("details").all():
+        part.evaluate("e => e.open = true")
+    check("result, unfolded")
+    for path in ("/model", "/nowhere", "/docs"):
+        page.goto(f"{server.url}{path}")
+        for part in page.locator("details").all():
+            part.evaluate("e => e.open = true")
+        check(path)
 
 
 def test_a_phone_shows_the_keys_for_numbers(open_page):
@@ -221,12 +235,28 @@ def test_the_arrow_keys_change_a_score_within_its_bounds(open_page):
         assert field.input_value() == expected
 
 
+def n_printed(page) -> int:
+    margins = dict.fromkeys(("top", "right", "bottom", "left"), "1cm")
+    document = page.pdf(format="A4", margin=margins)
+    return len(re.findall(rb"/Type\s*/Page\b", document))
+
+
 def test_the_result_prints_on_one_page(open_page, student):
+    page = open_page()
+    fill_in(page, student | {"reading_score": 0})  # with a warning
+    send(page)
+    assert n_printed(page) == 1
+
+
+def test_what_is_printed_is_the_answer_that_was_given_not_the_choice(open_page, student):
     page = open_page()
     fill_in(page, student)
     send(page)
-    document = page.pdf(format="A4")
-    assert len(re.findall(rb"/Type\s*/Page\b", document)) == 1
+    page.emulate_media(media="print")
+    lunch = page.get_by_role("group", name="School lunch")
+    assert lunch.get_by_text("standard", exact=True).is_visible()
+    assert not lunch.get_by_text("free/reduced", exact=True).is_visible()
+    assert page.get_by_role("button", name="Predict").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -265,6 +295,90 @@ CONTRAST = """() => {
 }"""
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_in_the_form_its_errors_and_its_result(open_page, student, width, scheme):
+    page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert violations(page) == []
+    send(page)
+    assert violations(page) == []
+    fill_in(page, student | {"reading_score": 0})
+    send(page)
+    for part in page.locator("details").all():
+        part.evaluate("e => e.open = true")
+    assert violations(page) == []
+    page.locator("#link").click()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/model", "/nowhere", "/docs", "/batch"])
+def test_axe_finds_nothing_on_the_other_pages(open_page, server, path, scheme):
+    page = open_page(color_scheme=scheme)
+    page.goto(server.url + path)
+    for part in page.locator("details").all():
+        part.evaluate("e => e.open = true")
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_where_there_is_no_model(open_page, gunicorn, tmp_path):
+    with gunicorn(tmp_path, ARTIFACTS_DIR=str(tmp_path / "artifacts")) as empty:
+        page = open_page(empty.url)
+        assert page.get_by_role("heading", level=1).inner_text() == "No model yet"
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_link_of_a_result_opens_the_form_filled_in(open_page, student, javascript):
+    page = open_page(java_script_enabled=javascript)
+    fill_in(page, student)
+    send(page)
+    page.locator("#link").click()
+    assert page.get_by_label("Reading score").input_value() == "70"
+    assert page.get_by_role("radio", name="female", exact=True).is_checked()
+    send(page)
+    page.locator("data").wait_for()
+    assert "?" not in page.url  # once sent, the answers leave the address
+
+
+def test_the_link_is_copied_by_a_button(open_page, student):
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    fill_in(page, student)
+    send(page)
+    page.get_by_role("button", name="Copy the link").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator("#link").evaluate("e => e.href")
+
+
+def test_a_number_beyond_its_range_is_told_of_while_it_is_typed(open_page):
+    page = open_page()
+    field = page.get_by_label("Reading score")
+    for typed, told in [("101", "Not above 100."), ("-1", "Not below 0."), ("50", ""), ("", "")]:
+        field.fill(typed)
+        assert page.get_by_role("status").inner_text() == told
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_chart_has_a_name_a_description_and_a_table(open_page, student, javascript):
+    page = open_page(java_script_enabled=javascript)
+    fill_in(page, student)
+    send(page)
+    chart = page.get_by_role("img", name=re.compile("^Where .* lies among the scores of 1,000"))
+    assert chart.count() == 1
+    page.get_by_text("The chart as a table").click()
+    rows = page.get_by_role("row").all()
+    assert sum(int(row.get_by_role("cell").inner_text()) for row in rows[1:]) == 1000
+
+
+def test_the_report_is_downloaded_from_the_page_on_the_model(open_page, predictor):
+    page = open_page()
+    page.get_by_role("link", name="The model").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the report").click()
+    assert Path(download.value.path()).read_bytes() == predictor.run.read_report("report.html")
+
+
 @pytest.fixture(scope="module")
 def many_fields(browser, gunicorn, tmp_path_factory, real_tables: Path) -> Iterator[tuple]:
     artifacts = tmp_path_factory.mktemp("uci")
@@ -301,6 +415,33 @@ def test_thirty_two_fields_are_still_a_form(open_page, many_fields, width):
             field.select_option(feature.categories[-1])
     assert len(record) == 32
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    headings = page.get_by_role("group").get_by_role("heading", level=2).all_inner_texts()
+    assert headings == ["What counts most for the prediction", "Other choices", "Other numbers"]
+    assert violations(page) == []
     send(page)
     assert score(page) == predictor.predict_record(record).prediction
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
+    assert n_printed(page) == 1
+
+
+def test_a_field_that_training_missed_values_in_may_be_left_open(
+    open_page, gunicorn, tmp_path, real_tables
+):
+    config = TrainConfig(data=str(real_tables / "star3.csv"), target="math3", models=("ridge",),
+                         artifacts=tmp_path)  # fmt: skip
+    TrainPipeline(config).run()
+    schema = Predictor.load(tmp_path).schema
+    with gunicorn(tmp_path / "server", ARTIFACTS_DIR=str(tmp_path)) as server:
+        page = open_page(server.url)
+        for feature in (feature for feature in schema.features if not feature.optional):
+            field = page.locator(f"[name={feature.name}]")
+            if feature.kind == "numeric":
+                field.fill(str(feature.observed_maximum))
+            elif field.first.get_attribute("type") == "radio":
+                field.last.check()
+            else:
+                field.select_option(feature.categories[-1])
+        assert page.get_by_text("(optional)").count() == sum(f.optional for f in schema.features)
+        send(page)
+        assert page.get_by_text("not known:").count() > 0

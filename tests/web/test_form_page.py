@@ -262,3 +262,106 @@ def test_a_table_with_missing_values_makes_optional_fields(make_app, real_table,
     response = client.post("/", data={"csrf_token": token[0]["value"], **page.values()})
     errors = re.findall(r'id="field-(\w+)-error"', response.text)
     assert not set(errors) & set(optional)
+
+
+def test_home_says_in_two_sentences_what_it_is_and_goes_on_with_the_form(client, predictor):
+    text = client.get("/").text
+    lead = " ".join(re.search(r'<p class="lead">(.*?)</p>', text, re.S).group(1).split())
+    assert lead.count(". ") + lead.endswith(".") == 2
+    assert "7 questions" in lead
+    assert "1,000 other students" in lead
+    assert text.index('class="lead"') < text.index("<form")
+
+
+def test_the_result_says_where_it_lies_why_and_what_would_change_it(send_form, predictor, student):
+    text = send_form(student).text
+    for words in (
+        "9 in 10 similar students score between",
+        "students that the model learnt from scored lower",
+        "The chart as a table",
+        "Reading score 70:",
+        "What would change it",
+        "as entered",
+    ):
+        assert words in text
+
+
+def test_the_chance_of_missing_the_pass_mark_is_told(make_app, own_artifacts, student, monkeypatch):
+    import src.pipelines.predict_pipeline as pipeline
+
+    load = pipeline.Run.read_json
+
+    def with_mark(run, name):
+        value = load(run, name)
+        return value | {"pass_mark": {"mark": 60.0}} if name == "metrics.json" else value
+
+    monkeypatch.setattr(pipeline.Run, "read_json", with_mark)
+    client = make_app(artifacts_dir=own_artifacts).test_client()
+    (token,) = Page(client.get("/").text).all("input", name="csrf_token")
+    text = client.post("/", data={"csrf_token": token[0]["value"], **student}).text
+    assert "The chance of a score below the pass mark of 60 points is" in text
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_link_opens_the_form_with_the_answers(client, send_form, student, path):
+    ((link, _),) = Page(send_form(student, path).text).all("a", id="link")
+    assert link["href"].startswith(f"{path}?")
+    opened = client.get(link["href"])
+    page = Page(opened.text)
+    assert page.values() == {name: str(value) for name, value in student.items()}
+    assert "These answers stood in the link" in opened.text
+    assert not page.all("data")  # nothing is predicted until it is asked for
+    assert page.all("form")[0][0]["action"] == f"{path}#answer"  # without the answers
+
+
+def test_a_link_with_nonsense_opens_a_form_that_holds_it_as_text(client):
+    page = Page(client.get("/", query_string={"lunch": NASTY, "reading_score": NASTY, "x": "1",
+                                              "csrf_token": "x"}).text)  # fmt: skip
+    assert page.values()["reading_score"] == NASTY
+    assert "lunch" not in page.values()
+    assert [a for a, _ in page.all("script")] == [{"src": "/static/app.js", "defer": None}]
+
+
+def test_what_somebody_typed_is_not_shown_to_the_next(client, send_form, student):
+    send_form(student | {"reading_score": 61, "lunch": "nonsense"})
+    send_form(student | {"reading_score": 62})
+    client.get("/?lunch=nonsense&reading_score=63")
+    text = client.get("/").text
+    assert not [value for value in ("61", "62", "63", "nonsense") if f'value="{value}"' in text]
+    assert Page(text).values()["reading_score"] == ""
+
+
+def test_the_answers_in_a_link_are_not_logged(client, log):
+    client.get("/?reading_score=61&lunch=standard")
+    assert "61" not in re.sub(r"\d+\.\d+|[0-9a-f]{16}", "", log.text)
+    assert "lunch" not in log.text
+
+
+def test_sensitive_questions_are_explained(client, predictor):
+    text = client.get("/").text
+    assert "Why are sensitive questions asked?" in text
+    assert "--exclude-sensitive" in text
+    assert text.count(">Sensitive.<") == sum(f.sensitive for f in predictor.schema.features)
+
+
+def test_every_page_links_to_the_others(client):
+    for path in ("/", "/model", "/nowhere"):
+        (nav,) = re.findall(r"<nav.*?</nav>", client.get(path).text, re.S)
+        assert {"/", "/model", "/docs"} <= set(re.findall(r'href="(.*?)"', nav))
+    (nav,) = re.findall(r"<nav.*?</nav>", client.get("/model").text, re.S)
+    assert re.findall(r'href="(.*?)" aria-current="page"', nav) == ["/model"]
+
+
+def test_links_keep_the_root_that_a_proxy_serves_under(client):
+    text = client.get("/", environ_overrides={"SCRIPT_NAME": "/school"}).text
+    assert 'href="/school/model"' in text
+    assert 'href="/school/static/style.css"' in text
+    assert 'href="/model"' in client.get("/").text
+
+
+def test_the_style_sheet_is_light_and_asks_nobody_else(client):
+    with client.get("/static/style.css") as response:  # a file that is open
+        style = response.text
+    assert len(style.encode()) < 15_000
+    assert "url(" not in style
+    assert "@import" not in style

@@ -1,0 +1,89 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from src.web.charts import distribution, signed_bars, table_rows
+
+NASTY = "<script>&\"'"
+
+
+def draw(**values) -> ElementTree.Element:
+    words = {"title": "T", "description": "D", "at": 5.0, "at_label": "5", **values}
+    return ElementTree.fromstring(distribution([0.0, 10.0, 20.0], [1, 4], **words))
+
+
+def places(svg: ElementTree.Element, cls: str) -> list[ElementTree.Element]:
+    return [element for element in svg.iter() if element.get("class") == cls]
+
+
+def test_a_chart_is_named_and_described_by_its_title_and_its_text():
+    svg = draw(title="Where 5 lies", description="Two bars.")
+    named = dict(zip(["title", "desc"], svg.get("aria-labelledby").split(), strict=True))
+    for tag, words in (("title", "Where 5 lies"), ("desc", "Two bars.")):
+        assert svg.find(tag).text == words
+        assert svg.find(tag).get("id") == named[tag]
+    assert svg.get("role") == "img"
+
+
+def test_bars_are_as_high_as_their_counts_and_stand_on_one_line():
+    low, high = places(draw(), "bars")[0]
+    assert float(high.get("height")) == pytest.approx(4 * float(low.get("height")))
+    ends = {float(bar.get("y")) + float(bar.get("height")) for bar in (low, high)}
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize(("at", "place"), [(0.0, "0.0%"), (5.0, "25.0%"), (20.0, "100.0%")])
+def test_the_value_stands_where_the_axis_has_it(at, place):
+    line, _ = places(draw(at=at), "here")
+    assert line.get("x1") == line.get("x2") == place
+
+
+def test_an_axis_grows_to_a_value_beyond_its_edges():
+    svg = draw(at=30.0)
+    line, _ = places(svg, "here")
+    assert line.get("x1") == "100.0%"
+    last = places(svg, "bars")[0][-1]
+    assert float(last.get("x").rstrip("%")) == pytest.approx(100 / 3, abs=0.01)
+
+
+def test_a_label_near_an_end_stays_on_the_chart():
+    anchors = [places(draw(at=at), "here")[1].get("text-anchor") for at in (0.0, 10.0, 20.0)]
+    assert anchors == ["start", "middle", "end"]
+
+
+def test_the_interval_and_the_pass_mark_are_drawn_where_they_are_known():
+    svg = draw(band=(5.0, 15.0), mark=10.0)
+    (band,) = places(svg, "band")
+    assert (band.get("x"), band.get("width")) == ("25.0%", "50.00%")
+    assert places(svg, "pass")[0].get("x1") == "50.0%"
+    assert not places(draw(), "band") + places(draw(), "pass")
+
+
+def test_a_pass_mark_outside_the_axis_is_not_drawn():
+    assert not places(draw(mark=99.0), "pass")
+
+
+def test_words_are_escaped():
+    svg = draw(title=NASTY, description=NASTY, at_label=NASTY, ends=(NASTY, NASTY))
+    assert [element.text for element in svg.iter("text")] == [NASTY] * 3
+    assert svg.find("title").text == svg.find("desc").text == NASTY
+    assert "&lt;script&gt;" in table_rows(((NASTY, 1),))
+
+
+def test_a_histogram_of_one_value_is_drawn():
+    svg = ElementTree.fromstring(
+        distribution([5.0, 5.0], [3], "T", "D", at=5.0, at_label="5", band=(5.0, 5.0))
+    )
+    assert places(svg, "here")
+
+
+def test_bars_lean_to_their_side_of_one_zero():
+    up, down, none = (ElementTree.fromstring(bar) for bar in signed_bars([3.0, -1.0, 0.0]))
+    zeros = {bar.find("line").get("x1") for bar in (up, down, none)}
+    assert zeros == {"25.00%"}
+    assert (up[0].get("class"), up[0].get("x"), up[0].get("width")) == ("more", "25.00%", "75.00%")
+    assert (down[0].get("class"), down[0].get("x"), down[0].get("width")) == (
+        "less", "0.00%", "25.00%",
+    )  # fmt: skip
+    assert none[0].get("width") == "0.00%"
+    assert signed_bars([]) == []
