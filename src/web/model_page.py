@@ -98,7 +98,8 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     from src.report.overview import summary
 
     schema, run = predictor.schema, predictor.run
-    problem, numbers = "", {}
+    problem = ""
+    numbers: dict[str, Any] = {}
     try:
         content = run.read_report("report.json")
         numbers = json.loads(content) if content else {}
