@@ -10,6 +10,13 @@ ours                    the app as it is deployed
 ours, guarded           the same with API keys, a rate limit and trusted hosts
 ours, by Flask          the app as it is deployed, asked so that Flask's view has to answer
 
+Then the page of a result, without sockets too:
+
+bare Flask, a page      a view that reads the form and renders a Jinja template of the same fields
+                        and bytes from constants: no token, no session, no model, no log
+ours                    the token is checked and made anew, the record predicted, explained,
+                        predicted again for other choices, the request counted and logged
+
 They take turns, in another order each time, so that a slow moment hits all of them.
 """
 
@@ -35,6 +42,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from benchmarks.process import clean_environment
+from benchmarks.result_page import bare_page, sent_form
 from src.config import ROOT, Settings
 from src.logger import AccessLog
 from src.utils import sha256
@@ -46,7 +54,7 @@ App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 PATH = "/api/v1/predict"
 KEY = "a key that nobody uses elsewhere"
-LIMITS = {"equal Flask": 0.90, "bare Flask": 0.60}
+LIMITS = {"equal Flask": 0.90, "bare Flask": 0.60, "bare Flask, a page": 0.50}
 CONSTANT = {"prediction": 65.3}
 
 
@@ -132,7 +140,14 @@ def call(app: App, environ: Mapping[str, Any], body: bytes) -> tuple[str, list[A
     return answer[0], answer[1], whole
 
 
-def compare(apps: Mapping[str, App], body: bytes, *, repetitions: int, calls: int) -> Timing:
+def compare(
+    apps: Mapping[str, App],
+    body: bytes,
+    *,
+    repetitions: int,
+    calls: int,
+    environ: Mapping[str, Any] | None = None,
+) -> Timing:
     """Return what a call of each app takes.
 
     Parameters
@@ -141,13 +156,15 @@ def compare(apps: Mapping[str, App], body: bytes, *, repetitions: int, calls: in
         Of the request; every app must answer it with 200.
     repetitions, calls : int
         Each repetition calls every app so many times, one app after the other.
+    environ : mapping, optional
+        Of the request; that of a record as JSON where it is not given.
 
     Raises
     ------
     RuntimeError
         If an app answers anything but 200.
     """
-    environ = environ_for(body)
+    environ = environ or environ_for(body)
     taken: dict[str, list[float]] = {name: [] for name in apps}
     for name, app in apps.items():
         for _ in range(calls):
@@ -249,12 +266,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "ours, by Flask": lambda environ, start: ours({**environ, "QUERY_STRING": "x"}, start),
         }
         timing = compare(apps, body, repetitions=options.repetitions, calls=options.calls)
+        form, sent = sent_form(ours, call, environ_for(b""), sample_record())
+        page = call(ours, form, sent)[2]
+        pages = compare(
+            {"bare Flask, a page": bare_page(page), "ours": ours}, sent, environ=form,
+            repetitions=options.repetitions, calls=max(1, options.calls // 10),
+        )  # fmt: skip
         sys.stderr = screen
         log.close()
         holder: ModelHolder = ours.extensions[ModelHolder.EXTENSION]
         print(f"{PATH}, {holder.predictor().run.manifest.model}, {options.calls} calls × "
               f"{options.repetitions} repetitions")  # fmt: skip
-    return report(timing, check=options.check)
+    failed = report(timing, check=options.check)
+    print(f"\nThe page of a result, {len(page):,} bytes")
+    return failed | report(pages, check=options.check)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ _TOP, _BASE = 24, 112  # between which its bars stand
 
 
 def distribution(
-    edges: Sequence[float],
-    counts: Sequence[int],
+    edges: tuple[float, ...],
+    counts: tuple[int, ...],
     title: str,
     description: str,
     *,
@@ -32,7 +32,7 @@ def distribution(
 
     Parameters
     ----------
-    edges : sequence of float
+    edges : tuple of float
         Rising, one more than ``counts``.
     at : float
         The value; where it lies beyond the edges, the axis grows to hold it.
@@ -53,7 +53,7 @@ def distribution(
         f'<svg class="chart" width="100%" height="{HEIGHT}" role="img" '
         f'aria-labelledby="chart-title chart-text"><title id="chart-title">{escape(title)}</title>'
         f'<desc id="chart-text">{escape(description)}</desc>',
-        _bars(tuple(edges), tuple(counts), low, high),
+        _bars(edges, counts, low, high),
     ]
     if band:
         left, right = map(place, band)
@@ -77,7 +77,7 @@ def distribution(
     return Markup("".join(parts))  # noqa: S704 - each text in it is escaped above
 
 
-@lru_cache(maxsize=8)  # they are a run's: only a value beyond the edges moves them
+@lru_cache(maxsize=8)  # they are a model's: only a value beyond the edges moves them
 def _bars(edges: tuple[float, ...], counts: tuple[int, ...], low: float, high: float) -> str:
     most, width = max([1, *counts]), high - low or 1.0
     drawn = []
@@ -90,31 +90,34 @@ def _bars(edges: tuple[float, ...], counts: tuple[int, ...], low: float, high: f
     return f'<g class="bars">{"".join(drawn)}</g>'
 
 
-@lru_cache(maxsize=8)
-def table_rows(rows: tuple[tuple[str, int], ...]) -> Markup:
+def table_rows(rows: Sequence[tuple[str, int]]) -> Markup:
     """Return the rows of a table: the first cell of each is its heading."""
     return Markup("").join(
         Markup('<tr><th scope="row">{}</th><td>{:,}</td></tr>\n').format(*row) for row in rows
     )
 
 
-def signed_bars(values: Sequence[float]) -> list[Markup]:
-    """Return a bar for each value, all on one scale, to the right of zero or to its left.
+def bar_list(rows: Sequence[tuple[str, str, float]]) -> Markup:
+    """Return a list with a bar in each item, all on one scale, right or left of one zero.
 
-    They say nothing to a screen reader: the figure belongs beside each.
+    Parameters
+    ----------
+    rows : sequence of (str, str, float)
+        What it is, its figure as a person reads it, and the figure. The bars themselves say
+        nothing to a screen reader.
     """
+    values = [value for _, _, value in rows]
     low, high = min([0.0, *values]), max([0.0, *values])
-    width = high - low or 1.0
-    zero = f"{-100 * low / width:.2f}%"
-    bars = []
-    for value in values:
+    scale = 100 / (high - low or 1.0)
+    zero = f"{-scale * low:.2f}%"
+    items = []
+    for label, shown, value in rows:
         side = "more" if value > 0 else "less"
-        start, long = 100 * (min(0.0, value) - low) / width, 100 * abs(value) / width
-        bars.append(
-            Markup(  # noqa: S704 - numbers only
-                '<svg class="lean" width="100%" height="14" aria-hidden="true">'
-                f'<rect class="{side}" x="{start:.2f}%" y="2" width="{long:.2f}%" height="10" '
-                f'rx="2"/><line x1="{zero}" x2="{zero}" y1="0" y2="14"/></svg>'
-            )
+        start, long = scale * (min(0.0, value) - low), scale * abs(value)
+        items.append(
+            f"<li><span>{escape(label)}:</span> <strong>{escape(shown)}</strong>"
+            '<svg class="lean" width="100%" height="14" aria-hidden="true">'
+            f'<rect class="{side}" x="{start:.2f}%" y="2" width="{long:.2f}%" height="10" '
+            f'rx="2"/><line x1="{zero}" x2="{zero}" y1="0" y2="14"/></svg></li>'
         )
-    return bars
+    return Markup(f'<ul class="reasons">{"".join(items)}</ul>')  # noqa: S704 - escaped above

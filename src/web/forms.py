@@ -121,7 +121,7 @@ def form_groups(
     for heading, features in _headings(schema, importance or {}).items():
         for feature in features:
             value, error = (values or {}).get(feature.name, ""), errors.get(feature.name, "")
-            by_heading.setdefault(heading, []).append(_field(feature, value, error))
+            by_heading.setdefault(heading, []).append(draw_up(feature, value, error))
     return tuple(Group(heading, tuple(fields)) for heading, fields in by_heading.items())
 
 
@@ -166,9 +166,15 @@ def _most_important(importance: Mapping[str, float]) -> frozenset[str]:
     return frozenset(first)
 
 
-def error_summary(groups: Iterable[Group], problems: Iterable[Problem]) -> tuple[SummaryLine, ...]:
-    """Return the lines of the summary above the form, in the order of its fields."""
-    names = [field.name for group in groups for field in group.fields]
+def error_summary(names: Iterable[str], problems: Iterable[Problem]) -> tuple[SummaryLine, ...]:
+    """Return the lines of the summary above the form, in the order of its fields.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the fields, as they stand on the form.
+    problems : iterable of Problem
+    """
     place = {name: i for i, name in enumerate(names)}
     ordered = sorted(problems, key=lambda problem: place.get(problem.field or "", len(place)))
     return tuple(SummaryLine(p.message, _id(p.field) if p.field in place else "") for p in ordered)
@@ -178,7 +184,8 @@ def _id(name: str | None) -> str:
     return f"field-{name}"
 
 
-def _field(feature: Feature, value: str, error: str) -> Field:
+def draw_up(feature: Feature, value: str = "", error: str = "") -> Field:
+    """Return the input of a feature with what was entered, and what is wrong with it."""
     common: dict[str, Any] = {
         "name": feature.name,
         "id": _id(feature.name),

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
@@ -24,24 +23,13 @@ from src.report.facts import (
     RunFacts,
 )
 from src.report.words import Measure, Names, number, percent, plain, r2_text
-from src.web.charts import signed_bars
+from src.web.charts import bar_list
+from src.web.kept import once_per_model
 from src.web.results import day
 
 REPORTS = {"report.html": "text/html", "model_card.md": "text/markdown"}
 MOST_IMPORTANT = 12
 MOST_RUNS = 10
-
-# Read once for each run: the form's order hangs on it.
-_IMPORTANCE: WeakKeyDictionary[Predictor, Mapping[str, float]] = WeakKeyDictionary()
-
-
-@dataclass(frozen=True)
-class Influence:
-    """How much the model relies on a feature: the fall of R² when it is shuffled."""
-
-    label: str
-    drop: str
-    bar: Markup
 
 
 @dataclass(frozen=True)
@@ -64,6 +52,8 @@ class ModelPage:
     ----------
     groups : tuple of Table
         Errors by each sensitive feature.
+    importance : Markup
+        How far R² falls when a feature is shuffled, as bars.
     fairness : tuple of str
         Which differences between groups are larger than chance.
     has_report : bool
@@ -83,7 +73,7 @@ class ModelPage:
     fairness: tuple[str, ...]
     groups: tuple[Table, ...]
     exclusion: str
-    importance: tuple[Influence, ...]
+    importance: Markup
     history: tuple[PastRun, ...]
     has_report: bool
     report_problem: str
@@ -130,19 +120,22 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     )
 
 
+_importance_by_model = once_per_model(lambda predictor: dict[str, dict[str, float]]())
+
+
 def importance_of(predictor: Predictor) -> Mapping[str, float]:
     """Return how much the model relies on each feature; nothing until the report says so."""
-    known = _IMPORTANCE.get(predictor)
-    if known is None:
+    kept = _importance_by_model(predictor)
+    if "read" not in kept:
         try:
             content = predictor.run.read_report("report.json")
-        except ArtifactError:  # the model page tells
+        except ArtifactError:  # the model's page tells of it
             content = b"{}"
         if content is None:  # training writes it after the promotion
             return {}
         rows = json.loads(content).get("importance") or ()
-        known = _IMPORTANCE[predictor] = {row["feature"]: row["r2_drop"] for row in rows}
-    return known
+        kept["read"] = {row["feature"]: row["r2_drop"] for row in rows}
+    return kept["read"]
 
 
 def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
@@ -245,13 +238,11 @@ def _coverage(metrics: Mapping[str, Any], measure: Measure) -> Table:
     )
 
 
-def _importance(rows: Sequence[Mapping[str, Any]], names: Names) -> tuple[Influence, ...]:
+def _importance(rows: Sequence[Mapping[str, Any]], names: Names) -> Markup:
+    """Return a bar for each of the features that matter most; nothing where that is not known."""
     ranked = sorted(rows, key=lambda row: -row["r2_drop"])[:MOST_IMPORTANT]
-    bars = signed_bars([row["r2_drop"] for row in ranked])
-    return tuple(
-        Influence(names.of(row["feature"]), number(row["r2_drop"], 3), bar)
-        for row, bar in zip(ranked, bars, strict=True)
-    )
+    shown = [(names.of(r["feature"]), number(r["r2_drop"], 3), r["r2_drop"]) for r in ranked]
+    return bar_list(shown) if shown else Markup("")
 
 
 def _history(store: ArtifactStore, served: Run) -> tuple[PastRun, ...]:

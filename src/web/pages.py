@@ -21,11 +21,11 @@ from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 from src.exception import ArtifactError, DataValidationError, Problem
 from src.logger import get_logger
 from src.pipelines.predict_pipeline import Prediction, Predictor
-from src.report.words import listed
-from src.web.drawing import draw_field
+from src.web.drawing import DrawnForm
 from src.web.errors import FORMS, wants_json
-from src.web.forms import error_summary, form_groups, sensitive_labels
+from src.web.forms import error_summary
 from src.web.json_answers import answer_record
+from src.web.kept import once_per_model
 from src.web.model_holder import current_models
 from src.web.model_page import REPORTS, describe_model, importance_of
 from src.web.reasons import Reasons, WhatIf, explain, what_if
@@ -47,15 +47,15 @@ NAVIGATION = (
 @pages.app_context_processor
 def navigation() -> dict[str, object]:
     """Give every page the links of its head: those to the pages that this app has."""
-    return _links(current_app._get_current_object(), request.script_root)  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return _links(app, request.script_root)
 
 
-@lru_cache(maxsize=8)  # making an address takes as long as a quarter of a prediction
+@lru_cache(maxsize=8)  # making an address takes longer than a prediction
 def _links(app: Flask, root: str) -> dict[str, object]:
     """Return what is the same on every page of an app that is served under one root."""
-    there = [
-        (view, url_for(view), label) for view, label in NAVIGATION if view in app.view_functions
-    ]
+    views = app.view_functions
+    there = [(view, url_for(view), label) for view, label in NAVIGATION if view in views]
     return {
         "navigation": there,
         "addresses": {view: address for view, address, _ in there},
@@ -147,16 +147,15 @@ def _page(
         reasons, alternatives = _reasons(predictor, values, prediction)
         known = {name: values[name] for name in schema.names if values.get(name)}
         link = f"{request.path}?{urlencode(known)}"
-    groups = form_groups(schema, values, problems, importance_of(predictor))
+    form = _form(predictor)
     page = render_template(
         "index.html",
         schema=schema,
-        groups=groups,
-        draw=draw_field,
-        sensitive=listed(sensitive_labels(schema), most=20),
+        fields=form.draw(values, problems),
+        sensitive=form.sensitive,
         n_fields=len(schema.features),
         n_rows=predictor.run.manifest.rows.get("used"),
-        summary=error_summary(groups, problems),
+        summary=error_summary(form.names, problems) if problems else (),
         result=describe(prediction, predictor) if prediction else None,
         reasons=reasons,
         alternatives=alternatives,
@@ -166,6 +165,18 @@ def _page(
         token=make_token(),
     )
     return make_response(page, status)
+
+
+_forms = once_per_model(lambda predictor: dict[bool, DrawnForm]())
+
+
+def _form(predictor: Predictor) -> DrawnForm:
+    """Return the drawn form of a model, once without what it relies on and once with it."""
+    kept, importance = _forms(predictor), importance_of(predictor)
+    drawn = kept.get(bool(importance))
+    if drawn is None:
+        drawn = kept[bool(importance)] = DrawnForm(predictor.schema, importance)
+    return drawn
 
 
 def _reasons(

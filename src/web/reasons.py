@@ -11,7 +11,7 @@ from src.contributions import Contributions
 from src.pipelines.predict_pipeline import Prediction, Predictor
 from src.report.words import number
 from src.schema import CategoricalFeature, Schema, Value, format_number
-from src.web.charts import signed_bars
+from src.web.charts import bar_list
 from src.web.forms import Feature
 from src.web.results import sensible_decimals, signed, with_unit
 
@@ -29,28 +29,17 @@ MEANING = {
 
 
 @dataclass(frozen=True)
-class Reason:
-    """What one answer adds to the prediction.
+class Reasons:
+    """How a prediction comes about: a start, what each answer adds, the largest first, a sum.
 
     Attributes
     ----------
-    answer : str
-        The feature's label and its value.
-    adds : str
-        With its sign, in the target's unit.
+    chart : Markup
+        Each answer with its figure, in the target's unit, and a bar.
     """
 
-    answer: str
-    adds: str
-    bar: Markup
-
-
-@dataclass(frozen=True)
-class Reasons:
-    """How a prediction comes about: a start, what each answer adds, the largest first, a sum."""
-
     start: str
-    reasons: tuple[Reason, ...]
+    chart: Markup
     end: str
 
 
@@ -87,12 +76,14 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
         {f.name: f.label or f.name for f in schema.features},
     )
     ranked = sorted(found.values.items(), key=lambda item: -abs(item[1]))
-    said = [(f"{labels[name]} {_answer(values[name])}", adds) for name, adds in ranked]
-    if len(said) > MOST_REASONS:
-        rest = said[MOST_REASONS - 1 :]
-        summed = (f"{len(rest)} other answers together", sum(adds for _, adds in rest))
-        said = [*said[: MOST_REASONS - 1], summed]
-    bars = signed_bars([adds for _, adds in said])
+    rows = [
+        (f"{labels[name]} {_answer(values[name])}", signed(adds, decimals), adds)
+        for name, adds in ranked[:MOST_REASONS]
+    ]
+    if len(ranked) > MOST_REASONS:
+        rest = ranked[MOST_REASONS - 1 :]
+        adds = sum(adds for _, adds in rest)
+        rows[-1] = (f"{len(rest)} other answers together", signed(adds, decimals), adds)
     total, held = found.total, schema.clip(found.total)
     end = f"Together that is {with_unit(total, decimals, target.unit)}."
     if held != total:
@@ -100,10 +91,7 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
     return Reasons(
         f"The model starts from {with_unit(found.base, decimals, target.unit)}, "
         f"{MEANING[found.method]}. Each answer moves it up or down:",
-        tuple(
-            Reason(answer, signed(adds, decimals), bar)
-            for (answer, adds), bar in zip(said, bars, strict=True)
-        ),
+        bar_list(rows),
         end,
     )
 

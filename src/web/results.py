@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 from markupsafe import Markup
 
@@ -17,6 +15,7 @@ from src.pipelines.predict_pipeline import Prediction, Predictor
 from src.report.words import number, percent
 from src.schema import NumericFeature, format_number
 from src.web.charts import distribution, table_rows
+from src.web.kept import once_per_model
 
 SHOWN_LEVEL = "0.9"  # "9 in 10 similar students"
 
@@ -81,31 +80,76 @@ class Result:
 
 def describe(prediction: Prediction, predictor: Predictor) -> Result:
     """Return a prediction in words, with what is known of the model that made it."""
-    target, metrics = predictor.schema.target, predictor.metrics
-    manifest = predictor.run.manifest
-    decimals = sensible_decimals(target)
-    mean = _finite(metrics.get("target_mean"))
+    known, value = _backdrop(predictor), prediction.prediction
+    decimals, unit, chance = known.decimals, known.unit, prediction.probability_below
+    return Result(
+        value=repr(value),
+        shown=number(value, decimals),
+        unit=unit,
+        target=known.target,
+        comparison=_compare(value, known.mean, decimals, unit),
+        interval=_between(prediction.intervals.get(SHOWN_LEVEL), decimals, unit),
+        pass_mark=known.pass_mark,
+        chance_below="" if chance is None else percent(chance),
+        typical_error=known.typical_error,
+        held_out=known.held_out,
+        distribution=_distribution(prediction, known, known.scores) if known.scores else None,
+        warnings=prediction.warnings,
+        model=known.model,
+        run_id=prediction.run_id,
+        trained_on=known.trained_on,
+        n_rows=known.n_rows,
+    )
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """The training data's scores: bins, how many lie in each, and what is said of them."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    n: int
+    rows: Markup
+    most_frequent: str
+    ends: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Backdrop:
+    """What is the same for every prediction of a model."""
+
+    target: str
+    unit: str
+    decimals: int
+    mean: float | None
+    typical_error: str
+    held_out: int | None
+    mark: float | None
+    pass_mark: str
+    scores: _Scores | None
+    model: str
+    trained_on: str
+    n_rows: int | None
+
+
+@once_per_model
+def _backdrop(predictor: Predictor) -> _Backdrop:
+    target, metrics, manifest = predictor.schema.target, predictor.metrics, predictor.run.manifest
+    decimals, mark = sensible_decimals(target), predictor.pass_mark
     held_out = metrics.get("held_out") or {}
     mae = _finite((held_out.get("mae") or {}).get("value"))
-    chance = prediction.probability_below
-    shown = number(prediction.prediction, decimals)
-    return Result(
-        value=repr(prediction.prediction),
-        shown=shown,
-        unit=target.unit,
+    known = metrics.get("target_distribution")
+    return _Backdrop(
         target=target.label or target.name,
-        comparison=_compare(prediction.prediction, mean, decimals, target.unit),
-        interval=_between(prediction.intervals.get(SHOWN_LEVEL), decimals, target.unit),
-        pass_mark=""
-        if predictor.pass_mark is None
-        else f"{format_number(predictor.pass_mark)} {target.unit}".strip(),
-        chance_below="" if chance is None else percent(chance),
+        unit=target.unit,
+        decimals=decimals,
+        mean=_finite(metrics.get("target_mean")),
         typical_error="" if mae is None else with_unit(mae, decimals, target.unit),
         held_out=held_out.get("n_samples"),
-        distribution=_distribution(prediction, predictor, shown),
-        warnings=prediction.warnings,
+        mark=mark,
+        pass_mark="" if mark is None else f"{format_number(mark)} {target.unit}".strip(),
+        scores=_scores(known["edges"], known["counts"], target, decimals) if known else None,
         model=manifest.model,
-        run_id=prediction.run_id,
         trained_on=day(manifest.created),
         n_rows=manifest.rows.get("used", manifest.rows.get("total")),
     )
@@ -183,34 +227,28 @@ def _compare(value: float, mean: float | None, decimals: int, unit: str) -> str:
     return f"That is {apart} {side} the average of the training data, {average}."
 
 
-def _distribution(prediction: Prediction, predictor: Predictor, shown: str) -> Distribution | None:
-    known: Mapping[str, Any] | None = predictor.metrics.get("target_distribution")
-    if not known:
-        return None
-    edges, counts, target = known["edges"], known["counts"], predictor.schema.target
-    rows = _ranges(tuple(edges), tuple(counts), target, sensible_decimals(target))
-    label, n = target.label or target.name, sum(counts)
-    lower = percent(share_below(prediction.prediction, edges, counts))
-    mode = rows[counts.index(max(counts))][0]
-    marked = predictor.pass_mark
-    dashed = "" if marked is None else f" The dashed line is at {format_number(marked)}."
+def _distribution(prediction: Prediction, known: _Backdrop, scores: _Scores) -> Distribution:
+    value, mark = prediction.prediction, known.mark
+    shown = number(value, known.decimals)
+    lower = percent(share_below(value, scores.edges, scores.counts))
     return Distribution(
-        f"About {lower} of the {n:,} students that the model learnt from scored lower."
-        + ("" if marked is None else " The dashed line is the pass mark."),
+        f"About {lower} of the {scores.n:,} students that the model learnt from scored lower."
+        + ("" if mark is None else " The dashed line is the pass mark."),
         distribution(
-            edges,
-            counts,
-            f"Where {shown} lies among the scores of {n:,} students",
-            f"A histogram of {label} in the training data. The most frequent scores are {mode}; "
-            f"{lower} lie below the prediction. The shaded part is where 9 in 10 similar students "
-            f"score.{dashed}",
-            at=prediction.prediction,
+            scores.edges,
+            scores.counts,
+            f"Where {shown} lies among the scores of {scores.n:,} students",
+            f"A histogram of {known.target} in the training data. The most frequent scores are "
+            f"{scores.most_frequent}; {lower} lie below the prediction. The shaded part is where "
+            "9 in 10 similar students score."
+            + ("" if mark is None else f" The dashed line is at {format_number(mark)}."),
+            at=value,
             at_label=shown,
             band=prediction.intervals.get(SHOWN_LEVEL),
-            mark=marked,
-            ends=(rows[0][0].split(" to ")[0], rows[-1][0].split(" to ")[-1]),
+            mark=mark,
+            ends=scores.ends,
         ),
-        table_rows(rows),
+        scores.rows,
     )
 
 
@@ -228,16 +266,21 @@ def share_below(value: float, edges: Sequence[float], counts: Sequence[int]) -> 
     return n / (sum(counts) or 1)
 
 
-@lru_cache(maxsize=8)  # they are a run's
-def _ranges(
-    edges: tuple[float, ...], counts: tuple[int, ...], target: NumericFeature, decimals: int
-) -> tuple[tuple[str, int], ...]:
-    """Return what lies between two edges in words, and how many values do."""
+def _scores(
+    edges: Sequence[float], counts: Sequence[int], target: NumericFeature, decimals: int
+) -> _Scores:
     rows = []
     for (low, high), count in zip(pairwise(edges), counts, strict=True):
-        if target.integer:  # its edges lie halfway between whole numbers
+        if target.integer:  # the edges lie halfway between whole numbers
             low, high, decimals = math.ceil(low), math.ceil(high) - 1, 0
         high = min(high, target.observed_maximum)  # bins are of one width: the last may be too wide
         ends = dict.fromkeys((number(low, decimals), number(high, decimals)))
         rows.append((" to ".join(ends), count))
-    return tuple(rows)
+    return _Scores(
+        tuple(edges),
+        tuple(counts),
+        sum(counts),
+        table_rows(rows),
+        rows[counts.index(max(counts))][0],
+        (rows[0][0].split(" to ")[0], rows[-1][0].split(" to ")[-1]),
+    )

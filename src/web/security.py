@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import generate_csrf, validate_csrf
+from itsdangerous import URLSafeTimedSerializer
 from wtforms import ValidationError
 
 TOKEN = "csrf_token"  # noqa: S105 - the name of the form's hidden field
@@ -21,11 +22,19 @@ class SessionCookie(SecureCookieSessionInterface):
     Programs get none: what comes as JSON or goes to the API has no form to protect.
     """
 
+    _serializer: URLSafeTimedSerializer | None = None
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         environ = request.environ
         if environ.get("CONTENT_TYPE") == "application/json" or request.path.startswith("/api/"):
             return None
         return super().open_session(app, request)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return what signs and checks the cookie, made once: the key of an app does not change."""
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+        return self._serializer
 
     def get_cookie_httponly(self, app: Flask) -> bool:
         return True

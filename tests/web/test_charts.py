@@ -2,14 +2,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from src.web.charts import distribution, signed_bars, table_rows
+from src.web.charts import bar_list, distribution, table_rows
 
 NASTY = "<script>&\"'"
 
 
 def draw(**values) -> ElementTree.Element:
     words = {"title": "T", "description": "D", "at": 5.0, "at_label": "5", **values}
-    return ElementTree.fromstring(distribution([0.0, 10.0, 20.0], [1, 4], **words))
+    return ElementTree.fromstring(distribution((0.0, 10.0, 20.0), (1, 4), **words))
 
 
 def places(svg: ElementTree.Element, cls: str) -> list[ElementTree.Element]:
@@ -72,18 +72,31 @@ def test_words_are_escaped():
 
 def test_a_histogram_of_one_value_is_drawn():
     svg = ElementTree.fromstring(
-        distribution([5.0, 5.0], [3], "T", "D", at=5.0, at_label="5", band=(5.0, 5.0))
+        distribution((5.0, 5.0), (3,), "T", "D", at=5.0, at_label="5", band=(5.0, 5.0))
     )
     assert places(svg, "here")
 
 
+def bars(*rows: tuple[str, str, float]) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(bar_list(rows)))
+
+
 def test_bars_lean_to_their_side_of_one_zero():
-    up, down, none = (ElementTree.fromstring(bar) for bar in signed_bars([3.0, -1.0, 0.0]))
-    zeros = {bar.find("line").get("x1") for bar in (up, down, none)}
-    assert zeros == {"25.00%"}
-    assert (up[0].get("class"), up[0].get("x"), up[0].get("width")) == ("more", "25.00%", "75.00%")
-    assert (down[0].get("class"), down[0].get("x"), down[0].get("width")) == (
-        "less", "0.00%", "25.00%",
-    )  # fmt: skip
-    assert none[0].get("width") == "0.00%"
-    assert signed_bars([]) == []
+    items = bars(("a", "+3", 3.0), ("b", "−1", -1.0), ("c", "0", 0.0))
+    rects = [item.find("svg/rect") for item in items]
+    assert {item.find("svg/line").get("x1") for item in items} == {"25.00%"}
+    assert [(r.get("class"), r.get("x"), r.get("width")) for r in rects[:2]] == [
+        ("more", "25.00%", "75.00%"), ("less", "0.00%", "25.00%"),
+    ]  # fmt: skip
+    assert rects[2].get("width") == "0.00%"
+
+
+def test_a_bar_stands_beside_its_words_which_are_escaped():
+    (item,) = bars((NASTY, "+3", 3.0))
+    assert item.find("span").text == f"{NASTY}:"
+    assert item.find("strong").text == "+3"
+    assert item.find("svg").get("aria-hidden") == "true"
+
+
+def test_bars_of_nothing_but_zeros_are_drawn():
+    assert bars(("a", "0", 0.0))[0].find("svg/rect").get("width") == "0.00%"
