@@ -17,6 +17,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.tree import DecisionTreeRegressor
+from threadpoolctl import threadpool_limits
 
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig
 from src.components.data_transformation import DataTransformation
@@ -58,9 +59,10 @@ def mean_coverage(path: Path, target: str, n_splits: int, *names: str) -> dict[s
         X_train = preprocessor.fit_transform(X.iloc[train], y[train])
         X_test = preprocessor.transform(X.iloc[test])
         for name in names:
-            out_of_fold = stacked.out_of_fold(ESTIMATORS[name])
+            with threadpool_limits(limits=1):  # as the trainer fits
+                out_of_fold = stacked.out_of_fold(ESTIMATORS[name])
+                y_pred = clone(ESTIMATORS[name]).fit(X_train, y[train]).predict(X_test)
             intervals = ModelIntervals(random_state=seed).run(y[train], out_of_fold)
-            y_pred = clone(ESTIMATORS[name]).fit(X_train, y[train]).predict(X_test)
             low, high = np.array([
                 [intervals.interval(float(p), level, None, None) for level in LEVELS]
                 for p in y_pred

@@ -130,7 +130,6 @@ def test_a_field_is_described_by_its_hint_and_its_error():
 
 
 def test_the_summary_links_to_fields_in_their_order_and_repeats_their_words():
-    made = schema(number(name="a", order=2), number(name="b", order=1))
     problems = [Problem("x is not a field."), Problem("a is bad.", "a"), Problem("b is bad.", "b")]
     summary = error_summary(["b", "a"], problems)
     assert [(line.target, line.message) for line in summary] == [
