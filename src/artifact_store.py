@@ -163,7 +163,9 @@ class Run:
             If one is absent or changed.
         """
         for name, expected in self.manifest.files.items():
-            if sha256(self._regular(name).read_bytes()) != expected:
+            with self._regular(name).open("rb") as file:  # a pickle may be larger than a worker
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != expected:
                 raise self._damaged(name)
 
     def load_object(self, name: str) -> Any:

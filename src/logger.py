@@ -148,6 +148,8 @@ class AccessLog:
                 try:
                     handler.stream.write(line)
                     handler.stream.flush()
+                except (OSError, ValueError):  # a full disk, a closed pipe: the answer goes out
+                    continue
                 finally:
                     handler.release()
 

@@ -167,20 +167,24 @@ class Predictor:
         """What predicts: ``compiled`` or ``pickles``."""
         return "pickles" if self.compiled is None else "compiled"
 
-    def predict_record(self, record: Mapping[str, object], *, form: bool = False) -> Prediction:
+    def predict_record(
+        self, record: Mapping[str, object], *, form: bool = False, suggest: bool = True
+    ) -> Prediction:
         """Predict one record.
 
         Parameters
         ----------
         record : mapping
-            A value for each feature by its name; see :meth:`Schema.check_record`.
+            A value for each feature by its name.
+        form, suggest : bool
+            See :meth:`Schema.check_record`.
 
         Raises
         ------
         DataValidationError
             With every problem of the record.
         """
-        values, warnings = self.schema.check_record(record, form=form)
+        values, warnings = self.schema.check_record(record, form=form, suggest=suggest)
         predicted = self._predict_values(values)
         low, high = self.schema.target.minimum, self.schema.target.maximum
         return Prediction(

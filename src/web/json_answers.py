@@ -19,6 +19,7 @@ from src.web.records import MalformedBody, read_json, read_json_list
 
 MOST_RECORDS = 10_000  # of a list; longer ones go by as a file
 MOST_PROBLEMS = 1_000  # told of a list; the count of the refused holds them all
+SUGGESTIONS = 200  # problems of a list that say what may be meant: it takes time
 JSON = "application/json"
 
 # One encoder for all: making one takes as long as using it.
@@ -81,7 +82,8 @@ def answer_list() -> Response:
     problems: list[dict[str, Any]] = []
     for row, submission in enumerate(submissions, 1):
         try:
-            predictions.append(prediction_fields(submission.predict(predictor), predictor))
+            prediction = submission.predict(predictor, suggest=len(problems) < SUGGESTIONS)
+            predictions.append(prediction_fields(prediction, predictor))
         except DataValidationError as error:
             predictions.append(None)
             found = error.problems or (Problem(error.summary),)

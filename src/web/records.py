@@ -28,8 +28,8 @@ class Submission:
     problems: tuple[Problem, ...] = ()
     from_form: bool = False
 
-    def predict(self, predictor: Predictor) -> Prediction:
-        """Predict the record.
+    def predict(self, predictor: Predictor, *, suggest: bool = True) -> Prediction:
+        """Predict the record; ``suggest`` as for :meth:`Schema.check_record`.
 
         Raises
         ------
@@ -37,7 +37,9 @@ class Submission:
             With every problem of the record.
         """
         try:
-            prediction = predictor.predict_record(self.record, form=self.from_form)
+            prediction = predictor.predict_record(
+                self.record, form=self.from_form, suggest=suggest
+            )
         except DataValidationError as error:
             if not self.problems:
                 raise

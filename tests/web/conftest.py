@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.cookiejar
 import importlib
+import io
 import json
 import logging
 import os
@@ -14,12 +15,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+import openpyxl
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -140,9 +143,35 @@ class Server:
     def post_json(self, path: str, value: object) -> Answer:
         return self.ask(path, json.dumps(value).encode(), Content_Type="application/json")
 
-    def post_form(self, path: str, values: dict[str, object]) -> Answer:
-        token = TOKEN.search(self.ask(path).text).group(1)
-        return self.ask(path, urlencode({"csrf_token": token, **values}).encode())
+    def token(self, path: str) -> str:
+        """Return the token of the form that stands at an address."""
+        return TOKEN.search(self.ask(path).text).group(1)
+
+    def post_form(self, path: str, values: dict[str, object], form_at: str | None = None) -> Answer:
+        fields = {"csrf_token": self.token(form_at or path), **values}
+        return self.ask(path, urlencode(fields).encode())
+
+
+def multipart(content: bytes, name: str, **fields: str) -> tuple[bytes, str]:
+    """Return the body of a form with a file, and its type."""
+    boundary = uuid.uuid4().hex
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in fields.items()
+    ]
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    body = b"".join((*parts, head.encode(), content, f"\r\n--{boundary}--\r\n".encode()))
+    return body, f"multipart/form-data; boundary={boundary}"
+
+
+def workbook(rows: Iterable[Iterable[object]]) -> bytes:
+    """Return an Excel workbook of some rows."""
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(list(row))
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
 
 
 @contextmanager
