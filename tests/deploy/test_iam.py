@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,44 @@ def test_managed_policies_exist_and_none_is_deprecated(run_tool):
         path, _, plain = name.rpartition("/")
         assert known[plain] == (f"/{path}/" if path else "/")
     assert "AWSElasticBeanstalkService" not in {name.split("/")[-1] for name in used}
+
+
+# What AWS lets Beanstalk do when it exchanges an environment's instances, and why our environments
+# never need it. `*` stands for the rest of a name.
+NOT_NEEDED = {
+    "ecs:*": "no ECS", "rds:*": "no database", "sqs:*": "no worker", "sns:*": "no notifications",
+    "elasticbeanstalk:*": "named one by one", "cloudformation:*": "named one by one",
+    "autoscaling:*LaunchConfiguration": "launch templates take their place",
+    "autoscaling:*ScheduledAction": "no schedule", "autoscaling:PutScheduled*": "no schedule",
+    "ec2:AllocateAddress": "made with the environment", "ec2:ReleaseAddress": "as above",
+    "ec2:*SecurityGroup": "as above", "ec2:*SecurityGroup?*gress": "as above",
+    "ec2:DescribeSnapshots": "no volumes but the root", "ec2:DescribeSpot*": "no spot instances",
+    "ec2:DescribeVpcClassicLink": "EC2-Classic is gone",
+    "elasticloadbalancing:*LoadBalancer": "made with the environment, or classic",
+    "elasticloadbalancing:AddTags": "made with the environment",
+    "elasticloadbalancing:ConfigureHealthCheck": "classic",
+    "elasticloadbalancing:DescribeInstanceHealth": "classic",
+    "logs:DeleteLogGroup": "logs are kept",
+    "s3:DeleteObject": "old versions go with the service role",
+    "s3:*ObjectVersionAcl": "the bucket has no versions",
+    "s3:PutBucketPolicy": "the bucket is there",
+}  # fmt: skip
+
+
+def test_the_pipeline_may_do_what_aws_knows_that_an_exchange_of_instances_takes(run_tool):
+    program = (
+        "import json; from moto.iam.aws_managed_policies import aws_managed_policies_data as d; "
+        "d = json.loads(d) if isinstance(d, str) else d; "
+        "print(json.dumps(d['AWSElasticBeanstalkManagedUpdatesCustomerRolePolicy']['Document']))"
+    )
+    document = json.loads(run_tool("python", "-c", program).stdout)
+    listed = [s["Action"] for s in document["Statement"] if s["Effect"] == "Allow"]
+    taken = {a for one in listed for a in ([one] if isinstance(one, str) else one)}
+    needed = {a for a in taken if not any(fnmatch(a, pattern) for pattern in NOT_NEEDED)}
+    assert len(needed) > 30
+    for names in (["pipeline-role.json"], ["developer.json", "developer-environment.json"]):
+        allowed = {action.lower() for name in names for action in actions(POLICIES[name])}
+        assert {a for a in needed if a.lower() not in allowed} == set()
 
 
 # ---------------------------------------------------------------- the guide
