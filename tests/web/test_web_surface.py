@@ -49,7 +49,7 @@ def test_H1_behind_https_browsers_are_told_to_stay_there(client):
 
 
 def test_H1_a_mistake_of_ours_carries_the_headers_too(client, monkeypatch, log):
-    monkeypatch.setattr("src.web.pages.form_groups", None)
+    monkeypatch.setattr("src.web.pages.make_token", None)
     response = client.get("/")
     assert response.status_code == 500
     assert response.headers["X-Content-Type-Options"] == "nosniff"
