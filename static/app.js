@@ -53,5 +53,5 @@ if (link && navigator.clipboard) {
       button.textContent = "Copying was not allowed";
     }
   });
-  link.parentElement.append(" ", button);
+  link.parentElement.append(button);
 }

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
+from src.report.words import number, percent
 from src.schema import NumericFeature, format_number
 from src.web.batch_scoring import BINS, Summary
-from src.web.results import sensible_decimals
+from src.web.charts import axis_labels
+from src.web.results import sensible_decimals, with_unit
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class View:
     ----------
     mark_at : float or None
         Where the pass mark stands in the histogram, as a percentage.
+    axis : Markup
+        Labels of the histogram's axis.
     median, mean : str
         Of the predictions, with their unit.
     """
@@ -67,8 +73,7 @@ class View:
     pass_mark: str
     bars: tuple[Bar, ...]
     mark_at: float | None
-    low: str
-    high: str
+    axis: Markup
     mean: str
     median: str
     rows: tuple[Row, ...]
@@ -91,10 +96,9 @@ def describe_file(summary: Summary, target: NumericFeature) -> View:
         pass_mark="" if mark is None else format_number(mark),
         bars=_bars(summary, decimals),
         mark_at=at,
-        low=format_number(round(summary.low, 2)),
-        high=format_number(round(summary.high, 2)),
-        mean=f"{summary.mean:.{decimals}f} {target.unit}".strip(),
-        median=f"{summary.median:.{decimals}f} {target.unit}".strip(),
+        axis=axis_labels(summary.low, summary.high, HEIGHT + 18),
+        mean=with_unit(summary.mean, decimals, target.unit),
+        median=with_unit(summary.median, decimals, target.unit),
         rows=tuple(_row(row, decimals) for row in summary.rows),
         problem_rows=len({problem["row"] for problem in summary.problems}),
     )
@@ -109,24 +113,11 @@ def _row(row: dict[str, Any], decimals: int) -> Row:
     return Row(
         row["line"],
         row["cells"],
-        f"{score['prediction']:.{decimals}f}",
-        "" if low is None else f"{low:.{rough}f} to {high:.{rough}f}",
+        number(score["prediction"], decimals),
+        "" if low is None else f"{number(low, rough)} to {number(high, rough)}",
         below=bool(score["below"]),
-        chance="" if chance is None else _percent(chance),
+        chance="" if chance is None else percent(chance),
     )
-
-
-def _percent(chance: float) -> str:
-    """Return a chance as people say it; what is nearly sure is not called sure.
-
-    Examples
-    --------
-    >>> _percent(0.0004), _percent(0.254), _percent(0.9996)
-    ('under 1 %', '25 %', 'over 99 %')
-    """
-    if chance < 0.01:
-        return "under 1 %"
-    return "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
 
 
 def _bars(summary: Summary, decimals: int) -> tuple[Bar, ...]:

@@ -6,11 +6,14 @@ with letters of one size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 from markupsafe import Markup, escape
+
+from src.schema import format_number
 
 HEIGHT = 132  # CSS pixels, of the distribution
 _TOP, _BASE = 24, 112  # between which its bars stand
@@ -26,7 +29,6 @@ def distribution(
     at_label: str,
     band: tuple[float, float] | None = None,
     mark: float | None = None,
-    ends: tuple[str, str] = ("", ""),
 ) -> Markup:
     """Return a histogram with a value in it, and an interval or a mark where there is one.
 
@@ -40,8 +42,6 @@ def distribution(
         Ends of the interval around it.
     mark : float, optional
         Where a dashed line stands.
-    ends : (str, str)
-        What is written below the first and the last edge.
     """
     low, high = min(edges[0], at), max(edges[-1], at)
     width = high - low or 1.0
@@ -67,12 +67,10 @@ def distribution(
             f'<line class="pass" x1="{place(mark)}%" x2="{place(mark)}%" y1="{_TOP}" y2="{_BASE}"/>'
         )
     here = place(at)
-    anchor = "start" if here < 8 else "end" if here > 92 else "middle"
     parts.append(
         f'<line class="here" x1="{here}%" x2="{here}%" y1="{_TOP - 4}" y2="{_BASE}"/>'
-        f'<text class="here" x="{here}%" y="14" text-anchor="{anchor}">{escape(at_label)}</text>'
-        f'<text x="0" y="{HEIGHT - 2}">{escape(ends[0])}</text>'
-        f'<text x="100%" y="{HEIGHT - 2}" text-anchor="end">{escape(ends[1])}</text></svg>'
+        f'<text class="here" x="{here}%" y="14" text-anchor="{_anchor(here)}">'
+        f"{escape(at_label)}</text></svg>"
     )
     return Markup("".join(parts))  # noqa: S704 - each text in it is escaped above
 
@@ -87,7 +85,40 @@ def _bars(edges: tuple[float, ...], counts: tuple[int, ...], low: float, high: f
             f'<rect x="{100 * (left - low) / width:.2f}%" y="{_BASE - height:g}" '
             f'width="{100 * 0.92 * (right - left) / width:.2f}%" height="{height:g}"/>'
         )
-    return f'<g class="bars">{"".join(drawn)}</g>'
+    return f'<g class="bars">{"".join(drawn)}</g>{axis_labels(low, high, HEIGHT - 2)}'
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return two to seven round numbers from one end of an axis to the other.
+
+    Examples
+    --------
+    >>> ticks(0, 100), ticks(-0.5, 20.5), ticks(0.31, 0.44)
+    ([0.0, 20.0, 40.0, 60.0, 80.0, 100.0], [0.0, 5.0, 10.0, 15.0, 20.0], [0.35, 0.4])
+    """
+    if not high > low:
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / 3))
+    step = next(power * m for m in (5, 2, 1) if (high - low) / (power * m) >= 2.5)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
+
+
+def axis_labels(low: float, high: float, y: int) -> Markup:
+    """Return round numbers below an axis, as SVG."""
+    width = high - low or 1.0
+    placed = ((round(100 * (tick - low) / width, 2), tick) for tick in ticks(low, high))
+    return Markup("").join(
+        Markup('<text x="{}%" y="{}" text-anchor="{}">{}</text>').format(
+            x, y, _anchor(x), format_number(tick)
+        )
+        for x, tick in placed
+    )
+
+
+def _anchor(x: float) -> str:
+    """Return how a word is set so that it stays on the chart."""
+    return "start" if x < 8 else "end" if x > 92 else "middle"
 
 
 def table_rows(rows: Sequence[tuple[str, int]]) -> Markup:

@@ -15,6 +15,7 @@ MOST_IMPORTANT = 8
 IMPORTANT_SHARE = 0.95  # of all that the model relies on
 FEW_HEADINGS = ("What counts most for the prediction", "Other choices", "Other numbers")
 PLAIN_HEADINGS = ("Choices", "Numbers")
+NO_GROUP = "Other questions"  # for those that the hints put in no group, where they group others
 NOT_KNOWN = "Not known"
 
 Feature = NumericFeature | CategoricalFeature
@@ -142,6 +143,8 @@ def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list
     if grouped or len(features) <= MOST_UNGROUPED:
         for feature in features:
             found.setdefault(feature.group, []).append(feature)
+        if grouped and "" in found:
+            found[NO_GROUP] = found.pop("")
         return found
     first = _most_important(importance)
     top, *rest = FEW_HEADINGS if first else ("", *PLAIN_HEADINGS)
@@ -149,6 +152,7 @@ def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list
     for feature in features:
         kind = rest[isinstance(feature, NumericFeature)]
         found[top if feature.name in first else kind].append(feature)
+    found[top].sort(key=lambda feature: -importance.get(feature.name, 0.0))
     return found
 
 

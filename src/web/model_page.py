@@ -213,7 +213,7 @@ def _leaderboard(metrics: Mapping[str, Any], measure: Measure) -> Table:
         [
             (
                 Cell(plain(row["label"]), "chosen" if row["name"] == metrics["winner"] else ""),
-                Cell(f"{r2_text(row['r2'])} ± {number(row['r2_standard_error'], 3)}"),
+                Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
                 Cell(measure.number(row["rmse"])),
                 Cell(measure.number(row["mae"])),
             )

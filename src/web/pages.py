@@ -38,7 +38,7 @@ pages = Blueprint("pages", __name__)
 
 NAVIGATION = (
     ("pages.show_form", "One student"),
-    ("batch.show", "A whole class"),
+    ("batch.show", "A class"),
     ("pages.show_model", "The model"),
     ("documents.docs", "API"),
 )

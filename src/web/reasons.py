@@ -60,6 +60,11 @@ class WhatIf:
     label: str
     choices: tuple[Choice, ...]
 
+    @property
+    def moves(self) -> bool:
+        """Whether any choice shows another prediction than what was entered."""
+        return len({choice.predicted for choice in self.choices}) > 1
+
 
 def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -> Reasons:
     """Return contributions in words and bars.
@@ -76,14 +81,18 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
         {f.name: f.label or f.name for f in schema.features},
     )
     ranked = sorted(found.values.items(), key=lambda item: -abs(item[1]))
+    n_told = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
+    if n_told > MOST_REASONS:
+        n_told = MOST_REASONS - 1
+    if len(ranked) - n_told == 1:  # it is no longer than a line that says "one other"
+        n_told += 1
     rows = [
         (f"{labels[name]} {_answer(values[name])}", signed(adds, decimals), adds)
-        for name, adds in ranked[:MOST_REASONS]
+        for name, adds in ranked[:n_told]
     ]
-    if len(ranked) > MOST_REASONS:
-        rest = ranked[MOST_REASONS - 1 :]
-        adds = sum(adds for _, adds in rest)
-        rows[-1] = (f"{len(rest)} other answers together", signed(adds, decimals), adds)
+    if rest := ranked[n_told:]:
+        adds, all_ = sum(adds for _, adds in rest), "other answers" if rows else "answers"
+        rows.append((f"{len(rest)} {all_} together", signed(adds, decimals), adds))
     total, held = found.total, schema.clip(found.total)
     end = f"Together that is {with_unit(total, decimals, target.unit)}."
     if held != total:

@@ -111,7 +111,6 @@ class _Scores:
     n: int
     rows: Markup
     most_frequent: str
-    ends: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -246,7 +245,6 @@ def _distribution(prediction: Prediction, known: _Backdrop, scores: _Scores) -> 
             at_label=shown,
             band=prediction.intervals.get(SHOWN_LEVEL),
             mark=mark,
-            ends=scores.ends,
         ),
         scores.rows,
     )
@@ -282,5 +280,4 @@ def _scores(
         sum(counts),
         table_rows(rows),
         rows[counts.index(max(counts))][0],
-        (rows[0][0].split(" to ")[0], rows[-1][0].split(" to ")[-1]),
     )

@@ -115,6 +115,14 @@ def test_fields_stand_below_their_heading_in_the_order_of_the_hints():
     ]
 
 
+def test_fields_that_the_hints_group_not_come_last_below_a_heading_of_their_own():
+    groups = form_groups(schema(number(name="a"), number(name="b", group="About")))
+    assert [(g.heading, [f.name for f in g.fields]) for g in groups] == [
+        ("About", ["b"]),
+        ("Other questions", ["a"]),
+    ]
+
+
 def test_a_heading_without_fields_is_left_out():
     (group,) = form_groups(schema(number(), groups=("Empty",)))
     assert group.heading == ""
@@ -162,10 +170,10 @@ def test_many_fields_without_hints_stand_below_headings_by_kind():
     assert found["Choices"] == [f"c{i}" for i in range(10)]
 
 
-def test_of_many_fields_those_that_count_most_come_first_in_the_order_of_the_table():
+def test_of_many_fields_those_that_count_most_come_first():
     found = headings(many(), {"n7": 0.5, "c2": 0.3, "n1": 0.19, "n3": 0.01, "c9": -0.1})
     assert list(found) == ["What counts most for the prediction", "Other choices", "Other numbers"]
-    assert found["What counts most for the prediction"] == ["n1", "c2", "n7"]
+    assert found["What counts most for the prediction"] == ["n7", "c2", "n1"]
     assert sum(map(len, found.values())) == 20
 
 

@@ -42,6 +42,13 @@ def test_each_answer_is_told_with_what_it_adds_the_largest_first():
     ]  # fmt: skip
 
 
+def test_answers_that_add_nothing_worth_showing_stand_in_one_line():
+    assert said(contributions(0.04, -6.25, 0.03, -0.01)) == [
+        ("Score 1 7", "−6.2"), ("3 other answers together", "+0.1"),
+    ]  # fmt: skip
+    assert said(contributions(0.0, 0.0)) == [("2 answers together", "0.0")]
+
+
 def test_many_answers_are_added_up_beyond_the_tenth():
     told = said(contributions(*range(20, 0, -1)))
     assert len(told) == 10
@@ -113,6 +120,13 @@ def test_the_feature_that_moves_the_prediction_most_comes_first(acting_on, stude
     ]
     assert len(found) == 3
     assert spreads == sorted(spreads, reverse=True)
+
+
+def test_a_feature_that_changes_nothing_that_is_shown_says_so(acting_on, student):
+    (course,) = acting_on(student, test_preparation_course={})
+    assert course.moves
+    (one,) = what_if({"x": "a"}, Prediction(50.0, (), "run-1"), Flat(categories=("a", "b")))
+    assert not one.moves
 
 
 def test_of_many_categories_the_one_that_was_entered_is_shown(acting_on, student):
