@@ -15,6 +15,7 @@ import pytest
 from src.web import batch_store
 from src.web.batch_service import BatchService
 from src.web.batch_store import LIFETIME_S, Workspace
+from tests.web.conftest import workbook
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 NAMES = ("gender", "race_ethnicity", "parental_level_of_education", "lunch",
@@ -28,14 +29,54 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 def table(*rows, header=NAMES, delimiter=",") -> str:
     return "".join(delimiter.join(row) + "\n" for row in (header, *rows))
 
-
-def workbook(*rows) -> bytes:
-    book = openpyxl.Workbook()
-    for row in rows:
-        book.active.append(row)
-    content = io.BytesIO()
-    book.save(content)
-    return content.getvalue()
+# What is tried here in the test client is tried in test_served_faults.py under gunicorn too.
+SPELLINGS = [
+    pytest.param(b"\xef\xbb\xbf" + table(STUDENT, OTHER).encode(), id="C1-mark"),
+    pytest.param(b"\xef\xbb\xbf" * 2 + table(STUDENT, OTHER).encode(), id="C1-two-marks"),
+    pytest.param(table(STUDENT, OTHER, delimiter=";").encode(), id="C2-semicolon"),
+    pytest.param(table(STUDENT, OTHER, delimiter="\t").encode(), id="C2-tab"),
+    pytest.param(table((*STUDENT[:5], "70,0", "70,0"), (*OTHER[:5], "41,0", "43"),
+                       delimiter=";").encode(), id="C2-decimal-comma"),
+    pytest.param(table(STUDENT, OTHER).encode("utf-16"), id="C3-utf-16"),
+    pytest.param(table((*STUDENT, "Zoë"), (*OTHER, "Jürgen"),
+                       header=(*NAMES, "Schüler")).encode("latin-1"), id="C3-latin-1"),
+    pytest.param(table(STUDENT[::-1], OTHER[::-1], header=NAMES[::-1]).encode(), id="C8-order"),
+    pytest.param(table(STUDENT, OTHER, header=tuple(n.upper() for n in NAMES)).encode(),
+                 id="C8-case"),
+    pytest.param(table(STUDENT, OTHER,
+                       header=("Gender", "race/ethnicity", "parental level of education",
+                               *NAMES[3:])).encode(), id="C8-spaces"),
+]  # fmt: skip
+BAD_ROWS = [
+    pytest.param(",".join((*STUDENT, "1")), "has 8 cells, the header has 7", id="C4-cell-too-many"),
+    pytest.param(",".join(STUDENT[:5]), "has 5 cells, the header has 7", id="C5-short"),
+    pytest.param('"' + ",".join(STUDENT), "A quote in the line is not closed", id="C5-quote"),
+    pytest.param(",".join((*STUDENT[:6], "7\0")), "holds a NUL character", id="C7-nul"),
+    pytest.param(",".join((*STUDENT[:6], "inf")), "must be a number", id="C7-inf"),
+    pytest.param(",".join((*STUDENT[:6], "1e309")), "must be a number", id="C7-too-large"),
+    pytest.param(",".join((*STUDENT[:6], "")), "writing_score is missing", id="C15-missing"),
+    pytest.param(",".join((*STUDENT[:6], "NA")), "writing_score is missing", id="C6b-mark"),
+    pytest.param(",".join(("", *STUDENT[1:])), "gender is missing", id="C6b-empty-category"),
+]  # fmt: skip
+UNUSABLE = [
+    pytest.param(table(STUDENT[:6], header=NAMES[:6]), "a.csv",
+                 "Column writing_score is missing", id="C8-missing"),
+    pytest.param(table((*STUDENT, "1"), header=(*NAMES, "Gender")), "a.csv",
+                 "Column gender stands there 2 times", id="C8-twice"),
+    pytest.param(b"", "a.csv", "is empty", id="C9-empty"),
+    pytest.param(table(), "a.csv", "holds a header and no row", id="C9-header-only"),
+    pytest.param(workbook([NAMES, STUDENT]), "a.csv", "is not a text table", id="C9-renamed"),
+    pytest.param(PICTURE, "a.csv", "a picture", id="C9-picture"),
+    pytest.param(PICTURE, "a.xlsx", "is not an Excel workbook", id="C9-picture-as-excel"),
+    pytest.param(workbook([NAMES]), "a.xlsx", "holds a header and no row", id="C9-empty-excel"),
+    pytest.param(b"PK\x03\x04" + b"x" * 100, "a.xlsx", "not an Excel workbook that can be read",
+                 id="C9-damaged-excel"),
+]  # fmt: skip
+FORMULAS = ["=1+1", "+cmd", "-cmd", "@sum", "\tx", "\rx", "＝1"]
+FILE_NAMES = [
+    "../../../etc/passwd.csv", "..\\x.csv", 'a"; filename="b.csv',
+    "x" * 500 + ".csv", "<script>alert(1)</script>.csv", "..", "/",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -89,7 +130,7 @@ def workspace(app) -> Workspace:
 
 @pytest.mark.parametrize("make", [
     lambda: (table(STUDENT, OTHER).encode(), "class.csv"),
-    lambda: (workbook(NAMES, STUDENT, (*OTHER[:5], 41, 43.0)), "class.xlsx"),
+    lambda: (workbook([NAMES, STUDENT, (*OTHER[:5], 41, 43.0)]), "class.xlsx"),
 ], ids=["csv", "excel"])  # fmt: skip
 def test_a_row_has_the_same_value_as_form_and_json_to_the_last_bit(
     client, scored, send_form, make, expected
@@ -173,38 +214,12 @@ def test_F8_without_a_token_nothing_is_taken(client, workspace):
 # ---------------------------------------------------------------- files
 
 
-@pytest.mark.parametrize("content", [
-    pytest.param(b"\xef\xbb\xbf" + table(STUDENT, OTHER).encode(), id="C1-mark"),
-    pytest.param(b"\xef\xbb\xbf" * 2 + table(STUDENT, OTHER).encode(), id="C1-two-marks"),
-    pytest.param(table(STUDENT, OTHER, delimiter=";").encode(), id="C2-semicolon"),
-    pytest.param(table(STUDENT, OTHER, delimiter="\t").encode(), id="C2-tab"),
-    pytest.param(table((*STUDENT[:5], "70,0", "70,0"), (*OTHER[:5], "41,0", "43"),
-                       delimiter=";").encode(), id="C2-decimal-comma"),
-    pytest.param(table(STUDENT, OTHER).encode("utf-16"), id="C3-utf-16"),
-    pytest.param(table((*STUDENT, "Zoë"), (*OTHER, "Jürgen"),
-                       header=(*NAMES, "Schüler")).encode("latin-1"), id="C3-latin-1"),
-    pytest.param(table(STUDENT[::-1], OTHER[::-1], header=NAMES[::-1]).encode(), id="C8-order"),
-    pytest.param(table(STUDENT, OTHER, header=tuple(n.upper() for n in NAMES)).encode(),
-                 id="C8-case"),
-    pytest.param(table(STUDENT, OTHER,
-                       header=("Gender", "race/ethnicity", "parental level of education",
-                               *NAMES[3:])).encode(), id="C8-spaces"),
-])  # fmt: skip
+@pytest.mark.parametrize("content", SPELLINGS)
 def test_C1_C2_C3_C8_any_spelling_of_the_table_gets_the_same_predictions(scored, expected, content):
     assert [row["prediction"] for row in scored(content)] == expected
 
 
-@pytest.mark.parametrize(("line", "problem"), [
-    pytest.param(",".join((*STUDENT, "1")), "has 8 cells, the header has 7", id="C4-cell-too-many"),
-    pytest.param(",".join(STUDENT[:5]), "has 5 cells, the header has 7", id="C5-short"),
-    pytest.param('"' + ",".join(STUDENT), "A quote in the line is not closed", id="C5-quote"),
-    pytest.param(",".join((*STUDENT[:6], "7\0")), "holds a NUL character", id="C7-nul"),
-    pytest.param(",".join((*STUDENT[:6], "inf")), "must be a number", id="C7-inf"),
-    pytest.param(",".join((*STUDENT[:6], "1e309")), "must be a number", id="C7-too-large"),
-    pytest.param(",".join((*STUDENT[:6], "")), "writing_score is missing", id="C15-missing"),
-    pytest.param(",".join((*STUDENT[:6], "NA")), "writing_score is missing", id="C6b-mark"),
-    pytest.param(",".join(("", *STUDENT[1:])), "gender is missing", id="C6b-empty-category"),
-])  # fmt: skip
+@pytest.mark.parametrize(("line", "problem"), BAD_ROWS)
 def test_C4_C5_C6_C7_C15_a_bad_row_is_refused_with_its_line_and_the_others_predicted(
     client, upload, expected, line, problem
 ):
@@ -220,20 +235,7 @@ def test_C6_none_is_the_category_that_it_is(scored, expected):
     assert scored(table(STUDENT))[0]["prediction"] == expected[0]
 
 
-@pytest.mark.parametrize(("content", "name", "message"), [
-    pytest.param(table(STUDENT[:6], header=NAMES[:6]), "a.csv",
-                 "Column writing_score is missing", id="C8-missing"),
-    pytest.param(table((*STUDENT, "1"), header=(*NAMES, "Gender")), "a.csv",
-                 "Column gender stands there 2 times", id="C8-twice"),
-    pytest.param(b"", "a.csv", "is empty", id="C9-empty"),
-    pytest.param(table(), "a.csv", "holds a header and no row", id="C9-header-only"),
-    pytest.param(workbook(NAMES, STUDENT), "a.csv", "is not a text table", id="C9-renamed"),
-    pytest.param(PICTURE, "a.csv", "a picture", id="C9-picture"),
-    pytest.param(PICTURE, "a.xlsx", "is not an Excel workbook", id="C9-picture-as-excel"),
-    pytest.param(workbook(NAMES), "a.xlsx", "holds a header and no row", id="C9-empty-excel"),
-    pytest.param(b"PK\x03\x04" + b"x" * 100, "a.xlsx", "not an Excel workbook that can be read",
-                 id="C9-damaged-excel"),
-])  # fmt: skip
+@pytest.mark.parametrize(("content", "name", "message"), UNUSABLE)
 def test_C8_C9_a_file_that_cannot_be_used_is_refused_and_not_kept(
     client, upload, workspace, content, name, message
 ):
@@ -257,7 +259,7 @@ def test_C12_one_bad_row_in_a_thousand(client, upload):
     assert sum(bool(row["prediction"]) for row in download(client, location)) == 999
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+cmd", "-cmd", "@sum", "\tx", "\rx", "＝1"])
+@pytest.mark.parametrize("start", FORMULAS)
 def test_C13_no_cell_that_comes_back_is_a_formula(client, upload, start):
     header = ("name", "debt", *NAMES)
     good = (f'"{start}"', "-3.5", *STUDENT)
@@ -271,10 +273,7 @@ def test_C13_no_cell_that_comes_back_is_a_formula(client, upload, start):
     assert f"'{start}" in answer.data.decode()
 
 
-@pytest.mark.parametrize("name", [
-    "../../../etc/passwd.csv", "..\\x.csv", 'a"; filename="b.csv',
-    "x" * 500 + ".csv", "<script>alert(1)</script>.csv", "..", "/",
-])  # fmt: skip
+@pytest.mark.parametrize("name", FILE_NAMES)
 def test_C14_a_file_s_name_reaches_no_path_and_no_header(client, upload, workspace, name):
     answer = upload(table(STUDENT), name)
     assert answer.status_code == 303

@@ -9,7 +9,6 @@ import re
 import signal
 import threading
 import time
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,8 @@ from urllib.parse import urlsplit
 
 import openpyxl
 import pytest
+
+from tests.web.conftest import multipart, workbook
 
 pytestmark = [
     pytest.mark.e2e,
@@ -54,17 +55,6 @@ def memory(server) -> int:
     return max(int(re.search(r"VmHWM:\s+(\d+)", text)[1]) << 10 for text in status)
 
 
-def multipart(content: bytes, name: str, **fields: str) -> tuple[bytes, str]:
-    boundary = uuid.uuid4().hex
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
-        for key, value in fields.items()
-    ]
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-    body = b"".join((*parts, head.encode(), content, f"\r\n--{boundary}--\r\n".encode()))
-    return body, f"multipart/form-data; boundary={boundary}"
-
-
 def send(server, content: bytes, name: str, **fields: str):
     """Upload on the page and return what the page that follows answers."""
     token = TOKEN.search(server.ask("/batch").text).group(1)
@@ -93,14 +83,8 @@ def bomb() -> bytes:
     return packed.getvalue()
 
 
-def workbook(n_rows: int) -> bytes:
-    book = openpyxl.Workbook()
-    book.active.append(HEADER.strip().split(","))
-    for _ in range(n_rows):
-        book.active.append(ROW.strip().split(","))
-    content = io.BytesIO()
-    book.save(content)
-    return content.getvalue()
+def class_workbook(n_rows: int) -> bytes:
+    return workbook(line.strip().split(",") for line in (HEADER, *[ROW] * n_rows))
 
 
 # ---------------------------------------------------------------- C10, C11
@@ -176,7 +160,7 @@ def test_a_file_that_comes_in_pieces_is_scored(uploads) -> None:
 def test_no_worker_loads_a_heavy_library_whatever_is_uploaded(uploads) -> None:
     for content, name in (
         ((HEADER + ROW).encode(), "a.csv"), ((HEADER + ROW * 2_000).encode(), "a.csv"),
-        (workbook(30), "a.xlsx"), (bomb(), "a.xlsx"),
+        (class_workbook(30), "a.xlsx"), (bomb(), "a.xlsx"),
     ):  # fmt: skip
         send(uploads, content, name)
     for pid in (uploads.process.pid, *children(uploads.process.pid)):
@@ -247,7 +231,7 @@ def test_H8_no_log_line_tells_of_a_student_a_name_or_an_address(uploads) -> None
     page = send(uploads, content.encode(), "zzanna-smithzz.csv")
     location = re.search(r'"(/batch/[\w-]+)/predictions.csv"', page.text)[1]
     uploads.ask(f"{location}/predictions.csv")
-    send(uploads, workbook(2), "zzanna-smithzz.xlsx")
+    send(uploads, class_workbook(2), "zzanna-smithzz.xlsx")
     time.sleep(0.2)
     log = uploads.log
     assert "GET /batch/<job_id>/predictions.csv 200" in log

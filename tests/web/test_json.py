@@ -175,3 +175,10 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
         raise ValueError(message)
 
     monkeypatch.setattr(Predictor, "predict_record", predict_record)
+
+
+def test_of_a_long_list_the_first_problems_say_what_may_be_meant(client, student):
+    wrong = student | {"lunch": "standerd", "raeding_score": 1}
+    answer = client.post("/api/v1/predict/batch", json=[wrong] * 400).get_json()
+    told = ["Did you mean" in problem["message"] for problem in answer["errors"]]
+    assert told == [True] * 200 + [False] * 600
