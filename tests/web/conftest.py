@@ -29,6 +29,7 @@ from flask.testing import FlaskClient
 
 from src.config import SETTINGS, Settings
 from src.logger import ROOT as LOGGER
+from tests.web.chromium import launched
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -220,4 +221,13 @@ def server(gunicorn, sample_artifacts: Path, tmp_path_factory) -> Iterator[Serve
     with gunicorn(
         tmp_path_factory.mktemp("server"), ARTIFACTS_DIR=str(sample_artifacts)
     ) as running:
+        yield running
+
+
+# ---------------------------------------------------------------- a real browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with launched() as running:
         yield running

@@ -1,57 +1,25 @@
 """The pages in a real Chromium, against a real gunicorn; IDs are rows of FAULTS.md."""
 
 import re
-import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from werkzeug.serving import make_server
 
 from src.pipelines.predict_pipeline import Predictor
 from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+from tests.web.chromium import n_printed, unfold, violations, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update",
-         "--disable-sync"]  # fmt: skip
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 NASTY = "\"'><script>alert(1)</script>{{7*7}}${7*7}"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
-def open_page(browser, server):
-    """Open the form; fail where the page complains, opens a dialog or asks another host."""
-    contexts, said = [], []
-
-    def visit(url: str = server.url, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
-        page.on("request", lambda r: said.append(r.url) if not r.url.startswith(url) else None)
-        page.goto(url)
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-    # Chromium itself notes every answer above 399; those are asked for here.
-    assert [text for text in said if "Failed to load resource: the server" not in text] == []
+def open_page(browser, server) -> Iterator:
+    with watched(browser, server.url) as visit:
+        yield visit
 
 
 def fill_in(page, student) -> None:
@@ -70,13 +38,6 @@ def fill_in(page, student) -> None:
 def send(page) -> None:
     page.get_by_role("button", name="Predict").click()
     page.locator("#answer").wait_for()
-
-
-def violations(page) -> list[str]:
-    """Return what axe-core finds, rule by rule, with the elements."""
-    sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
-    found = sync.Axe().run(page, options=AXE).response["violations"]
-    return [f"{v['id']}: {[n['html'][:120] for n in v['nodes']]}" for v in found]
 
 
 def score(page) -> float:
@@ -211,13 +172,11 @@ def test_no_page_scrolls_sideways(open_page, server, student, width):
     page.get_by_label("Reading score").fill("0")
     send(page)
     check("result")
-    for part in page.locator("details").all():
-        part.evaluate("e => e.open = true")
+    unfold(page)
     check("result, unfolded")
     for path in ("/model", "/nowhere", "/docs"):
         page.goto(f"{server.url}{path}")
-        for part in page.locator("details").all():
-            part.evaluate("e => e.open = true")
+        unfold(page)
         check(path)
 
 
@@ -233,12 +192,6 @@ def test_the_arrow_keys_change_a_score_within_its_bounds(open_page):
         field.fill(start)
         field.press(key)
         assert field.input_value() == expected
-
-
-def n_printed(page) -> int:
-    margins = dict.fromkeys(("top", "right", "bottom", "left"), "1cm")
-    document = page.pdf(format="A4", margin=margins)
-    return len(re.findall(rb"/Type\s*/Page\b", document))
 
 
 def test_the_result_prints_on_one_page(open_page, student):
@@ -304,26 +257,48 @@ def test_axe_finds_nothing_in_the_form_its_errors_and_its_result(open_page, stud
     assert violations(page) == []
     fill_in(page, student | {"reading_score": 0})
     send(page)
-    for part in page.locator("details").all():
-        part.evaluate("e => e.open = true")
+    unfold(page)
     assert violations(page) == []
     page.locator("#link").click()
     assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/model", "/nowhere", "/docs", "/batch"])
-def test_axe_finds_nothing_on_the_other_pages(open_page, server, path, scheme):
-    page = open_page(color_scheme=scheme)
-    page.goto(server.url + path)
-    for part in page.locator("details").all():
-        part.evaluate("e => e.open = true")
+@pytest.mark.parametrize("path", ["/model", "/nowhere", "/docs"])
+def test_axe_finds_nothing_on_the_other_pages(open_page, path, scheme):
+    page = open_page(path, color_scheme=scheme)
+    unfold(page)
     assert violations(page) == []
+
+
+@pytest.fixture(scope="module")
+def broken(make_app, sample_artifacts) -> Iterator[str]:
+    """Return the address of an app that takes few requests, and has a page that fails."""
+    app = make_app(artifacts_dir=sample_artifacts, rate_limit=2, log_level="CRITICAL")
+    app.add_url_rule("/broken", view_func=lambda: 1 / 0)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_pages_of_errors(open_page, broken, scheme):
+    seen = []
+    page = open_page("/broken", broken, color_scheme=scheme)
+    for _ in range(3):
+        seen.append(page.get_by_role("heading", level=1).inner_text())
+        assert violations(page) == []
+        page.reload()
+    assert seen[-1] == "Too many requests"
+    assert scheme == "dark" or seen[0] == "Something went wrong"
 
 
 def test_axe_finds_nothing_where_there_is_no_model(open_page, gunicorn, tmp_path):
     with gunicorn(tmp_path, ARTIFACTS_DIR=str(tmp_path / "artifacts")) as empty:
-        page = open_page(empty.url)
+        page = open_page(root=empty.url)
         assert page.get_by_role("heading", level=1).inner_text() == "No model yet"
         assert violations(page) == []
 
@@ -400,7 +375,7 @@ def real_tables() -> Path:
 @pytest.mark.parametrize("width", [320, 1280])
 def test_thirty_two_fields_are_still_a_form(open_page, many_fields, width):
     server, predictor = many_fields
-    page = open_page(server.url, viewport={"width": width, "height": 800})
+    page = open_page(root=server.url, viewport={"width": width, "height": 800})
     record = {}
     for feature in predictor.schema.features:
         field = page.locator(f"[name={feature.name}]")
@@ -433,7 +408,7 @@ def test_a_field_that_training_missed_values_in_may_be_left_open(
     TrainPipeline(config).run()
     schema = Predictor.load(tmp_path).schema
     with gunicorn(tmp_path / "server", ARTIFACTS_DIR=str(tmp_path)) as server:
-        page = open_page(server.url)
+        page = open_page(root=server.url)
         for feature in (feature for feature in schema.features if not feature.optional):
             field = page.locator(f"[name={feature.name}]")
             if feature.kind == "numeric":
