@@ -18,14 +18,15 @@ from src.schema import (
 from src.web.json_answers import MOST_RECORDS
 
 JSON = "application/json"
+CSV = "text/csv"
 ERRORS = {
     "400": "The body is not what the route takes; the message says what is.",
     "401": "The API key is missing, or not good.",
     "413": "The body is too large.",
-    "415": "The body is not application/json.",
+    "415": "The body is of another kind than the route takes.",
     "422": "The record does not fit; every problem is listed.",
     "429": "Too many requests within a minute.",
-    "503": "No model is loaded; the message says why.",
+    "503": "No model is loaded, or there is no room for a file; the message says why.",
 }
 REQUEST_ID = {"description": "Names the request in the log.", "schema": {"type": "string"}}
 
@@ -80,12 +81,10 @@ def openapi_document(
             f"{prefix}/predict/batch": {
                 "post": {
                     "operationId": "predictBatch",
-                    "summary": f"Predict {target.name} for a list of records",
-                    "description": "What is wrong with one record does not stop the others: its "
-                    "prediction is null, and its problems stand among the errors.",
+                    "summary": f"Predict {target.name} for a list of records or a file",
+                    "description": _BATCH_DESCRIPTION,
                     "requestBody": _body(_BATCH, [record, record]),
-                    "responses": _responses("A prediction or null for each record, in order.",
-                                            "BatchAnswer", "400", "413", "415", "422", "503"),
+                    "responses": _batch_responses(),
                 }
             },
             f"{prefix}/schema": _get(
@@ -234,6 +233,13 @@ def _responses(description: str, name: str, *statuses: str) -> dict[str, Any]:
     return {"200": _response(description, ref(name)), **_errors(*statuses)}
 
 
+def _batch_responses() -> dict[str, Any]:
+    description = "A prediction or null for each record, in order; CSV where a file was sent."
+    responses = _responses(description, "BatchAnswer", "400", "413", "415", "422", "503")
+    responses["200"]["content"][CSV] = {"schema": {"type": "string"}}
+    return responses
+
+
 def _get(name: str, summary: str, description: str, answer: str, *statuses: str) -> dict[str, Any]:
     return {
         "get": {
@@ -245,6 +251,15 @@ def _get(name: str, summary: str, description: str, answer: str, *statuses: str)
     }
 
 
+# What a table must be cannot be said in JSON Schema, and a content without it says that anything
+# goes: so files stand here in words.
+_BATCH_DESCRIPTION = f"""What is wrong with one record does not stop the others: its prediction is \
+null, and its problems stand among the errors.
+
+A file is taken too: CSV as the body with Content-Type {CSV}, or CSV or Excel as the part `file` \
+of multipart/form-data. Its first row names the features. It comes back as {CSV}, row by row, with \
+the columns prediction, low_90, high_90 and problem; the query `pass_mark=NUMBER` adds whether a \
+prediction is below that mark, and how likely the truth is."""
 _BATCH = {
     "type": "array",
     "minItems": 1,

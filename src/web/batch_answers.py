@@ -84,9 +84,11 @@ def _sent_file() -> tuple[IO[bytes], str | None]:
             f"Send application/json, {CSV}, or multipart/form-data with a CSV or Excel file as "
             f"{FILE!r}."
         )
-    sent = request.files.getlist(FILE)
-    if len(sent) != 1:
+    sent, texts = request.files.getlist(FILE), request.form.getlist(FILE)
+    if len(sent) + len(texts) != 1:
         raise BadRequest(f"Send one file, as the part {FILE!r} of the form.")
+    if texts:  # a part without a file's name
+        return BytesIO(texts[0].encode()), f"the part {FILE!r}"
     return sent[0].stream, sent[0].filename
 
 

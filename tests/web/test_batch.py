@@ -458,7 +458,9 @@ def test_a_program_gets_csv_back_and_nothing_is_left(client, workspace, expected
     plain = client.post(f"{API}?pass_mark=60", data=content, content_type="text/csv")
     form = client.post(f"{API}?pass_mark=60",
                        data={"file": (io.BytesIO(content.encode()), "class.csv")})  # fmt: skip
-    assert plain.data == form.data
+    unnamed = client.post(f"{API}?pass_mark=60", data={"file": content},
+                          content_type="multipart/form-data")  # fmt: skip
+    assert plain.data == form.data == unnamed.data
     assert plain.content_type == "text/csv; charset=utf-8"
     assert plain.headers["Content-Disposition"] == 'attachment; filename="predictions.csv"'
     rows = list(csv.DictReader(io.StringIO(plain.text)))

@@ -184,3 +184,10 @@ def test_R6_the_api_keeps_what_its_document_says(gunicorn, sample_artifacts, tmp
 
 def test_the_document_is_json(client):
     assert json.loads(client.get("/openapi.json").data)["openapi"] == "3.1.0"
+
+
+def test_files_stand_in_the_document_in_words(client):
+    operation = client.get("/openapi.json").get_json()["paths"]["/api/v1/predict/batch"]["post"]
+    for word in ("text/csv", "multipart/form-data", "`file`", "Excel", "pass_mark"):
+        assert word in operation["description"]
+    assert set(operation["responses"]["200"]["content"]) == {"application/json", "text/csv"}
