@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import REBUILD, ArtifactStore, Promotion
-from src.components.model_trainer import CANDIDATES
+from src.candidates import CANDIDATES
 from src.config import ARTIFACTS, SAMPLE_TABLE, load_settings
 from src.exception import (
     ArtifactError,

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import FunctionTransformer
 
-from src.components.model_trainer import CANDIDATES
+from src.candidates import CANDIDATES
 from src.early_stopping import Trees, _inner_split, find_n_trees
 from src.folds import StackedFolds, stack_folds
 

@@ -14,8 +14,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from src.background import Background
+from src.candidates import CANDIDATES
 from src.components.data_transformation import MOST_ONE_HOT, DataTransformation
-from src.components.model_trainer import CANDIDATES, ModelTrainer, ModelTrainerConfig
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.explainer import Explainer
 from src.schema import CategoricalFeature, NumericFeature, Schema
 

@@ -14,6 +14,7 @@ from catboost import CatBoostRegressor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from src.candidates import CANDIDATES
 from src.compiled import CompiledModel, NumericTable
 from src.compiled_batch import BatchEvaluator
 from src.compiled_contributions import Attributor
@@ -22,7 +23,7 @@ from src.compiler.columns import NumericColumn
 from src.compiler.cuts import exact_cuts
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import CompiledRun, ModelCompiler
-from src.components.model_trainer import CANDIDATES, ModelTrainer, ModelTrainerConfig
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.estimator_tables import Comparison
 from src.frames import typed_frame
 from src.native_categories import code_categories

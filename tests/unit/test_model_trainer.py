@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
 
+from src.candidates import CANDIDATES
 from src.components.data_transformation import DataTransformation
 from src.components.model_trainer import (
     BASELINE,
     BLEND,
-    CANDIDATES,
     ModelTrainer,
     ModelTrainerConfig,
     TrainedModel,
