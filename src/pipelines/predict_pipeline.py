@@ -323,6 +323,8 @@ class Predictor:
         if output.exists() and source.exists() and output.samefile(source):
             raise ConfigurationError("The output would replace the input. Name another file.")
         problems_file = output.with_name(f"{output.stem}.problems.csv")
+        if problems_file.exists() and source.exists() and problems_file.samefile(source):
+            raise ConfigurationError("The problem list would replace the input. Name another file.")
         n_rows = n_refused = 0
         warnings: Counter[str] = Counter()
         with ExitStack() as stack:

@@ -494,3 +494,11 @@ print(status, sorted(set(sys.modules) & {{"pandas", "sklearn", "dill", "xgboost"
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "0 []\n"
+
+
+def test_the_problem_list_does_not_replace_the_input(predictor: Predictor, tmp_path: Path) -> None:
+    source = tmp_path / "class.problems.csv"
+    source.write_text("x")
+    with pytest.raises(ConfigurationError, match="problem list would replace the input"):
+        predictor.predict_file(source, tmp_path / "class.csv")
+    assert source.read_text() == "x"
