@@ -1,0 +1,1 @@
+"""What the common tutorial's mistakes cost, measured."""
