@@ -37,9 +37,7 @@ class Submission:
             With every problem of the record.
         """
         try:
-            prediction = predictor.predict_record(
-                self.record, form=self.from_form, suggest=suggest
-            )
+            prediction = predictor.predict_record(self.record, form=self.from_form, suggest=suggest)
         except DataValidationError as error:
             if not self.problems:
                 raise

@@ -29,6 +29,7 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 def table(*rows, header=NAMES, delimiter=",") -> str:
     return "".join(delimiter.join(row) + "\n" for row in (header, *rows))
 
+
 # What is tried here in the test client is tried in test_served_faults.py under gunicorn too.
 SPELLINGS = [
     pytest.param(b"\xef\xbb\xbf" + table(STUDENT, OTHER).encode(), id="C1-mark"),
