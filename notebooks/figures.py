@@ -1,0 +1,191 @@
+"""Show and save what the notebooks find: the report's own figures, each with its sentence."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.components.data_ingestion import DataIngestion, DataIngestionConfig
+from src.components.data_validation import DataValidation
+from src.hints import Hints, find_hints, read_hints
+from src.report.document import Section, Table
+from src.report.svg import COLOURS
+from src.schema import Schema
+from src.schema_inference import infer_schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = "NOTEBOOK_FIGURES"  # the variable that says where figures are saved
+PNG_SCALE = 3
+SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+# Accents that stand out on white as on black; the rest is the page's own colour of text.
+SHADES = {"accent": "#5572ee", "second": "#cf6f14"}
+STYLE = "".join(
+    f".seen .{kind[0]}-{name}{{{kind}:{SHADES.get(name, 'currentColor')}"
+    + {"quiet": f";{kind}-opacity:.75", "line": f";{kind}-opacity:.2"}.get(name, "")
+    + "}"
+    for name in COLOURS.values()
+    for kind in ("fill", "stroke")
+) + (
+    ".seen{max-width:70rem}.seen>div{display:grid;gap:1.5rem;"
+    "grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))}"
+    ".seen figure{margin:0;max-width:32rem}.seen svg{width:100%;height:auto;overflow:visible}"
+    f".seen svg text{{font-family:{SANS}}}.seen table{{font-size:.9em}}"
+    ".seen h4{margin:.5rem 0}.seen th{text-align:left}.seen p,.seen figcaption{line-height:1.5}"
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A table that was read and checked as training does it.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    n_rows, n_refused : int
+        Rows of the file, and those that break a rule.
+    dropped : dict of str to str
+        Columns that are not used, with the reason.
+    """
+
+    source: Path | str
+    schema: Schema
+    X: pd.DataFrame
+    y: NDArray[np.float64]
+    n_rows: int
+    n_refused: int
+    dropped: dict[str, str]
+
+
+def find_table(data: str) -> Path | str:
+    """Return where a table lies: seen from here, from ``notebooks/`` or from the project."""
+    if "://" in data:
+        return data
+    for folder in (Path.cwd(), ROOT / "notebooks", ROOT):
+        if (folder / data).is_file():
+            return folder / data
+    raise FileNotFoundError(f"There is no table {data!r}. Set DATA to the path of one.")
+
+
+def load(data: str, target: str | None = None) -> Loaded:
+    """Read a table with the package's own components."""
+    source = find_table(data)
+    table = DataIngestion(DataIngestionConfig(str(source))).run()
+    found = find_hints(source) if isinstance(source, Path) else None
+    inferred = infer_schema(table, read_hints(found) if found else Hints(), target or None)
+    validation = DataValidation(inferred.schema, decimal_comma=table.decimal_comma)
+    checked = validation.run(table, inferred.positions, with_target=True)
+    frame = checked.frame
+    frame = frame[frame[inferred.schema.target.name].notna()].reset_index(drop=True)
+    return Loaded(
+        source,
+        inferred.schema,
+        frame[list(inferred.schema.names)],
+        frame[inferred.schema.target.name].to_numpy(),
+        len(table.rows),
+        int((~checked.accepted).sum()),
+        inferred.dropped,
+    )
+
+
+def show(*sections: Section | None) -> None:
+    """Show sections under the cell, and save their figures where they are asked for."""
+    from IPython.display import HTML, display
+
+    for section in filter(None, sections):
+        display(HTML(to_html(section)))
+        if folder := os.environ.get(FOLDER):
+            save(section, Path(folder))
+
+
+def to_html(section: Section) -> str:
+    """Return a section as HTML with its figures inside."""
+    parts = [f"<p>{html.escape(text)}</p>" for text in section.lead]
+    if section.points:
+        items = "".join(f"<li>{html.escape(text)}</li>" for text in section.points)
+        parts.append(f"<ul>{items}</ul>")
+    figures = "".join(
+        "<figure>"
+        + (f"<h4>{html.escape(one.title)}</h4>" if one.title else "")
+        + f"{one.svg}<figcaption>{html.escape(one.caption)}</figcaption></figure>"
+        for one in section.figures
+    )
+    parts.append(f"<div>{figures}</div>" if figures else "")
+    parts += map(_table, section.tables)
+    parts += [f"<p><small>{html.escape(text)}</small></p>" for text in section.notes]
+    return f'<style>{STYLE}</style><div class="seen">{"".join(parts)}</div>'
+
+
+def _table(one: Table) -> str:
+    def cells(row, tag: str) -> str:
+        return "".join(
+            f"<{tag}>{html.escape(c.text)} <small>{html.escape(c.detail)}</small></{tag}>"
+            for c in row
+        )
+
+    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in one.header)
+    rows = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in one.rows)
+    return (
+        f"<details><summary>{html.escape(one.caption)}</summary>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>"
+    )
+
+
+def save(section: Section, folder: Path) -> None:
+    """Write a section's figures as SVG and PNG, and their alternative texts to ``figures.md``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, one in enumerate(section.figures, 1):
+        name = section.id if len(section.figures) == 1 else f"{section.id}-{number}"
+        style = _css(COLOURS) + "@media (prefers-color-scheme: dark){" + _css(_DARK) + "}"
+        (folder / f"{name}.svg").write_text(_standalone(one.svg, style), "utf-8")
+        (folder / f"{name}.png").write_bytes(to_png(one.svg))
+        alt = html.unescape(re.search(r'aria-label="([^"]*)"', one.svg)[1]).replace("]", ")")
+        with (folder / "figures.md").open("a", encoding="utf-8") as out:
+            out.write(f"## {section.title}\n\n![{alt}]({name}.png)\n\n{one.caption}\n\n")
+
+
+def to_png(svg: str) -> bytes:
+    """Return a figure as a picture on white, in letters that Matplotlib brings along."""
+    import matplotlib
+    import resvg_py
+
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return bytes(
+        resvg_py.svg_to_bytes(
+            svg_string=_standalone(svg, _css(COLOURS, "DejaVu Sans")),
+            background="white",
+            zoom=PNG_SCALE,
+            skip_system_fonts=True,
+            font_files=[str(fonts / "DejaVuSans.ttf")],
+            sans_serif_family="DejaVu Sans",
+        )
+    )
+
+
+_DARK = {
+    "#91a7ff": "accent",
+    "#ffb35c": "second",
+    "#e8ebf4": "text",
+    "#a7b0c6": "quiet",
+    "#313a50": "line",
+}
+
+
+def _css(colours: dict[str, str], font: str = SANS) -> str:
+    rules = (f".f-{n}{{fill:{c}}}.s-{n}{{stroke:{c}}}" for c, n in colours.items())
+    return "".join(rules) + f"text{{font-family:{font}}}"
+
+
+def _standalone(svg: str, style: str) -> str:
+    head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+    svg = svg.replace("<svg ", head, 1)
+    return svg.replace(">", f"><style>{style}</style>", 1)

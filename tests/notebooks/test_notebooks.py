@@ -1,0 +1,88 @@
+"""The notebooks run from top to bottom, for any table, and are kept without what they printed."""
+
+import html
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def build(output: Path, *arguments: str) -> Path:
+    command = [sys.executable, str(ROOT / "notebooks" / "build.py"), "--output", str(output)]
+    run = subprocess.run(
+        [*command, *arguments], cwd=output, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-6000:]
+    return output
+
+
+@pytest.fixture(
+    scope="module",
+    params=["notebooks", pytest.param(".", marks=pytest.mark.slow)],
+    ids=["from-notebooks", "from-the-root"],
+)
+def built(request, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("built")
+    return build(output, "--folder", str(ROOT / request.param))
+
+
+@pytest.mark.e2e
+def test_each_notebook_runs_and_becomes_a_page_whose_figures_say_what_they_show(built):
+    for path in NOTEBOOKS:
+        page = (built / f"{path.stem}.html").read_text("utf-8")
+        figures = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
+        assert len(figures) > 10
+        for figure in figures:
+            assert 'role="img"' in figure
+            assert len(re.search(r'<svg[^>]* ?aria-label="([^"]+)"', figure)[1]) > 20
+            assert len(re.search(r"<figcaption>(.+?)</figcaption>", figure)[1]) > 20
+        assert "No description has been provided" not in page
+
+
+@pytest.mark.e2e
+def test_a_page_fetches_nothing(built):
+    for path in NOTEBOOKS:
+        page = (built / f"{path.stem}.html").read_text("utf-8")
+        assert not re.findall(r'<(?:script|img|link)[^>]+(?:src|href)="https?:[^"]*"', page)
+
+
+@pytest.mark.e2e
+def test_each_figure_is_saved_as_svg_and_png_with_its_alternative_text(built):
+    for path in NOTEBOOKS:
+        folder = built / "figures" / path.stem
+        listed = re.findall(r"^!\[(.+)\]\((.+)\.png\)$", (folder / "figures.md").read_text(), re.M)
+        assert {name for _, name in listed} == {p.stem for p in folder.glob("*.png")}
+        assert {name for _, name in listed} == {p.stem for p in folder.glob("*.svg")}
+        assert all((folder / f"{n}.png").read_bytes().startswith(b"\x89PNG") for _, n in listed)
+
+
+@pytest.mark.e2e
+def test_the_promoted_run_is_as_good_as_the_steps_that_led_to_it(built):
+    page = html.unescape((built / "2_model_training.html").read_text("utf-8"))
+    promoted, steps = re.search(
+        r"R² (\S+) on the rows set aside; .* came to (\S+)\.", page
+    ).groups()
+    assert promoted == steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "target"), [("uci_mat.csv", "G3"), ("star3.csv", "math3")])
+def test_the_notebooks_run_for_other_tables(real_table, tmp_path, name, target):
+    build(tmp_path, "--data", str(real_table(name)), "--target", target)
+    assert target in (tmp_path / "1_eda.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_holds_no_output_and_names_no_environment(path):
+    notebook = json.loads(path.read_text("utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert code
+    assert [c for c in code if c["outputs"] or c["execution_count"] is not None] == []
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert "version" not in notebook["metadata"]["language_info"]
