@@ -110,7 +110,8 @@ class Fleet:
         folder = self.folder / "balancer"
         if self._balancer is None:
             nginx.write_balancer(folder, self.port)
-        nginx.write_targets(folder, [instance.port for instance in instances])
+        ports = [instance.port for instance in instances]
+        nginx.write_targets(folder, ports, instances[0].settings)
         if self._balancer is None:
             self._balancer = nginx.Nginx.start(folder)
             time.sleep(0.5)

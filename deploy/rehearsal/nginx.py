@@ -13,6 +13,7 @@ from pathlib import Path
 from deploy.rehearsal.options import Settings
 
 STATIC_FILES = "aws:elasticbeanstalk:environment:proxy:staticfiles"
+PROCESS = "aws:elasticbeanstalk:environment:process:default"
 PROGRAM = "nginx"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -61,6 +62,10 @@ location / {{
 }}
 """
 STATIC = "location {url} {{ alias {app}/{folder}; access_log off; }}\n"
+STICKY = """\
+map $cookie_AWSALB $sticky { default $cookie_AWSALB; "" $request_id; }
+add_header Set-Cookie "AWSALB=$sticky; Path=/" always;
+"""
 BALANCER = """\
 {user}
 worker_processes 1;
@@ -136,10 +141,17 @@ def write_balancer(folder: Path, port: int) -> None:
     (folder / "nginx.conf").write_text(_fill(BALANCER, folder, port))
 
 
-def write_targets(folder: Path, ports: list[int]) -> None:
-    """Say which instances the load balancer passes requests to."""
+def write_targets(folder: Path, ports: list[int], settings: Settings) -> None:
+    """Say which instances the load balancer passes requests to.
+
+    With ``StickinessEnabled``, a client that sends its cookie comes to the same one again.
+    """
     servers = " ".join(f"server 127.0.0.1:{port};" for port in ports)
-    (folder / "targets.conf").write_text(f"upstream targets {{ {servers} keepalive 32; }}\n")
+    sticky = settings.get((PROCESS, "StickinessEnabled")) == "true"
+    (folder / "targets.conf").write_text(
+        (STICKY if sticky else "")
+        + f"upstream targets {{ {'hash $sticky;' if sticky else ''} {servers} keepalive 32; }}\n"
+    )
 
 
 def problem(folder: Path) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from deploy.rehearsal.workshop import Builder, Repository, zip_folder
 from deploy.tools import ROOT
 
 KEPT = ROOT / ".envs" / "rehearsal"
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 MARK = "/* rehearsal {} */"
 STYLE = "static/style.css"
 INSTANCE_MB = 1024  # of a t3.micro
@@ -92,6 +95,27 @@ class Stage:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def score_a_class(self, n_rows: int) -> int:
+        """Upload a table as a browser does, wait for it, and return the number of predictions."""
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        page = f"http://127.0.0.1:{self.cloud.fleet.port}/batch"
+        token = TOKEN.search(browser.open(page).read().decode())
+        assert token is not None
+        record = self.record()
+        line = ",".join(map(str, record.values()))
+        table = "\n".join([",".join(record), *[line] * n_rows])
+        parts = {'"csrf_token"': token[1], '"file"; filename="class.csv"': table}
+        body = "".join(
+            f"--rehearsal\r\nContent-Disposition: form-data; name={name}\r\n\r\n{value}\r\n"
+            for name, value in parts.items()
+        )
+        kind = {"Content-Type": "multipart/form-data; boundary=rehearsal"}
+        upload = urllib.request.Request(page, f"{body}--rehearsal--\r\n".encode(), kind)
+        job = browser.open(upload).url.partition("#")[0]
+        self.until(lambda: bool(json.load(browser.open(f"{job}/progress"))["done"]))
+        lines = browser.open(f"{job}/predictions.csv").read().decode().splitlines()
+        return len(lines) - 1
 
     def served_mark(self, number: int) -> bool:
         """Whether the style sheet that is served is that of a commit."""

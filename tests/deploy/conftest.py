@@ -70,7 +70,12 @@ def bundle(tmp_path: Path, sample_artifacts: Path) -> Path:
 
 @contextmanager
 def proxied(
-    folder: Path, bundle: Path, *, private: str = "127.0.0.1/32", python: Path | None = None
+    folder: Path,
+    bundle: Path,
+    *,
+    private: str = "127.0.0.1/32",
+    python: Path | None = None,
+    **settings: str,
 ) -> Iterator[int]:
     """Run a bundle's Procfile behind nginx in the platform's shape; give nginx's port.
 
@@ -80,6 +85,8 @@ def proxied(
         Where the load balancers are whose word is believed.
     python : Path, optional
         The interpreter to run the app with; this one unless given.
+    **settings : str
+        Environment variables of the app.
     """
     app_port, port = free_port(), free_port()
     folder.mkdir()
@@ -89,6 +96,7 @@ def proxied(
     assert nginx.problem(folder) is None
     command = (bundle / "Procfile").read_text().removeprefix("web: ").replace("8000", str(app_port))
     environment = {"PATH": os.environ["PATH"], "APP_ENV": "production", "SECRET_KEY": "k" * 32}
+    environment |= {"TRUSTED_PROXIES": "1"} | settings
     with (folder / "app.log").open("wb") as log:
         app = subprocess.Popen([str(python or sys.executable), "-m", *command.split()], cwd=bundle,
                                env=environment, stdout=log, stderr=log)  # fmt: skip

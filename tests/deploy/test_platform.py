@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from deploy.rehearsal import nginx
 from deploy.rehearsal.options import as_text, problems, read_ebextensions
 from src.config import Settings
+from src.web.batch_store import LIFETIME_S
+from tests.web.conftest import multipart
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = read_ebextensions(ROOT)
@@ -209,15 +212,56 @@ def test_https_is_believed_of_the_load_balancer(proxy):
 def test_H4_a_client_that_comes_by_itself_is_not_believed(behind_nginx, tmp_path, bundle):
     """A single instance: the client's address lies outside the private networks."""
     with behind_nginx(tmp_path / "nginx", bundle, private="10.0.0.0/8") as port:
-        _, headers, _ = ask(port, "/", X_Forwarded_Proto="https")
-        assert "Strict-Transport-Security" not in headers
+        for path in ("/", "/health"):
+            _, headers, _ = ask(port, path, X_Forwarded_Proto="https")
+            assert "Strict-Transport-Security" not in headers
         forged = [ask(port, "/", X_Forwarded_For=f"198.51.100.{n}")[0] for n in range(120)]
         assert 429 in forged
 
 
 def test_the_proxys_body_limit_is_above_the_apps():
     megabytes = int(re.search(r"client_max_body_size (\d+)m;", NGINX["00_application.conf"])[1])
-    assert megabytes << 20 > Settings().max_body_bytes
+    assert megabytes << 20 > 2 * max(Settings().max_body_bytes, Settings().max_upload_bytes)
+
+
+@pytest.mark.e2e
+def test_a_file_over_the_limit_gets_the_apps_answer(proxy):
+    over = b"x" * (Settings().max_upload_bytes + 1024)
+    body, kind = multipart(over, "class.csv")
+    status, _, text = ask(proxy, "/batch", body, Content_Type=kind, Accept="text/html")
+    assert status == 413
+    assert b"10,485,760 bytes" in text
+    assert b"nginx" not in text
+
+
+@pytest.mark.e2e
+def test_a_slow_upload_is_not_cut_off(behind_nginx, tmp_path, bundle, student):
+    """gunicorn ends requests after two seconds here; the file takes four to come."""
+    table = ",".join(student) + "\n" + (",".join(map(str, student.values())) + "\n") * 200
+    body, kind = multipart(table.encode(), "class.csv")
+    with behind_nginx(tmp_path / "nginx", bundle, GUNICORN_CMD_ARGS="--timeout 2") as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.putrequest("POST", "/api/v1/predict/batch")
+        connection.putheader("Content-Type", kind)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders()
+        fourth = len(body) // 4 + 1
+        for start in range(0, len(body), fourth):
+            connection.send(body[start : start + fourth])
+            time.sleep(1)
+        answer = connection.getresponse()
+        assert (answer.status, len(answer.read().splitlines())) == (200, 1 + 200)
+        connection.close()
+
+
+def test_an_upload_comes_back_to_the_instance_that_holds_it(tmp_path):
+    """Files lie on the instance that took them for half an hour."""
+    for setting_, used in (("true", True), ("false", False)):
+        nginx.write_targets(tmp_path, [1, 2], {(nginx.PROCESS, "StickinessEnabled"): setting_})
+        assert ("hash $sticky;" in (tmp_path / "targets.conf").read_text()) is used
+    assert setting("elasticbeanstalk:environment:process:default", "StickinessEnabled") == "true"
+    seconds = setting("elasticbeanstalk:environment:process:default", "StickinessLBCookieDuration")
+    assert int(seconds) >= LIFETIME_S
 
 
 def test_the_proxy_keeps_connections_longer_than_the_load_balancer():
