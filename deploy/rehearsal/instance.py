@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import os
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import zipfile
@@ -97,7 +99,15 @@ class Machine:
 
 @dataclass
 class Instance:
-    """An instance in a folder of its own."""
+    """An instance in a folder of its own.
+
+    Attributes
+    ----------
+    settings : dict
+        The bundle's option settings, overruled by the environment's.
+    hooks_peak_mb : float
+        The most memory that a process of its hooks took, in MiB.
+    """
 
     name: str
     folder: Path
@@ -105,6 +115,7 @@ class Instance:
     app_port: int
     machine: Machine
     settings: Settings = field(default_factory=dict)
+    hooks_peak_mb: float = 0.0
     _web: subprocess.Popen[bytes] | None = None
     _proxy: nginx.Nginx | None = None
 
@@ -179,21 +190,28 @@ class Instance:
         for hook in sorted((app / ".platform" / kind).glob("*")):
             hook.chmod(0o755)  # the platform does this too
             started = time.monotonic()
-            run = subprocess.run(
-                [str(hook)],
-                cwd=app,
-                env={**self.variables(), **self.machine.credentials},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            with tempfile.TemporaryFile("w+") as output:
+                process = subprocess.Popen(
+                    [str(hook)],
+                    cwd=app,
+                    env={**self.variables(), **self.machine.credentials},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                )
+                # Unlike wait(), it says how much memory the largest process of the hook took.
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                output.seek(0)
+                said = output.read()
+            self.hooks_peak_mb = max(self.hooks_peak_mb, usage.ru_maxrss / 1024)
             with (self.folder / "eb-engine.log").open("a") as log:
-                log.write(f"{hook.name} ({run.returncode})\n{run.stdout}{run.stderr}")
-            if run.returncode:
-                raise self._failed(f"{kind}/{hook.name}", run.stderr or run.stdout)
+                log.write(f"{hook.name} ({process.returncode})\n{said}")
+            if process.returncode:
+                raise self._failed(f"{kind}/{hook.name}", said)
             seconds = time.monotonic() - started
-            said = (run.stdout.strip().splitlines() or [""])[-1]
-            self.machine.tell(f"{self.name}: {hook.name} {seconds:.1f} s  {said}")
+            last = (said.strip().splitlines() or [""])[-1]
+            self.machine.tell(f"{self.name}: {hook.name} {seconds:.1f} s  {last}")
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables of hooks and processes."""
@@ -232,7 +250,7 @@ class Instance:
         DeploymentFailedError
             If the process ends or the time is up before that.
         """
-        path = self.settings["aws:elasticbeanstalk:environment:process:default", "HealthCheckPath"]
+        path = self.settings[nginx.PROCESS, "HealthCheckPath"]
         deadline = time.monotonic() + HEALTHY_WITHIN_S
         while time.monotonic() < deadline:
             if self._web is not None and self._web.poll() is not None:

@@ -68,16 +68,16 @@ class Report:
         table = Table(title="Proven here", show_header=False, expand=True, title_style="bold green")
         for claim in self.proven:
             table.add_row("✓", claim)
-        self.console.print(table)
+        self.console.print(table, soft_wrap=False)
         table = Table(title="Measured", show_header=False, expand=True, title_style="bold magenta")
         for name, value in self.figures:
             table.add_row(name, value)
-        self.console.print(table)
+        self.console.print(table, soft_wrap=False)
         table = Table(title="Only AWS can prove", show_header=False, expand=True,
                       title_style="bold yellow")  # fmt: skip
         for text in ONLY_AWS:
             table.add_row("·", text)
-        self.console.print(table)
+        self.console.print(table, soft_wrap=False)
         seconds = time.monotonic() - self.started
         self.console.print(f"[bold green]The rehearsal passed[/] in {seconds / 60:.1f} minutes.")
 

@@ -20,9 +20,10 @@ from deploy.rehearsal.instance import installed_mb
 from deploy.rehearsal.load import Load
 from deploy.rehearsal.options import SECRETS
 from deploy.rehearsal.report import RehearsalFailedError, Report
-from deploy.rehearsal.stage import KEPT, Stage
+from deploy.rehearsal.stage import INSTANCE_MB, KEPT, Stage
 
 SHORT_LIST_MB = 60
+CLASS = 2_000
 OTHER_SCIKIT_LEARN = "1.8.0"
 
 
@@ -44,6 +45,12 @@ class Story(Stage):
         record = self.record()
         status, content = self.ask("/predict", json.dumps(record).encode())
         self.report.prove("it predicts", status == 200, content.decode())
+        scored = self.score_a_class(CLASS)
+        self.report.prove(
+            f"an uploaded table of {CLASS:,} rows is scored, whichever instance took it",
+            scored == CLASS,
+            str(scored),
+        )
         instance = self.cloud.fleet.instances[0]
         listed = (instance.current / "requirements.txt").read_text("utf-8")
         size = installed_mb(instance.venv)
@@ -78,6 +85,13 @@ class Story(Stage):
         self.report.prove("both instances trained the same model", len(answers) == 1, str(answers))
         size = installed_mb(self.cloud.fleet.instances[0].venv)
         self.report.figure("installed size, full list", f"{size:.0f} MB")
+        peak = max(instance.hooks_peak_mb for instance in self.cloud.fleet.instances)
+        self.report.figure("memory of the hook that trains, at its peak", f"{peak:.0f} MB")
+        self.report.prove(
+            f"training leaves half of a t3.micro ({INSTANCE_MB} MiB) free",
+            peak < INSTANCE_MB / 2,
+            f"{peak:.0f} MB",
+        )
         self.measure_memory("full list")
 
     def deploy_from_laptop(self) -> None:
