@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from src.exception import ConfigurationError, DataValidationError, Problem, StuP
 from src.intervals import PredictionIntervals
 from src.logger import configure_logging, get_logger
 from src.schema import Schema, Value, format_number
+from src.stopping import leave, stopped_by_sigterm, stopped_status
 from src.utils import atomic_open
 
 if TYPE_CHECKING:
@@ -382,7 +382,8 @@ def _parser() -> argparse.ArgumentParser:
   %(prog)s --input class.csv --output predictions.csv
   %(prog)s --input class.xlsx --output out/predictions.csv --artifacts other/artifacts
 
-exit status: 0 all rows predicted; 3 some refused, their problems in *.problems.csv; 1 none""",
+exit status: 0 all rows predicted; 3 some refused, their problems in *.problems.csv; 1 none;
+130 stopped by Ctrl+C, 143 by SIGTERM: the output is as it was before""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -422,9 +423,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         predictor = Predictor.load(options.artifacts)
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
-        with Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
-        ) as bar:
+        with (
+            stopped_by_sigterm(),
+            Progress(
+                *columns, console=console, transient=True, disable=not console.is_terminal
+            ) as bar,
+        ):
             task = bar.add_task("", total=None)
             summary = predictor.predict_file(
                 options.input, options.output, lambda n: bar.update(task, completed=n)
@@ -437,6 +441,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{options.output} cannot be written: {error.strerror}.", style="red", markup=False
         )
         return 1
+    except KeyboardInterrupt as stop:
+        errors.print(
+            f"Stopped. Nothing was written to {options.output}.", style="red", markup=False
+        )
+        return stopped_status(stop)
     schema = predictor.schema
     for name, count in summary.warnings.items():
         feature = next(f for f in schema.numeric if f.name == name)
@@ -463,4 +472,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

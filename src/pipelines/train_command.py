@@ -27,6 +27,7 @@ from src.logger import configure_logging, get_logger
 from src.pipelines.predict_pipeline import Predictor
 from src.pipelines.train_pipeline import TrainConfig, TrainPipeline, TrainResult
 from src.schema import format_number
+from src.stopping import stopped_by_sigterm, stopped_status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -198,7 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser(settings.artifacts_dir).parse_args(arguments)
         configure_logging("ERROR" if options.quiet else settings.log_level, settings.log_file)
         out = Console(quiet=options.quiet, stderr=options.json, highlight=False)
-        summary = _run(options, out, errors)
+        with stopped_by_sigterm():
+            summary = _run(options, out, errors)
     except StuPredictionError as error:
         errors.print(str(error), style="red", markup=False)
         return 1
@@ -211,11 +213,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             markup=False,
         )
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         errors.print(
             "Stopped. Nothing was promoted: the earlier model, if any, is still there.", style="red"
         )
-        return 130
+        return stopped_status(stop)
     if options.json:
         summary["elapsed_s"] = round(time.monotonic() - started, 3)
         sys.stdout.write(json.dumps(summary) + "\n")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -546,5 +545,6 @@ def _check_saved(run: Run, pipeline: Pipeline, X: pd.DataFrame) -> None:
 
 if __name__ == "__main__":
     from src.pipelines.train_command import main
+    from src.stopping import leave
 
-    sys.exit(main())
+    leave(main())
