@@ -72,8 +72,9 @@ def dots(
     reference : float, optional
         Where a vertical line stands, such as zero.
     """
-    left = min(196.0, 16 + max(_width(_shorten(row.label)) for row in rows))
-    step = 27
+    labels = [_wrap(row.label) for row in rows]
+    left = min(196.0, 16 + max(_width(line) for lines in labels for line in lines))
+    step = 27 if all(len(lines) == 1 for lines in labels) else 38
     figure, ax = _canvas(step * len(rows) + 54, left=left, top=6, bottom=48)
     places = range(len(rows))
     if limits is None:
@@ -96,7 +97,7 @@ def dots(
             ax.plot([row.value], [place], "o", color=colour, markersize=7, markeredgewidth=0)
     ax.set_xlim(*limits)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_yticks(list(places), [_letters(row.label) for row in rows])
+    ax.set_yticks(list(places), ["\n".join(map(_letters, lines)) for lines in labels])
     for text, row in zip(ax.get_yticklabels(), rows, strict=True):
         text.set_color(QUIET if row.colour == QUIET else TEXT)
     ax.yaxis.grid(False)
@@ -340,6 +341,15 @@ def _shorten(text: str, room: float = 180) -> str:
     while text and _width(text) > room:
         text = text[:-1]
     return text.rstrip() + "…"
+
+
+def _wrap(text: str, room: float = 180) -> list[str]:
+    """Return a text as one line, or as two where it is too long for one."""
+    words = text.split()
+    n_first = next((n for n in range(len(words), 0, -1) if _width(" ".join(words[:n])) <= room), 0)
+    if n_first in (0, len(words)):
+        return [_shorten(text, room)]
+    return [" ".join(words[:n_first]), _shorten(" ".join(words[n_first:]), room)]
 
 
 def _letters(text: str, room: float = 180) -> str:

@@ -44,6 +44,11 @@ def test_a_long_label_is_cut_where_its_room_ends():
     assert 15 < len(shown) < 40
 
 
+def test_a_label_that_is_too_long_for_one_line_gets_two():
+    svg = dots("d", "Two rows.", [Dot("Race or ethnicity × Parents' education", 1.0)], "V")
+    assert {"Race or ethnicity ×", "Parents' education"} < set(texts(svg))
+
+
 def test_wide_letters_get_fewer_places():
     wide, narrow = (
         max(texts(dots("d", "One row.", [Dot(letter * 200, 1.0)], "V")), key=len)
