@@ -27,15 +27,7 @@ from deploy.tools import tool
 ACCOUNT = Account("123456789012", "us-east-1")  # moto's
 ADMINISTRATOR: Document = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 # The pipeline's deploy action is played by `eb`, which asks this, too; CodePipeline does not.
-ASKED_BY_EB_ALONE: Document = {
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": ["elasticbeanstalk:DescribePlatformVersion"],
-            "Resource": "*",
-        }
-    ]
-}
+ASKED_BY_EB_ALONE = ["elasticbeanstalk:DescribePlatformVersion"]
 PRINCIPALS = {
     "developer": ("developer.json", "developer-environment.json", "require-mfa.json"),
     "pipeline": ("pipeline-role.json",),
@@ -95,7 +87,9 @@ class Cloud:
             {"administrator": [ADMINISTRATOR]}
             | {who: [policies[name] for name in names] for who, names in PRINCIPALS.items()}
         )
-        self.gate.policies["pipeline"].append(ASKED_BY_EB_ALONE)
+        self.gate.policies["pipeline"].append(
+            {"Statement": [{"Effect": "Allow", "Action": ASKED_BY_EB_ALONE, "Resource": "*"}]}
+        )
         machine = Machine(
             base_python(), kept / "venvs", self._platform_programs(), {}, self._secret, tell
         )

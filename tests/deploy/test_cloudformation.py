@@ -8,7 +8,7 @@ import pytest
 
 from deploy.policies import EXAMPLES
 from deploy.rehearsal.buildspec import Buildspec
-from deploy.rehearsal.options import SECRETS, from_template, problems
+from deploy.rehearsal.options import SECRETS, from_template, problems, read_ebextensions
 from deploy.rehearsal.template import FOLDER, Template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +91,24 @@ def test_every_instance_gets_the_generated_secret_and_nobody_else_sees_it():
 
 def test_instances_are_asked_for_tokens_from_the_start():
     assert settings()["aws:autoscaling:launchconfiguration", "DisableIMDSv1"] == "true"
+
+
+def test_the_second_environment_is_kept_as_the_first_is():
+    made = resources("streamlit.yaml")
+    given = from_template(made["Environment"]["Properties"]["OptionSettings"])
+    theirs = settings() | read_ebextensions(ROOT)
+    for namespace, name in (
+        ("autoscaling:launchconfiguration", "DisableIMDSv1"),
+        ("elasticbeanstalk:command", "DeploymentPolicy"),
+        ("elasticbeanstalk:healthreporting:system", "SystemType"),
+        ("elasticbeanstalk:cloudwatch:logs", "RetentionInDays"),
+        ("elasticbeanstalk:managedactions", "ManagedActionsEnabled"),
+        ("elasticbeanstalk:managedactions:platformupdate", "UpdateLevel"),
+    ):
+        assert given[f"aws:{namespace}", name] == theirs[f"aws:{namespace}", name]
+    health = given["aws:elasticbeanstalk:application", "Application Healthcheck URL"]
+    assert health in (ROOT / "deploy/streamlit/Dockerfile").read_text("utf-8")
+    assert made["Repository"]["Properties"]["ImageScanningConfiguration"] == {"ScanOnPush": True}
 
 
 @pytest.mark.parametrize("mode", ["SUPERSEDED", "QUEUED", "PARALLEL"])
