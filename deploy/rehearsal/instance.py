@@ -35,6 +35,7 @@ from deploy.rehearsal.options import (
 PROCFILE = re.compile(r"(?P<name>[A-Za-z0-9_-]+):\s*(?P<command>[^\s].*)")
 HEALTHY_WITHIN_S = 90.0
 GRACE_S = 40.0
+COMPLETE = ".installed_s"  # in a virtual environment: the seconds that it took
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Machine:
         """
         venv = self.venv(requirements)
         with self.lock:
-            if (venv / ".complete").is_file():
+            if (venv / COMPLETE).is_file():
                 return
             started = time.monotonic()
             shutil.rmtree(venv, ignore_errors=True)
@@ -90,11 +91,9 @@ class Machine:
                 [*pip, "-r", str(requirements)],
             ):
                 subprocess.run(command, capture_output=True, text=True, check=True)
-            (venv / ".complete").touch()
-        self.tell(
-            f"installed requirements.txt in {time.monotonic() - started:.0f} s, "
-            f"{installed_mb(venv):.0f} MB"
-        )
+            seconds = time.monotonic() - started
+            (venv / COMPLETE).write_text(f"{seconds:.1f}")
+        self.tell(f"installed requirements.txt in {seconds:.0f} s, {installed_mb(venv):.0f} MB")
 
 
 @dataclass
@@ -330,6 +329,11 @@ def installed_mb(venv: Path) -> float:
         )
         / 1e6
     )
+
+
+def installed_s(venv: Path) -> float:
+    """Return the seconds that a virtual environment's making and installation took."""
+    return float((venv / COMPLETE).read_text())
 
 
 def memory_mb(pid: int) -> float | None:

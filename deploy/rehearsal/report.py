@@ -33,6 +33,7 @@ class Report:
     started: float = field(default_factory=time.monotonic)
     proven: list[str] = field(default_factory=list)
     figures: list[tuple[str, str]] = field(default_factory=list)
+    chapters: list[tuple[str, float]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def tell(self, line: str) -> None:
@@ -41,6 +42,7 @@ class Report:
 
     def chapter(self, title: str) -> None:
         """Begin a part."""
+        self.chapters.append((title, time.monotonic()))
         self._print(title, "bold cyan")
 
     def figure(self, name: str, value: str) -> None:
@@ -63,7 +65,8 @@ class Report:
         self._print(f"✓ {claim}", "green")
 
     def finish(self) -> None:
-        """Print what was proven, what was measured, and what only AWS can prove."""
+        """Print what was proven and measured, how long it took, and what only AWS can prove."""
+        ended = time.monotonic()
         self.console.print()
         table = Table(title="Proven here", show_header=False, expand=True, title_style="bold green")
         for claim in self.proven:
@@ -73,12 +76,17 @@ class Report:
         for name, value in self.figures:
             table.add_row(name, value)
         self.console.print(table, soft_wrap=False)
+        table = Table(title="Took", show_header=False, expand=True, title_style="bold blue")
+        ends = [*(began for _, began in self.chapters[1:]), ended]
+        for (chapter, began), end in zip(self.chapters, ends, strict=True):
+            table.add_row(f"{end - began:.0f} s", chapter)
+        self.console.print(table, soft_wrap=False)
         table = Table(title="Only AWS can prove", show_header=False, expand=True,
                       title_style="bold yellow")  # fmt: skip
         for text in ONLY_AWS:
             table.add_row("·", text)
         self.console.print(table, soft_wrap=False)
-        seconds = time.monotonic() - self.started
+        seconds = ended - self.started
         self.console.print(f"[bold green]The rehearsal passed[/] in {seconds / 60:.1f} minutes.")
 
     def _print(self, text: str, style: str) -> None:

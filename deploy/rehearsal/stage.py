@@ -13,7 +13,7 @@ from typing import Any
 
 from deploy.rehearsal.buildspec import BuildFailedError
 from deploy.rehearsal.cloud import Cloud, Rehearsed
-from deploy.rehearsal.instance import memory_mb
+from deploy.rehearsal.instance import installed_mb, installed_s, memory_mb
 from deploy.rehearsal.load import Load
 from deploy.rehearsal.pipeline import ActionFailedError, Execution, Pipeline
 from deploy.rehearsal.report import RehearsalFailedError, Report
@@ -154,6 +154,13 @@ class Stage:
         """Return the load's record as JSON."""
         assert self.load is not None
         return json.dumps(self.load.record).encode()
+
+    def measure_installation(self, kind: str) -> float:
+        """Measure the packages of an instance, and return their megabytes."""
+        venv = self.cloud.fleet.instances[0].venv
+        size = installed_mb(venv)
+        self.report.figure(f"installed, {kind}", f"{size:.0f} MB in {installed_s(venv):.0f} s")
+        return size
 
     def measure_memory(self, kind: str) -> None:
         """Measure two workers under load."""

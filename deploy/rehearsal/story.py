@@ -16,7 +16,6 @@ from rich.console import Console
 
 from deploy.rehearsal.beanstalk import CONFIGURED, NOT_CONFIGURED
 from deploy.rehearsal.cloud import ASKED_BY_EB_ALONE, PRINCIPALS
-from deploy.rehearsal.instance import installed_mb
 from deploy.rehearsal.load import Load
 from deploy.rehearsal.options import SECRETS
 from deploy.rehearsal.report import RehearsalFailedError, Report
@@ -53,10 +52,11 @@ class Story(Stage):
         )
         instance = self.cloud.fleet.instances[0]
         listed = (instance.current / "requirements.txt").read_text("utf-8")
-        size = installed_mb(instance.venv)
         short = "scikit-learn" not in listed
         kind = "short list (compiled model)" if short else "full list"
-        self.report.figure(f"installed size, {kind}", f"{size:.0f} MB")
+        size = self.measure_installation(kind)
+        (bundle,) = (self.cloud.folder / "bundles").iterdir()
+        self.report.figure("bundle with a model", f"{bundle.stat().st_size / 1e6:.2f} MB")
         if short:
             self.report.prove(
                 f"the compiled model's packages take less than {SHORT_LIST_MB} MB",
@@ -83,8 +83,7 @@ class Story(Stage):
         for _ in range(8):
             answers.add(json.loads(self.ask("/predict", self.body())[1])["prediction"])
         self.report.prove("both instances trained the same model", len(answers) == 1, str(answers))
-        size = installed_mb(self.cloud.fleet.instances[0].venv)
-        self.report.figure("installed size, full list", f"{size:.0f} MB")
+        self.measure_installation("full list")
         peak = max(instance.hooks_peak_mb for instance in self.cloud.fleet.instances)
         self.report.figure("memory of the hook that trains, at its peak", f"{peak:.0f} MB")
         self.report.prove(

@@ -1,6 +1,8 @@
 """The rehearsal's own parts; `make rehearse` plays them together."""
 
+import io
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -9,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from rich.console import Console
 
 from deploy.rehearsal import calls
 from deploy.rehearsal.beanstalk import Beanstalk, DeploymentFailedError
@@ -16,6 +19,7 @@ from deploy.rehearsal.emulator import Gate
 from deploy.rehearsal.iam import Call
 from deploy.rehearsal.options import problems
 from deploy.rehearsal.pipeline import ActionFailedError, Door, Execution, Pipeline
+from deploy.rehearsal.report import ONLY_AWS, RehearsalFailedError, Report
 from deploy.rehearsal.template import FOLDER, Account, Template
 from deploy.rehearsal.workshop import Repository
 
@@ -259,6 +263,31 @@ def test_the_gate_counts_what_it_lets_through_and_keeps_what_not():
         ("build", "s3:PutObject"),
         ("stranger", "s3:GetObject"),
     ]
+
+
+# ---------------------------------------------------------------- the report
+
+
+def test_the_report_says_what_was_proven_measured_and_left_to_aws():
+    text = io.StringIO()
+    report = Report(Console(file=text, width=300))
+    report.chapter("A first push")
+    report.prove("it predicts", True)
+    report.figure("bundle", "1 MB")
+    report.finish()
+    said = text.getvalue()
+    assert re.search(r"✓ +│ it predicts", said)
+    assert re.search(r"bundle +│ 1 MB", said)
+    assert re.search(r"0 s +│ A first push", said)
+    assert all(claim in said for claim in ONLY_AWS)
+    assert "The rehearsal passed in 0.0 minutes." in said
+
+
+def test_a_claim_that_does_not_hold_ends_the_rehearsal_with_what_was_seen_instead():
+    report = Report(Console(file=io.StringIO()))
+    with pytest.raises(RehearsalFailedError, match=r"Not shown: it predicts\. 503"):
+        report.prove("it predicts", False, "503")
+    assert report.proven == []
 
 
 # ---------------------------------------------------------------- the workshop and the command
