@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
-from flask import Blueprint, Flask, url_for
+from flask import Blueprint, Flask, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler
 
@@ -50,7 +51,7 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     app.session_interface = SessionCookie()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     home = "pages.show_form" if any(b.name == "pages" for b in blueprints) else "documents.docs"
-    app.context_processor(lambda: {"home": url_for(home)})
+    app.context_processor(lambda: {"home": _address(app, home, request.script_root)})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions[ModelHolder.EXTENSION] = ModelHolder(
         settings.artifacts_dir, lambda root: _load(root, settings.model_signing_key)
@@ -81,6 +82,12 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
         ProxyFix(operations, x_for=n, x_proto=1, x_host=0) if n else operations
     )
     return app
+
+
+@lru_cache(maxsize=8)  # making an address takes longer than a prediction
+def _address(app: Flask, view: str, root: str) -> str:
+    """Return the address of a view of an app that is served under a root."""
+    return url_for(view)
 
 
 def _load(artifacts: Path, signing_key: str) -> Predictor:

@@ -28,7 +28,7 @@ from src.web.json_answers import answer_record
 from src.web.kept import once_per_model
 from src.web.model_holder import current_models
 from src.web.model_page import REPORTS, describe_model, importance_of
-from src.web.reasons import Reasons, WhatIf, explain, what_if
+from src.web.reasons import Reasons, WhatIfs, explain, what_if
 from src.web.records import read_form
 from src.web.results import describe
 from src.web.security import FORM_IS_STALE, TOKEN, make_token, token_is_valid
@@ -141,7 +141,7 @@ def _page(
 ) -> Response:
     schema = predictor.schema
     reasons: Reasons | None = None
-    alternatives: tuple[WhatIf, ...] = ()
+    alternatives: WhatIfs | None = None
     link = ""
     if prediction:
         reasons, alternatives = _reasons(predictor, values, prediction)
@@ -181,7 +181,7 @@ def _form(predictor: Predictor) -> DrawnForm:
 
 def _reasons(
     predictor: Predictor, entered: dict[str, str], prediction: Prediction
-) -> tuple[Reasons | None, tuple[WhatIf, ...]]:
+) -> tuple[Reasons | None, WhatIfs | None]:
     """Return why the model predicts that, and what it would predict otherwise."""
     schema = predictor.schema
     record, _ = schema.check_record(entered, form=True)

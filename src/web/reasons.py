@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from src.contributions import Contributions
 from src.pipelines.predict_pipeline import Prediction, Predictor
-from src.report.words import number
+from src.report.words import listed, number
 from src.schema import CategoricalFeature, Schema, Value, format_number
 from src.web.charts import bar_list
 from src.web.forms import Feature
@@ -60,10 +60,20 @@ class WhatIf:
     label: str
     choices: tuple[Choice, ...]
 
-    @property
-    def moves(self) -> bool:
-        """Whether any choice shows another prediction than what was entered."""
-        return len({choice.predicted for choice in self.choices}) > 1
+
+@dataclass(frozen=True)
+class WhatIfs:
+    """What would change a prediction, what moves it most first.
+
+    Attributes
+    ----------
+    moving : tuple of WhatIf
+    still : str
+        Labels of the features of which no choice shows another prediction.
+    """
+
+    moving: tuple[WhatIf, ...]
+    still: str
 
 
 def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -> Reasons:
@@ -107,13 +117,12 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
 
 def what_if(
     values: Mapping[str, Value], prediction: Prediction, predictor: Predictor
-) -> tuple[WhatIf, ...]:
+) -> WhatIfs | None:
     """Return what the model predicts for other answers, for the features that a school can act on.
 
-    Those that move the prediction most come first; features that training saw no choice in are
-    left out.
+    Features that training saw no choice in are left out; None where nothing is left.
     """
-    schema, found = predictor.schema, []
+    schema, found, still = predictor.schema, [], []
     decimals = sensible_decimals(schema.target)
     for feature in schema.features:
         if not feature.actionable:
@@ -138,10 +147,15 @@ def what_if(
             )
             for value, outcome in outcomes
         )
-        spread = max(predicted) - min(predicted)
-        found.append((-spread, WhatIf(feature.label or feature.name, choices)))
+        label = feature.label or feature.name
+        if all(choice.predicted == choices[0].predicted for choice in choices):
+            still.append(label)
+            continue
+        found.append((min(predicted) - max(predicted), WhatIf(label, choices)))
+    if not found and not still:
+        return None
     found.sort(key=lambda item: item[0])
-    return tuple(one for _, one in found[:MOST_WHAT_IFS])
+    return WhatIfs(tuple(one for _, one in found[:MOST_WHAT_IFS]), listed(still) if still else "")
 
 
 def _otherwise(

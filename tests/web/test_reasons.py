@@ -94,7 +94,7 @@ def acting_on(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
 
 def test_each_choice_of_a_feature_to_act_on_is_predicted(predictor, student):
     values, _ = predictor.schema.check_record(student)
-    (course,) = what_if(values, predictor.predict_record(student), predictor)
+    (course,) = what_if(values, predictor.predict_record(student), predictor).moving
     assert course.label == "Test preparation course"
     none, completed = course.choices
     assert (none.answer, none.entered, none.difference) == ("none", True, "")
@@ -105,7 +105,7 @@ def test_each_choice_of_a_feature_to_act_on_is_predicted(predictor, student):
 
 
 def test_a_number_is_tried_over_the_range_that_training_saw(acting_on, student):
-    (score,) = acting_on(student, reading_score={})
+    (score,) = acting_on(student, reading_score={}).moving
     tried = [float(choice.answer) for choice in score.choices]
     assert tried == sorted(tried)
     assert [c.answer for c in score.choices if c.entered] == ["70"]
@@ -113,7 +113,7 @@ def test_a_number_is_tried_over_the_range_that_training_saw(acting_on, student):
 
 
 def test_the_feature_that_moves_the_prediction_most_comes_first(acting_on, student):
-    found = acting_on(student, lunch={}, reading_score={}, test_preparation_course={})
+    found = acting_on(student, lunch={}, reading_score={}, test_preparation_course={}).moving
     spreads = [
         max(float(c.predicted) for c in one.choices) - min(float(c.predicted) for c in one.choices)
         for one in found
@@ -122,40 +122,43 @@ def test_the_feature_that_moves_the_prediction_most_comes_first(acting_on, stude
     assert spreads == sorted(spreads, reverse=True)
 
 
-def test_a_feature_that_changes_nothing_that_is_shown_says_so(acting_on, student):
-    (course,) = acting_on(student, test_preparation_course={})
-    assert course.moves
-    (one,) = what_if({"x": "a"}, Prediction(50.0, (), "run-1"), Flat(categories=("a", "b")))
-    assert not one.moves
-
-
 def test_of_many_categories_the_one_that_was_entered_is_shown(acting_on, student):
-    (parents,) = acting_on(student, parental_level_of_education={})
+    (parents,) = acting_on(student, parental_level_of_education={}).moving
     assert len(parents.choices) == 6
     assert sum(choice.entered for choice in parents.choices) == 1
 
 
 def test_nothing_is_offered_where_a_school_can_act_on_nothing(acting_on, student):
-    assert acting_on(student) == ()
+    assert acting_on(student) is None
 
 
-class Flat:
-    """Predicts the same whatever the answer, an open one too."""
+class Blank:
+    """Predicts 50, and 60 for "b"."""
 
     def __init__(self, **feature) -> None:
-        made = CategoricalFeature(name="x", actionable=True, **feature)
+        made = CategoricalFeature(name="x", label="Help", actionable=True, **feature)
         self.schema = Schema(features=(made,), target=TARGET)
 
     def predict_record(self, record, *, form: bool) -> Prediction:
-        return Prediction(50.0, (), "run-1")
+        return Prediction(60.0 if record["x"] == "b" else 50.0, (), "run-1")
+
+
+def asked(value: str | None, *categories: str):
+    return what_if({"x": value}, Prediction(50.0, (), "run-1"), Blank(categories=categories))
 
 
 def test_an_answer_that_was_left_open_is_among_the_choices():
-    (one,) = what_if({"x": None}, Prediction(50.0, (), "run-1"), Flat(categories=("a", "b")))
+    (one,) = asked(None, "a", "b").moving
     assert [(c.answer, c.entered) for c in one.choices] == [
         ("not known", True), ("a", False), ("b", False),
     ]  # fmt: skip
 
 
+def test_a_feature_that_changes_nothing_that_is_shown_is_only_named():
+    found = asked("a", "a", "c")
+    assert (found.moving, found.still) == ((), "Help")
+    assert asked("a", "a", "b").still == ""
+
+
 def test_a_feature_with_one_category_has_no_choice():
-    assert what_if({"x": "a"}, Prediction(50.0, (), "run-1"), Flat(categories=("a",))) == ()
+    assert asked("a", "a") is None
