@@ -17,6 +17,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 TIMEOUT_S = 600
+PAGE_CSS = """
+h1 { margin-bottom: 1rem; }
+.code { border-color: transparent; }
+.code[open] { border-color: var(--line); }
+.code > summary { padding: 0.25rem 0; color: var(--quiet); font-size: 0.875rem; font-weight: 400; }
+.code[open] > summary { padding-left: 1rem; }
+.code .highlight { padding: 0; }
+.code pre { border: 0; line-height: 1.4; }
+"""
 
 
 def run(path: Path, parameters: dict[str, str], folder: Path, figures: Path | None = None):
@@ -25,29 +34,44 @@ def run(path: Path, parameters: dict[str, str], folder: Path, figures: Path | No
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    given = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    at = next(
-        i for i, cell in enumerate(notebook.cells)
-        if "parameters" in cell.metadata.get("tags", ())
-    )  # fmt: skip
-    notebook.cells.insert(at + 1, nbformat.v4.new_code_cell(given))
+    top = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    top.source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
     environment = {**os.environ}
     environment.pop("NOTEBOOK_FIGURES", None)
     if figures:
         environment["NOTEBOOK_FIGURES"] = str(figures)
     client = NotebookClient(
-        notebook, timeout=TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": folder}}
+        notebook,
+        timeout=TIMEOUT_S,
+        kernel_name="python3",
+        resources={"metadata": {"path": folder}},
+        # Only root can listen on the loopback interface: no warning that it isn't encrypted.
+        extra_arguments=["--IPKernelApp.log_level=40"],
     )
     client.execute(env=environment)
     return notebook
 
 
-def to_html(notebook, title: str) -> str:
-    """Return a run notebook as one page that fetches nothing."""
+def to_html(notebook) -> str:
+    """Return a run notebook as one page that fetches nothing, light or dark as its reader's."""
     from nbconvert import HTMLExporter
+    from pygments.formatters import HtmlFormatter
 
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
-    body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
+    light, dark = (
+        HtmlFormatter(style=style, nobackground=True).get_style_defs(".code")
+        for style in ("xcode", "lightbulb")
+    )
+    css = (ROOT / "src" / "report" / "templates" / "report.css").read_text("utf-8")
+    css += f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    title = notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
+    exporter = HTMLExporter(
+        template_name="page",
+        extra_template_basedirs=[str(ROOT / "notebooks")],
+        exclude_anchor_links=True,
+    )
+    body, _ = exporter.from_notebook_node(
+        notebook, {"metadata": {"name": title}, "css": css + PAGE_CSS}
+    )
     return body
 
 
@@ -79,7 +103,7 @@ def main() -> None:
         figures = (arguments.output / "figures" / path.stem).resolve()
         done = run(path, parameters, arguments.folder, figures)
         page = arguments.output / f"{path.stem}.html"
-        page.write_text(to_html(done, path.stem), "utf-8")
+        page.write_text(to_html(done), "utf-8")
         print(f"{page}: {time.monotonic() - started:.0f} s")
     print(f"{arguments.output / 'figures'}")
 

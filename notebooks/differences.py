@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from src.estimates import Interval
-from src.schema import Schema
+from src.report.words import MINUS, number, plain
+from src.schema import CategoricalFeature, NumericFeature, Schema
 from src.suppression import LEAST_ROWS, hidden_groups
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SMALL = 0.2  # standard deviations: below it, Cohen (1988) calls a difference less than small
 MOST_CATEGORIES = 12  # of a feature whose pairs are looked at
+MOST_VALUES = 6  # of a number whose values are groups; more of them make four groups
 ALPHA = 0.05
 
 
@@ -29,11 +31,11 @@ class Difference:
     mean : Interval
         Of the group's own scores, in the target's unit; 95 %, as ``effect``'s (Welch).
     p_value : float
-        Adjusted for all comparisons of the list (Holm).
+        Adjusted for all comparisons of the list (Holm); of two groups, for one comparison.
     """
 
     feature: str
-    category: str
+    group: str
     n_samples: int
     mean: Interval
     effect: Interval
@@ -69,38 +71,92 @@ def holm(p_values: list[float]) -> list[float]:
     return multipletests(p_values, method="holm")[1].tolist() if p_values else []
 
 
-def differences(schema: Schema, X: pd.DataFrame, y: NDArray[np.float64]) -> list[Difference]:
-    """Return each category's difference from the rest; groups of fewer than ten are left out."""
+def groups(
+    feature: CategoricalFeature | NumericFeature, column: pd.Series
+) -> dict[str, NDArray[np.bool_]]:
+    """Return who is in which group of a feature: its categories, or about a quarter of its values.
+
+    Groups that would single somebody out are left out.
+    """
     import numpy as np
+
+    if isinstance(feature, CategoricalFeature):
+        found = {plain(c): (column == c).to_numpy() for c in feature.categories}
+    else:
+        found = _numeric_groups(column)
+    sizes = np.array([mask.sum() for mask in found.values()], dtype=np.intp)
+    hidden = hidden_groups(sizes, LEAST_ROWS)
+    return {
+        group: mask
+        for (group, mask), hide, size in zip(found.items(), hidden, sizes, strict=True)
+        if size and not hide
+    }
+
+
+def short(value: float) -> str:
+    """Return a number as a label: whole where it is, else with what matters of its decimals."""
+    return number(value) if value == round(value) else f"{value:.4g}".replace("-", MINUS, 1)
+
+
+def _numeric_groups(column: pd.Series) -> dict[str, NDArray[np.bool_]]:
+    import numpy as np
+
+    values, known = column.to_numpy(dtype=float), column.dropna()
+    if known.nunique() <= MOST_VALUES:
+        return {short(value): values == value for value in np.unique(known)}
+    edges = np.unique(known.quantile([0.25, 0.5, 0.75], interpolation="lower"))
+    edges = edges[edges < known.max()]
+    if not len(edges):
+        return {}
+    first = "" if edges[0] == known.min() else "up to "
+    found = {f"{first}{short(edges[0])}": values <= edges[0]}
+    for low, high in pairwise(edges):
+        found[f"over {short(low)} to {short(high)}"] = (values > low) & (values <= high)
+    return {**found, f"over {short(edges[-1])}": values > edges[-1]}
+
+
+def differences(schema: Schema, X: pd.DataFrame, y: NDArray[np.float64]) -> list[Difference]:
+    """Return each group's difference from the rest; groups of fewer than ten are left out."""
     from scipy.stats import t, ttest_ind
 
-    found, spread = [], float(y.std(ddof=1)) or 1.0
-    for feature in schema.categorical:
-        column = X[feature.name]
-        masks = [(column == c).to_numpy() for c in feature.categories]
-        hidden = hidden_groups(np.array([mask.sum() for mask in masks], dtype=np.intp))
-        for category, mask, is_hidden in zip(feature.categories, masks, hidden, strict=True):
-            inside, rest = y[mask], y[~mask & column.notna().to_numpy()]
-            if is_hidden or len(inside) < LEAST_ROWS or len(rest) < LEAST_ROWS:
-                continue
-            if not inside.std() and not rest.std():
+    found, mirrored, spread = [], [], float(y.std(ddof=1)) or 1.0
+    for feature in schema.features:
+        known = X[feature.name].notna().to_numpy()
+        shown = groups(feature, X[feature.name])
+        for number_of, (group, mask) in enumerate(shown.items()):
+            inside, rest = y[mask], y[~mask & known]
+            if len(rest) < LEAST_ROWS or not (inside.std() or rest.std()):
                 continue
             test = ttest_ind(inside, rest, equal_var=False)
             ends = test.confidence_interval(0.95)
             half = t.ppf(0.975, len(inside) - 1) * inside.std(ddof=1) / len(inside) ** 0.5
             mean, gap = float(inside.mean()), float(inside.mean() - rest.mean())
+            mirrored.append(number_of == 1 and len(rest) == next(iter(shown.values())).sum())
             found.append(Difference(
-                feature.name, category, len(inside), Interval(mean, mean - half, mean + half),
+                feature.name, group, len(inside), Interval(mean, mean - half, mean + half),
                 Interval(gap / spread, ends.low / spread, ends.high / spread), float(test.pvalue),
             ))  # fmt: skip
-    adjusted = holm([one.p_value for one in found])
-    return [replace(one, p_value=p) for one, p in zip(found, adjusted, strict=True)]
+    # The second of two groups is the first with its sign turned, not one comparison more.
+    once = [one.p_value for one, again in zip(found, mirrored, strict=True) if not again]
+    adjusted, p_value, result = iter(holm(once)), 1.0, []
+    for one, again in zip(found, mirrored, strict=True):
+        p_value = p_value if again else next(adjusted)
+        result.append(replace(one, p_value=p_value))
+    return result
+
+
+def largest(found: list[Difference]) -> dict[str, Difference]:
+    """Return the largest difference of each feature, the largest of all first."""
+    best: dict[str, Difference] = {}
+    for one in sorted(found, key=lambda one: -abs(one.effect.value)):
+        best.setdefault(one.feature, one)
+    return best
 
 
 def interactions(schema: Schema, X: pd.DataFrame, y: NDArray[np.float64]) -> list[Interaction]:
-    """Return every pair of categorical features, the strongest first; an F test each, Holm.
+    """Return every pair of categorical features, the surest first; an F test each, Holm.
 
-    A category of a pair's cell with fewer than ten students is left out with its rows.
+    A cell with fewer than ten students is left out with its rows.
     """
     import numpy as np
     import pandas as pd
@@ -119,7 +175,8 @@ def interactions(schema: Schema, X: pd.DataFrame, y: NDArray[np.float64]) -> lis
         both = (first[:, :, None] * second[:, None, :]).reshape(len(pair), -1)
         added = np.column_stack([np.ones(len(pair)), first, second])
         full = np.column_stack([added, both])
-        if np.linalg.matrix_rank(full) == np.linalg.matrix_rank(added) or not truth.std():
+        full, added = _independent(full), _independent(added)
+        if full.shape == added.shape or not truth.std():
             continue
         fits = OLS(truth, full).fit(), OLS(truth, added).fit()
         test = fits[0].compare_f_test(fits[1])
@@ -127,3 +184,13 @@ def interactions(schema: Schema, X: pd.DataFrame, y: NDArray[np.float64]) -> lis
     adjusted = holm([one.p_value for one in found])
     found = [replace(one, p_value=p) for one, p in zip(found, adjusted, strict=True)]
     return sorted(found, key=lambda one: (one.p_value, -one.share))
+
+
+def _independent(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return columns of a matrix without those that follow from others (empty cells make such)."""
+    import numpy as np
+    from scipy.linalg import qr
+
+    triangle, order = qr(matrix, mode="r", pivoting=True)
+    sizes = np.abs(np.diag(triangle))
+    return matrix[:, order[: int((sizes > 1e-9 * sizes[0]).sum())]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig
 from src.components.data_validation import DataValidation
 from src.hints import Hints, find_hints, read_hints
-from src.report.document import Section, Table
+from src.report.document import Cell, Section, Table
 from src.report.svg import COLOURS
 from src.schema import Schema
 from src.schema_inference import infer_schema
@@ -26,20 +26,29 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "NOTEBOOK_FIGURES"  # the variable that says where figures are saved
 PNG_SCALE = 3
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-# Accents that stand out on white as on black; the rest is the page's own colour of text.
-SHADES = {"accent": "#5572ee", "second": "#cf6f14"}
+# On a page, its own colours. In a notebook, the editor's colour of text, and accents that stand out
+# on white as on black.
+SHADES = {
+    "accent": "#5572ee",
+    "second": "#cf6f14",
+    "text": "currentColor",
+    "quiet": "color-mix(in srgb, currentColor 75%, transparent)",
+    "line": "color-mix(in srgb, currentColor 20%, transparent)",
+}
 STYLE = "".join(
-    f".seen .{kind[0]}-{name}{{{kind}:{SHADES.get(name, 'currentColor')}"
-    + {"quiet": f";{kind}-opacity:.75", "line": f";{kind}-opacity:.2"}.get(name, "")
-    + "}"
-    for name in COLOURS.values()
+    f".seen .{kind[0]}-{name}{{{kind}:var(--{name},{shade})}}"
+    for name, shade in SHADES.items()
     for kind in ("fill", "stroke")
 ) + (
-    ".seen{max-width:70rem}.seen>div{display:grid;gap:1.5rem;"
+    ".seen{max-width:72rem}.seen>*+*{margin-top:1rem}.seen>p,.seen>ul{max-width:46rem}"
+    ".seen .figures:not(.alone){display:grid;gap:1.75rem;"
     "grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))}"
-    ".seen figure{margin:0;max-width:32rem}.seen svg{width:100%;height:auto;overflow:visible}"
-    f".seen svg text{{font-family:{SANS}}}.seen table{{font-size:.9em}}"
-    ".seen h4{margin:.5rem 0}.seen th{text-align:left}.seen p,.seen figcaption{line-height:1.5}"
+    ".seen figure{margin:0}.seen .figures:not(.alone) figure,.seen .alone svg{max-width:32rem}"
+    ".seen svg{width:100%;height:auto;overflow:visible}"
+    f".seen svg text{{font-family:{SANS}}}.seen h3{{margin:0 0 .5rem;font-size:1rem}}"
+    ".seen figcaption{margin-top:.5rem;line-height:1.45}.seen table{font-size:.9em}"
+    ".seen td,.seen th{vertical-align:top}.seen td small,.seen th small{display:block}"
+    ".seen .wide{max-width:100%;overflow-x:auto}"
 )
 
 
@@ -115,28 +124,32 @@ def to_html(section: Section) -> str:
         parts.append(f"<ul>{items}</ul>")
     figures = "".join(
         "<figure>"
-        + (f"<h4>{html.escape(one.title)}</h4>" if one.title else "")
+        + (f"<h3>{html.escape(one.title)}</h3>" if one.title else "")
         + f"{one.svg}<figcaption>{html.escape(one.caption)}</figcaption></figure>"
         for one in section.figures
     )
-    parts.append(f"<div>{figures}</div>" if figures else "")
+    alone = " alone" if len(section.figures) == 1 else ""
+    parts.append(f'<div class="figures{alone}">{figures}</div>' if figures else "")
     parts += map(_table, section.tables)
     parts += [f"<p><small>{html.escape(text)}</small></p>" for text in section.notes]
     return f'<style>{STYLE}</style><div class="seen">{"".join(parts)}</div>'
 
 
 def _table(one: Table) -> str:
-    def cells(row, tag: str) -> str:
-        return "".join(
-            f"<{tag}>{html.escape(c.text)} <small>{html.escape(c.detail)}</small></{tag}>"
-            for c in row
-        )
+    def cell(number: int, item: Cell, tag: str = "td") -> str:
+        tag = "th" if number == 0 else tag
+        words = ' class="words"' if number in one.words else ""
+        detail = f" <small>{html.escape(item.detail)}</small>" if item.detail else ""
+        return f"<{tag}{words}>{html.escape(item.text)}{detail}</{tag}>"
 
-    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in one.header)
-    rows = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in one.rows)
+    head = "".join(cell(i, Cell(text), "th") for i, text in enumerate(one.header))
+    rows = "".join(
+        f"<tr>{''.join(cell(i, item) for i, item in enumerate(row))}</tr>" for row in one.rows
+    )
     return (
         f"<details><summary>{html.escape(one.caption)}</summary>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>"
+        f'<div class="wide" tabindex="0" role="region" aria-label="{html.escape(one.caption)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>"
     )
 
 

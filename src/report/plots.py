@@ -344,12 +344,14 @@ def _shorten(text: str, room: float = 180) -> str:
 
 
 def _wrap(text: str, room: float = 180) -> list[str]:
-    """Return a text as one line, or as two where it is too long for one."""
+    """Return a text as one line, or as two of about a length where it is too long for one."""
     words = text.split()
-    n_first = next((n for n in range(len(words), 0, -1) if _width(" ".join(words[:n])) <= room), 0)
-    if n_first in (0, len(words)):
+    halves = [(" ".join(words[:n]), " ".join(words[n:])) for n in range(1, len(words))]
+    halves = [(first, second) for first, second in halves if _width(first) <= room]
+    if not halves or _width(" ".join(words)) <= room:
         return [_shorten(text, room)]
-    return [" ".join(words[:n_first]), _shorten(" ".join(words[n_first:]), room)]
+    first, second = min(halves, key=lambda lines: max(map(_width, lines)))
+    return [first, _shorten(second, room)]
 
 
 def _letters(text: str, room: float = 180) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_ind
 
 from src.schema import CategoricalFeature, NumericFeature, Schema
 
@@ -35,7 +36,7 @@ def table(n: int = 800) -> tuple[pd.DataFrame, np.random.Generator, Schema]:
 def test_a_large_difference_is_real_and_none_is_not(module):
     X, random, schema = table()
     y = 50 + 10 * (X.course == "yes").to_numpy() + random.normal(0, 10, len(X))
-    found = {(g.feature, g.category): g for g in module.differences(schema, X, y)}
+    found = {(g.feature, g.group): g for g in module.differences(schema, X, y)}
     assert found["course", "yes"].verdict == "real"
     assert found["course", "yes"].effect.value > 0.7
     assert found["course", "no"].effect.value == pytest.approx(-found["course", "yes"].effect.value)
@@ -48,6 +49,49 @@ def test_a_difference_that_many_rows_show_to_be_tiny_is_too_small(module):
     tiny = module.differences(schema, X, y)[0]
     assert tiny.p_value < 0.05
     assert tiny.verdict == "too small"
+
+
+def test_of_two_groups_one_comparison_is_counted(module):
+    X, random, schema = table()
+    y = 50 + 1.5 * (X.course == "yes").to_numpy() + random.normal(0, 10, len(X))
+    found = module.differences(schema, X, y)
+    assert len(found) == 4
+    raw = ttest_ind(y[X.course == "yes"], y[X.course == "no"], equal_var=False).pvalue
+    assert [g.p_value for g in found if g.feature == "course"] == pytest.approx([2 * raw] * 2)
+
+
+def test_a_number_is_looked_at_by_its_values_or_in_quarters(module):
+    random = np.random.default_rng(0)
+    few, many = random.integers(1, 5, 400).astype(float), np.arange(400.0)
+    few[:5] = np.nan
+    feature = NumericFeature(name="x", observed_minimum=0, observed_maximum=400)
+    found = module.groups(feature, pd.Series(few))
+    assert list(found) == ["1", "2", "3", "4"]
+    assert sum(mask.sum() for mask in found.values()) == 395
+    quarters = module.groups(feature, pd.Series(many))
+    assert list(quarters) == ["up to 99", "over 99 to 199", "over 199 to 299", "over 299"]
+    assert [mask.sum() for mask in quarters.values()] == [100] * 4
+
+
+def test_a_number_that_is_nearly_always_the_same_makes_no_empty_group(module):
+    feature = NumericFeature(name="x", observed_minimum=0, observed_maximum=9)
+    mostly = pd.Series([0.0] * 380 + list(range(1, 10)) * 2)
+    assert {g: int(m.sum()) for g, m in module.groups(feature, mostly).items()} == {
+        "0": 380,
+        "over 0": 18,
+    }
+
+
+def test_the_largest_difference_of_each_feature_comes_first(module):
+    X, random, schema = table()
+    y = 50 + 10 * (X.course == "yes").to_numpy() + random.normal(0, 10, len(X))
+    assert list(module.largest(module.differences(schema, X, y))) == ["course", "lunch"]
+
+
+def test_a_pair_with_an_empty_cell_is_tested_without_it(module):
+    X, random, schema = table()
+    X.loc[X.course == "yes", "lunch"] = "no"
+    assert module.interactions(schema, X, random.normal(size=len(X))) == []
 
 
 def test_a_group_of_few_students_has_no_figures(module):
