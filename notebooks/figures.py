@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "NOTEBOOK_FIGURES"  # the variable that says where figures are saved
 PNG_SCALE = 3
+TITLE_LETTERS = 42  # in a line
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 # On a page, its own colours. In a notebook, the editor's colour of text, and accents that stand out
 # on white as on black.
@@ -156,17 +158,18 @@ def _table(one: Table) -> str:
 def save(section: Section, folder: Path) -> None:
     """Write a section's figures as SVG and PNG, and their alternative texts to ``figures.md``."""
     folder.mkdir(parents=True, exist_ok=True)
+    style = _css(COLOURS) + "@media (prefers-color-scheme: dark){" + _css(_DARK) + "}"
     for number, one in enumerate(section.figures, 1):
         name = section.id if len(section.figures) == 1 else f"{section.id}-{number}"
-        style = _css(COLOURS) + "@media (prefers-color-scheme: dark){" + _css(_DARK) + "}"
-        (folder / f"{name}.svg").write_text(_standalone(one.svg, style), "utf-8")
-        (folder / f"{name}.png").write_bytes(to_png(one.svg))
+        title = " · ".join(filter(None, (section.title, one.title)))
+        (folder / f"{name}.svg").write_text(_standalone(one.svg, title, style), "utf-8")
+        (folder / f"{name}.png").write_bytes(to_png(one.svg, title))
         alt = html.unescape(re.search(r'aria-label="([^"]*)"', one.svg)[1]).replace("]", ")")
         with (folder / "figures.md").open("a", encoding="utf-8") as out:
-            out.write(f"## {section.title}\n\n![{alt}]({name}.png)\n\n{one.caption}\n\n")
+            out.write(f"## {title}\n\n![{alt}]({name}.png)\n\n{one.caption}\n\n")
 
 
-def to_png(svg: str) -> bytes:
+def to_png(svg: str, title: str) -> bytes:
     """Return a figure as a picture on white, in letters that Matplotlib brings along."""
     import matplotlib
     import resvg_py
@@ -174,11 +177,11 @@ def to_png(svg: str) -> bytes:
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return bytes(
         resvg_py.svg_to_bytes(
-            svg_string=_standalone(svg, _css(COLOURS, "DejaVu Sans")),
+            svg_string=_standalone(svg, title, _css(COLOURS, "DejaVu Sans")),
             background="white",
             zoom=PNG_SCALE,
             skip_system_fonts=True,
-            font_files=[str(fonts / "DejaVuSans.ttf")],
+            font_files=[str(fonts / f"{name}.ttf") for name in ("DejaVuSans", "DejaVuSans-Bold")],
             sans_serif_family="DejaVu Sans",
         )
     )
@@ -198,7 +201,19 @@ def _css(colours: dict[str, str], font: str = SANS) -> str:
     return "".join(rules) + f"text{{font-family:{font}}}"
 
 
-def _standalone(svg: str, style: str) -> str:
-    head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-    svg = svg.replace("<svg ", head, 1)
-    return svg.replace(">", f"><style>{style}</style>", 1)
+def _standalone(svg: str, title: str, style: str) -> str:
+    """Return a figure that needs no page: with its title above it and its colours inside."""
+    _, _, width, height = map(int, re.search(r'viewBox="([^"]+)"', svg)[1].split())
+    lines = textwrap.wrap(title, TITLE_LETTERS)
+    top = 10 + 20 * len(lines)
+    head = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="0 {-top} {width} {height + top}" width="{width}" height="{height + top}" '
+    )
+    head += svg[svg.index('role="img"') : svg.index(">") + 1] + f"<style>{style}</style>"
+    for number, line in enumerate(lines):
+        head += (
+            f'<text class="f-text" x="4" y="{20 - top + 20 * number}" font-size="14" '
+            f'font-weight="700">{html.escape(line)}</text>'
+        )
+    return head + svg[svg.index(">") + 1 :]

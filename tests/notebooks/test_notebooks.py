@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -82,6 +83,9 @@ def test_each_figure_is_saved_as_svg_and_png_with_its_alternative_text(built):
         assert {name for _, name in listed} == {p.stem for p in folder.glob("*.png")}
         assert {name for _, name in listed} == {p.stem for p in folder.glob("*.svg")}
         assert all((folder / f"{n}.png").read_bytes().startswith(b"\x89PNG") for _, n in listed)
+        pictures = [ElementTree.parse(folder / f"{name}.svg").getroot() for _, name in listed]
+        assert all(p.find("{*}text").get("font-weight") == "700" for p in pictures)  # its title
+        assert [p.get("aria-label").replace("]", ")") for p in pictures] == [a for a, _ in listed]
 
 
 @pytest.mark.e2e
