@@ -77,9 +77,11 @@ def to_html(notebook) -> str:
 
 def main() -> None:
     """Read the options, run the notebooks and write the pages."""
+    from nbclient.exceptions import CellExecutionError
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a table of your own")
-    parser.add_argument("--target", help="the column of it to predict")
+    parser.add_argument("--target", help="its column to predict, unless its hints say so")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "notebooks")
     parser.add_argument(
         "--folder",
@@ -88,20 +90,22 @@ def main() -> None:
         help="where the notebooks are run, as if they were opened from there",
     )
     arguments = parser.parse_args()
-    if bool(arguments.data) != bool(arguments.target):
-        parser.error("--data and --target go together")
     if sys.platform == "win32":
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     parameters = {}
     if arguments.data:
         local = Path(arguments.data)
-        data = str(local.resolve()) if local.is_file() else arguments.data
-        parameters = {"DATA": data, "TARGET": arguments.target}
+        parameters["DATA"] = str(local.resolve()) if local.is_file() else arguments.data
+    if arguments.target:
+        parameters["TARGET"] = arguments.target
     shutil.rmtree(arguments.output / "figures", ignore_errors=True)
     for path in NOTEBOOKS:
         started = time.monotonic()
         figures = (arguments.output / "figures" / path.stem).resolve()
-        done = run(path, parameters, arguments.folder, figures)
+        try:
+            done = run(path, parameters, arguments.folder, figures)
+        except CellExecutionError as error:
+            sys.exit(f"{path.name} stopped. {error.ename}: {error.evalue}")
         page = arguments.output / f"{path.stem}.html"
         page.write_text(to_html(done), "utf-8")
         print(f"{page}: {time.monotonic() - started:.0f} s")

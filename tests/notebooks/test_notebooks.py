@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def build(output: Path, *arguments: str) -> Path:
+def started(output: Path, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(ROOT / "notebooks" / "build.py"), "--output", str(output)]
     (scratch := output / "scratch").mkdir()
-    run = subprocess.run(
+    return subprocess.run(
         [*command, *arguments],
         cwd=output,
         env={**os.environ, "TMPDIR": str(scratch)},
@@ -28,6 +28,10 @@ def build(output: Path, *arguments: str) -> Path:
         text=True,
         check=False,
     )
+
+
+def build(output: Path, *arguments: str) -> Path:
+    run = started(output, *arguments)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-6000:]
     return output
 
@@ -100,6 +104,15 @@ def test_the_promoted_run_is_as_good_as_the_steps_that_led_to_it(built):
 @pytest.mark.e2e
 def test_no_copy_of_the_table_is_left_behind(built):
     assert list((built / "scratch").iterdir()) == []
+
+
+@pytest.mark.e2e
+def test_a_wrong_target_is_told_in_a_line(tmp_path):
+    (tmp_path / "class.csv").write_text("hours,score\n" + "1,2\n3,4\n" * 20)
+    run = started(tmp_path, "--data", "class.csv", "--target", "scores")
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert re.match(r"1_eda\.ipynb stopped\. \w+: .*'scores'", line)
 
 
 @pytest.mark.slow
