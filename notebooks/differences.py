@@ -146,11 +146,15 @@ def differences(schema: Schema, X: pd.DataFrame, y: NDArray[np.float64]) -> list
 
 
 def largest(found: list[Difference]) -> dict[str, Difference]:
-    """Return the largest difference of each feature, the largest of all first."""
+    """Return the largest difference of each feature, the largest of all first.
+
+    One that is real goes before a larger one that may be chance, as few students make it.
+    """
+    ranks = {"real": 0, "unclear": 1, "too small": 2}
     best: dict[str, Difference] = {}
-    for one in sorted(found, key=lambda one: -abs(one.effect.value)):
+    for one in sorted(found, key=lambda one: (ranks[one.verdict], -abs(one.effect.value))):
         best.setdefault(one.feature, one)
-    return best
+    return dict(sorted(best.items(), key=lambda item: -abs(item[1].effect.value)))
 
 
 def interactions(schema: Schema, X: pd.DataFrame, y: NDArray[np.float64]) -> list[Interaction]:

@@ -1,6 +1,7 @@
 """Differences and interactions that are known beforehand."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,20 @@ def test_the_largest_difference_of_each_feature_comes_first(module):
     X, random, schema = table()
     y = 50 + 10 * (X.course == "yes").to_numpy() + random.normal(0, 10, len(X))
     assert list(module.largest(module.differences(schema, X, y))) == ["course", "lunch"]
+
+
+def test_a_real_difference_goes_before_a_larger_one_of_few_students(module):
+    X, random, schema = table()
+    X["course"] = ["rare"] * 12 + ["no"] * 388 + ["yes"] * 400
+    features = (CategoricalFeature(name="course", categories=("rare", "no", "yes")),)
+    y = 50 + 4.0 * (X.course == "yes").to_numpy() + random.normal(0, 10, len(X))
+    y[:12] = 56 + 30 * random.normal(size=12)
+    y[:12] += 58 - y[:12].mean()
+    found = module.differences(replace(schema, features=features), X, y)
+    effects = {g.group: g for g in found}
+    assert abs(effects["rare"].effect.value) > abs(effects["yes"].effect.value)
+    assert effects["rare"].verdict == "unclear"
+    assert module.largest(found)["course"].group in ("no", "yes")
 
 
 def test_a_pair_with_an_empty_cell_is_tested_without_it(module):
