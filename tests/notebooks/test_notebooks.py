@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.web.chromium import launched, unfold, violations, watched
@@ -120,6 +122,28 @@ def test_a_wrong_target_is_told_in_a_line(tmp_path):
 def test_the_notebooks_run_for_other_tables(real_table, tmp_path, name, target):
     build(tmp_path, "--data", str(real_table(name)), "--target", target)
     assert target in (tmp_path / "1_eda.html").read_text("utf-8")
+
+
+def odd_tables() -> dict[str, pd.DataFrame]:
+    random = np.random.default_rng(0)
+    numbers = pd.DataFrame(random.normal(size=(200, 2)), columns=["a$", "b <i>"])
+    groups = pd.DataFrame({k: random.choice(["p_1", "q", "点" * 30], 200) for k in "uv"})
+    noise = random.normal(0, 3, 200)
+    gaps = numbers.assign(**groups, y=5 * numbers["a$"] + noise)
+    gaps.loc[::3, ["b <i>", "u"]] = np.nan
+    return {
+        "no-groups": numbers.assign(y=5 * numbers["a$"] + noise),
+        "no-numbers": groups.assign(y=6.0 * (groups.u == "q") + noise),
+        "gaps-and-copies": pd.concat([gaps, gaps[:9]]),
+        "forty-rows": gaps[:40],
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", odd_tables())
+def test_the_notebooks_run_for_odd_tables(tmp_path, name):
+    odd_tables()[name].to_csv(tmp_path / "odd.csv", index=False)
+    build(tmp_path, "--data", str(tmp_path / "odd.csv"), "--target", "y")
 
 
 def test_the_notebooks_hold_no_output():
