@@ -44,7 +44,7 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     app.config.update(
         # Made once, before the workers are forked (gunicorn.conf.py), so that all share it.
         SECRET_KEY=settings.secret_key or secrets.token_hex(),
-        WTF_CSRF_TIME_LIMIT=settings.form_max_age_s,
+        FORM_MAX_AGE_S=settings.form_max_age_s,
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
     )
