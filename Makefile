@@ -1,7 +1,7 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve train predict lint test test-quick test-slow notebooks rehearse lock clean
+.PHONY: help setup run serve train predict lint test test-quick test-slow notebooks docs rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000
@@ -52,6 +52,11 @@ test-slow: .venv/.dev  ## The slow tests alone, among them the other Python vers
 
 notebooks: .venv/.dev  ## Run the notebooks, write pages and figures to build/notebooks (DATA= TARGET=)
 	.venv/bin/python notebooks/build.py $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)") $(ARGS)
+
+docs: .venv/.dev  ## Build the documentation and check its links: build/docs/index.html
+	.venv/bin/python docs/make_reference.py --check
+	.venv/bin/python docs/make_diagram.py --check
+	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs $(ARGS)
 
 rehearse: .venv/bin/python  ## Play a push and its deployment on this machine, without AWS (ARGS=--keep to look around)
 	.venv/bin/python -m deploy.rehearse $(ARGS)
