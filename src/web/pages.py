@@ -48,7 +48,10 @@ NAVIGATION = (
 def navigation() -> dict[str, object]:
     """Give every page the links of its head: those to the pages that this app has."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return _links(app, request.script_root)
+    here = "batch.show" if request.blueprint == "batch" else request.endpoint
+    if here == "pages.predict":
+        here = "pages.show_form"
+    return {**_links(app, request.script_root), "here": here}
 
 
 @lru_cache(maxsize=8)  # making an address takes longer than a prediction

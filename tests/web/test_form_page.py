@@ -349,8 +349,13 @@ def test_every_page_links_to_the_others(client):
     for path in ("/", "/model", "/nowhere"):
         (nav,) = re.findall(r"<nav.*?</nav>", client.get(path).text, re.S)
         assert {"/", "/model", "/docs"} <= set(re.findall(r'href="(.*?)"', nav))
-    (nav,) = re.findall(r"<nav.*?</nav>", client.get("/model").text, re.S)
-    assert re.findall(r'href="(.*?)" aria-current="page"', nav) == ["/model"]
+
+
+def test_every_page_says_which_of_the_links_it_belongs_to(client, send_form, student):
+    pages = {"/model": client.get("/model"), "/": send_form(student, "/predict"),
+             "/batch": client.post("/batch"), "/docs": client.get("/docs")}  # fmt: skip
+    for address, page in pages.items():
+        assert re.findall(r'href="(\S*?)" aria-current="page"', page.text) == [address]
 
 
 def test_links_keep_the_root_that_a_proxy_serves_under(client):

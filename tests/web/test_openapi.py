@@ -191,3 +191,9 @@ def test_files_stand_in_the_document_in_words(client):
     for word in ("text/csv", "multipart/form-data", "`file`", "Excel", "pass_mark"):
         assert word in operation["description"]
     assert set(operation["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+
+
+def test_the_page_for_people_shows_no_markup(client):
+    page = client.get("/docs").text
+    assert "`" not in page
+    assert "<code>pass_mark=NUMBER</code>" in page
