@@ -163,7 +163,7 @@ def _page(
         reasons=reasons,
         alternatives=alternatives,
         link=link,
-        from_link=bool(request.args and values and request.method == "GET"),
+        from_link=request.method == "GET" and bool(values),
         token_name=TOKEN,
         token=make_token(),
     )

@@ -260,7 +260,10 @@ def share_below(value: float, edges: Sequence[float], counts: Sequence[int]) -> 
     """
     n = 0.0
     for (low, high), count in zip(pairwise(edges), counts, strict=True):
-        n += count * min(1.0, max(0.0, (value - low) / (high - low)))
+        if value < high:
+            n += count * max(0.0, value - low) / (high - low)
+            break
+        n += count
     return n / (sum(counts) or 1)
 
 
