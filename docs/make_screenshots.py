@@ -1,12 +1,16 @@
 """Take the pictures of the pages: `python docs/make_screenshots.py`, then look at each.
 
-It needs Debian's `chromium` and a promoted model, whose form it fills in and sends.
+It needs Debian's `chromium` and a promoted model, whose form it fills in and sends. The class that
+it uploads is made up from the schema.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import logging
+import random
 import shutil
 import sys
 import tempfile
@@ -18,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
@@ -27,7 +32,9 @@ from src.pipelines.predict_pipeline import Predictor  # noqa: E402
 from src.schema import NumericFeature, Schema, format_number  # noqa: E402
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
-STATES = ("form", "result", "errors", "no-model", "not-found")
+STATES = ("form", "result", "errors", "upload", "class", "model", "api", "no-model", "not-found")
+PATHS = {"upload": "/batch", "class": "/batch", "model": "/model", "api": "/docs",
+         "not-found": "/nowhere"}  # fmt: skip
 
 
 @contextmanager
@@ -58,9 +65,37 @@ def fill_in(page: Page, schema: Schema) -> None:
             field.select_option(feature.categories[len(feature.categories) // 2])
 
 
+def made_up_class(schema: Schema, n_rows: int = 24) -> bytes:
+    """Return a CSV file of students, one of whom has a number that is none."""
+    chance = random.Random(1)  # noqa: S311 - nothing is kept secret by it
+    rows = []
+    for i in range(n_rows):
+        row = [f"Student {i + 1}"]
+        for feature in schema.features:
+            if isinstance(feature, NumericFeature):
+                low, high = feature.observed_minimum, feature.observed_maximum
+                row.append(format_number(float(round(chance.triangular(low, high)))))
+            else:
+                row.append(chance.choice(feature.categories))
+        rows.append(row)
+    if schema.numeric:
+        rows[4][1 + schema.names.index(schema.numeric[0].name)] = "ninety"
+    content = io.StringIO()
+    csv.writer(content).writerows((["name", *schema.names], *rows))
+    return content.getvalue().encode()
+
+
 def show(page: Page, state: str, url: str, empty_url: str, schema: Schema) -> None:
     """Bring a page into a state."""
-    page.goto({"no-model": empty_url, "not-found": f"{url}/nowhere"}.get(state, url))
+    page.goto(empty_url if state == "no-model" else url + PATHS.get(state, ""))
+    if state == "class":
+        target = schema.target
+        middle = (target.observed_minimum + target.observed_maximum) / 2
+        file = {"name": "class-7b.csv", "mimeType": "text/csv", "buffer": made_up_class(schema)}
+        page.get_by_label("File").set_input_files(file)
+        page.get_by_label("Pass mark").fill(format_number(float(round(middle))))
+        page.get_by_role("button", name="Upload and predict").click()
+        page.get_by_role("heading", name="Students").wait_for()
     if state in ("result", "errors"):
         fill_in(page, schema)
         if state == "errors":
@@ -89,7 +124,8 @@ def take(browser: Browser, arguments: argparse.Namespace) -> None:
                     )
                     show(page, state, url, empty_url, schema)
                     path = arguments.output / f"{state}-{size}-{scheme}.png"
-                    page.screenshot(path=path, full_page=True)
+                    taken = io.BytesIO(page.screenshot(full_page=True))
+                    Image.open(taken).convert("RGB").quantize(128).save(path, optimize=True)
                     page.close()
 
 
