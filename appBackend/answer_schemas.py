@@ -48,6 +48,66 @@ _CONTRIBUTIONS_ANSWER = {
     "description": "Base and values sum to the prediction before it is clipped to the target's "
     "range.",
 }
+_NUMBERS = {"type": "array", "items": _NUMBER}
+_ESTIMATE = object_of({"value": _NUMBER, "low": _NUMBER, "high": _NUMBER})
+_GROUP = object_of(
+    {
+        "label": _TEXT,
+        "n_samples": _COUNT,
+        "mean_error": _ESTIMATE,
+        "mae": _ESTIMATE,
+        "rmse": _ESTIMATE,
+    }
+)
+_REPORT = {
+    "type": ["object", "null"],
+    "description": "Measured on the held-out rows after training; null until it is, and where "
+    "training was told to be quick.",
+    "properties": {
+        "importance": {
+            "type": "array",
+            "description": "How far R² falls and the mean absolute error rises when a feature is "
+            "shuffled.",
+            "items": object_of(
+                {"feature": _TEXT, "r2_drop": _NUMBER, "mae_rise": _NUMBER},
+                r2_drop_std=_NUMBER,
+                mae_rise_std=_NUMBER,
+            ),
+        },
+        "partial_dependence": {
+            "type": "array",
+            "description": "The mean prediction if all had one value of a feature, value by value, "
+            "and between which ends most are.",
+            "items": object_of(
+                {
+                    "feature": _TEXT,
+                    "at": {"type": "array", "items": {"type": ["number", "string", "null"]}},
+                    "mean": _NUMBERS,
+                    "low": _NUMBERS,
+                    "high": _NUMBERS,
+                }
+            ),
+        },
+        "fairness": {
+            "type": ["object", "null"],
+            "description": "Errors by each sensitive feature. A mean error above zero says that "
+            "the predictions are too high.",
+            "properties": {
+                "sentences": {"type": "array", "items": _TEXT},
+                "groupings": {
+                    "type": "array",
+                    "items": object_of(
+                        {
+                            "features": {"type": "array", "items": _TEXT},
+                            "groups": {"type": "array", "items": _GROUP},
+                        }
+                    ),
+                },
+            },
+        },
+    },
+    "required": ["importance", "partial_dependence", "fairness"],
+}
 _VERSION = {"type": "string", "description": "The run that answered."}
 ANSWERS = {
     "Problem": object_of(_PROBLEM),
@@ -95,6 +155,7 @@ ANSWERS = {
             "backend": {"enum": ["compiled", "pickles"]},
             "fallback_reason": _OR_NULL,
             "metrics": {"type": "object"},
+            "report": _REPORT,
             "python": _TEXT,
             "libraries": {"type": "object", "additionalProperties": _TEXT},
         }

@@ -15,6 +15,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from flask.typing import ResponseReturnValue
 
 from appBackend.openapi import example_record, openapi_document
+from src.artifact_store import Run
 from src.config import Settings, load_settings
 from src.exception import ArtifactError, ConfigurationError, Problem
 from src.pipelines.predict_pipeline import Predictor
@@ -63,6 +64,7 @@ def model() -> ResponseReturnValue:
         "backend": predictor.backend,
         "fallback_reason": predictor.fallback_reason or None,
         "metrics": predictor.metrics,
+        "report": _report(predictor.run),
         "python": manifest.python,
         "libraries": manifest.versions,
     }
@@ -131,6 +133,26 @@ def _document(predictor: Predictor) -> dict[str, Any]:
         keys=guard.asks_for_keys,
         limited=guard.limits_rate,
     )
+
+
+def _report(run: Run) -> dict[str, Any] | None:
+    """Return what the run's report found out, as far as it can be drawn; None until it is there."""
+    try:
+        content = run.read_report("report.json")
+    except ArtifactError:  # the page on the model says so
+        content = None
+    if content is None:
+        return None
+    found = json.loads(content)
+    fairness = found["fairness"]
+    if fairness:  # by one feature each: of combinations there can be very many
+        single = [one for one in fairness["groupings"] if len(one["features"]) == 1]
+        fairness |= {"groupings": single}
+    return {
+        "importance": found["importance"],
+        "partial_dependence": found["partial_dependence"],
+        "fairness": fairness,
+    }
 
 
 def _model_labels() -> dict[str, str] | None:

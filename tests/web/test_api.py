@@ -42,6 +42,31 @@ def test_model_says_what_answers_and_how_good_it_is(client, predictor):
     assert body["metrics"]["held_out"]["rmse"]["value"] < 7
 
 
+def test_model_says_what_it_relies_on_and_for_whom_it_errs(client, predictor):
+    body = client.get(f"{API}/model").get_json()
+    written = json.loads(predictor.run.read_report("report.json"))
+    report = body["report"]
+    assert report["importance"] == written["importance"]
+    assert report["partial_dependence"] == written["partial_dependence"]
+    assert report["fairness"]["sentences"] == written["fairness"]["sentences"]
+    sensitive = [[f.name] for f in predictor.schema.features if f.sensitive]
+    assert [one["features"] for one in report["fairness"]["groupings"]] == sensitive
+    document = client.get("/openapi.json").get_json()
+    answer = document["components"]["schemas"]["Model"]
+    Draft202012Validator(answer).validate(body)
+
+
+@pytest.mark.parametrize("damage", [True, False])
+def test_model_answers_where_its_report_is_absent_or_damaged(make_app, own_artifacts, damage):
+    run = next((own_artifacts / "runs").iterdir())
+    if damage:
+        (run / "report.json").write_text("{}")
+    else:
+        (run / "report.manifest.json").unlink()
+    body = make_app(artifacts_dir=own_artifacts).test_client().get(f"{API}/model").get_json()
+    assert (body["ok"], body["report"]) == (True, None)
+
+
 @pytest.mark.parametrize("view", ["health", "ready"])
 def test_health_and_readiness_are_those_of_the_root(client, empty_client, api_client, view):
     for asked in (client, empty_client, api_client):
