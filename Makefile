@@ -1,10 +1,11 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve train predict lint test test-quick test-slow notebooks docs rehearse lock clean
+.PHONY: help setup run serve frontend train predict lint test test-quick test-slow notebooks docs rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000
+PAGE_PORT = 8501
 DATA =
 TARGET =
 INPUT =
@@ -27,6 +28,15 @@ run: setup  ## Install, train on the sample table if there is no model yet, serv
 
 serve: setup  ## Serve the model that is there (HOST= PORT=)
 	.venv/bin/python -m gunicorn --bind $(HOST):$(PORT) application:application
+
+frontend: .venv/.frontend  ## Serve the form and, beside it, the Streamlit page (HOST= PORT= PAGE_PORT=)
+	.venv/bin/python -m src.pipelines.train_pipeline --if-missing
+	@.venv/bin/python -m gunicorn --bind $(HOST):$(PORT) application:application & app=$$!; \
+	API_URL=http://$(HOST):$(PORT) .venv/bin/python -m streamlit run appFrontend/app.py \
+	  --server.address $(HOST) --server.port $(PAGE_PORT) & page=$$!; \
+	trap 'kill $$app $$page 2>/dev/null; wait; exit' INT TERM; \
+	while kill -0 $$app && kill -0 $$page; do sleep 1; done 2>/dev/null; \
+	kill $$app $$page 2>/dev/null; wait; exit 1
 
 train: setup  ## Train on a table: make train DATA=mine.csv TARGET=final_score (ARGS= for more options)
 	.venv/bin/python -m src.pipelines.train_pipeline $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)") $(ARGS)
@@ -89,6 +99,10 @@ clean:  ## Remove caches and builds; .venv and artifacts stay
 	.venv/bin/python -m pip install 'pip>=24.1'
 	.venv/bin/python -m pip install -r requirements.txt -c requirements-dev.txt -e '.[data]'
 	touch .venv/.setup
+
+.venv/.frontend: .venv/.setup
+	.venv/bin/python -m pip install -c requirements-dev.txt -e '.[data,frontend]'
+	touch .venv/.frontend
 
 .venv/.dev: .venv/.setup
 	.venv/bin/python -m pip install -r requirements-dev.txt

@@ -102,6 +102,15 @@ def test_a_lock_can_be_installed_anywhere(lock):
     assert "--hash" not in text
 
 
+def test_the_page_s_container_needs_what_its_extra_asks_for():
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    assert groups["streamlit"] == PROJECT["optional-dependencies"]["frontend"]
+    pinned = pins("deploy/streamlit/requirements.txt", ENVIRONMENTS[0])
+    tried = pins("requirements-dev.txt", ENVIRONMENTS[0])
+    assert pinned.items() <= tried.items()  # the tests run with what the container runs
+    assert not {"flask", "scikit-learn"} & pinned.keys()
+
+
 def test_the_runtime_lock_holds_no_development_tool():
     names = pins("requirements.txt", ENVIRONMENTS[0])
     assert not {"pytest", "ruff", "mypy", "playwright", "build", "streamlit"} & names.keys()
@@ -177,8 +186,8 @@ def test_no_tracked_file_is_ignored_and_no_pickle_is_tracked(git):
 def wheel(tmp_path_factory):
     """Build the wheel from a copy, so that no build folder is left in the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    skip = shutil.ignore_patterns(
-        ".*", "__pycache__", "artifacts", "build", "dist", "*.egg-info", "node_modules"
+    skip = shutil.ignore_patterns(  # of what begins with a point, .streamlit is needed
+        ".[!s]*", "__pycache__", "artifacts", "build", "dist", "*.egg-info", "node_modules"
     )
     shutil.copytree(ROOT, folder / "copy", ignore=skip)
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
@@ -227,6 +236,7 @@ def test_the_wheel_holds_every_source_template_static_file_and_the_sample(wheel)
             ("src", "*.py"),
             ("templates", "*"),
             ("static", "*"),
+            ("appFrontend", "*"),
             ("notebooks/data", "*.csv"),
             ("notebooks/data", "*.toml"),
         ]

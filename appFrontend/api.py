@@ -1,0 +1,167 @@
+"""The back end's JSON API, as far as the page asks it, and what can go wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+CONNECT_S = 3
+ANSWER_S = 10
+FILE_ANSWER_S = 60
+
+Json = dict[str, Any]
+
+
+class BackEndError(Exception):
+    """The back end cannot be asked, or answers nobody.
+
+    Attributes
+    ----------
+    title : str
+        What is wrong, for the person at the page.
+    advice : str
+        What to do about it.
+    """
+
+    def __init__(self, title: str, advice: str) -> None:
+        super().__init__(title)
+        self.title = title
+        self.advice = advice
+
+
+class RefusedError(Exception):
+    """The back end refuses what was sent; `messages` says why, in its words."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(f"{len(messages)} problems")  # an answer's text may hold what was entered
+        self.messages = messages
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API at an address.
+
+    Each method raises BackEndError or, where it sends a student's data, RefusedError.
+
+    Parameters
+    ----------
+    url : str
+        Of the Flask app, without a path of the API.
+    key : str
+        Sent with each request, unless empty.
+    """
+
+    url: str
+    key: str = field(default="", repr=False)
+
+    def schema(self) -> Json:
+        """Return what a record must look like."""
+        return self._json(self._ask("GET", "schema"))
+
+    def model(self) -> Json:
+        """Return which model answers, how good it is and what it relies on."""
+        return self._json(self._ask("GET", "model"))
+
+    def predict(self, record: Json) -> Json:
+        """Return the prediction of one record, with what each feature adds to it."""
+        return self._json(self._ask("POST", "predict", params={"contributions": "1"}, json=record))
+
+    def predict_file(self, name: str, content: bytes, pass_mark: float | None) -> bytes:
+        """Return the rows of a CSV or Excel file with their predictions, as CSV."""
+        asked = {} if pass_mark is None else {"pass_mark": repr(pass_mark)}
+        answer = self._ask(
+            "POST", "predict/batch", params=asked, files={"file": (name, content)},
+            answer_s=FILE_ANSWER_S,
+        )  # fmt: skip
+        if not answer.headers.get("Content-Type", "").startswith("text/csv"):
+            raise self._stranger()
+        return answer.content
+
+    @property
+    def address(self) -> str:
+        """The host and port, without a password that may stand in the URL."""
+        return urlsplit(self.url).netloc.rpartition("@")[2] or self.url
+
+    def _ask(
+        self, method: str, path: str, *, answer_s: float = ANSWER_S, **options: Any
+    ) -> requests.Response:
+        try:
+            # A redirect is not followed: it would carry a student's data to another address.
+            answer = requests.request(
+                method, f"{self.url}/api/v1/{path}", auth=self._sign,
+                timeout=(CONNECT_S, answer_s), allow_redirects=False, **options,
+            )  # fmt: skip
+        except requests.Timeout as error:
+            raise BackEndError(
+                "The back end takes too long to answer",
+                f"It was asked at {self.address}. It may be busy: try again in a moment.",
+            ) from error
+        except (requests.RequestException, ValueError) as error:
+            raise BackEndError(
+                "The back end is not answering",
+                f"Nothing could be reached at {self.address}. Start it with `make run`, or set "
+                "`API_URL` to the address where it runs.",
+            ) from error
+        if answer.status_code != 200:
+            raise self._error(answer)
+        return answer
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self.key:
+            request.headers["Authorization"] = f"Bearer {self.key}"
+        return request
+
+    def _json(self, answer: requests.Response) -> Json:
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or body.get("ok") is not True:
+            raise self._stranger()
+        return body
+
+    def _error(self, answer: requests.Response) -> Exception:
+        try:
+            body = answer.json()
+            said = str(body["error"])
+            messages = [problem["message"] for problem in body["errors"]] or [said]
+        except (ValueError, TypeError, KeyError):
+            return self._stranger()
+        match answer.status_code:
+            case 401:
+                return BackEndError(
+                    "The back end refuses the key",
+                    "Set `API_KEY` to a good key where this page is started, and start it again."
+                    if self.key
+                    else "It asks for a key: set `API_KEY` where this page is started, and start "
+                    "it again.",
+                )
+            case 429:
+                wait = answer.headers.get("Retry-After", "")
+                moment = f"{wait} seconds" if wait.isdecimal() else "a minute"
+                return BackEndError(
+                    "Too many requests within a minute",
+                    f"The back end limits how often it is asked. Try again in {moment}.",
+                )
+            case 503 if not answer.headers.get("Retry-After"):
+                return BackEndError(
+                    "There is no model yet",
+                    f"The back end runs, but has no model to answer with. It says: {said}",
+                )
+            case 503:
+                return BackEndError("The back end is busy", said)
+            case 400 | 413 | 415 | 422:
+                return RefusedError(messages)
+            case status:
+                return BackEndError("The back end made a mistake", f"Status {status}: {said}")
+
+    def _stranger(self) -> BackEndError:
+        return BackEndError(
+            "Something else answers",
+            f"What answers at {self.address} is not StuPrediction's API, or a newer one. Check "
+            "`API_URL`.",
+        )

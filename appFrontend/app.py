@@ -1,0 +1,67 @@
+"""The Streamlit page: asks the back end for its fields, draws them, sends what is entered.
+
+make frontend                                           the back end and this page
+API_URL=http://… API_KEY=… streamlit run appFrontend/app.py     this page alone
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).resolve().parent
+if str(HERE.parent) not in sys.path:  # `streamlit run` looks in this file's own folder only
+    sys.path.insert(0, str(HERE.parent))
+
+from appFrontend.api import DEFAULT_URL, Api, BackEndError, RefusedError  # noqa: E402
+from appFrontend.fields import label_of  # noqa: E402
+from appFrontend.group import show_group  # noqa: E402
+from appFrontend.quality import show_quality  # noqa: E402
+from appFrontend.student import show_student  # noqa: E402
+from appFrontend.trouble import show_refusal, show_trouble  # noqa: E402
+
+# On a wide screen the answer stays in sight beside a long form; on a narrow one it comes first and
+# its number stays on top.
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 2.5rem; max-width: 80rem; }
+@media (min-width: 641px) { .st-key-answer { position: sticky; top: 3rem; } }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-inline: 1rem; }
+}
+</style>"""
+
+
+def main() -> None:
+    """Draw the page, or what keeps it from being drawn."""
+    api = Api((os.environ.get("API_URL") or DEFAULT_URL).rstrip("/"), os.environ.get("API_KEY", ""))
+    st.set_page_config("StuPrediction", str(HERE / "favicon.svg"), layout="wide")
+    st.html(STYLE)
+    try:
+        schema, model = api.schema(), api.model()
+    except BackEndError as error:
+        st.title("StuPrediction", anchor=False)
+        show_trouble(error, "page")
+        return
+    except RefusedError as error:
+        show_refusal(error)
+        return
+    st.title(schema["title"] or f"Predict {label_of(schema['target'])}", anchor=False)
+    if schema["description"]:
+        st.markdown(schema["description"])
+    one, group, about = st.tabs(["One student", "A class", "The model"])
+    with one:
+        show_student(api, schema, model)
+    with group:
+        show_group(api, schema, model)
+    with about:
+        show_quality(schema, model)
+    st.caption(
+        "A prediction is an estimate: use it to offer help, never to decide about a person. What "
+        "you enter goes to the back end only and is kept nowhere."
+    )
+
+
+main()

@@ -1,0 +1,275 @@
+"""The tab for a class: a file goes to the back end, its rows come back with predictions."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from appFrontend.api import Api, BackEndError, Json, RefusedError
+from appFrontend.charts import histogram_chart, show
+from appFrontend.fields import label_of, limits, n_decimals
+from appFrontend.trouble import show_refusal, show_trouble
+
+# What the back end adds to a file's own columns; the interval and the flags not always.
+PREDICTION, LOW, HIGH = "prediction", "low_90", "high_90"
+BELOW, CHANCE, PROBLEM = "below_pass_mark", "chance_below_pass_mark", "problem"
+ROW = "Row"
+FIRST_ROW = 2  # of a file whose first row holds the names
+MOST_VALUES = 20  # of a column that one can filter by
+CSV = "text/csv"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A class with its predictions.
+
+    Attributes
+    ----------
+    table : DataFrame
+        All rows: the file's own columns as text, then what the back end added, as numbers.
+    own : list of str
+        The file's own columns.
+    content : bytes
+        The answer as it came.
+    """
+
+    table: pd.DataFrame
+    own: list[str]
+    content: bytes
+
+    @property
+    def predicted(self) -> pd.DataFrame:
+        """The rows that were not refused."""
+        return self.table[self.table[PREDICTION].notna()]
+
+    @property
+    def refused(self) -> pd.DataFrame:
+        """The rows that were."""
+        return self.table[self.table[PREDICTION].isna()]
+
+    @property
+    def at_risk(self) -> pd.DataFrame:
+        """The rows predicted below the pass mark, the lowest first."""
+        if BELOW not in self.table:
+            return self.table.iloc[:0]
+        return self.table[self.table[BELOW] == "yes"].sort_values(PREDICTION)
+
+
+def read_scored(content: bytes) -> Scored:
+    """Return the table in the back end's answer.
+
+    A column of the file may have the name of one that the back end adds, which stand last.
+    """
+    table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, header=None)
+    names = [str(name) for name in table.iloc[0]]
+    start = len(names) - 1 - names[::-1].index(PREDICTION)
+    added = names[start:]
+    own: list[str] = []
+    for name in names[:start]:
+        free = name.strip() or "(no name)"
+        while free in own or free in (ROW, *added):
+            free += " "
+        own.append(free)
+    table = table.iloc[1:].set_axis([*own, *added], axis=1).reset_index(drop=True)
+    for column in {PREDICTION, LOW, HIGH, CHANCE} & set(added):
+        table[column] = pd.to_numeric(table[column])
+    for column in own:  # so that they sort as numbers
+        filled = table[column][table[column] != ""]
+        numbers = pd.to_numeric(filled, errors="coerce")
+        if len(filled) and numbers.notna().all():
+            table[column] = numbers.reindex(table.index)
+    table.insert(0, ROW, table.index + FIRST_ROW)
+    return Scored(table, own, content)
+
+
+@st.fragment
+def show_group(api: Api, schema: Json, model: Json) -> None:
+    """Draw the tab; a filter runs only this part of the page again."""
+    target = schema["target"]
+    file_column, mark_column = st.columns([3, 1], gap="large")
+    with file_column:
+        file = st.file_uploader(
+            "Class list: CSV or Excel, a student a row, the names of the columns in the first row",
+            type=["csv", "xlsx"],
+        )
+        st.download_button(
+            "Download an empty list with these columns",
+            ",".join(_csv_cell(feature["name"]) for feature in schema["features"]) + "\n",
+            "class.csv", CSV, type="tertiary", on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+    with mark_column:
+        pass_mark = _ask_pass_mark(target, model)
+    if file is None:
+        st.session_state.pop("class", None)
+        st.info(
+            "The file goes to the back end, which deletes it as soon as it has answered. The "
+            "answer stays in this page's memory until you take the file away or close the page."
+        )
+        return
+    try:
+        with st.spinner(f"Predicting {file.name} …"):
+            scored = _score(api, file, pass_mark, schema["model_version"])
+    except BackEndError as error:
+        show_trouble(error, "class")
+    except RefusedError as error:
+        show_refusal(error)
+    else:
+        _show_scored(scored, pass_mark, target)
+
+
+def _ask_pass_mark(target: Json, model: Json) -> float | None:
+    known = model["metrics"].get("pass_mark")
+    low, high = (float(end) for end in limits(target))
+    return st.number_input(
+        f"Pass mark ({target['unit']})" if target["unit"] else "Pass mark",
+        low, high, float(known["mark"]) if known else None, step=1.0, format="%g",
+        placeholder="none", help="Who is predicted below it stands on the list of those at risk.",
+    )  # fmt: skip
+
+
+def _score(api: Api, file: Any, pass_mark: float | None, version: str) -> Scored:
+    """Return the scored file, asking once for each file, pass mark and model."""
+    key = (file.file_id, pass_mark, version)
+    kept = st.session_state.get("class")
+    if kept is None or kept[0] != key:
+        content = api.predict_file(file.name, file.getvalue(), pass_mark)
+        kept = st.session_state["class"] = (key, read_scored(content))
+    return kept[1]
+
+
+def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
+    predicted, refused, at_risk = scored.predicted, scored.refused, scored.at_risk
+    decimals, unit = n_decimals(target), target["unit"]
+    figures = st.columns(4)
+    figures[0].metric("Students", f"{len(scored.table):,}")
+    mean = (
+        "–" if predicted.empty else f"{predicted[PREDICTION].mean():,.{decimals}f} {unit}".strip()
+    )
+    figures[1].metric("Mean prediction", mean)
+    figures[2].metric("At risk", "–" if pass_mark is None else f"{len(at_risk):,}")
+    figures[3].metric("Refused rows", f"{len(refused):,}")
+    views = st.tabs(
+        ["All students", f"At risk ({len(at_risk)})", f"Problems ({len(refused)})"], key="views"
+    )
+    with views[0]:
+        if not predicted.empty:
+            show(
+                histogram_chart(predicted[PREDICTION], target, pass_mark),
+                "Histogram of the predictions of this class.",
+            )
+        _show_table(_filtered(scored, target), target)
+        st.download_button(
+            "Download all rows with predictions", _for_excel(scored.content), "predictions.csv",
+            CSV, on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+    with views[1]:
+        _show_at_risk(at_risk, scored, pass_mark, target)
+    with views[2]:
+        _show_problems(refused, scored)
+
+
+def _filtered(scored: Scored, target: Json) -> pd.DataFrame:
+    table = scored.table
+    by = [c for c in scored.own if 1 < table[c].nunique() <= MOST_VALUES]
+    with st.expander("Filters", icon=":material/filter_alt:"):
+        text = st.text_input("Text in any column", key="filter-text")
+        chosen = st.multiselect("Columns", by, key="filter-columns", placeholder="choose some")
+        for column in chosen:
+            values = sorted(table[column].dropna().unique())
+            wanted = st.multiselect(str(column), values, key=f"filter:{column}")
+            if wanted:
+                table = table[table[column].isin(wanted)]
+        known = scored.predicted[PREDICTION]
+        if known.nunique() > 1:
+            low, high = float(known.min()), float(known.max())
+            decimals = n_decimals(target)
+            ends = st.slider(
+                "Prediction", low, high, (low, high), format=f"%.{decimals}f",
+                key=f"filter:prediction:{low}:{high}",
+            )  # fmt: skip
+            if ends != (low, high):
+                table = table[table[PREDICTION].between(*ends)]
+    if text:
+        own = table[scored.own].astype(str)
+        hit = own.apply(lambda column: column.str.contains(text, case=False, regex=False))
+        table = table[hit.any(axis=1)]
+    if len(table) < len(scored.table):
+        st.caption(f"{len(table):,} of {len(scored.table):,} students")
+    return table
+
+
+def _show_table(table: pd.DataFrame, target: Json) -> None:
+    number = f"%.{n_decimals(target)}f"
+    unit = f" ({target['unit']})" if target["unit"] else ""
+    names = {
+        PREDICTION: f"{label_of(target)}, predicted{unit}",
+        LOW: "90 % interval from",
+        HIGH: "90 % interval to",
+    }
+    config: dict[str, Any] = {
+        name: st.column_config.NumberColumn(label, format=number) for name, label in names.items()
+    }
+    config[CHANCE] = st.column_config.ProgressColumn(
+        "Chance below the pass mark", format="percent", min_value=0, max_value=1
+    )
+    config[BELOW] = st.column_config.TextColumn("Below the pass mark")
+    config[PROBLEM] = st.column_config.TextColumn("Problem", width="large")
+    config[ROW] = st.column_config.NumberColumn(ROW, pinned=True, help="In the file", width="small")
+    added = [c for c in (PREDICTION, LOW, HIGH, CHANCE, BELOW, PROBLEM) if c in table]
+    own = [str(c) for c in table if c not in (ROW, *added)]
+    st.dataframe(table, hide_index=True, column_config=config, column_order=[ROW, *added, *own])
+
+
+def _show_at_risk(
+    at_risk: pd.DataFrame, scored: Scored, pass_mark: float | None, target: Json
+) -> None:
+    if pass_mark is None:
+        st.info("Set a pass mark to see who is predicted below it.")
+    elif at_risk.empty:
+        st.success(f"Nobody is predicted below {pass_mark:g}.")
+    else:
+        st.caption(
+            "The lowest first. Use the list to offer help, never to decide about a person: who "
+            "stands near the mark may as well pass."
+        )
+        _show_table(at_risk.drop(columns=[BELOW, PROBLEM]), target)
+        wanted = [*scored.own, *(c for c in (PREDICTION, LOW, HIGH, CHANCE) if c in at_risk)]
+        st.download_button(
+            "Download the list of those at risk", _csv(at_risk[wanted]), "at_risk.csv", CSV,
+            on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+
+
+def _show_problems(refused: pd.DataFrame, scored: Scored) -> None:
+    if refused.empty:
+        st.success("Every row has a prediction.")
+        return
+    st.caption("These rows have no prediction. Download them, mend them, upload them again.")
+    st.dataframe(
+        refused[[ROW, PROBLEM, *scored.own]],
+        hide_index=True,
+        column_config={
+            ROW: st.column_config.NumberColumn(ROW, pinned=True, width="small"),
+            PROBLEM: st.column_config.TextColumn("Problem", width="large"),
+        },
+    )
+    st.download_button(
+        "Download the rows to mend", _csv(refused[scored.own]), "to_mend.csv", CSV,
+        on_click="ignore", icon=":material/download:",
+    )  # fmt: skip
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return _for_excel(table.to_csv(index=False).encode())
+
+
+def _for_excel(content: bytes) -> bytes:
+    return b"\xef\xbb\xbf" + content  # without the mark Excel takes UTF-8 for something else
+
+
+def _csv_cell(name: str) -> str:
+    return f'"{name}"' if "," in name else name
