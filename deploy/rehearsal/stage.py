@@ -22,8 +22,7 @@ from deploy.tools import ROOT
 
 KEPT = ROOT / ".envs" / "rehearsal"
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-MARK = "/* rehearsal {} */"
-STYLE = "static/style.css"
+MARK = "static/rehearsal.txt"
 INSTANCE_MB = 1024  # of a t3.micro
 LONGEST_S = 1200.0
 
@@ -118,15 +117,14 @@ class Stage:
         return len(lines) - 1
 
     def served_mark(self, number: int) -> bool:
-        """Whether the style sheet that is served is that of a commit."""
-        return MARK.format(number).encode() in self.ask(f"/{STYLE}")[1]
+        """Whether the file with the mark that is served is that of a commit."""
+        return self.ask(f"/{MARK}") == (200, str(number).encode())
 
     def mark(self, number: int) -> Callable[[Path], None]:
         """Return a change that can be seen from outside."""
 
         def change(folder: Path) -> None:
-            with (folder / STYLE).open("a") as file:
-                file.write(f"\n{MARK.format(number)}\n")
+            (folder / MARK).write_text(str(number))
 
         return change
 

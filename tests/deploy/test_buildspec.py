@@ -41,6 +41,14 @@ def test_every_make_target_of_it_exists():
         assert re.search(rf"^{target}:.*##", makefile, re.MULTILINE)
 
 
+def test_its_tests_ask_git_only_in_a_clone():
+    """What CodeBuild unpacks has no .git."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        text = path.read_text("utf-8")
+        if '"ls-files"' in text:
+            assert '".git").exists()' in text, path
+
+
 def test_its_modules_understand_the_options_they_are_given(tmp_path):
     python = str(Path(os.sys.executable))
     for command in BUILDSPEC.commands:

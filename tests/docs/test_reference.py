@@ -24,6 +24,8 @@ def page(name: str) -> str:
 
 def tracked(pattern: str) -> list[str]:
     """Return the files below a pattern that git knows, or would."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone: there is no .git")
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern],
         cwd=ROOT, capture_output=True, text=True, check=True,
