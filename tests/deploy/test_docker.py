@@ -131,10 +131,26 @@ def test_the_app_is_built_runs_as_nobody_and_predicts(build, start):
     assert "SECRET_KEY must be set" in refused.stderr
 
 
+PAGE = """
+from streamlit.testing.v1 import AppTest
+page = AppTest.from_file("appFrontend/app.py", default_timeout=60).run()
+assert not page.exception, page.exception
+drawn = (*page.segmented_control, *page.selectbox, *page.slider, *page.number_input)
+print(page.title[0].value, len({field.label for field in drawn}))
+"""
+
+
 @pytest.mark.slow
-def test_the_streamlit_page_is_built_and_answers(build, start):
-    if not (ROOT / "appFrontend" / "app.py").is_file():
-        pytest.skip("there is no appFrontend/app.py")
-    container = start(build("deploy/streamlit/Dockerfile"))
+def test_the_streamlit_page_is_built_and_draws_the_fields_of_the_app(build, start):
+    app = start(build("Dockerfile"), "--env", f"SECRET_KEY={'k' * 32}")
+    container = start(build("deploy/streamlit/Dockerfile"), "--network", f"container:{app}")
+    until_healthy(app)
     until_healthy(container)
     assert docker("exec", container, "id", "-u").stdout.strip() == "10001"
+    drawn = docker("exec", container, "python", "-c", PAGE)
+    assert drawn.returncode == 0, drawn.stderr
+    title, _, n_fields = drawn.stdout.strip().rpartition(" ")
+    assert title != "StuPrediction"  # which stands there where the app does not answer
+    assert int(n_fields) >= 7
+    answered = docker("exec", container, "python", "-c", "import sklearn")
+    assert answered.returncode == 1
