@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import streamlit as st
@@ -17,20 +18,26 @@ if str(HERE.parent) not in sys.path:  # `streamlit run` looks in this file's own
     sys.path.insert(0, str(HERE.parent))
 
 from appFrontend.api import DEFAULT_URL, Api, BackEndError, RefusedError  # noqa: E402
+from appFrontend.charts import colours  # noqa: E402
 from appFrontend.fields import label_of  # noqa: E402
 from appFrontend.group import show_group  # noqa: E402
 from appFrontend.quality import show_quality  # noqa: E402
 from appFrontend.student import show_student  # noqa: E402
 from appFrontend.trouble import show_refusal, show_trouble  # noqa: E402
 
-# On a wide screen the answer stays in sight beside a long form; on a narrow one it comes first and
-# its number stays on top.
+# The answer stays in sight while the inputs of a long form move; a phone shows figures two by two.
 STYLE = """<style>
-.stMainBlockContainer { padding-top: 2.5rem; max-width: 80rem; }
-@media (min-width: 641px) { .st-key-answer { position: sticky; top: 3rem; } }
-@media (max-width: 640px) {
-  .stMainBlockContainer { padding-inline: 1rem; }
-}
+.stMainBlockContainer {{ max-width: 80rem; }}
+[data-testid="stCaptionContainer"] {{ color: {quiet}; opacity: 1; }}
+:has(> .st-key-headline) {{ position: sticky; top: 0; z-index: 10; background: {page}; }}
+.st-key-headline {{ padding-block: 0.5rem; border-bottom: 1px solid {soft}; }}
+@media (max-width: 640px) {{
+  .stMainBlockContainer {{ padding-inline: 1rem; }}
+  .st-key-headline [data-testid="stHorizontalBlock"] {{ gap: 0.25rem 1rem; }}
+  .st-key-headline [data-testid="stColumn"], [class*="st-key-figures"] [data-testid="stColumn"] {{
+    flex: 1 1 calc(50% - 1rem); min-width: calc(50% - 1rem);
+  }}
+}}
 </style>"""
 
 
@@ -38,7 +45,7 @@ def main() -> None:
     """Draw the page, or what keeps it from being drawn."""
     api = Api((os.environ.get("API_URL") or DEFAULT_URL).rstrip("/"), os.environ.get("API_KEY", ""))
     st.set_page_config("StuPrediction", str(HERE / "favicon.svg"), layout="wide")
-    st.html(STYLE)
+    st.html(STYLE.format(**asdict(colours())))
     try:
         schema, model = api.schema(), api.model()
     except BackEndError as error:

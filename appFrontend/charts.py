@@ -16,6 +16,8 @@ from appFrontend.fields import label_of, n_decimals, with_unit
 Chart = alt.LayerChart | alt.FacetChart
 
 BAR_PX = 26
+AROUND_PX = 105
+PLOT_PX = 320
 MOST_BARS = 10
 
 
@@ -27,10 +29,11 @@ class Colours:
     soft: str
     less: str
     quiet: str
+    page: str
 
 
-LIGHT = Colours(accent="#3b5bdb", soft="#c9d3f6", less="#c2620b", quiet="#566077")
-DARK = Colours(accent="#91a7ff", soft="#3a4672", less="#ff9f5a", quiet="#a7b0c6")
+LIGHT = Colours("#3b5bdb", soft="#c9d3f6", less="#c2620b", quiet="#566077", page="#ffffff")
+DARK = Colours("#91a7ff", soft="#3a4672", less="#ff9f5a", quiet="#a7b0c6", page="#12161f")
 
 
 def colours() -> Colours:
@@ -40,6 +43,10 @@ def colours() -> Colours:
 
 def show(chart: Chart, described: str) -> None:
     """Draw a chart over the whole width, with words for those who cannot see it."""
+    quiet = colours().quiet
+    chart = chart.configure_axis(labelColor=quiet, titleColor=quiet, titlePadding=8, tickCount=8)
+    chart = chart.configure_axisY(labelFlush=False)
+    chart = chart.configure_legend(labelColor=quiet, titleColor=quiet)
     st.altair_chart(chart, width="stretch", alt=described)
 
 
@@ -47,8 +54,19 @@ def _title(text: str, *subtitle: str) -> alt.TitleParams:
     return alt.TitleParams(text, subtitle=list(subtitle), anchor="start", offset=12)
 
 
+def _height(n_names: int) -> int:
+    """Return the height of a chart of that many names, with its title and its axis."""
+    return BAR_PX * n_names + AROUND_PX
+
+
 def _names(field: str, order: Any = None) -> alt.Y:
-    return alt.Y(f"{field}:N", sort=order, title=None, axis=alt.Axis(labelLimit=190, ticks=False))
+    return alt.Y(
+        f"{field}:N",
+        sort=order,
+        title=None,
+        scale=alt.Scale(type="band"),
+        axis=alt.Axis(labelLimit=170, ticks=False, labelFlush=False),
+    )
 
 
 def distribution_chart(
@@ -82,7 +100,7 @@ def distribution_chart(
     )
     colour = alt.Color(
         "answer:N",
-        scale=alt.Scale(domain=list(answers), range=[ink.accent, ink.less][: len(answers)]),
+        scale=alt.Scale(domain=list(answers), range=[ink.less, ink.accent][-len(answers) :]),
         legend=alt.Legend(title=None, orient="bottom") if len(answers) > 1 else None,
     )
     number = f",.{decimals}f"
@@ -96,9 +114,9 @@ def distribution_chart(
         alt.Chart(bars)
         .mark_bar(color=ink.soft)
         .encode(
-            alt.X("low:Q", title=with_unit(target), scale=alt.Scale(nice=False)),
+            alt.X("low:Q", bin="binned", title=with_unit(target), scale=alt.Scale(nice=False)),
             alt.X2("high:Q"),
-            alt.Y("students:Q", title="Students in training"),
+            alt.Y("students:Q", title="Students"),
             tooltip=[
                 alt.Tooltip("low:Q", title="From", format=number),
                 alt.Tooltip("high:Q", title="To", format=number),
@@ -113,7 +131,7 @@ def distribution_chart(
         alt.X("prediction:Q"), alt.Y("at:Q")
     )
     return alt.layer(histogram, line, interval, dot).properties(
-        height=240, title=_title("Among the students that the model learnt from")
+        height=PLOT_PX, title=_title("Among the students of training")
     )
 
 
@@ -151,7 +169,7 @@ def contributions_chart(values: Mapping[str, float], schema: Json) -> Chart:
     text = alt.Text("value:Q", format=number)
     return alt.layer(
         bars, up.encode(alt.X("value:Q"), text=text), down.encode(alt.X("value:Q"), text=text)
-    ).properties(height=alt.Step(BAR_PX), title=_title("What moves this prediction"))
+    ).properties(height=_height(len(table)), title=_title("What moves this prediction"))
 
 
 def histogram_chart(predictions: pd.Series, target: Json, pass_mark: float | None) -> Chart:
@@ -171,7 +189,12 @@ def histogram_chart(predictions: pd.Series, target: Json, pass_mark: float | Non
         alt.Chart(table)
         .mark_bar()
         .encode(
-            alt.X("prediction:Q", bin=bins, title=f"Predicted {with_unit(target)}"),
+            alt.X(
+                "prediction:Q",
+                bin=bins,
+                title=f"Predicted {with_unit(target)}",
+                axis=alt.Axis(format=",~f"),
+            ),
             alt.Y("count():Q", title="Students", axis=alt.Axis(tickMinStep=1, format="d")),
             color=colour,
             tooltip=[
@@ -188,7 +211,7 @@ def histogram_chart(predictions: pd.Series, target: Json, pass_mark: float | Non
                 alt.X("mark:Q"), tooltip=[alt.Tooltip("mark:Q", title="Pass mark", format=number)]
             )
         )
-    return alt.layer(*layers).properties(height=240, title=_title("Predictions of this class"))
+    return alt.layer(*layers).properties(height=PLOT_PX, title=_title("Predictions of this class"))
 
 
 def ranges_chart(
@@ -234,7 +257,7 @@ def ranges_chart(
             alt.X("value:Q", title=axis, scale=scale)
         ),
     ]
-    return alt.layer(*layers).properties(height=alt.Step(BAR_PX), title=_title(title))
+    return alt.layer(*layers).properties(height=_height(len(table)), title=_title(title))
 
 
 def importance_chart(table: pd.DataFrame, *, axis: str, number: str) -> Chart:
@@ -266,13 +289,14 @@ def importance_chart(table: pd.DataFrame, *, axis: str, number: str) -> Chart:
         base.mark_rule(color=ink.quiet, strokeWidth=2).encode(
             alt.X("low:Q", title=axis), alt.X2("high:Q")
         ),
-    ).properties(height=alt.Step(BAR_PX), title=_title("What the model relies on"))
+    ).properties(height=_height(len(table)), title=_title("What the model relies on"))
 
 
 def dependence_chart(one: Json, feature: Json, target: Json) -> Chart:
     """Draw the mean prediction if all students had one value of a feature, value by value."""
     ink, number = colours(), f",.{n_decimals(target)}f"
-    axis = f"Mean predicted {with_unit(target)}"
+    unit = target["unit"]
+    axis = f"Mean prediction ({unit})" if unit else "Mean prediction"
     title = f"Prediction by {label_of(feature)}"
     known = [i for i, value in enumerate(one["at"]) if value is not None]
     table = pd.DataFrame(
@@ -301,4 +325,4 @@ def dependence_chart(one: Json, feature: Json, target: Json) -> Chart:
         base.mark_line(color=ink.accent, point=alt.OverlayMarkDef(color=ink.accent)).encode(
             alt.Y("mean:Q", title=axis, scale=scale)
         ),
-    ).properties(height=280, title=_title(title))
+    ).properties(height=PLOT_PX, title=_title(title))

@@ -54,7 +54,7 @@ def n_decimals(feature: Json) -> int:
     (1, 2)
     """
     low, high = limits(feature)
-    return max(0, 1 - math.floor(math.log10((high - low) / 100))) if 0 < high - low < 100 else 1
+    return -math.floor(math.log10((high - low) / 100)) if 0 < high - low < 100 else 1
 
 
 def typical_values(model: Json) -> dict[str, float]:
@@ -111,11 +111,12 @@ def draw_form(schema: Json, model: Json) -> dict[str, Any]:
         with box:
             if heading and not folded:
                 st.subheader(heading, anchor=False)
-            columns = st.columns(2, gap="medium")
-            for i, feature in enumerate(features):
-                name = feature["name"]
-                with columns[i % 2]:
-                    record[name] = _draw(feature, f"{prefix}:{name}", typical.get(name))
+            for start in range(0, len(features), 2):  # row by row: a phone shows them in order
+                pair = features[start : start + 2]
+                for column, feature in zip(st.columns(2, gap="medium"), pair, strict=False):
+                    name = feature["name"]
+                    with column:
+                        record[name] = _draw(feature, f"{prefix}:{name}", typical.get(name))
     return {feature["name"]: record[feature["name"]] for feature in schema["features"]}
 
 
@@ -162,6 +163,10 @@ def _draw_number(feature: Json, key: str, typical: float | None) -> float:
 
 def _help(feature: Json) -> str | None:
     parts = [feature["help"]]
+    if feature["kind"] == "numeric":
+        low, high = limits(feature)
+        unit = f" {feature['unit']}" if feature["unit"] else ""
+        parts.append(f"{low:g} to {high:g}{unit}.")
     if feature["sensitive"]:
         parts.append(
             "A sensitive feature: the tab *The model* says whether it errs more for some groups."

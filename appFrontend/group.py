@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,6 @@ from appFrontend.trouble import show_refusal, show_trouble
 # What the back end adds to a file's own columns; the interval and the flags not always.
 PREDICTION, LOW, HIGH = "prediction", "low_90", "high_90"
 BELOW, CHANCE, PROBLEM = "below_pass_mark", "chance_below_pass_mark", "problem"
-ROW = "Row"
-FIRST_ROW = 2  # of a file whose first row holds the names
 MOST_VALUES = 20  # of a column that one can filter by
 CSV = "text/csv"
 
@@ -33,12 +32,15 @@ class Scored:
         All rows: the file's own columns as text, then what the back end added, as numbers.
     own : list of str
         The file's own columns.
+    answers : dict of str to dict
+        Those of them that are features, with the schema's words on each.
     content : bytes
         The answer as it came.
     """
 
     table: pd.DataFrame
     own: list[str]
+    answers: dict[str, Json]
     content: bytes
 
     @property
@@ -59,7 +61,7 @@ class Scored:
         return self.table[self.table[BELOW] == "yes"].sort_values(PREDICTION)
 
 
-def read_scored(content: bytes) -> Scored:
+def read_scored(content: bytes, schema: Json) -> Scored:
     """Return the table in the back end's answer.
 
     A column of the file may have the name of one that the back end adds, which stand last.
@@ -71,19 +73,20 @@ def read_scored(content: bytes) -> Scored:
     own: list[str] = []
     for name in names[:start]:
         free = name.strip() or "(no name)"
-        while free in own or free in (ROW, *added):
+        while free in own or free in added:
             free += " "
         own.append(free)
     table = table.iloc[1:].set_axis([*own, *added], axis=1).reset_index(drop=True)
     for column in {PREDICTION, LOW, HIGH, CHANCE} & set(added):
         table[column] = pd.to_numeric(table[column])
-    for column in own:  # so that they sort as numbers
-        filled = table[column][table[column] != ""]
-        numbers = pd.to_numeric(filled, errors="coerce")
-        if len(filled) and numbers.notna().all():
-            table[column] = numbers.reindex(table.index)
-    table.insert(0, ROW, table.index + FIRST_ROW)
-    return Scored(table, own, content)
+    features = {_match_key(feature["name"]): feature for feature in schema["features"]}
+    answers = {name: features[key] for name in own if (key := _match_key(name)) in features}
+    return Scored(table, own, answers, content)
+
+
+def _match_key(header: str) -> str:
+    """Return what a file's header and a feature's name have in common."""
+    return re.sub(r"[\W_]+", "_", header).strip("_").casefold()
 
 
 @st.fragment
@@ -112,7 +115,7 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
         return
     try:
         with st.spinner(f"Predicting {file.name} …"):
-            scored = _score(api, file, pass_mark, schema["model_version"])
+            scored = _score(api, file, pass_mark, schema)
     except BackEndError as error:
         show_trouble(error, "class")
     except RefusedError as error:
@@ -131,20 +134,21 @@ def _ask_pass_mark(target: Json, model: Json) -> float | None:
     )  # fmt: skip
 
 
-def _score(api: Api, file: Any, pass_mark: float | None, version: str) -> Scored:
+def _score(api: Api, file: Any, pass_mark: float | None, schema: Json) -> Scored:
     """Return the scored file, asking once for each file, pass mark and model."""
-    key = (file.file_id, pass_mark, version)
+    key = (file.file_id, pass_mark, schema["model_version"])
     kept = st.session_state.get("class")
     if kept is None or kept[0] != key:
         content = api.predict_file(file.name, file.getvalue(), pass_mark)
-        kept = st.session_state["class"] = (key, read_scored(content))
+        kept = st.session_state["class"] = (key, read_scored(content, schema))
     return kept[1]
 
 
 def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
     predicted, refused, at_risk = scored.predicted, scored.refused, scored.at_risk
     decimals, unit = n_decimals(target), target["unit"]
-    figures = st.columns(4)
+    with st.container(key="figures-class"):
+        figures = st.columns(4)
     figures[0].metric("Students", f"{len(scored.table):,}")
     mean = (
         "–" if predicted.empty else f"{predicted[PREDICTION].mean():,.{decimals}f} {unit}".strip()
@@ -161,7 +165,7 @@ def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
                 histogram_chart(predicted[PREDICTION], target, pass_mark),
                 "Histogram of the predictions of this class.",
             )
-        _show_table(_filtered(scored, target), target)
+        _show_table(_filtered(scored, target), scored, target)
         st.download_button(
             "Download all rows with predictions", _for_excel(scored.content), "predictions.csv",
             CSV, on_click="ignore", icon=":material/download:",
@@ -202,7 +206,7 @@ def _filtered(scored: Scored, target: Json) -> pd.DataFrame:
     return table
 
 
-def _show_table(table: pd.DataFrame, target: Json) -> None:
+def _show_table(table: pd.DataFrame, scored: Scored, target: Json) -> None:
     number = f"%.{n_decimals(target)}f"
     unit = f" ({target['unit']})" if target["unit"] else ""
     names = {
@@ -214,14 +218,22 @@ def _show_table(table: pd.DataFrame, target: Json) -> None:
         name: st.column_config.NumberColumn(label, format=number) for name, label in names.items()
     }
     config[CHANCE] = st.column_config.ProgressColumn(
-        "Chance below the pass mark", format="percent", min_value=0, max_value=1
+        "Chance below the pass mark", format="%.0f %%", min_value=0, max_value=100
     )
-    config[BELOW] = st.column_config.TextColumn("Below the pass mark")
     config[PROBLEM] = st.column_config.TextColumn("Problem", width="large")
-    config[ROW] = st.column_config.NumberColumn(ROW, pinned=True, help="In the file", width="small")
-    added = [c for c in (PREDICTION, LOW, HIGH, CHANCE, BELOW, PROBLEM) if c in table]
-    own = [str(c) for c in table if c not in (ROW, *added)]
-    st.dataframe(table, hide_index=True, column_config=config, column_order=[ROW, *added, *own])
+    who = [c for c in scored.own if c not in scored.answers]  # names and the like come first
+    added = [c for c in (PREDICTION, LOW, HIGH, CHANCE) if c in table]
+    problem = [PROBLEM] if (table[PROBLEM] != "").any() else []
+    order = [*who, *added, *problem, *scored.answers]
+    shown = table[order].copy()
+    if CHANCE in added:
+        shown[CHANCE] *= 100
+    for name, feature in scored.answers.items():
+        if feature["kind"] == "numeric":  # so that it sorts as numbers do
+            numbers = pd.to_numeric(shown[name], errors="coerce")
+            if (numbers.notna() | (shown[name] == "")).all():
+                shown[name] = numbers
+    st.dataframe(shown, hide_index=True, column_config=config)
 
 
 def _show_at_risk(
@@ -236,7 +248,7 @@ def _show_at_risk(
             "The lowest first. Use the list to offer help, never to decide about a person: who "
             "stands near the mark may as well pass."
         )
-        _show_table(at_risk.drop(columns=[BELOW, PROBLEM]), target)
+        _show_table(at_risk, scored, target)
         wanted = [*scored.own, *(c for c in (PREDICTION, LOW, HIGH, CHANCE) if c in at_risk)]
         st.download_button(
             "Download the list of those at risk", _csv(at_risk[wanted]), "at_risk.csv", CSV,
@@ -250,12 +262,9 @@ def _show_problems(refused: pd.DataFrame, scored: Scored) -> None:
         return
     st.caption("These rows have no prediction. Download them, mend them, upload them again.")
     st.dataframe(
-        refused[[ROW, PROBLEM, *scored.own]],
+        refused[[PROBLEM, *scored.own]],
         hide_index=True,
-        column_config={
-            ROW: st.column_config.NumberColumn(ROW, pinned=True, width="small"),
-            PROBLEM: st.column_config.TextColumn("Problem", width="large"),
-        },
+        column_config={PROBLEM: st.column_config.TextColumn("Problem", width="large")},
     )
     st.download_button(
         "Download the rows to mend", _csv(refused[scored.own]), "to_mend.csv", CSV,

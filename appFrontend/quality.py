@@ -59,15 +59,16 @@ def _show_metrics(metrics: Json, target: Json) -> None:
     st.subheader(
         f"How good it is on {held_out['n_samples']:,} students it had not seen", anchor=False
     )
-    columns = st.columns(len(METRICS) + 1)
+    with st.container(key="figures"):
+        columns = st.columns(len(METRICS) + 1)
     for column, (name, (called, told)) in zip(columns, METRICS.items(), strict=False):
         number = ".3f" if name == "r2" else f",.{n_decimals(target) + 1}f"
         unit = "" if name == "r2" else target["unit"]
         one = held_out[name]
-        with column:
+        with column, st.container(gap="xxsmall"):
             st.metric(called, f"{one['value']:{number}} {unit}".strip(), help=told)
             st.caption(f"95 % interval: {one['low']:{number}} to {one['high']:{number}}")
-    with columns[-1]:
+    with columns[-1], st.container(gap="xxsmall"):
         number = f",.{n_decimals(target) + 1}f"
         baseline = f"{held_out['baseline_rmse']:{number}} {target['unit']}".strip()
         st.metric("RMSE of the mean", baseline, help="That of the same prediction for everyone.")
@@ -159,9 +160,12 @@ def _show_dependence(report: Json, features: dict[str, Json], target: Json) -> N
         dependence_chart(curves[name], feature, target),
         f"The mean prediction for each value of {label_of(feature)}.",
     )
+    curve = curves[name]
+    wide = feature["kind"] == "numeric" and any(map(float.__gt__, curve["high"], curve["low"]))
     st.caption(
-        "If all students had one value and kept their other answers. The band holds most of them. "
-        "It says what the model does, not what causes a result."
+        "If all students had one value and kept their other answers. "
+        + ("The shade holds most students' own curves. " if wide else "")
+        + "It says what the model does, not what causes a result."
     )
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from appFrontend.api import Api, BackEndError, Json, RefusedError
 from appFrontend.charts import contributions_chart, distribution_chart, show
 from appFrontend.fields import NOT_KNOWN, draw_form, label_of, n_decimals
-from appFrontend.trouble import show_refusal, show_trouble
+from appFrontend.trouble import plain, show_refusal, show_trouble
 
 FIRST, NOW = "First answer", "Now"
 LEVEL = "0.9"
@@ -19,22 +19,29 @@ LEVEL = "0.9"
 @st.fragment
 def show_student(api: Api, schema: Json, model: Json) -> None:
     """Draw the tab; moving an input runs only this part of the page again."""
-    with st.container(key="student"):
-        form, answered = st.columns([3, 2], gap="large")
+    headline = st.container(key="headline")
+    form, details = st.columns([3, 2], gap="large")
     with form:
         record = draw_form(schema, model)
-    with answered, st.container(key="answer"):
-        try:
-            answer = api.predict(record)
-        except BackEndError as error:
+    try:
+        answer = api.predict(record)
+    except BackEndError as error:
+        with headline:
             show_trouble(error, "student")
-            return
-        except RefusedError as error:
+        return
+    except RefusedError as error:
+        with headline:
             show_refusal(error)
-            return
-        if _another_model(answer, schema):
-            st.rerun(scope="app")
-        _show_answer(record, answer, schema, model)
+        return
+    if _another_model(answer, schema):
+        st.rerun(scope="app")
+    first = st.session_state.get("first")
+    if first and first["answer"]["model_version"] != answer["model_version"]:
+        first = None  # two models' answers are not to be compared
+    with headline:
+        _show_headline(record, answer, first, schema["target"])
+    with details:
+        _show_details(record, answer, first, schema, model)
 
 
 def _another_model(answer: Json, schema: Json) -> bool:
@@ -46,33 +53,40 @@ def _another_model(answer: Json, schema: Json) -> bool:
     return True
 
 
-def _show_answer(record: Json, answer: Json, schema: Json, model: Json) -> None:
-    target = schema["target"]
-    first = st.session_state.get("first")
-    if first and first["answer"]["model_version"] != answer["model_version"]:
-        first = None  # two models' answers are not to be compared
-    with st.container(key="headline"):
-        if first:
-            before, now = st.columns(2)
-            with before:
-                _show_number(FIRST, first["answer"], target)
-            with now:
-                change = answer["prediction"] - first["answer"]["prediction"]
-                _show_number(NOW, answer, target, change)
-        else:
+def _show_headline(record: Json, answer: Json, first: Json | None, target: Json) -> None:
+    """Show what stays in sight: the answer, beside the first one where that was kept."""
+    before, now, act = st.columns([2, 2, 1], gap="medium")
+    if first is None:
+        with before:
             _show_number(f"Predicted {label_of(target)}", answer, target)
+        with now:
+            st.markdown(_in_words(answer, target))
+        with act:
+            st.button(
+                "Keep to compare",
+                help="Keep this answer, then change something: both answers stand side by side.",
+                on_click=_keep, args=(record, answer), width="stretch",
+            )  # fmt: skip
+        return
+    with before, st.container(gap="xxsmall"):
+        _show_number(FIRST, first["answer"], target)
+        st.caption(_interval(first["answer"], target))
+    with now, st.container(gap="xxsmall"):
+        _show_number(NOW, answer, target, answer["prediction"] - first["answer"]["prediction"])
+        st.caption(_interval(answer, target))
+    with act:
+        st.button("Stop comparing", on_click=_forget, width="stretch")
+
+
+def _show_details(
+    record: Json, answer: Json, first: Json | None, schema: Json, model: Json
+) -> None:
+    target = schema["target"]
     for warning in answer["warnings"]:
-        st.warning(warning["message"])
+        st.warning(plain(warning["message"]))
     if first:
         _show_changes(first["record"], record, schema)
-        st.button("Forget the first answer", on_click=_forget, width="stretch")
-    else:
-        st.button(
-            "Keep this answer to compare",
-            help="Then change something: both answers stand side by side.",
-            on_click=_keep, args=(record, answer), width="stretch",
-        )  # fmt: skip
-    answers = {NOW: answer, FIRST: first["answer"]} if first else {NOW: answer}
+    answers = {FIRST: first["answer"], NOW: answer} if first else {NOW: answer}
     show(
         distribution_chart(model["metrics"]["target_distribution"], target, answers, LEVEL),
         _in_words(answer, target),
@@ -96,23 +110,24 @@ def _show_number(called: str, answer: Json, target: Json, change: float | None =
         f"{answer['prediction']:,.{decimals}f} {unit}".strip(),
         None if change is None else f"{change:+,.{decimals}f}",
     )
-    st.caption(_in_words(answer, target))
 
 
 def _in_words(answer: Json, target: Json) -> str:
     parts = []
-    if ends := answer["intervals"].get(LEVEL):
-        decimals = max(0, n_decimals(target) - 1)
-        low, high = (f"{end:,.{decimals}f}" for end in ends)
-        parts.append(
-            f"9 in 10 similar students score between {low} and {high} {target['unit']}".strip()
-            + "."
-        )
+    if ends := _interval(answer, target):
+        parts.append(f"9 in 10 similar students score {ends}.")
     if mark := answer.get("pass_mark"):
-        parts.append(
-            f"The chance of less than {mark['mark']:g} is {mark['probability_below']:.0%}."
-        )
+        chance = mark["probability_below"]
+        parts.append(f"The chance of less than {mark['mark']:g} is {chance:.0%}.")
     return " ".join(parts)
+
+
+def _interval(answer: Json, target: Json) -> str:
+    if LEVEL not in answer["intervals"]:
+        return ""
+    decimals = max(0, n_decimals(target) - 1)
+    low, high = (f"{end:,.{decimals}f}" for end in answer["intervals"][LEVEL])
+    return f"between {low} and {high} {target['unit']}".strip()
 
 
 def _show_changes(before: Json, now: Json, schema: Json) -> None:

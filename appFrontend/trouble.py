@@ -20,9 +20,9 @@ def show_trouble(error: BackEndError, key: str) -> None:
 def show_refusal(error: RefusedError) -> None:
     """List what the back end refuses, in its words."""
     for message in error.messages:
-        st.error(_plain(message))
+        st.error(plain(message))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text in which nothing is taken for Markdown."""
     return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:" else c for c in text)
