@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,28 +48,54 @@ def greedy_weights(
     return best / best.sum()
 
 
+def equal_weights(scores: NDArray[np.float64], within: float) -> NDArray[np.float64]:
+    """Return the same weight for each member that is as good as the best, and none for the rest.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_members,)
+        The larger the better.
+    within : float
+        What a member may lack and still be as good.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> equal_weights(np.array([0.5, 0.499, 0.4]), within=0.002).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    good = scores >= scores.max() - within
+    return good / good.sum()
+
+
 def cross_blend(
-    predictions: Mapping[str, NDArray[np.float64]],
-    y: NDArray[np.float64],
-    tests: list[NDArray[np.intp]],
-    steps: int,
-) -> tuple[dict[str, float], NDArray[np.float64]]:
+    predictions: NDArray[np.float64],
+    tests: Sequence[NDArray[np.intp]],
+    weigh: Callable[[Sequence[int]], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Blend members, and say honestly what the blend predicts.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (n_members, n_samples)
+        Out-of-fold predictions.
+    tests : sequence of ndarray
+        Rows of each fold.
+    weigh : callable
+        Takes numbers of folds, returns the weights that are learnt on them.
 
     Returns
     -------
-    weights : dict of str to float
-        Of the members that got a share, learnt on all rows.
+    weights : ndarray of shape (n_members,)
+        Learnt on all folds.
     predicted : ndarray of shape (n_samples,)
-        The blend's out-of-fold predictions, with the weights of each fold learnt on the others.
+        The blend's predictions for each fold, with weights learnt on the others.
     """
     import numpy as np
 
-    names = list(predictions)
-    matrix = np.array([predictions[name] for name in names])
-    predicted = np.empty(len(y))
-    for test in tests:
-        rest = np.setdiff1d(np.arange(len(y)), test)
-        predicted[test] = greedy_weights(matrix[:, rest], y[rest], steps) @ matrix[:, test]
-    weights = greedy_weights(matrix, y, steps)
-    return {n: float(w) for n, w in zip(names, weights, strict=True) if w > 0}, predicted
+    folds = range(len(tests))
+    predicted = np.empty(predictions.shape[1])
+    for fold in folds:
+        weights = weigh([other for other in folds if other != fold])
+        predicted[tests[fold]] = weights @ predictions[:, tests[fold]]
+    return weigh(folds), predicted

@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Expansion:
+    """More columns made of the numbers, for a linear model to bend by.
+
+    Attributes
+    ----------
+    build : callable
+        Returns the unfitted transformer.
+    n_columns : callable
+        Takes how many numbers there are, returns how many columns it makes.
+    """
+
+    build: Callable[[], BaseEstimator]
+    n_columns: Callable[[int], int]
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A family of estimators and its search space.
 
@@ -44,6 +60,10 @@ class Candidate:
         Of a booster: their number is found by early stopping for each point of the space.
     native : bool
         Whether it takes categories as they are, and not as one-hot columns.
+    expansion : Expansion or None
+        What it is given beside the columns that all families take.
+    tabled : bool
+        Whether the compiler can write it as tables, so that serving needs no library.
     """
 
     name: str
@@ -56,11 +76,18 @@ class Candidate:
     scales_target: bool = False
     trees: Trees | None = None
     native: bool = False
+    expansion: Expansion | None = None
+    tabled: bool = True
+
+    @property
+    def wrapped(self) -> bool:
+        """Whether it is the last step of a pipeline, which takes no weights."""
+        return self.native or self.expansion is not None
 
     @property
     def prefix(self) -> str:
         """What stands before its parameters' names in what it is wrapped in."""
-        return "regressor__" if self.scales_target else "estimator__" if self.native else ""
+        return "regressor__" if self.scales_target else "estimator__" if self.wrapped else ""
 
     @property
     def n_points(self) -> int:
@@ -85,6 +112,25 @@ class Candidate:
             return Pipeline([("categories", decoder), ("estimator", estimator)])
 
         return replace(self, build=build)
+
+    def expanding(self, n_numbers: int) -> Candidate:
+        """Return it with an estimator that expands the first columns, the numbers, before."""
+        expansion = self.expansion
+        if expansion is None:
+            return self
+        more = expansion.n_columns(n_numbers)
+
+        def build(seed: int) -> BaseEstimator:
+            from sklearn.compose import ColumnTransformer
+            from sklearn.pipeline import Pipeline
+
+            steps = [
+                ("columns", "passthrough", slice(0, None)),
+                ("more", expansion.build(), list(range(n_numbers))),
+            ]
+            return Pipeline([("expand", ColumnTransformer(steps)), ("estimator", self.build(seed))])
+
+        return replace(self, build=build, seconds=lambda n, d: self.seconds(n, d + more))
 
 
 def _linear(seed: int) -> BaseEstimator:
@@ -174,8 +220,26 @@ def _catboost(seed: int) -> BaseEstimator:
     )
 
 
+def _splines() -> BaseEstimator:
+    from sklearn.preprocessing import SplineTransformer
+
+    return SplineTransformer(
+        n_knots=4, knots="quantile", extrapolation="linear", include_bias=False
+    )
+
+
+def _products() -> BaseEstimator:
+    from sklearn.preprocessing import PolynomialFeatures
+
+    return PolynomialFeatures(degree=2, include_bias=False)
+
+
 def _linear_s(n_rows: int, n_columns: int) -> float:
     return 0.002 + 4e-8 * n_rows * n_columns
+
+
+def _expanded_s(n_rows: int, n_columns: int) -> float:
+    return 0.005 + 3e-10 * n_rows * n_columns**2
 
 
 def _trees_s(seconds: float) -> Callable[[int, int], float]:
@@ -189,6 +253,12 @@ def _trees_s(seconds: float) -> Callable[[int, int], float]:
 CANDIDATES = (
     Candidate("ridge", "Ridge regression", _ridge, _linear_s,
               {"alpha": (1.0, 5.0, 20.0, 0.1, 100.0, 500.0)}),
+    Candidate("ridge_splines", "Ridge regression with curves", _ridge, _expanded_s,
+              {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
+              expansion=Expansion(_splines, lambda n: 5 * n)),
+    Candidate("ridge_products", "Ridge regression with products", _ridge, _expanded_s,
+              {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
+              expansion=Expansion(_products, lambda n: n * (n + 3) // 2)),
     Candidate("catboost", "CatBoost", _catboost, _trees_s(0.09),
               {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
               import_s=0.2, trees=Trees("iterations", 200, 500)),
@@ -202,7 +272,8 @@ CANDIDATES = (
               {"max_depth": (3, 5, 8, 12), "min_samples_leaf": (3, 10, 30)}, trials=6),
     Candidate("neighbors", "k-nearest neighbours", _neighbours,
               lambda n, d: 0.002 + 1e-8 * n * n * d / 16,
-              {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, trials=5),
+              {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, trials=5,
+              tabled=False),
     Candidate("xgboost", "XGBoost", _xgboost, _trees_s(0.06),
               {"learning_rate": (0.05, 0.1), "max_depth": (2, 3, 5), "subsample": (0.7,),
                "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)}, trials=4, import_s=0.2,
@@ -212,7 +283,7 @@ CANDIDATES = (
                "min_samples_leaf": (5, 20)}, trials=3, trees=Trees("n_estimators", 120, 240)),
     Candidate("svr", "Support vector regression", _support_vectors,
               lambda n, d: 1e-7 * n * n, {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
-               "epsilon": (0.05, 0.2)}, trials=4, scales_target=True),
+               "epsilon": (0.05, 0.2)}, trials=4, scales_target=True, tabled=False),
     Candidate("extra_trees", "Extra trees", _extra_trees, _trees_s(0.3),
               {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
     Candidate("random_forest", "Random forest", _random_forest, _trees_s(0.4),
@@ -227,8 +298,6 @@ CANDIDATES = (
                "n_estimators": (50,)}, trials=1),
     Candidate("catboost_native", "CatBoost, native categories", _catboost, _trees_s(0.4),
               {"learning_rate": (0.1, 0.05), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
-              trees=Trees("iterations", 150, 300), native=True),
+              trees=Trees("iterations", 150, 300), native=True, tabled=False),
 )  # fmt: skip
-# Every other family, and a blend, is an ensemble: nobody reads how it comes to its answer.
-LINEAR = ("linear", "ridge", "lasso", "elastic_net")
-SINGLE = ("decision_tree", "neighbors", "svr")
+LINEAR = ("linear", "ridge", "lasso", "elastic_net")  # one and the same, but for the penalty

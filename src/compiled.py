@@ -26,6 +26,28 @@ FEW_TESTS = 2_000  # up to so many, making a list of the answers costs less than
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A function of a number, in pieces.
+
+    Attributes
+    ----------
+    breaks : tuple of float
+        Ascending; a number on one belongs to the piece before it.
+    pieces : tuple of tuple of float
+        One more than breaks: an origin, and the coefficients of the distance from it to the power
+        of 0, 1, 2 and 3.
+    """
+
+    breaks: tuple[float, ...]
+    pieces: tuple[tuple[float, ...], ...]
+
+    def value(self, number: float) -> float:
+        origin, a, b, c, d = self.pieces[bisect_left(self.breaks, number)]
+        t = number - origin
+        return ((d * t + c) * t + b) * t + a
+
+
+@dataclass(frozen=True)
 class NumericTable:
     """What is asked about a number.
 
@@ -37,6 +59,8 @@ class NumericTable:
         Ascending; test ``first_test + i`` is whether the value is above ``cuts[i]``.
     center, weight : float
         The linear term is ``weight * (value - center)``.
+    curves : tuple of Curve
+        Added to it.
     """
 
     name: str
@@ -45,6 +69,7 @@ class NumericTable:
     cuts: tuple[float, ...]
     center: float
     weight: float
+    curves: tuple[Curve, ...] = ()
 
     @property
     def n_tests(self) -> int:
@@ -230,10 +255,14 @@ class CompiledModel:
     linear : bool
         Whether there are linear terms.
     ensembles : tuple of Trees, MedianTrees or ObliviousTrees
+    products : tuple of (int, int, float)
+        Positions of two numbers, and the weight of the product of what they are above their
+        centers; there are none without linear terms.
     n_tests : int
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
+    READ_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2)  # the first knew neither curves nor products
 
     def __init__(
         self,
@@ -241,15 +270,19 @@ class CompiledModel:
         base: float,
         linear: bool,
         ensembles: tuple[Ensemble, ...],
+        products: tuple[tuple[int, int, float], ...] = (),
     ) -> None:
         self.features = features
         self.base = base
         self.linear = linear
         self.ensembles = ensembles
+        self.products = products
         self.n_tests = sum(feature.n_tests for feature in features)
         numeric = [f for f in features if isinstance(f, NumericTable)]
         categorical = [f for f in features if isinstance(f, CategoryTable)]
         self._weights = [(f.name, f.fill, f.center, f.weight) for f in numeric if linear]
+        self._curves = [(f.name, f.fill, curve) for f in numeric if linear for curve in f.curves]
+        self._products = [(self._centered(i), self._centered(j), w) for i, j, w in products]
         self._terms = [
             (f.name, dict(zip(f.categories, f.terms, strict=True))) for f in categorical if linear
         ]
@@ -261,6 +294,12 @@ class CompiledModel:
             if f.n_tests
         ]
 
+    def _centered(self, position: int) -> tuple[str, float, float]:
+        feature = self.features[position]
+        if not isinstance(feature, NumericTable):
+            raise ValueError(f"{feature.name} in a product")
+        return feature.name, feature.fill, feature.center
+
     @classmethod
     def from_dict(cls, tables: Mapping[str, Any]) -> Self:
         """Return the model that ``compiled.json`` describes.
@@ -270,7 +309,7 @@ class CompiledModel:
         ArtifactError
             If the tables are of another version or do not fit together.
         """
-        if tables.get("version") != cls.VERSION:
+        if tables.get("version") not in cls.READ_VERSIONS:
             raise ArtifactError(
                 f"compiled.json has version {tables.get('version')!r}, this program reads "
                 f"{cls.VERSION}. Train again to rebuild it."
@@ -282,7 +321,10 @@ class CompiledModel:
                 features.append(_feature(values, n_tests))
                 n_tests += features[-1].n_tests
             ensembles = tuple(_ensemble(values, n_tests) for values in tables["ensembles"])
-            return cls(tuple(features), float(tables["base"]), bool(tables["linear"]), ensembles)
+            products = tuple((int(i), int(j), float(w)) for i, j, w in tables.get("products", ()))
+            return cls(
+                tuple(features), float(tables["base"]), bool(tables["linear"]), ensembles, products
+            )
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ArtifactError(f"compiled.json is damaged ({error!r}). Train again.") from error
 
@@ -301,6 +343,11 @@ class CompiledModel:
             total += weight * ((fill if value is None else value) - center)  # type: ignore[operator]
         for name, terms in self._terms:
             total += terms[values[name]]  # type: ignore[index]
+        for name, fill, curve in self._curves:
+            value = values[name]
+            total += curve.value(fill if value is None else value)  # type: ignore[arg-type]
+        for first, second, weight in self._products:
+            total += weight * (_above(first, values) * _above(second, values))
         if self.ensembles:
             bits = self.bits(values)
             for ensemble in self.ensembles:
@@ -322,7 +369,11 @@ class CompiledModel:
         return list(bits) if self.n_tests <= FEW_TESTS else bits
 
     def linear_terms(self, values: Mapping[str, Value]) -> list[float]:
-        """Return the linear term of each feature, in the order of :attr:`features`."""
+        """Return the linear term of each feature, in the order of :attr:`features`.
+
+        Curves stand in it, and half of each product: its Shapley values where features are
+        independent.
+        """
         found = []
         for f in self.features:
             value = values[f.name]
@@ -332,7 +383,22 @@ class CompiledModel:
                 found.append(f.weight * ((f.fill if value is None else float(value)) - f.center))
             else:
                 found.append(f.terms[f.categories.index(value)])
+        positions = {feature.name: i for i, feature in enumerate(self.features)}
+        for name, fill, curve in self._curves:
+            value = values[name]
+            found[positions[name]] += curve.value(fill if value is None else float(value))
+        for (first, second, weight), (i, j, _) in zip(self._products, self.products, strict=True):
+            half = weight * _above(first, values) * _above(second, values) / 2
+            found[i] += half
+            found[j] += half
         return found
+
+
+def _above(centered: tuple[str, float, float], values: Mapping[str, Value]) -> float:
+    """Return how far a number lies above its center."""
+    name, fill, center = centered
+    value = values[name]
+    return (fill if value is None else value) - center  # type: ignore[operator]
 
 
 # --- reading the tables ---------------------------------------------------------------------------
@@ -348,6 +414,7 @@ def _feature(values: Mapping[str, Any], first_test: int) -> FeatureTable:
             cuts=tuple(map(float, values["cuts"])),
             center=float(values["center"]),
             weight=float(values["weight"]),
+            curves=tuple(map(_curve, values.get("curves", ()))),
         )
     categories = tuple(values["categories"])
     answers = tuple(tuple(map(int, text)) for text in values["answers"])
@@ -358,6 +425,14 @@ def _feature(values: Mapping[str, Any], first_test: int) -> FeatureTable:
     if terms and len(terms) != len(categories):
         raise ValueError(f"the terms of {name}")
     return CategoryTable(name, first_test, categories, answers, columns, terms)
+
+
+def _curve(values: Mapping[str, Any]) -> Curve:
+    breaks = tuple(map(float, values["breaks"]))
+    pieces = tuple(tuple(map(float, piece)) for piece in values["pieces"])
+    if len(pieces) != len(breaks) + 1 or any(len(piece) != 5 for piece in pieces):
+        raise ValueError("a curve")
+    return Curve(breaks, pieces)
 
 
 def _ensemble(values: Mapping[str, Any], n_tests: int) -> Ensemble:

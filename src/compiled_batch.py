@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from src.compiled import (
     CategoryTable,
     CompiledModel,
+    Curve,
     Ensemble,
     MedianTrees,
     Node,
@@ -103,6 +104,11 @@ class BatchEvaluator:
             for feature, column in pairs:
                 if isinstance(feature, CategoryTable):
                     total += np.array(feature.terms)[column]
+            for feature, column in pairs:
+                for curve in feature.curves if isinstance(feature, NumericTable) else ():
+                    total += _on_curve(curve, column)
+            for i, j, weight in model.products:
+                total += weight * (_above(model, encoded, i) * _above(model, encoded, j))
         for start in range(0, len(total) if model.ensembles else 0, self._block):
             rows = slice(start, start + self._block)
             answers = _Answers(self._tests, [column[rows] for column in encoded])
@@ -116,6 +122,20 @@ class BatchEvaluator:
                         found += each
                 total[rows] += ensemble.weight * found
         return total
+
+
+def _on_curve(curve: Curve, column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what :meth:`Curve.value` returns for each number."""
+    import numpy as np
+
+    pieces = np.array(curve.pieces)[np.searchsorted(np.array(curve.breaks), column)]
+    origin, a, b, c, d = pieces.T
+    t = column - origin
+    return ((d * t + c) * t + b) * t + a
+
+
+def _above(model: CompiledModel, encoded: list[NDArray[Any]], position: int) -> NDArray[np.float64]:
+    return encoded[position] - cast(NumericTable, model.features[position]).center
 
 
 def _median(values: NDArray[np.float64], weights: tuple[float, ...]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,35 @@ class Linear:
 
     intercept: float
     weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function of one column, in pieces: cubic polynomials, and lines at the ends.
+
+    Attributes
+    ----------
+    column : int
+    breaks : ndarray of shape (n_pieces - 1,)
+        Ascending; where one piece ends and the next begins.
+    origins : ndarray of shape (n_pieces,)
+        What a piece's distances are counted from.
+    powers : ndarray of shape (n_pieces, 4)
+        Coefficients of the distance to the power of 0, 1, 2 and 3.
+    """
+
+    column: int
+    breaks: NDArray[np.float64]
+    origins: NDArray[np.float64]
+    powers: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A weight times the product of two columns."""
+
+    columns: tuple[int, int]
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -117,7 +147,7 @@ class ObliviousTrees:
     comparison: Comparison
 
 
-Part = Linear | Trees | ObliviousTrees
+Part = Linear | Curve | Product | Trees | ObliviousTrees
 
 
 @dataclass(frozen=True)
@@ -183,8 +213,72 @@ def _transformed_target(estimator: Any) -> WeightedSum:
 
 
 def _pipeline(estimator: Any) -> WeightedSum:
-    read_estimator(estimator.steps[-1][1])  # what is wrong with it says more
+    found = read_estimator(estimator.steps[-1][1])  # what is wrong with it says more
+    if [type(step).__name__ for _, step in estimator.steps[:-1]] == ["ColumnTransformer"]:
+        ((weight, part),) = found.parts
+        if weight == 1 and isinstance(part, Linear):
+            return _expanded(estimator.steps[0][1], part)
     raise UnsupportedEstimatorError("Its columns are transformed once more before they are used.")
+
+
+def _expanded(transformer: Any, linear: Linear) -> WeightedSum:
+    """Return what a linear model of columns, their curves and their products computes."""
+    import numpy as np
+
+    weights = np.zeros(transformer.n_features_in_)
+    parts: list[Part] = []
+    for name, step, columns in transformer.transformers_:
+        positions = np.arange(transformer.n_features_in_)[columns].tolist()
+        of_step = linear.weights[transformer.output_indices_[name]]
+        match type(step).__name__:
+            case "FunctionTransformer" if step.func is None:
+                weights[positions] += of_step
+            case "PolynomialFeatures" if step.degree == 2:
+                for powers, weight in zip(step.powers_.tolist(), of_step.tolist(), strict=True):
+                    used = [p for p, power in zip(positions, powers, strict=True) if power]
+                    if sum(powers) == 1:
+                        weights[used] += weight
+                    elif len(used) == 2:
+                        parts.append(Product((used[0], used[1]), weight))
+                    else:
+                        square = np.array([[0.0, 0.0, weight, 0.0]])
+                        parts.append(Curve(used[0], np.empty(0), np.zeros(1), square))
+            case "SplineTransformer" if step.extrapolation == "linear" and step.degree <= 3:
+                of_column = np.split(of_step, len(positions))
+                parts += [
+                    _spline(step, i, positions[i], of_one) for i, of_one in enumerate(of_column)
+                ]
+            case kind:
+                raise UnsupportedEstimatorError(f"Its columns are changed by {kind}.")
+    parts.insert(0, Linear(linear.intercept, weights))
+    return WeightedSum(0.0, tuple((1.0, part) for part in parts))
+
+
+def _spline(step: Any, position: int, column: int, weights: NDArray[np.float64]) -> Curve:
+    """Return the curve of one column of a spline, read off its own values."""
+    import numpy as np
+
+    def value(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        asked = np.zeros((len(points), step.n_features_in_))
+        asked[:, position] = points
+        return np.split(step.transform(asked), step.n_features_in_, axis=1)[position] @ weights
+
+    knots = step.bsplines_[position].t
+    breaks = np.unique(knots[step.degree : len(knots) - step.degree])
+    low, high = breaks[0], breaks[-1]
+    inside = (1 - np.cos((2 * np.arange(4) + 1) * np.pi / 8)) / 2  # Chebyshev's, from 0 to 1
+    degrees = np.arange(4)
+    origins, powers = [], []
+    for end, outwards in ((low, -1.0), (high, 1.0)):
+        one, two = value(end + outwards * np.array([1.0, 2.0]))
+        origins.append(end)
+        powers.append([2 * one - two, outwards * (two - one), 0.0, 0.0])
+    for at, (left, right) in enumerate(pairwise(breaks), start=1):
+        width = right - left
+        found = np.linalg.solve(np.vander(inside, increasing=True), value(left + width * inside))
+        origins.insert(at, left)
+        powers.insert(at, (found / width**degrees).tolist())
+    return Curve(column, breaks, np.array(origins), np.array(powers))
 
 
 def _sklearn_tree(fitted: Any, factor: float = 1.0) -> Tree:

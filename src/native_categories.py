@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.compose import ColumnTransformer
 
-ONE_HOT = "categorical"  # the step of the preprocessor whose columns are 0 or 1; its last
+NUMERIC = "numeric"  # the step of the preprocessor that makes a column a number; its first
+ONE_HOT = "categorical"  # the one whose columns are 0 or 1; its last
 
 
 def code_categories(

@@ -13,9 +13,11 @@ from src.compiler.oblivious_shapley import leaf_contributions
 from src.estimator_tables import (
     LEAF,
     Comparison,
+    Curve,
     Linear,
     ObliviousTree,
     ObliviousTrees,
+    Product,
     Tree,
     Trees,
     UnsupportedEstimatorError,
@@ -60,6 +62,7 @@ class TableBuilder:
             self._owners |= {column: (position, i) for i, column in enumerate(columns)}
         self._placed: dict[Comparison, dict[tuple[int, float], Placed]] = {}
         self._numbers: dict[Test, int] = {}
+        self._curves: dict[int, list[dict[str, Any]]] = {}  # by feature
 
     def run(self, model: WeightedSum) -> dict[str, Any]:
         """Return the tables.
@@ -69,7 +72,9 @@ class TableBuilder:
         UnsupportedEstimatorError
             If the trees are too many to be held by a web worker.
         """
-        ensembles = [(w, part) for w, part in model.parts if not isinstance(part, Linear)]
+        ensembles = [
+            (w, part) for w, part in model.parts if isinstance(part, Trees | ObliviousTrees)
+        ]
         n_leaves = sum(_n_leaves(part) for _, part in ensembles)
         if n_leaves > MOST_LEAVES:
             raise UnsupportedEstimatorError(
@@ -86,6 +91,8 @@ class TableBuilder:
         self._numbers = {test: number for number, test in enumerate(ordered)}
         linear = [(weight, part) for weight, part in model.parts if isinstance(part, Linear)]
         base, terms = self._linear(linear)
+        base += self._bend([(w, part) for w, part in model.parts if isinstance(part, Curve)])
+        products = self._products([(w, p) for w, p in model.parts if isinstance(p, Product)])
         return {
             "version": CompiledModel.VERSION,
             "features": [
@@ -94,6 +101,7 @@ class TableBuilder:
             ],
             "base": model.constant + base,
             "linear": bool(linear),
+            **({"products": products} if products else {}),
             "ensembles": [self._ensemble(weight, part) for weight, part in ensembles],
         }
 
@@ -118,6 +126,50 @@ class TableBuilder:
             base += mean
             terms.append(values - mean)
         return base, terms
+
+    def _bend(self, parts: Iterable[tuple[float, Curve]]) -> float:
+        """Keep each number's curves, counted from their means; return the sum of these."""
+        import numpy as np
+
+        base = 0.0
+        for factor, part in parts:
+            position, feature = self._number_of(part.column)
+            origins = feature.mean + feature.scale * part.origins
+            powers = factor * part.powers / feature.scale ** np.arange(4)
+            curve = Curve(part.column, feature.mean + feature.scale * part.breaks, origins, powers)
+            numbers = self._X[feature.name].to_numpy(dtype=float)
+            mean = _mean_on(curve, np.where(np.isnan(numbers), feature.fill, numbers))
+            base += mean
+            powers[:, 0] -= mean
+            self._curves.setdefault(position, []).append(
+                {
+                    "breaks": curve.breaks.tolist(),
+                    "pieces": np.column_stack([origins, powers]).tolist(),
+                }
+            )
+        return base
+
+    def _products(self, parts: Iterable[tuple[float, Product]]) -> list[tuple[int, int, float]]:
+        found: dict[tuple[int, int], float] = {}
+        for factor, part in parts:
+            (i, first), (j, second) = sorted(map(self._number_of, part.columns), key=lambda p: p[0])
+            weight = factor * part.weight / (first.scale * second.scale)
+            found[i, j] = found.get((i, j), 0.0) + weight
+        return [(i, j, weight) for (i, j), weight in found.items()]
+
+    def _number_of(self, column: int) -> tuple[int, NumericColumn]:
+        """Return the position of the number that a column stands for, and how.
+
+        Raises
+        ------
+        UnsupportedEstimatorError
+            If it stands for no number.
+        """
+        position, _ = self._owners.get(column, (-1, 0))
+        feature = self.features[position] if position >= 0 else None
+        if not isinstance(feature, NumericColumn):
+            raise UnsupportedEstimatorError("A curve or a product is of something not a number.")
+        return position, feature
 
     def _shares(self, feature: CategoryColumns) -> NDArray[np.float64]:
         """Return the share of the training rows in each category."""
@@ -186,6 +238,7 @@ class TableBuilder:
                 "cuts": [test[2] for test in tests],
                 "center": feature.mean,
                 "weight": terms,
+                **({"curves": self._curves[position]} if position in self._curves else {}),
             }
         answers = [test[2] for test in tests if isinstance(test[2], tuple)]
         return {
@@ -272,6 +325,15 @@ class TableBuilder:
             "features": features,
             "contributions": _short(summed.ravel()),
         }
+
+
+def _mean_on(curve: Curve, numbers: NDArray[np.float64]) -> float:
+    """Return the mean of a curve's values."""
+    import numpy as np
+
+    piece = np.searchsorted(curve.breaks, numbers)
+    distance = numbers - curve.origins[piece]
+    return float((curve.powers[piece] * distance[:, None] ** np.arange(4)).sum(axis=1).mean())
 
 
 def _n_leaves(part: Trees | ObliviousTrees) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from src.native_categories import ONE_HOT
+from src.native_categories import NUMERIC, ONE_HOT
 from src.schema import CategoricalFeature, Schema
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class DataTransformation:
             categories=[_categories(f) for f in few], drop="if_binary", sparse_output=False
         )
         steps = [
-            ("numeric", numeric, [f.name for f in self.schema.numeric]),
+            (NUMERIC, numeric, [f.name for f in self.schema.numeric]),
             ("target_mean", means, [f.name for f in many]),
             (ONE_HOT, encoder, [f.name for f in few]),
         ]

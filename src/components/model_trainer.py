@@ -11,18 +11,18 @@ import difflib
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from src.blending import cross_blend
-from src.candidates import CANDIDATES, LINEAR, SINGLE, Candidate
+from src.blending import cross_blend, equal_weights, greedy_weights
+from src.candidates import CANDIDATES, LINEAR, Candidate
 from src.early_stopping import INNER_FOLDS, Trees, find_n_trees
 from src.exception import ConfigurationError, TrainingError
 from src.folds import METRICS, StackedFolds, fit_weighted, stack_folds
 from src.logger import get_logger
-from src.native_categories import code_categories
+from src.native_categories import NUMERIC, code_categories
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,16 +45,15 @@ ROUND_TRIALS = 6  # a family, in each further round
 ROUND_FAMILIES = 4
 ROUND_GAIN = 0.0005  # R² below which a round is the last
 
+AS_GOOD = 0.002  # R² below which a difference is none, if it is within a standard error too
 BLEND_WITHIN = 0.05  # R² of the best, for a family to be blended in
 BLEND_MEMBERS = 6
 BLEND_STEPS = 40
-QUICK_MEMBERS = 2
 SEARCHED_ROWS = 20_000  # training rows above which the search looks at a sample
 ALWAYS_TRIED = 2  # families with at least one trial, however large the table
 LEARNING_SHARES = (0.1, 0.25, 0.5, 1.0)
 LEARNING_S = 2.0  # estimated, of the learning curve: it takes fewer folds where a fit is dear
 LEAST_ROUNDS, MOST_ROUNDS = 2, 50
-SIMPLER_WITHIN = 0.002  # R² that is given up for a simpler model, if within a standard error too
 
 
 @dataclass(frozen=True)
@@ -237,20 +236,20 @@ class ModelTrainer:
                 progress(candidate.label, done, len(plan))
                 tried[candidate.name] = self._search(candidate, trials, folds)
             baseline = tried.pop(BASELINE)
+            reference = baseline.scores[self.config.metric]
+            within = AS_GOOD * (1.0 if self.config.metric == "r2" else -float(reference.mean()))
             if self.config.budget not in ("quick", "standard"):
                 self._search_on(tried, folds, started, progress)
-            predicted = self._contenders(tried, folds)
-            blend = self._blend(predicted, folds)
+            predicted = self._contenders(tried, folds, within)
+            shares, blended = self._blend(predicted, tried, folds, within)
         progress("", len(plan), len(plan))
 
         board = {name: (self._row(one), one.scores[self.config.metric])
                  for name, one in tried.items()}  # fmt: skip
-        shares: dict[str, float] = {}
-        if blend is not None:
-            shares, predicted[BLEND] = blend
-            board[BLEND] = self._blend_row(shares, predicted[BLEND], tried, folds)
-        reference = baseline.scores[self.config.metric]
-        winner, scores = board[self._choose(board, float(-reference.mean()))]
+        if len(shares) > 1:
+            predicted[BLEND] = blended
+            board[BLEND] = self._blend_row(shares, blended, tried, folds)
+        winner, scores = board[BLEND if len(shares) > 1 else next(iter(shares))]
         gain, error = mean_and_standard_error(scores - reference)
         if not (gain > error and winner.r2 > 0):
             raise TrainingError(
@@ -261,9 +260,6 @@ class ModelTrainer:
         ranked = sorted(
             [*board.values(), (self._row(baseline), reference)], key=lambda one: -one[1].mean()
         )
-        if winner.name not in predicted:
-            with self._quietly():
-                predicted[winner.name] = folds.out_of_fold(self._unfitted(tried[winner.name]))
         return TrainedModel(
             leaderboard=[row for row, _ in ranked],
             left_out=left_out,
@@ -409,8 +405,11 @@ class ModelTrainer:
         room = BUDGETS[budget] if isinstance(budget, str) else float(budget)
         n_rows = folds.n_samples * (self.config.folds - 1) // self.config.folds
         coded = code_categories(preprocessor, folds.X.shape[1])
+        n_numbers = sum(
+            len(names) for step, _, names in preprocessor.transformers if step == NUMERIC
+        )
         for candidate in self.candidates:
-            if folds.weight is not None and (candidate.native or candidate.name == "neighbors"):
+            if folds.weight is not None and (candidate.wrapped or candidate.name == "neighbors"):
                 left_out[candidate.name] = "it takes no weights"
                 continue
             if candidate.native:
@@ -418,6 +417,11 @@ class ModelTrainer:
                     left_out[candidate.name] = "no feature has three or more categories"
                     continue
                 candidate = candidate.decoding(*coded)
+            if candidate.expansion:
+                if not n_numbers:
+                    left_out[candidate.name] = "no feature is a number"
+                    continue
+                candidate = candidate.expanding(n_numbers)
             trial = candidate.seconds(n_rows, folds.X.shape[1]) * self.config.folds
             if candidate.trees and self._stops_early:
                 trial *= 1 + INNER_FOLDS / self.config.folds
@@ -551,49 +555,84 @@ class ModelTrainer:
         return find_n_trees(self._estimator(candidate).set_params(**point), trees, folds)
 
     def _contenders(
-        self, tried: dict[str, _Tried], folds: StackedFolds
+        self, tried: dict[str, _Tried], folds: StackedFolds, within: float
     ) -> dict[str, NDArray[np.float64]]:
-        """Return out-of-fold predictions of the families that may be blended, best first."""
-        ranked = sorted(tried.values(), key=lambda one: -one.scores[self.config.metric].mean())
-        best = ranked[0].scores["r2"].mean()
-        near = [one for one in ranked if one.scores["r2"].mean() > best - BLEND_WITHIN]
-        plain = [one for one in near if not one.candidate.native]
-        if plain and plain[0].scores["r2"].mean() > best - SIMPLER_WITHIN:
-            near = plain  # what takes native categories is slow to fit and to serve: only if needed
+        """Return out-of-fold predictions of the families that may win, best first.
+
+        The linear families are one but for the penalty: the first in the order of promise that is
+        as good as the best of them stands for all. What cannot be compiled is there only where it
+        is better than everything that can. In a quick search, only what is as good as the best.
+        """
+        metric = self.config.metric
+        ranked = sorted(tried.values(), key=lambda one: -one.scores[metric].mean())
+        first = ranked[0]
+        linear = [one for one in tried.values() if one.candidate.name in LINEAR]
+        least = max((one.scores[metric].mean() for one in linear), default=0.0) - within
+        kept = next((one for one in linear if one.scores[metric].mean() >= least), None)
+        near = [
+            one
+            for one in ranked
+            if (one is kept or one.candidate.name not in LINEAR)
+            and one.scores["r2"].mean() > first.scores["r2"].mean() - BLEND_WITHIN
+        ]
+        tabled = [one for one in near if one.candidate.tabled]
+        if tabled and tabled[0].scores[metric].mean() > first.scores[metric].mean() - within:
+            near = tabled
         if self.config.budget == "quick":
-            near = near[:QUICK_MEMBERS]
+            least = near[0].scores[metric].mean() - within
+            near = [one for one in near if one.scores[metric].mean() >= least]
         return {
             one.candidate.name: folds.out_of_fold(self._unfitted(one))
             for one in near[:BLEND_MEMBERS]
         }
 
     def _blend(
-        self, predicted: dict[str, NDArray[np.float64]], folds: StackedFolds
-    ) -> tuple[dict[str, float], NDArray[np.float64]] | None:
-        if len(predicted) < 2:
-            return None
-        shares, blended = cross_blend(predicted, folds.truth, folds.tests, BLEND_STEPS)
-        return (shares, blended) if len(shares) > 1 else None
-
-    def _choose(
         self,
-        board: dict[str, tuple[LeaderboardRow, NDArray[np.float64]]],
-        baseline_error: float,
-    ) -> str:
-        """Return the best of the simplest kind that is as good as the best of all.
+        predicted: dict[str, NDArray[np.float64]],
+        tried: dict[str, _Tried],
+        folds: StackedFolds,
+        within: float,
+    ) -> tuple[dict[str, float], NDArray[np.float64]]:
+        """Return the winners' shares, and what they predict together out of fold.
 
-        As good: within 0.002 R² (or that share of the baseline's error) and within one standard
-        error of the paired difference over the folds.
+        The families that are as good as the best, within 0.002 R², are averaged: which of them is
+        ahead is chance, and the mean of what differs by chance is better than the luckiest. Where
+        no other is as good, that is the best alone. Weights that are fitted to the out-of-fold
+        predictions are taken only where they gain more than that, and more than a standard error of
+        the paired difference over the folds. Both are judged on folds that they have not seen.
         """
-        within = SIMPLER_WITHIN * (1.0 if self.config.metric == "r2" else baseline_error)
-        ranked = sorted(board, key=lambda name: -board[name][1].mean())
-        best = board[ranked[0]][1]
-        for kind in (LINEAR, SINGLE):
-            for name in ranked:
-                difference, error = mean_and_standard_error(best - board[name][1])
-                if name in kind and difference <= within and difference <= error:
-                    return name
-        return ranked[0]
+        import numpy as np
+
+        metric, names = self.config.metric, [*predicted]
+        matrix = np.array([predicted[name] for name in names])
+        scores = np.array([tried[name].scores[metric] for name in names])
+
+        def rows(of_folds: Sequence[int]) -> NDArray[np.intp]:
+            return np.concatenate([folds.tests[fold] for fold in of_folds])
+
+        shares, blended = cross_blend(
+            matrix, folds.tests, lambda of: equal_weights(scores[:, [*of]].mean(axis=1), within)
+        )
+        if self.config.budget != "quick":
+            fitted, fitted_blended = cross_blend(
+                matrix, folds.tests,
+                lambda of: greedy_weights(matrix[:, rows(of)], folds.truth[rows(of)], BLEND_STEPS),
+            )  # fmt: skip
+            gains = self._fold_scores(fitted_blended, folds) - self._fold_scores(blended, folds)
+            gain, error = mean_and_standard_error(gains)
+            if gain > max(within, error):
+                shares, blended = fitted, fitted_blended
+        if np.count_nonzero(shares) == 1:
+            blended = matrix[int(np.argmax(shares))]
+        return {n: float(w) for n, w in zip(names, shares, strict=True) if w > 0}, blended
+
+    def _fold_scores(
+        self, predicted: NDArray[np.float64], folds: StackedFolds
+    ) -> NDArray[np.float64]:
+        """Return the metric of out-of-fold predictions in each fold, the larger the better."""
+        metric = self.config.metric
+        scores = folds.scores(predicted, metric)
+        return scores if metric == "r2" else -scores
 
     # --- what comes of it ------------------------------------------------------------------------
 
@@ -623,7 +662,7 @@ class ModelTrainer:
         r2, standard_error = mean_and_standard_error(scores["r2"])
         row = LeaderboardRow(
             name=BLEND,
-            label="Blend of " + ", ".join(tried[name].candidate.label for name in shares),
+            label=_blend_label([tried[name].candidate.label for name in shares], shares.values()),
             r2=r2,
             r2_standard_error=standard_error,
             rmse=float(scores["rmse"].mean()),
@@ -632,8 +671,7 @@ class ModelTrainer:
             n_trials=1,
             params={name: round(share, 6) for name, share in shares.items()},
         )
-        metric = self.config.metric
-        return row, scores[metric] if metric == "r2" else -scores[metric]
+        return row, self._fold_scores(predicted, folds)
 
     def _pipeline(
         self,
@@ -684,6 +722,18 @@ class ModelTrainer:
             warnings.catch_warnings(record=True),
         ):
             yield
+
+
+def _blend_label(labels: Sequence[str], shares: Collection[float]) -> str:
+    """Return what to call a blend.
+
+    Examples
+    --------
+    >>> _blend_label(["Ridge regression", "CatBoost"], [0.5, 0.5])
+    'Average of Ridge regression, CatBoost'
+    """
+    kind = "Average" if len(set(shares)) == 1 else "Blend"
+    return f"{kind} of {', '.join(labels)}"
 
 
 def mean_and_standard_error(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -75,6 +75,7 @@ def explain(pipeline: Pipeline, rows: slice = slice(0, 30)):
 METHODS = {
     "neighbors": "permutation_shapley", "svr": "permutation_shapley",
     "adaboost": "permutation_shapley", "catboost_native": "tree_shap",
+    "ridge_splines": "permutation_shapley", "ridge_products": "permutation_shapley",
 } | dict.fromkeys(("ridge", "lasso", "linear", "elastic_net"), "linear")  # fmt: skip
 
 

@@ -213,7 +213,7 @@ def test_a_family_without_tables_is_served_from_its_pickles_with_the_reason(
     kind = type(fitted(name)[1]).__name__
     assert run.model is None
     assert "neither linear nor made of trees" in run.fallback_reason or kind in run.fallback_reason
-    assert json.loads(run.content) == {"version": 1, "fallback_reason": run.fallback_reason}
+    assert json.loads(run.content) == {"version": 2, "fallback_reason": run.fallback_reason}
     assert f"The model is served from its pickles. {run.fallback_reason}" in caplog.text
 
 
