@@ -5,6 +5,7 @@ Any setting here is overruled on the command line or in GUNICORN_CMD_ARGS="--thr
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import time
@@ -72,6 +73,20 @@ class SameLines(Logger):
 
 logger_class = SameLines
 
+STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+
+
+def pre_fork(server, worker):
+    """Let an order to stop wait until the new worker has signal handlers of its own.
+
+    With those of its parent it would take the order for one to its parent, and live on until
+    `graceful_timeout` has passed.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+
+
+os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP))
+
 
 class PatientWorker(ThreadWorker):
     """Ends requests that take longer than `timeout`, so that slow senders cannot hold all threads.
@@ -79,6 +94,10 @@ class PatientWorker(ThreadWorker):
     Gunicorn's own `timeout` is for a worker that hangs as a whole. One of its threads waits for a
     slow sender for ever.
     """
+
+    def init_signals(self):
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -235,6 +235,22 @@ def test_R5_requests_in_flight_are_answered_at_the_end(
     assert answers == [b"HTTP/1.1 200"] * 10
 
 
+def test_R5_a_worker_told_to_stop_while_it_starts_stops(gunicorn, tmp_path):
+    slow = tmp_path / "slow.conf.py"
+    slow.write_text(
+        f"__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
+        "exec(open(__file__).read())\n"
+        "def post_fork(server, worker): time.sleep(1)\n"
+    )
+    options = ("--config", str(slow), "--workers", "2", "--graceful-timeout", "60")
+    with gunicorn(tmp_path, *options) as server:
+        while server.log.count("Booting worker") < 2:
+            time.sleep(0.02)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=20) == 0
+    assert server.log.count("Worker exiting") == 2
+
+
 def test_a_slow_sender_is_cut_off_and_holds_nobody_up(
     gunicorn, sample_artifacts, tmp_path, student
 ):
