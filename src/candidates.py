@@ -166,7 +166,7 @@ def _neighbours(seed: int) -> BaseEstimator:
 def _support_vectors(seed: int) -> BaseEstimator:
     from sklearn.svm import SVR
 
-    return SVR(cache_size=100)
+    return SVR(cache_size=40)  # MB for each fit, and fits run side by side
 
 
 def _decision_tree(seed: int) -> BaseEstimator:
