@@ -79,6 +79,10 @@ class RunManifest:
         What the command was given.
     dropped : dict of str to str
         Columns that are not used, with the reason.
+    tried : dict of str to int
+        How many points of its search space were tried of each family.
+    not_tried : dict of str to str
+        The other families, with the reason.
     fit_time_s : dict of str to float
         Seconds of one fit of each family.
     versions : dict of str to str
@@ -102,6 +106,8 @@ class RunManifest:
     versions: dict[str, str]
     requires: list[str]
     python: str
+    tried: dict[str, int] = field(default_factory=dict)
+    not_tried: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
 

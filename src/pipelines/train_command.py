@@ -322,8 +322,11 @@ def _show(result: TrainResult, options: argparse.Namespace, out: Console) -> Non
             style="bold green" if row is winner else None,
         )
     out.print(grid)
+    reasons: dict[str, list[str]] = {}
     for name, reason in result.trained.left_out.items():
-        out.print(f"Not tried: {name} ({reason}).", markup=False)
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        out.print(f"Not tried, {reason}: {', '.join(names)}.", markup=False, soft_wrap=True)
     r2, rmse, mae = evaluation.r2, evaluation.rmse, evaluation.mae
     out.print(
         f"\n{winner.label} on {evaluation.n_samples} held-out rows (95 % intervals):",

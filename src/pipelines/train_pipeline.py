@@ -221,11 +221,7 @@ class TrainPipeline:
                 "coverage": _coverage(intervals, schema, test.y, y_pred),
                 "pass_mark": asdict(marked) if marked else None,
             }
-            dropped = inferred.dropped | {
-                name: "it is sensitive (--exclude-sensitive)"
-                for name in inferred.schema.names
-                if name not in schema.names
-            }
+            dropped = self._dropped(inferred, schema)
             background = ModelExplanation(schema, self.config.seed).background(X)
             run = self.store.save(
                 self._manifest(schema, trained, rows, dropped, data_sha256),
@@ -274,6 +270,22 @@ class TrainPipeline:
         if not kept:
             raise ConfigurationError("--exclude-sensitive leaves no feature: all are sensitive.")
         return replace(schema, features=kept)
+
+    def _dropped(self, inferred: InferredSchema, schema: Schema) -> dict[str, str]:
+        """Return the columns that are no features, with the reasons."""
+        apart = {
+            match_key(name): reason
+            for name, reason in (
+                (self.config.group, "it says which rows belong together (--group)"),
+                (self.config.sample_weight, "it holds the rows' weights (--sample-weight)"),
+            )
+            if name
+        }
+        return {n: apart.get(match_key(n), reason) for n, reason in inferred.dropped.items()} | {
+            name: "it is sensitive (--exclude-sensitive)"
+            for name in inferred.schema.names
+            if name not in schema.names
+        }
 
     def _pass_mark(self, schema: Schema) -> float | None:
         mark, target = self.config.pass_mark, schema.target
@@ -390,7 +402,8 @@ class TrainPipeline:
     ) -> RunManifest:
         config = self.config
         families = {trained.winner.name, *trained.winner.params}  # a blend's are its members
-        needed = {"scikit-learn", *families} & set(library_versions())
+        libraries = {name.removesuffix("_native") for name in families}
+        needed = {"scikit-learn", *libraries} & set(library_versions())
         return RunManifest(
             run_id=new_run_id(),
             created=utc_now().isoformat(timespec="seconds"),
@@ -414,6 +427,8 @@ class TrainPipeline:
                 "test_size": config.test_size,
             },
             dropped=dropped,
+            tried={row.name: row.n_trials for row in trained.leaderboard},
+            not_tried=trained.left_out,
             fit_time_s={row.name: round(row.fit_time_s, 4) for row in trained.leaderboard},
             versions=library_versions(),
             requires=sorted(needed),

@@ -384,6 +384,8 @@ def test_the_rows_of_a_group_stay_together_and_the_group_is_no_feature(
     rows = marks(100, School=lambda i: f"school {i % 12}", place=lambda i: i % 12 + i / 1000)
     result = train(write(rows), group="SCHOOL")
     assert "School" not in result.schema.names
+    dropped = result.run.manifest.dropped
+    assert dropped == {"School": "it says which rows belong together (--group)"}
     place = rows_of(tmp_path / "artifacts" / "train.csv")[0].index("place")
     sides = [
         {int(float(row[place])) for row in rows_of(tmp_path / "artifacts" / name)[1:]}
@@ -414,6 +416,7 @@ def test_a_row_without_a_weight_is_left_out(write, train, caplog) -> None:
     result = train(write(rows), sample_weight="weight")
     assert "Weight" not in result.schema.names
     assert result.run.manifest.rows["refused"] == 1
+    assert result.run.manifest.dropped == {"Weight": "it holds the rows' weights (--sample-weight)"}
     assert "Row 9" in caplog.text
 
 
@@ -444,6 +447,21 @@ def test_a_blend_is_promoted_with_the_versions_of_its_members(write, train, monk
     assert np.isfinite(
         Predictor.from_run(result.run).predict_record({"hours": 3, "course": "done"}).prediction
     )
+
+
+def test_native_categories_are_pickled_for_one_version_of_their_library(write, train) -> None:
+    rows = marks(80, town=lambda i: ["north", "south", "east"][i % 3])
+    result = train(write(rows), models=("catboost_native",))
+    assert result.run.manifest.requires == ["catboost", "scikit-learn"]
+
+
+def test_the_manifest_says_what_a_budget_in_seconds_was_spent_on(write, train) -> None:
+    models = ("ridge", "linear", "random_forest", "gradient_boosting")
+    manifest = train(write(marks(80)), budget=0.5, models=models).run.manifest
+    assert manifest.options["budget"] == 0.5
+    assert {*manifest.tried, *manifest.not_tried} - {"blend"} == {*models, "dummy"}
+    assert manifest.tried["ridge"] >= 1
+    assert "random_forest" in manifest.not_tried
 
 
 # --- the command --------------------------------------------------------------------------------
