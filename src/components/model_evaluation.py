@@ -170,7 +170,7 @@ class ModelEvaluation:
         chance = "more than" if r2.excludes_zero else "no more than"
         sentence = (
             f"Leaving out {listed(left_out)} {verb} {abs(r2.value):.3f} R² (95 % interval "
-            f"{low:.3f} to {high:.3f}; {len(y_true)} rows), {chance} chance explains."
+            f"{low:.3f} to {high:.3f}; {len(y_true):,} rows), {chance} chance explains."
         )
         return Cost(tuple(left_out), len(y_true), r2, rmse, mae, sentence)
 

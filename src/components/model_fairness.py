@@ -335,7 +335,7 @@ def _sentence(
         side, other_side = ("too high" if x > 0 else "too low" for x in (found.value, rest))
     return (
         f"For {group.label} the prediction is {write(abs(found.value))}{unit} {side} on average "
-        f"(95 % interval {write(low)} to {write(high)}; {n} held-out rows), for the others "
+        f"(95 % interval {write(low)} to {write(high)}; {n:,} held-out rows), for the others "
         f"{write(abs(rest))}{unit} {other_side}: that difference is more than chance explains. Of "
         f"100 fair models, {models} would show one as large."
     )
@@ -351,16 +351,16 @@ def _nothing_found(
     n, spread = len(errors), float(errors.std())
     sentence = "No group's errors differ from the others' by more than chance explains. That rests "
     if not spread:
-        return f"{sentence}on {n} held-out rows, whose errors are all the same."
+        return f"{sentence}on {n:,} held-out rows, whose errors are all the same."
     ranked = sorted(zip(sizes, (one.critical for one in comparisons), strict=True))
     small, large = (
         f"{write(noticeable_difference(critical, size, n, spread))}{unit}"
         for size, critical in (ranked[0], ranked[-1])
     )
     return (
-        f"{sentence}on {n} held-out rows: to be told from chance, a group's mean error would have "
-        f"to lie about {small} away from the others' in the smallest group compared "
-        f"({ranked[0][0]} rows), {large} in the largest ({ranked[-1][0]} rows). Smaller "
+        f"{sentence}on {n:,} held-out rows: to be told from chance, a group's mean error would "
+        f"have to lie about {small} away from the others' in the smallest group compared "
+        f"({ranked[0][0]:,} rows), {large} in the largest ({ranked[-1][0]:,} rows). Smaller "
         "differences may be there."
     )
 

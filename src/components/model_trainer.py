@@ -410,7 +410,7 @@ class ModelTrainer:
         )
         for candidate in self.candidates:
             if folds.weight is not None and (candidate.wrapped or candidate.name == "neighbors"):
-                left_out[candidate.name] = "it takes no weights"
+                left_out[candidate.name] = "it cannot be trained with --sample-weight"
                 continue
             if candidate.native:
                 if coded is None:

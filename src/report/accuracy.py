@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from src.candidates import CANDIDATES
 from src.estimates import Z_95, wilson_interval
 from src.report.document import Cell, Figure, Section, Table
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BASELINE = "dummy"
+BLEND = "blend"
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
 DRAWN_SHIFT = 0.01  # of the predictions' range: how far a dot is moved at most
 MOVED = "Dots are moved a little at random, so that none is a student's exact result."
@@ -82,28 +84,38 @@ def leaderboard(facts: ReportFacts) -> Section:
         "RMSE and MAE: typical and mean size of an error."
     ]
     reasons: dict[str, list[str]] = {}
+    labels = {candidate.name: candidate.label for candidate in CANDIDATES}
     for name, reason in (metrics.get("left_out") or {}).items():
-        reasons.setdefault(reason, []).append(plain(name).replace("_", " "))
-    notes += [f"Not tried, {plain(reason)}: {listed(names, most=20)}."
+        reasons.setdefault(reason, []).append(plain(labels.get(name, name)))
+    notes += [f"Not tried, {plain(reason)}: {'; '.join(names)}."
               for reason, names in reasons.items()]  # fmt: skip
     return Section("models", "The models compared", lead, (), [figure], [table], notes)
 
 
 def _remarks(row: Row, winner: Row) -> str:
     tried = f"{count(row['n_trials'], 'setting')} tried"
-    single = row["name"] in (BASELINE, "blend")
+    single = row["name"] in (BASELINE, BLEND)
     return ", ".join(["chosen"] * (row is winner) + [tried] * (not single))
 
 
 def _label(row: Row) -> str:
     """Return a model's name for a plot; a blend's lists its members."""
-    return "Blend" if row["name"] == "blend" else plain(row["label"])
+    if row["name"] != BLEND:
+        return plain(row["label"])
+    return "Average" if _is_average(row) else "Blend"
+
+
+def _is_average(row: Row) -> bool:
+    """Whether a blend's members have equal shares, because each is as good as the best."""
+    return row["name"] == BLEND and len(set(row["params"].values())) == 1
 
 
 def _choice(winner: Row, drawn: list[Row], facts: ReportFacts) -> str:
     """Say why the winner is it; ``drawn`` is sorted, the best R² first."""
     others = [row for row in drawn if row is not winner]
     chosen = f"{_label(winner)} was chosen"
+    if _is_average(winner):
+        chosen = f"The average of {count(len(winner['params']), 'model')} was chosen"
     if not others:
         return f"{chosen}: nothing else that was tried is better than guessing the average."
     best = others[0]
@@ -112,6 +124,10 @@ def _choice(winner: Row, drawn: list[Row], facts: ReportFacts) -> str:
     metric = facts.run.options.get("metric", "r2") if facts.run else "r2"
     if metric != "r2":
         return f"{chosen}, by its {str(metric).upper()}."
+    if _is_average(winner):
+        chosen += ": where several are about as good, their mean is safer than the luckiest"
+    if gap < 0 and winner["name"] == BLEND:
+        return f"{chosen}. {_label(best)} reaches {size} more, too little to tell them apart."
     if gap < 0:
         return (
             f"{chosen}: {_label(best)} reaches {size} more, too little to be worth its complexity."

@@ -135,6 +135,31 @@ def test_the_choice_is_explained(rows, options, expected):
 
 
 @pytest.mark.parametrize(
+    ("shares", "best", "expected"),
+    [
+        ((0.5, 0.5), 0.8012, "of 2 models was chosen: where several are about as good, their mean "
+         "is safer than the luckiest. Svr reaches 0.001 more, too little to tell them apart."),
+        ((0.5, 0.5), 0.7, "than the luckiest. The next best, Svr, reaches 0.100 less."),
+        ((0.3, 0.7), 0.7, "Blend was chosen. The next best, Svr, reaches 0.100 less."),
+    ],
+)  # fmt: skip
+def test_an_average_is_not_called_simpler_than_its_members(shares, best, expected):
+    blend = row("blend", 0.8) | {"params": dict(zip(("ridge", "svr"), shares, strict=True))}
+    board = sorted([blend, row("svr", best)], key=lambda one: -one["r2"])
+    metrics = METRICS | {"winner": "blend", "leaderboard": [*board, row("dummy", -0.01)]}
+    assert expected in leaderboard(replace(given(run=RUN), metrics=metrics)).figures[0].caption
+
+
+def test_families_that_were_not_tried_are_called_as_people_call_them():
+    left_out = {"svr": "no room", "catboost_native": "no room", "neighbors": "no weights"}
+    notes = leaderboard(replace(given(), metrics=METRICS | {"left_out": left_out})).notes
+    assert notes[1:] == [
+        "Not tried, no room: Support vector regression; CatBoost, native categories.",
+        "Not tried, no weights: k-nearest neighbours.",
+    ]
+
+
+@pytest.mark.parametrize(
     ("scores", "expected"),
     [
         ((0.6, 0.7, 0.8), "would probably help"),
