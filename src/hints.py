@@ -93,6 +93,8 @@ def _take(
         if key not in allowed:
             close = difflib.get_close_matches(key, allowed, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(allowed)}."
+            if isinstance(value, dict) and not where:
+                hint = " Columns are described in tables such as [columns.age]."
             problems.append(Problem(f"{where}{key} is not a known hint.{hint}"))
         elif not _fits(value, allowed[key]):
             shown = repr(shorten(value)) if isinstance(value, str) else shorten(value)

@@ -81,7 +81,7 @@ def test_a_byte_order_mark_is_no_part_of_it(hints) -> None:
         ("taget = 'y'", "taget is not a known hint. Did you mean 'target'?"),
         ("zzz = 1", "zzz is not a known hint. Known: target, title, description, groups."),
         ("[columns.a]\nmininum = 0", "columns.a.mininum is not a known hint. Did you mean 'min"),
-        ("[column.a]\nminimum = 0", "column is not a known hint."),
+        ("[column.a]\nminimum = 0", "column is not a known hint. Columns are described in"),
         ("target = 5", "target must be a text. Got 5."),
         ("groups = 'a'", "groups must be a list of texts. Got 'a'."),
         ("groups = [1]", "groups must be a list of texts. Got [1]."),
