@@ -71,7 +71,7 @@ def mean_coverage(path: Path, target: str, n_splits: int, *names: str) -> dict[s
     return {name: np.mean(shares, axis=0) for name, shares in covered.items()}
 
 
-def test_intervals_cover_about_as_often_as_they_say_on_the_sample_table() -> None:
+def test_r7_intervals_cover_about_as_often_as_they_say_on_the_sample_table() -> None:
     # Of 20 splits the mean has a standard error of 0.7, 0.5 and 0.4 points.
     found = mean_coverage(SAMPLE_TABLE, "math_score", 20, "ridge", "decision tree")
     assert np.abs(np.array([*found.values()]) - LEVELS).max() < 0.025, found
@@ -79,7 +79,7 @@ def test_intervals_cover_about_as_often_as_they_say_on_the_sample_table() -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("table", "target"), [("stud.csv", "math_score"), ("star3.csv", "math3")])
-def test_mean_coverage_over_200_splits_is_within_a_point_of_nominal(
+def test_r7_mean_coverage_over_200_splits_is_within_a_point_of_nominal(
     real_table: Callable[[str], Path], table: str, target: str
 ) -> None:
     found = mean_coverage(real_table(table), target, 200, "ridge")["ridge"]
