@@ -88,16 +88,17 @@ def pre_fork(server, worker):
 os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP))
 
 
+def post_worker_init(worker):
+    """Let the order come, whichever class of worker runs."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+
+
 class PatientWorker(ThreadWorker):
     """Ends requests that take longer than `timeout`, so that slow senders cannot hold all threads.
 
     Gunicorn's own `timeout` is for a worker that hangs as a whole. One of its threads waits for a
     slow sender for ever.
     """
-
-    def init_signals(self):
-        super().init_signals()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -235,7 +235,8 @@ def test_R5_requests_in_flight_are_answered_at_the_end(
     assert answers == [b"HTTP/1.1 200"] * 10
 
 
-def test_R5_a_worker_told_to_stop_while_it_starts_stops(gunicorn, tmp_path):
+@pytest.mark.parametrize("other", [(), ("--worker-class", "sync")], ids=["ours", "sync"])
+def test_R5_a_worker_told_to_stop_while_it_starts_stops(gunicorn, tmp_path, other):
     slow = tmp_path / "slow.conf.py"
     slow.write_text(
         f"__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
@@ -243,7 +244,7 @@ def test_R5_a_worker_told_to_stop_while_it_starts_stops(gunicorn, tmp_path):
         "def post_fork(server, worker): time.sleep(1)\n"
     )
     options = ("--config", str(slow), "--workers", "2", "--graceful-timeout", "60")
-    with gunicorn(tmp_path, *options) as server:
+    with gunicorn(tmp_path, *options, *other) as server:
         while server.log.count("Booting worker") < 2:
             time.sleep(0.02)
         server.process.send_signal(signal.SIGTERM)
