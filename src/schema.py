@@ -432,7 +432,8 @@ class Schema:
     ----------
     features : tuple of NumericFeature or CategoricalFeature
     target : NumericFeature
-        Its ``minimum`` and ``maximum`` clip every prediction.
+        Its ``minimum`` and ``maximum`` clip every prediction. Where the hints name no minimum, it is
+        0 if no row of training is below.
     title, description : str
         Words for people, from the hints.
     groups : tuple of str
@@ -506,14 +507,14 @@ class Schema:
             raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error
 
     def clip(self, prediction: float) -> float:
-        """Return a prediction moved into the range that the hints allow the target."""
+        """Return a prediction moved into the target's allowed range."""
         low, high = self.target.minimum, self.target.maximum
         if low is not None and prediction < low:
             return low
         return high if high is not None and prediction > high else prediction
 
     def clip_all(self, predictions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return predictions moved into the range that the hints allow the target."""
+        """Return predictions moved into the target's allowed range."""
         low, high = self.target.minimum, self.target.maximum
         return predictions.clip(
             -math.inf if low is None else low, math.inf if high is None else high

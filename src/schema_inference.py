@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -268,6 +268,8 @@ def _target(column: _Column) -> NumericFeature:
             if inside
             else f"No value of the target {column.name} is {feature.rule}. Check the hints."
         )
+    if feature.minimum is None and feature.observed_minimum >= 0:
+        return replace(feature, minimum=0.0)  # marks that are never negative end at 0
     return feature
 
 

@@ -49,7 +49,7 @@ class Prediction:
     Attributes
     ----------
     prediction : float
-        In the target's unit, inside the range that the hints allow.
+        In the target's unit, inside its allowed range.
     warnings : tuple of Problem
         Values that lie outside what training saw.
     run_id : str

@@ -357,6 +357,14 @@ def test_a_target_beyond_its_bounds_is_refused() -> None:
         infer_schema(table(), hints(mark={"minimum": 0, "maximum": 1}))
 
 
+def test_a_target_that_is_never_negative_is_never_predicted_negative() -> None:
+    assert infer().schema.clip(-3.5) == 0
+    assert infer().schema.clip(1e6) == 1e6
+    assert infer([mark - 45 for mark in MARKS]).schema.clip(-3.5) == -3.5
+    said = infer_schema(table(), hints(mark={"minimum": -5.0}), "mark").schema
+    assert said.clip(-3.5) == -3.5
+
+
 def test_missing_values_of_the_target_are_known() -> None:
     assert infer([*MARKS[:-2], "", "NA"]).schema.target.optional
 
