@@ -27,9 +27,12 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM 
 
 @contextmanager
 def started(module: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    # An exception that a signal raises while coverage holds its lock leaves it locked for ever.
+    unmeasured = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     process = subprocess.Popen(
         [sys.executable, "-m", f"src.pipelines.{module}", *map(str, arguments)],
         cwd=ROOT,
+        env=unmeasured,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
