@@ -432,8 +432,8 @@ class Schema:
     ----------
     features : tuple of NumericFeature or CategoricalFeature
     target : NumericFeature
-        Its ``minimum`` and ``maximum`` clip every prediction. Where the hints name no minimum, it is
-        0 if no row of training is below.
+        Its ``minimum`` and ``maximum`` clip every prediction. Where the hints name no minimum, it
+        is 0 if no row of training is below.
     title, description : str
         Words for people, from the hints.
     groups : tuple of str
