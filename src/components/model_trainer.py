@@ -252,10 +252,14 @@ class ModelTrainer:
         winner, scores = board[BLEND if len(shares) > 1 else next(iter(shares))]
         gain, error = mean_and_standard_error(scores - reference)
         if not (gain > error and winner.r2 > 0):
+            small = (
+                f", or too few for --cv {self.config.folds}" if self.config.folds > FOLDS else ""
+            )
             raise TrainingError(
                 f"No model is better than predicting the mean: the best, {winner.label}, reaches a "
                 f"cross-validated R² of {winner.r2:.3f} ± {winner.r2_standard_error:.3f}. The "
-                "features say nothing of the target, or the rows are too few. Nothing was saved."
+                f"features say nothing of the target, or the rows are too few{small}. Nothing was "
+                "saved."
             )
         ranked = sorted(
             [*board.values(), (self._row(baseline), reference)], key=lambda one: -one[1].mean()
@@ -430,7 +434,8 @@ class ModelTrainer:
             if len(plan) <= ALWAYS_TRIED:
                 trials = max(trials, 1)
             if trials < 1:
-                left_out[candidate.name] = f"no room in the budget ({budget})"
+                given = budget if isinstance(budget, str) else f"{budget:g} s"
+                left_out[candidate.name] = f"no room in the budget ({given})"
                 continue
             room -= candidate.import_s + trials * trial
             plan.append((candidate, trials))

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 REFUSED_SHARE = 0.1  # of the rows: above it, something is wrong with the table, not with the rows
+UNEVEN_SHARE = 0.1  # of the rows, between those held out and those asked for: above it, a warning
 COPIED_SHARE = 0.05  # of the held-out rows that equal a training row: above it, a warning
 CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
 
@@ -178,17 +179,17 @@ class TrainPipeline:
                     f"The table has {len(table.rows)} rows, which are too few to learn from and to "
                     f"test on: at least {MINIMUM_ROWS} are needed."
                 )
-            kept_apart = [name for name in (self.config.group, self.config.sample_weight) if name]
-            for name in kept_apart:
-                _position(table, name)
+            hints = self._hints()
+            kept_apart = self._kept_apart(table, self.config.target or hints.target)
             inferred = infer_schema(
-                table, self._hints(), self.config.target, (*self.config.drop, *kept_apart)
+                table, hints, self.config.target, (*self.config.drop, *kept_apart)
             )
             schema = self._model_schema(inferred.schema)
             mark = self._pass_mark(schema)
             good = self._validate(table, inferred)
             positions = self.ingestion.split(len(good.y), good.groups)
             train, test = map(good.take, positions)
+            self._warn_of_share(len(test.y) / len(good.y))
             _warn_of_copies(train, test)
             data_sha256 = self._write_tables(good, schema, *positions)
 
@@ -270,6 +271,26 @@ class TrainPipeline:
         if not kept:
             raise ConfigurationError("--exclude-sensitive leaves no feature: all are sensitive.")
         return replace(schema, features=kept)
+
+    def _kept_apart(self, table: Table, target: str | None) -> list[str]:
+        """Return the columns that options name and that are no features."""
+        config = self.config
+        named = (("--group", config.group), ("--sample-weight", config.sample_weight))
+        for option, name in named:
+            if name and match_key(name) == match_key(target or ""):
+                raise ConfigurationError(f"{option} names {name}, which is the target.")
+            if name:
+                _position(table, name, option)
+        return [name for _, name in named if name]
+
+    def _warn_of_share(self, held_out: float) -> None:
+        asked = self.config.test_size
+        if self.config.group and abs(held_out - asked) > UNEVEN_SHARE:
+            logger.warning(
+                "%.0f %% of the rows are held out, not %.0f %%: the groups of --group are kept "
+                "whole, and they are few or of unequal size.",
+                *(100 * held_out, 100 * asked),
+            )
 
     def _dropped(self, inferred: InferredSchema, schema: Schema) -> dict[str, str]:
         """Return the columns that are no features, with the reasons."""
@@ -363,7 +384,7 @@ class TrainPipeline:
         frame = frame[known]
         groups = None
         if self.config.group:
-            at = _position(table, self.config.group)
+            at = _position(table, self.config.group, "--group")
             groups = [table.rows[i][at].strip() for i in frame.index]
         return GoodRows(
             X=frame[list(schema.names)].reset_index(drop=True),
@@ -481,7 +502,7 @@ def _warn_of_copies(train: Rows, test: Rows) -> None:
         )
 
 
-def _position(table: Table, name: str) -> int:
+def _position(table: Table, name: str, option: str) -> int:
     """Return where a column stands that is no feature.
 
     Raises
@@ -492,8 +513,7 @@ def _position(table: Table, name: str) -> int:
     keys = [match_key(header) for header in table.header]
     if match_key(name) not in keys:
         raise ConfigurationError(
-            f"--group, --sample-weight: there is no column {name!r}. The columns are: "
-            f"{', '.join(table.header)}."
+            f"{option}: there is no column {name!r}. The columns are: {', '.join(table.header)}."
         )
     return keys.index(match_key(name))
 
@@ -504,7 +524,7 @@ def _weights(
     """Return each row's weight, 0 where it is none, and what is wrong with the accepted rows'."""
     import numpy as np
 
-    at = _position(table, name)
+    at = _position(table, name, "--sample-weight")
     weights, problems = np.zeros(len(table.rows)), []
     for index, row in enumerate(table.rows):
         number = parse_number(row[at], decimal_comma=table.decimal_comma)

@@ -111,6 +111,13 @@ def test_noise_is_an_error_that_says_no_model_beats_the_mean() -> None:
         trainer.run(X, y, DataTransformation(SCHEMA).run())
 
 
+def test_folds_too_small_to_tell_a_model_from_the_mean_are_named() -> None:
+    X, _ = table(60)
+    trainer = ModelTrainer(ModelTrainerConfig(models=("ridge",), folds=30))
+    with pytest.raises(TrainingError, match="too few for --cv 30"):
+        trainer.run(X, np.random.default_rng(1).normal(size=60), DataTransformation(SCHEMA).run())
+
+
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         ConfigurationError,
@@ -152,7 +159,7 @@ def test_a_budget_in_seconds_is_kept() -> None:
     trained = search(n_rows=800, budget=1.0)
     assert time.monotonic() - started < 20
     assert trained.left_out
-    assert set(trained.left_out.values()) <= {"no time left", "no room in the budget (1.0)"}
+    assert set(trained.left_out.values()) <= {"no time left", "no room in the budget (1 s)"}
 
 
 @pytest.mark.parametrize(

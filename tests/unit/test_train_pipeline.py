@@ -394,11 +394,18 @@ def test_the_rows_of_a_group_stay_together_and_the_group_is_no_feature(
     assert len(sides[0]) + len(sides[1]) == 12
 
 
+def test_large_groups_that_shift_the_split_are_warned_of(write, train, caplog) -> None:
+    rows = marks(100, school=lambda i: "large" if i < 50 else f"small {i % 2}")
+    train(write(rows), group="school", cv=2, seed=1)
+    assert "50 % of the rows are held out, not 20 %" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"group": "scool"}, "there is no column 'scool'"),
-        ({"sample_weight": "wait"}, "there is no column 'wait'"),
+        ({"group": "scool"}, "--group: there is no column 'scool'"),
+        ({"group": "Mark"}, "--group names Mark, which is the target"),
+        ({"sample_weight": "wait"}, "--sample-weight: there is no column 'wait'"),
         ({"group": "course"}, "--group makes 2 groups, too few"),
         ({"budget": "fast"}, "A budget is quick"),
         ({"metric": "mse"}, "A metric is one of"),
