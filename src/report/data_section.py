@@ -15,9 +15,10 @@ from src.report.words import (
     Measure,
     Names,
     count,
+    end,
     plain,
 )
-from src.schema import NumericFeature, format_number
+from src.schema import NumericFeature
 from src.suppression import LEAST_ROWS, hidden_groups
 
 SHOWN_CATEGORIES = 12
@@ -127,7 +128,6 @@ def _numbers(one: NumericSummary, feature: NumericFeature | None) -> Cell:
     if one.mean is None or one.minimum is None or one.maximum is None:
         return Cell("no values")
     measure = Measure("", 2) if feature is None else Measure.of(feature)
-    ends = " to ".join(format_number(round(end, 6)) for end in (one.minimum, one.maximum))
     spread = measure.number(one.standard_deviation or 0.0)
-    return Cell(f"{ends} {measure.unit}".strip(),
+    return Cell(f"{end(one.minimum)} to {end(one.maximum)} {measure.unit}".strip(),
                 f"mean {measure.number(one.mean)}, standard deviation {spread}")  # fmt: skip

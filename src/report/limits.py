@@ -13,9 +13,10 @@ from src.report.words import (
     Names,
     capitalize,
     count,
+    end,
     listed,
 )
-from src.schema import CategoricalFeature, format_number
+from src.schema import CategoricalFeature
 from src.suppression import LEAST_ROWS
 
 FEW_TESTED = 100
@@ -56,8 +57,8 @@ def limits(facts: ReportFacts) -> list[str]:
     numeric = [f for f in facts.schema.numeric if f.name in used]
     if numeric:
         ranges = listed(
-            (f"{names.of(f.name)} {format_number(f.observed_minimum)} to "
-             f"{format_number(f.observed_maximum)}" for f in numeric), most=4)  # fmt: skip
+            (f"{names.of(f.name)} {end(f.observed_minimum)} to {end(f.observed_maximum)}"
+             for f in numeric), most=4)  # fmt: skip
         said.append(f"Outside what it saw it guesses: {ranges}.")
     said += _limits_of_fairness(facts)
     if run is not None and run.options.get("budget") not in (None, "quick", "standard"):

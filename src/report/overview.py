@@ -16,11 +16,11 @@ from src.report.words import (
     Names,
     between,
     count,
+    end,
     percent,
     plain,
     r2_text,
 )
-from src.schema import format_number
 
 SHOWN_LEVEL = 0.9
 
@@ -50,7 +50,7 @@ def target_range(facts: ReportFacts) -> str:
     low = target.observed_minimum if target.minimum is None else target.minimum
     high = target.observed_maximum if target.maximum is None else target.maximum
     unit = f"in {plain(target.unit)}, " if target.unit else ""
-    return f"{unit}from {format_number(low)} to {format_number(high)}"
+    return f"{unit}from {end(low)} to {end(high)}"
 
 
 def used_features(facts: ReportFacts) -> list[str]:

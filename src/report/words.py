@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from src.estimates import Interval
-from src.schema import NumericFeature, Schema
+from src.schema import NumericFeature, Schema, format_number
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -87,6 +87,18 @@ def listed(items: Iterable[str], most: int = 8, more: str = "more") -> str:
     if len(items) > most + 1:
         items = [*items[:most], f"{len(items) - most} {more}"]
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def end(value: float) -> str:
+    """Return the end of a range of data: five digits, or as many as a whole number has.
+
+    Examples
+    --------
+    >>> end(100.0), end(-2.83471982), end(21652669.2036)
+    ('100', '-2.8347', '21652669')
+    """
+    digits = max(5, len(str(int(abs(value)))))
+    return format_number(float(f"{value:.{digits}g}"))
 
 
 def r2_text(value: float) -> str:

@@ -70,6 +70,11 @@ def test_the_purpose_names_target_unit_range_and_features():
     assert "from 1 fact about a student: Age." in purpose(given(AGE))
 
 
+def test_ranges_are_written_with_digits_that_mean_something():
+    features = (replace(AGE, observed_minimum=-2.834719823742, observed_maximum=1e6),)
+    assert "Age -2.8347 to 1000000." in " ".join(limits(given(*features, run=RUN)))
+
+
 def test_what_is_left_out_is_no_feature_of_the_model():
     cost = facts.ExclusionCost(("sex",), *[Interval(0.1, 0.05, 0.2)] * 3, "It costs.")
     made = given(exclusion=cost)
