@@ -89,6 +89,15 @@ def test_every_instance_gets_the_generated_secret_and_nobody_else_sees_it():
     assert "resolve:" not in (FOLDER / "app.yaml").read_text("utf-8")  # would show in the console
 
 
+def test_beanstalk_takes_its_role_as_its_guide_says():
+    """It sends the external id alone; a condition on more would keep it out."""
+    (trust,) = resources("app.yaml")["ServiceRole"]["Properties"]["AssumeRolePolicyDocument"][
+        "Statement"
+    ]
+    assert trust["Principal"] == {"Service": "elasticbeanstalk.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": "elasticbeanstalk"}}
+
+
 def test_instances_are_asked_for_tokens_from_the_start():
     assert settings()["aws:autoscaling:launchconfiguration", "DisableIMDSv1"] == "true"
 

@@ -147,7 +147,6 @@ NOT_NEEDED = {
     "elasticloadbalancing:ConfigureHealthCheck": "classic",
     "elasticloadbalancing:DescribeInstanceHealth": "classic",
     "logs:DeleteLogGroup": "logs are kept",
-    "s3:DeleteObject": "old versions go with the service role",
     "s3:*ObjectVersionAcl": "the bucket has no versions",
     "s3:PutBucketPolicy": "the bucket is there",
 }  # fmt: skip
@@ -167,6 +166,32 @@ def test_the_pipeline_may_do_what_aws_knows_that_an_exchange_of_instances_takes(
     for names in (["pipeline-role.json"], ["developer.json", "developer-environment.json"]):
         allowed = {action.lower() for name in names for action in actions(POLICIES[name])}
         assert {a for a in needed if a.lower() not in allowed} == set()
+
+
+@pytest.mark.parametrize("name", ["pipeline-role.json", "developer.json"])
+@pytest.mark.parametrize("bucket", ["env-resources-us-east-1", "platform-assets-us-east-1"])
+def test_who_deploys_reads_the_platforms_files_in_buckets_of_aws(name, bucket):
+    """Deployments of roles without this ended in "Access Denied: S3Bucket=elasticbeanstalk-…"."""
+    arn = f"arn:aws:s3:::elasticbeanstalk-{bucket}/eb_patching_resources/x"
+    for action, allowed in (("s3:GetObject", True), ("s3:PutObject", False)):
+        assert is_allowed([POLICIES[name]], Call("me", action, (arn,))) is allowed
+
+
+def test_the_pipeline_deletes_nothing_but_what_beanstalk_made_of_a_version():
+    bucket = "arn:aws:s3:::elasticbeanstalk-us-east-1-111122223333"
+    for key, allowed in (("resources/environments/e-1/_runtime/x", True), ("stu/v1.zip", False)):
+        call = Call("pipeline", "s3:DeleteObject", (f"{bucket}/{key}",))
+        assert is_allowed([POLICIES["pipeline-role.json"]], call) is allowed
+
+
+def test_without_a_second_factor_people_make_one_under_any_name_and_nothing_else():
+    documents = [POLICIES[n] for n in ("require-mfa.json", "developer.json")]
+    device = "arn:aws:iam::111122223333:mfa/my-phone"
+    assert is_allowed(documents, Call("me", "iam:CreateVirtualMFADevice", (device,)))
+    deploy = "elasticbeanstalk:CreateStorageLocation"
+    for present in ("false", "true"):
+        call = Call("me", deploy, ("*",), {"aws:MultiFactorAuthPresent": present})
+        assert is_allowed(documents, call) is (present == "true")
 
 
 # ---------------------------------------------------------------- the guide
