@@ -45,11 +45,12 @@ ROUND_TRIALS = 6  # a family, in each further round
 ROUND_FAMILIES = 4
 ROUND_GAIN = 0.0005  # R² below which a round is the last
 
-AS_GOOD = 0.002  # R² below which a difference is none, if it is within a standard error too
+AS_GOOD = 0.002  # R² below which a difference is none
 BLEND_WITHIN = 0.05  # R² of the best, for a family to be blended in
 BLEND_MEMBERS = 6
 BLEND_STEPS = 40
-SEARCHED_ROWS = 20_000  # training rows above which the search looks at a sample
+SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample
+EXPANSIONS_SHARE = 1 / 3  # of the room that is left: what a family with more columns may take
 ALWAYS_TRIED = 2  # families with at least one trial, however large the table
 LEARNING_SHARES = (0.1, 0.25, 0.5, 1.0)
 LEARNING_S = 2.0  # estimated, of the learning curve: it takes fewer folds where a fit is dear
@@ -431,6 +432,9 @@ class ModelTrainer:
                 trial *= 1 + INNER_FOLDS / self.config.folds
             wanted = candidate.trials or candidate.n_points
             trials = min(wanted, int((room - candidate.import_s) / trial))
+            if candidate.expansion:
+                # With many numbers it is dearer than any other, which would then have no room.
+                trials = min(trials, int(EXPANSIONS_SHARE * room / trial))
             if len(plan) <= ALWAYS_TRIED:
                 trials = max(trials, 1)
             if trials < 1:

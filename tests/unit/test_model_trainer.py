@@ -134,6 +134,18 @@ def test_what_the_budget_has_no_room_for_is_left_out_with_the_reason() -> None:
     assert "random_forest" not in tried
 
 
+def test_many_numbers_leave_room_for_a_booster_beside_their_products() -> None:
+    names = [f"x{i}" for i in range(40)]
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(800, 40)), columns=names)
+    y = (X["x0"] + X["x1"]).to_numpy()
+    features = tuple(NumericFeature(name=n, observed_minimum=-4, observed_maximum=4) for n in names)
+    models = ("ridge", "ridge_splines", "ridge_products", "catboost")
+    trainer = ModelTrainer(ModelTrainerConfig(models=models, budget="quick"))
+    trained = trainer.run(X, y, DataTransformation(replace(SCHEMA, features=features)).run())
+    assert trained.left_out == {"ridge_products": "no room in the budget (quick)"}
+    assert "catboost" in {row.name for row in trained.leaderboard}
+
+
 def test_larger_budgets_try_more() -> None:
     def trials(budget: str | float) -> dict[str, int]:
         found = search(
