@@ -45,10 +45,14 @@ def day(facts: ReportFacts) -> str:
 
 
 def target_range(facts: ReportFacts) -> str:
-    """Return the target's unit and bounds, as in ``in points, from 0 to 100``."""
+    """Return the target's unit and bounds, as in ``in points, from 0 to 100``.
+
+    Where it is not bounded on both sides, the ends of what was seen stand for the bounds.
+    """
     target = facts.schema.target
-    low = target.observed_minimum if target.minimum is None else target.minimum
-    high = target.observed_maximum if target.maximum is None else target.maximum
+    low, high = target.minimum, target.maximum
+    if low is None or high is None:
+        low, high = target.observed_minimum, target.observed_maximum
     unit = f"in {plain(target.unit)}, " if target.unit else ""
     return f"{unit}from {end(low)} to {end(high)}"
 

@@ -122,10 +122,8 @@ class Measure:
 
     @classmethod
     def of(cls, target: NumericFeature) -> Measure:
-        """Return the target's measure, with decimals of about 1/300 of its range."""
-        low = target.observed_minimum if target.minimum is None else target.minimum
-        high = target.observed_maximum if target.maximum is None else target.maximum
-        span = high - low
+        """Return the target's measure, with decimals of about 1/300 of the range that was seen."""
+        span = target.observed_maximum - target.observed_minimum
         decimals = min(6, max(0, math.ceil(-math.log10(span / 300)))) if span > 0 else 1
         return cls(plain(target.unit), decimals)
 

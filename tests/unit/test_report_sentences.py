@@ -70,6 +70,13 @@ def test_the_purpose_names_target_unit_range_and_features():
     assert "from 1 fact about a student: Age." in purpose(given(AGE))
 
 
+def test_a_target_with_one_bound_is_described_by_what_was_seen():
+    scores = replace(MARK, maximum=None, observed_minimum=487, observed_maximum=774)
+    made = replace(held_out(mae=figure(22.04, 21, 23)), schema=Schema((AGE,), scores))
+    assert "in points, from 487 to 774" in purpose(made)
+    assert "22.0 points off" in said(made)
+
+
 def test_ranges_are_written_with_digits_that_mean_something():
     features = (replace(AGE, observed_minimum=-2.834719823742, observed_maximum=1e6),)
     assert "Age -2.8347 to 1000000." in " ".join(limits(given(*features, run=RUN)))
