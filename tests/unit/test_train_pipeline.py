@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -603,3 +605,23 @@ def test_the_help_shows_examples_and_every_model(capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert "examples:" in out
     assert "hist_gradient_boosting" in out.replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"), [(["ridge"], []), (["ridge", "xgboost"], ["xgboost"])]
+)
+def test_a_quick_run_pays_for_no_library_that_it_does_not_use(
+    write, tmp_path, models, expected
+) -> None:
+    folder = str(tmp_path / "artifacts")
+    arguments = ["--data", str(write(marks(80))), "--target", "mark", "--budget", "quick",
+                 "--quiet", "--artifacts", folder, "--models", *models]  # fmt: skip
+    code = f"""
+import sys
+from src.pipelines.train_command import main
+assert main({arguments!r}) == 0
+dear = {{"catboost", "fairlearn", "flask", "jinja2", "matplotlib", "xgboost"}}
+print(sorted(dear & set(sys.modules)))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"{expected}\n"
