@@ -164,6 +164,29 @@ class Beanstalk:
             }
         }
 
+    def _describe_configuration_settings(
+        self, p: Mapping[str, str], request_id: str
+    ) -> dict[str, Any]:
+        options = [
+            {"Namespace": namespace, "OptionName": name, "Value": value}
+            for (namespace, name), value in self.settings.items()
+        ]
+        environment = self._environment()
+        described = ("ApplicationName", "EnvironmentName", "SolutionStackName", "PlatformArn")
+        settings = {key: environment[key] for key in described} | {"OptionSettings": options}
+        return {"ConfigurationSettings": [settings]}
+
+    def _list_available_solution_stacks(
+        self, p: Mapping[str, str], request_id: str
+    ) -> dict[str, Any]:
+        return {"SolutionStacks": [self.platform]}
+
+    def _list_platform_branches(self, p: Mapping[str, str], request_id: str) -> dict[str, Any]:
+        name = f"{self.platform.partition(' running ')[2]} running on 64bit Amazon Linux 2023"
+        asked = {v for k, v in p.items() if ".Values.member." in k}
+        summary = {"BranchName": name, "LifecycleState": "Supported"}
+        return {"PlatformBranchSummaryList": [summary] if name in asked else []}
+
     def _update_environment(self, p: Mapping[str, str], request_id: str) -> dict[str, Any]:
         if p.get("EnvironmentName", self.env_name) != self.env_name:
             raise InvalidParameterError(

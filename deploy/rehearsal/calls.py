@@ -20,7 +20,11 @@ S3_SUBRESOURCES = {
     "policy": "GetBucketPolicy",
     "acl": "GetBucketAcl",
 }
-WITHOUT_RESOURCE = {"CreateStorageLocation", "ListAvailableSolutionStacks"}
+WITHOUT_RESOURCE = {
+    "CreateStorageLocation",
+    "ListAvailableSolutionStacks",
+    "ListPlatformBranches",
+}
 PLATFORM = {"DescribePlatformVersion", "ListPlatformVersions"}
 OF_VERSIONS = {"CreateApplicationVersion", "DescribeApplicationVersions"}
 OF_APPLICATIONS = {"DescribeApplications"}

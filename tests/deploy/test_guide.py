@@ -1,5 +1,7 @@
-"""The guide names what exists."""
+"""The guide names what exists, and its `eb` commands do what it says."""
 
+import json
+import os
 import re
 from pathlib import Path
 
@@ -63,3 +65,40 @@ def test_both_the_consoles_words_and_commands_are_there():
                  "Configuration → Security", "OAuth", "Superseded", "QUEUED", "PARALLEL", "MFA",
                  "AWSElasticBeanstalkService"):  # fmt: skip
         assert word in TEXT + (ROOT / "deploy/iam/README.md").read_text("utf-8")
+
+
+# ---------------------------------------------------------------- eb
+
+
+def commands(after: str) -> list[str]:
+    """Return the guide's next `eb` commands: those of one code block, for one region."""
+    block = TEXT[TEXT.index(after) :].split("```")[1]
+    found = re.findall(r"(?:^ *|&& )(eb (?:init|use|deploy)\b[^&#\n]*)", block, re.M)
+    return [command.replace("$AWS_REGION", "us-east-1").strip() for command in found]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("after", "env_name", "platform", "below", "shipped"),
+    [
+        ("**From your machine**", "stuprediction-web", "Python 3.13", "", []),
+        ("## The Streamlit page", "stuprediction-streamlit", "Docker", "build/streamlit",
+         ["Dockerrun.aws.json"]),
+    ],
+)  # fmt: skip
+def test_people_who_deploy_may_run_the_guides_eb_commands(
+    run_tool, after, env_name, platform, below, shipped
+):
+    asked = commands(after)
+    assert asked[0].startswith("eb init stuprediction --region us-east-1 --platform ")
+    if not below:  # what ships from a clone is shown by the rehearsal
+        asked = [command for command in asked if "deploy" not in command]
+    ran = run_tool(
+        "python", "tests/deploy/eb_session.py", env_name, platform, below, json.dumps(asked),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    outcome = json.loads(ran.stdout)
+    assert (outcome["failed"], outcome["denied"]) == ([], [])
+    assert f"default_platform: {platform}\n" in outcome["config"]
+    assert outcome["shipped"] == shipped

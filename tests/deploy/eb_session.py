@@ -1,0 +1,79 @@
+"""Run eb commands as one who may deploy, and print what came of them, with the tools' Python.
+
+Arguments: environment, platform, folder of the commands below a clone's, the commands as JSON.
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from deploy.policies import shipped
+from deploy.rehearsal.beanstalk import Beanstalk
+from deploy.rehearsal.cloud import ACCOUNT, ADMINISTRATOR, EB_CONFIG, PRINCIPALS
+from deploy.rehearsal.emulator import Emulator, Gate
+from deploy.rehearsal.options import problems
+from deploy.rehearsal.workshop import plain_environment
+from deploy.tools import tool
+
+
+def main() -> None:
+    env_name, platform, below, commands = sys.argv[1:]
+    policies = shipped(ACCOUNT)
+    developer = [policies[name] for name in PRINCIPALS["developer"]]
+    gate = Gate({"developer": developer, "administrator": [ADMINISTRATOR]})
+    deployed = []
+
+    def deploy(version, settings) -> None:
+        time.sleep(1)
+        deployed.append(version)
+
+    beanstalk = Beanstalk(
+        ACCOUNT, "stuprediction", env_name, f"64bit Amazon Linux 2023 v4.0.0 running {platform}",
+        {}, deploy, lambda bucket, key: True, problems,
+    )  # fmt: skip
+    emulator = Emulator(ACCOUNT, gate, beanstalk)
+    emulator.start()
+    s3 = emulator.client("administrator", "s3")
+    s3.create_bucket(Bucket=beanstalk.bucket)
+    with tempfile.TemporaryDirectory() as name:
+        clone = Path(name) / "clone"
+        folder = clone / below
+        folder.mkdir(parents=True)
+        subprocess.run(["git", "init", "--quiet", str(clone)], check=True)
+        if below:  # the clone around it is set up for the app
+            (folder / "Dockerrun.aws.json").write_text("{}")
+            (clone / ".elasticbeanstalk").mkdir()
+            config = EB_CONFIG.format(
+                env_name="stuprediction-web", app_name="stuprediction", platform="Python 3.13",
+                region=ACCOUNT.region, deploy="",
+            )  # fmt: skip
+            (clone / ".elasticbeanstalk/config.yml").write_text(config)
+        environment = plain_environment(Path(name)) | emulator.environment("developer")
+        runs = [
+            subprocess.run(
+                [str(tool(program)), *arguments],
+                cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                text=True, check=False, timeout=120,
+            )
+            for program, *arguments in map(shlex.split, json.loads(commands))
+        ]  # fmt: skip
+        config = (folder / ".elasticbeanstalk/config.yml").read_text()
+        shipped_files = []
+        for version in deployed:
+            s3.download_file(version.bucket, version.key, str(clone / "bundle.zip"))
+            with zipfile.ZipFile(clone / "bundle.zip") as archive:
+                shipped_files += [one for one in archive.namelist() if not one.endswith("/")]
+    emulator.stop()
+    said = [f"{run.args[1:]}: {run.stdout}{run.stderr}" for run in runs if run.returncode]
+    denied = [f"{call.action} {call.resources}" for call in gate.denied]
+    json.dump({"failed": said, "denied": denied, "config": config, "shipped": shipped_files},
+              sys.stdout)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
