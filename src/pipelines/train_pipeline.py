@@ -435,6 +435,7 @@ class TrainPipeline:
             model=trained.winner.label,
             options={
                 "data": without_secrets(config.data),
+                "query": config.query,
                 "target": schema.target.name,
                 "drop": list(config.drop),
                 "models": list(config.models),

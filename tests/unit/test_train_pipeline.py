@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -370,6 +371,18 @@ def test_a_password_in_the_source_is_not_kept() -> None:
     kept = without_secrets("postgresql://me:secret@db.example/school?sslkey=x")
     assert kept == "postgresql://db.example/school"
     assert without_secrets("/home/me/class 7b.csv") == "class 7b.csv"
+
+
+def test_the_query_of_a_database_is_kept_to_rebuild_by(train, tmp_path) -> None:
+    pytest.importorskip("sqlalchemy", reason="sqlalchemy is not installed")
+    path, query = tmp_path / "school.db", "SELECT hours, mark FROM marks"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE marks (hours INTEGER, mark REAL)")
+    connection.executemany("INSERT INTO marks VALUES (:hours, :mark)", marks())
+    connection.commit()
+    connection.close()
+    result = train(f"sqlite:///{path}", query=query)
+    assert result.run.manifest.options["query"] == query
 
 
 def test_a_run_that_does_not_read_back_alike_is_not_promoted(write, train, monkeypatch) -> None:
