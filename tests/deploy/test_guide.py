@@ -67,6 +67,57 @@ def test_both_the_consoles_words_and_commands_are_there():
         assert word in TEXT + (ROOT / "deploy/iam/README.md").read_text("utf-8")
 
 
+def test_every_figure_of_the_rehearsal_is_in_the_guide():
+    figures = set()
+    for name in ("stage.py", "story.py"):
+        text = (ROOT / "deploy/rehearsal" / name).read_text("utf-8")
+        figures |= set(re.findall(r'\.figure\(\s*f?"([^",{]+)', text))
+    assert len(figures) >= 5
+    assert {figure for figure in figures if figure not in TEXT} == set()
+
+
+def test_an_environment_that_eb_makes_gets_its_secret_at_once():
+    (command,) = re.findall(r"^ *eb create (.*?)\n *```", TEXT, re.M | re.S)
+    assert "--envvars SECRET_KEY=$(" in command
+
+
+# ---------------------------------------------------------------- aws
+
+VERSION_2 = ("configure sso", "logs tail")  # of which PyPI's version 1 knows nothing
+CHECK = """
+import json, sys
+from awscli.clidriver import create_clidriver
+services = create_clidriver()._get_command_table()
+wrong = []
+for service, operation, options in json.load(sys.stdin):
+    command = services[service]
+    table = getattr(command, "subcommand_table", None) or command._get_command_table()
+    if operation not in table:
+        wrong.append(f"{service} {operation}")
+        continue
+    known = {"query", "output", *(name.removeprefix("--") for name in table[operation].arg_table)}
+    wrong += [f"{service} {operation} --{option}" for option in options if option not in known]
+json.dump(wrong, sys.stdout)
+"""
+
+
+def test_aws_has_every_command_of_the_guide(run_tool):
+    text = TEXT.replace("\\\n", " ")
+    listed = re.findall(r"aws (?!sts get-session)([a-z0-9]+) ([a-z-]+)([^`|#\n]*)", text)
+    asked = [
+        (service, operation, re.findall(r"--([a-z-]+)", rest))
+        for service, operation, rest in listed
+        if f"{service} {operation}" not in VERSION_2
+    ]
+    assert len(asked) > 10
+    mistakes = [("s3", "copy", []), ("cloudformation", "deploy", ["template"])]
+    run = run_tool("python", "-c", CHECK, input=json.dumps(asked + mistakes))
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == ["s3 copy", "cloudformation deploy --template"]
+    assert all(command in text for command in VERSION_2)
+    assert "aws-cli/2." in text
+
+
 # ---------------------------------------------------------------- eb
 
 
