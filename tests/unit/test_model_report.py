@@ -222,6 +222,19 @@ def test_it_reads_on_a_phone_without_scrolling_sideways(browser, tmp_path: Path,
 
 
 @pytest.mark.browser
+def test_a_category_that_is_one_long_word_widens_no_table_on_a_phone(browser, tmp_path) -> None:
+    made = everything()
+    counts = facts.CategoricalSummary("course", 0, {"long" * 20: 120, "none": 80})
+    data = replace(made.data, features=(made.data.features[0], counts))
+    path = tmp_path / "report.html"
+    path.write_bytes(ModelReport().run(replace(made, data=data)).html)
+    page = browser.new_page(viewport={"width": 360, "height": 700})
+    page.goto(path.as_uri())
+    table = page.locator(".wide", has=page.locator("td.words")).first
+    assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+@pytest.mark.browser
 def test_it_looks_the_same_under_a_policy_that_allows_its_one_style_sheet(browser) -> None:
     html = ModelReport().run(everything(name=NASTY)).html.decode()
     style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)[1]
