@@ -135,7 +135,9 @@ def test_managed_policies_exist_and_none_is_deprecated(run_tool):
 # never need it. `*` stands for the rest of a name.
 NOT_NEEDED = {
     "ecs:*": "no ECS", "rds:*": "no database", "sqs:*": "no worker", "sns:*": "no notifications",
-    "elasticbeanstalk:*": "named one by one", "cloudformation:*": "named one by one",
+    "elasticbeanstalk:*": "named one by one",
+    "cloudformation:[*]": "named one by one, as AWSElasticBeanstalkRoleCore does",
+    "cloudformation:UntagResource": "tags stay as they are",
     "autoscaling:*LaunchConfiguration": "launch templates take their place",
     "autoscaling:*ScheduledAction": "no schedule", "autoscaling:PutScheduled*": "no schedule",
     "ec2:AllocateAddress": "made with the environment", "ec2:ReleaseAddress": "as above",
@@ -156,16 +158,27 @@ def test_the_pipeline_may_do_what_aws_knows_that_an_exchange_of_instances_takes(
     program = (
         "import json; from moto.iam.aws_managed_policies import aws_managed_policies_data as d; "
         "d = json.loads(d) if isinstance(d, str) else d; "
-        "print(json.dumps(d['AWSElasticBeanstalkManagedUpdatesCustomerRolePolicy']['Document']))"
+        "print(json.dumps([s['Action'] for n in ('ManagedUpdatesCustomerRolePolicy', 'RoleCore') "
+        "for s in d['AWSElasticBeanstalk' + n]['Document']['Statement'] "
+        "if n != 'RoleCore' or s['Sid'] == 'CFN']))"
     )
-    document = json.loads(run_tool("python", "-c", program).stdout)
-    listed = [s["Action"] for s in document["Statement"] if s["Effect"] == "Allow"]
+    listed = json.loads(run_tool("python", "-c", program).stdout)
     taken = {a for one in listed for a in ([one] if isinstance(one, str) else one)}
     needed = {a for a in taken if not any(fnmatch(a, pattern) for pattern in NOT_NEEDED)}
-    assert len(needed) > 30
+    assert len(needed) > 40
+    assert "cloudformation:CreateStack" in needed
     for names in (["pipeline-role.json"], ["developer.json", "developer-environment.json"]):
         allowed = {action.lower() for name in names for action in actions(POLICIES[name])}
         assert {a for a in needed if a.lower() not in allowed} == set()
+
+
+@pytest.mark.parametrize("name", ["pipeline-role.json", "developer-environment.json"])
+def test_who_deploys_makes_and_deletes_the_stack_of_an_immutable_deployment_and_no_other(name):
+    stack = "arn:aws:cloudformation:us-east-1:111122223333:stack"
+    for action in ("cloudformation:CreateStack", "cloudformation:DeleteStack"):
+        for made, allowed in (("awseb-e-1-immutable-stack/1", True), ("awseb-e-1-stack/1", False)):
+            call = Call("me", action, (f"{stack}/{made}",))
+            assert is_allowed([POLICIES[name]], call) is allowed
 
 
 @pytest.mark.parametrize("name", ["pipeline-role.json", "developer.json"])
