@@ -190,7 +190,7 @@ def test_who_deploys_reads_the_platforms_files_in_buckets_of_aws(name, bucket):
         assert is_allowed([POLICIES[name]], Call("me", action, (arn,))) is allowed
 
 
-def test_the_pipeline_deletes_nothing_but_what_beanstalk_made_of_a_version():
+def test_the_pipeline_deletes_no_version():
     bucket = "arn:aws:s3:::elasticbeanstalk-us-east-1-111122223333"
     for key, allowed in (("resources/environments/e-1/_runtime/x", True), ("stu/v1.zip", False)):
         call = Call("pipeline", "s3:DeleteObject", (f"{bucket}/{key}",))
