@@ -255,14 +255,15 @@ class CompiledModel:
     linear : bool
         Whether there are linear terms.
     ensembles : tuple of Trees, MedianTrees or ObliviousTrees
-    products : tuple of (int, int, float)
-        Positions of two numbers, and the weight of the product of what they are above their
-        centers; there are none without linear terms.
+    products : tuple of (int, int, float, float)
+        Positions of two numbers, the weight of the product of what they are above their centers,
+        and the product that it is counted from; there are none without linear terms.
     n_tests : int
     """
 
-    VERSION: ClassVar[int] = 2
-    READ_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2)  # the first knew neither curves nor products
+    VERSION: ClassVar[int] = 3
+    # The first knew neither curves nor products, the second counted products from 0.
+    READ_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     def __init__(
         self,
@@ -270,7 +271,7 @@ class CompiledModel:
         base: float,
         linear: bool,
         ensembles: tuple[Ensemble, ...],
-        products: tuple[tuple[int, int, float], ...] = (),
+        products: tuple[tuple[int, int, float, float], ...] = (),
     ) -> None:
         self.features = features
         self.base = base
@@ -282,7 +283,9 @@ class CompiledModel:
         categorical = [f for f in features if isinstance(f, CategoryTable)]
         self._weights = [(f.name, f.fill, f.center, f.weight) for f in numeric if linear]
         self._curves = [(f.name, f.fill, curve) for f in numeric if linear for curve in f.curves]
-        self._products = [(self._centered(i), self._centered(j), w) for i, j, w in products]
+        self._products = [
+            (self._centered(i), self._centered(j), weight, mean) for i, j, weight, mean in products
+        ]
         self._terms = [
             (f.name, dict(zip(f.categories, f.terms, strict=True))) for f in categorical if linear
         ]
@@ -321,7 +324,10 @@ class CompiledModel:
                 features.append(_feature(values, n_tests))
                 n_tests += features[-1].n_tests
             ensembles = tuple(_ensemble(values, n_tests) for values in tables["ensembles"])
-            products = tuple((int(i), int(j), float(w)) for i, j, w in tables.get("products", ()))
+            products = tuple(
+                (int(i), int(j), float(weight), float(sum(mean)))
+                for i, j, weight, *mean in tables.get("products", ())
+            )
             return cls(
                 tuple(features), float(tables["base"]), bool(tables["linear"]), ensembles, products
             )
@@ -346,8 +352,8 @@ class CompiledModel:
         for name, fill, curve in self._curves:
             value = values[name]
             total += curve.value(fill if value is None else value)  # type: ignore[arg-type]
-        for first, second, weight in self._products:
-            total += weight * (_above(first, values) * _above(second, values))
+        for first, second, weight, mean in self._products:
+            total += weight * (_above(first, values) * _above(second, values) - mean)
         if self.ensembles:
             bits = self.bits(values)
             for ensemble in self.ensembles:
@@ -371,8 +377,8 @@ class CompiledModel:
     def linear_terms(self, values: Mapping[str, Value]) -> list[float]:
         """Return the linear term of each feature, in the order of :attr:`features`.
 
-        Curves stand in it, and half of each product: its Shapley values where features are
-        independent.
+        Curves stand in it, and half of each product: these are exact Shapley values, counted from
+        what the model predicts on average over the training rows.
         """
         found = []
         for f in self.features:
@@ -387,8 +393,10 @@ class CompiledModel:
         for name, fill, curve in self._curves:
             value = values[name]
             found[positions[name]] += curve.value(fill if value is None else float(value))
-        for (first, second, weight), (i, j, _) in zip(self._products, self.products, strict=True):
-            half = weight * _above(first, values) * _above(second, values) / 2
+        for (first, second, weight, mean), (i, j, *_) in zip(
+            self._products, self.products, strict=True
+        ):
+            half = weight * (_above(first, values) * _above(second, values) - mean) / 2
             found[i] += half
             found[j] += half
         return found

@@ -107,8 +107,8 @@ class BatchEvaluator:
             for feature, column in pairs:
                 for curve in feature.curves if isinstance(feature, NumericTable) else ():
                     total += _on_curve(curve, column)
-            for i, j, weight in model.products:
-                total += weight * (_above(model, encoded, i) * _above(model, encoded, j))
+            for i, j, weight, mean in model.products:
+                total += weight * (_above(model, encoded, i) * _above(model, encoded, j) - mean)
         for start in range(0, len(total) if model.ensembles else 0, self._block):
             rows = slice(start, start + self._block)
             answers = _Answers(self._tests, [column[rows] for column in encoded])

@@ -93,6 +93,7 @@ class TableBuilder:
         base, terms = self._linear(linear)
         base += self._bend([(w, part) for w, part in model.parts if isinstance(part, Curve)])
         products = self._products([(w, p) for w, p in model.parts if isinstance(p, Product)])
+        base += sum(weight * mean for _, _, weight, mean in products)
         return {
             "version": CompiledModel.VERSION,
             "features": [
@@ -137,8 +138,7 @@ class TableBuilder:
             origins = feature.mean + feature.scale * part.origins
             powers = factor * part.powers / feature.scale ** np.arange(4)
             curve = Curve(part.column, feature.mean + feature.scale * part.breaks, origins, powers)
-            numbers = self._X[feature.name].to_numpy(dtype=float)
-            mean = _mean_on(curve, np.where(np.isnan(numbers), feature.fill, numbers))
+            mean = _mean_on(curve, self._filled(feature))
             base += mean
             powers[:, 0] -= mean
             self._curves.setdefault(position, []).append(
@@ -149,13 +149,26 @@ class TableBuilder:
             )
         return base
 
-    def _products(self, parts: Iterable[tuple[float, Product]]) -> list[tuple[int, int, float]]:
-        found: dict[tuple[int, int], float] = {}
+    def _products(
+        self, parts: Iterable[tuple[float, Product]]
+    ) -> list[tuple[int, int, float, float]]:
+        """Return each product's numbers, its weight, and its mean, from which it is counted."""
+        weights: dict[tuple[int, int], float] = {}
+        means: dict[tuple[int, int], float] = {}
         for factor, part in parts:
             (i, first), (j, second) = sorted(map(self._number_of, part.columns), key=lambda p: p[0])
             weight = factor * part.weight / (first.scale * second.scale)
-            found[i, j] = found.get((i, j), 0.0) + weight
-        return [(i, j, weight) for (i, j), weight in found.items()]
+            weights[i, j] = weights.get((i, j), 0.0) + weight
+            u, v = (self._filled(one) - one.mean for one in (first, second))
+            means[i, j] = float((u * v).mean())
+        return [(*pair, weight, means[pair]) for pair, weight in weights.items()]
+
+    def _filled(self, feature: NumericColumn) -> NDArray[np.float64]:
+        """Return the training rows' numbers, what stands for a missing one in its place."""
+        import numpy as np
+
+        numbers = self._X[feature.name].to_numpy(dtype=float)
+        return np.where(np.isnan(numbers), feature.fill, numbers)
 
     def _number_of(self, column: int) -> tuple[int, NumericColumn]:
         """Return the position of the number that a column stands for, and how.

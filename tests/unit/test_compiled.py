@@ -76,8 +76,8 @@ def test_many_tests_are_answered_alike() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    with pytest.raises(ArtifactError, match=r"compiled\.json has version 3, this program reads 2"):
-        CompiledModel.from_dict(tables() | {"version": 3})
+    with pytest.raises(ArtifactError, match=r"compiled\.json has version 4, this program reads 3"):
+        CompiledModel.from_dict(tables() | {"version": 4})
 
 
 @pytest.mark.parametrize(

@@ -113,3 +113,16 @@ def test_linear_terms_are_the_contributions() -> None:
 def test_base_and_contributions_sum_to_the_prediction(record, exact: bool) -> None:
     found = trees(exact=exact)
     assert found.contributions(record).total == pytest.approx(found.model.predict(record))
+
+
+@pytest.mark.parametrize("mean", [(0.75,), ()], ids=["version 3", "version 2"])
+def test_half_of_a_product_is_each_factors(mean: tuple[float, ...]) -> None:
+    """Version 2 of the tables held no mean."""
+    tables = {"version": 3 if mean else 2, "features": FEATURES, "base": 10.0, "linear": True,
+              "products": [[0, 1, 4.0, *mean]], "ensembles": []}  # fmt: skip
+    model = CompiledModel.from_dict(tables)
+    record = {"a": 2.0, "b": 3.0, "c": "x"}
+    found = Attributor(model).contributions(record)
+    half = 4.0 * ((2 - 0.5) * 3 - sum(mean)) / 2
+    assert (found.base, found.values) == (10, {"a": half, "b": half, "c": 0})
+    assert found.total == model.predict(record)

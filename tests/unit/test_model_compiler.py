@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -213,7 +215,7 @@ def test_a_family_without_tables_is_served_from_its_pickles_with_the_reason(
     kind = type(fitted(name)[1]).__name__
     assert run.model is None
     assert "neither linear nor made of trees" in run.fallback_reason or kind in run.fallback_reason
-    assert json.loads(run.content) == {"version": 2, "fallback_reason": run.fallback_reason}
+    assert json.loads(run.content) == {"version": 3, "fallback_reason": run.fallback_reason}
     assert f"The model is served from its pickles. {run.fallback_reason}" in caplog.text
 
 
@@ -333,7 +335,10 @@ def test_base_and_contributions_sum_to_the_prediction(name: str) -> None:
         assert total == pytest.approx(model.predict(values), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", ["linear", "ridge", "lasso", "elastic_net"])
+LINEAR = ["linear", "ridge", "lasso", "elastic_net", "ridge_splines", "ridge_products"]
+
+
+@pytest.mark.parametrize("name", LINEAR)
 def test_linear_contributions_are_zero_on_average_over_the_training_rows(name: str) -> None:
     attributor = Attributor(compiled(name).model)
     X, _ = training()
@@ -342,3 +347,40 @@ def test_linear_contributions_are_zero_on_average_over_the_training_rows(name: s
     for feature in SCHEMA.names:
         assert np.mean([c.values[feature] for c in every]) == pytest.approx(0, abs=1e-9)
     assert {c.method for c in every} == {"linear"}
+    predicted = expected(name, rows)
+    assert every[0].base == pytest.approx(predicted.mean(), rel=1e-9)
+
+
+def test_contributions_of_averaged_linear_models_are_shapley_values_over_the_rows() -> None:
+    """By their definition: a feature's mean gain over all orders in which features get known."""
+    from sklearn.ensemble import VotingRegressor
+
+    trainer = ModelTrainer(ModelTrainerConfig())
+    members = [(c.name, trainer._estimator(c)) for c in CANDIDATES
+               if c.name in ("ridge", "ridge_splines", "ridge_products")]  # fmt: skip
+    preprocessor, model = fit(VotingRegressor(members))
+    X, _ = training()
+    run = ModelCompiler(SCHEMA).run(preprocessor, model, X)
+    evaluator, attributor = BatchEvaluator(run.model), Attributor(run.model)
+    rows = {name: X[name].to_numpy() for name in SCHEMA.names}
+
+    @cache
+    def worth(known: frozenset[str], row: int) -> float:
+        mixed = {name: np.full(len(X), found[name][row], dtype=found[name].dtype)
+                 if name in known else rows[name] for name in SCHEMA.names}  # fmt: skip
+        return float(evaluator.predict(mixed).mean())
+
+    found, n = columns(3, seed=11), len(SCHEMA.names)
+    for row in range(3):
+        contributions = attributor.contributions(record(found, row))
+        assert contributions.method == "linear"
+        assert contributions.base == pytest.approx(worth(frozenset(), row), rel=1e-9)
+        for name in SCHEMA.names:
+            others = [other for other in SCHEMA.names if other != name]
+            gains = [
+                (worth(frozenset((*group, name)), row) - worth(frozenset(group), row))
+                / (n * math.comb(n - 1, size))
+                for size in range(n)
+                for group in itertools.combinations(others, size)
+            ]
+            assert contributions.values[name] == pytest.approx(sum(gains), abs=1e-9)
