@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+from contextvars import copy_context
 from pathlib import PurePosixPath
 from typing import IO
 
@@ -118,7 +119,8 @@ class BatchService:
                 job.finish(Refusal(limits))
             self._note(job)
 
-        thread = threading.Thread(target=follow, daemon=True)
+        # With the id of the request, for the lines of the log.
+        thread = threading.Thread(target=copy_context().run, args=(follow,), daemon=True)
         thread.start()
         thread.join(wait_s)
 

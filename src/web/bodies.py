@@ -31,8 +31,8 @@ def read_chunked_body() -> None:
 def discard_body() -> None:
     """Read on to the end of a refused body, so that its sender comes to read the answer.
 
-    A connection that is closed while somebody still sends is reset, and the answer lost. It ends
-    after some seconds, or where the length of the rest is unknown.
+    A connection that is closed while somebody still sends is reset, and the answer lost. Reading
+    ends after some seconds, where the body's end cannot be told, and at a piece that is none.
     """
     stream, rest = request.environ["wsgi.input"], request.content_length
     if rest is None and "wsgi.input_terminated" not in request.environ:
@@ -45,5 +45,5 @@ def discard_body() -> None:
                 return
             if rest is not None:
                 rest -= len(piece)
-    except (OSError, ValueError):  # the sender is gone
+    except Exception:  # noqa: BLE001 - the sender is gone, or the server's parser at its wits' end
         return

@@ -70,11 +70,12 @@ def error_body(status: int, message: str, problems: Iterable[Problem] = ()) -> d
 
 def answer_error(error: Exception) -> Response:
     """Return the response for an exception; what nobody expected is logged here, once."""
+    discard_body()
     if isinstance(error, HTTPException):
         return _answer_http(error)
     if isinstance(error, DataValidationError):
         n = len(error.problems)
-        message = error.summary if n == 1 else f"{n} problems. The first: {error.summary}"
+        message = error.summary if n <= 1 else f"{n} problems. The first: {error.summary}"
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, message, error.problems)
     if isinstance(error, ArtifactError):
         return _answer_no_model(error)
@@ -86,8 +87,7 @@ def _answer_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
     ours = error.description if error.description != type(error).description else None
     if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        discard_body()
-        ours = f"The body may have {request.max_content_length:,} bytes. This one has more."
+        ours = _too_large()
     if status is HTTPStatus.TOO_MANY_REQUESTS:
         wait_s = dict(error.get_headers(request.environ)).get("Retry-After")
         ours = f"{WORDS[status][1]} Ask again in {wait_s} seconds."
@@ -96,6 +96,13 @@ def _answer_http(error: HTTPException) -> Response:
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
+
+
+def _too_large() -> str:
+    limit, length = request.max_content_length, request.content_length
+    if limit is not None and (length is None or length > limit):
+        return f"The body may have {limit:,} bytes. This one has more."
+    return "The form has more fields, or a longer one, than this server takes."
 
 
 def _answer(

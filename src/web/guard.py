@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from flask import Flask, Request, request
@@ -79,9 +80,7 @@ class Guard:
     def _check_host(self, environ: WSGIEnvironment) -> None:
         if not self._hosts:
             return
-        name = environ.get("HTTP_HOST", "").lower()
-        if not name.endswith("]"):
-            name = name.rpartition(":")[0] or name
+        name = re.sub(r":\d*$", "", environ.get("HTTP_HOST", "").lower())
         if not any(
             name == ours or (ours.startswith(".") and (name.endswith(ours) or name == ours[1:]))
             for ours in self._hosts

@@ -486,6 +486,15 @@ def test_a_program_s_mistakes_have_the_one_shape(client, options, status):
     body = answer.get_json()
     assert set(body) == {"ok", "error", "errors", "status"}
     assert body["status"] == status
+    assert "0 problems" not in body["error"]
+
+
+def test_a_form_of_very_many_fields_is_told_what_is_wrong_with_it(client):
+    answer = client.post(API, data={f"field {i}": "x" for i in range(1_200)} | {
+        "file": (io.BytesIO(table(STUDENT).encode()), "class.csv")
+    })  # fmt: skip
+    assert answer.status_code == 413
+    assert answer.get_json()["error"].startswith("The form has more fields")
 
 
 def test_C11_a_file_may_be_larger_than_a_record_but_has_its_limit(make_app, sample_artifacts):

@@ -150,6 +150,8 @@ def test_a_file_that_comes_in_pieces_is_scored(uploads) -> None:
         answer = connection.getresponse()
         assert answer.status == 200
         assert len(answer.read().splitlines()) == 10_001
+        answering = answer.headers["X-Request-ID"]
+        assert f"Scored a file: 10000 rows, 0 refused [{answering}]" in uploads.log
     finally:
         connection.close()
 

@@ -148,7 +148,17 @@ def test_the_rate_comes_back_evenly() -> None:
 # ---------------------------------------------------------------- F9: hosts
 
 
-@pytest.mark.parametrize("host", ["evil.example", "school.org.evil.example", "notschool.org"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "school.org.evil.example",
+        "notschool.org",
+        "school.org:80@evil.example",
+        "school.org:evil",
+        "",
+    ],
+)
 def test_F9_an_unknown_host_is_400_but_for_the_load_balancer(guarded, student, host: str) -> None:
     client = guarded(trusted_hosts=("school.org", ".schools.net"))
     headers = {"Host": host}

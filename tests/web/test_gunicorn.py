@@ -75,6 +75,19 @@ def test_C11_a_body_over_the_limit_gets_its_413(server, size, kind, chunked):
     assert server.ask("/health").status == 200
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/nowhere", 404), ("PUT", "/health", 405), ("POST", "/predict", 415)],
+)
+def test_the_sender_of_a_large_body_reads_why_it_is_refused(server, method, path, status, chunked):
+    body = (b"x" * LIMIT for _ in range(9)) if chunked else b"x" * (9 * LIMIT)
+    kind = "image/png" if path == "/predict" else "application/json"
+    found = raw(server, method, path, body, kind, chunked)
+    # What comes in pieces has to be read to be known, and has reached its limit by then.
+    assert found[0] == (413 if chunked else status)
+
+
 def test_a_chunked_record_within_the_limit_is_read(server, student):
     body = urlencode(student).encode()
     status, *_ = raw(server, "POST", "/predict", iter([body]), "application/x-www-form-urlencoded",
