@@ -77,6 +77,7 @@ def hostile_files() -> Iterator[tuple[str, str, bytes]]:
     yield "workbook that unpacks to 1 GB", "class.xlsx", bomb(1 << 30)
     yield "CSV of a million columns", "class.csv", b"a," * 1_000_000 + b"a\n" + row
     yield "cell of 9 MB", "class.csv", header + b"x" * (9 * MIB)
+    yield "quote that is not closed, 8 MB", "class.csv", header + b'"' + b"x\n" * (4 * MIB)
     yield "cell of 100 MB", "class.csv", header + b"x" * (100 * MIB)
 
 

@@ -25,6 +25,7 @@ from src.artifact_store import (
     new_run_id,
     utc_now,
 )
+from src.candidates import CANDIDATES
 from src.components.data_ingestion import (
     MINIMUM_ROWS,
     DataIngestion,
@@ -472,6 +473,7 @@ def _metrics(
         values = asdict(row)
         del values["fit_time_s"]
         leaderboard.append(values)
+    labels = {candidate.name: candidate.label for candidate in CANDIDATES}
     return {
         "target": schema.target.name,
         "unit": schema.target.unit,
@@ -484,7 +486,7 @@ def _metrics(
         f"These metrics come from {rows['test']} held-out rows, which were read once, at the end. "
         f"The promoted model was then fitted again on all {rows['used']} rows.",
         "leaderboard": leaderboard,
-        "left_out": trained.left_out,
+        "left_out": {labels[name]: reason for name, reason in trained.left_out.items()},
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from src.candidates import CANDIDATES
 from src.estimates import Z_95, wilson_interval
 from src.report.document import Cell, Figure, Section, Table
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
@@ -84,9 +83,8 @@ def leaderboard(facts: ReportFacts) -> Section:
         "RMSE and MAE: typical and mean size of an error."
     ]
     reasons: dict[str, list[str]] = {}
-    labels = {candidate.name: candidate.label for candidate in CANDIDATES}
-    for name, reason in (metrics.get("left_out") or {}).items():
-        reasons.setdefault(reason, []).append(plain(labels.get(name, name)))
+    for label, reason in (metrics.get("left_out") or {}).items():
+        reasons.setdefault(reason, []).append(plain(label))
     notes += [f"Not tried, {plain(reason)}: {'; '.join(names)}."
               for reason, names in reasons.items()]  # fmt: skip
     return Section("models", "The models compared", lead, (), [figure], [table], notes)

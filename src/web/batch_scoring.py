@@ -23,6 +23,7 @@ LOW, HIGH = "low_90", "high_90"
 BELOW, CHANCE = "below_pass_mark", "chance_below_pass_mark"
 PROBLEM = "problem"
 CHUNK_ROWS = 1 << 13
+HOPELESS_ROWS = 3 * CHUNK_ROWS  # without a good one, no more are looked at
 REMEMBERED = 50_000  # distinct cells of a column whose check is kept
 SUGGESTIONS = 200  # refused cells that are compared with what is allowed: it takes time
 SHOWN_ROWS = 200
@@ -223,7 +224,8 @@ def score_table(
     Raises
     ------
     DataValidationError
-        If the header lacks a column, or there is no row.
+        If the header lacks a column, there is no row, or a long table begins with refused rows
+        alone.
     """
     schema = scorer.predictor.schema
     positions = schema.locate(reader.header)
@@ -268,6 +270,11 @@ def score_table(
         predictions.extend(score.prediction for score in scores)
         summary.n_rows += len(chunk.rows)
         progress(summary.n_rows)
+        if summary.n_refused == summary.n_rows >= HOPELESS_ROWS:
+            raise DataValidationError(
+                f"None of the first {summary.n_rows:,} rows can be used, so the rest was not read. "
+                f"{Problem(**summary.problems[0])}"
+            )
     if not summary.n_rows:
         raise DataValidationError(f"{reader.name} holds a header and no row.")
     if predictions:

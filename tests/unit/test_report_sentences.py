@@ -162,8 +162,11 @@ def test_an_average_is_not_called_simpler_than_its_members(shares, best, expecte
     assert expected in leaderboard(replace(given(run=RUN), metrics=metrics)).figures[0].caption
 
 
-def test_families_that_were_not_tried_are_called_as_people_call_them():
-    left_out = {"svr": "no room", "catboost_native": "no room", "neighbors": "no weights"}
+def test_families_that_were_not_tried_are_listed_by_reason():
+    left_out = {
+        "Support vector regression": "no room", "CatBoost, native categories": "no room",
+        "k-nearest neighbours": "no weights",
+    }  # fmt: skip
     notes = leaderboard(replace(given(), metrics=METRICS | {"left_out": left_out})).notes
     assert notes[1:] == [
         "Not tried, no room: Support vector regression; CatBoost, native categories.",
