@@ -14,9 +14,9 @@ from flask import Flask
 from appBackend.endpoints import api, documents
 from src.config import Settings, load_settings
 from src.exception import ConfigurationError
-from src.web.assembly import assemble, run_for_development
-from src.web.batch import batch
-from src.web.pages import pages
+from src.web.app import assemble, run_for_development
+from src.web.batch.routes import batch
+from src.web.pages.routes import pages
 
 
 def create_app(settings: Settings | None = None) -> Flask:

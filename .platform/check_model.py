@@ -16,8 +16,9 @@ sys.path.insert(0, str(ROOT))
 from application import application  # noqa: E402 - the folder's own, wherever this is started
 from src.artifact_store import Run, library_versions  # noqa: E402
 from src.exception import ArtifactError, StuPredictionError  # noqa: E402
-from src.pipelines.predict_pipeline import Predictor  # noqa: E402
-from src.schema import CategoricalFeature, Schema  # noqa: E402
+from src.schema.features import CategoricalFeature  # noqa: E402
+from src.schema.record import Schema  # noqa: E402
+from src.serving.predictor import Predictor  # noqa: E402
 from src.utils import sha256  # noqa: E402
 from src.web.model_holder import ModelHolder  # noqa: E402
 

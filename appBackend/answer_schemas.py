@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from src.schema import NumericFeature
+from src.schema.features import NumericFeature
 
 
 def ref(name: str) -> dict[str, str]:

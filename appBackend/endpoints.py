@@ -18,16 +18,16 @@ from appBackend.openapi import example_record, openapi_document
 from src.artifact_store import Run
 from src.config import Settings, load_settings
 from src.exception import ArtifactError, ConfigurationError, Problem
-from src.pipelines.predict_pipeline import Predictor
-from src.schema import Schema
-from src.web.assembly import assemble, run_for_development
-from src.web.batch_answers import answer_file
-from src.web.errors import error_body
-from src.web.guard import Guard
+from src.schema.record import Schema
+from src.serving.predictor import Predictor
+from src.web.app import assemble, run_for_development
+from src.web.batch.downloads import answer_file
 from src.web.health import health
-from src.web.json_answers import answer_list, answer_record, record_body
-from src.web.metrics import CONTENT_TYPE, Metrics
+from src.web.middleware.access import Guard
+from src.web.middleware.errors import error_body
+from src.web.middleware.metrics import CONTENT_TYPE, Metrics
 from src.web.model_holder import current_models
+from src.web.single.json_answers import answer_list, answer_record, record_body
 
 PREFIX = "/api/v1"
 

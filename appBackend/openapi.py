@@ -7,15 +7,10 @@ from typing import Any
 import src
 from appBackend.answer_schemas import ANSWERS, answer_for, ref
 from appBackend.decimal_pattern import decimal_pattern
-from src.schema import (
-    LARGEST_NUMBER,
-    CategoricalFeature,
-    NumericFeature,
-    Schema,
-    format_number,
-    parse_number,
-)
-from src.web.json_answers import MOST_RECORDS
+from src.schema.features import LARGEST_NUMBER, CategoricalFeature, NumericFeature
+from src.schema.record import Schema
+from src.tables.cells import format_number, parse_number
+from src.web.single.json_answers import MOST_RECORDS
 
 JSON = "application/json"
 CSV = "text/csv"

@@ -24,10 +24,13 @@ import numpy as np
 from benchmarks.process import MIB, Measurement, measure
 from benchmarks.wsgi import train
 from src.config import ROOT
-from src.frames import typed_frame
-from src.pipelines.predict_pipeline import Predictor
-from src.schema import NumericFeature, Schema, format_number
-from src.tables import open_table, write_rows
+from src.schema.features import NumericFeature
+from src.schema.frames import typed_frame
+from src.schema.record import Schema
+from src.serving.predictor import Predictor
+from src.tables.cells import format_number
+from src.tables.reader import open_table
+from src.tables.writer import write_rows
 
 MODELS = ("ridge", "catboost", "xgboost")
 LEAST_RATIO = 0.6

@@ -28,7 +28,7 @@ from appBackend.openapi import example_record
 from benchmarks.process import clean_environment
 from benchmarks.wsgi import train
 from src.config import ROOT
-from src.pipelines.predict_pipeline import Predictor
+from src.serving.predictor import Predictor
 
 VERSION = "12.8.2"
 FOLDER = ROOT / ".envs" / "lighthouse"

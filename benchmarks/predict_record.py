@@ -22,9 +22,9 @@ import pandas as pd
 
 from benchmarks.process import clean_environment
 from benchmarks.wsgi import sample_record, train
-from src.candidates import CANDIDATES
-from src.pipelines.predict_pipeline import Predictor
-from src.schema import NumericFeature
+from src.schema.features import NumericFeature
+from src.search.candidates import CANDIDATES
+from src.serving.predictor import Predictor
 
 LIMIT = 50.0
 EXPLAIN_LIMIT_MS = 5.0

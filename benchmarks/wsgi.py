@@ -46,9 +46,9 @@ from benchmarks.result_page import bare_page, sent_form
 from src.config import ROOT, Settings
 from src.logger import AccessLog
 from src.utils import sha256
-from src.web.metrics import Metrics
+from src.web.middleware.instrumentation import Operations
+from src.web.middleware.metrics import Metrics
 from src.web.model_holder import ModelHolder
-from src.web.operations import Operations
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

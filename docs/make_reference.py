@@ -30,13 +30,13 @@ BLOCK = re.compile(r"(<!-- made: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Where each command's `main` is, by what a person types; None where it takes no options.
 COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     "Training and predicting": {
-        "python -m src.pipelines.train_pipeline": "src/pipelines/train_command.py",
+        "python -m src.pipelines.train_pipeline": "src/pipelines/train_pipeline.py",
         "python -m src.pipelines.predict_pipeline": "src/pipelines/predict_pipeline.py",
     },
     "Serving": {
         "python application.py": None,
         "python -m appBackend.endpoints": None,
-        "python -m src.web.api_keys": None,
+        "python -m src.web.middleware.api_keys": None,
     },
     "Developing": {
         "python -m src.test": "src/test.py",
@@ -66,7 +66,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     },
 }
 # What other commands start; nobody types these.
-STARTED_BY_OTHERS = ("src/web/batch_job.py", "deploy/rehearsal/story.py", "benchmarks/peers/")
+STARTED_BY_OTHERS = ("src/web/batch/worker.py", "deploy/rehearsal/story.py", "benchmarks/peers/")
 
 
 class Captured(Exception):
@@ -245,7 +245,7 @@ def errors() -> str:
 
     from appBackend.openapi import ERRORS
     from src.exception import Problem
-    from src.web.errors import WORDS, error_body
+    from src.web.middleware.errors import WORDS, error_body
 
     said = {int(status): text for status, text in ERRORS.items()}
     rows = [
@@ -260,7 +260,7 @@ def errors() -> str:
 
 def models() -> str:
     """Return the families of models that training may try, with what is searched."""
-    from src.candidates import CANDIDATES
+    from src.search.candidates import CANDIDATES
 
     rows = []
     for candidate in CANDIDATES:

@@ -28,8 +28,10 @@ from werkzeug.serving import make_server  # noqa: E402
 
 from application import create_app  # noqa: E402
 from src.config import Settings  # noqa: E402
-from src.pipelines.predict_pipeline import Predictor  # noqa: E402
-from src.schema import NumericFeature, Schema, format_number  # noqa: E402
+from src.schema.features import NumericFeature  # noqa: E402
+from src.schema.record import Schema  # noqa: E402
+from src.serving.predictor import Predictor  # noqa: E402
+from src.tables.cells import format_number  # noqa: E402
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 STATES = ("form", "result", "errors", "upload", "class", "model", "api", "no-model", "not-found")

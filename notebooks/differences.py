@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
-from src.estimates import Interval
-from src.report.words import MINUS, number, plain
-from src.schema import CategoricalFeature, NumericFeature, Schema
-from src.suppression import LEAST_ROWS, hidden_groups
+from src.report.wording import MINUS, number, plain
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
+from src.stats.bootstrap import Interval
+from src.stats.disclosure import LEAST_ROWS, hidden_groups
 
 if TYPE_CHECKING:
     import numpy as np

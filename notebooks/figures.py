@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig
 from src.components.data_validation import DataValidation
-from src.hints import Hints, find_hints, read_hints
 from src.report.document import Cell, Section, Table
-from src.report.svg import COLOURS
-from src.schema import Schema
-from src.schema_inference import infer_schema
+from src.report.matplotlib_svg import COLOURS
+from src.schema.hints import Hints, find_hints, read_hints
+from src.schema.inference import infer_schema
+from src.schema.record import Schema
 
 if TYPE_CHECKING:
     import numpy as np

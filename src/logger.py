@@ -22,8 +22,8 @@ def get_logger(name: str) -> logging.Logger:
 
     Examples
     --------
-    >>> get_logger("src.schema").name
-    'stuprediction.src.schema'
+    >>> get_logger("src.schema.record").name
+    'stuprediction.src.schema.record'
     """
     return logging.getLogger(f"{ROOT}.{name}")
 

@@ -7,14 +7,15 @@ import difflib
 import importlib.util
 import subprocess
 import sys
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
 EXAMPLES = """
 examples:
   python -m src.test                                  all tests but the slow ones
-  python -m src.test schema                           its tests, and the examples in src/schema.py
+  python -m src.test hints                            a module's tests and its own examples
+  python -m src.test schema                           all tests of a room
   python -m src.test src.components.data_ingestion    a dotted name or a path will do
   python -m src.test src/components/data_ingestion.py
   python -m src.test schema tables -- -x -k bounds    what follows -- goes to pytest
@@ -22,28 +23,53 @@ examples:
 
 
 def module_name(text: str) -> str:
-    """Return the bare module name in a name, a dotted name or a path.
+    """Return the dotted name below ``src`` that a name, a dotted name or a path stands for.
 
-    >>> module_name("src/components/data_ingestion.py"), module_name("src.web.forms")
-    ('data_ingestion', 'forms')
-    >>> module_name("tests/unit/test_schema.py")
-    'schema'
+    >>> module_name("src/components/data_ingestion.py"), module_name("src.web.pages.forms")
+    ('components.data_ingestion', 'web.pages.forms')
+    >>> module_name("tests/unit/schema/test_record.py"), module_name("record")
+    ('schema.record', 'record')
     """
-    path = PurePosixPath(text.strip().replace("\\", "/"))
-    name = path.stem if path.suffix == ".py" else path.name.rpartition(".")[2]
-    return name if name == "test" else name.removeprefix("test_")
+    text = text.strip().replace("\\", "/").strip("/").removesuffix(".py").replace("/", ".")
+    parts = text.removeprefix("src.").removeprefix("tests.").removeprefix("unit.").split(".")
+    if parts[-1] != "test":
+        parts[-1] = parts[-1].removeprefix("test_")
+    return ".".join(parts)
 
 
 def files_by_module(root: Path) -> dict[str, list[Path]]:
-    """Return what to hand to pytest for each module: its test files, then its own source."""
+    """Return what to hand to pytest for each name: test files, then sources with examples.
+
+    A module has its dotted name and its last part; a room (a folder) has all that is below it.
+    """
     tests = sorted((root / "tests").rglob("test_*.py"))
     sources = sorted(path for path in (root / "src").rglob("*.py") if path.stem != "__init__")
+    rooms = {room for source in sources for room in source.relative_to(root / "src").parts[:-1]}
     files: dict[str, list[Path]] = {}
-    for name in {path.stem.removeprefix("test_") for path in tests} | {s.stem for s in sources}:
-        own = [t for t in tests if f"{t.stem}_".startswith(f"test_{name}_")]
-        if own:
-            files[name] = own + [source for source in sources if source.stem == name]
-    return files
+
+    def add(name: str, paths: list[Path]) -> None:
+        files[name] = list(dict.fromkeys([*files.get(name, []), *paths]))
+
+    for source in sources:
+        room = source.parent.name
+        own = [
+            test
+            for test in tests
+            if f"{test.stem}_".startswith(f"test_{source.stem}_")
+            and (test.parent.name == room or test.parent.name not in rooms)
+        ]
+        parts = source.relative_to(root / "src").with_suffix("").parts
+        for name in {source.stem, ".".join(parts)} if own else ():
+            add(name, [*own, source])
+        for end in range(1, len(parts)):
+            add(".".join(parts[:end]), [source])
+            add(parts[end - 1], [source])
+    for test in tests:
+        add(test.stem.removeprefix("test_"), [test])
+        if test.parent.name in rooms:
+            add(test.parent.name, [test])
+    tested = {name for name, paths in files.items() if any(path in paths for path in tests)}
+    return {name: paths for name, paths in files.items() if name in tested}
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
@@ -57,7 +83,9 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("module", nargs="*", help="a name, a dotted name or a path")
+    parser.add_argument(
+        "module", nargs="*", help="a module or a room: a name, a dotted name or a path"
+    )
     chosen = parser.parse_args(arguments[:split]).module
 
     files = files_by_module(root)

@@ -24,8 +24,9 @@ from benchmarks.mistakes.tutorial_app import (
 )
 from src.config import Settings
 from src.exception import StuPredictionError
-from src.pipelines.predict_pipeline import Predictor
-from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
+from src.serving.predictor import Predictor
 
 SEED = 42
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')

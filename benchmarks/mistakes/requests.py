@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.predict_record import microseconds
 from benchmarks.wsgi import sample_record, train
-from src.pipelines.predict_pipeline import Predictor
+from src.serving.predictor import Predictor
 from src.utils import load_object
 
 REPETITIONS = 9

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from src.compiled import CategoryTable, CompiledModel, NumericTable, ObliviousTrees
-from src.compiled_batch import BatchEvaluator
-from src.frames import typed_frame
-from src.schema import NumericFeature, Schema
+from src.compiled.batch import BatchEvaluator
+from src.compiled.model import CategoryTable, CompiledModel, NumericTable, ObliviousTrees
+from src.schema.features import NumericFeature
+from src.schema.frames import typed_frame
+from src.schema.record import Schema
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from src.estimator_tables import UnsupportedEstimatorError
-from src.frames import typed_frame
-from src.schema import NumericFeature, Schema
+from src.compiler.estimators import UnsupportedEstimatorError
+from src.schema.features import NumericFeature
+from src.schema.frames import typed_frame
+from src.schema.record import Schema
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from src.compiler.columns import NumericColumn
-from src.estimator_tables import Comparison
-from src.schema import LARGEST_NUMBER
+from src.compiler.estimators import Comparison
+from src.schema.features import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from src.exception import ConfigurationError, DataValidationError
 from src.logger import get_logger
-from src.tables import Table, read_table, table_from_records
+from src.tables.layout import Table
+from src.tables.reader import read_table, table_from_records
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from src.native_categories import NUMERIC, ONE_HOT
-from src.schema import CategoricalFeature, Schema
+from src.schema.features import CategoricalFeature
+from src.schema.record import Schema
+from src.search.native_categories import NUMERIC, ONE_HOT
 
 if TYPE_CHECKING:
     import numpy as np

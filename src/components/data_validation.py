@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from src.exception import Problem
-from src.schema import MISSING_MARKS, Checked, Feature, NumericFeature, Schema, clean, shorten
-from src.tables import Chunk
+from src.schema.features import Checked, Feature, NumericFeature
+from src.schema.record import Schema
+from src.tables.cells import MISSING_MARKS, clean, shorten
+from src.tables.layout import Chunk
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,14 +7,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from src.compiled import CompiledModel
+from src.compiled.model import CompiledModel
 from src.compiler.agreement import compare
 from src.compiler.columns import read_columns
-from src.compiler.tables import TableBuilder
-from src.estimator_tables import UnsupportedEstimatorError, read_estimator
+from src.compiler.estimators import UnsupportedEstimatorError, read_estimator
+from src.compiler.table_builder import TableBuilder
 from src.exception import ArtifactError
 from src.logger import get_logger
-from src.schema import Schema
+from src.schema.record import Schema
 
 if TYPE_CHECKING:
     import numpy as np

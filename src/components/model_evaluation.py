@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.estimates import (
+from src.stats.bootstrap import (
     RESAMPLES,
     Interval,
     percentile_interval,
     resampled_rows,
     wilson_interval,
 )
-from src.intervals import PredictionIntervals
+from src.stats.conformal import PredictionIntervals
 
 if TYPE_CHECKING:
     import numpy as np

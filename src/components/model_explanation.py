@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from src.background import Background
-from src.contributions import Method
-from src.explainer import ContributionTable, Explainer
-from src.feature_rows import FeatureRows
-from src.schema import CategoricalFeature, NumericFeature, Schema
+from src.compiled.contributions import Method
+from src.explanations.background import Background
+from src.explanations.explainer import ContributionTable, Explainer
+from src.explanations.feature_rows import FeatureRows
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
 
 if TYPE_CHECKING:
     import numpy as np

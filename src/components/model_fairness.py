@@ -11,17 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from src.estimates import (
-    RESAMPLES,
-    Interval,
-    percentile_interval,
-    wilson_interval,
-)
-from src.intervals import PredictionIntervals
-from src.partitions import Partition, partition_by, with_pairs
-from src.permutation import ALPHA, Comparison, compare_groups, noticeable_difference
-from src.schema import NumericFeature, Schema
-from src.suppression import LEAST_ROWS
+from src.report.partitions import Partition, partition_by, with_pairs
+from src.schema.features import NumericFeature
+from src.schema.record import Schema
+from src.stats.bootstrap import RESAMPLES, Interval, percentile_interval, wilson_interval
+from src.stats.conformal import PredictionIntervals
+from src.stats.disclosure import LEAST_ROWS
+from src.stats.permutation_test import ALPHA, Comparison, compare_groups, noticeable_difference
 
 if TYPE_CHECKING:
     import numpy as np

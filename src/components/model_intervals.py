@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from src.intervals import PredictionIntervals, conformal_rank
+from src.stats.conformal import PredictionIntervals, conformal_rank
 
 if TYPE_CHECKING:
     import numpy as np

@@ -37,14 +37,14 @@ class ModelReport:
         from markupsafe import Markup
 
         from src.report.accuracy import accuracy_sections
-        from src.report.card import card, measured
-        from src.report.data_section import data_section
+        from src.report.data import data_section
         from src.report.document import CardPart
         from src.report.fairness import fairness_sections
-        from src.report.insight import dependence, importance
+        from src.report.importance import dependence, importance
         from src.report.limits import limits, limits_section
+        from src.report.model_card import card, measured
         from src.report.overview import day, summary
-        from src.report.words import Names, count, plain
+        from src.report.wording import Names, count, plain
 
         sections = [
             section

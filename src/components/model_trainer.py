@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from src.blending import cross_blend, equal_weights, greedy_weights
-from src.candidates import CANDIDATES, LINEAR, Candidate
-from src.early_stopping import INNER_FOLDS, Trees, find_n_trees
 from src.exception import ConfigurationError, TrainingError
-from src.folds import METRICS, StackedFolds, fit_weighted, stack_folds
 from src.logger import get_logger
-from src.native_categories import NUMERIC, code_categories
+from src.search.blending import cross_blend, equal_weights, greedy_weights
+from src.search.candidates import CANDIDATES, LINEAR, Candidate
+from src.search.early_stopping import INNER_FOLDS, Trees, find_n_trees
+from src.search.folds import METRICS, StackedFolds, fit_weighted, stack_folds
+from src.search.native_categories import NUMERIC, code_categories
 
 if TYPE_CHECKING:
     import numpy as np

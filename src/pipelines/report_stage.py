@@ -14,49 +14,21 @@ from src.components.model_fairness import Fairness, ModelFairness
 from src.components.model_report import ModelReport
 from src.components.model_trainer import BLEND, ModelTrainer, ModelTrainerConfig, TrainedModel
 from src.exception import Problem
-from src.intervals import PredictionIntervals
+from src.pipelines.rows import Rows
 from src.report import facts
 from src.report.data_summary import summarize_data
-from src.schema import Schema
+from src.schema.record import Schema
+from src.stats.conformal import PredictionIntervals
 from src.utils import to_json
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
 EXPLAINED_ROWS = 50  # whose contributions are averaged
 LEVEL = 0.9  # of the intervals that are drawn
 STEPS = ("Learning curve", "Importance", "Partial dependence", "Sensitive features", "Report")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Some of the table's rows.
-
-    Attributes
-    ----------
-    X : DataFrame of shape (n_samples, n_features)
-        Every feature of the table, whether or not the model was given it.
-    y : ndarray of shape (n_samples,)
-    groups : list of str or None
-    weight : ndarray of shape (n_samples,) or None
-    """
-
-    X: pd.DataFrame
-    y: NDArray[np.float64]
-    groups: list[str] | None
-    weight: NDArray[np.float64] | None
-
-    def take(self, positions: NDArray[np.intp]) -> Rows:
-        """Return some of them."""
-        return Rows(
-            self.X.iloc[positions],
-            self.y[positions],
-            None if self.groups is None else [self.groups[i] for i in positions],
-            None if self.weight is None else self.weight[positions],
-        )
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,16 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
 import io
+import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +29,6 @@ from src.artifact_store import (
     new_run_id,
     utc_now,
 )
-from src.candidates import CANDIDATES
 from src.components.data_ingestion import (
     MINIMUM_ROWS,
     DataIngestion,
@@ -35,107 +38,52 @@ from src.components.data_ingestion import (
 from src.components.data_transformation import DataTransformation
 from src.components.data_validation import DataValidation
 from src.components.model_compiler import ModelCompiler
-from src.components.model_evaluation import Evaluation, ModelEvaluation, PassMark
+from src.components.model_evaluation import ModelEvaluation, PassMark
 from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals
 from src.components.model_trainer import (
-    FOLDS,
     ModelTrainer,
     ModelTrainerConfig,
     Progress,
     TrainedModel,
 )
-from src.config import ARTIFACTS, SAMPLE_TABLE
+from src.config import SAMPLE_TABLE, load_settings
 from src.exception import (
     ArtifactError,
     ConfigurationError,
     DataValidationError,
-    Problem,
+    ModelNotFoundError,
+    StuPredictionError,
 )
-from src.hints import Hints, find_hints, read_hints
-from src.intervals import PredictionIntervals
-from src.logger import get_logger
-from src.pipelines.predict_pipeline import COMPILED, Predictor
-from src.pipelines.report_stage import Rows, Trained, write_report
-from src.report.data_summary import target_histogram
-from src.schema import Schema, format_number, match_key, parse_number, shorten
-from src.schema_inference import InferredSchema, infer_schema
-from src.spreadsheets import to_text
-from src.tables import Table, write_rows
+from src.logger import configure_logging, get_logger
+from src.pipelines.report_stage import Trained, write_report
+from src.pipelines.rows import GoodRows, Rows, position_of, read_weights, warn_of_copies
+from src.pipelines.run_files import CHECKED_ROWS, check_saved, coverage_of, metrics_of
+from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
+from src.pipelines.train_console import show_history, show_result
+from src.pipelines.train_options import build_parser
+from src.pipelines.training import TrainConfig, TrainResult
+from src.schema.hints import Hints, find_hints, read_hints
+from src.schema.inference import InferredSchema, infer_schema
+from src.schema.record import Schema
+from src.serving.predictor import COMPILED, Predictor
+from src.stats.conformal import PredictionIntervals
+from src.tables.cells import format_number, match_key, to_text
+from src.tables.layout import Table
+from src.tables.writer import write_rows
 from src.utils import dump_object, sha256, to_json, write_bytes
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
-    from sklearn.pipeline import Pipeline
 
 logger = get_logger(__name__)
 
 REFUSED_SHARE = 0.1  # of the rows: above it, something is wrong with the table, not with the rows
 UNEVEN_SHARE = 0.1  # of the rows, between those held out and those asked for: above it, a warning
-COPIED_SHARE = 0.05  # of the held-out rows that equal a training row: above it, a warning
-CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """What a person can choose; see the command's help."""
-
-    data: str = str(SAMPLE_TABLE)
-    query: str | None = None
-    target: str | None = None
-    hints: Path | None = None
-    drop: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    budget: str | float = "standard"
-    metric: str = "r2"
-    cv: int = FOLDS
-    group: str | None = None
-    sample_weight: str | None = None
-    exclude_sensitive: bool = False
-    pass_mark: float | None = None
-    artifacts: Path = ARTIFACTS
-    seed: int = 42
-    test_size: float = 0.2
-    jobs: int = os.cpu_count() or 1
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training run came to.
-
-    Attributes
-    ----------
-    promoted_s, report_s : float
-        Seconds until the run was promoted, and that the report took after it.
-    report_problem : str or None
-        Why there is no report, though there should be.
-    """
-
-    run: Run
-    schema: Schema
-    trained: TrainedModel
-    evaluation: Evaluation
-    promoted_s: float
-    report_s: float
-    report_problem: str | None
-
-
-@dataclass(frozen=True)
-class GoodRows(Rows):
-    """The rows that training uses.
-
-    Attributes
-    ----------
-    n_refused : int
-        Rows of the table that could not be used.
-    problems : sequence of Problem
-        What is wrong with them.
-    """
-
-    n_refused: int
-    problems: Sequence[Problem]
 
 
 class TrainPipeline:
@@ -191,7 +139,7 @@ class TrainPipeline:
             positions = self.ingestion.split(len(good.y), good.groups)
             train, test = map(good.take, positions)
             self._warn_of_share(len(test.y) / len(good.y))
-            _warn_of_copies(train, test)
+            warn_of_copies(train, test)
             data_sha256 = self._write_tables(good, schema, *positions)
 
             preprocessor = DataTransformation(schema, self.config.seed).run()
@@ -219,8 +167,8 @@ class TrainPipeline:
             )
             rows = {"total": len(table.rows), "refused": good.n_refused, "used": len(y),
                     "train": len(train.y), "test": len(test.y)}  # fmt: skip
-            metrics = _metrics(schema, trained, evaluation, rows, y) | {
-                "coverage": _coverage(intervals, schema, test.y, y_pred),
+            metrics = metrics_of(schema, trained, evaluation, rows, y) | {
+                "coverage": coverage_of(intervals, schema, test.y, y_pred),
                 "pass_mark": asdict(marked) if marked else None,
             }
             dropped = self._dropped(inferred, schema)
@@ -237,7 +185,7 @@ class TrainPipeline:
                     "metrics.json": to_json(metrics),
                 },
             )
-            _check_saved(run, promoted, X.iloc[:CHECKED_ROWS])
+            check_saved(run, promoted, X.iloc[:CHECKED_ROWS])
             self.store.promote(run, by="train")
             promoted_s = time.monotonic() - started
             problem = None
@@ -281,7 +229,7 @@ class TrainPipeline:
             if name and match_key(name) == match_key(target or ""):
                 raise ConfigurationError(f"{option} names {name}, which is the target.")
             if name:
-                _position(table, name, option)
+                position_of(table, name, option)
         return [name for _, name in named if name]
 
     def _warn_of_share(self, held_out: float) -> None:
@@ -355,7 +303,7 @@ class TrainPipeline:
         problems, accepted = validated.problems, validated.accepted
         weight = None
         if self.config.sample_weight:
-            weight, more = _weights(table, self.config.sample_weight, accepted)
+            weight, more = read_weights(table, self.config.sample_weight, accepted)
             problems, accepted = problems + more, accepted & (weight > 0)
         n_refused = int((~accepted).sum())
         if n_refused > REFUSED_SHARE * len(table.rows):
@@ -385,7 +333,7 @@ class TrainPipeline:
         frame = frame[known]
         groups = None
         if self.config.group:
-            at = _position(table, self.config.group, "--group")
+            at = position_of(table, self.config.group, "--group")
             groups = [table.rows[i][at].strip() for i in frame.index]
         return GoodRows(
             X=frame[list(schema.names)].reset_index(drop=True),
@@ -459,130 +407,112 @@ class TrainPipeline:
         )
 
 
-def _metrics(
-    schema: Schema,
-    trained: TrainedModel,
-    evaluation: Evaluation,
-    rows: dict[str, int],
-    y: NDArray[np.float64],
-) -> dict[str, Any]:
-    """Return metrics.json: nothing in it depends on the clock, so equal runs have equal files."""
-    edges, counts = target_histogram(y, schema.target)
-    leaderboard = []
-    for row in trained.leaderboard:
-        values = asdict(row)
-        del values["fit_time_s"]
-        leaderboard.append(values)
-    labels = {candidate.name: candidate.label for candidate in CANDIDATES}
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: --jobs spreads fits, not threads
+    from rich.console import Console
+
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    started = time.monotonic()
+    try:
+        shared = ("LOG_LEVEL", "LOG_FILE", "ARTIFACTS_DIR")
+        settings = load_settings({"LOG_LEVEL": "WARNING"} | {
+            name: os.environ[name] for name in shared if os.environ.get(name)
+        })  # fmt: skip
+        options = build_parser(settings.artifacts_dir).parse_args(arguments)
+        configure_logging("ERROR" if options.quiet else settings.log_level, settings.log_file)
+        out = Console(quiet=options.quiet, stderr=options.json, highlight=False)
+        with stopped_by_sigterm():
+            summary = _run(options, out, errors)
+    except StuPredictionError as error:
+        errors.print(str(error), style="red", markup=False)
+        return 1
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "The disk is full" if full else f"{error.filename}: {error.strerror}"
+        errors.print(
+            f"{reason}. Nothing was promoted: the earlier model, if any, is still there.",
+            style="red",
+            markup=False,
+        )
+        return 1
+    except KeyboardInterrupt as stop:
+        errors.print(
+            "Stopped. Nothing was promoted: the earlier model, if any, is still there.", style="red"
+        )
+        return stopped_status(stop)
+    if options.json:
+        summary["elapsed_s"] = round(time.monotonic() - started, 3)
+        sys.stdout.write(json.dumps(summary) + "\n")
+    return 0
+
+
+def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str, Any]:
+    """Do what the options ask for and return the summary."""
+    store = ArtifactStore(options.artifacts)
+    if options.history:
+        return show_history(store, out)
+    if options.promote:
+        run = store.run(options.promote)
+        Predictor.from_run(run)
+        run.check_files()
+        store.promote(run, by="promote")
+        out.print(f"Run {run.run_id} ({run.manifest.model}) is served now.")
+        return {"run_id": run.run_id, "trained": False}
+    if options.if_missing:
+        try:
+            run = Predictor.load(options.artifacts).run
+            run.check_files()
+        except ModelNotFoundError:
+            pass
+        except ArtifactError as error:
+            logger.warning("Training anew: %s", error)
+        else:
+            out.print(f"Run {run.run_id} ({run.manifest.model}) is there and loads.")
+            return {"run_id": run.run_id, "trained": False}
+    if options.data == str(SAMPLE_TABLE) and not SAMPLE_TABLE.is_file():
+        raise ConfigurationError("The sample table is not installed. Name a table with --data.")
+    result = _train(options, errors if not options.quiet else None)
+    show_result(result, options, out)
     return {
-        "target": schema.target.name,
-        "unit": schema.target.unit,
-        "target_mean": float(y.mean()),
-        "target_distribution": {"edges": edges, "counts": counts},
-        "winner": trained.winner.name,
-        "model": trained.winner.label,
-        "held_out": asdict(evaluation),
-        "note": f"The winner was chosen by cross-validation inside {rows['train']} training rows. "
-        f"These metrics come from {rows['test']} held-out rows, which were read once, at the end. "
-        f"The promoted model was then fitted again on all {rows['used']} rows.",
-        "leaderboard": leaderboard,
-        "left_out": {labels[name]: reason for name, reason in trained.left_out.items()},
+        "run_id": result.run.run_id,
+        "trained": True,
+        "artifacts": str(options.artifacts),
+        **result.run.read_json("metrics.json"),
+        "rows": result.run.manifest.rows,
+        "fit_time_s": result.run.manifest.fit_time_s,
+        "dropped": result.run.manifest.dropped,
+        "seconds_to_promotion": round(result.promoted_s, 3),
+        "seconds_of_report": round(result.report_s, 3),
+        "report_problem": result.report_problem,
     }
 
 
-def _warn_of_copies(train: Rows, test: Rows) -> None:
-    """Warn of held-out rows that training sees too: what is known of them flatters the metrics."""
-    import pandas as pd
+def _train(options: argparse.Namespace, console: Console | None) -> TrainResult:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as ProgressBar
 
-    seen = pd.util.hash_pandas_object(train.X.assign(**{"": train.y}), index=False)
-    held_out = pd.util.hash_pandas_object(test.X.assign(**{"": test.y}), index=False)
-    copies = int(held_out.isin(seen).sum())
-    if copies > COPIED_SHARE * len(held_out):
-        logger.warning(
-            "%d of %d held-out rows are equal to training rows in every column. If the table holds "
-            "rows twice, the metrics are too good: keep one of each.",
-            *(copies, len(held_out)),
-        )
+    pipeline = TrainPipeline(TrainConfig(
+        data=options.data, query=options.query, target=options.target, hints=options.hints,
+        drop=tuple(options.drop), models=tuple(options.models), budget=options.budget,
+        metric=options.metric, cv=options.cv, group=options.group,
+        sample_weight=options.sample_weight, exclude_sensitive=options.exclude_sensitive,
+        pass_mark=options.pass_mark, artifacts=options.artifacts,
+        seed=options.seed, test_size=options.test_size, jobs=options.jobs,
+    ))  # fmt: skip
+    if console is None or not console.is_terminal:
+        return pipeline.run()
+    columns = (
+        TextColumn("{task.description:30}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    )  # fmt: skip
+    with ProgressBar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Reading the table", total=None)
 
+        def progress(label: str, done: int, total: int) -> None:
+            bar.update(task, description=label or "Fitting the winner", completed=done, total=total)
 
-def _position(table: Table, name: str, option: str) -> int:
-    """Return where a column stands that is no feature.
-
-    Raises
-    ------
-    ConfigurationError
-        If it does not.
-    """
-    keys = [match_key(header) for header in table.header]
-    if match_key(name) not in keys:
-        raise ConfigurationError(
-            f"{option}: there is no column {name!r}. The columns are: {', '.join(table.header)}."
-        )
-    return keys.index(match_key(name))
-
-
-def _weights(
-    table: Table, name: str, accepted: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], list[Problem]]:
-    """Return each row's weight, 0 where it is none, and what is wrong with the accepted rows'."""
-    import numpy as np
-
-    at = _position(table, name, "--sample-weight")
-    weights, problems = np.zeros(len(table.rows)), []
-    for index, row in enumerate(table.rows):
-        number = parse_number(row[at], decimal_comma=table.decimal_comma)
-        if number is not None and number > 0:
-            weights[index] = number
-        elif accepted[index]:
-            message = f"{name} must be a number above 0 to be a weight."
-            problems.append(Problem(message, name, table.lines[index], shorten(row[at])))
-    return weights, problems
-
-
-def _coverage(
-    intervals: PredictionIntervals,
-    schema: Schema,
-    y: NDArray[np.float64],
-    y_pred: NDArray[np.float64],
-) -> list[dict[str, float]]:
-    """Return how often the held-out rows lie in their intervals, and how wide these are."""
-    import numpy as np
-
-    found = []
-    for level in intervals.levels:
-        low, high = np.array([
-            intervals.interval(float(p), level, schema.target.minimum, schema.target.maximum)
-            for p in y_pred
-        ]).T  # fmt: skip
-        inside = (y >= low) & (y <= high)
-        found.append({"level": level, "coverage": float(inside.mean()),
-                      "mean_width": float((high - low).mean())})  # fmt: skip
-    return found
-
-
-def _check_saved(run: Run, pipeline: Pipeline, X: pd.DataFrame) -> None:
-    """Read a run back, its pickles and what serving takes, and compare what they predict.
-
-    Raises
-    ------
-    ArtifactError
-        If it does not load, or predicts something else.
-    """
-    import numpy as np
-
-    expected = pipeline.predict(X)
-    features = run.load_object("preprocessor.pkl").transform(X)
-    pickled = run.load_object("model.pkl").predict(features)
-    predictor = Predictor.from_run(run)
-    served, allowed = predictor.predict_frame(X), predictor.schema.clip_all(expected)
-    if not (np.array_equal(pickled, expected) and np.allclose(served, allowed, rtol=1e-4)):
-        raise ArtifactError(
-            f"Run {run.run_id} predicts something else once it is read back. It was not promoted."
-        )
+        return pipeline.run(progress)
 
 
 if __name__ == "__main__":
-    from src.pipelines.train_command import main
-    from src.stopping import leave
-
     leave(main())

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from src.estimates import Z_95, wilson_interval
 from src.report.document import Cell, Figure, Section, Table
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
+from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
-from src.report.svg import ACCENT, QUIET
-from src.report.words import (
+from src.report.wording import (
     SPACE,
     Measure,
     Names,
@@ -22,7 +21,8 @@ from src.report.words import (
     plain,
     r2_text,
 )
-from src.suppression import LEAST_ROWS
+from src.stats.bootstrap import Z_95, wilson_interval
+from src.stats.disclosure import LEAST_ROWS
 
 if TYPE_CHECKING:
     import numpy as np

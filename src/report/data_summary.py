@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from src.exception import Problem
 from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, RefusedRows
-from src.schema import CategoricalFeature, NumericFeature, Schema
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
 
 if TYPE_CHECKING:
     import numpy as np

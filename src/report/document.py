@@ -13,7 +13,7 @@ class Figure:
     Attributes
     ----------
     svg : str
-        Markup from :func:`src.report.svg.to_svg`; everything else here is plain text.
+        Markup from :func:`src.report.matplotlib_svg.to_svg`; everything else here is plain text.
     """
 
     svg: str

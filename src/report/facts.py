@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from src.estimates import Interval
-from src.schema import Schema
+from src.schema.record import Schema
+from src.stats.bootstrap import Interval
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from src.estimates import Interval
 from src.report.document import Cell, Figure, Section, Table
 from src.report.facts import GroupErrors, Grouping, ReportFacts
+from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.overview import SHOWN_LEVEL
 from src.report.plots import Dot, dots, padded, reliability
-from src.report.svg import ACCENT, SECOND
-from src.report.words import SPACE, Measure, Names, count, number, percent, plain
-from src.schema import format_number
+from src.report.wording import SPACE, Measure, Names, count, number, percent, plain
+from src.stats.bootstrap import Interval
+from src.tables.cells import format_number
 
 DRAWN_GROUPS = 16
 PAIR_ROWS = 400

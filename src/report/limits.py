@@ -8,16 +8,9 @@ from src.report.facts import (
     ReportFacts,
 )
 from src.report.overview import coverage_at, used_features
-from src.report.words import (
-    Measure,
-    Names,
-    capitalize,
-    count,
-    end,
-    listed,
-)
-from src.schema import CategoricalFeature
-from src.suppression import LEAST_ROWS
+from src.report.wording import Measure, Names, capitalize, count, end, listed
+from src.schema.features import CategoricalFeature
+from src.stats.disclosure import LEAST_ROWS
 
 FEW_TESTED = 100
 FEW_TRAINED = 500

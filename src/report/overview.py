@@ -5,22 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 
-from src.estimates import Interval
 from src.report.document import Tile
 from src.report.facts import (
     ReportFacts,
 )
-from src.report.words import (
-    SPACE,
-    Measure,
-    Names,
-    between,
-    count,
-    end,
-    percent,
-    plain,
-    r2_text,
-)
+from src.report.wording import SPACE, Measure, Names, between, count, end, percent, plain, r2_text
+from src.stats.bootstrap import Interval
 
 SHOWN_LEVEL = 0.9
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from src.estimates import Interval
-from src.report.svg import ACCENT, LINE, POINTS_AN_INCH, QUIET, SECOND, TEXT, to_svg
+from src.report.matplotlib_svg import ACCENT, LINE, POINTS_AN_INCH, QUIET, SECOND, TEXT, to_svg
+from src.stats.bootstrap import Interval
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from src.schema import format_number
+from src.tables.cells import format_number
 
 HEIGHT = 132  # CSS pixels, of the distribution
 _TOP, _BASE = 24, 112  # between which its bars stand

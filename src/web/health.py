@@ -8,7 +8,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from src.exception import ArtifactError
-from src.web.errors import error_body
+from src.web.middleware.errors import error_body
 from src.web.model_holder import current_models
 
 health = Blueprint("health", __name__)

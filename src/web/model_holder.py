@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from flask import current_app
 
 from src.artifact_store import ArtifactStore
 from src.exception import ArtifactError, ModelNotFoundError, StuPredictionError
 from src.logger import get_logger
-from src.pipelines.predict_pipeline import Predictor
+from src.serving.predictor import Predictor
 
 logger = get_logger(__name__)
 
@@ -136,3 +138,22 @@ class ModelHolder:
         if before is None or str(before.problem) != str(problem):  # a retry is no news
             logger.error("%s", problem)
         return Held(before.predictor if before else None, problem, signature, retry_at)
+
+
+T = TypeVar("T")
+
+
+def once_per_model(make: Callable[[Predictor], T]) -> Callable[[Predictor], T]:
+    """Return a function that makes something of a predictor the first time it is asked.
+
+    What is made must not refer to the predictor, which could not be forgotten then.
+    """
+    kept: WeakKeyDictionary[Predictor, T] = WeakKeyDictionary()
+
+    def get(predictor: Predictor) -> T:
+        found = kept.get(predictor)
+        if found is None:
+            found = kept[predictor] = make(predictor)
+        return found
+
+    return get

@@ -7,9 +7,10 @@ import math
 import pytest
 
 from src.components.data_validation import DataValidation
-from src.hints import Hints, find_hints, read_hints
-from src.schema_inference import InferredSchema, infer_schema
-from src.tables import Table, read_table
+from src.schema.hints import Hints, find_hints, read_hints
+from src.schema.inference import InferredSchema, infer_schema
+from src.tables.layout import Table
+from src.tables.reader import read_table
 
 
 @pytest.fixture

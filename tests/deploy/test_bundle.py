@@ -53,7 +53,7 @@ def test_the_bundle_holds_the_app_and_the_promoted_run(checkout):
         ".ebextensions/python.config", ".platform/check_model.py",
         ".platform/hooks/predeploy/20_check_model.sh",
         ".platform/nginx/conf.d/elasticbeanstalk/00_application.conf",
-        "src/web/pages.py", "templates/index.html", "static/style.css",
+        "src/web/pages/routes.py", "templates/index.html", "static/style.css",
         "artifacts/manifest.json", f"artifacts/runs/{run_id}/model.pkl",
     } <= files.keys()  # fmt: skip
 

@@ -82,7 +82,7 @@ def test_a_run_that_cannot_be_fetched_is_refused(bundle, hook, tmp_path):
 
 
 def test_a_broken_import_is_refused(bundle, hook):
-    (bundle / "src/web/pages.py").write_text("import no_such_module\n")
+    (bundle / "src/web/pages/routes.py").write_text("import no_such_module\n")
     checked = hook(bundle / CHECK)
     assert checked.returncode != 0
     assert "no_such_module" in checked.stderr

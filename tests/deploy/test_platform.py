@@ -14,7 +14,7 @@ import pytest
 from deploy.rehearsal import nginx
 from deploy.rehearsal.options import as_text, problems, read_ebextensions
 from src.config import Settings
-from src.web.batch_store import LIFETIME_S
+from src.web.batch.workspace import LIFETIME_S
 from tests.web.conftest import multipart
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from src.config import SETTINGS, Settings
-from src.hints import _COLUMN_KEYS, _TOP_KEYS
+from src.schema.hints import _COLUMN_KEYS, _TOP_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -119,7 +119,7 @@ def test_every_key_of_the_hints_is_documented() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    text = (ROOT / "src/web/metrics.py").read_text("utf-8")
+    text = (ROOT / "src/web/middleware/metrics.py").read_text("utf-8")
     names = set(re.findall(r"stuprediction_\w+", text))
     assert names
     assert not {name for name in names if f"`{name}`" not in page("routes")}

@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 from src.exception import ModelNotFoundError
-from src.pipelines.predict_pipeline import Predictor
-from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
+from src.serving.predictor import Predictor
 
 WATCHED = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.copyfile"}
 

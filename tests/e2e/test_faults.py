@@ -16,7 +16,7 @@ import pytest
 
 from src.artifact_store import ArtifactStore
 from src.exception import ModelNotFoundError
-from src.pipelines.predict_pipeline import Predictor
+from src.serving.predictor import Predictor
 from src.utils import sha256
 
 from .conftest import ROOT, environment

@@ -9,7 +9,8 @@ import json
 
 import pytest
 
-from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
 from tests.web.conftest import Server, run_gunicorn, workbook
 
 pytestmark = pytest.mark.e2e

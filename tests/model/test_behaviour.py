@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.pipelines.predict_pipeline import Predictor
+from src.serving.predictor import Predictor
 
 Student = dict[str, object]
 

@@ -24,11 +24,11 @@ from src.components.data_transformation import DataTransformation
 from src.components.data_validation import DataValidation
 from src.components.model_intervals import LEVELS, ModelIntervals
 from src.config import SAMPLE_TABLE
-from src.folds import stack_folds
-from src.hints import Hints
-from src.schema import Schema
-from src.schema_inference import infer_schema
-from src.tables import read_table
+from src.schema.hints import Hints
+from src.schema.inference import infer_schema
+from src.schema.record import Schema
+from src.search.folds import stack_folds
+from src.tables.reader import read_table
 
 ESTIMATORS: dict[str, BaseEstimator] = {
     "ridge": Ridge(5.0),

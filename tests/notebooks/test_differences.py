@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_ind
 
-from src.schema import CategoricalFeature, NumericFeature, Schema
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
 
 FILE = Path(__file__).resolve().parents[2] / "notebooks" / "differences.py"
 

@@ -167,7 +167,7 @@ def test_git_keeps_our_own_files(git):
     paths = [
         "artifacts/README.md", "notebooks/data/stud.csv", "notebooks/data/stud.schema.toml",
         "requirements.txt", "requirements-dev.txt", ".ci/run", ".github/workflows/ci.yml",
-        "src/components/data_ingestion.py", "src/web/forms.py", "templates/index.html",
+        "src/components/data_ingestion.py", "src/web/pages/forms.py", "templates/index.html",
         "static/style.css", "static/lib/x.js", "tests/data/test_sample.py", "docs/x.md",
         ".ebextensions/x.config", ".platform/hooks/x.sh", "deploy/env/x",
     ]  # fmt: skip

@@ -23,10 +23,10 @@ def test_importing_configures_nothing() -> None:
 
 def test_lines_go_to_stderr_with_their_module(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging()
-    get_logger("src.schema").info("Read %d rows", 12)
+    get_logger("src.schema.record").info("Read %d rows", 12)
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.rstrip().endswith("INFO stuprediction.src.schema: Read 12 rows")
+    assert err.rstrip().endswith("INFO stuprediction.src.schema.record: Read 12 rows")
 
 
 def test_configuring_twice_does_not_double_the_lines(

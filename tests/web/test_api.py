@@ -5,8 +5,9 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
-from tests.web.test_json import assert_error
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
+from tests.web.single.test_json_answers import assert_error
 
 API = "/api/v1"
 
@@ -114,7 +115,7 @@ def test_F5_a_body_without_a_list_is_refused(client, body):
 
 
 def test_a_list_that_is_too_long_is_refused(client, monkeypatch):
-    monkeypatch.setattr("src.web.json_answers.MOST_RECORDS", 3)
+    monkeypatch.setattr("src.web.single.json_answers.MOST_RECORDS", 3)
     error = assert_error(client.post(f"{API}/predict/batch", json=[{}] * 4), 422)
     assert "The list has 4 records. Send at most 3 at once." in error["error"]
 

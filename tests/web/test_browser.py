@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
-from src.pipelines.predict_pipeline import Predictor
-from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
+from src.serving.predictor import Predictor
 from tests.web.chromium import n_printed, unfold, violations, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]

@@ -16,8 +16,9 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from src.artifact_store import ArtifactStore
-from src.pipelines.predict_pipeline import Predictor
-from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
+from src.serving.predictor import Predictor
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,8 @@ from openapi_spec_validator import validate
 from appBackend.decimal_pattern import decimal_pattern
 from appBackend.openapi import example_record, feature_schema, openapi_document, record_schema
 from src.exception import DataValidationError
-from src.schema import CategoricalFeature, NumericFeature, Schema
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
 
 OPEN = NumericFeature(name="income", observed_minimum=-5, observed_maximum=900.5)
 SCORE = NumericFeature(

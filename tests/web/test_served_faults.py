@@ -25,11 +25,11 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from src.artifact_store import ArtifactStore
-from src.pipelines.predict_pipeline import Predictor
-from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
+from src.serving.predictor import Predictor
 from src.utils import sha256
-from tests.web.conftest import Answer, Server, multipart
-from tests.web.test_batch import (
+from tests.web.batch.test_routes import (
     BAD_ROWS,
     FILE_NAMES,
     FORMULAS,
@@ -40,6 +40,7 @@ from tests.web.test_batch import (
     UNUSABLE,
     table,
 )
+from tests.web.conftest import Answer, Server, multipart
 from tests.web.test_web_surface import CSP
 
 pytestmark = pytest.mark.e2e

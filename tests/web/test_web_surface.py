@@ -49,7 +49,7 @@ def test_H1_behind_https_browsers_are_told_to_stay_there(client):
 
 
 def test_H1_a_mistake_of_ours_carries_the_headers_too(client, monkeypatch, log):
-    monkeypatch.setattr("src.web.pages.make_token", None)
+    monkeypatch.setattr("src.web.pages.routes.make_token", None)
     response = client.get("/")
     assert response.status_code == 500
     assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -148,7 +148,7 @@ def test_a_mistake_of_ours_gets_a_page_that_tells_nothing(client, send_form, stu
     def describe(*_):
         raise RuntimeError(message)
 
-    monkeypatch.setattr("src.web.pages.describe", describe)
+    monkeypatch.setattr("src.web.pages.routes.describe", describe)
     response = send_form(student)
     assert (response.status_code, response.mimetype) == (500, "text/html")
     assert "Something went wrong" in response.text

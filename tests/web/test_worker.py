@@ -97,9 +97,9 @@ def plain_rules() -> list[str]:
     from flask import Flask
 
     from appBackend.endpoints import api, documents
-    from src.web.batch import batch
+    from src.web.batch.routes import batch
     from src.web.health import health
-    from src.web.pages import pages
+    from src.web.pages.routes import pages
 
     app = Flask("rules")
     for blueprint in (health, pages, batch, api, documents):

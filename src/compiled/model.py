@@ -1,0 +1,506 @@
+"""The compiled model: a fitted preprocessor and model as plain tables. Standard library only.
+
+A *test* is a question with two answers about one feature: whether a number is above a cut, or
+whether a category is in a set. All tests of a record are answered once; trees look the answers up.
+Cuts are in the units that people enter: the compiler moved them to exactly where the fitted
+pipeline's own arithmetic turns from one answer to the other.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, ClassVar, Self
+
+from src.exception import ArtifactError
+from src.schema.features import Value
+
+# Node of a tree: the child for each answer, the test, and what an explanation needs of it (see
+# :class:`Trees`). A leaf is a float.
+Node = tuple["Node", "Node", int, float] | float
+Bits = list[int] | bytes
+FEW_TESTS = 2_000  # up to so many, making a list of the answers costs less than it saves
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function of a number, in pieces.
+
+    Attributes
+    ----------
+    breaks : tuple of float
+        Ascending; a number on one belongs to the piece before it.
+    pieces : tuple of tuple of float
+        One more than breaks: an origin, and the coefficients of the distance from it to the power
+        of 0, 1, 2 and 3.
+    """
+
+    breaks: tuple[float, ...]
+    pieces: tuple[tuple[float, ...], ...]
+
+    def value(self, number: float) -> float:
+        origin, a, b, c, d = self.pieces[bisect_left(self.breaks, number)]
+        t = number - origin
+        return ((d * t + c) * t + b) * t + a
+
+
+@dataclass(frozen=True)
+class NumericTable:
+    """What is asked about a number.
+
+    Attributes
+    ----------
+    fill : float
+        Stands for a missing value.
+    cuts : tuple of float
+        Ascending; test ``first_test + i`` is whether the value is above ``cuts[i]``.
+    center, weight : float
+        The linear term is ``weight * (value - center)``.
+    curves : tuple of Curve
+        Added to it.
+    """
+
+    name: str
+    first_test: int
+    fill: float
+    cuts: tuple[float, ...]
+    center: float
+    weight: float
+    curves: tuple[Curve, ...] = ()
+
+    @property
+    def n_tests(self) -> int:
+        return len(self.cuts)
+
+
+@dataclass(frozen=True)
+class CategoryTable:
+    """What is asked about a category.
+
+    Attributes
+    ----------
+    categories : tuple of str or None
+        None is a missing value, where training had some.
+    answers : tuple of tuple of int
+        To each test from ``first_test`` on, by category.
+    columns : tuple of int
+        Which of the feature's columns each test is about.
+    terms : tuple of float
+        The linear term of each category; empty where there is none.
+    """
+
+    name: str
+    first_test: int
+    categories: tuple[str | None, ...]
+    answers: tuple[tuple[int, ...], ...]
+    columns: tuple[int, ...]
+    terms: tuple[float, ...]
+
+    @property
+    def n_tests(self) -> int:
+        return len(self.columns)
+
+
+FeatureTable = NumericTable | CategoryTable
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Binary trees, their leaves summed.
+
+    Attributes
+    ----------
+    weight : float
+        Of the sum in the prediction.
+    exact : bool
+        Whether the trees are few enough for Shapley values. A node's last entry is then the share
+        of the training rows that went to its first child, else the mean of its leaves.
+    """
+
+    weight: float
+    exact: bool
+    roots: tuple[Node, ...]
+
+    def total(self, bits: Bits) -> float:
+        total = 0.0
+        for node in self.roots:
+            while node.__class__ is tuple:
+                node = node[bits[node[2]]]
+            total += node  # type: ignore[operator]
+        return total
+
+
+@dataclass(frozen=True)
+class MedianTrees:
+    """Binary trees, of which the weighted median counts (AdaBoost.R2).
+
+    References
+    ----------
+    Drucker (1997), "Improving Regressors using Boosting Techniques", ICML.
+    """
+
+    weight: float
+    roots: tuple[Node, ...]
+    tree_weights: tuple[float, ...]
+
+    def median_tree(self, bits: Bits) -> tuple[int, float]:
+        """Return which tree's prediction is the median, and that prediction."""
+        predictions = []
+        for node in self.roots:
+            while node.__class__ is tuple:
+                node = node[bits[node[2]]]
+            predictions.append(node)
+        order = sorted(range(len(predictions)), key=predictions.__getitem__)
+        weights = list(accumulate(self.tree_weights[i] for i in order))
+        median = order[bisect_left(weights, 0.5 * weights[-1])]
+        return median, predictions[median]  # type: ignore[return-value]
+
+    def total(self, bits: Bits) -> float:
+        return self.median_tree(bits)[1]
+
+
+@dataclass(frozen=True)
+class ObliviousTree:
+    """A tree that asks the same on each level.
+
+    Attributes
+    ----------
+    tests : tuple of int
+        The answers to these, in this order, are the leaf's number in binary.
+    values : tuple of float
+        By leaf.
+    base : float
+        Mean over the training rows.
+    features : tuple of int
+        Positions of the features that it asks about.
+    contributions : tuple of float
+        Shapley values, leaf by leaf, of those features but the last, which gets what is left.
+    """
+
+    tests: tuple[int, ...]
+    values: tuple[float, ...]
+    base: float
+    features: tuple[int, ...]
+    contributions: tuple[float, ...]
+
+    def leaf(self, bits: Bits) -> int:
+        """Return the number of the leaf that the answers lead to."""
+        leaf = 0
+        for test in self.tests:
+            leaf += leaf + bits[test]
+        return leaf
+
+
+class ObliviousTrees:
+    """Oblivious trees, their leaves summed.
+
+    Attributes
+    ----------
+    weight : float
+        Of the sum in the prediction.
+    trees : tuple of ObliviousTree
+    """
+
+    def __init__(self, weight: float, trees: tuple[ObliviousTree, ...], n_tests: int) -> None:
+        self.weight = weight
+        self.trees = trees
+        depth = max((len(tree.tests) for tree in trees), default=0)
+        # Trees of one depth can be written out level by level, which is twice as fast as a loop.
+        # The answer after the last test's is always 0: it fills a tree up without moving leaves.
+        self._depth = 3 if depth <= 3 else 6 if depth <= 6 else 0
+        self._filled: list[Any] = [
+            (*[n_tests] * (self._depth - len(tree.tests)), *tree.tests, tree.values)
+            for tree in trees
+        ]
+
+    def total(self, bits: Bits) -> float:
+        total = 0.0
+        if self._depth == 3:
+            _, two, four, *_ = _shifted(bits, 3)
+            for a, b, c, values in self._filled:
+                total += values[four[a] + two[b] + bits[c]]
+        elif self._depth == 6:
+            _, b1, b2, b3, b4, b5 = _shifted(bits, 6)
+            for a, b, c, d, e, f, values in self._filled:
+                total += values[b5[a] + b4[b] + b3[c] + b2[d] + b1[e] + bits[f]]
+        else:
+            for tree in self.trees:
+                total += tree.values[tree.leaf(bits)]
+        return total
+
+
+def _shifted(bits: Bits, n: int) -> list[list[int]]:
+    """Return the answers as bits of a number: times 1, 2, 4 and so on."""
+    answers = bytes(bits)
+    return [list(answers.translate(table)) for table in _SHIFTS[:n]]
+
+
+_SHIFTS = [bytes([0, 1 << place]).ljust(256, b"\0") for place in range(6)]
+
+Ensemble = Trees | MedianTrees | ObliviousTrees
+
+
+class CompiledModel:
+    """Predict a record from the tables of ``compiled.json``.
+
+    Attributes
+    ----------
+    features : tuple of NumericTable or CategoryTable
+        In the schema's order.
+    base : float
+        What the linear terms and the ensembles add to.
+    linear : bool
+        Whether there are linear terms.
+    ensembles : tuple of Trees, MedianTrees or ObliviousTrees
+    products : tuple of (int, int, float, float)
+        Positions of two numbers, the weight of the product of what they are above their centers,
+        and the product that it is counted from; there are none without linear terms.
+    n_tests : int
+    """
+
+    VERSION: ClassVar[int] = 3
+    # The first knew neither curves nor products, the second counted products from 0.
+    READ_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2, 3)
+
+    def __init__(
+        self,
+        features: tuple[FeatureTable, ...],
+        base: float,
+        linear: bool,
+        ensembles: tuple[Ensemble, ...],
+        products: tuple[tuple[int, int, float, float], ...] = (),
+    ) -> None:
+        self.features = features
+        self.base = base
+        self.linear = linear
+        self.ensembles = ensembles
+        self.products = products
+        self.n_tests = sum(feature.n_tests for feature in features)
+        numeric = [f for f in features if isinstance(f, NumericTable)]
+        categorical = [f for f in features if isinstance(f, CategoryTable)]
+        self._weights = [(f.name, f.fill, f.center, f.weight) for f in numeric if linear]
+        self._curves = [(f.name, f.fill, curve) for f in numeric if linear for curve in f.curves]
+        self._products = [
+            (self._centered(i), self._centered(j), weight, mean) for i, j, weight, mean in products
+        ]
+        self._terms = [
+            (f.name, dict(zip(f.categories, f.terms, strict=True))) for f in categorical if linear
+        ]
+        self._tests = [
+            (f.name, f.fill, f.cuts, None)
+            if isinstance(f, NumericTable)
+            else (f.name, 0.0, (), dict(zip(f.categories, map(bytes, f.answers), strict=True)))
+            for f in features
+            if f.n_tests
+        ]
+
+    def _centered(self, position: int) -> tuple[str, float, float]:
+        feature = self.features[position]
+        if not isinstance(feature, NumericTable):
+            raise ValueError(f"{feature.name} in a product")
+        return feature.name, feature.fill, feature.center
+
+    @classmethod
+    def from_dict(cls, tables: Mapping[str, Any]) -> Self:
+        """Return the model that ``compiled.json`` describes.
+
+        Raises
+        ------
+        ArtifactError
+            If the tables are of another version or do not fit together.
+        """
+        if tables.get("version") not in cls.READ_VERSIONS:
+            raise ArtifactError(
+                f"compiled.json has version {tables.get('version')!r}, this program reads "
+                f"{cls.VERSION}. Train again to rebuild it."
+            )
+        try:
+            features: list[FeatureTable] = []
+            n_tests = 0
+            for values in tables["features"]:
+                features.append(_feature(values, n_tests))
+                n_tests += features[-1].n_tests
+            ensembles = tuple(_ensemble(values, n_tests) for values in tables["ensembles"])
+            products = tuple(
+                (int(i), int(j), float(weight), float(sum(mean)))
+                for i, j, weight, *mean in tables.get("products", ())
+            )
+            return cls(
+                tuple(features), float(tables["base"]), bool(tables["linear"]), ensembles, products
+            )
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise ArtifactError(f"compiled.json is damaged ({error!r}). Train again.") from error
+
+    def predict(self, values: Mapping[str, Value]) -> float:
+        """Return the prediction, not clipped, in the target's unit.
+
+        Parameters
+        ----------
+        values : mapping
+            A number, a category or None for each feature, as :meth:`Schema.check_record` returns
+            them.
+        """
+        total = self.base
+        for name, fill, center, weight in self._weights:
+            value = values[name]
+            total += weight * ((fill if value is None else value) - center)  # type: ignore[operator]
+        for name, terms in self._terms:
+            total += terms[values[name]]  # type: ignore[index]
+        for name, fill, curve in self._curves:
+            value = values[name]
+            total += curve.value(fill if value is None else value)  # type: ignore[arg-type]
+        for first, second, weight, mean in self._products:
+            total += weight * (_above(first, values) * _above(second, values) - mean)
+        if self.ensembles:
+            bits = self.bits(values)
+            for ensemble in self.ensembles:
+                total += ensemble.weight * ensemble.total(bits)
+        return total
+
+    def bits(self, values: Mapping[str, Value]) -> Bits:
+        """Return the answers to all tests, 0 or 1, and a 0 after them."""
+        parts = []
+        for name, fill, cuts, answers in self._tests:
+            value = values[name]
+            if answers is None:
+                n_above = bisect_left(cuts, fill if value is None else value)
+                parts.append((b"\1" * n_above).ljust(len(cuts), b"\0"))
+            else:
+                parts.append(answers[value])  # type: ignore[index]
+        parts.append(b"\0")
+        bits = b"".join(parts)
+        return list(bits) if self.n_tests <= FEW_TESTS else bits
+
+    def linear_terms(self, values: Mapping[str, Value]) -> list[float]:
+        """Return the linear term of each feature, in the order of :attr:`features`.
+
+        Curves stand in it, and half of each product: these are exact Shapley values, counted from
+        what the model predicts on average over the training rows.
+        """
+        found = []
+        for f in self.features:
+            value = values[f.name]
+            if not self.linear:
+                found.append(0.0)
+            elif isinstance(f, NumericTable):
+                found.append(f.weight * ((f.fill if value is None else float(value)) - f.center))
+            else:
+                found.append(f.terms[f.categories.index(value)])
+        positions = {feature.name: i for i, feature in enumerate(self.features)}
+        for name, fill, curve in self._curves:
+            value = values[name]
+            found[positions[name]] += curve.value(fill if value is None else float(value))
+        for (first, second, weight, mean), (i, j, *_) in zip(
+            self._products, self.products, strict=True
+        ):
+            half = weight * (_above(first, values) * _above(second, values) - mean) / 2
+            found[i] += half
+            found[j] += half
+        return found
+
+
+def _above(centered: tuple[str, float, float], values: Mapping[str, Value]) -> float:
+    """Return how far a number lies above its center."""
+    name, fill, center = centered
+    value = values[name]
+    return (fill if value is None else value) - center  # type: ignore[operator]
+
+
+# --- reading the tables ---------------------------------------------------------------------------
+
+
+def _feature(values: Mapping[str, Any], first_test: int) -> FeatureTable:
+    name = str(values["name"])
+    if "cuts" in values:
+        return NumericTable(
+            name,
+            first_test,
+            fill=float(values["fill"]),
+            cuts=tuple(map(float, values["cuts"])),
+            center=float(values["center"]),
+            weight=float(values["weight"]),
+            curves=tuple(map(_curve, values.get("curves", ()))),
+        )
+    categories = tuple(values["categories"])
+    answers = tuple(tuple(map(int, text)) for text in values["answers"])
+    columns = tuple(map(int, values["columns"]))
+    terms = tuple(map(float, values["terms"]))
+    if {len(each) for each in answers} != {len(columns)} or len(answers) != len(categories):
+        raise ValueError(f"the tests of {name}")
+    if terms and len(terms) != len(categories):
+        raise ValueError(f"the terms of {name}")
+    return CategoryTable(name, first_test, categories, answers, columns, terms)
+
+
+def _curve(values: Mapping[str, Any]) -> Curve:
+    breaks = tuple(map(float, values["breaks"]))
+    pieces = tuple(tuple(map(float, piece)) for piece in values["pieces"])
+    if len(pieces) != len(breaks) + 1 or any(len(piece) != 5 for piece in pieces):
+        raise ValueError("a curve")
+    return Curve(breaks, pieces)
+
+
+def _ensemble(values: Mapping[str, Any], n_tests: int) -> Ensemble:
+    weight = float(values["weight"])
+    if values["kind"] == "oblivious":
+        trees = tuple(_oblivious(tree, n_tests) for tree in values["trees"])
+        return ObliviousTrees(weight, trees, n_tests)
+    exact = bool(values["exact"])
+    roots = _grow(values["tests"], values["values"], values["covers"], exact, n_tests)
+    if values["kind"] == "median":
+        tree_weights = tuple(map(float, values["tree_weights"]))
+        if len(tree_weights) != len(roots):
+            raise ValueError("the weights of the trees")
+        return MedianTrees(weight, roots, tree_weights)
+    if values["kind"] == "sum":
+        return Trees(weight, exact, roots)
+    raise ValueError(f"unknown kind {values['kind']!r}")
+
+
+def _oblivious(values: Mapping[str, Any], n_tests: int) -> ObliviousTree:
+    tree = ObliviousTree(
+        tests=tuple(map(int, values["tests"])),
+        values=tuple(map(float, values["values"])),
+        base=float(values["base"]),
+        features=tuple(map(int, values["features"])),
+        contributions=tuple(map(float, values["contributions"])),
+    )
+    n_leaves = 2 ** len(tree.tests)
+    if not all(0 <= test < n_tests for test in tree.tests) or len(tree.values) != n_leaves:
+        raise ValueError("an oblivious tree")
+    if len(tree.contributions) != n_leaves * max(0, len(tree.features) - 1):
+        raise ValueError("an oblivious tree's contributions")
+    return tree
+
+
+def _grow(
+    tests: list[int], values: list[float], covers: list[float], exact: bool, n_tests: int
+) -> tuple[Node, ...]:
+    """Return the roots of trees that are listed in preorder, -1 for a leaf.
+
+    ``values`` and ``covers`` hold an entry a leaf, in the same order.
+    """
+    grown: list[tuple[Node, float, float]] = []  # node, mean of its leaves, their cover
+    numbers: dict[float, float] = {}  # one object for all equal leaves
+    leaf = len(values)
+    for test in reversed(tests):
+        if test < 0:
+            leaf -= 1
+            value = float(values[leaf])
+            value = numbers.setdefault(value, value)
+            grown.append((value, value, covers[leaf]))
+            continue
+        if test >= n_tests:
+            raise ValueError("a test that no feature has")
+        left, left_mean, left_cover = grown.pop()
+        right, right_mean, right_cover = grown.pop()
+        cover = left_cover + right_cover
+        share = left_cover / cover if cover else 0.5
+        mean = share * left_mean + (1 - share) * right_mean
+        grown.append(((left, right, test, share if exact else mean), mean, cover))
+    if leaf or not all(math.isfinite(mean) for _, mean, _ in grown):
+        raise ValueError("a tree's leaves")
+    return tuple(node for node, _, _ in reversed(grown))

@@ -1,0 +1,391 @@
+"""Fold a preprocessor's columns and an estimator's parts into the tables of ``compiled.json``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from src.compiled.model import CompiledModel
+from src.compiler.columns import CategoryColumns, FeatureColumns, NumericColumn
+from src.compiler.cuts import exact_cuts
+from src.compiler.estimators import (
+    LEAF,
+    Comparison,
+    Curve,
+    Linear,
+    ObliviousTree,
+    ObliviousTrees,
+    Product,
+    Tree,
+    Trees,
+    UnsupportedEstimatorError,
+    WeightedSum,
+)
+from src.compiler.leaf_shapley import leaf_contributions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+MOST_LEAVES = 1_000_000  # of all trees: a process holds about 100 bytes for each
+EXACT_DEPTH, EXACT_LENGTH = 6, 8_000  # up to which trees get Shapley values, not path attributions
+DIGITS = 7  # of the largest of the numbers that only explanations read
+
+# Feature, column of the feature, and the cut of a number or the categories' answers.
+Test = tuple[int, int, float] | tuple[int, int, tuple[bool, ...]]
+Placed = Test | bool  # a test, or the answer that it always has
+
+
+class TableBuilder:
+    """Build the tables of one pipeline.
+
+    Parameters
+    ----------
+    features : sequence of NumericColumn or CategoryColumns
+    constant : mapping of int to float
+        Columns that no feature changes.
+    X : DataFrame of shape (n_samples, n_features)
+        Training rows: linear terms are counted from their means.
+    """
+
+    def __init__(
+        self, features: Sequence[FeatureColumns], constant: Mapping[int, float], X: pd.DataFrame
+    ) -> None:
+        self.features = features
+        self.constant = constant
+        self._X = X
+        self._owners: dict[int, tuple[int, int]] = {}  # feature and its column, by matrix column
+        for position, feature in enumerate(features):
+            columns = (feature.column,) if isinstance(feature, NumericColumn) else feature.columns
+            self._owners |= {column: (position, i) for i, column in enumerate(columns)}
+        self._placed: dict[Comparison, dict[tuple[int, float], Placed]] = {}
+        self._numbers: dict[Test, int] = {}
+        self._curves: dict[int, list[dict[str, Any]]] = {}  # by feature
+
+    def run(self, model: WeightedSum) -> dict[str, Any]:
+        """Return the tables.
+
+        Raises
+        ------
+        UnsupportedEstimatorError
+            If the trees are too many to be held by a web worker.
+        """
+        ensembles = [
+            (w, part) for w, part in model.parts if isinstance(part, Trees | ObliviousTrees)
+        ]
+        n_leaves = sum(_n_leaves(part) for _, part in ensembles)
+        if n_leaves > MOST_LEAVES:
+            raise UnsupportedEstimatorError(
+                f"Its trees have {n_leaves:,} leaves, more than the {MOST_LEAVES:,} that a web "
+                "worker should hold."
+            )
+        for _, part in ensembles:
+            self._place(part)
+        used = {
+            test for tests in self._placed.values() for test in tests.values()
+            if not isinstance(test, bool)
+        }  # fmt: skip
+        ordered = sorted(used)
+        self._numbers = {test: number for number, test in enumerate(ordered)}
+        linear = [(weight, part) for weight, part in model.parts if isinstance(part, Linear)]
+        base, terms = self._linear(linear)
+        base += self._bend([(w, part) for w, part in model.parts if isinstance(part, Curve)])
+        products = self._products([(w, p) for w, p in model.parts if isinstance(p, Product)])
+        base += sum(weight * mean for _, _, weight, mean in products)
+        return {
+            "version": CompiledModel.VERSION,
+            "features": [
+                self._feature(position, [t for t in ordered if t[0] == position], terms[position])
+                for position in range(len(self.features))
+            ],
+            "base": model.constant + base,
+            "linear": bool(linear),
+            **({"products": products} if products else {}),
+            "ensembles": [self._ensemble(weight, part) for weight, part in ensembles],
+        }
+
+    # --- linear terms ----------------------------------------------------------------------------
+
+    def _linear(self, parts: Iterable[tuple[float, Linear]]) -> tuple[float, list[Any]]:
+        """Return the mean of the linear parts, and each feature's deviation from its own."""
+        import numpy as np
+
+        base, weights = 0.0, np.zeros(len(self._owners) + len(self.constant))
+        for factor, part in parts:
+            base += factor * part.intercept
+            weights += factor * part.weights
+        base += sum(float(weights[column]) * value for column, value in self.constant.items())
+        terms: list[Any] = []
+        for feature in self.features:
+            if isinstance(feature, NumericColumn):
+                terms.append(float(weights[feature.column]) / feature.scale)
+                continue
+            values = feature.values @ weights[list(feature.columns)]
+            mean = float(values @ self._shares(feature))
+            base += mean
+            terms.append(values - mean)
+        return base, terms
+
+    def _bend(self, parts: Iterable[tuple[float, Curve]]) -> float:
+        """Keep each number's curves, counted from their means; return the sum of these."""
+        import numpy as np
+
+        base = 0.0
+        for factor, part in parts:
+            position, feature = self._number_of(part.column)
+            origins = feature.mean + feature.scale * part.origins
+            powers = factor * part.powers / feature.scale ** np.arange(4)
+            curve = Curve(part.column, feature.mean + feature.scale * part.breaks, origins, powers)
+            mean = _mean_on(curve, self._filled(feature))
+            base += mean
+            powers[:, 0] -= mean
+            self._curves.setdefault(position, []).append(
+                {
+                    "breaks": curve.breaks.tolist(),
+                    "pieces": np.column_stack([origins, powers]).tolist(),
+                }
+            )
+        return base
+
+    def _products(
+        self, parts: Iterable[tuple[float, Product]]
+    ) -> list[tuple[int, int, float, float]]:
+        """Return each product's numbers, its weight, and its mean, from which it is counted."""
+        weights: dict[tuple[int, int], float] = {}
+        means: dict[tuple[int, int], float] = {}
+        for factor, part in parts:
+            (i, first), (j, second) = sorted(map(self._number_of, part.columns), key=lambda p: p[0])
+            weight = factor * part.weight / (first.scale * second.scale)
+            weights[i, j] = weights.get((i, j), 0.0) + weight
+            u, v = (self._filled(one) - one.mean for one in (first, second))
+            means[i, j] = float((u * v).mean())
+        return [(*pair, weight, means[pair]) for pair, weight in weights.items()]
+
+    def _filled(self, feature: NumericColumn) -> NDArray[np.float64]:
+        """Return the training rows' numbers, what stands for a missing one in its place."""
+        import numpy as np
+
+        numbers = self._X[feature.name].to_numpy(dtype=float)
+        return np.where(np.isnan(numbers), feature.fill, numbers)
+
+    def _number_of(self, column: int) -> tuple[int, NumericColumn]:
+        """Return the position of the number that a column stands for, and how.
+
+        Raises
+        ------
+        UnsupportedEstimatorError
+            If it stands for no number.
+        """
+        position, _ = self._owners.get(column, (-1, 0))
+        feature = self.features[position] if position >= 0 else None
+        if not isinstance(feature, NumericColumn):
+            raise UnsupportedEstimatorError("A curve or a product is of something not a number.")
+        return position, feature
+
+    def _shares(self, feature: CategoryColumns) -> NDArray[np.float64]:
+        """Return the share of the training rows in each category."""
+        import numpy as np
+
+        counts = self._X[feature.name].value_counts()
+        known = np.array([counts.get(c, 0) for c in feature.categories if c is not None])
+        if None in feature.categories:
+            known = np.append(known, self._X[feature.name].isna().sum())
+        return known / known.sum()
+
+    # --- tests -----------------------------------------------------------------------------------
+
+    def _place(self, part: Trees | ObliviousTrees) -> None:
+        """Find the test that stands for each comparison of some trees."""
+        import numpy as np
+
+        if isinstance(part, Trees):
+            inner = [tree.column != LEAF for tree in part.trees]
+            columns = [tree.column[i] for tree, i in zip(part.trees, inner, strict=True)]
+            thresholds = [tree.threshold[i] for tree, i in zip(part.trees, inner, strict=True)]
+        else:
+            columns = [tree.columns for tree in part.trees]
+            thresholds = [tree.thresholds for tree in part.trees]
+        column, threshold = np.concatenate(columns), np.concatenate(thresholds)
+        placed = self._placed.setdefault(part.comparison, {})
+        for one in np.unique(column).tolist():
+            asked = np.unique(threshold[column == one])
+            for value, test in zip(
+                asked.tolist(), self._tests(one, asked, part.comparison), strict=True
+            ):
+                placed[one, value] = test
+
+    def _tests(
+        self, column: int, thresholds: NDArray[np.float64], comparison: Comparison
+    ) -> list[Placed]:
+        import numpy as np
+
+        if column in self.constant:
+            value = np.full(len(thresholds), self.constant[column])
+            return comparison.goes_right(value, thresholds).tolist()
+        position, within = self._owners[column]
+        feature = self.features[position]
+        if isinstance(feature, NumericColumn):
+            cuts = exact_cuts(feature, thresholds, comparison).tolist()
+            return [
+                cut < 0 if cut in (float("inf"), float("-inf")) else (position, 0, cut)
+                for cut in cuts
+            ]
+        right = comparison.goes_right(feature.values[:, [within]], thresholds[None, :])
+        # Kept even where all answers are alike, as they can be for means of the target, which were
+        # cross-fitted in training: rows went both ways there, which explanations count.
+        return [(position, within, tuple(answers)) for answers in right.T.tolist()]
+
+    def _number(self, part: Trees | ObliviousTrees, column: int, threshold: float) -> int | bool:
+        """Return a comparison's test by number, or the answer that it always has."""
+        test = self._placed[part.comparison][column, threshold]
+        return test if isinstance(test, bool) else self._numbers[test]
+
+    def _feature(self, position: int, tests: list[Test], terms: Any) -> dict[str, Any]:
+        feature = self.features[position]
+        if isinstance(feature, NumericColumn):
+            return {
+                "name": feature.name,
+                "fill": feature.fill,
+                "cuts": [test[2] for test in tests],
+                "center": feature.mean,
+                "weight": terms,
+                **({"curves": self._curves[position]} if position in self._curves else {}),
+            }
+        answers = [test[2] for test in tests if isinstance(test[2], tuple)]
+        return {
+            "name": feature.name,
+            "categories": list(feature.categories),
+            "answers": [
+                "".join(str(int(each[i])) for each in answers)
+                for i in range(len(feature.categories))
+            ],
+            "columns": [test[1] for test in tests],
+            "terms": terms.tolist(),
+        }
+
+    # --- trees -----------------------------------------------------------------------------------
+
+    def _ensemble(self, weight: float, part: Trees | ObliviousTrees) -> dict[str, Any]:
+        if isinstance(part, ObliviousTrees):
+            trees = [self._oblivious(part, tree) for tree in part.trees]
+            return {"kind": "oblivious", "weight": weight, "trees": trees}
+        tests: list[int] = []
+        values: list[float] = []
+        covers: list[float] = []
+        for tree in part.trees:
+            self._list(part, tree, tests, values, covers)
+        found = {"tests": tests, "values": values, "covers": covers}
+        if part.median_weights:
+            weights = {"tree_weights": list(part.median_weights)}
+            return {"kind": "median", "weight": weight, "exact": False, **found, **weights}
+        lengths = _path_lengths(tests)
+        exact = max(lengths) <= EXACT_DEPTH and sum(lengths) <= EXACT_LENGTH
+        return {"kind": "sum", "weight": weight, "exact": exact, **found}
+
+    def _list(
+        self, part: Trees, tree: Tree, tests: list[int], values: list[float], covers: list[float]
+    ) -> None:
+        """Add a tree's nodes in preorder, without those that have one answer only."""
+        column, threshold = tree.column.tolist(), tree.threshold.tolist()
+        children = tree.left.tolist(), tree.right.tolist()
+        value, cover = tree.value.tolist(), _short(tree.cover)
+        waiting = [0]
+        while waiting:
+            node = waiting.pop()
+            if column[node] == LEAF:
+                tests.append(LEAF)
+                values.append(value[node])
+                covers.append(cover[node])
+                continue
+            number = self._number(part, column[node], threshold[node])
+            if isinstance(number, bool):
+                waiting.append(children[number][node])
+            else:
+                tests.append(number)
+                waiting += [children[1][node], children[0][node]]
+
+    def _oblivious(self, part: ObliviousTrees, tree: ObliviousTree) -> dict[str, Any]:
+        import numpy as np
+
+        shape = (2,) * len(tree.columns)
+        leaves: Any = np.stack([tree.values, tree.covers]).reshape(2, *shape)
+        tests: list[int] = []
+        owners: list[tuple[int, int]] = []
+        for column, threshold in zip(tree.columns.tolist(), tree.thresholds.tolist(), strict=True):
+            number = self._number(part, column, threshold)
+            if isinstance(number, bool):
+                leaves = leaves.take(int(number), axis=1 + len(tests))
+            else:
+                tests.append(number)
+                owners.append(self._owners[column])
+        values, covers = leaves.reshape(2, -1)
+        players = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
+        base, each = leaf_contributions(
+            np.array([players[owner] for owner in owners], dtype=np.intp),
+            values,
+            covers,
+        )
+        features = sorted({position for position, _ in owners})
+        summed = each @ np.array(
+            [[p == position for position in features[:-1]] for p, _ in players]
+        )
+        return {
+            "tests": tests,
+            "values": values.tolist(),
+            "base": base,
+            "features": features,
+            "contributions": _short(summed.ravel()),
+        }
+
+
+def _mean_on(curve: Curve, numbers: NDArray[np.float64]) -> float:
+    """Return the mean of a curve's values."""
+    import numpy as np
+
+    piece = np.searchsorted(curve.breaks, numbers)
+    distance = numbers - curve.origins[piece]
+    return float((curve.powers[piece] * distance[:, None] ** np.arange(4)).sum(axis=1).mean())
+
+
+def _n_leaves(part: Trees | ObliviousTrees) -> int:
+    if isinstance(part, ObliviousTrees):
+        return sum(len(tree.values) for tree in part.trees)
+    return sum(int((tree.column == LEAF).sum()) for tree in part.trees)
+
+
+def _path_lengths(tests: list[int]) -> list[int]:
+    """Return how many tests lead to each leaf of some trees in preorder.
+
+    Examples
+    --------
+    >>> _path_lengths([7, 8, LEAF, LEAF, LEAF])
+    [2, 2, 1]
+    """
+    found = []
+    waiting: list[int] = []  # depths of children that are still to come
+    for test in tests:
+        depth = waiting.pop() if waiting else 0
+        if test == LEAF:
+            found.append(depth)
+        else:
+            waiting += [depth + 1, depth + 1]
+    return found
+
+
+def _short(numbers: NDArray[np.float64]) -> list[float]:
+    """Return numbers that only explanations read, with no more digits than these need.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> _short(np.array([12.0, 5.0])), _short(np.array([1 / 3, 20.0]))
+    ([12, 5], [0.333333, 20.0])
+    """
+    import numpy as np
+
+    if (numbers == np.rint(numbers)).all():
+        return numbers.astype(np.int64).tolist()
+    size = math.ceil(math.log10(float(np.abs(numbers).max())))
+    return np.round(numbers, DIGITS + 1 - size).tolist()

@@ -1,0 +1,57 @@
+"""What a training is asked for, and what it comes to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.artifact_store import Run
+from src.components.model_evaluation import Evaluation
+from src.components.model_trainer import FOLDS, TrainedModel
+from src.config import ARTIFACTS, SAMPLE_TABLE
+from src.schema.record import Schema
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a person can choose; see the command's help."""
+
+    data: str = str(SAMPLE_TABLE)
+    query: str | None = None
+    target: str | None = None
+    hints: Path | None = None
+    drop: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    budget: str | float = "standard"
+    metric: str = "r2"
+    cv: int = FOLDS
+    group: str | None = None
+    sample_weight: str | None = None
+    exclude_sensitive: bool = False
+    pass_mark: float | None = None
+    artifacts: Path = ARTIFACTS
+    seed: int = 42
+    test_size: float = 0.2
+    jobs: int = os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run came to.
+
+    Attributes
+    ----------
+    promoted_s, report_s : float
+        Seconds until the run was promoted, and that the report took after it.
+    report_problem : str or None
+        Why there is no report, though there should be.
+    """
+
+    run: Run
+    schema: Schema
+    trained: TrainedModel
+    evaluation: Evaluation
+    promoted_s: float
+    report_s: float
+    report_problem: str | None

@@ -1,0 +1,127 @@
+"""What the table holds, and what was wrong with it."""
+
+from __future__ import annotations
+
+from src.report.document import Cell, Figure, Section, Table
+from src.report.facts import (
+    CategoricalSummary,
+    DataSummary,
+    NumericSummary,
+    ReportFacts,
+)
+from src.report.overview import used_features
+from src.report.plots import histogram
+from src.report.wording import Measure, Names, count, end, plain
+from src.schema.features import NumericFeature
+from src.stats.disclosure import LEAST_ROWS, hidden_groups
+
+SHOWN_CATEGORIES = 12
+SHOWN_COLUMNS = 12
+
+
+def data_section(facts: ReportFacts) -> Section | None:
+    """Return what is known of the rows and columns, and what was wrong with them."""
+    data, run = facts.data, facts.run
+    if data is None and run is None:
+        return None
+    names, points = Names(facts.schema), []
+    lead = []
+    if run is not None:
+        rows = run.rows
+        lead.append(
+            f"The table has {count(rows['total'], 'row')}, one a student; {rows['used']:,} were "
+            f"used: {rows['train']:,} to learn from, {rows['test']:,} set aside to test on."
+        )
+        without_target = rows["total"] - rows["refused"] - rows["used"]
+        if without_target > 0:
+            points.append(f"{count(without_target, 'row')} had no {names.target}: left out.")
+    if data is not None:
+        points += [
+            f"{count(found.n_rows, 'row')} refused: "
+            + (f"{names.of(found.field)} must be {plain(found.rule)}." if found.field
+               else f"not {plain(found.rule)}.")
+            for found in data.problems
+        ]  # fmt: skip
+    if run is not None:
+        if run.rows["refused"] and not (data and data.problems):
+            points.append(f"{count(run.rows['refused'], 'row')} refused.")
+        points += [
+            f"Column {plain(name)} is not used: {plain(reason).rstrip('.')}."
+            for name, reason in run.dropped.items()
+        ]
+        if not points:
+            points = ["Problems found: none. No row was refused, no column left out."]
+        if data is not None and not any(one.n_missing for one in data.features):
+            points.append("No value is missing in the rows that were used.")
+    figures: list[Figure] = []
+    tables: list[Table] = []
+    if data is not None:
+        figures.append(_target_figure(facts, data))
+        tables.append(_features_table(facts, data))
+    return Section("data", "The data", lead, points, figures, tables)
+
+
+def _target_figure(facts: ReportFacts, data: DataSummary) -> Figure:
+    names, measure, target = Names(facts.schema), Measure.of(facts.schema.target), data.target
+    mean = target.mean or 0.0  # a target has values
+    caption = (
+        f"{names.target} is {measure.amount(mean)} on average (the line). Students typically lie "
+        f"{measure.amount(target.standard_deviation or 0.0)} from it (standard deviation)."
+    )
+    alt = (
+        f"Histogram of {names.target} of {count(data.n_rows)}: from "
+        f"{measure.number(target.minimum or 0)} to {measure.amount(target.maximum or 0)}, "
+        f"average {measure.number(mean)}."
+    )
+    svg = histogram("target", alt, data.edges, data.counts, measure.axis(names.target),
+                    marks=[mean])  # fmt: skip
+    return Figure(svg, caption, f"What is predicted: {names.target}")
+
+
+def _features_table(facts: ReportFacts, data: DataSummary) -> Table:
+    names = Names(facts.schema)
+    features = {feature.name: feature for feature in facts.schema.features}
+    rows = []
+    any_missing = any(one.n_missing for one in data.features)
+    for one in data.features:
+        feature = features.get(one.name)
+        marks = ", ".join(
+            ["sensitive"] * (feature is not None and feature.sensitive)
+            + ["not used"] * (one.name not in used_features(facts))
+        )
+        if isinstance(one, CategoricalSummary):
+            held = Cell(_categories(one))
+        else:
+            held = _numbers(one, feature if isinstance(feature, NumericFeature) else None)
+        missing = [Cell(f"{one.n_missing:,}")] if any_missing else []
+        rows.append((Cell(names.of(one.name), marks), held, *missing))
+    caption = f"What {'the column holds' if len(rows) == 1 else f'the {len(rows)} columns hold'}"
+    header = ["Column", "Students or values", *(["Missing"] if any_missing else [])]
+    return Table(caption, header, rows, words=frozenset({1}), folded=len(rows) > SHOWN_COLUMNS)
+
+
+def _categories(one: CategoricalSummary) -> str:
+    """Return categories with their counts, so that no small group's can be worked out."""
+    import numpy as np
+
+    hidden = hidden_groups(np.array([*one.counts.values()], dtype=np.intp))
+    shown = []
+    for (category, n), is_hidden in zip(one.counts.items(), hidden.tolist(), strict=True):
+        held = f"{n:,}"
+        if is_hidden:
+            held = f"fewer than {LEAST_ROWS}" if n < LEAST_ROWS else "not shown"
+        shown.append(f"{plain(category)}: {held}")
+    return "; ".join(shown[:SHOWN_CATEGORIES]) + (
+        f"; and {len(shown) - SHOWN_CATEGORIES} more categories"
+        if len(shown) > SHOWN_CATEGORIES
+        else ""
+    )
+
+
+def _numbers(one: NumericSummary, feature: NumericFeature | None) -> Cell:
+    if one.mean is None or one.minimum is None or one.maximum is None:
+        return Cell("no values")
+    measure = Measure("", 2) if feature is None else Measure.of(feature)
+    spread = measure.number(one.standard_deviation or 0.0)
+    return Cell(f"{end(one.minimum)} to {end(one.maximum)} {measure.unit}".strip(),
+                f"mean {measure.number(one.mean)}, standard deviation {spread}")  # fmt: skip

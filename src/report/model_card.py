@@ -1,0 +1,148 @@
+"""The model card: what the model is, what it is for and not for, how to make it again.
+
+Mitchell et al. (2019), "Model Cards for Model Reporting", Proceedings of FAT*, section 4.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from src.report.document import CardPart, Cell, Table
+from src.report.facts import ReportFacts, RunFacts
+from src.report.fairness import SIGN, group_table
+from src.report.overview import accuracy, certainty, day, estimate, purpose, used_features
+from src.report.wording import Measure, Names, count, listed, plain, r2_text
+from src.tables.cells import format_number
+
+COMMAND = "python -m src.pipelines.train_pipeline"
+
+
+def rebuild_command(options: Mapping[str, Any], seed: int) -> str:
+    """Return the command that trains the same model again.
+
+    Examples
+    --------
+    >>> rebuild_command({"data": "my class.csv", "drop": ["id", "-x"], "group": None}, 42)
+    "python -m src.pipelines.train_pipeline --data 'my class.csv' --drop=id --drop=-x --seed 42"
+    """
+    words = [COMMAND]
+    for name, value in {**options, "seed": seed}.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, list | tuple):
+            words += [shlex.quote(f"{flag}={_text(one)}") for one in value]
+        elif value is not None and value is not False:
+            text = _text(value)  # one that begins with a dash must not be taken for an option
+            glued = [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+            words += map(shlex.quote, glued)
+    return " ".join(words)
+
+
+def _text(value: object) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return format_number(float(value)) if number else plain(str(value))  # type: ignore[arg-type]
+
+
+def card(facts: ReportFacts) -> list[CardPart]:
+    """Return the parts that the page and ``model_card.md`` share."""
+    names, metrics, run = Names(facts.schema), facts.metrics, facts.run
+    method = plain(str(metrics["model"]))
+    model = [purpose(facts), f"Method: {method}."]
+    if run is not None:
+        libraries = listed((f"{k} {v}" for k, v in sorted(run.versions.items())), most=20)
+        model.append(f"Run {run.run_id} of {day(facts)}, with Python {run.python}, {libraries}.")
+    parts = [
+        CardPart("The model", model),
+        CardPart("What it is for", [
+            f"To estimate {names.target} of a student like those in its table, so that somebody "
+            "who knows the student can offer help in time; and for learning how such models work.",
+            "Whoever uses it looks at the range around a prediction, not at the prediction alone.",
+        ]),
+        CardPart("What it must not be used for", [
+            "To decide about a person: admission, grades, rank, discipline, money or work.",
+            "To judge teachers or schools, or in place of the real "
+            f"{names.target} where it is known.",
+            "For students unlike those it learnt from, without checking it on such students first.",
+            "To find causes: it does not say what would happen if something were changed.",
+        ]),
+        CardPart("The data", _data(facts)),
+    ]  # fmt: skip
+    if run is not None:
+        parts.append(CardPart("How to make it again", _rebuild(run),
+                              rebuild_command(run.options, run.seed)))  # fmt: skip
+    return parts
+
+
+def _data(facts: ReportFacts) -> list[str]:
+    said = []
+    if facts.schema.description:
+        said.append(plain(facts.schema.description))
+    run = facts.run
+    if run is not None:
+        source = run.options.get("data")
+        called = f" of {plain(str(source))}" if source else ""
+        rows = run.rows
+        said.append(
+            f"{count(rows['used'], 'row')}{called}: {rows['train']:,} to choose the model by "
+            f"cross-validation, {rows['test']:,} held out to measure it. What is used was then "
+            f"fitted on all {rows['used']:,}."
+        )
+        dropped = [plain(name) for name in run.dropped]
+        if dropped:
+            said.append(f"Columns not used: {listed(dropped, most=20)}.")
+    elif note := facts.metrics.get("note"):
+        said.append(plain(str(note)))
+    used = used_features(facts)
+    sensitive = [f.name for f in facts.schema.features if f.sensitive and f.name in used]
+    names = Names(facts.schema)
+    if sensitive:
+        said.append(f"Sensitive, and used: {names.all(sensitive)}.")
+    if facts.exclusion is not None:
+        said.append(f"Sensitive, and not used: {names.all(facts.exclusion.left_out)}.")
+    return said
+
+
+def _rebuild(run: RunFacts) -> list[str]:
+    said = [
+        "With the same code, library versions, table and hints file, this command, given the path "
+        "of the table, makes the same model and the same figures, to the last digit. The table is "
+        "the same if the SHA-256 of data.csv, which the command writes beside the model, is "
+        f"{run.data_sha256}."
+    ]
+    if run.options.get("budget") not in (None, "quick", "standard"):
+        said.append(
+            "Its search was bounded by the clock, though: a faster or slower machine may try more "
+            "or less and end at another model."
+        )
+    return said
+
+
+def measured(facts: ReportFacts) -> list[CardPart]:
+    """Return the parts that only ``model_card.md`` has: elsewhere they are figures."""
+    measure, held_out = Measure.of(facts.schema.target), facts.metrics["held_out"]
+    names = Names(facts.schema)
+    mae, rmse, r2 = (estimate(held_out[key]) for key in ("mae", "rmse", "r2"))
+    r2_ends = f"{r2_text(r2.low)} to {r2_text(r2.high)}" if r2.low < r2.high else ""
+    table = Table(
+        f"On {count(held_out['n_samples'])} held out",
+        ("Measure", "Value", "95 % interval"),
+        [
+            (Cell("R²"), Cell(r2_text(r2.value)), Cell(r2_ends)),
+            (Cell(measure.axis("RMSE")), Cell(measure.number(rmse.value)),
+             Cell(measure.interval(rmse))),
+            (Cell(measure.axis("MAE")), Cell(measure.number(mae.value)),
+             Cell(measure.interval(mae))),
+            (Cell(f"{measure.axis('RMSE')} of the average for everyone"),
+             Cell(measure.number(held_out["baseline_rmse"])), Cell("")),
+        ],
+    )  # fmt: skip
+    parts = [CardPart("How good it is", [*accuracy(facts), *certainty(facts)], tables=[table])]
+    if facts.fairness is not None:
+        singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
+        tables = [group_table(one, names, measure) for one in singles]
+        said = [*map(plain, facts.fairness.sentences), SIGN]
+        parts.append(CardPart("Groups", said, tables=tables))
+    return parts

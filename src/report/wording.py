@@ -1,0 +1,230 @@
+"""Numbers and names as a report writes them."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from src.schema.features import NumericFeature
+from src.schema.record import Schema
+from src.stats.bootstrap import Interval
+from src.tables.cells import format_number
+
+MINUS = "\N{MINUS SIGN}"
+SPACE = "\N{NO-BREAK SPACE}"
+
+# Controls that turn the direction of what follows: one in a category would turn a whole line.
+_TURNS = {*map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))}
+
+
+def plain(text: str) -> str:
+    r"""Return a text from a user's file as one line without control characters.
+
+    Examples
+    --------
+    >>> plain("free /\n reduced\x00")
+    'free / reduced'
+    """
+    kept = (" " if unicodedata.category(c) in ("Cc", "Cs") or c in _TURNS else c for c in text)
+    return " ".join("".join(kept).split())
+
+
+def capitalize(text: str) -> str:
+    """Return a text with its first letter large and the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """Return a number with so many decimals and a true minus sign.
+
+    Examples
+    --------
+    >>> number(-1234.56, 1), number(-0.04, 1), number(5e12, 1)
+    ('−1,234.6', '0.0', '5e+12')
+    """
+    text = f"{value:,.{decimals}f}" if abs(value) < 1e9 else f"{value:.3g}"
+    if text.startswith("-"):
+        text = MINUS + text[1:] if text.strip("-0.,") else text[1:]
+    return text
+
+
+def percent(share: float) -> str:
+    r"""Return a share in whole per cent; what is not quite none or all is not called so.
+
+    Examples
+    --------
+    >>> percent(0.9), percent(0.998), percent(0.001)
+    ('90\xa0%', 'over 99\xa0%', 'under 1\xa0%')
+    """
+    whole = round(100 * share)
+    if whole == 100 and share < 1:
+        return f"over 99{SPACE}%"
+    if whole == 0 and share > 0:
+        return f"under 1{SPACE}%"
+    return f"{number(whole)}{SPACE}%"
+
+
+def count(n: int, noun: str = "student") -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> count(1), count(1200, "row")
+    ('1 student', '1,200 rows')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def listed(items: Iterable[str], most: int = 8, more: str = "more") -> str:
+    """Return items as a sentence lists them.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"]), listed("abcdef", most=3)
+    ('a, b and c', 'a, b, c and 3 more')
+    """
+    items = list(items)
+    if len(items) > most + 1:
+        items = [*items[:most], f"{len(items) - most} {more}"]
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def end(value: float) -> str:
+    """Return the end of a range of data: five digits, or as many as a whole number has.
+
+    Examples
+    --------
+    >>> end(100.0), end(-2.83471982), end(21652669.2036)
+    ('100', '-2.8347', '21652669')
+    """
+    digits = max(5, len(str(int(abs(value)))))
+    return format_number(float(f"{value:.{digits}g}"))
+
+
+def r2_text(value: float) -> str:
+    """Return R² to three decimals; only what is perfect is called 1."""
+    if value < 1 and round(value, 3) == 1:
+        return "over 0.999"
+    return number(value, 3)
+
+
+def between(low: float, high: float, decimals: int) -> str:
+    """Return the ends of an interval."""
+    return f"{number(low, decimals)} to {number(high, decimals)}"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How amounts of the target are written: its unit, and the decimals that mean something."""
+
+    unit: str
+    decimals: int
+
+    @classmethod
+    def of(cls, target: NumericFeature) -> Measure:
+        """Return the target's measure, with decimals of about 1/300 of the range that was seen."""
+        span = target.observed_maximum - target.observed_minimum
+        decimals = min(6, max(0, math.ceil(-math.log10(span / 300)))) if span > 0 else 1
+        return cls(plain(target.unit), decimals)
+
+    def number(self, value: float) -> str:
+        return number(value, self.decimals)
+
+    def amount(self, value: float) -> str:
+        """Return a size with its unit; what is not quite nothing is not called so.
+
+        Examples
+        --------
+        >>> Measure("points", 1).amount(4.24), Measure("points", 1).amount(0.004)
+        ('4.2 points', 'less than 0.1 points')
+        """
+        shown = self.number(value)
+        if value > 0 and not shown.strip("0."):
+            shown = f"less than {number(10.0**-self.decimals, self.decimals)}"
+        return f"{shown} {self.unit}".strip()
+
+    def signed(self, value: float) -> str:
+        """Return a difference with its sign and without its unit."""
+        shown = self.number(value)
+        return f"+{shown}" if value > 0 and shown.strip("0.,") else shown
+
+    def interval(self, estimate: Interval, *, signed: bool = False) -> str:
+        """Return the ends of an interval, nothing where it is a point."""
+        if estimate.low == estimate.high:
+            return ""
+        write = self.signed if signed else self.number
+        return f"{write(estimate.low)} to {write(estimate.high)}"
+
+    def axis(self, name: str) -> str:
+        """Return the name of an axis in this unit."""
+        return f"{name} ({self.unit})" if self.unit else name
+
+
+@dataclass(frozen=True)
+class Names:
+    """What people call the schema's columns."""
+
+    schema: Schema
+
+    @property
+    def target(self) -> str:
+        return plain(self.schema.target.label or self.schema.target.name)
+
+    def of(self, name: str) -> str:
+        """Return a column's label, or the name itself where the schema has no such column."""
+        for feature in (*self.schema.features, self.schema.target):
+            if feature.name == name:
+                return plain(feature.label or feature.name)
+        return plain(name)
+
+    def all(self, names: Sequence[str]) -> str:
+        return listed(self.of(name) for name in names)
+
+
+def day(moment: str) -> str:
+    """Return the date of an ISO 8601 moment.
+
+    Examples
+    --------
+    >>> day("2026-03-05T10:00:00+00:00")
+    '5 March 2026'
+    """
+    at = datetime.fromisoformat(moment)
+    return f"{at.day} {at:%B %Y}"
+
+
+def sensible_decimals(target: NumericFeature) -> int:
+    """Return how many decimals of a number are worth showing: about 1/200 of its range.
+
+    Examples
+    --------
+    >>> sensible_decimals(NumericFeature(name="score", observed_minimum=0, observed_maximum=100))
+    1
+    >>> sensible_decimals(NumericFeature(name="grade", observed_minimum=1, observed_maximum=5))
+    2
+    """
+    low = target.observed_minimum if target.minimum is None else target.minimum
+    high = target.observed_maximum if target.maximum is None else target.maximum
+    if high <= low:
+        return 1
+    return min(6, max(0, math.ceil(-math.log10((high - low) / 200))))
+
+
+def with_unit(value: float, decimals: int, unit: str) -> str:
+    """Return a number that a sentence can hold."""
+    return f"{number(value, decimals)} {unit}".strip()
+
+
+def signed(value: float, decimals: int) -> str:
+    """Return a difference with its sign; one that rounds to nothing has none.
+
+    Examples
+    --------
+    >>> signed(3.42, 1), signed(-3.42, 1), signed(0.01, 1)
+    ('+3.4', '−3.4', '0.0')
+    """
+    shown = number(value, decimals)
+    return f"+{shown}" if value > 0 and shown.strip("0.,") else shown

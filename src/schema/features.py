@@ -1,0 +1,304 @@
+"""What one column is, and how its values are checked."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+from src.tables.cells import almost_number, clean, format_number, parse_number, shorten
+
+SHOWN_CHOICES = 12
+LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
+Value = float | str | None
+
+
+def finite(value: object) -> float | None:
+    """Return a number as a float, None where it is none, is not finite, or is true or false."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+class Checked(NamedTuple):
+    """What a check of one value found.
+
+    Attributes
+    ----------
+    value : float, str or None
+        The value in the type that the model takes; None when missing or refused.
+    problem : str
+        The rest of the sentence that begins with the feature's name; empty when all is well.
+    warning : str
+        Likewise, for a value that is accepted but lies outside what training saw.
+    """
+
+    value: Value
+    problem: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """What numeric and categorical features share.
+
+    Attributes
+    ----------
+    name : str
+        Column name: the key in JSON, the name of the input in the form.
+    label, help, group : str
+        Words for people.
+    sensitive : bool
+        Whether fairness must be looked at by this feature.
+    actionable : bool
+        Whether a school can act on it.
+    order : int
+        Place on the form.
+    optional : bool
+        Whether training had missing values in it, so that a record may miss it too.
+    """
+
+    name: str
+    label: str = ""
+    help: str = ""
+    group: str = ""
+    sensitive: bool = False
+    actionable: bool = False
+    order: int = 0
+    optional: bool = False
+
+    kind: ClassVar[str]
+
+    @property
+    def rule(self) -> str:
+        """What a value must be, as in 'must be …'."""
+        raise NotImplementedError
+
+    def check_cell(
+        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+    ) -> Checked:
+        """Check the text of a table's cell or of a form's field.
+
+        Parameters
+        ----------
+        cell : str
+        decimal_comma : bool
+            Whether ``72,5`` is a number.
+        suggest : bool
+            Whether to say which allowed value may be meant, which takes a millisecond.
+        """
+        raise NotImplementedError
+
+    def check_json(self, value: object, *, suggest: bool = True) -> Checked:
+        """Check a value that came as JSON; ``suggest`` as for :meth:`check_cell`."""
+        raise NotImplementedError
+
+    def plain(self, value: object) -> Value:
+        """Return a JSON value that is right beyond question; None for all that needs a check."""
+        raise NotImplementedError
+
+    def missing(self) -> Checked:
+        if self.optional:
+            return Checked(None)
+        return Checked(None, f"is missing. It must be {self.rule}.")
+
+    def refused(self, got: object, hint: str = "") -> Checked:
+        shown = repr(shorten(got)) if isinstance(got, str) else shorten(got)
+        return Checked(None, f"must be {self.rule}. Got {shown}.{hint and ' ' + hint}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumericFeature(Feature):
+    """A feature (or the target) that is a number.
+
+    Attributes
+    ----------
+    minimum, maximum : float or None
+        Bounds from the hints; a value outside is refused.
+    observed_minimum, observed_maximum : float
+        Range in the training table; a value outside is a warning.
+    unit : str
+        For example ``points``.
+    integer : bool
+        Whether training held whole numbers only: the step and the keyboard of the form.
+    """
+
+    minimum: float | None = None
+    maximum: float | None = None
+    observed_minimum: float
+    observed_maximum: float
+    unit: str = ""
+    integer: bool = False
+
+    kind: ClassVar[str] = "numeric"
+
+    @property
+    def rule(self) -> str:
+        if self.minimum is not None and self.maximum is not None:
+            return f"a number from {format_number(self.minimum)} to {format_number(self.maximum)}"
+        if self.minimum is not None:
+            return f"a number of at least {format_number(self.minimum)}"
+        if self.maximum is not None:
+            return f"a number of at most {format_number(self.maximum)}"
+        return "a number"
+
+    def check_cell(
+        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+    ) -> Checked:
+        if not cell.strip():
+            return self.missing()
+        number = parse_number(cell, decimal_comma=decimal_comma)
+        if number is None:
+            return self.refused(cell.strip(), almost_number(cell) if suggest else "")
+        return self._check_number(number, cell.strip())
+
+    def check_json(self, value: object, *, suggest: bool = True) -> Checked:
+        if value is None:
+            return self.missing()
+        if isinstance(value, str):
+            return self.check_cell(value, suggest=suggest)
+        number = finite(value)
+        return self.refused(value) if number is None else self._check_number(number, value)
+
+    def plain(self, value: object) -> Value:
+        if value.__class__ is float or value.__class__ is int:
+            low, high = self._plain_range
+            if low <= value <= high:
+                return float(value)
+        return None
+
+    @cached_property
+    def _plain_range(self) -> tuple[float, float]:
+        """What is neither refused nor warned of."""
+        bounds = (-LARGEST_NUMBER if self.minimum is None else self.minimum,
+                  LARGEST_NUMBER if self.maximum is None else self.maximum)  # fmt: skip
+        return max(bounds[0], self.observed_minimum), min(bounds[1], self.observed_maximum)
+
+    def _check_number(self, number: float, got: object) -> Checked:
+        if not self.within(number):
+            return self.refused(got)
+        if abs(number) > LARGEST_NUMBER:
+            return self.refused(got, "That is too large to be meant.")
+        if self.observed_minimum <= number <= self.observed_maximum:
+            return Checked(number)
+        low, high = format_number(self.observed_minimum), format_number(self.observed_maximum)
+        return Checked(
+            number,
+            warning=f"is {format_number(number)}, outside the range of {low} to {high} that "
+            "training saw: the prediction is an extrapolation.",
+        )
+
+    def within(self, number: float) -> bool:
+        """Whether a number keeps the bounds that the hints set."""
+        return (self.minimum is None or number >= self.minimum) and (
+            self.maximum is None or number <= self.maximum
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoricalFeature(Feature):
+    """A feature that is one of a list.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        What training saw, in the order in which a person should see it.
+    """
+
+    categories: tuple[str, ...]
+
+    kind: ClassVar[str] = "categorical"
+
+    @property
+    def rule(self) -> str:
+        shown = ", ".join(repr(c) for c in self.categories[:SHOWN_CHOICES])
+        more = len(self.categories) - SHOWN_CHOICES
+        return f"one of {shown}" + (f" or {more} more" if more > 0 else "")
+
+    def check_cell(
+        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+    ) -> Checked:
+        category = clean(cell)
+        if not category:
+            return self.missing()
+        known = category if category in self._spellings else self._same(category)
+        if known:
+            return Checked(known)
+        return self.refused(category, self._suggestion(category) if suggest else "")
+
+    def check_json(self, value: object, *, suggest: bool = True) -> Checked:
+        if value is None:
+            return self.missing()
+        if isinstance(value, bool):
+            value = str(value)
+        elif (number := finite(value)) is not None:
+            value = format_number(number)
+        if not isinstance(value, str):
+            return self.refused(value)
+        return self.check_cell(value, suggest=suggest)
+
+    def plain(self, value: object) -> Value:
+        return value if value.__class__ is str and value in self._spellings else None
+
+    def _same(self, cell: str) -> str | None:
+        """Return the one category that is the same truth value or number, otherwise spelt.
+
+        Programs write ``True`` and ``TRUE``; pandas writes ``1.0`` for 1 beside missing values.
+        """
+        same = self._spellings_of.get(_meaning(cell), ())
+        return same[0] if len(same) == 1 else None
+
+    @cached_property
+    def _spellings(self) -> frozenset[str]:
+        return frozenset(self.categories)
+
+    @cached_property
+    def _spellings_of(self) -> dict[float | str | None, list[str]]:
+        """Categories by the number or truth value that they spell."""
+        found: dict[float | str | None, list[str]] = {}
+        for category in self.categories:
+            if (meaning := _meaning(category)) is not None:
+                found.setdefault(meaning, []).append(category)
+        return found
+
+    def _suggestion(self, got: str) -> str:
+        close = nearest(got.casefold(), {c.casefold(): c for c in reversed(self.categories)})
+        return f"Did you mean {close!r}?" if close else ""
+
+
+def nearest(got: str, known: Mapping[str, str]) -> str | None:
+    """Return the value of the key that is nearest to ``got``, None where none is near."""
+    if len(got) > 200:  # difflib's cost grows with the square of the length
+        return None
+    close = difflib.get_close_matches(got, known, n=1)
+    return known[close[0]] if close else None
+
+
+def _meaning(cell: str) -> float | str | None:
+    """Return the number or the truth value that a text spells, None where it is neither."""
+    truth = cell.casefold()
+    return truth if truth in ("true", "false") else parse_number(cell)
+
+
+def feature_to_dict(feature: Feature) -> dict[str, Any]:
+    """Return a feature as a JSON object."""
+    values = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(feature).items()}
+    return {"kind": feature.kind, **values}
+
+
+def feature_from_dict(values: Mapping[str, Any]) -> NumericFeature | CategoricalFeature:
+    """Return the feature that a JSON object describes."""
+    rest = {key: value for key, value in values.items() if key != "kind"}
+    if values["kind"] == CategoricalFeature.kind:
+        return CategoricalFeature(**{**rest, "categories": tuple(rest["categories"])})
+    if values["kind"] == NumericFeature.kind:
+        return NumericFeature(**rest)
+    raise TypeError(f"unknown kind {values['kind']!r}")

@@ -1,0 +1,38 @@
+"""Columns of checked values as the typed frame that a fitted preprocessor takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from src.schema.features import NumericFeature
+from src.schema.record import Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+def typed_frame(
+    schema: Schema, columns: Mapping[str, Sequence[object] | NDArray[Any]]
+) -> pd.DataFrame:
+    """Return a column a feature: floats and texts, missing values being NaN.
+
+    Parameters
+    ----------
+    schema : Schema
+    columns : mapping of str to sequence of length n_samples
+        Numbers and texts by feature; None or NaN where a value is missing.
+    """
+    import numpy as np
+    import pandas as pd
+
+    frame = {}
+    for feature in schema.features:
+        values: Any = columns[feature.name]
+        if isinstance(feature, NumericFeature):
+            frame[feature.name] = pd.Series(values, dtype=np.float64)
+        else:
+            texts = [value if isinstance(value, str) else np.nan for value in values]
+            frame[feature.name] = pd.Series(texts, dtype=object)
+    return pd.DataFrame(frame)

@@ -1,0 +1,178 @@
+"""The hints: an optional TOML file beside a table that says in words what the numbers cannot."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from src.exception import ConfigurationError, Problem
+from src.tables.cells import clean, match_key, shorten
+
+
+@dataclass(frozen=True)
+class ColumnHints:
+    """What the hints say of one column; None where they say nothing."""
+
+    label: str | None = None
+    help: str | None = None
+    unit: str | None = None
+    group: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    integer: bool | None = None
+    kind: str | None = None
+    categories: tuple[str, ...] | None = None
+    sensitive: bool | None = None
+    actionable: bool | None = None
+    order: int | None = None
+
+    @property
+    def says_numeric(self) -> bool:
+        """Whether the column is called numeric, or given what only a number has."""
+        bounds = (self.minimum, self.maximum, self.integer)
+        return self.kind == "numeric" or any(value is not None for value in bounds)
+
+    @property
+    def says_categorical(self) -> bool:
+        return self.kind == "categorical" or self.categories is not None
+
+
+@dataclass(frozen=True)
+class Hints:
+    """The whole file; columns by the key that headers are matched with."""
+
+    target: str | None = None
+    title: str = ""
+    description: str = ""
+    groups: tuple[str, ...] = ()
+    columns: Mapping[str, ColumnHints] = field(default_factory=dict)
+    spelling: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, column: str) -> ColumnHints | None:
+        """Return the hints of a column however its header is spelt, None where there are none."""
+        return self.columns.get(match_key(column))
+
+
+_TEXT, _NUMBER, _FLAG, _TEXTS = "a text", "a number", "true or false", "a list of texts"
+_KIND = "'numeric' or 'categorical'"
+_COLUMN_KEYS = {
+    "label": _TEXT, "help": _TEXT, "unit": _TEXT, "group": _TEXT,
+    "minimum": _NUMBER, "maximum": _NUMBER,
+    "integer": _FLAG, "sensitive": _FLAG, "actionable": _FLAG,
+    "kind": _KIND, "categories": _TEXTS, "order": "a whole number",
+}  # fmt: skip
+_TOP_KEYS = {"target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _TEXTS}
+
+
+def _fits(value: Any, wanted: str) -> bool:
+    if wanted == _TEXTS:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if wanted == _FLAG:
+        return isinstance(value, bool)
+    if wanted == _TEXT:
+        return isinstance(value, str)
+    if wanted == _NUMBER:
+        return (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        )
+    if wanted == _KIND:
+        return value in ("numeric", "categorical")
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _take(
+    values: Mapping[str, Any], allowed: Mapping[str, str], where: str, problems: list[Problem]
+) -> dict[str, Any]:
+    taken: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in allowed:
+            close = difflib.get_close_matches(key, allowed, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(allowed)}."
+            if isinstance(value, dict) and not where:
+                hint = " Columns are described in tables such as [columns.age]."
+            problems.append(Problem(f"{where}{key} is not a known hint.{hint}"))
+        elif not _fits(value, allowed[key]):
+            shown = repr(shorten(value)) if isinstance(value, str) else shorten(value)
+            problems.append(Problem(f"{where}{key} must be {allowed[key]}. Got {shown}."))
+        else:
+            taken[key] = _cleaned(value)
+    return taken
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    return tuple(map(clean, value)) if isinstance(value, list) else value
+
+
+def find_hints(data: Path) -> Path | None:
+    """Return ``<stem>.schema.toml`` beside a table, None where there is none."""
+    beside = data.parent / f"{data.stem}.schema.toml"
+    return beside if beside.is_file() else None
+
+
+def read_hints(path: Path) -> Hints:
+    """Read a hints file.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is absent, is no TOML, or says something unknown; with every problem.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"There is no hints file {path}.") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path.name} cannot be read as TOML: {error}.") from error
+
+    problems: list[Problem] = []
+    columns: dict[str, ColumnHints] = {}
+    spelling: dict[str, str] = {}
+    listed = values.pop("columns", {})
+    if not isinstance(listed, dict):
+        problems.append(Problem("columns must be tables such as [columns.age]."))
+        listed = {}
+    top = _take(values, _TOP_KEYS, "", problems)
+    for name, said in listed.items():
+        if not isinstance(said, dict):
+            problems.append(Problem(f"columns.{name} must be a table: [columns.{name}]."))
+            continue
+        hints = ColumnHints(**_take(said, _COLUMN_KEYS, f"columns.{name}.", problems))
+        groups = top.get("groups", ())
+        problems += [Problem(f"columns.{name}{said}") for said in _contradictions(hints, groups)]
+        key = match_key(name)
+        if key in columns:
+            problems.append(
+                Problem(f"columns.{name} and columns.{spelling[key]} are the same column.")
+            )
+        columns[key], spelling[key] = hints, name
+    if problems:
+        raise ConfigurationError(f"{path.name} has {len(problems)} problem(s).", problems)
+    return Hints(**top, columns=columns, spelling=spelling)
+
+
+def _contradictions(hints: ColumnHints, groups: tuple[str, ...]) -> list[str]:
+    """Return what is said of a column and cannot be so, as the rest of 'columns.age…'."""
+    found = []
+    if hints.minimum is not None and hints.maximum is not None and hints.minimum > hints.maximum:
+        found.append(f": minimum {hints.minimum} is above maximum {hints.maximum}.")
+    if hints.categories is not None:
+        if not all(hints.categories) or not hints.categories:
+            found.append(".categories must name at least one, and none that is empty.")
+        if repeated := {c for c in hints.categories if hints.categories.count(c) > 1}:
+            found.append(f".categories names {', '.join(map(repr, sorted(repeated)))} twice.")
+    if hints.says_numeric and hints.says_categorical:
+        found.append(": a number has bounds, a category has a list: say one of the two.")
+    if groups and hints.group and hints.group not in groups:
+        close = difflib.get_close_matches(hints.group, groups, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        found.append(f".group {hints.group!r} is not in the list of groups.{hint}")
+    return found

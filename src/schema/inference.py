@@ -1,0 +1,448 @@
+"""Learn a schema from a training table and its hints. Serving never imports this module."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from src.exception import ConfigurationError, DataValidationError, Problem
+from src.logger import get_logger
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.hints import ColumnHints, Hints
+from src.schema.record import Schema
+from src.tables.cells import (
+    MISSING_MARKS,
+    almost_number,
+    clean,
+    column_name,
+    format_number,
+    match_key,
+    parse_number,
+    shorten,
+)
+from src.tables.layout import Table
+
+logger = get_logger(__name__)
+
+MOST = 0.8  # of the cells that are not missing, for a column to be taken as numbers, as dates
+UNIQUE_TEXT_SHARE = 0.9  # distinct texts a row from which a text column is an identifier
+RELATED = 0.5  # |Spearman's rho| with the target from which unique integers are a measurement
+COPIED_ROWS = 10  # that must agree before a column is called a copy of the target
+MANY_CATEGORIES = 100
+MAX_CATEGORIES = 1000  # each is a column of the model's input and a choice on the form
+
+_DATE = re.compile(r"(?:\d{4}([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2(?:\d{4}|\d\d))(?:[T ].*)?")
+
+
+@dataclass(frozen=True)
+class InferredSchema:
+    """What a table taught.
+
+    Attributes
+    ----------
+    schema : Schema
+    positions : dict of str to int
+        Where each feature and the target stand in the table's header.
+    dropped : dict of str to str
+        Columns that are not used, with the reason.
+    """
+
+    schema: Schema
+    positions: dict[str, int]
+    dropped: dict[str, str]
+
+
+class _Column:
+    """One column of the table: its cells, counted, and read as numbers where they are some."""
+
+    def __init__(
+        self, header: str, position: int, cells: Iterable[str], hints: Hints, decimal_comma: bool
+    ) -> None:
+        self.header = header
+        self.name = column_name(header)
+        self.position = position
+        self.hints = hints.of(self.name)
+        self.cells = list(cells)
+        cleaned = {cell: clean(cell) for cell in set(self.cells)}
+        if any(cell != text for cell, text in cleaned.items()):
+            self.cells = [cleaned[cell] for cell in self.cells]
+        self.counts = Counter(self.cells)
+        parsed = ((c, parse_number(c, decimal_comma=decimal_comma)) for c in self.counts)
+        self.numbers = {cell: number for cell, number in parsed if number is not None}
+
+    @property
+    def said(self) -> ColumnHints:
+        return self.hints or ColumnHints()
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        if self.said.says_numeric or self.said.says_categorical:
+            return self.said.says_numeric
+        return self._are_most(self.numbers, MISSING_MARKS)
+
+    @cached_property
+    def present(self) -> Counter[str]:
+        """The cells that are not missing values, with their counts."""
+        marks = MISSING_MARKS if self.is_numeric else frozenset(("",))
+        present = Counter({c: n for c, n in self.counts.items() if c.lower() not in marks})
+        # A lone mark in a column of texts may be a category; where nothing else stands, it is none.
+        alone = len(present) == 1 and next(iter(present)).lower() in MISSING_MARKS
+        return Counter() if alone else present
+
+    @property
+    def examples(self) -> str:
+        return ", ".join(repr(shorten(cell)) for cell in itertools.islice(self.present, 3))
+
+    @cached_property
+    def advice(self) -> str:
+        """What to change so that its cells are read as numbers; empty where they are no numbers."""
+        if self.is_numeric or not self.present:
+            return ""
+        found = {cell: almost_number(cell) for cell in self.present}
+        advice = Counter(text for text in found.values() if text)
+        if not advice or not self._are_most(c for c in found if found[c] or c in self.numbers):
+            return ""
+        return advice.most_common(1)[0][0]
+
+    @cached_property
+    def holds_dates(self) -> bool:
+        return self._are_most([cell for cell in self.present if _DATE.fullmatch(cell)])
+
+    def _are_most(self, cells: Iterable[str], missing: Iterable[str] = ("",)) -> bool:
+        present = sum(n for cell, n in self.counts.items() if cell.lower() not in missing)
+        return present > 0 and sum(self.counts[cell] for cell in cells) >= MOST * present
+
+
+def infer_schema(
+    table: Table, hints: Hints, target: str | None = None, drop: Sequence[str] = ()
+) -> InferredSchema:
+    """Learn the schema of a table.
+
+    Parameters
+    ----------
+    table : Table
+    hints : Hints
+        ``Hints()`` where there are none.
+    target : str, optional
+        The column to predict; default: the hints'.
+    drop : sequence of str
+        Columns that shall not be features.
+
+    Returns
+    -------
+    InferredSchema
+        Identifiers, dates, constant, empty and nameless columns and copies of the target are
+        dropped from it, each with a warning in the log.
+
+    Raises
+    ------
+    ConfigurationError
+        If the target or a column to drop is not there, no target is named, or the hints call a
+        column numeric that is not.
+    DataValidationError
+        If no row can be read, two headers are the same, the target is no number, or no feature is
+        left.
+    """
+    dropped: dict[str, str] = {}
+    columns = _read_columns(table, hints, dropped)
+    by_key = {match_key(column.name): column for column in columns}
+    chosen = target or hints.target
+    if not chosen:
+        raise ConfigurationError(
+            "Which column shall be predicted? Name it with --target COLUMN, or as target in the "
+            f"hints. The columns are: {', '.join(c.name for c in columns)}."
+        )
+    target_column = _named(chosen, by_key, "--target" if target else "The hints' target")
+    left_out = {_named(name, by_key, "--drop").name for name in drop}
+    if target_column.name in left_out:
+        raise ConfigurationError(f"{target_column.name} is the target: it cannot be dropped too.")
+    for key, spelt in hints.spelling.items():
+        if key not in by_key:
+            logger.warning("The hints describe %s, which is no column of the table.", spelt)
+
+    target_feature = _target(target_column)
+    features: list[NumericFeature | CategoricalFeature] = []
+    for column in columns:
+        if column is target_column:
+            continue
+        if column.name in left_out:
+            dropped[column.name] = "named in --drop"
+        elif reason := _why_not(column, target_column):
+            _drop(dropped, column.name, reason)
+        else:
+            features.append(_feature(column, len(features)))
+    if not features:
+        raise DataValidationError(
+            f"No column is left to predict {target_column.name} from.",
+            [Problem(f"{name}: {reason}.", name) for name, reason in dropped.items()],
+        )
+    groups = _groups(features, hints)
+    features.sort(key=lambda f: (groups.index(f.group), f.order))
+    schema = Schema(tuple(features), target_feature, hints.title, hints.description, groups)
+    positions = {column.name: column.position for column in columns}
+    used = (*schema.names, target_column.name)
+    return InferredSchema(schema, {name: positions[name] for name in used}, dropped)
+
+
+def _read_columns(table: Table, hints: Hints, dropped: dict[str, str]) -> list[_Column]:
+    good = [row for i, row in enumerate(table.rows) if i not in table.malformed]
+    if not good:
+        raise DataValidationError(
+            "No row of the table can be read." if table.rows else "The table has no rows.",
+            table.malformed.values(),
+        )
+    first: dict[str, str] = {}
+    problems = []
+    columns = []
+    for position, header in enumerate(table.header):
+        cells = (row[position] for row in good)
+        if not header:
+            # Nothing could find it in a later file. Spreadsheets save empty ones beside a table.
+            if any(map(str.strip, cells)):
+                _drop(dropped, f"column {position + 1}", "has no name in the header")
+            continue
+        key = match_key(header)
+        if key in first:
+            problems.append(
+                Problem(
+                    f"Columns {first[key]!r} and {header!r} have the same name: case does not "
+                    "count, nor do characters other than letters and digits. Rename one.",
+                    column_name(header),
+                    row=1,
+                )
+            )
+            continue
+        first[key] = header
+        columns.append(_Column(header, position, cells, hints, table.decimal_comma))
+    if problems:
+        raise DataValidationError(
+            "The header names columns twice. The first row must hold the names of the columns.",
+            problems,
+        )
+    return columns
+
+
+def _drop(dropped: dict[str, str], name: str, reason: str) -> None:
+    logger.warning("Column %s is not used: it %s.", name.removeprefix("column "), reason)
+    dropped[name] = f"it {reason}"
+
+
+def _named(wanted: str, by_key: dict[str, _Column], said_by: str) -> _Column:
+    column = by_key.get(match_key(wanted))
+    if column is None:
+        names = {column.name.casefold(): column.name for column in by_key.values()}
+        close = difflib.get_close_matches(wanted.casefold(), names, n=1)
+        hint = f" Did you mean {names[close[0]]!r}?" if close else ""
+        if any(parse_number(c.header, decimal_comma=True) is not None for c in by_key.values()):
+            hint += " The first row must hold the names of the columns."
+        raise ConfigurationError(
+            f"{said_by}: there is no column {wanted!r}.{hint} The columns are: "
+            f"{', '.join(names.values())}."
+        )
+    return column
+
+
+def _target(column: _Column) -> NumericFeature:
+    if not column.is_numeric or not column.numbers:
+        what_to_do = column.advice or "Name another column with --target."
+        if column.said.says_categorical:
+            what_to_do = "The hints call it categorical: mend them or name another with --target."
+        raise DataValidationError(
+            f"The target {column.name} must be a number in every row; it holds "
+            f"{column.examples or 'nothing'}. {what_to_do}"
+        )
+    feature = _numeric(column, 0)
+    inside = {number for number in column.numbers.values() if feature.within(number)}
+    if len(inside) < 2:
+        raise DataValidationError(
+            f"The target {column.name} is {format_number(min(inside))} in every row: there is "
+            "nothing to learn."
+            if inside
+            else f"No value of the target {column.name} is {feature.rule}. Check the hints."
+        )
+    if feature.minimum is None and feature.observed_minimum >= 0:
+        return replace(feature, minimum=0.0)  # marks that are never negative end at 0
+    return feature
+
+
+def _why_not(column: _Column, target: _Column) -> str | None:
+    """Return why a column cannot be a feature, as the rest of 'it …'; None where it can."""
+    n_present = column.present.total()
+    if not n_present:
+        return "is empty in every row"
+    distinct = (
+        {column.numbers.get(cell, cell) for cell in column.present}
+        if column.is_numeric
+        else set(column.present)
+    )
+    if len(distinct) == 1 and (column.is_numeric or n_present == len(column.cells)):
+        return f"is {shorten(next(iter(column.present)))!r} in every row"
+    if column.is_numeric and _copies(_pairs(column, target)):
+        return f"is a copy of the target {target.name}"
+    if column.hints is not None:
+        return None  # someone described it: it is meant
+    if column.is_numeric:
+        whole = all(isinstance(number, float) and number.is_integer() for number in distinct)
+        unique = whole and len(distinct) == n_present
+        if unique and not _is_measurement(list(_pairs(column, target))):
+            return "is a different whole number in every row, as a key is"
+        return None
+    if column.holds_dates:
+        return (
+            "holds dates, and later records bring later ones. Make a number of it, such as an age"
+        )
+    if len(distinct) > UNIQUE_TEXT_SHARE * n_present:
+        advice = f"; if it is a number: {column.advice.rstrip('.')}" if column.advice else ""
+        return f"differs in almost every row, as a name or a key does{advice}"
+    if len(distinct) > MAX_CATEGORIES:
+        return f"is text with {len(distinct)} different values, too many to choose from"
+    return None
+
+
+def _pairs(column: _Column, target: _Column) -> Iterator[tuple[float, float]]:
+    """Yield the numbers of the rows in which both columns hold one."""
+    for cell, answer in zip(column.cells, target.cells, strict=True):
+        if cell in column.numbers and answer in target.numbers:
+            yield column.numbers[cell], target.numbers[answer]
+
+
+def _copies(pairs: Iterator[tuple[float, float]]) -> bool:
+    n_equal = 0
+    for value, answer in pairs:
+        if value != answer:
+            return False
+        n_equal += 1
+    return n_equal >= COPIED_ROWS
+
+
+def _is_measurement(both: list[tuple[float, float]]) -> bool:
+    """Whether whole numbers that never repeat say something of the target, as keys do not."""
+    values = [value for value, _ in both]
+    in_file_order = values in (sorted(values), sorted(values, reverse=True))
+    return not in_file_order and abs(_spearman(both)) >= RELATED
+
+
+def _spearman(pairs: list[tuple[float, float]]) -> float:
+    """Return Spearman's rank correlation; ties share their mean rank; 0 where it is undefined."""
+
+    def ranks(values: list[float]) -> list[float]:
+        order = sorted(range(len(values)), key=values.__getitem__)
+        result = [0.0] * len(values)
+        for _, tied in itertools.groupby(enumerate(order), key=lambda item: values[item[1]]):
+            members = list(tied)
+            mean = sum(rank for rank, _ in members) / len(members)
+            for _, index in members:
+                result[index] = mean
+        return result
+
+    if len(pairs) < 2:
+        return 0.0
+    a, b = (ranks(list(values)) for values in zip(*pairs, strict=True))
+    middle = (len(pairs) - 1) / 2
+    covariance = sum((x - middle) * (y - middle) for x, y in zip(a, b, strict=True))
+    spread = math.sqrt(sum((x - middle) ** 2 for x in a) * sum((y - middle) ** 2 for y in b))
+    return covariance / spread if spread else 0.0
+
+
+def _words(column: _Column, position: int) -> dict[str, Any]:
+    """Return what numeric and categorical features share."""
+    said = column.said
+    label = " ".join(column.header.replace("_", " ").split())
+    return {
+        "name": column.name,
+        "label": said.label or label[:1].upper() + label[1:] or column.name,
+        "help": said.help or "",
+        "group": said.group or "",
+        "sensitive": bool(said.sensitive),
+        "actionable": bool(said.actionable),
+        "order": said.order if said.order is not None else position + 1,
+    }
+
+
+def _feature(column: _Column, position: int) -> NumericFeature | CategoricalFeature:
+    return (_numeric if column.is_numeric else _categorical)(column, position)
+
+
+def _numeric(column: _Column, position: int) -> NumericFeature:
+    said = column.said
+    if not column.numbers:
+        raise ConfigurationError(
+            f"The hints call {column.name} a number, but no cell of it is one; it holds "
+            f"{column.examples}."
+        )
+    bounds: dict[str, Any] = {
+        side: None if value is None else float(value)
+        for side, value in (("minimum", said.minimum), ("maximum", said.maximum))
+    }
+    probe = NumericFeature(name="", observed_minimum=0.0, observed_maximum=0.0, **bounds)
+    numbers = set(column.numbers.values())
+    seen = {number for number in numbers if probe.within(number)} or numbers
+    whole = all(number.is_integer() for number in seen)
+    return NumericFeature(
+        **_words(column, position),
+        **bounds,
+        optional=any(cell.lower() in MISSING_MARKS for cell in column.counts),
+        unit=said.unit or "",
+        observed_minimum=min(seen),
+        observed_maximum=max(seen),
+        integer=whole if said.integer is None else said.integer,
+    )
+
+
+def _categorical(column: _Column, position: int) -> CategoricalFeature:
+    seen = set(column.present)
+    wanted = [category for category in column.said.categories or () if category in seen]
+    for missing in sorted(set(column.said.categories or ()) - seen):
+        logger.warning(
+            "The hints list %r in %s, which no row holds: the model cannot know it.",
+            missing,
+            column.name,
+        )
+    if column.hints is None and len(seen) > MANY_CATEGORIES:
+        logger.warning(
+            "Column %s is text with %d different values. If it says nothing of the target, leave "
+            "it out with --drop %s.",
+            column.name,
+            len(seen),
+            column.name,
+        )
+    if column.hints is None and column.advice:
+        logger.warning(
+            "Column %s is taken as text. If it is a number: %s", column.name, column.advice
+        )
+    alike = Counter(category.casefold() for category in sorted(seen))
+    for category, n in alike.items():
+        if n > 1:
+            logger.warning(
+                "Column %s holds %r in %d spellings that differ in case only: each is a category.",
+                column.name,
+                category,
+                n,
+            )
+    rest = sorted(seen - set(wanted), key=_natural)
+    return CategoricalFeature(
+        **_words(column, position),
+        optional="" in column.counts,
+        categories=tuple(wanted + rest),
+    )
+
+
+def _natural(text: str) -> tuple[float, str, str]:
+    """Sort numbers by their value, before texts."""
+    number = parse_number(text)
+    return (math.inf if number is None else number, text.casefold(), text)
+
+
+def _groups(features: list[NumericFeature | CategoricalFeature], hints: Hints) -> tuple[str, ...]:
+    """Return the groups that have a feature, in the hints' order, the nameless one last."""
+    used = dict.fromkeys(feature.group for feature in features)
+    named = [group for group in hints.groups if group in used]
+    named += [group for group in used if group and group not in named]
+    return (*named, "") if "" in used else tuple(named)

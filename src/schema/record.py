@@ -1,0 +1,234 @@
+"""The schema: what a record must look like, learnt from a training table and saved with the model.
+
+Standard library only: the web process reads a saved schema and checks records with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from src.exception import ArtifactError, DataValidationError, Problem
+from src.schema.features import (
+    SHOWN_CHOICES,
+    CategoricalFeature,
+    NumericFeature,
+    Value,
+    feature_from_dict,
+    feature_to_dict,
+    nearest,
+)
+from src.tables.cells import match_key, shorten
+from src.utils import to_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SHOWN_UNKNOWN = 50  # unknown keys that are told one by one: looking for the nearest name takes time
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The features in the order of the model and of the form, and the target.
+
+    Attributes
+    ----------
+    features : tuple of NumericFeature or CategoricalFeature
+    target : NumericFeature
+        Its ``minimum`` and ``maximum`` clip every prediction. Where the hints name no minimum, it
+        is 0 if no row of training is below.
+    title, description : str
+        Words for people, from the hints.
+    groups : tuple of str
+        Headings of the form in their order.
+    """
+
+    features: tuple[NumericFeature | CategoricalFeature, ...]
+    target: NumericFeature
+    title: str = ""
+    description: str = ""
+    groups: tuple[str, ...] = ()
+
+    VERSION: ClassVar[int] = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def numeric(self) -> tuple[NumericFeature, ...]:
+        return tuple(f for f in self.features if isinstance(f, NumericFeature))
+
+    @property
+    def categorical(self) -> tuple[CategoricalFeature, ...]:
+        return tuple(f for f in self.features if isinstance(f, CategoricalFeature))
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the JSON: equal schemas, equal fingerprints."""
+        return hashlib.sha256(to_json(self.to_dict())).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold; the exact inverse of :meth:`from_dict`."""
+        return {
+            "version": self.VERSION,
+            "title": self.title,
+            "description": self.description,
+            "groups": list(self.groups),
+            "target": feature_to_dict(self.target),
+            "features": [feature_to_dict(feature) for feature in self.features],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the schema that :meth:`to_dict` described.
+
+        Raises
+        ------
+        ArtifactError
+            If the values are not those of a schema of this version.
+        """
+        if not isinstance(values, Mapping):
+            raise ArtifactError("schema.json is damaged: it holds no object. Train again.")
+        if values.get("version") != cls.VERSION:
+            raise ArtifactError(
+                f"schema.json has version {values.get('version')!r}, this program reads "
+                f"{cls.VERSION}. Train again to rebuild it."
+            )
+        try:
+            target = feature_from_dict(values["target"])
+            if not isinstance(target, NumericFeature):
+                raise TypeError("the target is not numeric")
+            return cls(
+                features=tuple(feature_from_dict(feature) for feature in values["features"]),
+                target=target,
+                title=values["title"],
+                description=values["description"],
+                groups=tuple(values["groups"]),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error
+
+    def clip(self, prediction: float) -> float:
+        """Return a prediction moved into the target's allowed range."""
+        low, high = self.target.minimum, self.target.maximum
+        if low is not None and prediction < low:
+            return low
+        return high if high is not None and prediction > high else prediction
+
+    def clip_all(self, predictions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predictions moved into the target's allowed range."""
+        low, high = self.target.minimum, self.target.maximum
+        return predictions.clip(
+            -math.inf if low is None else low, math.inf if high is None else high
+        )
+
+    def check_record(
+        self, record: Mapping[str, object], *, form: bool = False, suggest: bool = True
+    ) -> tuple[dict[str, Value], list[Problem]]:
+        """Check one record and return its values by feature, with the warnings.
+
+        Parameters
+        ----------
+        record : mapping of str to object
+            JSON values, or the texts of a form.
+        form : bool
+            Whether messages name a feature by its label, and keys that no feature has are let pass
+            (a form sends its token and its button too).
+        suggest : bool
+            Whether messages say what may be meant, which takes a millisecond for each.
+
+        Returns
+        -------
+        values : dict
+            One entry a feature, in the schema's order.
+        warnings : list of Problem
+            Values that lie outside what training saw.
+
+        Raises
+        ------
+        DataValidationError
+            With every problem of the record.
+        """
+        if not isinstance(record, Mapping):
+            raise DataValidationError(
+                f"A record must be an object with a value for each of {', '.join(self.names)}. "
+                f"Got {shorten(record)}."
+            )
+        problems: list[Problem] = []
+        warnings: list[Problem] = []
+        values: dict[str, Value] = {}
+        for feature in self.features:
+            got = record.get(feature.name)
+            if (plain := feature.plain(got)) is not None:
+                values[feature.name] = plain
+                continue
+            checked = feature.check_json(got, suggest=suggest)
+            called = feature.label if form and feature.label else feature.name
+            values[feature.name] = checked.value
+            for text, found in ((checked.problem, problems), (checked.warning, warnings)):
+                if text:
+                    shown = None if got is None else shorten(got)
+                    found.append(Problem(f"{called} {text}", feature.name, got=shown))
+        if not form and not record.keys() <= values.keys():
+            unknown = (item for item in record.items() if item[0] not in values)
+            problems += [
+                self._unknown(key, value, suggest=suggest)
+                for key, value in itertools.islice(unknown, SHOWN_UNKNOWN)
+            ]
+            if more := sum(1 for _ in unknown):
+                problems.append(Problem(f"{more} more keys are not features of this model."))
+        if problems:
+            raise DataValidationError(problems=problems)
+        return values, warnings
+
+    def _unknown(self, key: str, value: object, *, suggest: bool) -> Problem:
+        hint = ""
+        if match_key(key) == match_key(self.target.name):
+            hint = " It is what the model predicts: leave it out."
+        elif suggest:
+            close = nearest(match_key(key), {match_key(name): name for name in self.names})
+            hint = f" Did you mean {close!r}?" if close else ""
+        name = shorten(key)
+        message = f"{name} is not a feature of this model.{hint}"
+        return Problem(message, name, got=shorten(value))
+
+    def locate(self, header: Sequence[str]) -> dict[str, int]:
+        """Return the position of each feature's column in a file's header.
+
+        Raises
+        ------
+        DataValidationError
+            With every feature whose column is missing or stands there twice.
+        """
+        positions: dict[str, list[int]] = {}
+        for position, name in enumerate(header):
+            positions.setdefault(match_key(name), []).append(position)
+        taken = {"", *(match_key(name) for name in self.names)}
+        found: dict[str, int] = {}
+        problems: list[Problem] = []
+        for feature in self.features:
+            at = positions.get(match_key(feature.name), [])
+            if len(at) == 1:
+                found[feature.name] = at[0]
+                continue
+            if at:
+                spelt = ", ".join(repr(header[position]) for position in at)
+                message = f"stands there {len(at)} times ({spelt}). Keep one of them."
+            else:
+                free = {key: header[p[0]] for key, p in positions.items() if key not in taken}
+                close = nearest(match_key(feature.name), free)
+                message = "is missing." + (f" Is it {close!r}? Then rename it." if close else "")
+            problems.append(Problem(f"Column {feature.name} {message}", feature.name, row=1))
+        if problems:
+            message = f"The header does not fit the model, which needs {', '.join(self.names)}."
+            if not found:
+                first = ", ".join(repr(shorten(name)) for name in header[:SHOWN_CHOICES])
+                message += f" The first row must hold the names of the columns; it holds {first}."
+            raise DataValidationError(message, problems)
+        return found

@@ -1,0 +1,303 @@
+"""The families of estimators that a search may try, with their search spaces and their costs.
+
+To try another model, add a row to :data:`CANDIDATES`. Their libraries are imported when they are
+built, so that a run does not pay for those that it leaves out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from src.search.early_stopping import Trees
+from src.search.native_categories import let_clone
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+    from sklearn.compose import ColumnTransformer
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """More columns made of the numbers, for a linear model to bend by.
+
+    Attributes
+    ----------
+    build : callable
+        Returns the unfitted transformer.
+    n_columns : callable
+        Takes how many numbers there are, returns how many columns it makes.
+    """
+
+    build: Callable[[], BaseEstimator]
+    n_columns: Callable[[int], int]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A family of estimators and its search space.
+
+    Attributes
+    ----------
+    name, label : str
+        For options and for people.
+    build : callable
+        Takes the random state, returns the unfitted estimator. Each has one thread: the search
+        spreads fits, so results do not depend on how many run at once.
+    space : mapping
+        Values of each parameter to try, the likeliest first where there is no room for more.
+    trials : int or None
+        Points drawn from the space at random; None for the whole grid.
+    seconds : callable
+        Takes the numbers of rows and columns, returns roughly what one fit costs.
+    import_s : float
+        Roughly what importing its library costs.
+    scales_target : bool
+        Whether the penalty or the loss depends on the target's unit, so that it is standardised.
+    trees : Trees or None
+        Of a booster: their number is found by early stopping for each point of the space.
+    native : bool
+        Whether it takes categories as they are, and not as one-hot columns.
+    expansion : Expansion or None
+        What it is given beside the columns that all families take.
+    tabled : bool
+        Whether the compiler can write it as tables, so that serving needs no library.
+    """
+
+    name: str
+    label: str
+    build: Callable[[int], BaseEstimator]
+    seconds: Callable[[int, int], float]
+    space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    trials: int | None = None
+    import_s: float = 0.0
+    scales_target: bool = False
+    trees: Trees | None = None
+    native: bool = False
+    expansion: Expansion | None = None
+    tabled: bool = True
+
+    @property
+    def wrapped(self) -> bool:
+        """Whether it is the last step of a pipeline, which takes no weights."""
+        return self.native or self.expansion is not None
+
+    @property
+    def prefix(self) -> str:
+        """What stands before its parameters' names in what it is wrapped in."""
+        return "regressor__" if self.scales_target else "estimator__" if self.wrapped else ""
+
+    @property
+    def n_points(self) -> int:
+        """How many points the whole search space has."""
+        return math.prod(len(values) for values in self.space.values())
+
+    def decoding(self, decoder: ColumnTransformer, positions: list[int]) -> Candidate:
+        """Return it with an estimator that turns one-hot columns back into categories first.
+
+        Parameters
+        ----------
+        decoder : ColumnTransformer
+        positions : list of int
+            Where the categories stand in what it makes.
+        """
+
+        def build(seed: int) -> BaseEstimator:
+            from sklearn.pipeline import Pipeline
+
+            estimator: Any = self.build(seed)
+            estimator = let_clone(estimator.set_params(cat_features=positions))
+            return Pipeline([("categories", decoder), ("estimator", estimator)])
+
+        return replace(self, build=build)
+
+    def expanding(self, n_numbers: int) -> Candidate:
+        """Return it with an estimator that expands the first columns, the numbers, before."""
+        expansion = self.expansion
+        if expansion is None:
+            return self
+        more = expansion.n_columns(n_numbers)
+
+        def build(seed: int) -> BaseEstimator:
+            from sklearn.compose import ColumnTransformer
+            from sklearn.pipeline import Pipeline
+
+            steps = [
+                ("columns", "passthrough", slice(0, None)),
+                ("more", expansion.build(), list(range(n_numbers))),
+            ]
+            return Pipeline([("expand", ColumnTransformer(steps)), ("estimator", self.build(seed))])
+
+        return replace(self, build=build, seconds=lambda n, d: self.seconds(n, d + more))
+
+
+def _linear(seed: int) -> BaseEstimator:
+    from sklearn.linear_model import LinearRegression
+
+    return LinearRegression()
+
+
+def _ridge(seed: int) -> BaseEstimator:
+    from sklearn.linear_model import Ridge
+
+    return Ridge()
+
+
+def _lasso(seed: int) -> BaseEstimator:
+    from sklearn.linear_model import Lasso
+
+    return Lasso(max_iter=5_000)
+
+
+def _elastic_net(seed: int) -> BaseEstimator:
+    from sklearn.linear_model import ElasticNet
+
+    return ElasticNet(max_iter=5_000)
+
+
+def _neighbours(seed: int) -> BaseEstimator:
+    from sklearn.neighbors import KNeighborsRegressor
+
+    return KNeighborsRegressor()
+
+
+def _support_vectors(seed: int) -> BaseEstimator:
+    from sklearn.svm import SVR
+
+    return SVR(cache_size=40)  # MB for each fit, and fits run side by side
+
+
+def _decision_tree(seed: int) -> BaseEstimator:
+    from sklearn.tree import DecisionTreeRegressor
+
+    return DecisionTreeRegressor(random_state=seed)
+
+
+def _random_forest(seed: int) -> BaseEstimator:
+    from sklearn.ensemble import RandomForestRegressor
+
+    return RandomForestRegressor(n_estimators=100, n_jobs=1, random_state=seed)
+
+
+def _extra_trees(seed: int) -> BaseEstimator:
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    return ExtraTreesRegressor(n_estimators=100, n_jobs=1, random_state=seed)
+
+
+def _adaboost(seed: int) -> BaseEstimator:
+    from sklearn.ensemble import AdaBoostRegressor
+    from sklearn.tree import DecisionTreeRegressor
+
+    return AdaBoostRegressor(DecisionTreeRegressor(max_depth=4), random_state=seed)
+
+
+def _gradient_boosting(seed: int) -> BaseEstimator:
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    return GradientBoostingRegressor(random_state=seed)
+
+
+def _hist_gradient_boosting(seed: int) -> BaseEstimator:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(early_stopping=False, random_state=seed)
+
+
+def _xgboost(seed: int) -> BaseEstimator:
+    from xgboost import XGBRegressor
+
+    return XGBRegressor(n_jobs=1, random_state=seed, tree_method="hist")
+
+
+def _catboost(seed: int) -> BaseEstimator:
+    from catboost import CatBoostRegressor
+
+    return CatBoostRegressor(
+        random_seed=seed, thread_count=1, allow_writing_files=False, verbose=False
+    )
+
+
+def _splines() -> BaseEstimator:
+    from sklearn.preprocessing import SplineTransformer
+
+    return SplineTransformer(
+        n_knots=4, knots="quantile", extrapolation="linear", include_bias=False
+    )
+
+
+def _products() -> BaseEstimator:
+    from sklearn.preprocessing import PolynomialFeatures
+
+    return PolynomialFeatures(degree=2, include_bias=False)
+
+
+def _linear_s(n_rows: int, n_columns: int) -> float:
+    return 0.002 + 4e-8 * n_rows * n_columns
+
+
+def _expanded_s(n_rows: int, n_columns: int) -> float:
+    return 0.005 + 3e-10 * n_rows * n_columns**2
+
+
+def _trees_s(seconds: float) -> Callable[[int, int], float]:
+    """Return the cost of trees that took that long on 1,000 rows of 16 columns."""
+    return lambda n_rows, n_columns: (
+        seconds * (0.3 + 0.7 * (n_rows / 1000) * (n_columns / 16) ** 0.7)
+    )
+
+
+# In the order of promise: what a small budget has room for comes first.
+CANDIDATES = (
+    Candidate("ridge", "Ridge regression", _ridge, _linear_s,
+              {"alpha": (1.0, 5.0, 20.0, 0.1, 100.0, 500.0)}),
+    Candidate("ridge_splines", "Ridge regression with curves", _ridge, _expanded_s,
+              {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
+              expansion=Expansion(_splines, lambda n: 5 * n)),
+    Candidate("ridge_products", "Ridge regression with products", _ridge, _expanded_s,
+              {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
+              expansion=Expansion(_products, lambda n: n * (n + 3) // 2)),
+    Candidate("catboost", "CatBoost", _catboost, _trees_s(0.09),
+              {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
+              import_s=0.2, trees=Trees("iterations", 200, 500)),
+    Candidate("lasso", "Lasso", _lasso, _linear_s,
+              {"alpha": (0.003, 0.001, 0.01, 0.0003, 0.03, 0.1)}, scales_target=True),
+    Candidate("linear", "Linear regression", _linear, _linear_s),
+    Candidate("elastic_net", "Elastic net", _elastic_net, _linear_s,
+              {"alpha": (0.001, 0.003, 0.01, 0.03, 0.1), "l1_ratio": (0.2, 0.5, 0.8)}, trials=6,
+              scales_target=True),
+    Candidate("decision_tree", "Decision tree", _decision_tree, _trees_s(0.005),
+              {"max_depth": (3, 5, 8, 12), "min_samples_leaf": (3, 10, 30)}, trials=6),
+    Candidate("neighbors", "k-nearest neighbours", _neighbours,
+              lambda n, d: 0.002 + 1e-8 * n * n * d / 16,
+              {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, trials=5,
+              tabled=False),
+    Candidate("xgboost", "XGBoost", _xgboost, _trees_s(0.06),
+              {"learning_rate": (0.05, 0.1), "max_depth": (2, 3, 5), "subsample": (0.7,),
+               "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)}, trials=4, import_s=0.2,
+              trees=Trees("n_estimators", 120, 400)),
+    Candidate("gradient_boosting", "Gradient boosting", _gradient_boosting, _trees_s(0.2),
+              {"learning_rate": (0.08, 0.04), "max_depth": (3, 2, 4), "subsample": (0.6, 0.9),
+               "min_samples_leaf": (5, 20)}, trials=3, trees=Trees("n_estimators", 120, 240)),
+    Candidate("svr", "Support vector regression", _support_vectors,
+              lambda n, d: 1e-7 * n * n, {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
+               "epsilon": (0.05, 0.2)}, trials=4, scales_target=True, tabled=False),
+    Candidate("extra_trees", "Extra trees", _extra_trees, _trees_s(0.3),
+              {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
+    Candidate("random_forest", "Random forest", _random_forest, _trees_s(0.4),
+              {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
+    Candidate("hist_gradient_boosting", "Histogram gradient boosting", _hist_gradient_boosting,
+              _trees_s(0.25),
+              {"learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
+               "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1,
+              trees=Trees("max_iter", 120, 300)),
+    Candidate("adaboost", "AdaBoost", _adaboost, _trees_s(0.25),
+              {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
+               "n_estimators": (50,)}, trials=1),
+    Candidate("catboost_native", "CatBoost, native categories", _catboost, _trees_s(0.4),
+              {"learning_rate": (0.1, 0.05), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
+              trees=Trees("iterations", 150, 300), native=True, tabled=False),
+)  # fmt: skip
+LINEAR = ("linear", "ridge", "lasso", "elastic_net")  # one and the same, but for the penalty

@@ -1,0 +1,192 @@
+"""What every format shares: header, width, chunks of rows."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+from src.exception import DataValidationError, Problem
+from src.tables.cells import shorten
+
+CHUNK_ROWS = 20_000
+COLUMN_LIMIT = 10_000
+SAMPLE_LINES = 100  # lines that show the delimiter, the decimal mark and the width
+Record = tuple[int, list[str], Problem | None]  # line, cells, and why they cannot be used
+
+
+@dataclass
+class Chunk:
+    """Some rows of a table.
+
+    Attributes
+    ----------
+    lines : list of int
+        Line of each row in a text file, row in a sheet; the header is 1.
+    rows : list of list of str
+        One cell a column of the header, missing ones empty.
+    malformed : dict of int to Problem
+        Rows of this chunk, by position, that could not be read; their cells are what was found,
+        cut or filled up to the header's width.
+    """
+
+    lines: list[int] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    malformed: dict[int, Problem] = field(default_factory=dict)
+
+    def add(self, line: int, cells: list[str], width: int, problem: Problem | None = None) -> None:
+        if problem is None and len(cells) != width:
+            n_cells = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+            problem = Problem(
+                f"The row has {n_cells}, the header has {width}. Compare it with a row that is "
+                "right: a delimiter is missing or stands too often.",
+                row=line,
+            )
+        if problem is None and _is_blank(cells):
+            problem = Problem("The row is empty.", row=line)
+        if problem is not None:
+            self.malformed[len(self.rows)] = problem
+            cells = [cell.replace("\0", "") for cell in cells[:width]]
+            cells += [""] * (width - len(cells))
+        self.lines.append(line)
+        self.rows.append(cells)
+
+
+@dataclass
+class Table(Chunk):
+    """A whole table: its header, and what its numbers look like."""
+
+    header: list[str] = field(default_factory=list)
+    decimal_comma: bool = False
+
+    def column(self, position: int) -> list[str]:
+        """Return the cells of one column."""
+        return [row[position] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class TableReader:
+    """A table that is read a chunk at a time.
+
+    Attributes
+    ----------
+    name : str
+        What the file is called in messages.
+    header : list of str
+        As it stands in the file, surrounding blanks removed.
+    decimal_comma : bool
+        Whether the comma is the decimal mark, as in ``72,5``.
+    records : iterator
+        Line, cells and what is wrong with them, row after row.
+    """
+
+    name: str
+    header: list[str]
+    decimal_comma: bool
+    records: Iterator[Record]
+    _text: IO[str] | None = None  # Python closes, and warns of, a file that nothing refers to
+
+    def chunks(self, size: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Yield the rows, at most ``size`` at a time."""
+        width = len(self.header)
+        while True:
+            chunk = Chunk()
+            with collector_paused():
+                for line, cells, problem in itertools.islice(self.records, size):
+                    chunk.add(line, cells, width, problem)
+            if not chunk.rows:
+                return
+            yield chunk
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Stop Python's search for cycles, which takes as long as reading: rows are in none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def sheet_reader(records: Iterator[Record], name: str) -> TableReader:
+    """Return the reader of a sheet: its first row that is not blank is the header."""
+    records = (record for record in records)
+    header = next((cells for _, cells, _ in records if not _is_blank(cells)), None)
+    if header is None:
+        raise DataValidationError(f"{name} is empty.")
+    while not header[-1].strip():
+        header.pop()
+    sample = list(itertools.islice(records, SAMPLE_LINES))
+    header = read_header(header, [cells for _, cells, _ in sample], name)
+    fitted = (
+        (line, _fit(cells, len(header)), problem)
+        for line, cells, problem in itertools.chain(sample, records)
+    )
+    return TableReader(name, header, False, without_blank_end(fitted))
+
+
+def _fit(cells: list[str], width: int) -> list[str]:
+    """Return a sheet's row without empty cells right of the header, filled up to its width."""
+    while len(cells) > width and not cells[-1].strip():
+        cells.pop()
+    return cells + [""] * (width - len(cells))
+
+
+def read_header(cells: Sequence[str], rows: list[list[str]], name: str) -> list[str]:
+    """Return the names of the columns.
+
+    Raises
+    ------
+    DataValidationError
+        If there are none or too many, or a title stands where they should.
+    """
+    header = [cell.strip() for cell in cells]
+    n_names = sum(map(bool, header))
+    if not n_names:
+        raise DataValidationError(f"{name} has no header: its first row is empty.")
+    if len(header) > COLUMN_LIMIT:
+        raise DataValidationError(
+            f"{name} has {len(header):,} columns; at most {COLUMN_LIMIT:,} can be read."
+        )
+    n_cells = sorted(len(row) - sum(map(_is_empty, row)) for row in rows)
+    usual = n_cells[len(n_cells) // 2] if n_cells else 0
+    # R and pandas leave the first column, their row numbers, without a name.
+    if n_names < usual / 2 or (n_names <= usual / 2 and header[0]):
+        first = ", ".join(repr(shorten(name)) for name in header if name)
+        raise DataValidationError(
+            f"The first row of {name} must hold the names of the columns. It holds {first}, and "
+            f"the rows below have {usual} cells. Remove what stands above the names."
+        )
+    return header
+
+
+def _is_empty(cell: str) -> bool:
+    return not cell or cell.isspace()
+
+
+def _is_blank(cells: Sequence[str]) -> bool:
+    first = cells[0] if cells else ""
+    return _is_empty(first) and all(map(_is_empty, cells))
+
+
+def without_blank_end(records: Iterator[Record]) -> Iterator[Record]:
+    """Leave out the blank rows at the end, which spreadsheets save where cells were formatted."""
+    pending: list[range] = []
+    for line, cells, problem in records:
+        if problem is None and _is_blank(cells):
+            if pending and pending[-1].stop == line:
+                pending[-1] = range(pending[-1].start, line + 1)
+            else:
+                pending.append(range(line, line + 1))
+            width = len(cells)
+            continue
+        for blank in itertools.chain.from_iterable(pending):
+            yield blank, [""] * width, None
+        pending.clear()
+        yield line, cells, problem

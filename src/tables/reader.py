@@ -1,0 +1,122 @@
+"""Files in, files out: one reader for training, the command line and uploads, one CSV writer.
+
+Every format becomes the same thing: a header and rows of text cells, each row with its line. What a
+cell means is decided by the schema, never here, so ``NA`` can be a category in one column and a
+missing value in another. Rows that cannot be read are kept in their place beside what is wrong.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from src.exception import ConfigurationError, DataValidationError
+from src.tables.cells import to_text
+from src.tables.csv_reader import open_csv
+from src.tables.layout import Table, TableReader, collector_paused, sheet_reader
+from src.tables.spreadsheets import excel_rows, parquet_rows
+
+_ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
+_SIGNATURES = {
+    _ZIP: "an Excel workbook or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls) or one with a password",
+    _PARQUET: "a Parquet file",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"%PDF": "a PDF document",
+    b"{\\rtf": "a text document (RTF)",
+    b"\x1f\x8b": "a gzip archive",
+    b"SQLite format 3": "an SQLite database",
+    b"<": "a web page or XML document",
+    b"{": "a JSON document",
+    b"[{": "a JSON document",
+}
+
+
+@contextmanager
+def open_table(source: Path | BinaryIO, name: str = "") -> Iterator[TableReader]:
+    """Open a CSV, Excel or Parquet file for reading in chunks.
+
+    Parameters
+    ----------
+    source : Path or binary file
+        Closed with the block.
+    name : str
+        What the file is called in messages; its ending says what it claims to be.
+
+    Raises
+    ------
+    DataValidationError
+        If the file is empty, is of another kind than its ending says, or has no header.
+    ConfigurationError
+        If there is no such file, or a package for its format is not installed.
+    """
+    if isinstance(source, Path):
+        name = name or source.name
+        try:
+            source = source.open("rb")
+        except OSError as error:
+            raise ConfigurationError(f"{source} cannot be read: {error.strerror}.") from error
+    with source as file:
+        reader = _reader(file if file.seekable() else io.BytesIO(file.read()), name)
+        yield reader
+
+
+def read_table(source: Path | BinaryIO, name: str = "") -> Table:
+    """Read a whole file; see :func:`open_table`."""
+    with open_table(source, name) as reader:
+        table = Table(header=reader.header, decimal_comma=reader.decimal_comma)
+        with collector_paused():
+            for line, cells, problem in reader.records:
+                table.add(line, cells, len(reader.header), problem)
+    return table
+
+
+def table_from_records(header: Sequence[str], records: Iterable[Sequence[object]]) -> Table:
+    """Return a table of typed values, such as a database gives, as text cells."""
+    table = Table(header=[str(name).strip() for name in header])
+    for line, record in enumerate(records, start=2):
+        table.add(line, [to_text(value) for value in record], len(table.header))
+    return table
+
+
+# --- what all formats share ---------------------------------------------------------------------
+
+
+def _reader(file: BinaryIO, name: str) -> TableReader:
+    ending = Path(name).suffix.lower()
+    head = file.read(64)
+    file.seek(0)
+    found = next((s for s in _SIGNATURES if head.removeprefix(b"\xef\xbb\xbf").startswith(s)), b"")
+    if ending in (".xlsx", ".xlsm"):
+        _expect(_ZIP, found, name, "an Excel workbook")
+        return sheet_reader(((*row, None) for row in excel_rows(file, name)), name)
+    if ending in (".parquet", ".pq"):
+        _expect(_PARQUET, found, name, "a Parquet file")
+        columns, rows = parquet_rows(file, name)
+        return sheet_reader(
+            itertools.chain([(1, columns, None)], ((*row, None) for row in rows)), name
+        )
+    if found:
+        raise DataValidationError(
+            f"{name} is not a text table but {_SIGNATURES[found]}. "
+            "Save it as CSV (.csv) or Excel (.xlsx), with the ending that fits."
+        )
+    return open_csv(file, name)
+
+
+def _expect(wanted: bytes, found: bytes, name: str, kind: str) -> None:
+    if found != wanted:
+        raise DataValidationError(
+            f"{name} is not {kind}, whatever its ending says"
+            + (f": it is {_SIGNATURES[found]}." if found else ".")
+            + " Save it again from the program that made it."
+        )
+
+
+# --- text ---------------------------------------------------------------------------------------

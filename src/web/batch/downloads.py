@@ -1,0 +1,105 @@
+"""Files in, files out: the API's answer to an upload, and the downloads of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import IO
+
+from flask import Response, request
+from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
+
+from src.exception import DataValidationError, Problem
+from src.web.batch.service import current_batches, read_pass_mark, safe_name
+from src.web.batch.workspace import Refusal
+from src.web.model_holder import current_models
+
+CSV = "text/csv"
+FILE = "file"  # the part of a form that holds it
+WAIT_S = 25  # gunicorn and nginx give up soon after
+RETRY_AFTER_S = 30
+PIECE = 1 << 16
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for something else
+
+
+def answer_file() -> Response:
+    """Score the CSV or Excel file in the request, and stream CSV back.
+
+    Nothing of it is left when the answer begins.
+
+    Raises
+    ------
+    BadRequest, UnsupportedMediaType
+        If the request holds no file.
+    DataValidationError
+        If the file as a whole cannot be scored, or the pass mark is none.
+    ServiceUnavailable
+        If there is no room for it, or it takes too long for one request.
+    ArtifactError
+        If no model is loaded.
+    """
+    predictor = current_models().predictor()
+    pass_mark = read_pass_mark(request.args.get("pass_mark", ""), predictor.schema.target)
+    file, name = _sent_file()
+    batches = current_batches()
+    job = batches.accept(file, safe_name(name), pass_mark, predictor, wait_s=WAIT_S)
+    try:
+        outcome = job.outcome()
+        if outcome is None:
+            raise ServiceUnavailable(
+                f"The file takes more than {WAIT_S} seconds. Send it in parts, or upload it on "
+                "the page.",
+                retry_after=RETRY_AFTER_S,
+            )
+        if isinstance(outcome, Refusal):
+            if outcome.internal:
+                raise RuntimeError("A file could not be scored: see the log above.")
+            problems = outcome.problems or (Problem(outcome.message),)
+            raise DataValidationError(outcome.message, problems)
+        result = job.predictions.open("rb")
+    finally:
+        batches.workspace.delete(job)
+    answer = Response(_pieces(result), content_type=f"{CSV}; charset=utf-8")
+    answer.call_on_close(result.close)
+    return _named(answer, "predictions.csv")
+
+
+def download(file: IO[bytes], name: str) -> Response:
+    """Return a file of a job as a download that Excel opens rightly; it is closed with it."""
+    answer = Response(_pieces(file, BYTE_ORDER_MARK), content_type=f"{CSV}; charset=utf-8")
+    answer.call_on_close(file.close)
+    return _named(answer, name)
+
+
+def attachment(content: str | bytes, kind: str, name: str) -> Response:
+    """Return some content as a download."""
+    return _named(Response(content, content_type=kind), name)
+
+
+def _sent_file() -> tuple[IO[bytes], str | None]:
+    if request.mimetype == CSV:
+        return BytesIO(request.get_data(cache=False)), "the body"
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType(
+            f"Send application/json, {CSV}, or multipart/form-data with a CSV or Excel file as "
+            f"{FILE!r}."
+        )
+    sent, texts = request.files.getlist(FILE), request.form.getlist(FILE)
+    if len(sent) + len(texts) != 1:
+        raise BadRequest(f"Send one file, as the part {FILE!r} of the form.")
+    if texts:  # a part without a file's name
+        return BytesIO(texts[0].encode()), f"the part {FILE!r}"
+    return sent[0].stream, sent[0].filename
+
+
+def _pieces(file: IO[bytes], first: bytes = b"") -> Iterator[bytes]:
+    with file:  # a sender who goes away early has it closed with the answer
+        if first:
+            yield first
+        while piece := file.read(PIECE):
+            yield piece
+
+
+def _named(answer: Response, name: str) -> Response:
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

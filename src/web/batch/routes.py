@@ -1,0 +1,221 @@
+"""The pages for a whole class: templates, upload, progress, results, downloads."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest, NotFound
+
+from src.exception import DataValidationError, Problem
+from src.serving.predictor import Predictor
+from src.tables.cells import format_number
+from src.web.batch.downloads import CSV, FILE, attachment, download
+from src.web.batch.service import current_batches, read_pass_mark, safe_name
+from src.web.batch.template import csv_template, excel_template, explanation
+from src.web.batch.view import describe_file
+from src.web.batch.workspace import Job, Refusal
+from src.web.middleware.origin import FORM_IS_STALE, TOKEN, make_token, token_is_valid
+from src.web.model_holder import current_models
+
+WAIT_S = 4.0  # for a process, before the page that shows its progress is shown
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+GONE = "There is no such file. It was deleted, or uploaded more than 30 minutes ago."
+STALE = (
+    "The page was opened too long ago, or your browser keeps no cookies for this site. "
+    "Please choose the file again and send it."
+)
+
+batch = Blueprint("batch", __name__, url_prefix="/batch")
+
+
+@batch.before_app_request
+def sweep() -> None:
+    """Remove what is too old, whoever asks for whatever."""
+    current_batches().workspace.sweep_if_due()
+
+
+@batch.get("")
+def show() -> ResponseReturnValue:
+    """Show what a file must look like, and where to upload it."""
+    predictor = current_models().predictor()
+    mark = predictor.pass_mark
+    return _upload_page(predictor, "" if mark is None else format_number(mark))
+
+
+@batch.post("")
+def upload() -> ResponseReturnValue:
+    """Take a file; a class list is answered at once."""
+    predictor = current_models().predictor()
+    file, mark_text = request.files.get(FILE), request.form.get("pass_mark", "")
+    if not token_is_valid():
+        return _upload_page(predictor, mark_text, Refusal(STALE), status=400)
+    problems: list[Problem] = []
+    pass_mark = None
+    try:
+        pass_mark = read_pass_mark(mark_text, predictor.schema.target)
+    except DataValidationError as error:
+        problems += error.problems
+    name = ""
+    try:
+        name = safe_name(file.filename if file else None)
+    except DataValidationError as error:
+        problems.append(Problem(error.summary, FILE))
+    if file is None or not file.filename:
+        problems.append(Problem("Choose a CSV or Excel file.", FILE))
+    if problems or file is None:
+        return _upload_page(predictor, mark_text, Refusal("", tuple(problems)), status=422)
+    batches = current_batches()
+    job = batches.accept(file.stream, name, pass_mark, predictor, wait_s=WAIT_S)
+    outcome = job.outcome()
+    if isinstance(outcome, Refusal):
+        batches.workspace.delete(job)
+        status = 500 if outcome.internal else 422
+        return _upload_page(predictor, mark_text, _of_file(outcome, name), status=status)
+    return redirect(url_for("batch.show_job", job_id=job.id), 303)
+
+
+@batch.get("/template.csv")
+def show_csv_template() -> ResponseReturnValue:
+    """Return a table of examples."""
+    schema = current_models().predictor().schema
+    return attachment("\ufeff" + csv_template(schema), f"{CSV}; charset=utf-8", "template.csv")
+
+
+@batch.get("/template.xlsx")
+def show_excel_template() -> ResponseReturnValue:
+    """Return a workbook to fill in."""
+    schema = current_models().predictor().schema
+    return attachment(excel_template(schema), XLSX, "template.xlsx")
+
+
+@batch.get("/<job_id>")
+def show_job(job_id: str) -> ResponseReturnValue:
+    """Show how far the work on a file is, or what came of it."""
+    job = _find(job_id)
+    outcome = job.outcome()
+    predictor = current_models().predictor()
+    if isinstance(outcome, Refusal):
+        mark = job.read_order()["pass_mark"]
+        shown = "" if mark is None else format_number(mark)
+        refusal = _of_file(outcome, job.read_order()["name"])
+        return _upload_page(predictor, shown, refusal, status=500 if outcome.internal else 422)
+    return _job_page(job, predictor)
+
+
+@batch.post("/<job_id>")
+def set_pass_mark(job_id: str) -> ResponseReturnValue:
+    """Score a file again, with another pass mark."""
+    job = _find(job_id)
+    predictor = current_models().predictor()
+    mark_text = request.form.get("pass_mark", "")
+    if not token_is_valid():
+        return _job_page(job, predictor, Problem(FORM_IS_STALE), mark_text, 400)
+    try:
+        pass_mark = read_pass_mark(mark_text, predictor.schema.target)
+    except DataValidationError as error:
+        return _job_page(job, predictor, error.problems[0], mark_text, 422)
+    if job.outcome() is not None:  # else somebody asked twice
+        current_batches().repeat(job, pass_mark, predictor, wait_s=WAIT_S)
+    return redirect(url_for("batch.show_job", job_id=job.id), 303)
+
+
+@batch.post("/<job_id>/delete")
+def delete(job_id: str) -> ResponseReturnValue:
+    """Remove a file and its results, and end the work on it."""
+    job = _find(job_id)
+    if not token_is_valid():
+        raise BadRequest(FORM_IS_STALE)
+    current_batches().workspace.delete(job)
+    return redirect(url_for("batch.show", deleted=1), 303)
+
+
+@batch.get("/<job_id>/progress")
+def show_progress(job_id: str) -> ResponseReturnValue:
+    """Tell the page's script how far the work is."""
+    job = _find(job_id)
+    return {"ok": True, "done": job.outcome() is not None, "rows": job.rows_done()}
+
+
+@batch.get("/<job_id>/predictions.csv")
+def download_predictions(job_id: str) -> ResponseReturnValue:
+    """Return all rows with their predictions."""
+    return download(_finished(job_id).predictions.open("rb"), "predictions.csv")
+
+
+@batch.get("/<job_id>/to-fix.csv")
+def download_to_fix(job_id: str) -> ResponseReturnValue:
+    """Return the refused rows with what is wrong."""
+    return download(_finished(job_id).to_fix.open("rb"), "to-fix.csv")
+
+
+def _find(job_id: str) -> Job:
+    job = current_batches().workspace.find(job_id)
+    if job is None:
+        raise NotFound(GONE)
+    return job
+
+
+def _finished(job_id: str) -> Job:
+    job = _find(job_id)
+    if isinstance(job.outcome(), Refusal | None):
+        raise NotFound(GONE)
+    return job
+
+
+def _of_file(refusal: Refusal, name: str) -> Refusal:
+    """Return a refusal whose lines are all about the file."""
+    lines = [Problem(refusal.message, FILE)] if refusal.message else []
+    lines += [Problem(str(p), FILE) for p in refusal.problems if p.message != refusal.message]
+    return Refusal(f"{name} could not be scored.", tuple(lines))
+
+
+def _upload_page(
+    predictor: Predictor, pass_mark: str, refusal: Refusal | None = None, status: int = 200
+) -> Response:
+    schema = predictor.schema
+    errors: dict[str | None, str] = {}
+    for problem in refusal.problems if refusal else ():
+        errors.setdefault(problem.field, problem.message)
+    page = render_template(
+        "batch.html",
+        schema=schema,
+        features=sorted(schema.features, key=lambda feature: feature.order),
+        explanation=explanation,
+        refusal=refusal,
+        errors=errors,
+        pass_mark=pass_mark,
+        deleted="deleted" in request.args,
+        most_megabytes=current_batches().workspace.most_bytes >> 20,
+        token_name=TOKEN,
+        token=make_token(),
+    )
+    return make_response(page, status)
+
+
+def _job_page(
+    job: Job,
+    predictor: Predictor,
+    problem: Problem | None = None,
+    mark_text: str | None = None,
+    status: int = 200,
+) -> Response:
+    outcome = job.outcome()
+    view = None
+    if outcome is not None and not isinstance(outcome, Refusal):
+        view = describe_file(outcome, predictor.schema.target)
+    page = render_template(
+        "batch_job.html",
+        job=job,
+        name=job.read_order()["name"],
+        view=view,
+        rows_done=job.rows_done(),
+        minutes_left=max(1, int((job.expires - time.time()) / 60)),
+        problem=problem,
+        pass_mark=mark_text if mark_text is not None else view.pass_mark if view else "",
+        rule=predictor.schema.target.rule,
+        token_name=TOKEN,
+        token=make_token(),
+    )
+    return make_response(page, status)

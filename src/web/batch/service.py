@@ -1,0 +1,212 @@
+"""From an uploaded file to its job, for the pages and the API."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from contextvars import copy_context
+from pathlib import PurePosixPath
+from typing import IO
+
+from flask import Response, after_this_request, current_app, request
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, ServiceUnavailable
+
+from src.config import Settings
+from src.exception import DataValidationError, Problem
+from src.logger import get_logger
+from src.schema.features import NumericFeature
+from src.serving.predictor import Predictor
+from src.tables.cells import parse_number, shorten
+from src.web.batch.worker import CLASS_BYTES, is_class_list, run, start
+from src.web.batch.workspace import Job, NoRoomError, Refusal, Workspace
+from src.web.middleware.metrics import Metrics
+
+logger = get_logger(__name__)
+
+RETRY_AFTER_S = 15
+UPLOADS = frozenset({"batch.upload", "api.predict_batch"})  # views that take a file
+SPOOLED_BYTES = 1 << 18  # of a body in pieces that are held in memory
+LONGEST_NAME = 60
+
+
+class BatchService:
+    """Score files that people and programs send.
+
+    Parameters
+    ----------
+    settings : Settings
+    metrics : Metrics
+    """
+
+    EXTENSION = "batch"
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.workspace = Workspace(settings.uploads_dir, settings.max_upload_bytes)
+        self._signing_key = settings.model_signing_key
+        self._most_bytes = settings.max_upload_bytes
+        self._metrics = metrics
+
+    def prepare_request(self) -> None:
+        """Allow files as much as they may have; copy one that comes in pieces to a file first."""
+        if request.endpoint not in UPLOADS or request.is_json:
+            return
+        request.max_content_length = self._most_bytes
+        if "HTTP_TRANSFER_ENCODING" in request.environ:
+            self._join_pieces()
+
+    def accept(
+        self,
+        file: IO[bytes],
+        name: str,
+        pass_mark: float | None,
+        predictor: Predictor,
+        *,
+        wait_s: float,
+    ) -> Job:
+        """Take a file and score it: at once, or in a process that is waited for a while.
+
+        Parameters
+        ----------
+        file : binary file
+        name : str
+            What the sender calls it; see :func:`safe_name`.
+        pass_mark : float or None
+        predictor : Predictor
+        wait_s : float
+            Seconds after which the job is returned without an outcome.
+
+        Raises
+        ------
+        ServiceUnavailable
+            If there is no room, or too many large files are worked on.
+        """
+        head = file.read(CLASS_BYTES + 1)
+        heavy = not is_class_list(head, name, predictor)
+        try:
+            job = self.workspace.create(heavy=heavy)
+        except NoRoomError as error:
+            raise _busy(error) from error
+        with job.upload.open("wb") as copy:
+            copy.write(head)
+            shutil.copyfileobj(file, copy)
+        job.write_order({"name": name, "pass_mark": pass_mark})
+        self._work(job, predictor, heavy=heavy, wait_s=wait_s)
+        return job
+
+    def repeat(
+        self, job: Job, pass_mark: float | None, predictor: Predictor, *, wait_s: float
+    ) -> None:
+        """Score a job's file with another pass mark; raises as :meth:`accept`."""
+        name = job.read_order()["name"]
+        with job.upload.open("rb") as file:
+            heavy = not is_class_list(file.read(CLASS_BYTES + 1), name, predictor)
+        try:
+            self.workspace.take_up(job, {"name": name, "pass_mark": pass_mark}, heavy=heavy)
+        except NoRoomError as error:
+            raise _busy(error) from error
+        self._work(job, predictor, heavy=heavy, wait_s=wait_s)
+
+    def _work(self, job: Job, predictor: Predictor, *, heavy: bool, wait_s: float) -> None:
+        if not heavy:
+            run(job, predictor)
+            self._note(job)
+            return
+        process = start(job, predictor, self._signing_key, self._most_bytes)
+
+        def follow() -> None:
+            if process.wait() and job.is_running():  # the system ended it
+                limits = "The file takes more memory or time than the server gives. Split it."
+                job.finish(Refusal(limits))
+            self._note(job)
+
+        # With the id of the request, for the lines of the log.
+        thread = threading.Thread(target=copy_context().run, args=(follow,), daemon=True)
+        thread.start()
+        thread.join(wait_s)
+
+    def _note(self, job: Job) -> None:
+        outcome = job.outcome()
+        if isinstance(outcome, Refusal):
+            if outcome.internal:
+                logger.error("%s", outcome.internal)
+        elif outcome is not None:
+            self._metrics.count_records(outcome.n_predicted, outcome.n_refused)
+            logger.info("Scored a file: %d rows, %d refused", outcome.n_rows, outcome.n_refused)
+
+    def _join_pieces(self) -> None:
+        pieces, length = request.environ["wsgi.input"], 0
+        whole = tempfile.SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - read by the view
+
+        @after_this_request
+        def close_with(response: Response) -> Response:
+            response.call_on_close(whole.close)
+            return response
+
+        try:
+            while piece := pieces.read(1 << 16):
+                length += len(piece)
+                if length > self._most_bytes:
+                    raise RequestEntityTooLarge
+                whole.write(piece)
+        except HTTPException:
+            raise
+        except Exception as error:  # the server's parser met a piece that is none
+            raise BadRequest("The body's pieces could not be read.") from error
+        whole.seek(0)
+        del request.environ["HTTP_TRANSFER_ENCODING"]
+        request.environ["CONTENT_LENGTH"] = str(length)
+        request.environ["wsgi.input"] = whole
+
+
+def current_batches() -> BatchService:
+    """Return the service of the app that answers."""
+    service: BatchService = current_app.extensions[BatchService.EXTENSION]
+    return service
+
+
+def safe_name(sent: str | None) -> str:
+    """Return what an upload is called in messages; no path of ours is made of it.
+
+    Raises
+    ------
+    DataValidationError
+        If its ending says that it is of a kind that is not taken.
+
+    Examples
+    --------
+    >>> safe_name("../../class 4b.xlsx"), safe_name("")
+    ('class 4b.xlsx', 'the file')
+    """
+    plain = "".join(c for c in (sent or "").replace("\\", "/") if c.isprintable())
+    path = PurePosixPath(plain.strip())
+    if path.suffix.lower() in (".parquet", ".pq"):
+        raise DataValidationError("Parquet files are not taken here. Save it as CSV or Excel.")
+    if len(path.name) > LONGEST_NAME:
+        suffix = path.suffix if len(path.suffix) < LONGEST_NAME / 2 else ""
+        return path.name[: LONGEST_NAME - len(suffix) - 1] + "…" + suffix
+    return path.name or "the file"
+
+
+def read_pass_mark(text: str, target: NumericFeature) -> float | None:
+    """Return the mark that somebody set; None where the text is empty.
+
+    Raises
+    ------
+    DataValidationError
+        If it is no score that the target can have.
+    """
+    if not text.strip():
+        return None
+    mark = parse_number(text, decimal_comma="," in text)
+    if mark is None or not target.within(mark):
+        got = shorten(text.strip())
+        message = f"The pass mark must be {target.rule}. Got {got!r}."
+        raise DataValidationError(problems=[Problem(message, "pass_mark", got=got)])
+    return mark
+
+
+def _busy(error: NoRoomError) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"{error} Please try again in {RETRY_AFTER_S} seconds.", retry_after=RETRY_AFTER_S
+    )

@@ -1,0 +1,170 @@
+"""Do what a job's folder says: in the worker for a class list, else in a process of its own.
+
+``python -m src.web.batch.worker FOLDER ARTIFACTS RUN_ID MOST_BYTES``
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.artifact_store import ArtifactStore
+from src.config import ROOT
+from src.exception import ConfigurationError, DataValidationError
+from src.serving.predictor import Predictor
+from src.serving.scoring import Scorer, Summary, can_vectorise, score_table
+from src.tables.reader import open_table
+from src.web.batch.workspace import FILE_FACTOR, Job, Refusal
+
+if TYPE_CHECKING:
+    import subprocess
+
+TIME_LIMIT_S = 120
+MEMORY_BYTES = 2 << 30  # of addresses, which are more than the memory that is used
+LOOK_EVERY_S = 0.5
+CLASS_BYTES = 1 << 18  # a file of no more bytes …
+CLASS_LINES = 501  # … and lines is a class list
+
+_NOT_INHERITED = ("SECRET_KEY", "API_KEYS")
+
+
+def is_class_list(content: bytes, name: str, predictor: Predictor) -> bool:
+    """Whether a file is so small that the worker scores it itself.
+
+    Parameters
+    ----------
+    content : bytes
+        The beginning of the file, of more than :data:`CLASS_BYTES` where the file has so many.
+    name : str
+        Its ending says whether it is Excel's, whose reader takes memory.
+    """
+    return (
+        predictor.compiled is not None
+        and len(content) <= CLASS_BYTES
+        and max(content.count(b"\n"), content.count(b"\r")) <= CLASS_LINES
+        and not is_workbook(name)
+    )
+
+
+def is_workbook(name: str) -> bool:
+    """Whether a name says that it is an Excel workbook."""
+    return name.lower().endswith((".xlsx", ".xlsm"))
+
+
+def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary | Refusal:
+    """Score a job's file; the outcome is written down too.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the job was deleted meanwhile.
+    """
+    outcome = _attempt(job, predictor, vectorised=vectorised)
+    job.finish(outcome)
+    return outcome
+
+
+def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | Refusal:
+    order = job.read_order()
+    scorer = Scorer(predictor, order["pass_mark"], vectorised=vectorised)
+    try:
+        with (
+            open_table(job.upload.open("rb"), order["name"]) as reader,
+            job.predictions.open("w", encoding="utf-8", newline="") as output,
+            job.to_fix.open("w", encoding="utf-8", newline="") as to_fix,
+        ):
+            return score_table(reader, scorer, output, to_fix, job.report)
+    except (DataValidationError, ConfigurationError) as error:
+        return Refusal(error.summary, error.problems)
+    except ImportError as error:
+        if error.name != "openpyxl":
+            raise
+        return Refusal("Excel files cannot be read on this server. Save it as CSV and upload that.")
+    except MemoryError:
+        return Refusal("The file takes more memory than the server gives. Split it into parts.")
+    except OSError as error:
+        if error.errno not in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT):
+            raise
+        return Refusal("The results take more room than the server gives. Split the file.")
+    except Exception as error:  # noqa: BLE001 - the message may quote a student's answers
+        steps = "".join(traceback.format_tb(error.__traceback__))
+        return Refusal(
+            "The mistake is here, not in your file. It was noted; please try again.",
+            internal=f"{type(error).__name__} while scoring a file:\n{steps}",
+        )
+
+
+def start(
+    job: Job, predictor: Predictor, signing_key: str, most_bytes: int
+) -> subprocess.Popen[bytes]:
+    """Start a process that works on a job; it ends by itself when the job is deleted."""
+    import subprocess  # a worker that meets class lists only does without
+
+    environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    environment["MODEL_SIGNING_KEY"] = signing_key
+    environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = "1"
+    run_folder = predictor.run.folder.resolve()
+    return subprocess.Popen(  # noqa: S603 - nothing here comes from a request
+        [
+            sys.executable, "-m", "src.web.batch.worker", str(job.folder.resolve()),
+            str(run_folder.parent.parent), predictor.run.run_id, str(most_bytes),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # nothing of a file may come into the log
+        start_new_session=True,  # what interrupts the server from a keyboard
+    )  # fmt: skip
+
+
+def _limit(most_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for kind, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, TIME_LIMIT_S),
+        (resource.RLIMIT_FSIZE, FILE_FACTOR * most_bytes),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(kind, (most, most))
+    os.nice(5)  # people who wait for a page come first
+
+
+def _watch(job: Job) -> None:
+    """Show that the process lives; end it when its time is over or its job gone."""
+    over = time.monotonic() + TIME_LIMIT_S
+    while True:
+        time.sleep(LOOK_EVERY_S)
+        try:
+            if time.monotonic() > over:
+                minutes = TIME_LIMIT_S // 60
+                job.finish(Refusal(f"The file takes more than {minutes} minutes. Split it."))
+                os._exit(1)
+            job.show_life()
+        except OSError:
+            os._exit(1)
+
+
+def main(folder: str, artifacts: str, run_id: str, most_bytes: str) -> int:
+    """Work on one job and return the exit status."""
+    job = Job(Path(folder))
+    _limit(int(most_bytes))
+    threading.Thread(target=_watch, args=(job,), daemon=True).start()
+    predictor = Predictor.from_run(ArtifactStore(Path(artifacts)).run(run_id))
+    outcome = run(job, predictor, vectorised=can_vectorise())
+    return 0 if isinstance(outcome, Summary) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

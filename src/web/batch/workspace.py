@@ -1,0 +1,316 @@
+"""Where uploads and results lie for a while: a private folder that all workers share.
+
+Nothing about a job is kept in a worker's memory, so that any of them can show it and none is
+missed. What has to be found out of a folder of many hands is told by its files alone::
+
+    <32 letters, the job's id>/
+      upload             what was sent; its time of change says when the job began
+      order.json         what the file is called, and the pass mark
+      progress           rows done so far; touched by whoever works on it
+      predictions.csv    all rows
+      to-fix.csv         the refused rows
+      outcome.json       written last: the summary, or why the file was refused
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from src.exception import Problem
+from src.serving.scoring import Summary
+from src.utils import write_bytes
+from src.web.middleware.shared_memory import FileLocks
+
+LIFETIME_S = 29 * 60
+SWEEP_EVERY_S = 60  # so that nothing lies there for more than 30 minutes
+MOST_RUNNING = 2  # child processes at once, over all workers
+SILENCE_S = 15  # without a touch of `progress`, after which whoever worked on a job is dead
+FILE_FACTOR = 4  # a result may have so many times the bytes that an upload may have
+ROOM_FACTOR = 50  # and all files together so many
+PREFIX = "stuprediction-uploads-"
+
+_ID = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+class NoRoomError(Exception):
+    """Too much is being worked on, or lies there, for another upload."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a whole file could not be scored.
+
+    Attributes
+    ----------
+    internal : str
+        Where the program failed, for the log; empty where the file is to blame.
+    """
+
+    message: str
+    problems: tuple[Problem, ...] = ()
+    internal: str = ""
+
+
+class Job:
+    """A file that was sent, as its folder tells it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def upload(self) -> Path:
+        return self.folder / "upload"
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "predictions.csv"
+
+    @property
+    def to_fix(self) -> Path:
+        return self.folder / "to-fix.csv"
+
+    @property
+    def began(self) -> float:
+        """When the file was sent, in seconds since the epoch; raises OSError once it is gone."""
+        return self.upload.stat().st_mtime
+
+    @property
+    def expires(self) -> float:
+        return self.began + LIFETIME_S
+
+    def read_order(self) -> dict[str, Any]:
+        """Return what is to be done."""
+        order: dict[str, Any] = json.loads((self.folder / "order.json").read_bytes())
+        return order
+
+    def write_order(self, order: dict[str, Any]) -> None:
+        """Say what is to be done, and forget what came of an earlier order."""
+        (self.folder / "outcome.json").unlink(missing_ok=True)
+        write_bytes(self.folder / "order.json", json.dumps(order).encode())
+        self.report(0)
+
+    def report(self, n_rows: int) -> None:
+        """Say how many rows are done; raises OSError once the job is gone."""
+        (self.folder / "progress").write_text(str(n_rows), "ascii")
+
+    def show_life(self) -> None:
+        """Say that somebody works on it; raises OSError once the job is gone."""
+        os.utime(self.folder / "progress")
+
+    def rows_done(self) -> int:
+        """Return how many rows are done."""
+        try:
+            return int((self.folder / "progress").read_text("ascii") or 0)
+        except (OSError, ValueError):  # it is being written
+            return 0
+
+    def finish(self, outcome: Summary | Refusal) -> None:
+        """Say what came of it, last."""
+        kind = "summary" if isinstance(outcome, Summary) else "refusal"
+        content = json.dumps({kind: asdict(outcome)}, allow_nan=False)
+        write_bytes(self.folder / "outcome.json", content.encode())
+
+    def outcome(self) -> Summary | Refusal | None:
+        """Return what came of it; None while it is worked on."""
+        try:
+            content = json.loads((self.folder / "outcome.json").read_bytes())
+        except OSError:
+            return None if self._is_alive() else _ABANDONED
+        if "summary" in content:
+            return Summary(**content["summary"])
+        refusal = content["refusal"]
+        problems = tuple(Problem(**problem) for problem in refusal["problems"])
+        return Refusal(refusal["message"], problems, refusal["internal"])
+
+    def is_running(self) -> bool:
+        """Whether somebody works on it."""
+        return not (self.folder / "outcome.json").exists() and self._is_alive()
+
+    def _is_alive(self) -> bool:
+        try:
+            touched = (self.folder / "progress").stat().st_mtime
+        except OSError:
+            return False
+        return time.time() - touched < SILENCE_S
+
+
+_ABANDONED = Refusal("The work on this file was interrupted. Please upload it again.")
+
+
+class Workspace:
+    """The folder of all jobs; made before the workers are forked, used by each of them.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where it stands; None for one below the system's folder for temporary files, whose name
+        nobody can guess, and which goes with the process that made this object.
+    most_bytes : int
+        Of one upload.
+    """
+
+    EXTENSION = "batch_workspace"
+
+    def __init__(self, folder: Path | None, most_bytes: int) -> None:
+        temporary = Path(tempfile.gettempdir())
+        self.folder = folder or temporary / f"{PREFIX}{secrets.token_hex(16)}"
+        self.most_bytes = most_bytes
+        self._locks = FileLocks()
+        self._lock = threading.Lock()
+        self._swept = 0.0
+        self._janitor: threading.Thread | None = None
+        if folder is None:
+            weakref.finalize(self, _remove, self.folder, os.getpid())
+            for left in temporary.glob(f"{PREFIX}*"):  # by processes that were killed
+                if _is_ours(left) and not _sweep(left):
+                    with suppress(OSError):  # somebody uses it
+                        left.rmdir()
+        else:
+            _sweep(folder)
+
+    def create(self, *, heavy: bool) -> Job:
+        """Return a new job, for which there is room.
+
+        Parameters
+        ----------
+        heavy : bool
+            Whether a process of its own will work on it.
+
+        Raises
+        ------
+        NoRoomError
+            If too many are at work, or the files that lie there are too large together.
+        """
+        self.sweep()
+        with self._alone():
+            self._check_room()
+            if heavy:
+                self._check_running()
+            return self._make()
+
+    def take_up(self, job: Job, order: dict[str, Any], *, heavy: bool) -> None:
+        """Order a job that lies there to be done again; raises as :meth:`create`."""
+        with self._alone():
+            if heavy:
+                self._check_running()
+            job.write_order(order)
+
+    def find(self, job_id: str) -> Job | None:
+        """Return a job that lies there, and is not too old."""
+        job = Job(self.folder / job_id)
+        if not _ID.fullmatch(job_id):
+            return None
+        try:
+            return job if time.time() < job.expires else None
+        except OSError:
+            return None
+
+    def delete(self, job: Job) -> None:
+        """Remove a job's files; whoever works on them notices and ends."""
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+    def sweep_if_due(self) -> None:
+        """Remove what is too old, at most once a minute."""
+        if time.monotonic() - self._swept > SWEEP_EVERY_S:
+            self.sweep()
+
+    def sweep(self) -> bool:
+        """Remove what is too old, and say whether anything is left."""
+        self._swept = time.monotonic()
+        return _sweep(self.folder)
+
+    def _make(self) -> Job:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        job = Job(self.folder / secrets.token_urlsafe(24))
+        job.folder.mkdir(mode=0o700)
+        job.report(0)
+        if self._janitor is None or not self._janitor.is_alive():
+            self._janitor = threading.Thread(target=_clean, args=(self.folder,), daemon=True)
+            self._janitor.start()
+        return job
+
+    def _check_room(self) -> None:
+        used = sum(file.stat().st_size for job in _jobs(self.folder) for file in _files(job.folder))
+        if used + (1 + 2 * FILE_FACTOR) * self.most_bytes > ROOM_FACTOR * self.most_bytes:
+            raise NoRoomError("There is no room for another file just now.")
+
+    def _check_running(self) -> None:
+        if sum(job.is_running() for job in _jobs(self.folder)) >= MOST_RUNNING:
+            raise NoRoomError("Other large files are being worked on.")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock, self._locks.held(0):
+            yield
+
+
+def _jobs(folder: Path) -> list[Job]:
+    try:
+        return [Job(path) for path in folder.iterdir() if _ID.fullmatch(path.name)]
+    except OSError:  # none was made yet
+        return []
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    try:
+        yield from (path for path in folder.iterdir() if path.is_file())
+    except OSError:  # it is being removed
+        return
+
+
+def _sweep(folder: Path) -> bool:
+    left = False
+    for job in _jobs(folder):
+        try:
+            began = job.began
+        except OSError:  # the upload was not written, or all of it is being removed
+            began = _changed(job.folder)
+        if time.time() >= began + LIFETIME_S:
+            shutil.rmtree(job.folder, ignore_errors=True)
+        else:
+            left = True
+    return left
+
+
+def _clean(folder: Path) -> None:
+    """Sweep as long as there is anything to sweep, whether or not somebody asks for a page."""
+    while _sweep(folder):
+        time.sleep(SWEEP_EVERY_S)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return ours and folder.is_dir() and not folder.is_symlink()
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:  # workers inherit this, and end before
+        shutil.rmtree(folder, ignore_errors=True)

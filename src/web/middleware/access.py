@@ -1,0 +1,98 @@
+"""Who may ask: the host that was asked for, the API key, the rate."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flask import Flask, Request, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import BadRequest, TooManyRequests, Unauthorized
+
+from src.config import Settings
+from src.web.middleware.api_keys import APIKeys
+from src.web.middleware.rate_limit import RateLimiter, network, retry_after_s
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+# A load balancer asks by an address, as often as it likes, and has no key.
+FOR_LOAD_BALANCERS = frozenset({"health", "ready"})
+PUBLIC = frozenset({"openapi", "docs"})
+PASSED = "stuprediction.passed"  # in the environ of a request that was let pass already
+
+
+class Guard:
+    """Refuse requests before anything of them is read, by what is configured."""
+
+    EXTENSION = "guard"
+
+    def __init__(self, settings: Settings) -> None:
+        self._hosts = frozenset(settings.trusted_hosts)
+        self._keys = APIKeys(settings.api_keys) if settings.api_keys else None
+        self._limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
+
+    @property
+    def asks_for_keys(self) -> bool:
+        return self._keys is not None
+
+    @property
+    def limits_rate(self) -> bool:
+        return self._limiter is not None
+
+    def register(self, app: Flask) -> None:
+        """Have Flask ask before each request, unless there is nothing to guard."""
+        if self._hosts or self._keys or self._limiter:
+            app.before_request(self._check_request)
+
+    def check(self, environ: WSGIEnvironment, *, needs_key: bool) -> None:
+        """Let a request pass, once.
+
+        Raises
+        ------
+        BadRequest
+            If the Host header names none of ours.
+        TooManyRequests
+            If the client made its requests of this minute.
+        Unauthorized
+            If a key is needed, and there is none that is good.
+        """
+        if PASSED in environ:
+            return
+        self._check_host(environ)
+        key = self._keys.known(_shown(environ)) if self._keys else None
+        if self._limiter:
+            wait_s = self._limiter.wait_s(key or network(environ.get("REMOTE_ADDR", "")))
+            if wait_s:
+                raise TooManyRequests(retry_after=retry_after_s(wait_s))
+        if needs_key and self._keys and key is None:
+            raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+        environ[PASSED] = True
+
+    def _check_request(self) -> None:
+        view = (request.endpoint or "").rpartition(".")[2]
+        if view == "static":
+            self._check_host(request.environ)
+        elif view not in FOR_LOAD_BALANCERS:
+            needs_key = view not in PUBLIC and _is_of_a_program(request)
+            self.check(request.environ, needs_key=needs_key)
+
+    def _check_host(self, environ: WSGIEnvironment) -> None:
+        if not self._hosts:
+            return
+        name = re.sub(r":\d*$", "", environ.get("HTTP_HOST", "").lower())
+        if not any(
+            name == ours or (ours.startswith(".") and (name.endswith(ours) or name == ours[1:]))
+            for ours in self._hosts
+        ):
+            raise BadRequest("This server does not answer under that host name.")
+
+
+def _shown(environ: WSGIEnvironment) -> str:
+    kind, _, key = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
+
+
+def _is_of_a_program(asked: Request) -> bool:
+    """Whether a request goes to the API, or has a page answer it as the API would."""
+    return asked.path.startswith("/api/") or asked.is_json

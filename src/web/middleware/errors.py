@@ -1,0 +1,139 @@
+"""The one place where an exception becomes an HTML page or a JSON body."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from src.artifact_store import REBUILD
+from src.exception import ArtifactError, DataValidationError, ModelNotFoundError, Problem
+from src.logger import get_logger
+from src.web.middleware.request_body import discard_body
+
+logger = get_logger(__name__)
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+WORDS = {
+    400: ("Request not understood", "The request could not be understood."),
+    404: ("Page not found", "There is nothing at this address."),
+    401: (
+        "No key",
+        "Send a good API key in the header Authorization: Bearer KEY. Without one, or with one "
+        "that was revoked, the API answers nobody.",
+    ),
+    405: ("Method not allowed", "This address does not answer to that method."),
+    413: ("Too large", "What was sent is larger than this server takes."),
+    415: ("Format not accepted", "Send the record as a form or as application/json."),
+    429: ("Too many requests", "There were too many requests from you within a minute."),
+    500: (
+        "Something went wrong",
+        "The mistake is here, not in what you sent. It was noted; please try again.",
+    ),
+}
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer every error of the app with a page or a JSON body."""
+    app.register_error_handler(Exception, answer_error)
+
+
+def wants_json() -> bool:
+    """Whether a program asks rather than a browser.
+
+    Under ``/api``, where the body is no form, where JSON is accepted and HTML isn't, and where
+    there are no pages.
+    """
+    accepted = request.accept_mimetypes
+    return (
+        f"{request.path}/".startswith("/api/")
+        or "pages" not in current_app.blueprints
+        or request.mimetype not in ("", *FORMS)
+        or (accepted.accept_json and not accepted.accept_html)
+    )
+
+
+def error_body(status: int, message: str, problems: Iterable[Problem] = ()) -> dict[str, Any]:
+    """Return the one shape that every JSON error has."""
+    return {
+        "ok": False,
+        "error": message,
+        "errors": [{"field": p.field, "message": p.message, "got": p.got} for p in problems],
+        "status": status,
+    }
+
+
+def answer_error(error: Exception) -> Response:
+    """Return the response for an exception; what nobody expected is logged here, once."""
+    discard_body()
+    if isinstance(error, HTTPException):
+        return _answer_http(error)
+    if isinstance(error, DataValidationError):
+        n = len(error.problems)
+        message = error.summary if n <= 1 else f"{n} problems. The first: {error.summary}"
+        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, message, error.problems)
+    if isinstance(error, ArtifactError):
+        return _answer_no_model(error)
+    _log(error)
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _answer_http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    ours = error.description if error.description != type(error).description else None
+    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        ours = _too_large()
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        wait_s = dict(error.get_headers(request.environ)).get("Retry-After")
+        ours = f"{WORDS[status][1]} Ask again in {wait_s} seconds."
+    response = _answer(status, ours)
+    for name, value in error.get_headers(request.environ):
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _too_large() -> str:
+    limit, length = request.max_content_length, request.content_length
+    if limit is not None and (length is None or length > limit):
+        return f"The body may have {limit:,} bytes. This one has more."
+    return "The form has more fields, or a longer one, than this server takes."
+
+
+def _answer(
+    status: HTTPStatus, message: str | None = None, problems: Iterable[Problem] = ()
+) -> Response:
+    title, standard = WORDS.get(status, (status.phrase, f"{status.description or status.phrase}."))
+    message = message or standard
+    if wants_json():
+        return make_response(jsonify(error_body(status, message, problems)), status)
+    page = render_template("error.html", status=status, title=title, message=message)
+    return make_response(page, status)
+
+
+def _answer_no_model(error: ArtifactError) -> Response:
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    if wants_json():
+        return make_response(jsonify(error_body(status, str(error))), status)
+    untrained = isinstance(error, ModelNotFoundError)
+    page = render_template("no_model.html", untrained=untrained, reason=str(error), command=REBUILD)
+    return make_response(page, status)
+
+
+def _log(error: Exception) -> None:
+    """Log where an exception came from, not its message, which may quote a student's answers."""
+    steps = "".join(traceback.format_tb(error.__traceback__))
+    cause = f" from {type(error.__cause__).__name__}" if error.__cause__ else ""
+    logger.error(
+        "%s%s while answering %s %s:\n%s",
+        type(error).__name__,
+        cause,
+        request.method,
+        request.url_rule.rule if request.url_rule else "an unknown path",
+        steps,
+    )

@@ -1,0 +1,255 @@
+"""From a schema to what the form shows: labels, kinds of inputs, hints, answers, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from src.exception import Problem
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
+from src.tables.cells import format_number
+
+MOST_RADIOS = 4  # with more categories than this a list is easier to read
+MOST_UNGROUPED = 12  # with more fields than this they stand below headings, hints or not
+MOST_IMPORTANT = 8
+IMPORTANT_SHARE = 0.95  # of all that the model relies on
+FEW_HEADINGS = ("What counts most for the prediction", "Other choices", "Other numbers")
+PLAIN_HEADINGS = ("Choices", "Numbers")
+NO_GROUP = "Other questions"  # for those that the hints put in no group, where they group others
+NOT_KNOWN = "Not known"
+
+Feature = NumericFeature | CategoricalFeature
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice of a radio group or a list."""
+
+    value: str
+    label: str
+    id: str
+    chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One input, ready to be drawn.
+
+    Attributes
+    ----------
+    widget : str
+        ``number``, ``radio`` or ``select``.
+    value : str
+        What the person entered, kept after an error.
+    hint : str
+        The allowed range with its unit, else the range that training saw.
+    help : str
+        What the hints file says.
+    error : str
+        What is wrong with the value, empty when nothing is.
+    sensitive : bool
+        Whether the form has to say why it asks.
+    options : tuple of Option
+        Choices of a ``radio`` or ``select``.
+    keyboard : str
+        ``inputmode`` of a ``number``: the keys that a phone shows.
+    step, minimum, maximum : str
+        Of a ``number``, for the arrow keys; empty where there is none.
+    """
+
+    name: str
+    id: str
+    label: str
+    widget: str
+    value: str
+    required: bool
+    hint: str = ""
+    help: str = ""
+    error: str = ""
+    sensitive: bool = False
+    options: tuple[Option, ...] = ()
+    keyboard: str = ""
+    step: str = ""
+    minimum: str = ""
+    maximum: str = ""
+
+    @property
+    def described_by(self) -> str:
+        """The ids of what is read out after the label: hint, then error."""
+        parts = [("hint", self.hint or self.help or self.sensitive), ("error", self.error)]
+        return " ".join(f"{self.id}-{part}" for part, said in parts if said)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields below one heading; an empty heading where the schema has no groups."""
+
+    heading: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class SummaryLine:
+    """A line of the summary of errors; it links to its field where there is one."""
+
+    message: str
+    target: str
+
+
+def form_groups(
+    schema: Schema,
+    values: Mapping[str, str] | None = None,
+    problems: Iterable[Problem] = (),
+    importance: Mapping[str, float] | None = None,
+) -> tuple[Group, ...]:
+    """Return the form's fields below their headings, in the order in which to ask for them.
+
+    Parameters
+    ----------
+    schema : Schema
+    values : mapping of str to str, optional
+        What was entered, by field.
+    problems : iterable of Problem
+        What is wrong with it; a field shows the first of its own.
+    importance : mapping of str to float, optional
+        How much the model relies on each feature. Where there are many and the hints group none,
+        those that it relies on most come first.
+    """
+    errors: dict[str | None, str] = {}
+    for problem in problems:
+        errors.setdefault(problem.field, problem.message)
+    by_heading: dict[str, list[Field]] = {}
+    for heading, features in _headings(schema, importance or {}).items():
+        for feature in features:
+            value, error = (values or {}).get(feature.name, ""), errors.get(feature.name, "")
+            by_heading.setdefault(heading, []).append(draw_up(feature, value, error))
+    return tuple(Group(heading, tuple(fields)) for heading, fields in by_heading.items())
+
+
+def sensitive_labels(schema: Schema) -> tuple[str, ...]:
+    """Return what the form calls the features for which it has to say why it asks."""
+    return tuple(f.label or f.name for f in in_order(schema) if f.sensitive)
+
+
+def in_order(schema: Schema) -> list[Feature]:
+    """Return the features in the order in which the hints ask for them."""
+    return sorted(schema.features, key=lambda feature: feature.order)
+
+
+def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list[Feature]]:
+    features = in_order(schema)
+    grouped = any(feature.group for feature in features)
+    found: dict[str, list[Feature]] = {heading: [] for heading in schema.groups}
+    if grouped or len(features) <= MOST_UNGROUPED:
+        for feature in features:
+            found.setdefault(feature.group, []).append(feature)
+        if grouped and "" in found:
+            found[NO_GROUP] = found.pop("")
+        return found
+    first = _most_important(importance)
+    top, *rest = FEW_HEADINGS if first else ("", *PLAIN_HEADINGS)
+    found = {heading: [] for heading in (top, *rest)}
+    for feature in features:
+        kind = rest[isinstance(feature, NumericFeature)]
+        found[top if feature.name in first else kind].append(feature)
+    found[top].sort(key=lambda feature: -importance.get(feature.name, 0.0))
+    return found
+
+
+def _most_important(importance: Mapping[str, float]) -> frozenset[str]:
+    """Return the few features that make up nearly all that a model relies on."""
+    ranked = sorted(importance, key=lambda name: -importance[name])
+    total = sum(value for value in importance.values() if value > 0)
+    first: list[str] = []
+    reached = 0.0
+    for name in ranked[:MOST_IMPORTANT]:
+        if reached >= IMPORTANT_SHARE * total:
+            break
+        first.append(name)
+        reached += importance[name]
+    return frozenset(first)
+
+
+def error_summary(names: Iterable[str], problems: Iterable[Problem]) -> tuple[SummaryLine, ...]:
+    """Return the lines of the summary above the form, in the order of its fields.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the fields, as they stand on the form.
+    problems : iterable of Problem
+    """
+    place = {name: i for i, name in enumerate(names)}
+    ordered = sorted(problems, key=lambda problem: place.get(problem.field or "", len(place)))
+    return tuple(SummaryLine(p.message, _id(p.field) if p.field in place else "") for p in ordered)
+
+
+def _id(name: str | None) -> str:
+    return f"field-{name}"
+
+
+def draw_up(feature: Feature, value: str = "", error: str = "") -> Field:
+    """Return the input of a feature with what was entered, and what is wrong with it."""
+    common: dict[str, Any] = {
+        "name": feature.name,
+        "id": _id(feature.name),
+        "label": feature.label or feature.name,
+        "help": feature.help,
+        "value": value,
+        "required": not feature.optional,
+        "error": error,
+        "sensitive": feature.sensitive,
+    }
+    if isinstance(feature, NumericFeature):
+        return Field(
+            **common,
+            widget="number",
+            hint=_range(feature),
+            keyboard=_keyboard(feature),
+            step="1" if feature.integer else "",
+            minimum=_number(feature.minimum),
+            maximum=_number(feature.maximum),
+        )
+    radio = len(feature.categories) <= MOST_RADIOS
+    choices = [(category, category) for category in feature.categories]
+    if not radio:
+        choices.insert(0, ("", NOT_KNOWN if feature.optional else "Choose…"))
+    elif feature.optional:
+        choices.append(("", NOT_KNOWN))
+    options = tuple(
+        Option(
+            category,
+            label,
+            _id(feature.name) + (f"-{i}" if i else ""),  # a link to the field meets the first one
+            # Unasked, no radio button is chosen: "not known" is an answer, nothing chosen isn't.
+            category == value and (bool(value) or not radio),
+        )
+        for i, (category, label) in enumerate(choices)
+    )
+    return Field(**common, widget="radio" if radio else "select", options=options)
+
+
+def _number(number: float | None) -> str:
+    return "" if number is None else format_number(number)
+
+
+def _range(feature: NumericFeature) -> str:
+    unit = f" {feature.unit}" if feature.unit else ""
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None:
+        return f"{format_number(low)} to {format_number(high)}{unit}"
+    if low is not None:
+        return f"{format_number(low)}{unit} or more"
+    if high is not None:
+        return f"{format_number(high)}{unit} or less"
+    low, high = feature.observed_minimum, feature.observed_maximum
+    return f"Usually {format_number(low)} to {format_number(high)}{unit}"
+
+
+def _keyboard(feature: NumericFeature) -> str:
+    lowest = feature.observed_minimum if feature.minimum is None else feature.minimum
+    if lowest < 0:  # the number pads of some phones have no minus sign
+        return "text"
+    return "numeric" if feature.integer else "decimal"

@@ -1,0 +1,262 @@
+"""What the model page says: the run's card, its figures, and the runs before it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from src.artifact_store import ArtifactStore, Run
+from src.exception import ArtifactError
+from src.report.document import CardPart, Cell, Table, Tile
+from src.report.facts import (
+    ExclusionCost,
+    Fairness,
+    GroupErrors,
+    Grouping,
+    ReportFacts,
+    RunFacts,
+)
+from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
+from src.serving.predictor import Predictor
+from src.stats.bootstrap import Interval
+from src.web.charts import bar_list
+from src.web.model_holder import once_per_model
+
+REPORTS = {"report.html": "text/html", "model_card.md": "text/markdown"}
+MOST_IMPORTANT = 12
+MOST_RUNS = 10
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A line of the history; what is not known any more is empty."""
+
+    run_id: str
+    at: str
+    model: str
+    r2: str
+    how: str
+    serving: bool
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    """Everything on the page, in words and tables.
+
+    Attributes
+    ----------
+    groups : tuple of Table
+        Errors by each sensitive feature.
+    importance : Markup
+        How far R² falls when a feature is shuffled, as bars.
+    fairness : tuple of str
+        Which differences between groups are larger than chance.
+    has_report : bool
+        Whether there is a report to download; else only what every run has is shown.
+    report_problem : str
+        Why the report is not read, though there is one.
+    """
+
+    target: str
+    tiles: Sequence[Tile]
+    summary: Sequence[str]
+    card: Sequence[CardPart]
+    limits: Sequence[str]
+    metrics: Table
+    leaderboard: Table
+    coverage: Table
+    fairness: tuple[str, ...]
+    groups: tuple[Table, ...]
+    exclusion: str
+    importance: Markup
+    history: tuple[PastRun, ...]
+    has_report: bool
+    report_problem: str
+
+
+def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
+    """Return the page of the run that is served."""
+    # The report's words, not its plots: no library of training's is imported by them.
+    from src.report.fairness import group_table
+    from src.report.limits import limits
+    from src.report.model_card import card
+    from src.report.overview import summary
+
+    schema, run = predictor.schema, predictor.run
+    problem = ""
+    numbers: dict[str, Any] = {}
+    try:
+        content = run.read_report("report.json")
+        numbers = json.loads(content) if content else {}
+    except ArtifactError as error:
+        problem = str(error)
+    facts = _facts(predictor, numbers)
+    names, measure = Names(schema), Measure.of(schema.target)
+    tiles, paragraphs = summary(facts)
+    groupings = facts.fairness.groupings if facts.fairness else ()
+    return ModelPage(
+        target=names.target,
+        tiles=tiles,
+        summary=paragraphs,
+        card=card(facts),
+        limits=limits(facts),
+        metrics=_metrics(predictor.metrics["held_out"], measure),
+        leaderboard=_leaderboard(predictor.metrics, measure),
+        coverage=_coverage(predictor.metrics, measure),
+        fairness=tuple(map(plain, facts.fairness.sentences)) if facts.fairness else (),
+        groups=tuple(
+            group_table(one, names, measure) for one in groupings if len(one.features) == 1
+        ),
+        exclusion=plain(facts.exclusion.sentence) if facts.exclusion else "",
+        importance=_importance(numbers.get("importance") or (), names),
+        history=_history(store, run),
+        has_report=bool(numbers),
+        report_problem=problem,
+    )
+
+
+_importance_by_model = once_per_model(lambda predictor: dict[str, dict[str, float]]())
+
+
+def importance_of(predictor: Predictor) -> Mapping[str, float]:
+    """Return how much the model relies on each feature; nothing until the report says so."""
+    kept = _importance_by_model(predictor)
+    if "read" not in kept:
+        try:
+            content = predictor.run.read_report("report.json")
+        except ArtifactError:  # the model's page tells of it
+            content = b"{}"
+        if content is None:  # training writes it after the promotion
+            return {}
+        rows = json.loads(content).get("importance") or ()
+        kept["read"] = {row["feature"]: row["r2_drop"] for row in rows}
+    return kept["read"]
+
+
+def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
+    manifest = predictor.run.manifest
+    fairness, cost = numbers.get("fairness"), numbers.get("exclusion")
+    return ReportFacts(
+        predictor.schema,
+        predictor.metrics,
+        run=RunFacts(
+            manifest.run_id, manifest.created, manifest.seed, manifest.rows, manifest.data_sha256,
+            manifest.options, manifest.versions, manifest.python, manifest.dropped,
+        ),
+        fairness=Fairness(
+            tuple(
+                Grouping(
+                    tuple(one["features"]), tuple(map(_group, one["groups"])),
+                    tuple(one["suppressed"]),
+                )
+                for one in fairness["groupings"]
+            ),
+            tuple(fairness["sentences"]),
+        )
+        if fairness and fairness["groupings"]
+        else None,
+        exclusion=ExclusionCost(
+            tuple(cost["left_out"]), Interval(**cost["r2"]), Interval(**cost["rmse"]),
+            Interval(**cost["mae"]), cost["sentence"],
+        )
+        if cost
+        else None,
+    )  # fmt: skip
+
+
+def _group(values: Mapping[str, Any]) -> GroupErrors:
+    figures = {key: Interval(**values[key]) for key in ("mean_error", "mae", "rmse")}
+    return GroupErrors(
+        label=values["label"],
+        n_samples=values["n_samples"],
+        coverage={level: Interval(**share) for level, share in values["coverage"].items()},
+        p_values=values["p_values"],
+        **figures,
+    )
+
+
+def _metrics(held_out: Mapping[str, Any], measure: Measure) -> Table:
+    found = {key: Interval(**held_out[key]) for key in ("r2", "rmse", "mae")}
+    r2 = found["r2"]
+    return Table(
+        f"On {held_out['n_samples']:,} students that it had not seen",
+        ("Measure", "Value", "95 % interval"),
+        [
+            (Cell("R²"), Cell(r2_text(r2.value)), Cell(f"{r2_text(r2.low)} to {r2_text(r2.high)}")),
+            *(
+                (
+                    Cell(measure.axis(key.upper())),
+                    Cell(measure.number(found[key].value)),
+                    Cell(measure.interval(found[key])),
+                )
+                for key in ("rmse", "mae")
+            ),
+            (
+                Cell(f"{measure.axis('RMSE')} of the average for everyone"),
+                Cell(measure.number(held_out["baseline_rmse"])),
+                Cell("–"),
+            ),
+        ],
+    )
+
+
+def _leaderboard(metrics: Mapping[str, Any], measure: Measure) -> Table:
+    board = metrics["leaderboard"]
+    return Table(
+        "All models, by cross-validation on the training rows",
+        ("Model", "R² ± s.e.", measure.axis("RMSE"), measure.axis("MAE")),
+        [
+            (
+                Cell(plain(row["label"]), "chosen" if row["name"] == metrics["winner"] else ""),
+                Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
+                Cell(measure.number(row["rmse"])),
+                Cell(measure.number(row["mae"])),
+            )
+            for row in board
+        ],
+        marked=next((i for i, row in enumerate(board) if row["name"] == metrics["winner"]), None),
+    )
+
+
+def _coverage(metrics: Mapping[str, Any], measure: Measure) -> Table:
+    return Table(
+        "Students inside their interval",
+        ("Interval", "Held the truth", measure.axis("Mean width")),
+        [
+            (
+                Cell(percent(row["level"])),
+                Cell(percent(row["coverage"])),
+                Cell(measure.number(row["mean_width"])),
+            )
+            for row in sorted(metrics.get("coverage") or (), key=lambda row: row["level"])
+        ],
+    )
+
+
+def _importance(rows: Sequence[Mapping[str, Any]], names: Names) -> Markup:
+    """Return a bar for each of the features that matter most; nothing where that is not known."""
+    ranked = sorted(rows, key=lambda row: -row["r2_drop"])[:MOST_IMPORTANT]
+    shown = [(names.of(r["feature"]), number(r["r2_drop"], 3), r["r2_drop"]) for r in ranked]
+    return bar_list(shown) if shown else Markup("")
+
+
+def _history(store: ArtifactStore, served: Run) -> tuple[PastRun, ...]:
+    """Return the latest promotions, the last one first."""
+    lines, seen = [], False
+    for entry in reversed(store.history()[-MOST_RUNS:]):
+        model = r2 = ""
+        try:
+            run = store.run(entry.run_id)
+            model = plain(run.manifest.model)
+            r2 = r2_text(run.read_json("metrics.json")["held_out"]["r2"]["value"])
+        except (ArtifactError, KeyError, TypeError):  # removed, or of an older shape
+            pass
+        serving = not seen and entry.run_id == served.run_id
+        seen |= serving
+        how = "trained" if entry.by == "train" else "taken back into use"
+        lines.append(PastRun(entry.run_id, day(entry.at), model, r2, how, serving))
+    return tuple(lines)

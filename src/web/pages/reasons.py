@@ -1,0 +1,187 @@
+"""Why the model predicts what it predicts, and what it would predict otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from src.compiled.contributions import Contributions
+from src.report.wording import listed, number, sensible_decimals, signed, with_unit
+from src.schema.features import CategoricalFeature, Value
+from src.schema.record import Schema
+from src.serving.predictor import Prediction, Predictor
+from src.tables.cells import format_number
+from src.web.charts import bar_list
+from src.web.pages.forms import Feature
+
+MOST_REASONS = 10  # the others are added up
+MOST_WHAT_IFS = 4
+MOST_CHOICES = 6
+N_STEPS = 5  # of a number, over the range that training saw
+
+MEANING = {
+    "linear": "the average over the students it learnt from",
+    "tree_shap": "the average over the students it learnt from",
+    "permutation_shapley": "the average over some of the students it learnt from",
+    "path": "what it predicts before it looks at any answer",
+}
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """How a prediction comes about: a start, what each answer adds, the largest first, a sum.
+
+    Attributes
+    ----------
+    chart : Markup
+        Each answer with its figure, in the target's unit, and a bar.
+    """
+
+    start: str
+    chart: Markup
+    end: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer that could stand in a field, with what the model predicts then."""
+
+    answer: str
+    predicted: str
+    difference: str
+    entered: bool
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A feature that a school can act on, its choices side by side."""
+
+    label: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class WhatIfs:
+    """What would change a prediction, what moves it most first.
+
+    Attributes
+    ----------
+    moving : tuple of WhatIf
+    still : str
+        Labels of the features of which no choice shows another prediction.
+    """
+
+    moving: tuple[WhatIf, ...]
+    still: str
+
+
+def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -> Reasons:
+    """Return contributions in words and bars.
+
+    Parameters
+    ----------
+    found : Contributions
+    values : mapping
+        The record, checked.
+    """
+    target = schema.target
+    decimals, labels = (
+        sensible_decimals(target),
+        {f.name: f.label or f.name for f in schema.features},
+    )
+    ranked = sorted(found.values.items(), key=lambda item: -abs(item[1]))
+    n_told = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
+    if n_told > MOST_REASONS:
+        n_told = MOST_REASONS - 1
+    if len(ranked) - n_told == 1:  # it is no longer than a line that says "one other"
+        n_told += 1
+    rows = [
+        (f"{labels[name]} {_answer(values[name])}", signed(adds, decimals), adds)
+        for name, adds in ranked[:n_told]
+    ]
+    if rest := ranked[n_told:]:
+        adds, all_ = sum(adds for _, adds in rest), "other answers" if rows else "answers"
+        rows.append((f"{len(rest)} {all_} together", signed(adds, decimals), adds))
+    total, held = found.total, schema.clip(found.total)
+    end = f"Together that is {with_unit(total, decimals, target.unit)}."
+    if held != total:
+        end = f"{end[:-1]}, held to {format_number(held)}, the end of the range."
+    return Reasons(
+        f"The model starts from {with_unit(found.base, decimals, target.unit)}, "
+        f"{MEANING[found.method]}. Each answer moves it up or down:",
+        bar_list(rows),
+        end,
+    )
+
+
+def what_if(
+    values: Mapping[str, Value], prediction: Prediction, predictor: Predictor
+) -> WhatIfs | None:
+    """Return what the model predicts for other answers, for the features that a school can act on.
+
+    Features that training saw no choice in are left out; None where nothing is left.
+    """
+    schema, found, still = predictor.schema, [], []
+    decimals = sensible_decimals(schema.target)
+    for feature in schema.features:
+        if not feature.actionable:
+            continue
+        now = values[feature.name]
+        alternatives = _alternatives(feature, now)
+        if len(alternatives) < 2:
+            continue
+        outcomes = [
+            (value, prediction if value == now else _otherwise(predictor, values, feature, value))
+            for value in alternatives
+        ]
+        predicted = [outcome.prediction for _, outcome in outcomes]
+        choices = tuple(
+            Choice(
+                _answer(value),
+                number(outcome.prediction, decimals),
+                ""
+                if value == now
+                else signed(outcome.prediction - prediction.prediction, decimals),
+                value == now,
+            )
+            for value, outcome in outcomes
+        )
+        label = feature.label or feature.name
+        if all(choice.predicted == choices[0].predicted for choice in choices):
+            still.append(label)
+            continue
+        found.append((min(predicted) - max(predicted), WhatIf(label, choices)))
+    if not found and not still:
+        return None
+    found.sort(key=lambda item: item[0])
+    return WhatIfs(tuple(one for _, one in found[:MOST_WHAT_IFS]), listed(still) if still else "")
+
+
+def _otherwise(
+    predictor: Predictor, values: Mapping[str, Value], feature: Feature, value: Value
+) -> Prediction:
+    return predictor.predict_record({**values, feature.name: value}, form=True)
+
+
+def _alternatives(feature: Feature, now: Value) -> list[Value]:
+    """Return the values to compare, the one that was entered among them, in their order."""
+    if isinstance(feature, CategoricalFeature):
+        shown: list[Value] = list(feature.categories[:MOST_CHOICES])
+        if now not in shown:  # cut off, or left open
+            shown = [now, *shown[: MOST_CHOICES - 1]]
+        return shown
+    low, high = feature.observed_minimum, feature.observed_maximum
+    decimals = 0 if feature.integer else sensible_decimals(feature)
+    steps = [low + (high - low) * i / (N_STEPS - 1) for i in range(N_STEPS)]
+    rounded = {min(high, max(low, round(step, decimals))) for step in steps}
+    if isinstance(now, float):
+        return [*sorted({*rounded, now})]
+    return [now, *sorted(rounded)]
+
+
+def _answer(value: Value) -> str:
+    if value is None:
+        return "not known"
+    return format_number(value) if isinstance(value, float) else value

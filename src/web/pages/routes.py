@@ -1,0 +1,195 @@
+"""The pages: form and result, the model, and the tutorials' routes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import urlencode
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
+
+from src.exception import ArtifactError, DataValidationError, Problem
+from src.logger import get_logger
+from src.serving.predictor import Prediction, Predictor
+from src.web.middleware.errors import FORMS, wants_json
+from src.web.middleware.origin import FORM_IS_STALE, TOKEN, make_token, token_is_valid
+from src.web.model_holder import current_models, once_per_model
+from src.web.pages.form_html import DrawnForm
+from src.web.pages.forms import error_summary
+from src.web.pages.model_page import REPORTS, describe_model, importance_of
+from src.web.pages.reasons import Reasons, WhatIfs, explain, what_if
+from src.web.pages.results import describe
+from src.web.single.json_answers import answer_record
+from src.web.single.submission import read_form
+
+logger = get_logger(__name__)
+pages = Blueprint("pages", __name__)
+
+NAVIGATION = (
+    ("pages.show_form", "One student"),
+    ("batch.show", "A class"),
+    ("pages.show_model", "The model"),
+    ("documents.docs", "API"),
+)
+
+
+@pages.app_context_processor
+def navigation() -> dict[str, object]:
+    """Give every page the links of its head: those to the pages that this app has."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    here = "batch.show" if request.blueprint == "batch" else request.endpoint
+    if here == "pages.predict":
+        here = "pages.show_form"
+    return {**_links(app, request.script_root), "here": here}
+
+
+@lru_cache(maxsize=8)  # making an address takes longer than a prediction
+def _links(app: Flask, root: str) -> dict[str, object]:
+    """Return what is the same on every page of an app that is served under one root."""
+    views = app.view_functions
+    there = [(view, url_for(view), label) for view, label in NAVIGATION if view in views]
+    return {
+        "navigation": there,
+        "addresses": {view: address for view, address, _ in there},
+        "static": url_for("static", filename=""),
+    }
+
+
+@pages.get("/predictdata")
+@pages.get("/predict")
+@pages.get("/")  # the last one is what url_for gives
+def show_form() -> ResponseReturnValue:
+    """Show the form, empty or with the answers that the link holds."""
+    predictor = current_models().predictor()
+    asked = request.args
+    return _page(predictor, {name: asked[name] for name in predictor.schema.names if name in asked})
+
+
+@pages.post("/predictdata")
+@pages.post("/predict")
+@pages.post("/")
+def predict() -> ResponseReturnValue:
+    """Answer a form with a page and JSON with JSON."""
+    if request.is_json:
+        return answer_record()
+    if request.mimetype in FORMS:
+        return _answer_form(current_models().predictor())
+    raise UnsupportedMediaType
+
+
+@pages.get("/model")
+def show_model() -> ResponseReturnValue:
+    """Say what the model is, how good it is, and what it must not be used for."""
+    models = current_models()
+    predictor = models.predictor()
+    page = describe_model(predictor, models.store)
+    return render_template("model.html", page=page, run=predictor.run, schema=predictor.schema)
+
+
+@pages.get("/model/<name>")
+def download_report(name: str) -> ResponseReturnValue:
+    """Send the report or the model card of the run that is served.
+
+    Raises
+    ------
+    NotFound
+        If the run has none, or the name is of neither.
+    """
+    run = current_models().predictor().run
+    content = run.read_report(name) if name in REPORTS else None
+    if content is None:
+        raise NotFound("This model has no report. Training with --budget standard writes one.")
+    stem, _, ending = name.partition(".")
+    response = Response(content, mimetype=REPORTS[name])
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=f"{stem}-{run.run_id}.{ending}"
+    )
+    return response
+
+
+def _answer_form(predictor: Predictor) -> ResponseReturnValue:
+    fields = {name: sent for name, sent in request.form.lists() if name != TOKEN}
+    values = {name: sent[0] for name, sent in fields.items()}
+    if not token_is_valid():
+        if wants_json():
+            raise BadRequest(FORM_IS_STALE)
+        return _page(predictor, values, problems=(Problem(FORM_IS_STALE),), status=400)
+    try:
+        prediction = read_form(fields, predictor.schema).predict(predictor)
+    except DataValidationError as error:
+        if wants_json():
+            raise
+        return _page(predictor, values, problems=error.problems, status=422)
+    return _page(predictor, values, prediction=prediction)
+
+
+def _page(
+    predictor: Predictor,
+    values: dict[str, str],
+    *,
+    prediction: Prediction | None = None,
+    problems: tuple[Problem, ...] = (),
+    status: int = 200,
+) -> Response:
+    schema = predictor.schema
+    reasons: Reasons | None = None
+    alternatives: WhatIfs | None = None
+    link = ""
+    if prediction:
+        reasons, alternatives = _reasons(predictor, values, prediction)
+        known = {name: values[name] for name in schema.names if values.get(name)}
+        link = f"{request.path}?{urlencode(known)}"
+    form = _form(predictor)
+    page = render_template(
+        "index.html",
+        schema=schema,
+        fields=form.draw(values, problems),
+        sensitive=form.sensitive,
+        n_fields=len(schema.features),
+        n_rows=predictor.run.manifest.rows.get("used"),
+        summary=error_summary(form.names, problems) if problems else (),
+        result=describe(prediction, predictor) if prediction else None,
+        reasons=reasons,
+        alternatives=alternatives,
+        link=link,
+        from_link=request.method == "GET" and bool(values),
+        token_name=TOKEN,
+        token=make_token(),
+    )
+    return make_response(page, status)
+
+
+_forms = once_per_model(lambda predictor: dict[bool, DrawnForm]())
+
+
+def _form(predictor: Predictor) -> DrawnForm:
+    """Return the drawn form of a model, once without what it relies on and once with it."""
+    kept, importance = _forms(predictor), importance_of(predictor)
+    drawn = kept.get(bool(importance))
+    if drawn is None:
+        drawn = kept[bool(importance)] = DrawnForm(predictor.schema, importance)
+    return drawn
+
+
+def _reasons(
+    predictor: Predictor, entered: dict[str, str], prediction: Prediction
+) -> tuple[Reasons | None, WhatIfs | None]:
+    """Return why the model predicts that, and what it would predict otherwise."""
+    schema = predictor.schema
+    record, _ = schema.check_record(entered, form=True)
+    try:
+        reasons = explain(predictor.explain(record), record, schema)
+    except ArtifactError as error:  # an older run without what explaining needs
+        logger.warning("Predictions are not explained: %s", error)
+        reasons = None
+    return reasons, what_if(record, prediction, predictor)

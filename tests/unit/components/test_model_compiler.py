@@ -1,0 +1,387 @@
+"""Every family's tables against its pickles: R8."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from catboost import CatBoostRegressor
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from src.compiled.batch import BatchEvaluator
+from src.compiled.contributions import Attributor
+from src.compiled.model import CompiledModel, NumericTable
+from src.compiler import table_builder as compiler_tables
+from src.compiler.columns import NumericColumn
+from src.compiler.cuts import exact_cuts
+from src.compiler.estimators import Comparison
+from src.components.data_transformation import DataTransformation
+from src.components.model_compiler import CompiledRun, ModelCompiler
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.frames import typed_frame
+from src.schema.record import Schema
+from src.search.candidates import CANDIDATES
+from src.search.native_categories import code_categories
+
+SCHEMA = Schema(
+    features=(
+        CategoricalFeature(name="lunch", categories=("standard", "free/reduced")),
+        CategoricalFeature(name="group", categories=tuple("ABCDE"), optional=True),
+        CategoricalFeature(name="town", categories=tuple(f"t{i}" for i in range(40))),
+        NumericFeature(name="reading", minimum=0, maximum=100, observed_minimum=10,
+                       observed_maximum=100, integer=True),
+        NumericFeature(name="writing", minimum=0, maximum=100, observed_minimum=10,
+                       observed_maximum=100, integer=True, optional=True),
+        NumericFeature(name="hours", observed_minimum=0, observed_maximum=10),
+    ),
+    target=NumericFeature(name="maths", minimum=0, maximum=100, observed_minimum=0,
+                          observed_maximum=100),
+)  # fmt: skip
+SMALLER: dict[str, dict[str, Any]] = {
+    "catboost": {"iterations": 60}, "xgboost": {"n_estimators": 60},
+    "random_forest": {"n_estimators": 15}, "extra_trees": {"n_estimators": 10},
+    "gradient_boosting": {"n_estimators": 40}, "hist_gradient_boosting": {"max_iter": 40},
+    "adaboost": {"n_estimators": 15},
+}  # fmt: skip
+NOT_EXPORTED = ("neighbors", "svr")
+FAMILIES = [c.name for c in CANDIDATES if not c.native and c.name not in NOT_EXPORTED]
+
+
+def columns(n_rows: int, seed: int) -> dict[str, np.ndarray]:
+    """Return random records as columns, many of their numbers at the half between two scores."""
+    random = np.random.default_rng(seed)
+    found: dict[str, np.ndarray] = {}
+    for feature in SCHEMA.features:
+        missing = random.random(n_rows) < 0.08 * feature.optional
+        if isinstance(feature, NumericFeature):
+            numbers = random.uniform(0, 100 if feature.maximum else 10, n_rows)
+            if feature.integer:
+                halves = np.round(numbers * 2) / 2
+                numbers = np.where(random.random(n_rows) < 0.8, halves, numbers)
+            found[feature.name] = np.where(missing, np.nan, numbers)
+        else:
+            texts = random.choice(np.array(feature.categories, dtype=object), n_rows)
+            found[feature.name] = np.where(missing, None, texts)
+    return found
+
+
+def target(found: dict[str, np.ndarray], seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    writing = np.where(np.isnan(found["writing"]), 50, found["writing"])
+    town = np.array([int(name[1:]) % 7 for name in found["town"]])
+    return (
+        0.5 * found["reading"] + 0.3 * writing + 8 * (found["lunch"] == "standard") + town
+        + 3 * np.sin(found["hours"]) + 4 * (found["group"] == "E") + random.normal(0, 4, len(town))
+    )  # fmt: skip
+
+
+@cache
+def training() -> tuple[pd.DataFrame, np.ndarray]:
+    found = columns(400, seed=0)
+    for name in ("reading", "writing"):
+        found[name] = np.round(found[name])
+    return typed_frame(SCHEMA, found), target(found, seed=1)
+
+
+def fit(estimator: Any, schema: Schema = SCHEMA) -> tuple[Any, Any]:
+    X, y = training()
+    preprocessor = DataTransformation(schema).run()
+    model = estimator.fit(preprocessor.fit_transform(X[list(schema.names)], y), y)
+    return preprocessor, model
+
+
+@cache
+def fitted(name: str) -> tuple[Any, Any]:
+    candidate = next(c for c in CANDIDATES if c.name == name)
+    estimator = ModelTrainer(ModelTrainerConfig())._estimator(candidate)
+    return fit(estimator.set_params(**SMALLER.get(name, {})))
+
+
+@cache
+def compiled(name: str) -> CompiledRun:
+    return ModelCompiler(SCHEMA).run(*fitted(name), training()[0])
+
+
+def expected(name: str, found: dict[str, Any]) -> np.ndarray:
+    preprocessor, model = fitted(name)
+    predicted = model.predict(preprocessor.transform(typed_frame(SCHEMA, found)))
+    return np.asarray(predicted, dtype=float).ravel()
+
+
+def tolerance(name: str) -> float:
+    return 1e-4 if name == "xgboost" else 1e-9
+
+
+def record(found: dict[str, Any], row: int) -> dict[str, Any]:
+    values = {name: column[row] for name, column in found.items()}
+    return {name: None if v is None or v != v else v for name, v in values.items()}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_r8_ten_thousand_random_records_agree_with_the_pickles(name: str) -> None:
+    run = compiled(name)
+    assert run.fallback_reason == ""
+    found = columns(10_000, seed=2)
+    predicted = BatchEvaluator(run.model).predict(found)
+    assert predicted == pytest.approx(expected(name, found), rel=tolerance(name))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_record_and_a_row_of_many_have_the_same_bits(name: str) -> None:
+    model = compiled(name).model
+    found = columns(300, seed=3)
+    alone = [model.predict(record(found, row)) for row in range(300)]
+    assert BatchEvaluator(model).predict(found).tolist() == alone
+
+
+NUMBERS = st.one_of(
+    st.integers(0, 200).map(lambda n: n / 2), st.floats(0, 100), st.sampled_from([0.0, 100.0])
+)
+RECORDS = st.fixed_dictionaries({
+    "lunch": st.sampled_from(SCHEMA.features[0].categories),
+    "group": st.sampled_from([*SCHEMA.features[1].categories, None]),
+    "town": st.sampled_from(SCHEMA.features[2].categories),
+    "reading": NUMBERS,
+    "writing": st.one_of(NUMBERS, st.none()),
+    "hours": st.floats(-1e3, 1e3),
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["lasso", "gradient_boosting", "xgboost", "catboost"])
+@settings(max_examples=50)
+@given(values=RECORDS)
+def test_r8_any_record_agrees_with_the_pickles(name: str, values: dict[str, Any]) -> None:
+    model = compiled(name).model
+    (pickled,) = expected(name, {key: [value] for key, value in values.items()})
+    assert model.predict(values) == pytest.approx(pickled, rel=tolerance(name), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["gradient_boosting", "hist_gradient_boosting", "xgboost"])
+def test_r8_values_at_and_beside_every_cut_agree_with_the_pickles(name: str) -> None:
+    model = compiled(name).model
+    parts = []
+    for table in model.features:
+        if isinstance(table, NumericTable):
+            cuts = np.array(table.cuts)
+            near = [cuts, np.nextafter(cuts, -np.inf), np.nextafter(cuts, np.inf)]
+            part = columns(3 * len(cuts), seed=4)
+            part[table.name] = np.concatenate(near)
+            parts.append(part)
+    found = {key: np.concatenate([part[key] for part in parts]) for key in SCHEMA.names}
+    assert len(found["hours"]) > 100
+    predicted = BatchEvaluator(model).predict(found)
+    assert predicted == pytest.approx(expected(name, found), rel=tolerance(name))
+
+
+def test_cuts_that_are_a_rounding_off_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other exports do: undo the scaling of a threshold by arithmetic."""
+    monkeypatch.setattr(
+        compiler_tables, "exact_cuts", lambda column, t, comparison: t * column.scale + column.mean
+    )
+    run = ModelCompiler(SCHEMA).run(*fitted("gradient_boosting"), training()[0])
+    assert run.model is None
+    assert "differs from the pickles by" in run.fallback_reason
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("strict", [True, False])
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3), st.floats(-10, 10), st.booleans())
+def test_a_cut_is_the_last_float_that_goes_left(
+    single: bool, strict: bool, mean: float, scale: float, threshold: float, at_a_value: bool
+) -> None:
+    column = NumericColumn("x", 0, 0.0, mean, scale)
+    comparison = Comparison(single, strict)
+    if at_a_value or single:
+        threshold = float(np.float32(threshold))
+    (cut,) = exact_cuts(column, np.array([threshold]), comparison)
+    beside = np.array([cut, np.nextafter(cut, np.inf)])
+    right = comparison.goes_right(column.transform(beside), np.full(2, threshold))
+    assert right.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("name", NOT_EXPORTED)
+def test_a_family_without_tables_is_served_from_its_pickles_with_the_reason(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = compiled.__wrapped__(name)
+    kind = type(fitted(name)[1]).__name__
+    assert run.model is None
+    assert "neither linear nor made of trees" in run.fallback_reason or kind in run.fallback_reason
+    assert json.loads(run.content) == {"version": 3, "fallback_reason": run.fallback_reason}
+    assert f"The model is served from its pickles. {run.fallback_reason}" in caplog.text
+
+
+def test_categories_that_catboost_encodes_itself_are_a_reason_for_the_pickles() -> None:
+    from sklearn.pipeline import Pipeline
+
+    preprocessor, _ = fitted("ridge")
+    X, y = training()
+    matrix = preprocessor.transform(X)
+    decoder, positions = code_categories(preprocessor, matrix.shape[1])
+    booster = CatBoostRegressor(iterations=5, verbose=False, allow_writing_files=False,
+                                cat_features=positions)  # fmt: skip
+    model = Pipeline([("categories", decoder), ("estimator", booster)]).fit(matrix, y)
+    run = ModelCompiler(SCHEMA).run(preprocessor, model, X)
+    assert run.fallback_reason == "CatBoost has encoded the categories in its own way."
+
+
+def test_a_library_that_moves_what_is_read_costs_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    preprocessor, model = fitted("hist_gradient_boosting")
+    without = type(model)().fit(np.arange(40.0)[:, None], np.arange(40.0))
+    del without._predictors
+    run = ModelCompiler(SCHEMA).run(preprocessor, without, training()[0])
+    assert run.model is None
+    assert "HistGradientBoostingRegressor could not be read" in run.fallback_reason
+
+
+def test_more_leaves_than_a_worker_should_hold_are_refused(monkeypatch) -> None:
+    monkeypatch.setattr(compiler_tables, "MOST_LEAVES", 10)
+    run = ModelCompiler(SCHEMA).run(*fitted("decision_tree"), training()[0])
+    assert "leaves, more than the 10" in run.fallback_reason
+
+
+def test_a_blend_is_one_set_of_tables() -> None:
+    from sklearn.ensemble import GradientBoostingRegressor, VotingRegressor
+    from sklearn.linear_model import Lasso, Ridge
+
+    members = [("ridge", Ridge()), ("lasso", Lasso(alpha=0.01)),
+               ("trees", GradientBoostingRegressor(n_estimators=20))]  # fmt: skip
+    preprocessor, model = fit(VotingRegressor(members, weights=[0.5, 0.2, 0.3]))
+    run = ModelCompiler(SCHEMA).run(preprocessor, model, training()[0])
+    found = columns(1_000, seed=5)
+    pickled = model.predict(preprocessor.transform(typed_frame(SCHEMA, found)))
+    assert BatchEvaluator(run.model).predict(found) == pytest.approx(pickled, rel=1e-9)
+    assert run.model.linear
+    assert len(run.model.ensembles) == 1
+
+
+def test_a_schema_of_numbers_or_of_categories_alone_is_compiled() -> None:
+    from sklearn.tree import DecisionTreeRegressor
+
+    for kind in (NumericFeature, CategoricalFeature):
+        features = tuple(f for f in SCHEMA.features if isinstance(f, kind))
+        schema = replace(SCHEMA, features=features)
+        preprocessor, model = fit(DecisionTreeRegressor(max_depth=5), schema)
+        run = ModelCompiler(schema).run(preprocessor, model, training()[0][list(schema.names)])
+        assert run.fallback_reason == ""
+
+
+def test_the_tables_stand_for_themselves() -> None:
+    content = compiled("ridge").content
+    assert CompiledModel.from_dict(json.loads(content)).predict(
+        record(columns(1, seed=6), 0)
+    ) == compiled("ridge").model.predict(record(columns(1, seed=6), 0))
+    assert len(content) < 10_000
+
+
+# --- contributions --------------------------------------------------------------------------------
+
+
+def by_feature(preprocessor: Any, matrix: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a matrix's columns summed by the feature that each comes from."""
+    found = dict.fromkeys(SCHEMA.names, 0.0)
+    for place, made in enumerate(preprocessor.get_feature_names_out()):
+        feature = next(n for n in SCHEMA.names if made == n or made.startswith(f"{n}_"))
+        found[feature] = found[feature] + matrix[:, place]
+    return found
+
+
+def test_shapley_values_of_catboost_are_the_librarys_own() -> None:
+    import catboost
+
+    preprocessor, model = fitted("catboost")
+    found = columns(50, seed=7)
+    pool = catboost.Pool(preprocessor.transform(typed_frame(SCHEMA, found)))
+    theirs = model.get_feature_importance(pool, type="ShapValues")
+    attributor = Attributor(compiled("catboost").model)
+    assert attributor.method == "tree_shap"
+    ours = [attributor.contributions(record(found, row)) for row in range(50)]
+    assert [c.base for c in ours] == pytest.approx(theirs[:, -1].tolist(), rel=1e-9)
+    for feature, values in by_feature(preprocessor, theirs).items():
+        assert [c.values[feature] for c in ours] == pytest.approx(values.tolist(), abs=1e-4)
+
+
+def test_shapley_values_of_few_trees_are_the_librarys_own() -> None:
+    import xgboost
+
+    preprocessor, model = fit(xgboost.XGBRegressor(n_estimators=20, max_depth=3))
+    found = columns(50, seed=7)
+    matrix = xgboost.DMatrix(preprocessor.transform(typed_frame(SCHEMA, found)))
+    theirs = model.get_booster().predict(matrix, pred_contribs=True)
+    attributor = Attributor(ModelCompiler(SCHEMA).run(preprocessor, model, training()[0]).model)
+    assert attributor.method == "tree_shap"
+    ours = [attributor.contributions(record(found, row)) for row in range(50)]
+    assert [c.base for c in ours] == pytest.approx(theirs[:, -1].tolist(), rel=1e-5)
+    for feature, values in by_feature(preprocessor, theirs).items():
+        assert [c.values[feature] for c in ours] == pytest.approx(values.tolist(), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_base_and_contributions_sum_to_the_prediction(name: str) -> None:
+    model = compiled(name).model
+    attributor = Attributor(model)
+    found = columns(50, seed=8)
+    for row in range(50):
+        values = record(found, row)
+        total = attributor.contributions(values).total
+        assert total == pytest.approx(model.predict(values), rel=1e-9)
+
+
+LINEAR = ["linear", "ridge", "lasso", "elastic_net", "ridge_splines", "ridge_products"]
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_contributions_are_zero_on_average_over_the_training_rows(name: str) -> None:
+    attributor = Attributor(compiled(name).model)
+    X, _ = training()
+    rows = {key: X[key].to_numpy() for key in SCHEMA.names}
+    every = [attributor.contributions(record(rows, row)) for row in range(len(X))]
+    for feature in SCHEMA.names:
+        assert np.mean([c.values[feature] for c in every]) == pytest.approx(0, abs=1e-9)
+    assert {c.method for c in every} == {"linear"}
+    predicted = expected(name, rows)
+    assert every[0].base == pytest.approx(predicted.mean(), rel=1e-9)
+
+
+def test_contributions_of_averaged_linear_models_are_shapley_values_over_the_rows() -> None:
+    """By their definition: a feature's mean gain over all orders in which features get known."""
+    from sklearn.ensemble import VotingRegressor
+
+    trainer = ModelTrainer(ModelTrainerConfig())
+    members = [(c.name, trainer._estimator(c)) for c in CANDIDATES
+               if c.name in ("ridge", "ridge_splines", "ridge_products")]  # fmt: skip
+    preprocessor, model = fit(VotingRegressor(members))
+    X, _ = training()
+    run = ModelCompiler(SCHEMA).run(preprocessor, model, X)
+    evaluator, attributor = BatchEvaluator(run.model), Attributor(run.model)
+    rows = {name: X[name].to_numpy() for name in SCHEMA.names}
+
+    @cache
+    def worth(known: frozenset[str], row: int) -> float:
+        mixed = {name: np.full(len(X), found[name][row], dtype=found[name].dtype)
+                 if name in known else rows[name] for name in SCHEMA.names}  # fmt: skip
+        return float(evaluator.predict(mixed).mean())
+
+    found, n = columns(3, seed=11), len(SCHEMA.names)
+    for row in range(3):
+        contributions = attributor.contributions(record(found, row))
+        assert contributions.method == "linear"
+        assert contributions.base == pytest.approx(worth(frozenset(), row), rel=1e-9)
+        for name in SCHEMA.names:
+            others = [other for other in SCHEMA.names if other != name]
+            gains = [
+                (worth(frozenset((*group, name)), row) - worth(frozenset(group), row))
+                / (n * math.comb(n - 1, size))
+                for size in range(n)
+                for group in itertools.combinations(others, size)
+            ]
+            assert contributions.values[name] == pytest.approx(sum(gains), abs=1e-9)

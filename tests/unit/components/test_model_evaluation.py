@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+from src.components.model_evaluation import ModelEvaluation, listed, reliability
+from src.components.model_intervals import ModelIntervals
+from src.stats.bootstrap import CELLS
+
+
+@pytest.fixture
+def answers() -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(3)
+    truth = random.normal(60, 15, 150)
+    return truth, truth + random.normal(0, 5, 150)
+
+
+def test_the_figures_are_those_of_scikit_learn(answers: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, predicted = answers
+    found = ModelEvaluation().run(truth, predicted, baseline=60.0)
+    assert found.n_samples == 150
+    assert found.r2.value == pytest.approx(r2_score(truth, predicted))
+    assert found.rmse.value == pytest.approx(root_mean_squared_error(truth, predicted))
+    assert found.mae.value == pytest.approx(mean_absolute_error(truth, predicted))
+    assert found.baseline_rmse == pytest.approx(root_mean_squared_error(truth, [60.0] * 150))
+
+
+def test_the_intervals_hold_the_figures_and_narrow_with_more_rows(
+    answers: tuple[np.ndarray, np.ndarray],
+) -> None:
+    truth, predicted = answers
+    few = ModelEvaluation().run(truth[:30], predicted[:30], baseline=60.0)
+    many = ModelEvaluation().run(np.tile(truth, 8), np.tile(predicted, 8), baseline=60.0)
+    for one in (few.r2, few.rmse, few.mae, many.r2, many.rmse, many.mae):
+        assert one.low <= one.value <= one.high
+    assert many.rmse.high - many.rmse.low < few.rmse.high - few.rmse.low
+
+
+def test_the_interval_of_the_mae_covers_the_truth_as_often_as_it_says() -> None:
+    random = np.random.default_rng(0)
+    true_mae = 5 * np.sqrt(2 / np.pi)
+    covered = 0
+    for seed in range(200):
+        truth = random.normal(60, 15, 200)
+        found = ModelEvaluation(seed, n_resamples=300).run(
+            truth, truth + random.normal(0, 5, 200), baseline=60.0
+        )
+        covered += found.mae.low <= true_mae <= found.mae.high
+    assert 0.89 <= covered / 200 <= 0.99
+
+
+def test_the_same_seed_gives_the_same_intervals(answers: tuple[np.ndarray, np.ndarray]) -> None:
+    assert ModelEvaluation(7).run(*answers, 60.0) == ModelEvaluation(7).run(*answers, 60.0)
+
+
+def test_a_test_set_with_one_value_gives_finite_figures() -> None:
+    found = ModelEvaluation().run(np.array([5.0, 5.0]), np.array([4.0, 6.0]), baseline=5.0)
+    assert np.isfinite([found.r2.value, found.r2.low, found.r2.high, found.mae.value]).all()
+
+
+def test_many_rows_are_resampled_in_blocks_with_the_right_width() -> None:
+    random = np.random.default_rng(5)
+    truth = random.normal(60, 15, CELLS // 20)  # 20 resamples a block
+    found = ModelEvaluation(n_resamples=50).run(truth, truth + random.normal(0, 5, len(truth)), 60)
+    expected = 2 * 1.96 * 5 * np.sqrt(1 - 2 / np.pi) / np.sqrt(len(truth))
+    assert found.mae.high - found.mae.low == pytest.approx(expected, rel=0.4)
+
+
+# --- leaving features out ------------------------------------------------------------------------
+
+
+def test_the_cost_is_the_difference_of_the_figures(answers: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, predicted = answers
+    without = predicted + np.random.default_rng(8).normal(0, 3, len(truth))
+    found = ModelEvaluation().cost(truth, predicted, without, ["gender", "lunch"])
+    assert (found.left_out, found.n_samples) == (("gender", "lunch"), 150)
+    for one, metric, sign in (
+        (found.r2, r2_score, -1),
+        (found.rmse, root_mean_squared_error, 1),
+        (found.mae, mean_absolute_error, 1),
+    ):
+        expected = sign * (metric(truth, without) - metric(truth, predicted))
+        assert one.value == pytest.approx(expected)
+        assert one.low < one.value < one.high
+
+
+def test_the_cost_is_paired_so_that_a_small_one_is_told_from_none(
+    answers: tuple[np.ndarray, np.ndarray],
+) -> None:
+    truth, predicted = answers
+    without = truth + 1.05 * (predicted - truth)  # 5 % larger errors, everywhere
+    found = ModelEvaluation().cost(truth, predicted, without, ["gender"])
+    alone = ModelEvaluation().run(truth, without, 60.0)
+    assert found.rmse.excludes_zero
+    assert found.rmse.high - found.rmse.low < 0.1 * (alone.rmse.high - alone.rmse.low)
+
+
+def test_a_cost_is_told_in_one_sentence(answers: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, predicted = answers
+    without = predicted + np.random.default_rng(8).normal(0, 6, len(truth))
+    found = ModelEvaluation().cost(truth, predicted, without, ["gender", "lunch"])
+    assert found.sentence == (
+        f"Leaving out gender and lunch costs {found.r2.value:.3f} R² (95 % interval "
+        f"{found.r2.low:.3f} to {found.r2.high:.3f}; 150 rows), more than chance explains."
+    )
+
+
+def test_a_gain_is_told_as_a_gain_and_noise_as_noise(
+    answers: tuple[np.ndarray, np.ndarray],
+) -> None:
+    truth, predicted = answers
+    better = truth + 0.5 * (predicted - truth)
+    found = ModelEvaluation().cost(truth, predicted, better, ["lunch"])
+    assert found.r2.high < 0
+    low, high = -found.r2.high, -found.r2.low
+    assert f"lunch gains {-found.r2.value:.3f} R² (95 % interval {low:.3f} to {high:.3f};" in (
+        found.sentence
+    )
+    other = truth + np.random.default_rng(1).permutation(predicted - truth)
+    noise = ModelEvaluation().cost(truth, predicted, other, ["lunch"])
+    assert noise.sentence.endswith("150 rows), no more than chance explains.")
+
+
+def test_the_interval_of_a_cost_covers_none_as_often_as_it_says() -> None:
+    random = np.random.default_rng(2)
+    covered = 0
+    for seed in range(200):
+        truth = random.normal(60, 15, 150)
+        common = random.normal(0, 4, 150)
+        one, other = (truth + common + random.normal(0, 2, 150) for _ in range(2))
+        found = ModelEvaluation(seed, n_resamples=300).cost(truth, one, other, ["x"])
+        covered += not found.rmse.excludes_zero
+    assert 0.89 <= covered / 200 <= 0.99
+
+
+def test_names_are_listed_as_a_sentence_has_them() -> None:
+    assert [listed(["a"]), listed(["a", "b"])] == ["a", "a and b"]
+
+
+# --- the pass mark -------------------------------------------------------------------------------
+
+
+def scores(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return whole-number truths and predictions of them."""
+    random = np.random.default_rng(seed)
+    predicted = random.normal(55, 12, n)
+    return (predicted + random.normal(0, 6, n)).round(), predicted
+
+
+def test_the_chances_of_a_good_model_are_calibrated_and_beat_the_base_rate() -> None:
+    made = ModelIntervals().run(*scores(1_000, 0))
+    truth, predicted = scores(2_000, 1)
+    found = ModelEvaluation().pass_mark(truth, predicted, made, 50, integer=True, base_rate=0.35)
+    assert (found.mark, found.n_samples, found.n_below) == (50, 2_000, (truth < 50).sum())
+    assert found.baseline_brier == pytest.approx(((truth < 50) - 0.35).var() + (
+        (truth < 50).mean() - 0.35) ** 2)  # fmt: skip
+    assert found.brier.low < found.brier.value < found.brier.high < found.baseline_brier / 2
+    assert sum(one.n_samples for one in found.bins) == 2_000
+    inside = [one.observed.low <= one.predicted <= one.observed.high for one in found.bins]
+    assert sum(inside) >= len(inside) - 2
+
+
+def test_chances_that_are_off_show_as_such() -> None:
+    made = ModelIntervals().run(*scores(1_000, 0))
+    truth, predicted = scores(2_000, 1)
+    found = ModelEvaluation().pass_mark(
+        truth, predicted + 6, made, 50, integer=True, base_rate=0.35
+    )
+    middle = [one for one in found.bins if 0.1 < one.predicted < 0.9]
+    assert all(one.observed.low > one.predicted for one in middle)
+
+
+def test_each_row_is_in_one_bin_of_ten_rows_or_more() -> None:
+    random = np.random.default_rng(4)
+    for n in (10, 37, 400):
+        chance = random.beta(0.3, 0.6, n)
+        found = reliability(chance, random.random(n) < chance)
+        assert [one.low for one in found[1:]] == [one.high for one in found[:-1]]
+        assert sum(one.n_samples for one in found) == n
+        assert all(one.n_samples >= 10 for one in found)
+        assert all(one.low <= one.predicted <= one.high for one in found)
+
+
+def test_a_chance_of_exactly_one_is_in_the_last_bin() -> None:
+    (found,) = reliability(np.ones(12), np.ones(12, dtype=bool))
+    assert (found.high, found.observed.value) == (1, 1)
+
+
+def test_so_few_rows_have_no_bins() -> None:
+    assert reliability(np.full(9, 0.5), np.ones(9, dtype=bool)) == ()
+
+
+def test_a_mark_that_nobody_misses_can_be_evaluated() -> None:
+    made = ModelIntervals().run(*scores(400, 0))
+    truth, predicted = scores(200, 1)
+    found = ModelEvaluation().pass_mark(truth, predicted, made, 1, integer=True, base_rate=0.0)
+    assert (found.n_below, found.baseline_brier) == (0, 0)
+    assert json.loads(json.dumps(asdict(found), allow_nan=False))["brier"]["value"] < 0.001

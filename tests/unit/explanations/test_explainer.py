@@ -1,0 +1,159 @@
+"""Base and contributions sum to what the model predicts, whatever the model."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import VotingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import PolynomialFeatures
+
+from src.components.data_transformation import MOST_ONE_HOT, DataTransformation
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
+from src.explanations.background import Background
+from src.explanations.explainer import Explainer
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
+from src.search.candidates import CANDIDATES
+
+TOWNS = tuple(f"town {i}" for i in range(MOST_ONE_HOT + 5))
+SCHEMA = Schema(
+    features=(
+        NumericFeature(name="hours", observed_minimum=0, observed_maximum=10, optional=True),
+        NumericFeature(name="nothing", observed_minimum=0, observed_maximum=1),
+        CategoricalFeature(name="course", categories=("none", "done")),
+        CategoricalFeature(name="school", categories=("a", "b", "c"), optional=True),
+        CategoricalFeature(name="town", categories=TOWNS),
+    ),
+    target=NumericFeature(name="mark", observed_minimum=0, observed_maximum=100),
+)
+
+
+@cache
+def table(n_rows: int = 150) -> tuple[pd.DataFrame, np.ndarray]:
+    random = np.random.default_rng(0)
+    hours, done = random.integers(0, 11, n_rows).astype(float), random.random(n_rows) < 0.4
+    town = random.integers(0, len(TOWNS), n_rows)
+    school = random.choice(["a", "b", "c"], n_rows).astype(object)
+    y = 20 + 6 * hours + 8 * done * (school == "b") + town / 5 + random.normal(0, 1, n_rows)
+    hours[::11], school[::13] = np.nan, np.nan
+    X = pd.DataFrame(
+        {
+            "hours": hours,
+            "nothing": random.random(n_rows),
+            "course": np.where(done, "done", "none").astype(object),
+            "school": school,
+            "town": np.array(TOWNS, dtype=object)[town],
+        }
+    )
+    return X.astype(dict.fromkeys(("course", "school", "town"), object)), y
+
+
+@cache
+def trained(*families: str) -> Pipeline:
+    X, y = table()
+    trainer = ModelTrainer(ModelTrainerConfig(models=families, budget="standard"))
+    if len(families) > 1:
+        preprocessor = DataTransformation(SCHEMA).run()
+        members = [(f, trained(f).named_steps["model"]) for f in families]
+        model = VotingRegressor(members, weights=[i + 1 for i in range(len(members))])
+        return trainer.fit(Pipeline([("preprocessor", preprocessor), ("model", model)]), X, y)
+    found = trainer.run(X, y, DataTransformation(SCHEMA).run())
+    return trainer.fit(found.pipeline, X, y)
+
+
+def explain(pipeline: Pipeline, rows: slice = slice(0, 30)):
+    X, _ = table()
+    background = Background.of(SCHEMA, X)
+    return Explainer(SCHEMA, pipeline, background).contributions(X[rows]), X[rows]
+
+
+METHODS = {
+    "neighbors": "permutation_shapley", "svr": "permutation_shapley",
+    "adaboost": "permutation_shapley", "catboost_native": "tree_shap",
+    "ridge_splines": "permutation_shapley", "ridge_products": "permutation_shapley",
+} | dict.fromkeys(("ridge", "lasso", "linear", "elastic_net"), "linear")  # fmt: skip
+
+
+@pytest.mark.parametrize("family", [candidate.name for candidate in CANDIDATES])
+def test_base_and_contributions_sum_to_the_prediction_of_every_family(family: str) -> None:
+    pipeline = trained(family)
+    table_, X = explain(pipeline)
+    tolerance = 1e-4 if family == "xgboost" else 1e-6
+    total = table_.base + table_.values.sum(axis=1)
+    np.testing.assert_allclose(total, pipeline.predict(X), rtol=tolerance)
+    assert table_.names == SCHEMA.names
+    assert table_.method == METHODS.get(family, "tree_shap")
+    sizes = dict(zip(SCHEMA.names, np.abs(table_.values).mean(axis=0), strict=True))
+    assert max(sizes, key=sizes.get) == "hours"
+    assert sizes["nothing"] < 0.25 * sizes["hours"]
+    row = table_.rows()[0]
+    assert row.total == pytest.approx(pipeline.predict(X)[0], rel=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("families", "method"),
+    [
+        (("ridge", "lasso"), "linear"),
+        (("ridge", "catboost", "random_forest"), "tree_shap"),
+        (("ridge", "xgboost", "neighbors"), "permutation_shapley"),
+    ],
+)
+def test_a_blend_adds_its_members_and_is_as_exact_as_the_least_exact(families, method) -> None:
+    pipeline = trained(*families)
+    found, X = explain(pipeline)
+    np.testing.assert_allclose(
+        found.base + found.values.sum(axis=1), pipeline.predict(X), rtol=1e-4
+    )
+    assert found.method == method
+    shares = np.arange(1, len(families) + 1) / sum(range(1, len(families) + 1))
+    parts = [explain(trained(family))[0].values for family in families]
+    np.testing.assert_allclose(
+        found.values, np.tensordot(shares, parts, axes=1), rtol=1e-3, atol=1e-6
+    )
+
+
+def test_linear_contributions_are_the_coefficients_times_the_distance_from_the_mean() -> None:
+    X, _ = table()
+    pipeline = trained("ridge")
+    found, _ = explain(pipeline, slice(0, 2))
+    more = X[:1].assign(hours=X["hours"].iloc[1])
+    both = pd.concat([X[:1], more])
+    background = Background.of(SCHEMA, X)
+    moved = Explainer(SCHEMA, pipeline, background).contributions(both).values
+    change = pipeline.predict(both)
+    assert moved[1, 0] - moved[0, 0] == pytest.approx(change[1] - change[0])
+    np.testing.assert_array_equal(moved[0, 1:], moved[1, 1:])
+    assert found.values[0, 0] == pytest.approx(moved[0, 0])
+
+
+def test_a_structure_that_is_not_known_is_explained_by_permutation_and_adds_up() -> None:
+    X, y = table()
+    model = Pipeline([("squares", PolynomialFeatures(2)), ("ridge", Ridge())])
+    pipeline = Pipeline([("preprocessor", DataTransformation(SCHEMA).run()), ("model", model)])
+    pipeline.fit(X, y)
+    found, rows = explain(pipeline)
+    assert found.method == "permutation_shapley"
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), pipeline.predict(rows))
+
+
+def test_a_model_that_looks_at_nothing_has_contributions_of_zero() -> None:
+    X, y = table()
+    pipeline = Pipeline(
+        [("preprocessor", DataTransformation(SCHEMA).run()), ("model", DummyRegressor())]
+    ).fit(X, y)
+    found, _ = explain(pipeline)
+    assert found.base == pytest.approx(y.mean())
+    np.testing.assert_allclose(found.values, 0, atol=1e-9)
+
+
+def test_contributions_are_the_same_each_time_and_do_not_depend_on_the_other_rows() -> None:
+    pipeline = trained("neighbors")
+    first, _ = explain(pipeline)
+    again, _ = explain(pipeline, slice(3, 4))
+    np.testing.assert_array_equal(first.values[3:4], again.values)

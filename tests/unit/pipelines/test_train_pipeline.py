@@ -1,0 +1,640 @@
+"""From a raw table to a promoted run, in this process."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.artifact_store import ArtifactStore
+from src.components.data_ingestion import without_secrets
+from src.components.model_trainer import ModelTrainer
+from src.exception import (
+    ArtifactError,
+    ConfigurationError,
+    DataValidationError,
+    StuPredictionError,
+    TrainingError,
+)
+from src.pipelines.train_pipeline import TrainPipeline, main
+from src.pipelines.training import TrainConfig, TrainResult
+from src.serving.predictor import Predictor
+from src.utils import write_bytes
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def marks(n_rows: int = 60, **columns: object) -> list[dict[str, object]]:
+    """Return a small table in which the mark follows from hours and course."""
+    dice = random.Random(0)
+    rows = []
+    for index in range(n_rows):
+        hours, done = dice.randint(0, 10), dice.random() < 0.5
+        mark = 20 + 6 * hours + 8 * done + dice.gauss(0, 2)
+        row: dict[str, object] = {"hours": hours, "course": "done" if done else "none"}
+        row |= {k: v(index) if callable(v) else v for k, v in columns.items()}
+        rows.append(row | {"mark": round(mark, 1)})
+    return rows
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write_csv(rows: list[dict[str, object]], name: str = "marks.csv") -> Path:
+        path = tmp_path / name
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    return write_csv
+
+
+@pytest.fixture
+def train(tmp_path: Path):
+    def run(data: Path, target: str | None = "mark", **options: object) -> TrainResult:
+        values = {"models": ("ridge",), "artifacts": tmp_path / "artifacts", "budget": "quick"}
+        values |= options
+        return TrainPipeline(TrainConfig(data=str(data), target=target, **values)).run()
+
+    return run
+
+
+def test_a_table_without_hints_becomes_a_promoted_run_that_predicts(write, train) -> None:
+    result = train(write(marks()))
+    predictor = Predictor.load(result.run.folder.parent.parent)
+    assert predictor.run.run_id == result.run.run_id
+    better = predictor.predict_record({"hours": 8, "course": "done"}).prediction
+    assert better > predictor.predict_record({"hours": 2, "course": "none"}).prediction
+
+
+def test_the_run_holds_its_files_and_the_split_lies_beside_it(write, train, tmp_path) -> None:
+    result = train(write(marks()))
+    files = {
+        "preprocessor.pkl", "model.pkl", "compiled.json", "schema.json", "metrics.json",
+        "intervals.json", "background.json",
+    }  # fmt: skip
+    assert {p.name for p in result.run.folder.iterdir()} == files | {"manifest.json"}
+    artifacts = tmp_path / "artifacts"
+    named = {p.name for p in artifacts.iterdir() if not p.name.startswith(".")}
+    assert named == files | {"manifest.json", "data.csv", "train.csv", "test.csv", "runs"}
+    train_rows, test_rows = rows_of(artifacts / "train.csv"), rows_of(artifacts / "test.csv")
+    assert (len(train_rows), len(test_rows)) == (49, 13)
+    assert sorted(train_rows[1:] + test_rows[1:]) == sorted(rows_of(artifacts / "data.csv")[1:])
+
+
+REPORT = {"report.html", "model_card.md", "report.json"}
+
+
+def test_the_report_is_written_after_the_promotion_beside_the_run(write, train, tmp_path) -> None:
+    result = train(write(marks()), budget="standard")
+    assert result.report_problem is None
+    run = ArtifactStore(tmp_path / "artifacts").promoted()
+    assert not REPORT & set(run.manifest.files)
+    for name in REPORT:
+        content = run.read_report(name)
+        assert content == (tmp_path / "artifacts" / name).read_bytes()
+    page = (tmp_path / "artifacts" / "report.html").read_text(encoding="utf-8")
+    assert run.run_id in page
+    assert len(page) < 1_000_000
+    numbers = json.loads(run.read_report("report.json"))
+    assert [one["feature"] for one in numbers["importance"]] == ["hours", "course"]
+    assert numbers["learning_curve"][-1]["n_train"] > numbers["learning_curve"][0]["n_train"]
+    (run.folder / "report.html").write_text("another page", encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"report\.html .* its hash differs"):
+        run.read_report("report.html")
+
+
+def test_quick_leaves_the_report_out(write, train) -> None:
+    run = train(write(marks())).run
+    assert [run.read_report(name) for name in REPORT] == [None] * 3
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_report_that_fails_costs_no_model(write, train, tmp_path, monkeypatch, error) -> None:
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ArtifactStore, "add_report", fail)
+    result = train(write(marks()), budget="standard")
+    assert result.report_problem
+    assert Predictor.load(tmp_path / "artifacts").run.run_id == result.run.run_id
+
+
+HINTS = "[columns.course]\nsensitive = true\n"
+
+
+def test_sensitive_features_are_left_out_and_the_report_says_what_that_costs(
+    write, train, tmp_path
+) -> None:
+    data = write(marks(120))
+    (tmp_path / "marks.schema.toml").write_text(HINTS, encoding="utf-8")
+    result = train(data, budget="standard", exclude_sensitive=True)
+    assert result.schema.names == ("hours",)
+    assert result.run.manifest.dropped["course"] == "it is sensitive (--exclude-sensitive)"
+    assert rows_of(tmp_path / "artifacts" / "data.csv")[0] == ["hours", "mark"]
+    numbers = json.loads(result.run.read_report("report.json"))
+    cost = numbers["exclusion"]
+    assert cost["left_out"] == ["course"]
+    assert 0 < cost["r2"]["low"] < cost["r2"]["value"]
+    assert cost["sentence"] in result.run.read_report("report.html").decode()
+    groups = numbers["fairness"]["groupings"]
+    assert [g["features"] for g in groups] == [["course"]]
+    assert Predictor.load(tmp_path / "artifacts").predict_record({"hours": 5}).prediction > 0
+
+
+def test_without_a_sensitive_feature_there_is_nothing_to_exclude(write, train, tmp_path) -> None:
+    with pytest.raises(ConfigurationError, match="no feature is called sensitive"):
+        train(write(marks()), exclude_sensitive=True)
+    hints = HINTS + "[columns.hours]\nsensitive = true\n"
+    (tmp_path / "marks.schema.toml").write_text(hints, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="all are sensitive"):
+        train(write(marks()), exclude_sensitive=True)
+
+
+def test_the_pass_mark_is_saved_with_its_calibration(write, train) -> None:
+    run = train(write(marks(200)), pass_mark=50.0).run
+    found = run.read_json("metrics.json")["pass_mark"]
+    assert found["mark"] == run.manifest.options["pass_mark"] == 50
+    assert found["brier"]["value"] < found["baseline_brier"]
+
+
+@pytest.mark.parametrize("mark", [-5.0, 1000.0, float("nan")])
+def test_a_pass_mark_that_no_score_can_miss_or_reach_is_refused(write, train, mark) -> None:
+    with pytest.raises(ConfigurationError, match="--pass-mark must lie above"):
+        train(write(marks()), pass_mark=mark)
+
+
+def test_rows_that_stand_there_twice_are_warned_of(write, train, caplog) -> None:
+    train(write(marks() * 2))
+    assert "are equal to training rows in every column" in caplog.text
+    caplog.clear()
+    train(write(marks(place=lambda i: i / 7)))
+    assert "are equal to training rows" not in caplog.text
+
+
+def test_no_row_is_in_both_splits(write, train, tmp_path) -> None:
+    rows = marks(60, place=lambda i: i / 7)
+    train(write(rows))
+    place = rows_of(tmp_path / "artifacts" / "train.csv")[0].index("place")
+    split = [
+        {row[place] for row in rows_of(tmp_path / "artifacts" / name)[1:]}
+        for name in ("train.csv", "test.csv")
+    ]
+    assert len(split[0]) == 48
+    assert split[0].isdisjoint(split[1])
+
+
+def test_the_metrics_come_from_held_out_rows_and_say_so(write, train, monkeypatch) -> None:
+    fitted_on: list[int] = []
+    fit = ModelTrainer.fit
+
+    def spy(self, pipeline, X, y, weight=None):
+        fitted_on.append(len(X))
+        return fit(self, pipeline, X, y, weight)
+
+    monkeypatch.setattr(ModelTrainer, "fit", spy)
+    result = train(write(marks(100)))
+    assert fitted_on == [80, 100]
+    metrics = result.run.read_json("metrics.json")
+    assert metrics["held_out"]["n_samples"] == 20
+    assert "20 held-out rows" in metrics["note"]
+    assert "fitted again on all 100 rows" in metrics["note"]
+
+
+def test_the_search_sees_the_training_rows_alone(write, train, monkeypatch) -> None:
+    seen: list[int] = []
+    run = ModelTrainer.run
+    monkeypatch.setattr(
+        ModelTrainer,
+        "run",
+        lambda self, X, *rest, **more: seen.append(len(X)) or run(self, X, *rest, **more),
+    )
+    train(write(marks(100)))
+    assert seen == [80]
+
+
+def test_r1_the_same_seed_gives_the_same_files(write, train, tmp_path) -> None:
+    data = write(marks())
+    one = train(data, artifacts=tmp_path / "one", jobs=1)
+    two = train(data, artifacts=tmp_path / "two", jobs=2)
+    for name in ("metrics.json", "schema.json", "model.pkl", "preprocessor.pkl"):
+        assert (one.run.folder / name).read_bytes() == (two.run.folder / name).read_bytes()
+    assert one.run.manifest.data_sha256 == two.run.manifest.data_sha256
+
+
+def test_headers_keep_their_spelling_and_options_match_it_loosely(write, train) -> None:
+    rows = [
+        {"Study hours/week": r["hours"], "Course": r["course"], "Final-Mark": r["mark"], "No": 7}
+        for r in marks()
+    ]
+    result = train(write(rows), target="final mark", drop=("COURSE",))
+    assert result.schema.names == ("Study_hours_week",)
+    assert result.schema.target.name == "Final_Mark"
+
+
+def test_without_a_target_the_error_lists_the_columns(write, train) -> None:
+    with pytest.raises(ConfigurationError, match=r"--target.*hours, course, mark"):
+        train(write(marks()), target=None)
+
+
+def test_hints_beside_the_table_are_found_and_bounds_clip_the_prediction(write, train) -> None:
+    data = write(marks())
+    data.with_name("marks.schema.toml").write_text(
+        'target = "mark"\n[columns.mark]\nmaximum = 50\n[columns.hours]\nlabel = "Hours"\n'
+    )
+    with pytest.raises(DataValidationError, match=r"rows cannot be used"):
+        train(data, target=None)  # half of the rows are above 50: the hints are wrong
+    data.with_name("marks.schema.toml").write_text(
+        'target = "mark"\n[columns.mark]\nmaximum = 91\n[columns.hours]\nlabel = "Hours"\n'
+    )
+    result = train(data, target=None)
+    predictor = Predictor.from_run(result.run)
+    assert result.schema.features[0].label == "Hours"
+    assert predictor.predict_record({"hours": 40, "course": "done"}).prediction == 91.0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("id", lambda i: 7_000 + i, "different whole number in every row"),
+        ("name", lambda i: f"Pupil {i * 7919 % 60}", "differs in almost every row"),
+        ("school", "North", "is 'North' in every row"),
+        ("empty", "", "is empty in every row"),
+    ],
+)
+def test_r2b_a_column_that_says_nothing_is_dropped_with_a_warning(
+    write, train, caplog, column: str, value: object, reason: str
+) -> None:
+    caplog.set_level("WARNING")
+    result = train(write(marks(60, **{column: value})))
+    assert set(result.schema.names) == {"hours", "course"}
+    assert reason in result.run.manifest.dropped[column]
+    assert f"Column {column} is not used" in caplog.text
+
+
+def test_r2b_a_copy_of_the_target_is_dropped(write, train) -> None:
+    rows = [row | {"mark_again": row["mark"]} for row in marks()]
+    result = train(write(rows))
+    assert "copy of the target" in result.run.manifest.dropped["mark_again"]
+
+
+def test_r2_a_constant_target_is_an_error(write, train) -> None:
+    rows = [row | {"mark": 5} for row in marks()]
+    with pytest.raises(DataValidationError, match="is 5 in every row: there is nothing to learn"):
+        train(write(rows))
+
+
+@pytest.mark.parametrize("n_rows", [1, 5, 19])
+def test_r2_too_few_rows_are_an_error(write, train, n_rows: int) -> None:
+    with pytest.raises(DataValidationError, match=f"{n_rows} rows, .* at least 20"):
+        train(write(marks(n_rows)))
+
+
+def test_twenty_rows_are_enough(write, train) -> None:
+    assert train(write(marks(20))).run.manifest.rows["used"] == 20
+
+
+@pytest.mark.parametrize("test_size", [0.02, 0.95])
+def test_a_split_that_leaves_too_few_rows_is_an_error(write, train, test_size: float) -> None:
+    with pytest.raises(ConfigurationError, match="--test-size"):
+        train(write(marks(20)), test_size=test_size)
+
+
+def test_a_target_that_cannot_be_predicted_is_an_error_and_promotes_nothing(
+    write, train, tmp_path
+) -> None:
+    dice = random.Random(1)
+    rows = [row | {"mark": dice.gauss(50, 10)} for row in marks()]
+    with pytest.raises(TrainingError, match="Nothing was saved"):
+        train(write(rows))
+    assert ArtifactStore(tmp_path / "artifacts").run_ids() == []
+
+
+def test_a_bad_row_is_left_out_and_the_rest_is_used(write, train, caplog) -> None:
+    rows = marks(60)
+    rows[10]["hours"] = "ten"
+    caplog.set_level("WARNING")
+    result = train(write(rows))
+    assert result.run.manifest.rows == {
+        "total": 60, "refused": 1, "used": 59, "train": 47, "test": 12,
+    }  # fmt: skip
+    assert "1 of 60 rows are left out" in caplog.text
+    assert "Row 12" in caplog.text
+    assert "ten" not in caplog.text, "a student's value stands in the log"
+
+
+def test_many_bad_rows_are_an_error_that_names_them(write, train) -> None:
+    rows = [row | ({"hours": "ill"} if i % 6 == 0 else {}) for i, row in enumerate(marks(60))]
+    with pytest.raises(DataValidationError, match=r"10 of 60 rows cannot be used") as raised:
+        train(write(rows))
+    assert "Row 2: hours must be a number. Got 'ill'." in str(raised.value)
+
+
+def test_rows_without_a_target_are_left_out_with_a_warning(write, train, caplog) -> None:
+    rows = marks(60)
+    for row in rows[:4]:
+        row["mark"] = "NA"
+    caplog.set_level("WARNING")
+    assert train(write(rows)).run.manifest.rows["used"] == 56
+    assert "4 rows are left out: they have no mark" in caplog.text
+
+
+def test_missing_cells_train_and_make_the_feature_optional(write, train) -> None:
+    rows = marks(60)
+    rows[0]["hours"], rows[1]["course"] = "", ""
+    result = train(write(rows))
+    predictor = Predictor.from_run(result.run)
+    assert np.isfinite(predictor.predict_record({"hours": None, "course": "done"}).prediction)
+    assert np.isfinite(predictor.predict_record({}).prediction)
+
+
+def test_c13_the_tables_that_training_writes_hold_no_formula(write, train, tmp_path) -> None:
+    rows = [row | {"course": "=1+1" if row["course"] == "done" else "none"} for row in marks()]
+    result = train(write(rows))
+    assert result.schema.categorical[0].categories == ("=1+1", "none")
+    cells = {row[1] for row in rows_of(tmp_path / "artifacts" / "data.csv")}
+    assert cells == {"course", "'=1+1", "none"}
+
+
+def test_a_password_in_the_source_is_not_kept() -> None:
+    kept = without_secrets("postgresql://me:secret@db.example/school?sslkey=x")
+    assert kept == "postgresql://db.example/school"
+    assert without_secrets("/home/me/class 7b.csv") == "class 7b.csv"
+
+
+def test_the_query_of_a_database_is_kept_to_rebuild_by(train, tmp_path) -> None:
+    pytest.importorskip("sqlalchemy", reason="sqlalchemy is not installed")
+    path, query = tmp_path / "school.db", "SELECT hours, mark FROM marks"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE marks (hours INTEGER, mark REAL)")
+    connection.executemany("INSERT INTO marks VALUES (:hours, :mark)", marks())
+    connection.commit()
+    connection.close()
+    result = train(f"sqlite:///{path}", query=query)
+    assert result.run.manifest.options["query"] == query
+
+
+def test_a_run_that_does_not_read_back_alike_is_not_promoted(write, train, monkeypatch) -> None:
+    monkeypatch.setattr(Predictor, "predict_frame", lambda self, frame: np.zeros(len(frame)))
+    data = write(marks())
+    with pytest.raises(StuPredictionError, match="It was not promoted"):
+        train(data)
+    assert ArtifactStore(data.parent / "artifacts").history() == []
+
+
+def test_the_rows_of_a_group_stay_together_and_the_group_is_no_feature(
+    write, train, tmp_path
+) -> None:
+    rows = marks(100, School=lambda i: f"school {i % 12}", place=lambda i: i % 12 + i / 1000)
+    result = train(write(rows), group="SCHOOL")
+    assert "School" not in result.schema.names
+    dropped = result.run.manifest.dropped
+    assert dropped == {"School": "it says which rows belong together (--group)"}
+    place = rows_of(tmp_path / "artifacts" / "train.csv")[0].index("place")
+    sides = [
+        {int(float(row[place])) for row in rows_of(tmp_path / "artifacts" / name)[1:]}
+        for name in ("train.csv", "test.csv")
+    ]
+    assert len(sides[0]) + len(sides[1]) == 12
+
+
+def test_large_groups_that_shift_the_split_are_warned_of(write, train, caplog) -> None:
+    rows = marks(100, school=lambda i: "large" if i < 50 else f"small {i % 2}")
+    train(write(rows), group="school", cv=2, seed=1)
+    assert "50 % of the rows are held out, not 20 %" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"group": "scool"}, "--group: there is no column 'scool'"),
+        ({"group": "Mark"}, "--group names Mark, which is the target"),
+        ({"sample_weight": "wait"}, "--sample-weight: there is no column 'wait'"),
+        ({"group": "course"}, "--group makes 2 groups, too few"),
+        ({"budget": "fast"}, "A budget is quick"),
+        ({"metric": "mse"}, "A metric is one of"),
+        ({"cv": 1}, "--cv must be at least 2"),
+        ({"cv": 40}, "--cv 40 makes folds of fewer than two of the 48 training rows"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named(write, train, options, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        train(write(marks()), **options)
+
+
+def test_a_row_without_a_weight_is_left_out(write, train, caplog) -> None:
+    rows = marks(60, Weight=lambda i: "" if i == 7 else 1 + i % 3)
+    result = train(write(rows), sample_weight="weight")
+    assert "Weight" not in result.schema.names
+    assert result.run.manifest.rows["refused"] == 1
+    assert result.run.manifest.dropped == {"Weight": "it holds the rows' weights (--sample-weight)"}
+    assert "Row 9" in caplog.text
+
+
+def test_weights_change_the_model(write, train, tmp_path) -> None:
+    rows = marks(80, weight=lambda i: 100 if i % 2 else 0.01)
+    for row in rows[::2]:
+        row["mark"] = 100 - row["mark"]
+    result = train(write(rows), sample_weight="weight")
+    predictor = Predictor.from_run(result.run)
+    better = predictor.predict_record({"hours": 10, "course": "done"}).prediction
+    assert better > predictor.predict_record({"hours": 0, "course": "none"}).prediction + 30
+
+
+def test_the_intervals_are_saved_and_their_coverage_is_measured_on_held_out_rows(
+    write, train
+) -> None:
+    result = train(write(marks(400)))
+    assert result.run.read_json("intervals.json")["n_samples"] == 320
+    for line in result.run.read_json("metrics.json")["coverage"]:
+        assert line["coverage"] == pytest.approx(line["level"], abs=0.12)
+
+
+def test_a_blend_is_promoted_with_the_versions_of_its_members(write, train, monkeypatch) -> None:
+    monkeypatch.setattr("src.components.model_trainer.AS_GOOD", 1.0)  # so that all are averaged
+    rows = [row | {"mark": row["mark"] + 9 * (row["hours"] % 3)} for row in marks(200)]
+    result = train(write(rows), models=("xgboost", "random_forest"))
+    assert result.run.manifest.requires == ["scikit-learn", "xgboost"]
+    assert np.isfinite(
+        Predictor.from_run(result.run).predict_record({"hours": 3, "course": "done"}).prediction
+    )
+
+
+def test_native_categories_are_pickled_for_one_version_of_their_library(write, train) -> None:
+    rows = marks(80, town=lambda i: ["north", "south", "east"][i % 3])
+    result = train(write(rows), models=("catboost_native",))
+    assert result.run.manifest.requires == ["catboost", "scikit-learn"]
+
+
+def test_the_manifest_says_what_a_budget_in_seconds_was_spent_on(write, train) -> None:
+    models = ("ridge", "linear", "random_forest", "gradient_boosting")
+    manifest = train(write(marks(80)), budget=0.5, models=models).run.manifest
+    assert manifest.options["budget"] == 0.5
+    assert {*manifest.tried, *manifest.not_tried} - {"blend"} == {*models, "dummy"}
+    assert manifest.tried["ridge"] >= 1
+    assert "random_forest" in manifest.not_tried
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = main([*map(str, arguments), "--artifacts", str(tmp_path / "artifacts")])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def test_the_command_shows_the_leaderboard_the_metrics_and_what_to_run_next(write, command) -> None:
+    status, out, _ = command("--data", write(marks()), "--target", "mark", "--models", "ridge")
+    assert status == 0
+    for text in ("Ridge regression", "Mean of the target", "held-out rows", "RMSE", "gunicorn"):
+        assert text in out
+
+
+def test_json_is_one_object_on_the_last_line_and_the_rest_is_on_stderr(write, command) -> None:
+    status, out, err = command(
+        "--data", write(marks()), "--target", "mark", "--models", "ridge", "--json"
+    )
+    assert status == 0
+    summary = json.loads(out)
+    assert summary["held_out"]["r2"]["value"] > 0.8
+    assert summary["winner"] == "ridge"
+    assert summary["leaderboard"][0]["name"] == "ridge"
+    assert summary["rows"]["used"] == 60
+    assert "Ridge regression" in err
+
+
+def test_quiet_says_nothing(write, command) -> None:
+    arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--quiet")
+    assert command(*arguments) == (0, "", "")
+
+
+def test_if_missing_trains_once(write, command) -> None:
+    arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--if-missing")
+    assert json.loads(command(*arguments, "--json")[1])["trained"] is True
+    assert json.loads(command(*arguments, "--json")[1])["trained"] is False
+
+
+def test_if_missing_trains_anew_where_the_run_is_damaged(write, command, tmp_path) -> None:
+    arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--if-missing")
+    command(*arguments)
+    store = ArtifactStore(tmp_path / "artifacts")
+    write_bytes(store.promoted().folder / "model.pkl", b"garbage")
+    status, _, err = command(*arguments)
+    assert status == 0
+    assert "Training anew" in err
+    Predictor.load(tmp_path / "artifacts")
+
+
+def test_m9_rolling_back_gives_the_earlier_predictions_bit_for_bit(
+    write, command, tmp_path
+) -> None:
+    data = write(marks())
+    arguments = ("--data", data, "--target", "mark", "--json", "--models")
+    record = {"hours": 7, "course": "none"}
+    first = json.loads(command(*arguments, "ridge")[1])["run_id"]
+    before = Predictor.load(tmp_path / "artifacts").predict_record(record)
+    command(*arguments, "decision_tree")
+    between = Predictor.load(tmp_path / "artifacts").predict_record(record)
+    status, out, _ = command("--promote", first)
+    assert status == 0
+    assert first in out
+    assert Predictor.load(tmp_path / "artifacts").predict_record(record) == before
+    assert between.prediction != before.prediction
+    status, out, _ = command("--history")
+    assert [line for line in ("train", "promote") if line in out] == ["train", "promote"]
+    assert len(json.loads(command("--history", "--json")[1])["history"]) == 3
+
+
+def test_promoting_a_damaged_run_is_refused_and_changes_nothing(write, command, tmp_path) -> None:
+    arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--json")
+    first, second = (json.loads(command(*arguments)[1])["run_id"] for _ in range(2))
+    store = ArtifactStore(tmp_path / "artifacts")
+    write_bytes(store.runs / first / "model.pkl", b"garbage")
+    status, _, err = command("--promote", first)
+    assert status == 1
+    assert "is not the file that training saved" in err
+    assert store.promoted().run_id == second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "marc"], "no column 'marc'. Did you mean 'mark'?"),
+        (["--target", "mark", "--drop", "classs"], "--drop: there is no column 'classs'"),
+        (["--target", "mark", "--drop", "mark"], "cannot be dropped"),
+        (["--target", "mark", "--test-size", "1.5"], "--test-size is a share"),
+        (["--target", "mark", "--jobs", "0"], "--jobs must be at least 1"),
+        (["--target", "mark", "--seed", "-1"], "--seed must be from 0"),
+        (["--target", "mark", "--models", "rigde"], "no model 'rigde'"),
+        (["--target", "mark", "--query", "SELECT 1"], "--query goes with a database URL"),
+        (["--target", "course"], "The target course must be a number"),
+        (["--target", "mark", "--hints", "nowhere.toml"], "no hints file nowhere.toml"),
+        (["--promote", "../x"], "is not a run id"),
+    ],
+)
+def test_a_wrong_option_is_a_message_and_status_1(
+    write, command, arguments: list[str], message: str
+) -> None:
+    status, out, err = command("--data", write(marks()), *arguments)
+    assert status == 1
+    assert message in err
+    assert "Traceback" not in out + err
+
+
+def test_history_never_shortens_a_run_id(write, command) -> None:
+    arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--json")
+    run_id = json.loads(command(*arguments)[1])["run_id"]
+    assert run_id in command("--history")[1]
+
+
+def test_a_small_target_shows_figures_that_mean_something(write, command) -> None:
+    rows = [row | {"mark": round(row["mark"] / 1e5, 9)} for row in marks()]
+    _, out, _ = command("--data", write(rows), "--target", "mark", "--models", "ridge")
+    assert "RMSE  0.0000" in out
+    assert "RMSE  0.00000000" not in out
+    assert "0.00 " not in out.split("held-out rows")[1]
+
+
+def test_the_help_shows_examples_and_every_model(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--help"])
+    assert raised.value.code == 0
+    out = capsys.readouterr().out
+    assert "examples:" in out
+    assert "hist_gradient_boosting" in out.replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"), [(["ridge"], []), (["ridge", "xgboost"], ["xgboost"])]
+)
+def test_a_quick_run_pays_for_no_library_that_it_does_not_use(
+    write, tmp_path, models, expected
+) -> None:
+    folder = str(tmp_path / "artifacts")
+    arguments = ["--data", str(write(marks(80))), "--target", "mark", "--budget", "quick",
+                 "--quiet", "--artifacts", folder, "--models", *models]  # fmt: skip
+    code = f"""
+import sys
+from src.pipelines.train_pipeline import main
+assert main({arguments!r}) == 0
+dear = {{"catboost", "fairlearn", "flask", "jinja2", "matplotlib", "xgboost"}}
+print(sorted(dear & set(sys.modules)))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"{expected}\n"

@@ -1,0 +1,356 @@
+"""What the report says follows from the numbers, at their edges too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from src.report import facts
+from src.report.accuracy import coverage, leaderboard, learning_curve, predictions, residuals
+from src.report.fairness import PAIR_ROWS, exclusion, fairness, pass_mark
+from src.report.importance import dependence, importance
+from src.report.limits import limits
+from src.report.overview import accuracy, certainty, purpose, summary
+from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
+from src.stats.bootstrap import Interval
+
+AGE = NumericFeature(name="age", label="Age", observed_minimum=15, observed_maximum=18)
+SEX = CategoricalFeature(name="sex", label="Sex", categories=("f", "m"), sensitive=True)
+MARK = NumericFeature(
+    name="mark", label="Mark", unit="points", minimum=0, maximum=100, observed_minimum=5,
+    observed_maximum=95,
+)  # fmt: skip
+
+
+def row(name: str, r2: float, error: float = 0.01) -> dict[str, Any]:
+    return {"name": name, "label": name.title(), "r2": r2, "r2_standard_error": error,
+            "rmse": 5.0, "mae": 4.0, "n_trials": 3, "params": {}}  # fmt: skip
+
+
+def figure(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+METRICS: dict[str, Any] = {
+    "winner": "ridge", "model": "Ridge",
+    "held_out": {"n_samples": 200, "r2": figure(0.8, 0.7, 0.85), "rmse": figure(5.0, 4.5, 5.5),
+                 "mae": figure(4.0, 3.6, 4.4), "baseline_rmse": 10.0},
+    "leaderboard": [row("ridge", 0.8), row("dummy", -0.01)],
+}  # fmt: skip
+RUN = facts.RunFacts(
+    "20260131T120000Z-1a2b3c", "2026-01-31T12:00:00+00:00", 42,
+    {"total": 1000, "refused": 0, "used": 1000, "train": 800, "test": 200}, "ab" * 32,
+    {"budget": "standard", "metric": "r2", "group": "school"}, {}, "3.11.7", {},
+)  # fmt: skip
+
+
+def given(*features: Any, **parts: Any) -> facts.ReportFacts:
+    return facts.ReportFacts(Schema(features or (AGE, SEX), MARK), METRICS, **parts)
+
+
+def held_out(**figures: Any) -> facts.ReportFacts:
+    return replace(given(), metrics=METRICS | {"held_out": METRICS["held_out"] | figures})
+
+
+def said(made: facts.ReportFacts) -> str:
+    return " ".join(accuracy(made))
+
+
+# --- the summary ---------------------------------------------------------------------------------
+
+
+def test_the_purpose_names_target_unit_range_and_features():
+    assert purpose(given()) == (
+        "The model estimates Mark (in points, from 0 to 100) from 2 facts about a student: "
+        "Age and Sex."
+    )
+    assert "from 1 fact about a student: Age." in purpose(given(AGE))
+
+
+def test_a_target_with_one_bound_is_described_by_what_was_seen():
+    scores = replace(MARK, maximum=None, observed_minimum=487, observed_maximum=774)
+    made = replace(held_out(mae=figure(22.04, 21, 23)), schema=Schema((AGE,), scores))
+    assert "in points, from 487 to 774" in purpose(made)
+    assert "22.0 points off" in said(made)
+
+
+def test_ranges_are_written_with_digits_that_mean_something():
+    features = (replace(AGE, observed_minimum=-2.834719823742, observed_maximum=1e6),)
+    assert "Age -2.8347 to 1000000." in " ".join(limits(given(*features, run=RUN)))
+
+
+def test_what_is_left_out_is_no_feature_of_the_model():
+    cost = facts.ExclusionCost(("sex",), *[Interval(0.1, 0.05, 0.2)] * 3, "It costs.")
+    made = given(exclusion=cost)
+    assert purpose(made).endswith("from 1 fact about a student: Age.")
+    assert "It is not given Sex." in " ".join(limits(made))
+    assert "This model was trained without Sex." in " ".join(exclusion(made).lead)
+
+
+def test_the_error_stands_with_its_unit_interval_and_baseline():
+    assert "4.0 points off on average (95\xa0% interval 3.6 to 4.4)." in said(given())
+    assert "The model errs 50\xa0% less." in said(given())
+    assert "explains 80\xa0%" in said(given())
+
+
+def test_a_model_that_is_no_better_than_the_average_is_said_to_be_so():
+    made = held_out(r2=figure(-0.1, -0.3, 0.05), rmse=figure(11, 10, 12))
+    assert "no better than that" in said(made)
+    assert "explains none of the differences" in said(made)
+    assert not [tile for tile in summary(made)[0] if "less error" in tile.meaning]
+
+
+def test_a_score_that_may_be_chance_is_said_to_be_open():
+    assert "leave open" in said(held_out(r2=figure(0.1, -0.05, 0.2)))
+    assert "leave open" not in said(given())
+
+
+def test_no_interval_is_claimed_where_there_is_none():
+    made = held_out(r2=figure(0.8, 0.8, 0.8), mae=figure(4.0, 4.0, 4.0))
+    assert "interval" not in said(made)
+    assert certainty(made) == []
+
+
+def test_errors_too_small_for_their_decimals_are_not_called_none():
+    made = held_out(mae=figure(0.001, 0.001, 0.001), r2=figure(0.9999, 0.9998, 1.0))
+    assert "were less than 0.1 points off" in said(made)
+    assert "explains over 99\xa0%" in said(made)
+    assert "R² over 0.999" in said(made)
+
+
+# --- the models ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "expected"),
+    [
+        ([row("ridge", 0.8)], {}, "nothing else that was tried is better"),
+        ([row("ridge", 0.8), row("svr", -2.0)], {}, "nothing else that was tried is better"),
+        ([row("ridge", 0.8), row("svr", 0.799)], {}, "0.001 less, which may well be chance."),
+        ([row("ridge", 0.8), row("svr", 0.7)], {}, "Svr, reaches 0.100 less."),
+        ([row("svr", 0.8012), row("ridge", 0.8)], {}, "Svr reaches 0.001 more, too little"),
+        ([row("svr", 0.9), row("ridge", 0.8)], {"metric": "mae"}, "was chosen, by its MAE."),
+    ],
+)
+def test_the_choice_is_explained(rows, options, expected):
+    made = replace(
+        given(run=replace(RUN, options=options)),
+        metrics=METRICS | {"leaderboard": [*rows, row("dummy", -0.01)]},
+    )
+    section = leaderboard(made)
+    assert expected in section.figures[0].caption
+    assert section.tables[0].rows[section.tables[0].marked][0].text == "Ridge"
+    assert "Svr −" not in section.figures[0].svg
+
+
+@pytest.mark.parametrize(
+    ("shares", "best", "expected"),
+    [
+        ((0.5, 0.5), 0.8012, "of 2 models was chosen: where several are about as good, their mean "
+         "is safer than the luckiest. Svr reaches 0.001 more, too little to tell them apart."),
+        ((0.5, 0.5), 0.7, "than the luckiest. The next best, Svr, reaches 0.100 less."),
+        ((0.3, 0.7), 0.7, "Blend was chosen. The next best, Svr, reaches 0.100 less."),
+    ],
+)  # fmt: skip
+def test_an_average_is_not_called_simpler_than_its_members(shares, best, expected):
+    blend = row("blend", 0.8) | {"params": dict(zip(("ridge", "svr"), shares, strict=True))}
+    board = sorted([blend, row("svr", best)], key=lambda one: -one["r2"])
+    metrics = METRICS | {"winner": "blend", "leaderboard": [*board, row("dummy", -0.01)]}
+    assert expected in leaderboard(replace(given(run=RUN), metrics=metrics)).figures[0].caption
+
+
+def test_families_that_were_not_tried_are_listed_by_reason():
+    left_out = {
+        "Support vector regression": "no room", "CatBoost, native categories": "no room",
+        "k-nearest neighbours": "no weights",
+    }  # fmt: skip
+    notes = leaderboard(replace(given(), metrics=METRICS | {"left_out": left_out})).notes
+    assert notes[1:] == [
+        "Not tried, no room: Support vector regression; CatBoost, native categories.",
+        "Not tried, no weights: k-nearest neighbours.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ((0.6, 0.7, 0.8), "would probably help"),
+        ((0.6, 0.795, 0.8), "would hardly help"),
+        ((0.6, 0.8, 0.7), "more students did not help"),
+    ],
+)
+def test_a_learning_curve_says_whether_more_students_would_help(scores, expected):
+    points = tuple(
+        facts.LearningPoint(n, score, 0.01) for n, score in zip((80, 160, 320), scores, strict=True)
+    )
+    assert expected in learning_curve(given(learning_curve=points)).figures[0].caption
+    assert learning_curve(given(learning_curve=points[:1])) is None
+
+
+# --- held-out rows -------------------------------------------------------------------------------
+
+
+def test_fewer_than_ten_students_are_not_drawn():
+    y = np.linspace(10, 90, 10)
+    drawn, hidden = (given(held_out=facts.HeldOutPredictions(y[:n], y[:n])) for n in (10, 9))
+    assert predictions(drawn)
+    assert residuals(drawn)
+    assert predictions(hidden) is None
+    assert residuals(hidden) is None
+
+
+@pytest.mark.parametrize(
+    ("offset", "expected"),
+    [(0.0, "neither too much nor too little"), (3.0, "3.0 points too little"),
+     (-3.0, "3.0 points too much")],
+)  # fmt: skip
+def test_a_lean_to_one_side_is_told_from_chance(offset, expected):
+    noise = np.random.default_rng(0).normal(size=100)
+    y_pred = np.linspace(10, 90, 100)
+    y_true = y_pred + noise - noise.mean() + offset
+    section = residuals(given(held_out=facts.HeldOutPredictions(y_true, y_pred)))
+    assert expected in section.figures[0].caption
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [(0.9, "All ranges hold"), (0.7, "fewer than promised"), (1.0, "more than promised")],
+)
+def test_ranges_are_held_to_their_promise(found, expected):
+    rows = [{"level": 0.9, "coverage": found, "mean_width": 18.0}]
+    made = replace(given(), metrics=METRICS | {"coverage": rows})
+    assert expected in coverage(made).figures[0].caption
+    assert coverage(given()) is None
+
+
+# --- what the model relies on --------------------------------------------------------------------
+
+
+def test_features_that_change_nothing_are_named():
+    rows = (facts.Importance("age", 0.4, 0.02), facts.Importance("sex", 0.001, 0.003))
+    caption = importance(given(importance=rows)).figures[0].caption
+    assert "relies on Age most: shuffling it makes R² fall by 0.40." in caption
+    assert "Shuffling Sex changes nothing" in caption
+    nothing = importance(given(importance=rows[1:])).figures[0].caption
+    assert nothing.startswith("Shuffling any one of the features changes nothing")
+
+
+@pytest.mark.parametrize(
+    ("at", "mean", "expected"),
+    [
+        ((15.0, 16.0, 18.0), (40.0, 50.0, 60.0), "From 15 to 18 it rises from 40.0 to 60.0 points"),
+        ((15.0, 16.0, 18.0), (60.0, 50.0, 40.0), "From 15 to 18 it falls from 60.0 to 40.0 points"),
+        ((15.0, 16.0, 18.0), (40.0, 60.0, 50.0), "up and down between 40.0 and 60.0: 20.0 points"),
+        ((15.0, 16.0), (40.0, 40.1), "hardly moves the prediction: by 0.1 points at most"),
+        ((15.0,), (40.0,), "one value only"),
+        (("f", None), (40.0, 50.0), "Lowest for f (40.0), highest for missing (50.0)"),
+    ],
+)
+def test_a_curve_is_put_into_words(at, mean, expected):
+    made = given(partial_dependence=(facts.PartialDependence("age", at, mean),))
+    assert expected in dependence(made).figures[0].caption
+
+
+def test_the_twelve_most_important_curves_are_drawn_and_the_others_told():
+    features = [replace(AGE, name=f"x{i}", label="") for i in range(15)]
+    made = given(
+        *features,
+        importance=tuple(facts.Importance(f"x{i}", i / 100, 0.001) for i in range(15)),
+        partial_dependence=tuple(
+            facts.PartialDependence(f"x{i}", (0.0, 1.0), (40.0, 60.0)) for i in range(15)
+        ),
+    )
+    section = dependence(made)
+    assert [one.title for one in section.figures] == [f"x{i}" for i in range(14, 2, -1)]
+    assert [cells[0].text for cells in section.tables[0].rows] == ["x2", "x1", "x0"]
+    assert section.tables[0].folded
+
+
+# --- groups --------------------------------------------------------------------------------------
+
+
+def group(label: str, error: float, p: float = 0.5) -> facts.GroupErrors:
+    around = Interval(error, error - 1, error + 1)
+    return facts.GroupErrors(label, 40, around, Interval(4, 3, 5), Interval(5, 4, 6), {},
+                             {"mean_error": p})  # fmt: skip
+
+
+def compared(*groupings: facts.Grouping) -> facts.ReportFacts:
+    return given(fairness=facts.Fairness(groupings, ("What was found.",)))
+
+
+def test_groups_are_named_without_their_feature_and_the_outstanding_one_is_marked():
+    groups = group("Sex = f", -2.0, p=0.01), group("Sex = m", 0.5)
+    section = fairness(compared(facts.Grouping(("sex",), groups, ("Sex missing",))))
+    caption = section.figures[0].caption
+    assert caption.startswith("Farthest apart, by 2.5 points, are f (−2.0) and m (+0.5).")
+    assert "Orange" in caption
+    assert "s-second" in section.figures[0].svg
+    assert [cells[0].text for cells in section.tables[0].rows] == ["f", "m", "missing"]
+    assert [cells[1].text for cells in section.tables[0].rows] == ["40", "40", "withheld"]
+    assert section.points == ["What was found."]
+
+
+def test_nothing_is_marked_where_no_group_stands_out():
+    groups = group("Sex = f", -2.0), group("Sex = m", 0.5)
+    section = fairness(compared(facts.Grouping(("sex",), groups)))
+    assert "Orange" not in section.figures[0].caption
+    assert "second" not in section.figures[0].svg
+
+
+def test_groups_that_are_all_withheld_have_a_table_and_no_plot():
+    section = fairness(compared(facts.Grouping(("sex",), (), ("Sex = f", "Sex = m"))))
+    assert section.figures == []
+    assert len(section.tables[0].rows) == 2
+
+
+def test_pairs_for_which_a_page_has_no_room_are_counted():
+    plain = facts.Grouping(("sex", "age"), tuple(group(f"g{i}", 0.0) for i in range(PAIR_ROWS)))
+    loud = facts.Grouping(("age", "sex"), (group("g", 5.0, p=0.001),))
+    section = fairness(compared(plain, loud))
+    assert [table.caption for table in section.tables] == ["Errors by Age and Sex"]
+    assert "1 more pair of features" in section.notes[-1]
+
+
+# --- the pass mark -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("brier", "expected"), [(0.1, "which is worse"), (0.3, "no better than that")]
+)
+def test_probabilities_are_compared_with_the_same_for_everyone(brier, expected):
+    bins = (facts.ReliabilityBin(100, 0.3, Interval(0.32, 0.2, 0.4)),
+            facts.ReliabilityBin(100, 0.6, Interval(0.8, 0.7, 0.9)))  # fmt: skip
+    mark = facts.PassMark(50.0, 200, 60, Interval(brier, 0.05, 0.4), 0.2, bins)
+    section = pass_mark(given(pass_mark=mark))
+    assert expected in section.lead[1]
+    assert "In 1 of 2 groups" in section.figures[0].caption
+    assert pass_mark(given(pass_mark=replace(mark, bins=()))).figures == []
+
+
+# --- the limits ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (given(AGE), "No column is marked as sensitive"),
+        (given(), "It uses Sex, marked as sensitive"),
+        (given(), "Outside what it saw it guesses: Age 15 to 18."),
+        (held_out(n_samples=20), "Only 20 students"),
+        (given(run=replace(RUN, rows=RUN.rows | {"train": 80})), "chosen on 80 students"),
+        (given(run=replace(RUN, options={})), "drawn at random"),
+        (given(run=replace(RUN, options={"budget": 30.0})), "bounded by the clock"),
+    ],
+)
+def test_limits_follow_from_the_facts(made, expected):
+    assert expected in " ".join(limits(made))
+
+
+@pytest.mark.parametrize("unsaid", ["drawn at random", "bounded by the clock", "Only", "few"])
+def test_limits_that_do_not_hold_are_not_named(unsaid):
+    assert unsaid not in " ".join(limits(given(run=RUN)))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import FunctionTransformer
+
+from src.search.candidates import CANDIDATES
+from src.search.early_stopping import Trees, _inner_split, find_n_trees
+from src.search.folds import StackedFolds, stack_folds
+
+BOOSTERS = {c.name: c for c in CANDIDATES if c.trees and not c.native}
+
+
+def folds(noise: float, n_folds: int = 3, n_samples: int = 240) -> StackedFolds:
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.uniform(0, 1, (n_samples, 3)))
+    y = np.sin(6 * X[0]) * 3 + 2 * X[1].to_numpy() + random.normal(0, noise, n_samples)
+    splits = list(KFold(n_folds, shuffle=True, random_state=0).split(X))
+    return stack_folds(X, y.to_numpy(), FunctionTransformer(np.asarray), splits)
+
+
+def booster(name: str) -> tuple[BaseEstimator, Trees]:
+    candidate = BOOSTERS[name]
+    assert candidate.trees is not None
+    return candidate.build(0), candidate.trees
+
+
+@pytest.mark.parametrize("name", sorted(BOOSTERS))
+def test_noise_stops_earlier_than_a_clear_signal(name: str) -> None:
+    estimator, trees = booster(name)
+    clear = find_n_trees(estimator, trees, folds(noise=0.05))
+    noisy = find_n_trees(estimator, trees, folds(noise=20.0))
+    assert 1 <= noisy < clear <= trees.most
+
+
+@pytest.mark.parametrize("n_folds", [2, 5])
+def test_the_outer_folds_test_rows_are_not_looked_at(n_folds: int) -> None:
+    stacked = folds(1.0, n_folds)
+    for k in range(2):
+        train, test = stacked.splits[k]
+        learn, stop = _inner_split(stacked, k)
+        assert sorted([*learn, *stop]) == sorted(train)
+        assert not {*learn, *stop} & set(test)
+        assert len(learn) >= len(stop) > 0
+
+
+def test_the_estimator_that_is_given_is_not_changed() -> None:
+    estimator, trees = booster("catboost")
+    before = dict(estimator.get_params())
+    find_n_trees(estimator, trees, folds(1.0))
+    assert estimator.get_params() == before

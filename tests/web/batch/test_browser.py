@@ -1,0 +1,360 @@
+"""A whole class in a real Chromium, against a real gunicorn."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from src.web.batch.worker import run
+from src.web.batch.workspace import Workspace
+from tests.web.batch.test_routes import (
+    BAD_ROWS,
+    FILE_NAMES,
+    FORMULAS,
+    OTHER,
+    SPELLINGS,
+    STUDENT,
+    UNUSABLE,
+    table,
+)
+from tests.web.chromium import unfold, violations, watched
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+HEADER = ("name", "gender", "race_ethnicity", "parental_level_of_education", "lunch",
+          "test_preparation_course", "reading_score", "writing_score")  # fmt: skip
+ROWS = [
+    ("Anna", "female", "group C", "some college", "standard", "none", "70", "70"),
+    ("Ben", "male", "group A", "high school", "free/reduced", "completed", "41", "43"),
+    ("Cem", "male", "group Z", "high school", "standard", "none", "fifty", "60"),
+]
+
+
+@pytest.fixture(scope="module")
+def uploads(gunicorn, sample_artifacts, tmp_path_factory) -> Iterator:
+    folder = tmp_path_factory.mktemp("batch")
+    environment = {"ARTIFACTS_DIR": str(sample_artifacts), "UPLOADS_DIR": str(folder / "uploads"),
+                   "MAX_UPLOAD_BYTES": "1000000"}  # fmt: skip
+    with gunicorn(folder / "server", **environment) as server:
+        server.workspace = Workspace(folder / "uploads", 1 << 20)
+        yield server
+
+
+@pytest.fixture
+def open_page(browser, uploads) -> Iterator:
+    with watched(browser, uploads.url) as visit:
+        yield lambda path="/batch", **options: visit(path, **options)
+
+
+@pytest.fixture(params=["class.csv", "class.xlsx"])
+def class_file(request, tmp_path: Path) -> Path:
+    path = tmp_path / request.param
+    if path.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        for row in (HEADER, *ROWS):
+            book.active.append(row)
+        book.save(path)
+    else:
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows((HEADER, *ROWS))
+    return path
+
+
+def downloaded(page, words: str) -> list[dict[str, str]]:
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name=words).click()
+    with Path(waiting.value.path()).open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_class_is_uploaded_mended_and_deleted(
+    open_page, predictor, class_file, tmp_path, javascript
+):
+    page = open_page(java_script_enabled=javascript)
+    page.get_by_label("File").set_input_files(class_file)
+    page.get_by_label("Pass mark").fill("60")
+    page.get_by_role("button", name="Upload and predict").click()
+    page.get_by_role("heading", name=class_file.name).wait_for()
+    assert page.title().startswith("Results: ")
+    anna = page.get_by_role("table").get_by_role("row").filter(has_text="Anna").inner_text()
+    ben = page.get_by_role("table").get_by_role("row").filter(has_text="Ben").inner_text()
+    assert "At risk" not in anna
+    assert "At risk" in ben
+    rows = downloaded(page, "Download the results")
+    expected = predictor.predict_record(dict(zip(HEADER[1:], ROWS[0][1:], strict=True)))
+    assert float(rows[0]["prediction"]) == expected.prediction
+    assert [row["below_pass_mark"] for row in rows] == ["no", "yes", ""]
+
+    (wrong,) = downloaded(page, "Download the rows to fix")
+    assert "race_ethnicity must be one of" in wrong["problem"]
+    assert "reading_score must be a number" in wrong["problem"]
+    mended = wrong | {"race_ethnicity": "group A", "reading_score": "50"}
+    with (tmp_path / "mended.csv").open("w", newline="") as file:
+        csv.writer(file).writerows((list(mended), list(mended.values())))
+    page.get_by_role("link", name="upload them again").click()
+    page.get_by_label("File").set_input_files(tmp_path / "mended.csv")
+    page.get_by_role("button", name="Upload and predict").click()
+    page.get_by_text("predicted for 1 of 1 rows.").wait_for()
+    page.get_by_label("Pass mark").fill("101")
+    page.get_by_role("button", name="Set the pass mark").click()
+    page.get_by_role("alert").get_by_role("link").click()
+    assert page.get_by_label("Pass mark").evaluate("e => e === document.activeElement")
+    page.get_by_label("Pass mark").fill("99")
+    page.get_by_role("button", name="Set the pass mark").click()
+    page.get_by_text("Predicted below 99").wait_for()
+    page.get_by_role("button", name="Delete the file").click()
+    page.get_by_text("The file and its results are deleted.").wait_for()
+
+
+def test_a_class_is_uploaded_by_keyboard_alone(open_page, class_file):
+    page = open_page()
+    page.on("filechooser", lambda chooser: None)  # from now on none is really opened
+    press_until(page, "document.activeElement.id === 'file'")
+    with page.expect_file_chooser() as waiting:
+        page.keyboard.press("Enter")
+    waiting.value.set_files(class_file)
+    press_until(page, "document.activeElement.id === 'pass_mark'")
+    page.keyboard.type("60")
+    press_until(page, "document.activeElement.type === 'submit'")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Rows to fix").wait_for()
+    press_until(page, "document.activeElement.textContent.startsWith('Download the results')")
+    with page.expect_download():
+        page.keyboard.press("Enter")
+
+
+def press_until(page, condition: str) -> None:
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate(condition):
+            return
+    raise AssertionError(f"The keyboard did not reach: {condition}")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_focus_moves_to_what_is_wrong(open_page, javascript):
+    page = open_page(java_script_enabled=javascript, viewport={"width": 390, "height": 700})
+    page.get_by_role("button", name="Upload and predict").click()
+    summary = page.get_by_role("alert")
+    summary.wait_for()
+    assert page.title().startswith("Error: ")
+    assert summary.evaluate("e => e === document.activeElement")
+    summary.get_by_role("link", name="Choose a CSV or Excel file.").click()
+    assert page.get_by_label("File").evaluate("e => e === document.activeElement")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_page_of_a_large_file_shows_progress_and_then_the_results(
+    open_page, uploads, predictor, javascript
+):
+    job = uploads.workspace.create(heavy=True)
+    job.upload.write_text("\n".join(map(",".join, (HEADER, *ROWS))), "utf-8")
+    job.write_order({"name": "school.csv", "pass_mark": None})
+    page = open_page(f"/batch/{job.id}", java_script_enabled=javascript)
+    page.get_by_role("heading", name="Working on school.csv").wait_for()
+    job.report(12_345)
+    page.get_by_text("12,345 rows done").wait_for()
+    run(job, predictor)
+    page.get_by_text("predicted for 2 of 3 rows").wait_for()
+
+
+def test_a_file_is_dropped_anywhere_on_the_form(open_page):
+    page = open_page()
+    page.evaluate(
+        """content => {
+            const data = new DataTransfer();
+            data.items.add(new File([content], "dropped.csv"));
+            const form = document.querySelector("input[type=file]").form;
+            for (const name of ["dragover", "drop"])
+                form.dispatchEvent(new DragEvent(name, {dataTransfer: data, cancelable: true}));
+        }""",
+        "\n".join(map(",".join, (HEADER, *ROWS))),
+    )
+    page.get_by_role("button", name="Upload and predict").click()
+    page.get_by_role("heading", name="dropped.csv").wait_for()
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_no_page_scrolls_sideways(open_page, tmp_path, width):
+    def check(state: str) -> None:
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{state}: {wide} at {width}"
+
+    page = open_page(viewport={"width": width, "height": 700})
+    check("upload")
+    page.get_by_text("The columns and what they take").click()
+    check("columns")
+    page.get_by_role("button", name="Upload and predict").click()
+    page.get_by_role("alert").wait_for()
+    check("error")
+    wide = tmp_path / ("x" * 100 + ".csv")
+    rows = [(row[0] * 40, *row[1:]) for row in ROWS]
+    wide.write_text("\n".join(map(",".join, (HEADER, *rows))), "utf-8")
+    page.get_by_label("File").set_input_files(wide)
+    page.get_by_label("Pass mark").fill("60")
+    page.get_by_role("button", name="Upload and predict").click()
+    page.get_by_role("heading", name="Students").wait_for()
+    check("results")
+
+
+@pytest.mark.parametrize("path", ["a" * 32, "template.pdf"])
+def test_what_is_gone_is_told_on_a_page(open_page, path):
+    page = open_page(f"/batch/{path}")
+    assert re.search("no such file", page.get_by_role("main").inner_text())
+
+
+# ---------------------------------------------------------------- accessibility
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_in_any_state_of_a_file(open_page, width, scheme):
+    page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    unfold(page)
+    assert violations(page) == []
+    page.get_by_role("button", name="Upload and predict").click()
+    page.get_by_role("alert").wait_for()
+    assert violations(page) == []
+    send(page, ("class.csv", table(*ROWS, header=HEADER)), "60")
+    page.get_by_role("heading", name="Students").wait_for()
+    unfold(page)
+    assert violations(page) == []
+    page.get_by_role("textbox", name="Pass mark").fill("101")
+    page.get_by_role("button", name="Set the pass mark").click()
+    page.get_by_role("alert").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name="Delete the file").click()
+    page.get_by_text("The file and its results are deleted.").wait_for()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_while_a_file_is_worked_on(open_page, uploads, scheme):
+    job = uploads.workspace.create(heavy=True)
+    job.upload.write_text("x", "utf-8")
+    job.write_order({"name": "school.csv", "pass_mark": None})
+    page = open_page(f"/batch/{job.id}", color_scheme=scheme)
+    page.get_by_role("heading", name="Working on school.csv").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name="Stop and delete the file").click()
+    page.get_by_text("The file and its results are deleted.").wait_for()
+
+
+# ---------------------------------------------------------------- files, by their ID in FAULTS.md
+
+
+def send(page, file, pass_mark: str = "") -> None:
+    """Choose a file, a path or a (name, content), and send it."""
+    if isinstance(file, tuple):
+        name, content = file
+        content = content.encode() if isinstance(content, str) else content
+        file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_label("Pass mark").fill(pass_mark)
+    page.get_by_role("button", name="Upload and predict").click()
+
+
+@pytest.fixture
+def predictions(open_page):
+    """Upload a file and return the predictions that are downloaded, as texts."""
+
+    def of(content: bytes | str, name: str = "class.csv") -> list[dict[str, str]]:
+        page = open_page()
+        send(page, (name, content))
+        return downloaded(page, "Download the results")
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def expected(predictor) -> list[str]:
+    found = (predictor.predict_record(dict(zip(HEADER[1:], row, strict=True)))
+             for row in (STUDENT, OTHER))  # fmt: skip
+    return [repr(one.prediction) for one in found]
+
+
+def refusal(page) -> str:
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert page.title().startswith("Error: ")
+    assert alert.evaluate("e => e === document.activeElement")
+    return alert.inner_text()
+
+
+@pytest.mark.parametrize("content", SPELLINGS)
+def test_C1_C2_C3_C8_any_spelling_of_a_table_gets_the_same_predictions(
+    predictions, expected, content
+):
+    assert [row["prediction"] for row in predictions(content)] == expected
+
+
+@pytest.mark.parametrize(("line", "problem"), BAD_ROWS)
+def test_C4_C5_C6b_C7_C15_a_bad_row_stands_among_those_to_fix_with_its_line(
+    open_page, line, problem
+):
+    page = open_page()
+    send(page, ("class.csv", f"{table(STUDENT)}{line}\n"))
+    told = page.get_by_role("region", name="Table of the rows to fix").get_by_role("row").nth(1)
+    assert problem in told.inner_text()
+    assert told.get_by_role("rowheader").inner_text() == "3"
+    assert "predicted for 1 of 2 rows" in page.get_by_role("main").inner_text()
+
+
+def test_C6_none_stays_the_category_that_it_is(predictions, expected):
+    assert [row["test_preparation_course"] for row in predictions(table(STUDENT))] == ["none"]
+
+
+@pytest.mark.parametrize(("content", "name", "message"), UNUSABLE)
+def test_C8_C9_a_file_that_cannot_be_used_is_refused(open_page, content, name, message):
+    page = open_page()
+    send(page, (name, content), "60")
+    assert message in refusal(page)
+    assert page.get_by_label("Pass mark").input_value() == "60"
+
+
+def test_C10_C11_what_is_too_large_is_told_on_a_page(open_page):
+    page = open_page()
+    send(page, ("wide.csv", ",".join(f"c{i}" for i in range(100_000))))
+    assert "longer than 131,072 characters" in refusal(page)
+    send(page, ("long.csv", table(STUDENT) + "x" * 1_000_000))
+    page.get_by_role("heading", name="Too large").wait_for()
+    assert violations(page) == []
+    page.get_by_role("link", name="A class").click()
+    page.get_by_role("heading", name="Predict a whole class").wait_for()
+
+
+def test_C12_one_bad_row_in_a_thousand(open_page):
+    rows = [STUDENT] * 1000
+    rows[498] = (*STUDENT[:5], "seventy", "70")
+    page = open_page()
+    send(page, ("class.csv", table(*rows)))
+    page.get_by_text("predicted for 999 of 1,000 rows. 1 needs mending.").wait_for()
+    cells = page.get_by_role("row").filter(has_text="seventy").get_by_role("cell")
+    assert cells.all_inner_texts()[:2] == ["reading_score", "seventy"]
+    (wrong,) = downloaded(page, "Download the rows to fix")
+    assert (
+        wrong["problem"] == "Row 500: reading_score must be a number from 0 to 100. Got 'seventy'."
+    )
+
+
+def test_C13_no_cell_that_is_downloaded_is_a_formula(predictions):
+    rows = [(*STUDENT, f'"{start}"', "-3.5") for start in FORMULAS]
+    found = predictions(table(*rows, header=(*HEADER[1:], "note", "change")))
+    assert [row["note"][0] for row in found] == ["'"] * len(FORMULAS)
+    assert {row["change"] for row in found} == {"-3.5"}
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_C14_a_file_s_name_is_words_on_the_page(open_page, name):
+    page = open_page()
+    send(page, (name, table(STUDENT)))
+    page.get_by_text("predicted for 1 of 1 rows.").wait_for()
+    assert page.locator("script:not([src])").count() == 0
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download the results").click()
+    assert waiting.value.suggested_filename == "predictions.csv"

@@ -1,0 +1,533 @@
+"""Upload, results and downloads in the test client; IDs are rows of FAULTS.md."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import stat
+import time
+
+import openpyxl
+import pytest
+
+from src.web.batch import workspace as batch_store
+from src.web.batch.service import BatchService
+from src.web.batch.workspace import LIFETIME_S, Workspace
+from tests.web.conftest import workbook
+
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+NAMES = ("gender", "race_ethnicity", "parental_level_of_education", "lunch",
+         "test_preparation_course", "reading_score", "writing_score")  # fmt: skip
+STUDENT = ("female", "group C", "some college", "standard", "none", "70", "70")
+OTHER = ("male", "group A", "high school", "free/reduced", "completed", "41", "43")
+API = "/api/v1/predict/batch"
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+
+def table(*rows, header=NAMES, delimiter=",") -> str:
+    return "".join(delimiter.join(row) + "\n" for row in (header, *rows))
+
+
+# What is tried here in the test client is tried in test_served_faults.py under gunicorn too.
+SPELLINGS = [
+    pytest.param(b"\xef\xbb\xbf" + table(STUDENT, OTHER).encode(), id="C1-mark"),
+    pytest.param(b"\xef\xbb\xbf" * 2 + table(STUDENT, OTHER).encode(), id="C1-two-marks"),
+    pytest.param(table(STUDENT, OTHER, delimiter=";").encode(), id="C2-semicolon"),
+    pytest.param(table(STUDENT, OTHER, delimiter="\t").encode(), id="C2-tab"),
+    pytest.param(table((*STUDENT[:5], "70,0", "70,0"), (*OTHER[:5], "41,0", "43"),
+                       delimiter=";").encode(), id="C2-decimal-comma"),
+    pytest.param(table(STUDENT, OTHER).encode("utf-16"), id="C3-utf-16"),
+    pytest.param(table((*STUDENT, "Zoë"), (*OTHER, "Jürgen"),
+                       header=(*NAMES, "Schüler")).encode("latin-1"), id="C3-latin-1"),
+    pytest.param(table(STUDENT[::-1], OTHER[::-1], header=NAMES[::-1]).encode(), id="C8-order"),
+    pytest.param(table(STUDENT, OTHER, header=tuple(n.upper() for n in NAMES)).encode(),
+                 id="C8-case"),
+    pytest.param(table(STUDENT, OTHER,
+                       header=("Gender", "race/ethnicity", "parental level of education",
+                               *NAMES[3:])).encode(), id="C8-spaces"),
+]  # fmt: skip
+BAD_ROWS = [
+    pytest.param(",".join((*STUDENT, "1")), "has 8 cells, the header has 7", id="C4-cell-too-many"),
+    pytest.param(",".join(STUDENT[:5]), "has 5 cells, the header has 7", id="C5-short"),
+    pytest.param('"' + ",".join(STUDENT), "A quote in the line is not closed", id="C5-quote"),
+    pytest.param(",".join((*STUDENT[:6], "7\0")), "holds a NUL character", id="C7-nul"),
+    pytest.param(",".join((*STUDENT[:6], "inf")), "must be a number", id="C7-inf"),
+    pytest.param(",".join((*STUDENT[:6], "1e309")), "must be a number", id="C7-too-large"),
+    pytest.param(",".join((*STUDENT[:6], "")), "writing_score is missing", id="C15-missing"),
+    pytest.param(",".join((*STUDENT[:6], "NA")), "writing_score is missing", id="C6b-mark"),
+    pytest.param(",".join(("", *STUDENT[1:])), "gender is missing", id="C6b-empty-category"),
+]  # fmt: skip
+UNUSABLE = [
+    pytest.param(table(STUDENT[:6], header=NAMES[:6]), "a.csv",
+                 "Column writing_score is missing", id="C8-missing"),
+    pytest.param(table((*STUDENT, "1"), header=(*NAMES, "Gender")), "a.csv",
+                 "Column gender stands there 2 times", id="C8-twice"),
+    pytest.param(b"", "a.csv", "is empty", id="C9-empty"),
+    pytest.param(table(), "a.csv", "holds a header and no row", id="C9-header-only"),
+    pytest.param(workbook([NAMES, STUDENT]), "a.csv", "is not a text table", id="C9-renamed"),
+    pytest.param(PICTURE, "a.csv", "a picture", id="C9-picture"),
+    pytest.param(PICTURE, "a.xlsx", "is not an Excel workbook", id="C9-picture-as-excel"),
+    pytest.param(workbook([NAMES]), "a.xlsx", "holds a header and no row", id="C9-empty-excel"),
+    pytest.param(b"PK\x03\x04" + b"x" * 100, "a.xlsx", "not an Excel workbook that can be read",
+                 id="C9-damaged-excel"),
+]  # fmt: skip
+FORMULAS = ["=1+1", "+cmd", "-cmd", "@sum", "\tx", "\rx", "＝1"]
+FILE_NAMES = [
+    "../../../etc/passwd.csv", "..\\x.csv", 'a"; filename="b.csv',
+    "x" * 500 + ".csv", "<script>alert(1)</script>.csv", "..", "/",
+]  # fmt: skip
+
+
+@pytest.fixture
+def upload(client):
+    """Upload a file on the page."""
+
+    def send(content: bytes | str, name="class.csv", pass_mark="", **options):
+        content = content.encode() if isinstance(content, str) else content
+        token = TOKEN.search(client.get("/batch").text).group(1)
+        data = {"csrf_token": token, "pass_mark": pass_mark, "file": (io.BytesIO(content), name)}
+        return client.post("/batch", data=data, **options)
+
+    return send
+
+
+@pytest.fixture
+def scored(client, upload):
+    """Upload a file and return the rows of its results."""
+
+    def send(content: bytes | str, name="class.csv", pass_mark=""):
+        answer = upload(content, name, pass_mark)
+        assert answer.status_code == 303, told(answer.text)
+        return download(client, answer.headers["Location"])
+
+    return send
+
+
+def download(client, location: str, name="predictions.csv") -> list[dict[str, str]]:
+    text = client.get(f"{location}/{name}").data.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def told(page: str) -> str:
+    """Return what the summary of errors says."""
+    return " ".join(re.findall(r'<li><a href="#file">(.*?)</a>', page)).replace("&#39;", "'")
+
+
+@pytest.fixture
+def expected(predictor) -> list[str]:
+    return [repr(predictor.predict_record(dict(zip(NAMES, row, strict=True))).prediction)
+            for row in (STUDENT, OTHER)]  # fmt: skip
+
+
+@pytest.fixture
+def workspace(app) -> Workspace:
+    return app.extensions[BatchService.EXTENSION].workspace
+
+
+# ---------------------------------------------------------------- the flow
+
+
+@pytest.mark.parametrize("make", [
+    lambda: (table(STUDENT, OTHER).encode(), "class.csv"),
+    lambda: (workbook([NAMES, STUDENT, (*OTHER[:5], 41, 43.0)]), "class.xlsx"),
+], ids=["csv", "excel"])  # fmt: skip
+def test_a_row_has_the_same_value_as_form_and_json_to_the_last_bit(
+    client, scored, send_form, make, expected
+):
+    content, name = make()
+    rows = scored(content, name)
+    assert [row["prediction"] for row in rows] == expected
+    record = dict(zip(NAMES, STUDENT, strict=True))
+    answer = client.post("/api/v1/predict", json=record).get_json()
+    assert repr(answer["prediction"]) == rows[0]["prediction"]
+    assert [repr(end) for end in answer["intervals"]["0.9"]] == [rows[0]["low_90"],
+                                                                 rows[0]["high_90"]]  # fmt: skip
+    assert f'<data value="{rows[0]["prediction"]}">' in send_form(record).text
+
+
+def test_a_larger_file_is_scored_in_a_process_with_the_same_values(scored, expected):
+    rows = scored(table(*[STUDENT, OTHER] * 300))
+    assert [row["prediction"] for row in rows] == expected * 300
+
+
+def test_the_page_shows_rows_problems_flags_and_a_histogram(client, upload):
+    bad = ("female", "group Z", "some college", "standard", "none", "abc", "70")
+    answer = upload(table(STUDENT, bad, OTHER), pass_mark="60")
+    page = client.get(answer.headers["Location"]).text
+    assert "Math score predicted for 2 of 3 rows. 1 needs mending." in page
+    assert "Got &#39;group Z&#39;. Did you mean" in page
+    assert page.count('<span class="tag">At risk</span>') == 1
+    assert re.search(r"<dt>Predicted below 60</dt><dd>1</dd>", page)
+    assert page.count("<rect") == 2
+    assert "The same as a table" in page
+
+
+def test_the_pass_mark_can_be_changed_on_the_results(client, upload):
+    location = upload(table(STUDENT, OTHER)).headers["Location"]
+    assert "below_pass_mark" not in download(client, location)[0]
+    token = TOKEN.search(client.get(location).text).group(1)
+    client.post(location, data={"csrf_token": token, "pass_mark": "60,5"})
+    assert [row["below_pass_mark"] for row in download(client, location)] == ["no", "yes"]
+    wrong = client.post(location, data={"csrf_token": token, "pass_mark": "600"})
+    assert wrong.status_code == 422
+    assert "The pass mark must be a number from 0 to 100. Got &#39;600&#39;." in wrong.text
+    assert 'value="600"' in wrong.text
+    assert client.post(location, data={"pass_mark": "1"}).status_code == 400
+    assert [row["below_pass_mark"] for row in download(client, location)] == ["no", "yes"]
+
+
+def test_rows_to_fix_are_downloaded_mended_and_uploaded_again(client, upload, scored, expected):
+    bad = (*STUDENT[:5], "seventy", "70")
+    location = upload(table(OTHER, bad)).headers["Location"]
+    (row,) = download(client, location, "to-fix.csv")
+    assert row["problem"] == "Row 3: reading_score must be a number from 0 to 100. Got 'seventy'."
+    row["reading_score"] = "70"
+    again = scored(table(tuple(f'"{cell}"' for cell in row.values()), header=tuple(row)))
+    assert [(r["prediction"], r["problem"]) for r in again] == [(expected[0], "")]
+
+
+@pytest.mark.parametrize(("data", "status", "message"), [
+    ({}, 422, "Choose a CSV or Excel file."),
+    ({"file": (io.BytesIO(b""), "")}, 422, "Choose a CSV or Excel file."),
+    ({"file": (io.BytesIO(b"x"), "x.csv"), "pass_mark": "-5"}, 422, "must be a number from 0 to"),
+    ({"file": (io.BytesIO(b"PAR1"), "x.parquet")}, 422, "Parquet files are not taken here."),
+])  # fmt: skip
+def test_what_is_missing_or_wrong_is_told_beside_its_field(client, data, status, message):
+    token = TOKEN.search(client.get("/batch").text).group(1)
+    answer = client.post("/batch", data={"csrf_token": token, **data},
+                         content_type="multipart/form-data")  # fmt: skip
+    assert answer.status_code == status
+    assert answer.text.count(message) == 2
+    assert "<title>Error: " in answer.text
+
+
+def test_F8_without_a_token_nothing_is_taken(client, workspace):
+    data = {"pass_mark": "55", "file": (io.BytesIO(table(STUDENT).encode()), "class.csv")}
+    answer = client.post("/batch", data=data)
+    assert answer.status_code == 400
+    assert "choose the file again" in answer.text
+    assert 'value="55"' in answer.text
+    assert not workspace.folder.exists()
+
+
+# ---------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("content", SPELLINGS)
+def test_C1_C2_C3_C8_any_spelling_of_the_table_gets_the_same_predictions(scored, expected, content):
+    assert [row["prediction"] for row in scored(content)] == expected
+
+
+@pytest.mark.parametrize(("line", "problem"), BAD_ROWS)
+def test_C4_C5_C6_C7_C15_a_bad_row_is_refused_with_its_line_and_the_others_predicted(
+    client, upload, expected, line, problem
+):
+    location = upload(table(STUDENT) + line + "\n" + ",".join(OTHER) + "\n").headers["Location"]
+    rows = download(client, location)
+    assert [row["prediction"] for row in rows] == [expected[0], "", expected[1]]
+    assert rows[1]["problem"].startswith("Row 3: ")
+    assert problem in rows[1]["problem"]
+
+
+def test_C6_none_is_the_category_that_it_is(scored, expected):
+    assert "none" in STUDENT
+    assert scored(table(STUDENT))[0]["prediction"] == expected[0]
+
+
+@pytest.mark.parametrize(("content", "name", "message"), UNUSABLE)
+def test_C8_C9_a_file_that_cannot_be_used_is_refused_and_not_kept(
+    client, upload, workspace, content, name, message
+):
+    answer = upload(content, name)
+    assert answer.status_code == 422
+    assert message in told(answer.text)
+    assert list(workspace.folder.iterdir()) == []
+    content = content.encode() if isinstance(content, str) else content
+    program = client.post(API, data={"file": (io.BytesIO(content), name)})
+    assert program.status_code == 422
+    assert message in program.text.replace("\\u0027", "'")
+
+
+def test_C12_one_bad_row_in_a_thousand(client, upload):
+    rows = [STUDENT] * 999
+    rows.insert(500, (*STUDENT[:5], "abc", "70"))
+    location = upload(table(*rows)).headers["Location"]
+    assert "predicted for 999 of 1,000 rows" in client.get(location).text
+    (refused,) = download(client, location, "to-fix.csv")
+    assert refused["problem"] == "Row 502: reading_score must be a number from 0 to 100. Got 'abc'."
+    assert sum(bool(row["prediction"]) for row in download(client, location)) == 999
+
+
+@pytest.mark.parametrize("start", FORMULAS)
+def test_C13_no_cell_that_comes_back_is_a_formula(client, upload, start):
+    header = ("name", "debt", *NAMES)
+    good = (f'"{start}"', "-3.5", *STUDENT)
+    bad = (f'"{start}"', "-3.5", *STUDENT[:6], "abc")
+    location = upload(table(good, bad, header=header)).headers["Location"]
+    for name in ("predictions.csv", "to-fix.csv"):
+        for row in download(client, location, name):
+            assert row["name"] == "'" + start
+            assert row["debt"] == "-3.5"
+    answer = client.post(API, data=table(good, header=header), content_type="text/csv")
+    assert f"'{start}" in answer.data.decode()
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_C14_a_file_s_name_reaches_no_path_and_no_header(client, upload, workspace, name):
+    answer = upload(table(STUDENT), name)
+    assert answer.status_code == 303
+    location = answer.headers["Location"]
+    assert "<script>alert" not in client.get(location).text
+    (job,) = workspace.folder.iterdir()
+    assert {path.name for path in job.iterdir()} == {
+        "upload", "order.json", "progress", "predictions.csv", "to-fix.csv", "outcome.json",
+    }  # fmt: skip
+    headers = client.get(f"{location}/predictions.csv").headers
+    assert headers["Content-Disposition"] == 'attachment; filename="predictions.csv"'
+
+
+def test_C14_a_line_break_in_a_name_breaks_no_line(client, predictor):
+    part = (
+        b"--b\r\nContent-Disposition: form-data; name=file; "
+        b"filename*=UTF-8''a%0D%0ASet-Cookie%3A%20x%3D1%0D%0A.csv\r\n\r\na,b\n1,2\r\n--b--\r\n"
+    )
+    answer = client.post(API, data=part, content_type="multipart/form-data; boundary=b")
+    assert answer.status_code == 422
+    assert "Set-Cookie" not in answer.headers
+    empty = part.replace(b"a,b\n1,2", b"")
+    answer = client.post(API, data=empty, content_type="multipart/form-data; boundary=b")
+    assert answer.get_json()["error"] == "aSet-Cookie: x=1.csv is empty."
+
+
+# ---------------------------------------------------------------- where files lie
+
+
+def test_files_lie_in_a_private_folder_and_are_found_by_the_whole_address_only(
+    client, upload, workspace
+):
+    location = upload(table(STUDENT)).headers["Location"]
+    (job,) = workspace.folder.iterdir()
+    assert location == f"/batch/{job.name}"
+    assert len(job.name) == 32
+    for folder in (workspace.folder, job):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for wrong in (job.name[:-1], job.name[:-1] + "!", "..", "%2e%2e", "a" * 32):
+        assert client.get(f"/batch/{wrong}").status_code in (404, 308)
+
+
+def test_after_half_an_hour_a_file_is_gone(client, upload, workspace):
+    location = upload(table(STUDENT)).headers["Location"]
+    (job,) = workspace.folder.iterdir()
+    old = time.time() - LIFETIME_S - 1
+    os.utime(job / "upload", (old, old))
+    for path in ("", "/predictions.csv", "/progress"):
+        assert client.get(location + path).status_code == 404
+    assert workspace.sweep() is False
+    assert list(workspace.folder.iterdir()) == []
+    assert LIFETIME_S + batch_store.SWEEP_EVERY_S <= 30 * 60
+
+
+def test_any_request_sweeps_once_a_minute(client, upload, workspace):
+    upload(table(STUDENT))
+    (job,) = workspace.folder.iterdir()
+    old = time.time() - LIFETIME_S - 1
+    os.utime(job / "upload", (old, old))
+    client.get("/health")
+    assert job.exists()  # it is not due yet
+    workspace._swept -= 61
+    client.get("/health")
+    assert not job.exists()
+
+
+def test_a_file_is_deleted_when_its_owner_says_so(client, upload, workspace):
+    location = upload(table(STUDENT)).headers["Location"]
+    assert client.post(f"{location}/delete").status_code == 400  # no token
+    token = TOKEN.search(client.get(location).text).group(1)
+    answer = client.post(f"{location}/delete", data={"csrf_token": token}, follow_redirects=True)
+    assert "are deleted" in answer.text
+    assert list(workspace.folder.iterdir()) == []
+
+
+def test_files_of_a_server_that_was_killed_are_swept_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch_store.tempfile, "gettempdir", lambda: str(tmp_path))
+    killed = Workspace(None, 1 << 20)
+    job, young = killed.create(heavy=False), killed.create(heavy=False)
+    for each in (job, young):
+        each.upload.write_bytes(b"x")
+    old = time.time() - LIFETIME_S - 1
+    os.utime(job.upload, (old, old))
+    Workspace(None, 1 << 20)
+    assert not job.folder.exists()
+    assert young.folder.exists()
+
+
+def test_no_more_large_files_than_two_are_worked_on_at_once(client, upload, workspace):
+    for _ in range(2):
+        workspace.create(heavy=True)
+    large = table(*[STUDENT] * 600)
+    for answer in (upload(large),
+                   client.post(API, data=large, content_type="text/csv")):  # fmt: skip
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+    assert upload(table(STUDENT)).status_code == 303  # a class list waits for nobody
+
+
+def test_a_job_whose_process_died_says_so(client, workspace):
+    job = workspace.create(heavy=True)
+    job.upload.write_bytes(table(STUDENT).encode())
+    job.write_order({"name": "class.csv", "pass_mark": None})
+    page = client.get(f"/batch/{job.id}")
+    assert page.status_code == 200
+    assert "Working on class.csv" in page.text
+    assert client.get(f"/batch/{job.id}/progress").get_json()["done"] is False
+    assert client.get(f"/batch/{job.id}/predictions.csv").status_code == 404
+    silent = time.time() - batch_store.SILENCE_S - 1
+    os.utime(job.folder / "progress", (silent, silent))
+    page = client.get(f"/batch/{job.id}")
+    assert page.status_code == 422
+    assert "was interrupted" in page.text
+
+
+def test_there_is_an_end_of_room(make_app, sample_artifacts, tmp_path):
+    app = make_app(artifacts_dir=sample_artifacts, max_upload_bytes=1000, uploads_dir=tmp_path)
+    client = app.test_client()
+    workspace = app.extensions[BatchService.EXTENSION].workspace
+    job = workspace.create(heavy=False)
+    job.upload.write_bytes(b"x" * 42_000)
+    token = TOKEN.search(client.get("/batch").text).group(1)
+    data = {"csrf_token": token, "file": (io.BytesIO(table(STUDENT).encode()), "class.csv")}
+    answer = client.post("/batch", data=data)
+    assert answer.status_code == 503
+    assert "no room" in answer.text
+
+
+# ---------------------------------------------------------------- templates
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_template_holds_every_column_and_every_allowed_value(client, predictor, kind):
+    answer = client.get(f"/batch/template.{kind}")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="template.{kind}"'
+    if kind == "csv":
+        rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    else:
+        book = openpyxl.load_workbook(io.BytesIO(answer.data))
+        rows = [[cell or "" for cell in row]
+                for row in book["Allowed values"].iter_rows(values_only=True)]  # fmt: skip
+        (header,) = book["Students"].iter_rows(values_only=True)
+        assert header == predictor.schema.names
+    assert tuple(rows[0]) == predictor.schema.names
+    for feature, column in zip(predictor.schema.features, zip(*rows[1:], strict=True), strict=True):
+        if feature.kind == "categorical":
+            assert set(column) - {""} == set(feature.categories)
+
+
+def test_the_csv_template_is_predicted_as_it_is(client, scored):
+    rows = scored(client.get("/batch/template.csv").data)
+    assert len(rows) == 6
+    assert all(row["prediction"] and not row["problem"] for row in rows)
+
+
+def test_the_excel_template_offers_and_checks_values(client):
+    book = openpyxl.load_workbook(io.BytesIO(client.get("/batch/template.xlsx").data))
+    checks = {str(v.sqref): v for v in book["Students"].data_validations.dataValidation}
+    assert checks["A2:A1001"].type == "list"
+    assert checks["A2:A1001"].formula1 == "'Allowed values'!$A$2:$A$3"
+    score = checks["F2:F1001"]
+    assert (score.type, score.operator, score.formula1, score.formula2) == (
+        "decimal", "between", "0", "100",
+    )  # fmt: skip
+
+
+def test_a_filled_in_excel_template_is_predicted(client, scored, expected):
+    book = openpyxl.load_workbook(io.BytesIO(client.get("/batch/template.xlsx").data))
+    book["Students"].append([*STUDENT[:5], 70, 70])
+    content = io.BytesIO()
+    book.save(content)
+    (row,) = scored(content.getvalue(), "template.xlsx")
+    assert row["prediction"] == expected[0]
+
+
+# ---------------------------------------------------------------- programs
+
+
+def test_a_program_gets_csv_back_and_nothing_is_left(client, workspace, expected):
+    bad = (*STUDENT[:5], "abc", "70")
+    content = table(STUDENT, bad, OTHER)
+    plain = client.post(f"{API}?pass_mark=60", data=content, content_type="text/csv")
+    form = client.post(f"{API}?pass_mark=60",
+                       data={"file": (io.BytesIO(content.encode()), "class.csv")})  # fmt: skip
+    unnamed = client.post(f"{API}?pass_mark=60", data={"file": content},
+                          content_type="multipart/form-data")  # fmt: skip
+    assert plain.data == form.data == unnamed.data
+    assert plain.content_type == "text/csv; charset=utf-8"
+    assert plain.headers["Content-Disposition"] == 'attachment; filename="predictions.csv"'
+    rows = list(csv.DictReader(io.StringIO(plain.text)))
+    assert [row["prediction"] for row in rows] == [expected[0], "", expected[1]]
+    assert [row["below_pass_mark"] for row in rows] == ["no", "", "yes"]
+    assert rows[1]["problem"].startswith("Row 3: reading_score must be a number")
+    assert list(workspace.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("options", "status"), [
+    ({"data": "x", "content_type": "text/plain"}, 415),
+    ({"data": {"other": (io.BytesIO(b"x"), "x.csv")}}, 400),
+    ({"data": {"x": "1"}, "content_type": "multipart/form-data"}, 400),
+    ({"data": "", "content_type": "text/csv"}, 422),
+    ({"data": table(STUDENT), "content_type": "text/csv", "query_string": "pass_mark=x"}, 422),
+    ({"data": table(STUDENT), "content_type": "text/csv", "query_string": "pass_mark=101"}, 422),
+    ({"data": {"file": (io.BytesIO(b"PAR1"), "x.parquet")}}, 422),
+])  # fmt: skip
+def test_a_program_s_mistakes_have_the_one_shape(client, options, status):
+    answer = client.post(API, **options)
+    assert answer.status_code == status
+    body = answer.get_json()
+    assert set(body) == {"ok", "error", "errors", "status"}
+    assert body["status"] == status
+    assert "0 problems" not in body["error"]
+
+
+def test_a_form_of_very_many_fields_is_told_what_is_wrong_with_it(client):
+    answer = client.post(API, data={f"field {i}": "x" for i in range(1_200)} | {
+        "file": (io.BytesIO(table(STUDENT).encode()), "class.csv")
+    })  # fmt: skip
+    assert answer.status_code == 413
+    assert answer.get_json()["error"].startswith("The form has more fields")
+
+
+def test_C11_a_file_may_be_larger_than_a_record_but_has_its_limit(make_app, sample_artifacts):
+    client = make_app(artifacts_dir=sample_artifacts, max_body_bytes=2_000,
+                      max_upload_bytes=20_000).test_client()  # fmt: skip
+    fitting, large = table(*[STUDENT] * 200), table(*[STUDENT] * 600)
+    assert client.post(API, data=fitting, content_type="text/csv").status_code == 200
+    answer = client.post(API, data=large, content_type="text/csv")
+    assert answer.status_code == 413
+    assert "20,000 bytes" in answer.get_json()["error"]
+    assert client.post(API, json=[{"x": "y" * 3_000}]).status_code == 413
+    assert client.post("/", data={"x": "y" * 3_000}).status_code == 413
+    answer = client.post("/batch", data={"file": (io.BytesIO(large.encode()), "class.csv")})
+    assert answer.status_code == 413
+    assert "Too large" in answer.text
+
+
+def test_the_api_alone_takes_files_too(sample_artifacts, expected):
+    from appBackend.endpoints import create_api
+    from src.config import Settings
+
+    client = create_api(Settings(artifacts_dir=sample_artifacts)).test_client()
+    answer = client.post(API, data=table(STUDENT), content_type="text/csv")
+    assert expected[0] in answer.text
+
+
+def test_rows_are_counted(client, upload):
+    upload(table(STUDENT, (*STUDENT[:5], "abc", "70")))
+    counted = client.get("/api/v1/metrics").text
+    assert 'stuprediction_records_total{outcome="predicted"} 1' in counted
+    assert 'stuprediction_records_total{outcome="refused"} 1' in counted
+
+
+def test_without_a_model_there_is_a_page_that_says_so(empty_client):
+    assert empty_client.get("/batch").status_code == 503
+    assert empty_client.post(API, data="x", content_type="text/csv").status_code == 503

@@ -1,0 +1,156 @@
+"""The page on the model, through the test client."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from src.artifact_store import REPORT_MANIFEST, ArtifactStore
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
+from src.serving.predictor import Predictor
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_the_page_says_what_the_model_is_and_how_good(client, predictor):
+    text = words(client.get("/model").text)
+    held_out = predictor.metrics["held_out"]
+    for said in (
+        "The model estimates Math score",
+        "What it must not be used for",
+        "To decide about a person",
+        f"{held_out['mae']['value']:.1f} points off on average",
+        f"{held_out['mae']['low']:.1f} to {held_out['mae']['high']:.1f}",
+        f"{held_out['r2']['value']:.3f}",
+        predictor.run.run_id,
+    ):
+        assert said in text
+
+
+def test_every_model_that_was_compared_stands_in_the_leaderboard(client, predictor):
+    text = words(client.get("/model").text)
+    for row in predictor.metrics["leaderboard"]:
+        assert f"{row['label']} " in text
+        assert f"± {row['r2_standard_error']:.3f}" in text
+
+
+def test_the_coverage_of_each_interval_is_told(client, predictor):
+    text = words(client.get("/model").text)
+    for row in predictor.metrics["coverage"]:
+        assert f"{100 * row['level']:.0f} % {100 * row['coverage']:.0f} %" in text
+
+
+def test_fairness_is_told_by_sensitive_feature_with_its_sentences(client, predictor):
+    page = client.get("/model").text
+    found = json.loads(predictor.run.read_report("report.json"))["fairness"]
+    for name in ("Gender", "School lunch"):
+        assert f"Errors by {name}" in page
+    assert all(sentence.split(":")[0] in words(page) for sentence in found["sentences"])
+
+
+def test_what_the_model_relies_on_most_comes_first(client, predictor):
+    page = client.get("/model").text
+    rows = json.loads(predictor.run.read_report("report.json"))["importance"]
+    labels = {feature.name: feature.label for feature in predictor.schema.features}
+    ranked = [labels[row["feature"]] for row in sorted(rows, key=lambda row: -row["r2_drop"])]
+    assert re.findall(r"<li><span>(.*?):</span>", page) == [
+        label.replace("'", "&#39;") for label in ranked
+    ]
+
+
+@pytest.mark.parametrize("name", ["report.html", "model_card.md"])
+def test_the_report_is_downloaded_as_training_wrote_it(client, predictor, name):
+    assert f"/model/{name}" in client.get("/model").text
+    response = client.get(f"/model/{name}")
+    assert response.data == predictor.run.read_report(name)
+    # Shown in the page's own origin, its style would meet the security policy.
+    assert response.headers["Content-Disposition"].startswith("attachment; filename=")
+    assert predictor.run.run_id in response.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("name", ["report.json", "manifest.json", "..%2Fmanifest.json", "x"])
+def test_nothing_else_of_a_run_is_sent(client, name):
+    assert client.get(f"/model/{name}").status_code == 404
+
+
+@pytest.fixture
+def without_report(make_app, own_artifacts: Path):
+    for path in own_artifacts.glob(f"runs/*/{REPORT_MANIFEST}"):
+        path.unlink()
+    return make_app(artifacts_dir=own_artifacts).test_client()
+
+
+def test_a_run_without_a_report_shows_what_every_run_has(without_report):
+    page = without_report.get("/model").text
+    assert "/model/report.html" not in page
+    assert "The models compared" in page
+    assert "No report was written for this run" in words(page)
+    missing = without_report.get("/model/report.html")
+    assert missing.status_code == 404
+    assert "--budget standard" in missing.text
+
+
+def test_a_report_that_was_changed_is_not_shown(make_app, own_artifacts: Path):
+    (path,) = own_artifacts.glob("runs/*/report.json")
+    path.write_bytes(path.read_bytes() + b" ")
+    client = make_app(artifacts_dir=own_artifacts).test_client()
+    page = client.get("/model")
+    assert page.status_code == 200
+    assert "report.json of run" in words(page.text)
+    assert "is not the file that training saved" in words(page.text)
+    assert "/model/report.html" not in page.text
+    assert client.get("/").status_code == 200
+
+
+def test_the_history_tells_every_promotion_the_latest_first(make_app, own_artifacts: Path):
+    store = ArtifactStore(own_artifacts)
+    first = store.promoted()
+    second = shutil.copytree(first.folder, store.runs / "20300101T000000Z-abcdef")
+    manifest = json.loads((second / "manifest.json").read_bytes())
+    manifest |= {"run_id": second.name, "model": "Another model"}
+    (second / "manifest.json").write_text(json.dumps(manifest))
+    store.promote(store.run(second.name), "train")
+    store.promote(first, "promote")
+    page = make_app(artifacts_dir=own_artifacts).test_client().get("/model").text
+    history = words(page[page.index('id="history"') :])
+    ids = re.findall(r"\d{8}T\d{6}Z-[0-9a-f]{6}", history)
+    assert ids == [first.run_id, second.name, first.run_id]
+    assert history.count(", in use") == 1
+    assert "Another model" in history
+    assert "taken back into use" in history
+    shutil.rmtree(second)
+    gone = make_app(artifacts_dir=own_artifacts).test_client().get("/model").text
+    assert "not there any more" in gone
+
+
+def test_without_a_model_the_page_says_so(empty_client):
+    response = empty_client.get("/model")
+    assert response.status_code == 503
+    assert "No model yet" in response.text
+
+
+@pytest.fixture(scope="module")
+def blind(make_app, tmp_path_factory):
+    """Return a client and a predictor of a model that is not given the sensitive features."""
+    artifacts = tmp_path_factory.mktemp("blind")
+    TrainPipeline(TrainConfig(models=("ridge",), exclude_sensitive=True, artifacts=artifacts)).run()
+    return make_app(artifacts_dir=artifacts).test_client(), Predictor.load(artifacts)
+
+
+def test_a_model_without_the_sensitive_features_does_not_ask_for_them(blind):
+    client, predictor = blind
+    page = client.get("/").text
+    assert not [name for name in ("gender", "race_ethnicity") if f'name="{name}"' in page]
+    assert "Why are sensitive questions asked?" not in page
+    assert "gender" not in predictor.schema.names
+
+
+def test_what_leaving_them_out_costs_stands_on_the_page(blind):
+    client, predictor = blind
+    cost = json.loads(predictor.run.read_report("report.json"))["exclusion"]
+    assert " ".join(cost["sentence"].split()[:6]) in words(client.get("/model").text)

@@ -1,0 +1,123 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from src.exception import Problem
+from src.report.wording import sensible_decimals
+from src.schema.features import NumericFeature
+from src.serving.predictor import Prediction
+from src.web.pages.results import describe
+
+
+class Known:
+    """What `describe` reads of a predictor, with other metrics and another target."""
+
+    def __init__(self, predictor, metrics=None, **target):
+        self.run, self.pass_mark = predictor.run, None
+        self.metrics = predictor.metrics if metrics is None else metrics
+        schema = predictor.schema
+        self.schema = replace(schema, target=replace(schema.target, **target))
+
+
+def prediction(value: float, *warnings: Problem) -> Prediction:
+    return Prediction(value, warnings, "run-1", {"0.9": (value - 9.4, value + 9.4)})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "decimals"), [(0, 100, 1), (0, 20, 1), (1, 5, 2), (0, 1, 3), (400, 800, 0),
+                                  (5, 5, 1)],
+)  # fmt: skip
+def test_as_many_decimals_are_shown_as_mean_something(low, high, decimals):
+    target = NumericFeature(name="y", observed_minimum=low, observed_maximum=high)
+    assert sensible_decimals(target) == decimals
+
+
+def test_the_value_is_shown_rounded_and_kept_in_full(predictor):
+    result = describe(prediction(71.30000000000001), predictor)
+    assert (result.shown, result.value, result.unit) == ("71.3", "71.30000000000001", "points")
+
+
+@pytest.mark.parametrize(
+    ("value", "mean", "words"),
+    [
+        (71.3, 66.1, "That is 5.2 above the average of the training data, 66.1 points."),
+        (60.0, 66.1, "That is 6.1 below the average of the training data, 66.1 points."),
+        (66.12, 66.08, "That is the average of the training data, 66.1 points."),
+    ],
+)
+def test_the_prediction_is_compared_with_the_average(predictor, value, mean, words):
+    known = Known(predictor, {"target_mean": mean})
+    assert describe(prediction(value), known).comparison == words
+
+
+def test_the_typical_error_comes_from_held_out_rows(predictor):
+    metrics = {"held_out": {"n_samples": 200, "mae": {"value": 4.25}}}
+    result = describe(prediction(70.0), Known(predictor, metrics))
+    assert (result.typical_error, result.held_out) == ("4.2 points", 200)
+
+
+def test_the_interval_is_told_and_shaded(predictor):
+    result = describe(prediction(70.0), predictor)
+    assert result.interval == "61 and 79 points"
+    assert 'class="band"' in result.distribution.chart
+
+
+def test_a_run_without_intervals_shows_none(predictor):
+    result = describe(Prediction(70.0, (), "run-1"), predictor)
+    assert result.interval == ""
+    assert 'class="band"' not in result.distribution.chart
+
+
+@pytest.mark.parametrize("metrics", [{}, {"held_out": None}, {"held_out": {"mae": {}}}])
+def test_metrics_that_are_not_known_are_left_out(predictor, metrics):
+    result = describe(prediction(70.0), Known(predictor, metrics))
+    assert (result.typical_error, result.comparison, result.distribution) == ("", "", None)
+
+
+def test_the_chance_of_a_score_below_the_pass_mark_is_told_where_the_run_has_one(predictor):
+    known = Known(predictor)
+    known.pass_mark = 50.0
+    predicted = replace(prediction(55.0), probability_below=0.163)
+    result = describe(predicted, known)
+    assert (result.pass_mark, result.chance_below) == ("50 points", "16\N{NO-BREAK SPACE}%")
+    assert 'class="pass"' in result.distribution.chart
+    assert "The dashed line is the pass mark." in result.distribution.below
+    without = describe(prediction(55.0), predictor)
+    assert (without.pass_mark, without.chance_below) == ("", "")
+    assert 'class="pass"' not in without.distribution.chart
+
+
+def test_the_share_of_lower_scores_is_that_of_the_training_data(predictor):
+    known = Known(predictor, {"target_distribution": {"edges": [0, 50, 100], "counts": [30, 10]}})
+    said = describe(prediction(75.0), known).distribution.below
+    assert said == (
+        "About 88\N{NO-BREAK SPACE}% of the 40 students that the model learnt from scored lower."
+    )
+
+
+@pytest.mark.parametrize(
+    ("integer", "edges", "rows"),
+    [
+        (True, [9.5, 13.5, 17.5], ["10 to 13", "14 to 16"]),  # no student has more than 16
+        (True, [0.5, 1.5, 2.5], ["1", "2"]),
+        (False, [0.0, 8.0, 16.0], ["0.0 to 8.0", "8.0 to 16.0"]),
+    ],
+)
+def test_the_distribution_stands_in_a_table_too(predictor, integer, edges, rows):
+    metrics = {"target_distribution": {"edges": edges, "counts": [3, 1200]}}
+    known = Known(predictor, metrics, integer=integer, observed_maximum=16.0)
+    table = describe(prediction(12.0), known).distribution.rows
+    found = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', table)
+    assert found == [(rows[0], "3"), (rows[1], "1,200")]
+
+
+def test_a_huge_prediction_is_written_short(predictor):
+    known = Known(predictor, {}, minimum=None, maximum=None)
+    assert describe(prediction(1.25e20), known).shown == "1.25e+20"
+
+
+def test_the_model_that_answered_is_named(predictor):
+    result = describe(prediction(70.0), predictor)
+    assert (result.model, result.run_id, result.n_rows) == ("Ridge regression", "run-1", 1000)
+    assert result.trained_on.split()[-1] == predictor.run.manifest.created[:4]
