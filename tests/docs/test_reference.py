@@ -102,7 +102,8 @@ def test_every_command_with_options_is_in_the_reference() -> None:
         and "ArgumentParser(" in (ROOT / name).read_text("utf-8")
         and not name.startswith(module.STARTED_BY_OTHERS)
     }
-    assert with_options == known
+    options = "src/pipelines/train_options.py"  # read by train_pipeline.py
+    assert with_options - {options} == known - {"src/pipelines/train_pipeline.py"}
 
 
 def test_every_make_target_and_variable_is_in_the_reference() -> None:

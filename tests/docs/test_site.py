@@ -81,6 +81,6 @@ def test_the_drawing_has_an_arrow_for_each_import_and_for_no_other() -> None:
     specification.loader.exec_module(diagram)
     said = diagram.imports()
     assert "src/serving" in said["src/web: pages, errors, guards"]
-    assert "src/search" not in diagram.reached(said, "application.py")  # serving, no training
+    assert "src/pipelines" not in diagram.reached(said, "application.py")  # serving, no training
     n_arrows = diagram.drawing().count('class="import')
     assert n_arrows == sum(map(len, said.values())) + 1  # and the one that asks by HTTP
