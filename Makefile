@@ -65,7 +65,7 @@ notebooks: .venv/.dev  ## Run the notebooks, write pages and figures to build/no
 
 docs: .venv/.dev  ## Build the documentation and check its links: build/docs/index.html
 	.venv/bin/python docs/make_reference.py --check
-	.venv/bin/python docs/make_diagram.py --check
+	.venv/bin/python docs/make_architecture.py --check
 	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs $(ARGS)
 
 rehearse: .venv/bin/python  ## Play a push and its deployment on this machine, without AWS (ARGS=--keep to look around)

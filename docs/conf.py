@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 project = "StuPrediction"
@@ -69,5 +70,6 @@ def unlink_folders(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> None:
     """Tell Sphinx what to do before it reads a page, and at the end."""
+    app.add_lexer("mermaid", TextLexer)  # a drawing on the code host, its text here
     app.connect("source-read", unlink_folders)
     app.connect("build-finished", lead_to_the_index)

@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     },
     "Developing": {
         "python -m src.test": "src/test.py",
-        "python docs/make_diagram.py": "docs/make_diagram.py",
+        "python docs/make_architecture.py": "docs/make_architecture.py",
         "python docs/make_reference.py": "docs/make_reference.py",
         "python docs/make_results.py": "docs/make_results.py",
         "python docs/make_screenshots.py": "docs/make_screenshots.py",

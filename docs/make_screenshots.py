@@ -1,7 +1,7 @@
 """Take the pictures of the pages: `python docs/make_screenshots.py`, then look at each.
 
 It needs Debian's `chromium` and a promoted model, whose form it fills in and sends. The class that
-it uploads is made up from the schema.
+it uploads is made up from the schema. `streamlit` is the page of `make frontend`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import argparse
 import csv
 import io
 import logging
+import os
 import random
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Error as PlaywrightError  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
 from application import create_app  # noqa: E402
@@ -34,7 +39,8 @@ from src.serving.predictor import Predictor  # noqa: E402
 from src.tables.cells import format_number  # noqa: E402
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
-STATES = ("form", "result", "errors", "upload", "class", "model", "api", "no-model", "not-found")
+STATES = ("form", "result", "errors", "upload", "class", "model", "api", "no-model", "not-found",
+          "streamlit")  # fmt: skip
 PATHS = {"upload": "/batch", "class": "/batch", "model": "/model", "api": "/docs",
          "not-found": "/nowhere"}  # fmt: skip
 
@@ -51,6 +57,43 @@ def serve(artifacts: Path) -> Iterator[str]:
     finally:
         server.shutdown()
         thread.join()
+
+
+@contextmanager
+def serve_streamlit(api_url: str) -> Iterator[str]:
+    """Run the Streamlit page before a back end and give its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "streamlit", "run", ROOT / "appFrontend" / "app.py",
+         "--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", port],
+        env=os.environ | {"API_URL": api_url}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def open_when_ready(page: Page, url: str) -> None:
+    """Open the Streamlit page, once its server listens, and wait until it is drawn."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            page.goto(url)
+            break
+        except PlaywrightError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+    page.get_by_role("slider").first.wait_for(timeout=60_000)
+    page.get_by_test_id("stMetric").first.wait_for()
+    page.wait_for_timeout(3_000)  # charts are drawn after the text
+    height = page.get_by_test_id("stMainBlockContainer").evaluate("it => it.scrollHeight")
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+    page.wait_for_timeout(1_000)
 
 
 def fill_in(page: Page, schema: Schema) -> None:
@@ -87,9 +130,12 @@ def made_up_class(schema: Schema, n_rows: int = 24) -> bytes:
     return content.getvalue().encode()
 
 
-def show(page: Page, state: str, url: str, empty_url: str, schema: Schema) -> None:
+def show(page: Page, state: str, urls: Mapping[str, str], schema: Schema) -> None:
     """Bring a page into a state."""
-    page.goto(empty_url if state == "no-model" else url + PATHS.get(state, ""))
+    if state == "streamlit":
+        open_when_ready(page, urls["streamlit"])
+        return
+    page.goto(urls.get(state) or urls["app"] + PATHS.get(state, ""))
     if state == "class":
         target = schema.target
         middle = (target.observed_minimum + target.observed_maximum) / 2
@@ -117,14 +163,16 @@ def take(browser: Browser, arguments: argparse.Namespace) -> None:
         tempfile.TemporaryDirectory() as empty,
         serve(arguments.artifacts) as url,
         serve(Path(empty)) as empty_url,
+        serve_streamlit(url) as streamlit_url,
     ):
+        urls = {"app": url, "no-model": empty_url, "streamlit": streamlit_url}
         for state in arguments.states or STATES:
             for size, (width, height) in SIZES.items():
                 for scheme in ("light", "dark"):
                     page = browser.new_page(
                         viewport={"width": width, "height": height}, color_scheme=scheme
                     )
-                    show(page, state, url, empty_url, schema)
+                    show(page, state, urls, schema)
                     path = arguments.output / f"{state}-{size}-{scheme}.png"
                     taken = io.BytesIO(page.screenshot(full_page=True))
                     Image.open(taken).convert("RGB").quantize(128).save(path, optimize=True)
