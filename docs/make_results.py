@@ -1,7 +1,7 @@
-"""Train on the sample table and write the README's results: `python docs/make_results.py`.
+"""Train on the sample table and write the README's figures: `python docs/make_results.py`.
 
-They stand between two comments, `<!-- made: results -->` and `<!-- end -->`. The options are those
-of `make train` without any.
+The results and the answer to the README's example stand between two comments each, such as
+`<!-- made: results -->` and `<!-- end -->`. The options are those of `make train` without any.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 SHOWN = 8  # rows of the leaderboard, beside the baseline
-BLOCK = re.compile(r"(<!-- made: results -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- made: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+EXAMPLE = re.compile(r"/predict -H .*? -d '(\{.*?\})'", re.DOTALL)
 
 
 def train(artifacts: Path) -> Mapping[str, Any]:
@@ -63,16 +64,37 @@ def results(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def answer(artifacts: Path) -> str:
+    """Return what a promoted run answers to the README's example, with one decimal."""
+    from application import create_app
+    from src.config import Settings
+
+    app = create_app(Settings(artifacts_dir=artifacts, log_level="ERROR"))
+    record = json.loads(EXAMPLE.search(README.read_text("utf-8"))[1])
+    text = app.test_client().post("/predict", json=record).text
+    body = json.loads(text, parse_float=lambda number: round(float(number), 1))
+    lines = (
+        ("ok", "prediction", "result", "unit", "target"),
+        ("model_version", "warnings"),
+        ("intervals",),
+    )
+    assert sorted(sum(lines, ())) == sorted(body), "The answer has other keys: list them here."
+    written = ",\n ".join(json.dumps({key: body[key] for key in line})[1:-1] for line in lines)
+    return f"```json\n{{{written}}}\n```"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        made = results(train(Path(folder)))
+        metrics = train(Path(folder))
+        made = {"results": results(metrics), "answer": answer(Path(folder))}
     text = README.read_text("utf-8")
-    README.write_text(BLOCK.sub(lambda m: f"{m[1]}\n{made}\n\n{m[2]}", text), "utf-8")
+    README.write_text(BLOCK.sub(lambda m: f"{m[1]}\n{made[m[2]]}\n\n{m[3]}", text), "utf-8")
     return 0
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
     sys.exit(main())
