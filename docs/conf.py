@@ -37,6 +37,7 @@ exclude_patterns = [
 ]  # fmt: skip
 
 extensions = ["myst_parser"]
+myst_enable_extensions = ["html_image"]  # a picture with a width, as GitHub has them
 myst_heading_anchors = 3  # the same anchors as GitHub's
 nitpicky = True
 smartquotes = False  # `--keep` is an option, not a dash

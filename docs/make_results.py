@@ -78,7 +78,8 @@ def answer(artifacts: Path) -> str:
         ("model_version", "warnings"),
         ("intervals",),
     )
-    assert sorted(sum(lines, ())) == sorted(body), "The answer has other keys: list them here."
+    if sorted(sum(lines, ())) != sorted(body):
+        raise SystemExit(f"The answer has the keys {sorted(body)}: arrange them in answer().")
     written = ",\n ".join(json.dumps({key: body[key] for key in line})[1:-1] for line in lines)
     return f"```json\n{{{written}}}\n```"
 

@@ -1,7 +1,9 @@
 """Run the notebooks and write what people read: ``python notebooks/build.py``.
 
 Writes to ``build/notebooks``: an HTML page of each notebook, which needs no network, and
-``figures/`` with each figure as SVG and PNG and its alternative text.
+``figures/`` with each figure as SVG and PNG and its alternative text. ``--pages`` renews the
+Markdown pages of ``docs/notebooks``, which show a code host's readers what the notebooks say of the
+sample table.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+PAGES = ROOT / "docs" / "notebooks"
 TIMEOUT_S = 600
 PAGE_CSS = """
 h1 { margin-bottom: 1rem; }
@@ -75,6 +78,39 @@ def to_html(notebook) -> str:
     return body
 
 
+def to_markdown(notebook, path: Path) -> str:
+    """Return a run notebook as a Markdown page: its answers in full, its code folded."""
+    notebook_link = f"[`{path.name}`](../../notebooks/{path.name})"
+    parts = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+            continue
+        parts.append(
+            f"<details><summary>Code</summary>\n\n```python\n{cell.source}\n```\n\n</details>"
+        )
+        parts += [
+            output.data["text/markdown"]
+            for output in cell.outputs
+            if "text/markdown" in output.get("data", ())
+        ]
+    note = f"<!-- Made from {path.name} by `make notebooks ARGS=--pages`. -->"
+    parts.insert(1, f"Made from {notebook_link}, run on the sample table.")
+    return "\n\n".join([note, *parts]) + "\n"
+
+
+def write_page(notebook, path: Path, figures: Path) -> None:
+    """Write the Markdown page of a notebook and its figures as SVG to ``docs/notebooks``."""
+    folder = PAGES / path.stem
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for figure in figures.glob("*.svg"):
+        shutil.copy(figure, folder)
+    page = PAGES / f"{path.stem}.md"
+    page.write_text(to_markdown(notebook, path), "utf-8")
+    print(f"{page}")
+
+
 def main() -> None:
     """Read the options, run the notebooks and write the pages."""
     from nbclient.exceptions import CellExecutionError
@@ -89,7 +125,12 @@ def main() -> None:
         default=ROOT / "notebooks",
         help="where the notebooks are run, as if they were opened from there",
     )
+    parser.add_argument(
+        "--pages", action="store_true", help="renew the pages of docs/notebooks too"
+    )
     arguments = parser.parse_args()
+    if arguments.pages and (arguments.data or arguments.target):
+        parser.error("--pages shows the sample table: leave --data and --target out.")
     if sys.platform == "win32":
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     parameters = {}
@@ -108,6 +149,8 @@ def main() -> None:
             sys.exit(f"{path.name} stopped. {error.ename}: {error.evalue}")
         page = arguments.output / f"{path.stem}.html"
         page.write_text(to_html(done), "utf-8")
+        if arguments.pages:
+            write_page(done, path, figures)
         print(f"{page}: {time.monotonic() - started:.0f} s")
     print(f"{arguments.output / 'figures'}")
 

@@ -6,13 +6,14 @@ import html
 import os
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig
 from src.components.data_validation import DataValidation
-from src.report.document import Cell, Section, Table
+from src.report.document import Cell, Figure, Section, Table
 from src.report.matplotlib_svg import COLOURS
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.inference import infer_schema
@@ -110,12 +111,50 @@ def load(data: str, target: str | None = None) -> Loaded:
 
 def show(*sections: Section | None) -> None:
     """Show sections under the cell, and save their figures where they are asked for."""
-    from IPython.display import HTML, display
+    from IPython.display import display
 
     for section in filter(None, sections):
-        display(HTML(to_html(section)))
+        forms = {"text/html": to_html(section)}
         if folder := os.environ.get(FOLDER):
             save(section, Path(folder))
+            forms["text/markdown"] = to_markdown(section, Path(folder).name)
+        display(forms, raw=True)
+
+
+def to_markdown(section: Section, folder: str) -> str:
+    """Return a section as Markdown, two saved figures beside one another, without its tables."""
+    parts = [plain_markdown(text) for text in section.lead]
+    parts += ["\n".join(f"- {plain_markdown(text)}" for text in section.points)]
+    cells = [
+        f'<img src="{folder}/{name}.svg" width="400" alt="{html.escape(alt_of(one.svg))}"><br>'
+        f"{plain_markdown(one.caption)}"
+        for name, one in named_figures(section)
+    ]
+    if cells:
+        pairs = [cells[i : i + 2] for i in range(0, len(cells), 2)]
+        width = len(pairs[0])
+        rows = [f"|{' |' * width}", f"|{'---|' * width}"]
+        rows += [f"| {' | '.join([*pair, *[''] * (width - len(pair))])} |" for pair in pairs]
+        parts.append("\n".join(rows))
+    parts += [plain_markdown(text) for text in section.notes]
+    return "\n\n".join(filter(None, parts))
+
+
+def plain_markdown(text: str) -> str:
+    """Return a text with what Markdown would take for markup escaped."""
+    return re.sub(r"([\\`*_\[\]<>|$~])", r"\\\1", text)
+
+
+def alt_of(svg: str) -> str:
+    """Return a figure's alternative text, without what Markdown's links and tables end at."""
+    text = html.unescape(re.search(r'aria-label="([^"]*)"', svg)[1])
+    return text.replace("]", ")").replace("[", "(").replace("|", "/")
+
+
+def named_figures(section: Section) -> Iterator[tuple[str, Figure]]:
+    """Yield each figure of a section with the name of its file."""
+    for number, one in enumerate(section.figures, 1):
+        yield section.id if len(section.figures) == 1 else f"{section.id}-{number}", one
 
 
 def to_html(section: Section) -> str:
@@ -158,15 +197,14 @@ def _table(one: Table) -> str:
 def save(section: Section, folder: Path) -> None:
     """Write a section's figures as SVG and PNG, and their alternative texts to ``figures.md``."""
     folder.mkdir(parents=True, exist_ok=True)
-    style = _css(COLOURS) + "@media (prefers-color-scheme: dark){" + _css(_DARK) + "}"
-    for number, one in enumerate(section.figures, 1):
-        name = section.id if len(section.figures) == 1 else f"{section.id}-{number}"
+    dark = f"{_css(_DARK)}.paper{{fill:#12161f}}"
+    style = f"{_css(COLOURS, SANS)}@media (prefers-color-scheme: dark){{{dark}}}"
+    for name, one in named_figures(section):
         title = " · ".join(filter(None, (section.title, one.title)))
         (folder / f"{name}.svg").write_text(_standalone(one.svg, title, style), "utf-8")
         (folder / f"{name}.png").write_bytes(to_png(one.svg, title))
-        alt = html.unescape(re.search(r'aria-label="([^"]*)"', one.svg)[1]).replace("]", ")")
         with (folder / "figures.md").open("a", encoding="utf-8") as out:
-            out.write(f"## {title}\n\n![{alt}]({name}.png)\n\n{one.caption}\n\n")
+            out.write(f"## {title}\n\n![{alt_of(one.svg)}]({name}.png)\n\n{one.caption}\n\n")
 
 
 def to_png(svg: str, title: str) -> bytes:
@@ -196,9 +234,9 @@ _DARK = {
 }
 
 
-def _css(colours: dict[str, str], font: str = SANS) -> str:
-    rules = (f".f-{n}{{fill:{c}}}.s-{n}{{stroke:{c}}}" for c, n in colours.items())
-    return "".join(rules) + f"text{{font-family:{font}}}"
+def _css(colours: dict[str, str], font: str = "") -> str:
+    rules = "".join(f".f-{n}{{fill:{c}}}.s-{n}{{stroke:{c}}}" for c, n in colours.items())
+    return f"{rules}text{{font-family:{font}}}" if font else rules
 
 
 def _standalone(svg: str, title: str, style: str) -> str:
@@ -211,6 +249,7 @@ def _standalone(svg: str, title: str, style: str) -> str:
         f'viewBox="0 {-top} {width} {height + top}" width="{width}" height="{height + top}" '
     )
     head += svg[svg.index('role="img"') : svg.index(">") + 1] + f"<style>{style}</style>"
+    head += f'<rect class="paper" y="{-top}" width="{width}" height="{height + top}" fill="#fff"/>'
     for number, line in enumerate(lines):
         head += (
             f'<text class="f-text" x="4" y="{20 - top + 20 * number}" font-size="14" '

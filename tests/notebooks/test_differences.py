@@ -35,7 +35,7 @@ def table(n: int = 800) -> tuple[pd.DataFrame, np.random.Generator, Schema]:
     return X, random, schema
 
 
-def test_a_large_difference_is_real_and_none_is_not(module):
+def test_a_large_difference_is_real_and_no_difference_is_not(module):
     X, random, schema = table()
     y = 50 + 10 * (X.course == "yes").to_numpy() + random.normal(0, 10, len(X))
     found = {(g.feature, g.group): g for g in module.differences(schema, X, y)}
@@ -117,7 +117,7 @@ def test_a_group_of_few_students_has_no_figures(module):
     assert {g.feature for g in found} == {"lunch"}
 
 
-def test_two_features_that_act_together_are_told_from_two_that_add_up(module):
+def test_two_features_that_act_together_are_distinguished_from_two_that_add_up(module):
     X, random, schema = table()
     both = ((X.course == "yes") & (X.lunch == "yes")).to_numpy()
     noise = random.normal(0, 10, len(X))

@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, for any table, and are kept without what they printed."""
+"""The notebooks run from top to bottom, for any table, and are kept without output."""
 
 import html
 import json
@@ -17,6 +17,8 @@ from tests.web.chromium import launched, unfold, violations, watched
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = ROOT / "docs" / "notebooks"
+MOST_BYTES = 300_000  # of all pages with their figures
 
 
 def started(output: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -109,7 +111,7 @@ def test_no_copy_of_the_table_is_left_behind(built):
 
 
 @pytest.mark.e2e
-def test_a_wrong_target_is_told_in_a_line(tmp_path):
+def test_a_wrong_target_stops_with_one_line_that_names_it(tmp_path):
     (tmp_path / "class.csv").write_text("hours,score\n" + "1,2\n3,4\n" * 20)
     run = started(tmp_path, "--data", "class.csv", "--target", "scores")
     assert run.returncode == 1
@@ -150,6 +152,26 @@ def test_the_notebooks_hold_no_output():
     command = [sys.executable, "-m", "nbstripout", "--keep-id", "--verify", *map(str, NOTEBOOKS)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_page_of_a_notebook_shows_its_code_its_words_and_its_figures(path):
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    page = (PAGES / f"{path.stem}.md").read_text("utf-8")
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    shown = re.findall(r"^```python\n(.*?)\n```$", page, re.DOTALL | re.MULTILINE)
+    assert shown == code, "Run: make notebooks ARGS=--pages"
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            assert "".join(cell["source"]) in page
+    pictures = re.findall(rf'<img src="{path.stem}/([\w-]+\.svg)" width="400" alt="[^"]+">', page)
+    assert len(pictures) > 10
+    assert sorted(pictures) == sorted(file.name for file in (PAGES / path.stem).iterdir())
+
+
+def test_the_pages_are_light():
+    files = [file for file in PAGES.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < MOST_BYTES
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -73,7 +73,7 @@ def test_a_python_that_is_too_old_or_too_new_is_passed_over(make):
     assert '"python3.13" -m venv' in make("-n", "setup").stdout
 
 
-def test_no_right_python_is_said_with_what_to_do(make):
+def test_a_missing_python_is_reported_with_what_to_do(make):
     run = make("setup")
     assert run.returncode == 2
     assert "This needs Python 3.11, 3.12 or 3.13; none was found on PATH." in run.stderr
@@ -89,7 +89,7 @@ def test_a_wrong_python_given_by_hand_is_refused_by_name(make):
     assert not (make.folder / ".venv").exists()
 
 
-def test_a_python_without_venv_is_said_and_tried_anew_next_time(make):
+def test_a_python_without_venv_is_reported_and_tried_anew_next_time(make):
     half_made = 'case "$1" in -c) exit 0;; esac; mkdir -p .venv/bin; touch .venv/bin/python; exit 1'
     (make.programs / "mkdir").symlink_to(shutil.which("mkdir"))
     program(make.programs / "python3", half_made)

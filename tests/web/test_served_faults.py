@@ -1,9 +1,4 @@
-"""Rows of FAULTS.md, by their IDs, against a running gunicorn.
-
-Others stand in test_gunicorn.py, test_batch_server.py (C10, C11, H8), test_guard.py (H5),
-test_worker.py (R3), test_openapi.py (R6), test_browser.py (F7, F8) and, against the command, in
-tests/e2e (M5 to M7).
-"""
+"""Faults against a running gunicorn. `docs/faults.md` lists all faults with their tests."""
 
 from __future__ import annotations
 

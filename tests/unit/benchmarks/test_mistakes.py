@@ -83,7 +83,7 @@ def test_the_three_ways_of_predicting_are_timed(sample_artifacts, monkeypatch) -
     assert min(found.values()) > 0
 
 
-def test_a_table_that_is_not_there_is_said(capsys) -> None:
+def test_a_missing_table_is_named(capsys) -> None:
     with pytest.raises(SystemExit):
         main(["selection", "--tables", "nowhere"])
     assert "no such table: nowhere. There are stud" in capsys.readouterr().err

@@ -28,7 +28,7 @@ def run(tmp_path: Path):
 
 
 @pytest.mark.parametrize("code", [HOLD, IN_A_CHILD.format(HOLD)], ids=["itself", "its child"])
-def test_100_mib_are_seen_to_within_a_fifth(run, code) -> None:
+def test_a_peak_of_100_mib_is_measured_within_a_fifth(run, code) -> None:
     held, empty = run(code), run(code.replace("100 <<", "0 <<").replace("[::4096] =", "[:] ="))
     assert held.status == empty.status == 0
     assert 80 < (held.peak_bytes - empty.peak_bytes) / MIB < 120
@@ -48,7 +48,7 @@ def test_the_processor_seconds_of_a_child_count(run) -> None:
         assert seen.wall_s > 0.28
 
 
-def test_what_it_said_and_its_status_come_back(run) -> None:
+def test_the_output_and_the_status_of_a_process_are_returned(run) -> None:
     seen = run("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     assert (seen.status, seen.stdout, seen.stderr) == (3, "out\n", "err\n")
     assert seen.peak_bytes > 0
@@ -70,7 +70,7 @@ def test_a_tree_that_takes_too_long_is_killed(run) -> None:
     assert seen.wall_s < 10
 
 
-def test_what_a_process_leaves_behind_is_ended(run, monkeypatch) -> None:
+def test_processes_that_a_process_leaves_behind_are_ended(run, monkeypatch) -> None:
     monkeypatch.setattr(process, "LINGER_S", 0.1)
     left = int(run(ORPHAN.format("import time; time.sleep(60)")).stdout)
     deadline = time.monotonic() + 5
@@ -79,7 +79,7 @@ def test_what_a_process_leaves_behind_is_ended(run, monkeypatch) -> None:
     assert process._memory(left) == (0, 0)
 
 
-def test_nobodys_thread_settings_reach_the_measured(monkeypatch) -> None:
+def test_thread_settings_of_the_environment_do_not_reach_a_measured_process(monkeypatch) -> None:
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_NUM_THREADS", "ARTIFACTS_DIR"):
         monkeypatch.setenv(name, "1")
     environment = clean_environment()

@@ -53,7 +53,7 @@ def test_every_app_is_called_as_often(ours) -> None:
     assert {len(values) for values in timing.microseconds.values()} == {3}
 
 
-def test_a_missed_limit_is_told_and_fails_the_check(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missed_limit_is_printed_and_fails_the_check(capsys: pytest.CaptureFixture[str]) -> None:
     def report(ours: float, *, check: bool = True) -> int:
         times = {"bare Flask": [60.0, 61, 10], "equal Flask": [90.0] * 3, "ours": [ours] * 3}
         return wsgi.report(wsgi.Timing(times), check=check)
@@ -81,7 +81,7 @@ def test_each_limit_of_serving_can_be_missed(change, pss, capsys) -> None:
     assert "FAILED" in capsys.readouterr().out
 
 
-def test_what_wrk_is_told_to_send_is_the_record(tmp_path: Path) -> None:
+def test_wrk_sends_the_record(tmp_path: Path) -> None:
     script = serve.write_script(tmp_path / "post.lua").read_text("utf-8")
     sent = script.partition("[[")[2].partition("]]")[0]
     assert json.loads(sent) == wsgi.sample_record()
