@@ -26,8 +26,7 @@ from src.logger import JSONFormatter
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The app is made and the model loaded once, before the workers are forked: they share the pages of
-# memory, the counters of /metrics and of the rate limit, and the random SECRET_KEY where none is
-# set. A promoted run needs no restart.
+# memory and the counters of /metrics and of the rate limit. A promoted run needs no restart.
 preload_app = True
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 8

@@ -77,7 +77,7 @@ def served(artifacts: Path, log: Path) -> Iterator[str]:
     """Run gunicorn on a free port, as it is deployed, and give the address of the form."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    settings = {"ARTIFACTS_DIR": str(artifacts), "APP_ENV": "production", "SECRET_KEY": "k" * 32}
+    settings = {"ARTIFACTS_DIR": str(artifacts), "APP_ENV": "production"}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--bind", address, "application:application"],

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, render_template, request
 from jinja2 import DictLoader
-
-Call = Callable[[Any, dict[str, Any], bytes], tuple[str, list[Any], bytes]]
 
 # What a model or a student decides; classes, roles and the like are the same for all.
 DECIDED = frozenset(
@@ -20,24 +17,17 @@ DECIDED = frozenset(
 )  # fmt: skip
 _TAG = re.compile(r"(<[^>]*>)")
 _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
-_TOKEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
 
 
-def sent_form(
-    app: Flask, call: Call, environ: dict[str, Any], record: dict[str, object]
-) -> tuple[dict[str, Any], bytes]:
-    """Open the form as a browser does, and return the request that sends it filled in."""
-    environ = {**environ, "PATH_INFO": "/", "RAW_URI": "/"}
-    opened = {**environ, "REQUEST_METHOD": "GET", "CONTENT_LENGTH": "", "CONTENT_TYPE": ""}
-    _, headers, page = call(app, opened, b"")
-    cookie = next(value for name, value in headers if name == "Set-Cookie").partition(";")[0]
-    found = _TOKEN.search(page)
-    if found is None:
-        raise RuntimeError("The form has no token.")
-    body = urlencode({"csrf_token": found[1].decode(), **record}).encode()
-    kind = "application/x-www-form-urlencoded"
-    return {**environ, "CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body)),
-            "HTTP_COOKIE": cookie}, body  # fmt: skip
+def sent_form(environ: dict[str, Any], record: dict[str, object]) -> tuple[dict[str, Any], bytes]:
+    """Return the request by which a browser sends the form filled in."""
+    body = urlencode(record).encode()
+    of_form = {
+        "PATH_INFO": "/", "RAW_URI": "/", "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "HTTP_ORIGIN": f"http://{environ['HTTP_HOST']}",
+    }  # fmt: skip
+    return environ | of_form, body
 
 
 def bare_page(page: bytes) -> Flask:

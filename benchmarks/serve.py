@@ -62,9 +62,7 @@ def running(app: str, artifacts: Path, log: Path, workers: int) -> Iterator[tupl
     """Run gunicorn; yield its pid, its port and the seconds to the first answer."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = clean_environment() | {
-        "ARTIFACTS_DIR": str(artifacts), "APP_ENV": "production", "SECRET_KEY": "k" * 32,
-    }  # fmt: skip
+    environment = clean_environment() | {"ARTIFACTS_DIR": str(artifacts), "APP_ENV": "production"}
     started = time.perf_counter()
     with log.open("ab") as output:
         process = subprocess.Popen(

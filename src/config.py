@@ -22,13 +22,11 @@ class Settings:
     """What the operator decided; see :data:`SETTINGS` for each field."""
 
     app_env: str = "development"
-    secret_key: str = field(default="", repr=False)
     artifacts_dir: Path = ARTIFACTS
     model_signing_key: str = field(default="", repr=False)
     log_level: str = "INFO"
     log_file: Path | None = None
     log_format: str = ""
-    form_max_age_s: int = 3600
     max_body_bytes: int = 1 << 20
     max_upload_bytes: int = 10 << 20
     uploads_dir: Path | None = None
@@ -101,9 +99,7 @@ def _level(text: str) -> str:
 
 SETTINGS = (
     Setting("app_env", "APP_ENV", _one_of("development", "production"),
-            "`production` asks for a `SECRET_KEY`"),
-    Setting("secret_key", "SECRET_KEY", str,
-            "signs the form's token; needed in production, random at each start elsewhere"),
+            "`production` writes its log lines as JSON"),
     Setting("artifacts_dir", "ARTIFACTS_DIR", Path, "the folder that training wrote"),
     Setting("model_signing_key", "MODEL_SIGNING_KEY", _long,
             "training signs each run with it, and a run without its signature is not read",
@@ -112,8 +108,6 @@ SETTINGS = (
     Setting("log_file", "LOG_FILE", Path, "a file that log lines are appended to, beside stderr"),
     Setting("log_format", "LOG_FORMAT", _one_of("text", "json"),
             "`text` or `json`; unless set, `json` in production and `text` elsewhere"),
-    Setting("form_max_age_s", "FORM_MAX_AGE_S", _positive,
-            "seconds for which an opened form may be sent"),
     Setting("max_body_bytes", "MAX_BODY_BYTES", _positive, "bytes that a request's body may have"),
     Setting("max_upload_bytes", "MAX_UPLOAD_BYTES", _positive,
             "bytes that an uploaded file may have, with what is sent around it"),
@@ -138,7 +132,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises
     ------
     ConfigurationError
-        With every setting that cannot be used, or where production has no secret key.
+        With every setting that cannot be used.
     """
     values: dict[str, Any] = {}
     problems = []
@@ -149,15 +143,6 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             except ValueError as error:
                 got = "" if setting.secret else f" Got {text!r}."
                 problems.append(Problem(f"{setting.variable} {error}.{got}"))
-    settings = Settings(**values)
-    if settings.production and len(settings.secret_key) < SHORTEST_KEY:
-        problems.append(
-            Problem(
-                "SECRET_KEY must be set in production, to at least "
-                f"{SHORTEST_KEY} characters. Make one with: "
-                'python -c "import secrets; print(secrets.token_hex())"'
-            )
-        )
     if problems:
         raise ConfigurationError("The settings cannot be used.", problems)
-    return settings
+    return Settings(**values)

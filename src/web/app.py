@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +20,7 @@ from src.web.middleware.access import Guard
 from src.web.middleware.errors import register_error_handlers
 from src.web.middleware.instrumentation import Operations
 from src.web.middleware.metrics import Metrics
-from src.web.middleware.origin import SessionCookie
+from src.web.middleware.origin import refuse_cross_site
 from src.web.middleware.request_body import read_chunked_body
 from src.web.model_holder import ModelHolder
 from src.web.single.fast_path import FastLane
@@ -42,13 +41,9 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     configure_logging(settings.log_level, settings.log_file, json_lines=settings.json_logs)
     app = Flask("application", root_path=str(ROOT))
     app.config.update(
-        # Made once, before the workers are forked (gunicorn.conf.py), so that all share it.
-        SECRET_KEY=settings.secret_key or secrets.token_hex(),
-        FORM_MAX_AGE_S=settings.form_max_age_s,
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
     )
-    app.session_interface = SessionCookie()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     home = "pages.show_form" if any(b.name == "pages" for b in blueprints) else "documents.docs"
     app.context_processor(lambda: {"home": _address(app, home, request.script_root)})
@@ -61,6 +56,7 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     register_error_handlers(app)
     guard = app.extensions[Guard.EXTENSION] = Guard(settings)
     guard.register(app)
+    app.before_request(refuse_cross_site)
     rules = list(app.url_map.iter_rules())
     routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
     metrics = app.extensions[Metrics.EXTENSION] = Metrics(routes)

@@ -20,7 +20,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 def environment(**changes: str) -> dict[str, str]:
     """Return this environment without our settings, writing no byte code."""
-    ours = ("ARTIFACTS_DIR", "SECRET_KEY", "APP_ENV", "LOG_LEVEL", "LOG_FILE")
+    ours = ("ARTIFACTS_DIR", "APP_ENV", "LOG_LEVEL", "LOG_FILE")
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | changes
 

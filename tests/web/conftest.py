@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.cookiejar
+import http.client
 import importlib
 import io
 import json
@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -32,7 +33,6 @@ from src.logger import ROOT as LOGGER
 from tests.web.chromium import launched
 
 ROOT = Path(__file__).resolve().parents[2]
-TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 OURS = (*(setting.variable for setting in SETTINGS), "GUNICORN_CMD_ARGS", "WEB_CONCURRENCY")
 
 
@@ -79,11 +79,11 @@ def own_artifacts(sample_artifacts: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def send_form(client: FlaskClient):
-    """Open the form and send it with some values."""
+    """Send the form with some values."""
 
     def send(values: dict[str, object], path: str = "/", **options):
-        token = TOKEN.search(client.get(path).text).group(1)
-        return client.post(path, data={"csrf_token": token, **values}, **options)
+        options.setdefault("content_type", "application/x-www-form-urlencoded")
+        return client.post(path, data=values, **options)
 
     return send
 
@@ -115,17 +115,14 @@ class Answer:
 
 @dataclass
 class Server:
-    """A running gunicorn, asked as a browser with cookies would."""
+    """A running gunicorn."""
 
     url: str
     process: subprocess.Popen[bytes]
     log_file: Path
     timeout_s: float = 120  # a busy machine takes its time; what must be fast is benchmarked
     opener: urllib.request.OpenerDirector = field(
-        default_factory=lambda: urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
-        )
+        default_factory=lambda: urllib.request.build_opener(urllib.request.ProxyHandler({}))
     )
 
     @property
@@ -145,13 +142,8 @@ class Server:
     def post_json(self, path: str, value: object) -> Answer:
         return self.ask(path, json.dumps(value).encode(), Content_Type="application/json")
 
-    def token(self, path: str) -> str:
-        """Return the token of the form that stands at an address."""
-        return TOKEN.search(self.ask(path).text).group(1)
-
-    def post_form(self, path: str, values: dict[str, object], form_at: str | None = None) -> Answer:
-        fields = {"csrf_token": self.token(form_at or path), **values}
-        return self.ask(path, urlencode(fields).encode())
+    def post_form(self, path: str, values: dict[str, object], **headers: str) -> Answer:
+        return self.ask(path, urlencode(values).encode(), **headers)
 
 
 def multipart(content: bytes, name: str, **fields: str) -> tuple[bytes, str]:
@@ -198,6 +190,12 @@ def run_gunicorn(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def wait_for_url(process: subprocess.Popen[bytes], log_file: Path) -> str:

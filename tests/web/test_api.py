@@ -153,12 +153,6 @@ def test_alone_the_api_has_no_pages_and_says_so_in_json(api_client, path):
     assert_error(api_client.get(path, headers={"Accept": "text/html"}), 404)
 
 
-def test_programs_get_no_cookie(client, student):
-    for response in (client.get(f"{API}/schema"), client.post(f"{API}/predict", json=student)):
-        assert "Set-Cookie" not in response.headers
-        assert "Cookie" not in response.headers.get("Vary", "")
-
-
 def test_contributions_come_on_request_and_sum_to_the_prediction(client, predictor, student):
     assert "contributions" not in client.post(f"{API}/predict", json=student).get_json()
     body = client.post(f"{API}/predict?contributions=1", json=student).get_json()

@@ -36,7 +36,7 @@ def test_json_and_the_form_answer_what_the_predictor_does(server, predictor, stu
         assert float(DATA.search(page.text).group(1)) == expected
 
 
-def test_two_workers_share_the_key_and_answer_alike(server, student):
+def test_two_workers_answer_alike(server, student):
     server.ask("/")
     workers = {line.split()[-1] for line in server.log.splitlines() if "Booting worker" in line}
     assert len(workers) == 2
@@ -44,10 +44,10 @@ def test_two_workers_share_the_key_and_answer_alike(server, student):
     assert len({server.post_json("/predict", student).body for _ in range(20)}) == 1
 
 
-def test_F8_without_a_token_the_page_is_readable(server, student):
-    answer = server.ask("/predict", urlencode(student).encode())
-    assert answer.status == 400
-    assert "please send them again" in answer.text
+def test_F8_a_form_from_another_site_gets_a_readable_page(server, student):
+    answer = server.post_form("/predict", student, Origin="https://evil.example")
+    assert answer.status == 403
+    assert "came from another website" in answer.text
 
 
 def test_F5_F6_F10_wrong_requests_are_refused(server):
@@ -93,7 +93,7 @@ def test_a_chunked_record_within_the_limit_is_read(server, student):
     body = urlencode(student).encode()
     status, *_ = raw(server, "POST", "/predict", iter([body]), "application/x-www-form-urlencoded",
                      True)  # fmt: skip
-    assert status == 400  # its fields were read: it lacks the token
+    assert status == 200
     status, *_ = raw(server, "POST", "/predict", iter([b"{", b"}"]), "application/json", True)
     assert status == 422
 
@@ -116,11 +116,10 @@ def test_H3_health_and_readiness(server, predictor):
     assert (status, headers["Location"], headers["Set-Cookie"]) == (200, None, None)
 
 
-def test_H1_H2_behind_a_proxy_that_ends_https(server):
+def test_H1_behind_a_proxy_that_ends_https_browsers_are_told_to_stay_there(server):
     status, headers, _ = raw(server, "GET", "/", headers={"X-Forwarded-Proto": "https"})
     assert status == 200
     assert "Strict-Transport-Security" in headers
-    assert "Secure" in headers["Set-Cookie"].split("; ")
 
 
 @pytest.mark.parametrize(
@@ -132,25 +131,23 @@ def test_H1_H2_behind_a_proxy_that_ends_https(server):
         ["application.py"],
     ],
 )
-def test_H6_production_does_not_start_without_a_secret_key(command, tmp_path):
+def test_H6_nothing_starts_with_a_setting_that_cannot_be_used(command, tmp_path):
     run = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env={"APP_ENV": "production", "HOME": str(tmp_path), "SECRET_KEY": " "},
+        env={"APP_ENV": "production", "HOME": str(tmp_path), "RATE_LIMIT": "often"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert run.returncode == 3
-    assert "SECRET_KEY must be set in production" in run.stderr
-    assert "token_hex" in run.stderr
+    assert "RATE_LIMIT must be a whole number above 0. Got 'often'." in run.stderr
     assert "Traceback" not in run.stderr
 
 
-def test_production_starts_with_a_secret_key(gunicorn, sample_artifacts, tmp_path, student):
-    environment = {"APP_ENV": "production", "SECRET_KEY": "k" * 32,
-                   "ARTIFACTS_DIR": str(sample_artifacts)}  # fmt: skip
+def test_production_starts_without_a_secret(gunicorn, sample_artifacts, tmp_path, student):
+    environment = {"APP_ENV": "production", "ARTIFACTS_DIR": str(sample_artifacts)}
     with gunicorn(tmp_path, **environment) as server:
         assert server.post_form("/", student).status == 200
 
@@ -287,8 +284,7 @@ def test_a_slow_sender_is_cut_off_and_holds_nobody_up(
 
 
 def test_log_lines_are_json_in_production(gunicorn, sample_artifacts, tmp_path, student):
-    environment = {"APP_ENV": "production", "SECRET_KEY": "k" * 32,
-                   "ARTIFACTS_DIR": str(sample_artifacts)}  # fmt: skip
+    environment = {"APP_ENV": "production", "ARTIFACTS_DIR": str(sample_artifacts)}
     with gunicorn(tmp_path, **environment) as server:
         answered = server.post_json("/api/v1/predict", student).headers["X-Request-ID"]
         server.ask("/nowhere?lunch=zzsecretzz")

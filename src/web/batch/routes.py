@@ -6,7 +6,7 @@ import time
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import NotFound
 
 from src.exception import DataValidationError, Problem
 from src.serving.predictor import Predictor
@@ -16,16 +16,11 @@ from src.web.batch.service import current_batches, read_pass_mark, safe_name
 from src.web.batch.template import csv_template, excel_template, explanation
 from src.web.batch.view import describe_file
 from src.web.batch.workspace import Job, Refusal
-from src.web.middleware.origin import FORM_IS_STALE, TOKEN, make_token, token_is_valid
 from src.web.model_holder import current_models
 
 WAIT_S = 4.0  # for a process, before the page that shows its progress is shown
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 GONE = "There is no such file. It was deleted, or uploaded more than 30 minutes ago."
-STALE = (
-    "The page was opened too long ago, or your browser keeps no cookies for this site. "
-    "Please choose the file again and send it."
-)
 
 batch = Blueprint("batch", __name__, url_prefix="/batch")
 
@@ -49,8 +44,6 @@ def upload() -> ResponseReturnValue:
     """Take a file; a class list is answered at once."""
     predictor = current_models().predictor()
     file, mark_text = request.files.get(FILE), request.form.get("pass_mark", "")
-    if not token_is_valid():
-        return _upload_page(predictor, mark_text, Refusal(STALE), status=400)
     problems: list[Problem] = []
     pass_mark = None
     try:
@@ -110,8 +103,6 @@ def set_pass_mark(job_id: str) -> ResponseReturnValue:
     job = _find(job_id)
     predictor = current_models().predictor()
     mark_text = request.form.get("pass_mark", "")
-    if not token_is_valid():
-        return _job_page(job, predictor, Problem(FORM_IS_STALE), mark_text, 400)
     try:
         pass_mark = read_pass_mark(mark_text, predictor.schema.target)
     except DataValidationError as error:
@@ -124,10 +115,7 @@ def set_pass_mark(job_id: str) -> ResponseReturnValue:
 @batch.post("/<job_id>/delete")
 def delete(job_id: str) -> ResponseReturnValue:
     """Remove a file and its results, and end the work on it."""
-    job = _find(job_id)
-    if not token_is_valid():
-        raise BadRequest(FORM_IS_STALE)
-    current_batches().workspace.delete(job)
+    current_batches().workspace.delete(_find(job_id))
     return redirect(url_for("batch.show", deleted=1), 303)
 
 
@@ -188,8 +176,6 @@ def _upload_page(
         pass_mark=pass_mark,
         deleted="deleted" in request.args,
         most_megabytes=current_batches().workspace.most_bytes >> 20,
-        token_name=TOKEN,
-        token=make_token(),
     )
     return make_response(page, status)
 
@@ -215,7 +201,5 @@ def _job_page(
         problem=problem,
         pass_mark=mark_text if mark_text is not None else view.pass_mark if view else "",
         rule=predictor.schema.target.rule,
-        token_name=TOKEN,
-        token=make_token(),
     )
     return make_response(page, status)

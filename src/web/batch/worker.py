@@ -31,7 +31,7 @@ LOOK_EVERY_S = 0.5
 CLASS_BYTES = 1 << 18  # a file of no more bytes …
 CLASS_LINES = 501  # … and lines is a class list
 
-_NOT_INHERITED = ("SECRET_KEY", "API_KEYS")
+_NOT_INHERITED = ("API_KEYS",)
 
 
 def is_class_list(content: bytes, name: str, predictor: Predictor) -> bool:

@@ -27,6 +27,7 @@ WORDS = {
         "Send a good API key in the header Authorization: Bearer KEY. Without one, or with one "
         "that was revoked, the API answers nobody.",
     ),
+    403: ("Sent from another site", "This was not sent from a page of this server."),
     405: ("Method not allowed", "This address does not answer to that method."),
     413: ("Too large", "What was sent is larger than this server takes."),
     415: ("Format not accepted", "Send the record as a form or as application/json."),

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from src.web.middleware.shared_memory import SharedCounters
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-STATUSES = ("200", "204", "304", "400", "401", "404", "405", "413", "415", "422", "429", "500",
-            "503", "other")  # fmt: skip
+STATUSES = ("200", "204", "304", "400", "401", "403", "404", "405", "413", "415", "422", "429",
+            "500", "503", "other")  # fmt: skip
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 UNMATCHED = "unmatched"
 OTHER = "OTHER"

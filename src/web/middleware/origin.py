@@ -1,71 +1,61 @@
-"""What keeps the form safe: the session cookie, and the token that it is sent with."""
+"""Refuse what another site has a person's browser send (FAULTS F8).
+
+Nobody signs in here and no cookie is set, so a form needs no token: browsers say themselves where a
+request comes from. The rule, for each method but GET, HEAD, OPTIONS and TRACE:
+
+1. ``Sec-Fetch-Site`` decides where it is sent, which browsers do over HTTPS and to this machine.
+   ``cross-site`` is refused. All else passes, also ``same-site``: a host beside ours in one domain.
+2. Without it, the host name of ``Origin`` must be that of the request. Names alone are compared,
+   since a proxy need not pass the port. ``Origin: null`` (a local file, a sandboxed frame) is
+   refused.
+3. With neither, it is a program that asks, and it passes.
+
+Requests with a JSON body pass, on pages as on the API: before a browser sends ``application/json``
+to another site it asks that site (CORS preflight), and this server never allows it. A file or a
+form can be sent without asking, so the rule holds for those on the API too.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
-from functools import lru_cache
+from urllib.parse import urlsplit
 
-from flask import Flask, Request, current_app, request, session
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
+from flask import Request, request
+from werkzeug.exceptions import Forbidden
 
-TOKEN = "csrf_token"  # noqa: S105 - the name of the form's hidden field
-
-FORM_IS_STALE = (
-    "The form was opened too long ago, or your browser keeps no cookies for this site. "
-    "Your answers are still here: please send them again."
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+NOT_FROM_HERE = (
+    "This came from another website, so it was not accepted. To send it, use the form on this site."
 )
 
 
-class SessionCookie(SecureCookieSessionInterface):
-    """Flask's signed cookie: never read by scripts, over HTTPS only where the request came so.
+def refuse_cross_site() -> None:
+    """Stop Flask from answering a request that another site sent.
 
-    Programs get none: what comes as JSON or goes to the API has no form to protect.
+    Raises
+    ------
+    Forbidden
+        If the request may change something and is from another site.
     """
-
-    _serializer: URLSafeTimedSerializer | None = None
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        environ = request.environ
-        if environ.get("CONTENT_TYPE") == "application/json" or request.path.startswith("/api/"):
-            return None
-        return super().open_session(app, request)
-
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """Return what signs and checks the cookie, made once: the key of an app does not change."""
-        if self._serializer is None:
-            self._serializer = super().get_signing_serializer(app)
-        return self._serializer
-
-    def get_cookie_httponly(self, app: Flask) -> bool:
-        return True
-
-    def get_cookie_samesite(self, app: Flask) -> str:
-        return "Lax"
-
-    def get_cookie_secure(self, app: Flask) -> bool:
-        return request.is_secure
+    if request.method in SAFE_METHODS or request.is_json:
+        return
+    if is_cross_site(request):
+        raise Forbidden(NOT_FROM_HERE)
 
 
-def make_token() -> str:
-    """Return the token that the form sends back: the session's secret, signed, with the time."""
-    if TOKEN not in session:
-        session[TOKEN] = secrets.token_hex()
-    return _signer(current_app.secret_key).sign(session[TOKEN]).decode()
-
-
-def token_is_valid() -> bool:
-    """Whether the posted form was opened here, by this browser, not too long ago."""
-    signer, max_age = _signer(current_app.secret_key), current_app.config["FORM_MAX_AGE_S"]
-    try:
-        sent = signer.unsign(request.form.get(TOKEN, ""), max_age=max_age)
-    except BadSignature:  # an expired one, too
+def is_cross_site(asked: Request) -> bool:
+    """Return whether a browser sent this from a page of another site."""
+    site = asked.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "cross-site"
+    origin = asked.headers.get("Origin")
+    if origin is None:
         return False
-    return hmac.compare_digest(sent, session.get(TOKEN, "").encode())
+    name = _host_name(origin)
+    return name is None or name != _host_name(f"//{asked.headers.get('Host', '')}")
 
 
-@lru_cache(maxsize=8)
-def _signer(key: str) -> TimestampSigner:
-    return TimestampSigner(key, salt="form token", digest_method=hashlib.sha256)
+def _host_name(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

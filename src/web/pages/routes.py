@@ -16,13 +16,12 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound, UnsupportedMediaType
 
 from src.exception import ArtifactError, DataValidationError, Problem
 from src.logger import get_logger
 from src.serving.predictor import Prediction, Predictor
-from src.web.middleware.errors import FORMS, wants_json
-from src.web.middleware.origin import FORM_IS_STALE, TOKEN, make_token, token_is_valid
+from src.web.middleware.errors import FORMS, answer_error, wants_json
 from src.web.model_holder import current_models, once_per_model
 from src.web.pages.form_html import DrawnForm
 from src.web.pages.forms import error_summary
@@ -87,6 +86,18 @@ def predict() -> ResponseReturnValue:
     raise UnsupportedMediaType
 
 
+@pages.errorhandler(Forbidden)
+def refuse_form(error: Forbidden) -> ResponseReturnValue:
+    """Show a form that came from another site with its answers, so that it can be sent again."""
+    if wants_json() or request.mimetype not in FORMS:
+        return answer_error(error)
+    try:
+        values, predictor = request.form.to_dict(), current_models().predictor()
+    except (HTTPException, ArtifactError) as worse:
+        return answer_error(worse)
+    return _page(predictor, values, problems=(Problem(str(error.description)),), status=403)
+
+
 @pages.get("/model")
 def show_model() -> ResponseReturnValue:
     """Say what the model is, how good it is, and what it must not be used for."""
@@ -118,12 +129,8 @@ def download_report(name: str) -> ResponseReturnValue:
 
 
 def _answer_form(predictor: Predictor) -> ResponseReturnValue:
-    fields = {name: sent for name, sent in request.form.lists() if name != TOKEN}
+    fields = dict(request.form.lists())
     values = {name: sent[0] for name, sent in fields.items()}
-    if not token_is_valid():
-        if wants_json():
-            raise BadRequest(FORM_IS_STALE)
-        return _page(predictor, values, problems=(Problem(FORM_IS_STALE),), status=400)
     try:
         prediction = read_form(fields, predictor.schema).predict(predictor)
     except DataValidationError as error:
@@ -163,8 +170,6 @@ def _page(
         alternatives=alternatives,
         link=link,
         from_link=request.method == "GET" and bool(values),
-        token_name=TOKEN,
-        token=make_token(),
     )
     return make_response(page, status)
 

@@ -17,12 +17,12 @@ from src.web.batch.service import BatchService
 from src.web.batch.workspace import LIFETIME_S, Workspace
 from tests.web.conftest import workbook
 
-TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 NAMES = ("gender", "race_ethnicity", "parental_level_of_education", "lunch",
          "test_preparation_course", "reading_score", "writing_score")  # fmt: skip
 STUDENT = ("female", "group C", "some college", "standard", "none", "70", "70")
 OTHER = ("male", "group A", "high school", "free/reduced", "completed", "41", "43")
 API = "/api/v1/predict/batch"
+CROSS_SITE = {"Sec-Fetch-Site": "cross-site"}
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
 
@@ -86,8 +86,7 @@ def upload(client):
 
     def send(content: bytes | str, name="class.csv", pass_mark="", **options):
         content = content.encode() if isinstance(content, str) else content
-        token = TOKEN.search(client.get("/batch").text).group(1)
-        data = {"csrf_token": token, "pass_mark": pass_mark, "file": (io.BytesIO(content), name)}
+        data = {"pass_mark": pass_mark, "file": (io.BytesIO(content), name)}
         return client.post("/batch", data=data, **options)
 
     return send
@@ -167,14 +166,14 @@ def test_the_page_shows_rows_problems_flags_and_a_histogram(client, upload):
 def test_the_pass_mark_can_be_changed_on_the_results(client, upload):
     location = upload(table(STUDENT, OTHER)).headers["Location"]
     assert "below_pass_mark" not in download(client, location)[0]
-    token = TOKEN.search(client.get(location).text).group(1)
-    client.post(location, data={"csrf_token": token, "pass_mark": "60,5"})
+    client.post(location, data={"pass_mark": "60,5"})
     assert [row["below_pass_mark"] for row in download(client, location)] == ["no", "yes"]
-    wrong = client.post(location, data={"csrf_token": token, "pass_mark": "600"})
+    wrong = client.post(location, data={"pass_mark": "600"})
     assert wrong.status_code == 422
     assert "The pass mark must be a number from 0 to 100. Got &#39;600&#39;." in wrong.text
     assert 'value="600"' in wrong.text
-    assert client.post(location, data={"pass_mark": "1"}).status_code == 400
+    from_elsewhere = client.post(location, data={"pass_mark": "1"}, headers=CROSS_SITE)
+    assert from_elsewhere.status_code == 403
     assert [row["below_pass_mark"] for row in download(client, location)] == ["no", "yes"]
 
 
@@ -195,20 +194,18 @@ def test_rows_to_fix_are_downloaded_mended_and_uploaded_again(client, upload, sc
     ({"file": (io.BytesIO(b"PAR1"), "x.parquet")}, 422, "Parquet files are not taken here."),
 ])  # fmt: skip
 def test_what_is_missing_or_wrong_is_told_beside_its_field(client, data, status, message):
-    token = TOKEN.search(client.get("/batch").text).group(1)
-    answer = client.post("/batch", data={"csrf_token": token, **data},
-                         content_type="multipart/form-data")  # fmt: skip
+    answer = client.post("/batch", data=data, content_type="multipart/form-data")
     assert answer.status_code == status
     assert answer.text.count(message) == 2
     assert "<title>Error: " in answer.text
 
 
-def test_F8_without_a_token_nothing_is_taken(client, workspace):
+@pytest.mark.parametrize("path", ["/batch", "/api/v1/predict/batch"])
+def test_F8_a_file_that_another_site_sends_is_not_taken(client, workspace, path):
     data = {"pass_mark": "55", "file": (io.BytesIO(table(STUDENT).encode()), "class.csv")}
-    answer = client.post("/batch", data=data)
-    assert answer.status_code == 400
-    assert "choose the file again" in answer.text
-    assert 'value="55"' in answer.text
+    answer = client.post(path, data=data, headers=CROSS_SITE)
+    assert answer.status_code == 403
+    assert "came from another website" in answer.text
     assert not workspace.folder.exists()
 
 
@@ -343,9 +340,9 @@ def test_any_request_sweeps_once_a_minute(client, upload, workspace):
 
 def test_a_file_is_deleted_when_its_owner_says_so(client, upload, workspace):
     location = upload(table(STUDENT)).headers["Location"]
-    assert client.post(f"{location}/delete").status_code == 400  # no token
-    token = TOKEN.search(client.get(location).text).group(1)
-    answer = client.post(f"{location}/delete", data={"csrf_token": token}, follow_redirects=True)
+    assert client.post(f"{location}/delete", headers=CROSS_SITE).status_code == 403
+    assert client.get(location).status_code == 200
+    answer = client.post(f"{location}/delete", follow_redirects=True)
     assert "are deleted" in answer.text
     assert list(workspace.folder.iterdir()) == []
 
@@ -396,8 +393,7 @@ def test_there_is_an_end_of_room(make_app, sample_artifacts, tmp_path):
     workspace = app.extensions[BatchService.EXTENSION].workspace
     job = workspace.create(heavy=False)
     job.upload.write_bytes(b"x" * 42_000)
-    token = TOKEN.search(client.get("/batch").text).group(1)
-    data = {"csrf_token": token, "file": (io.BytesIO(table(STUDENT).encode()), "class.csv")}
+    data = {"file": (io.BytesIO(table(STUDENT).encode()), "class.csv")}
     answer = client.post("/batch", data=data)
     assert answer.status_code == 503
     assert "no room" in answer.text

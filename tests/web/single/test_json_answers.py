@@ -50,11 +50,6 @@ def test_warnings_come_with_the_answer(client, predictor, student):
     assert body["warnings"][0]["field"] == "reading_score"
 
 
-def test_json_needs_no_token_and_gets_no_cookie(client, student):
-    response = client.post("/predict", json=student)
-    assert "Set-Cookie" not in response.headers
-
-
 def test_every_json_type_counts_as_json(client, student):
     kind = "application/vnd.school+json; charset=utf-8"
     assert client.post("/predict", data=json.dumps(student), content_type=kind).is_json
@@ -133,7 +128,7 @@ def test_F10_errors_are_json_where_json_was_sent(client):
     assert_error(client.get("/api/v1/nowhere"), 404)
     assert_error(client.get("/nowhere", headers={"Accept": "application/json"}), 404)
     assert_error(
-        client.post("/predict", data={"a": 1}, headers={"Accept": "application/json"}), 400
+        client.post("/predict", data={"a": 1}, headers={"Accept": "application/json"}), 422
     )
 
 
