@@ -88,7 +88,7 @@ def _long(text: str) -> str:
 def _hosts(text: str) -> tuple[str, ...]:
     hosts = tuple(text.replace(",", " ").lower().split())
     for host in hosts:
-        if not re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", host):
+        if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*", host):
             raise ValueError("must be host names without scheme, port or path, separated by commas")
     return hosts
 

@@ -22,7 +22,7 @@ READ = {
     "uploads_dir": ("/srv/uploads", Path("/srv/uploads")),
     "api_keys": ("keys.txt", "keys.txt"),
     "rate_limit": ("60", 60),
-    "trusted_hosts": ("School.org, .b.org [::1]", ("school.org", ".b.org", "[::1]")),
+    "trusted_hosts": ("School.org, .b.org 10.0.0.7", ("school.org", ".b.org", "10.0.0.7")),
     "trusted_proxies": ("2", 2),
 }
 
@@ -63,6 +63,7 @@ def test_the_environment_is_read_when_asked_not_at_import(monkeypatch: pytest.Mo
         ("RATE_LIMIT", "0", "RATE_LIMIT must be a whole number above 0. Got '0'"),
         ("TRUSTED_HOSTS", "https://school.org", "must be host names without scheme, port or path"),
         ("TRUSTED_HOSTS", "school.org:80", "must be host names without scheme, port or path"),
+        ("TRUSTED_HOSTS", "[::1]", "must be host names without scheme, port or path"),
         ("TRUSTED_PROXIES", "-1", "TRUSTED_PROXIES must be"),
     ],
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from flask import Flask, Request, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import BadRequest, TooManyRequests, Unauthorized
+from werkzeug.sansio.utils import host_is_trusted
 
 from src.config import Settings
 from src.web.middleware.api_keys import APIKeys
@@ -78,13 +78,7 @@ class Guard:
             self.check(request.environ, needs_key=needs_key)
 
     def _check_host(self, environ: WSGIEnvironment) -> None:
-        if not self._hosts:
-            return
-        name = re.sub(r":\d*$", "", environ.get("HTTP_HOST", "").lower())
-        if not any(
-            name == ours or (ours.startswith(".") and (name.endswith(ours) or name == ours[1:]))
-            for ours in self._hosts
-        ):
+        if self._hosts and not host_is_trusted(environ.get("HTTP_HOST", "").lower(), self._hosts):
             raise BadRequest("This server does not answer under that host name.")
 
 
