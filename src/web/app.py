@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
 from flask import Blueprint, Flask, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -13,7 +12,6 @@ from werkzeug.serving import WSGIRequestHandler
 from src.artifact_store import ArtifactStore
 from src.config import ROOT, Settings
 from src.logger import AccessLog, configure_logging, get_logger
-from src.serving.predictor import Predictor
 from src.web.batch.service import BatchService
 from src.web.health import health
 from src.web.middleware.access import Guard
@@ -48,8 +46,8 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
     home = "pages.show_form" if any(b.name == "pages" for b in blueprints) else "documents.docs"
     app.context_processor(lambda: {"home": _address(app, home, request.script_root)})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.extensions[ModelHolder.EXTENSION] = ModelHolder(
-        settings.artifacts_dir, lambda root: _load(root, settings.model_signing_key)
+    models = app.extensions[ModelHolder.EXTENSION] = ModelHolder(
+        ArtifactStore(settings.artifacts_dir, settings.model_signing_key)
     )
     for blueprint in (health, *blueprints):
         app.register_blueprint(blueprint)
@@ -67,7 +65,7 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
         app.wsgi_app,
         [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS],
         guard,
-        app.extensions[ModelHolder.EXTENSION],
+        models,
         metrics,
         settings.max_body_bytes,
     )
@@ -84,10 +82,6 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
 def _address(app: Flask, view: str, root: str) -> str:
     """Return the address of a view of an app that is served under a root."""
     return url_for(view)
-
-
-def _load(artifacts: Path, signing_key: str) -> Predictor:
-    return Predictor.from_run(ArtifactStore(artifacts, signing_key).promoted())
 
 
 class _Quiet(WSGIRequestHandler):

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -47,6 +46,11 @@ class Held:
     retry_at: float
 
 
+def load_promoted(store: ArtifactStore) -> Predictor:
+    """Return the predictor of a store's promoted run."""
+    return Predictor.from_run(store.promoted())
+
+
 def current_models() -> ModelHolder:
     """Return the holder of the app that answers."""
     holder: ModelHolder = current_app.extensions[ModelHolder.EXTENSION]
@@ -62,10 +66,10 @@ class ModelHolder:
 
     Parameters
     ----------
-    artifacts : Path
-        The folder that training wrote.
+    store : ArtifactStore
+        Where the promoted run lies.
     load : callable
-        Takes that folder and returns the promoted run's predictor.
+        Returns the promoted run's predictor.
     clock : callable
         Monotonic seconds.
     """
@@ -74,12 +78,11 @@ class ModelHolder:
 
     def __init__(
         self,
-        artifacts: Path,
-        load: Callable[[Path], Predictor] = Predictor.load,
+        store: ArtifactStore,
+        load: Callable[[ArtifactStore], Predictor] = load_promoted,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._artifacts = artifacts
-        self.store = ArtifactStore(artifacts)
+        self.store = store
         self._load = load
         self._clock = clock
         self._lock = threading.Lock()
@@ -124,7 +127,7 @@ class ModelHolder:
         retry_at = self._clock() + RETRY_AFTER_S
         problem: StuPredictionError
         try:
-            predictor = self._load(self._artifacts)
+            predictor = self._load(self.store)
         except ModelNotFoundError as error:
             problem, retry_at = error, math.inf  # a promotion changes the signature
         except StuPredictionError as error:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from src.artifact_store import ArtifactStore
 from src.exception import ArtifactError, ModelNotFoundError
 from src.web.model_holder import RETRY_AFTER_S, ModelHolder
 
@@ -25,8 +26,8 @@ class Folder:
         manifest.replace(self.root / "manifest.json")
         os.utime(self.root / "manifest.json", ns=(self.loads, self.loads + 10**9))
 
-    def load(self, root: Path):
-        assert root == self.root
+    def load(self, store: ArtifactStore):
+        assert store.root == self.root
         self.loads += 1
         if isinstance(self.outcome, Exception):
             raise self.outcome
@@ -34,7 +35,7 @@ class Folder:
         return SimpleNamespace(run=SimpleNamespace(run_id=self.outcome, manifest=manifest))
 
     def holder(self) -> ModelHolder:
-        return ModelHolder(self.root, self.load, lambda: self.now)
+        return ModelHolder(ArtifactStore(self.root, ""), self.load, lambda: self.now)
 
 
 @pytest.fixture
@@ -149,3 +150,11 @@ def test_many_threads_load_the_first_model_once(folder):
         thread.join(10)
     assert got == ["first"] * 8
     assert folder.loads == 2
+
+
+def test_M3_the_app_s_own_signing_key_is_the_one_that_counts(make_app, own_artifacts, monkeypatch):
+    monkeypatch.setenv("MODEL_SIGNING_KEY", "short")  # nobody reads it here, so nobody refuses it
+    app = make_app(artifacts_dir=own_artifacts)
+    assert app.test_client().get("/model").status_code == 200
+    signed = make_app(artifacts_dir=own_artifacts, model_signing_key="k" * 32)
+    assert "is not signed" in signed.test_client().get("/ready").get_json()["error"]
