@@ -6,7 +6,6 @@ from typing import Any
 
 import src
 from appBackend.answer_schemas import ANSWERS, answer_for, ref
-from appBackend.decimal_pattern import decimal_pattern
 from src.schema.features import LARGEST_NUMBER, CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import format_number, parse_number
@@ -23,7 +22,9 @@ ERRORS = {
     "429": "Too many requests within a minute.",
     "503": "No model is loaded, or there is no room for a file; the message says why.",
 }
-REQUEST_ID = {"description": "Names the request in the log.", "schema": {"type": "string"}}
+REFUSALS = ("400", "413", "415", "422", "503")
+_TEXT = {"type": "string"}
+REQUEST_ID = {"description": "Names the request in the log.", "schema": _TEXT}
 
 
 def openapi_document(
@@ -44,91 +45,86 @@ def openapi_document(
     limited : bool
         Whether requests are limited.
     """
-    record = example_record(schema)
-    target = schema.target
-    document: dict[str, Any] = {
+    paths = {prefix + path: methods for path, methods in _paths(schema).items()}
+    for path, methods in paths.items():
+        if not path.endswith(("/health", "/ready")):
+            for operation in methods.values():
+                _guard(operation, keys=keys, limited=limited)
+    schemas = {"Record": record_schema(schema), **ANSWERS, "Answer": answer_for(schema.target)}
+    components: dict[str, Any] = {"schemas": schemas}
+    if keys:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    made_for = f"This document was made for model {model_version}."
+    return {
         "openapi": "3.1.0",
         "info": {
-            "title": schema.title or f"Predict {target.label or target.name}",
+            "title": schema.title or f"Predict {schema.target.label or schema.target.name}",
             "version": src.__version__,
-            "description": " ".join(
-                part
-                for part in (
-                    schema.description,
-                    f"This document was made for model {model_version}.",
-                )
-                if part
-            ),
+            "description": f"{schema.description} {made_for}".strip(),
         },
-        "paths": {
-            f"{prefix}/predict": {
-                "post": {
-                    "operationId": "predict",
-                    "summary": f"Predict {target.name} for one record",
-                    "description": "Numbers may be sent as text. A value outside what training "
-                    "saw is predicted, with a warning.",
-                    "parameters": [_CONTRIBUTIONS],
-                    "requestBody": _body(ref("Record"), record),
-                    "responses": _responses("The prediction.", "Answer", "400", "413", "415", "422",
-                                            "503"),
-                }
-            },
-            f"{prefix}/predict/batch": {
-                "post": {
-                    "operationId": "predictBatch",
-                    "summary": f"Predict {target.name} for a list of records or a file",
-                    "description": _BATCH_DESCRIPTION,
-                    "requestBody": _body(_BATCH, [record, record]),
-                    "responses": _batch_responses(),
-                }
-            },
-            f"{prefix}/schema": _get(
-                "schema", "What a record must look like", "Everything that a form needs.",
-                "Schema", "503",
-            ),
-            f"{prefix}/model": _get(
-                "model", "Which model answers", "When and on what it was trained, and how good it "
-                "is.", "Model", "503",
-            ),
-            f"{prefix}/health": _get(
-                "health", "Whether the process is alive", "Whatever the model.", "Health",
-            ),
-            f"{prefix}/ready": _get(
-                "ready", "Whether a model is loaded", "With the reason where none is.", "Ready",
-                "503",
-            ),
-            f"{prefix}/metrics": {
-                "get": {
-                    "operationId": "metrics",
-                    "summary": "Counts for Prometheus",
-                    "description": "Of all workers: requests, how long they took, records.",
-                    "responses": {
-                        "200": _response("Prometheus's text format.", {"type": "string"},
-                                         "text/plain"),
-                        **_errors(),
-                    },
-                }
-            },
+        "paths": paths,
+        "components": components,
+    }
+
+
+def _paths(schema: Schema) -> dict[str, dict[str, Any]]:
+    record, target = example_record(schema), schema.target.name
+    return {
+        "/predict": {
+            "post": {
+                **_operation(
+                    "predict",
+                    f"Predict {target} for one record",
+                    "Numbers may be sent as text. A value outside what training saw is predicted, "
+                    "with a warning.",
+                    _responses("The prediction.", "Answer", *REFUSALS),
+                ),
+                "parameters": [_CONTRIBUTIONS],
+                "requestBody": _body(ref("Record"), record),
+            }
         },
-        "components": {
-            "schemas": {
-                "Record": record_schema(schema),
-                **ANSWERS,
-                "Answer": answer_for(target),
-            },
+        "/predict/batch": {
+            "post": {
+                **_operation(
+                    "predictBatch",
+                    f"Predict {target} for a list of records or a file",
+                    _BATCH_DESCRIPTION,
+                    _batch_responses(),
+                ),
+                "requestBody": _body(_BATCH, [record, record]),
+            }
+        },
+        "/schema": _get(
+            "schema", "What a record must look like", "Everything that a form needs.",
+            "Schema", "503",
+        ),
+        "/model": _get(
+            "model", "Which model answers", "When and on what it was trained, and how good it is.",
+            "Model", "503",
+        ),
+        "/health": _get(
+            "health", "Whether the process is alive", "Whatever the model.", "Health",
+        ),
+        "/ready": _get(
+            "ready", "Whether a model is loaded", "With the reason where none is.", "Ready", "503",
+        ),
+        "/metrics": {
+            "get": _operation(
+                "metrics", "Counts for Prometheus",
+                "Of all workers: requests, how long they took, records.",
+                {"200": _response("Prometheus's text format.", _TEXT, "text/plain"), **_errors()},
+            )
         },
     }  # fmt: skip
-    for path, methods in document["paths"].items():
-        for operation in methods.values():
-            guarded = not path.endswith(("/health", "/ready"))
-            if keys and guarded:
-                operation["security"] = [{"key": []}]
-                operation["responses"]["401"] = _error("401")
-            if limited and guarded:
-                operation["responses"]["429"] = _error("429")
+
+
+def _guard(operation: dict[str, Any], *, keys: bool, limited: bool) -> None:
+    """Add to an operation what it asks of its callers."""
     if keys:
-        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-    return document
+        operation["security"] = [{"key": []}]
+        operation["responses"]["401"] = _error("401")
+    if limited:
+        operation["responses"]["429"] = _error("429")
 
 
 def record_schema(schema: Schema) -> dict[str, Any]:
@@ -153,8 +149,7 @@ def feature_schema(feature: NumericFeature | CategoricalFeature) -> dict[str, An
     low = -LARGEST_NUMBER if feature.minimum is None else feature.minimum
     high = LARGEST_NUMBER if feature.maximum is None else feature.maximum
     ways: list[dict[str, Any]] = [{"type": "number", "minimum": low, "maximum": high}]
-    if pattern := decimal_pattern(feature.minimum, feature.maximum):
-        ways.append({"type": "string", "pattern": pattern})
+    ways.append({**_NUMBER_AS_TEXT, "examples": [str(_example(feature))]})
     if feature.optional:
         ways.append({"enum": [None, ""]})
     return words | {"anyOf": ways, "examples": [_example(feature)]}
@@ -230,19 +225,24 @@ def _responses(description: str, name: str, *statuses: str) -> dict[str, Any]:
 
 def _batch_responses() -> dict[str, Any]:
     description = "A prediction or null for each record, in order; CSV where a file was sent."
-    responses = _responses(description, "BatchAnswer", "400", "413", "415", "422", "503")
-    responses["200"]["content"][CSV] = {"schema": {"type": "string"}}
+    responses = _responses(description, "BatchAnswer", *REFUSALS)
+    responses["200"]["content"][CSV] = {"schema": _TEXT}
     return responses
 
 
 def _get(name: str, summary: str, description: str, answer: str, *statuses: str) -> dict[str, Any]:
+    responses = _responses(summary + ".", answer, *statuses)
+    return {"get": _operation(name, summary, description, responses)}
+
+
+def _operation(
+    name: str, summary: str, description: str, responses: dict[str, Any]
+) -> dict[str, Any]:
     return {
-        "get": {
-            "operationId": name,
-            "summary": summary,
-            "description": description,
-            "responses": _responses(summary + ".", answer, *statuses),
-        }
+        "operationId": name,
+        "summary": summary,
+        "description": description,
+        "responses": responses,
     }
 
 
@@ -258,10 +258,12 @@ prediction is below that mark, and how likely the truth is."""
 _BATCH = {
     "type": "array",
     "minItems": 1,
-    "description": "Records, each as /predict takes it; whatever is none is answered as such. "
-    f"At most {MOST_RECORDS:,}, and no more than the body may hold.",
+    "description": "Records, each as /predict takes it; an item that is not an object becomes one "
+    f"problem. At most {MOST_RECORDS:,}, and no more than the body may hold.",
     "items": {},
 }
+# JSON Schema bounds numbers, but not the texts that stand for them.
+_NUMBER_AS_TEXT = {**_TEXT, "description": "Such a number as text; other text is refused (422)."}
 _CONTRIBUTIONS = {
     "name": "contributions",
     "in": "query",

@@ -7,16 +7,16 @@ import sys
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from appBackend.decimal_pattern import decimal_pattern
 from appBackend.openapi import example_record, feature_schema, openapi_document, record_schema
 from src.exception import DataValidationError
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
+from src.tables.cells import parse_number
 
 OPEN = NumericFeature(name="income", observed_minimum=-5, observed_maximum=900.5)
 SCORE = NumericFeature(
@@ -71,7 +71,8 @@ def test_categories_bounds_and_units_come_from_the_schema(client):
     assert record["properties"]["lunch"]["enum"] == ["standard", "free/reduced"]
     number, text = record["properties"]["reading_score"]["anyOf"]
     assert (number["minimum"], number["maximum"]) == (0, 100)
-    assert re.search(text["pattern"], "72.5")
+    assert text["type"] == "string"
+    assert 0 <= float(text["examples"][0]) <= 100
     assert record["properties"]["reading_score"]["description"].endswith("In points.")
     assert record["required"] == list(record["properties"])
     assert record["additionalProperties"] is False
@@ -87,7 +88,11 @@ def test_the_examples_are_accepted(client, predictor):
 @pytest.mark.parametrize("feature", SCHEMA.features, ids=lambda feature: feature.name)
 @given(value=anything)
 def test_a_value_that_the_document_allows_is_accepted(feature, value):
-    if Draft202012Validator(feature_schema(feature)).is_valid(value):
+    meant = value
+    if isinstance(feature, NumericFeature) and isinstance(value, str):
+        meant = parse_number(value)  # JSON Schema cannot say which texts are numbers of a range
+        assume(meant is not None)
+    if Draft202012Validator(feature_schema(feature)).is_valid(meant):
         assert not feature.check_json(value).problem
 
 
@@ -107,30 +112,6 @@ def test_only_features_that_may_be_missing_may_be_left_out():
                 SCHEMA.check_record(record)
         else:
             SCHEMA.check_record(record)
-
-
-@given(
-    low=st.none() | st.integers(-2000, 2000) | st.floats(-2000, 2000),
-    width=st.none() | st.integers(0, 3000) | st.floats(0, 3000),
-    number=st.integers(-3000, 3000) | st.decimals(-3000, 3000, places=2),
-)
-def test_the_pattern_of_a_range_matches_just_the_numbers_in_it(low, width, number):
-    high = None if width is None else (low or 0) + width
-    pattern = decimal_pattern(low, high)
-    inside = (low is None or number >= low) and (high is None or number <= high)
-    matches = bool(pattern and re.search(pattern, str(number)))
-    if not inside:
-        assert not matches
-    elif number == int(number):
-        assert matches
-
-
-@given(low=st.floats(-1e6, 1e6), width=st.floats(0, 1e6), data=st.data())
-def test_what_the_pattern_of_a_range_matches_lies_in_it(low, width, data):
-    pattern = decimal_pattern(low, low + width)
-    if pattern:
-        text = data.draw(st.from_regex(pattern.replace("$", r"\Z"), alphabet="-.0123456789"))
-        assert low <= float(text) <= low + width
 
 
 def test_the_page_shows_fields_an_example_and_its_answer(client, predictor):
@@ -161,6 +142,11 @@ def test_without_a_model_there_is_no_document(empty_client):
 
 @pytest.mark.e2e
 def test_R6_the_api_keeps_what_its_document_says(gunicorn, sample_artifacts, tmp_path):
+    # A text in place of a number may be any text to JSON Schema; the document names the 422.
+    (tmp_path / "schemathesis.toml").write_text(
+        '[[operations]]\ninclude-name = "POST /api/v1/predict"\n'
+        'checks.positive_data_acceptance.expected-statuses = ["2xx", 422]\n'
+    )
     key = "k" * 20
     environment = {
         "ARTIFACTS_DIR": str(sample_artifacts), "API_KEYS": sha256(key.encode()).hexdigest(),
