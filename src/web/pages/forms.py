@@ -1,4 +1,4 @@
-"""From a schema to what the form shows: labels, kinds of inputs, hints, answers, errors."""
+"""From a schema to what the form shows: labels, kinds of inputs, hints, the order of fields."""
 
 from __future__ import annotations
 
@@ -30,25 +30,20 @@ class Option:
     value: str
     label: str
     id: str
-    chosen: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One input, ready to be drawn.
+    """One input, drawn by ``templates/_field.html`` with an answer and an error.
 
     Attributes
     ----------
     widget : str
         ``number``, ``radio`` or ``select``.
-    value : str
-        What the person entered, kept after an error.
     hint : str
         The allowed range with its unit, else the range that training saw.
     help : str
         What the hints file says.
-    error : str
-        What is wrong with the value, empty when nothing is.
     sensitive : bool
         Whether the form has to say why it asks.
     options : tuple of Option
@@ -63,23 +58,15 @@ class Field:
     id: str
     label: str
     widget: str
-    value: str
     required: bool
     hint: str = ""
     help: str = ""
-    error: str = ""
     sensitive: bool = False
     options: tuple[Option, ...] = ()
     keyboard: str = ""
     step: str = ""
     minimum: str = ""
     maximum: str = ""
-
-    @property
-    def described_by(self) -> str:
-        """The ids of what is read out after the label: hint, then error."""
-        parts = [("hint", self.hint or self.help or self.sensitive), ("error", self.error)]
-        return " ".join(f"{self.id}-{part}" for part, said in parts if said)
 
 
 @dataclass(frozen=True)
@@ -98,48 +85,36 @@ class SummaryLine:
     target: str
 
 
-def form_groups(
-    schema: Schema,
-    values: Mapping[str, str] | None = None,
-    problems: Iterable[Problem] = (),
-    importance: Mapping[str, float] | None = None,
-) -> tuple[Group, ...]:
+def form_groups(schema: Schema, importance: Mapping[str, float] | None = None) -> tuple[Group, ...]:
     """Return the form's fields below their headings, in the order in which to ask for them.
 
     Parameters
     ----------
     schema : Schema
-    values : mapping of str to str, optional
-        What was entered, by field.
-    problems : iterable of Problem
-        What is wrong with it; a field shows the first of its own.
     importance : mapping of str to float, optional
         How much the model relies on each feature. Where there are many and the hints group none,
         those that it relies on most come first.
     """
-    errors: dict[str | None, str] = {}
-    for problem in problems:
-        errors.setdefault(problem.field, problem.message)
-    by_heading: dict[str, list[Field]] = {}
-    for heading, features in _headings(schema, importance or {}).items():
-        for feature in features:
-            value, error = (values or {}).get(feature.name, ""), errors.get(feature.name, "")
-            by_heading.setdefault(heading, []).append(draw_up(feature, value, error))
-    return tuple(Group(heading, tuple(fields)) for heading, fields in by_heading.items())
+    by_heading = _headings(schema, importance or {})
+    return tuple(
+        Group(heading, tuple(map(_field, features)))
+        for heading, features in by_heading.items()
+        if features
+    )
 
 
 def sensitive_labels(schema: Schema) -> tuple[str, ...]:
     """Return what the form calls the features for which it has to say why it asks."""
-    return tuple(f.label or f.name for f in in_order(schema) if f.sensitive)
+    return tuple(f.label or f.name for f in _in_order(schema) if f.sensitive)
 
 
-def in_order(schema: Schema) -> list[Feature]:
+def _in_order(schema: Schema) -> list[Feature]:
     """Return the features in the order in which the hints ask for them."""
     return sorted(schema.features, key=lambda feature: feature.order)
 
 
 def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list[Feature]]:
-    features = in_order(schema)
+    features = _in_order(schema)
     grouped = any(feature.group for feature in features)
     found: dict[str, list[Feature]] = {heading: [] for heading in schema.groups}
     if grouped or len(features) <= MOST_UNGROUPED:
@@ -149,12 +124,16 @@ def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list
             found[NO_GROUP] = found.pop("")
         return found
     first = _most_important(importance)
-    top, *rest = FEW_HEADINGS if first else ("", *PLAIN_HEADINGS)
-    found = {heading: [] for heading in (top, *rest)}
+    top, choices, numbers = FEW_HEADINGS if first else ("", *PLAIN_HEADINGS)
+    found = {top: [], choices: [], numbers: []}
     for feature in features:
-        kind = rest[isinstance(feature, NumericFeature)]
-        found[top if feature.name in first else kind].append(feature)
-    found[top].sort(key=lambda feature: -importance.get(feature.name, 0.0))
+        if feature.name in first:
+            found[top].append(feature)
+        elif isinstance(feature, NumericFeature):
+            found[numbers].append(feature)
+        else:
+            found[choices].append(feature)
+    found[top].sort(key=lambda feature: -importance[feature.name])
     return found
 
 
@@ -172,34 +151,33 @@ def _most_important(importance: Mapping[str, float]) -> frozenset[str]:
     return frozenset(first)
 
 
-def error_summary(names: Iterable[str], problems: Iterable[Problem]) -> tuple[SummaryLine, ...]:
-    """Return the lines of the summary above the form, in the order of its fields.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Of the fields, as they stand on the form.
-    problems : iterable of Problem
-    """
+def error_summary(groups: Iterable[Group], problems: Iterable[Problem]) -> tuple[SummaryLine, ...]:
+    """Return the lines of the summary above the form, in the order of its fields."""
+    names = [field.name for group in groups for field in group.fields]
     place = {name: i for i, name in enumerate(names)}
     ordered = sorted(problems, key=lambda problem: place.get(problem.field or "", len(place)))
     return tuple(SummaryLine(p.message, _id(p.field) if p.field in place else "") for p in ordered)
+
+
+def first_errors(problems: Iterable[Problem]) -> dict[str | None, str]:
+    """Return the message beside each field: the first of its problems."""
+    errors: dict[str | None, str] = {}
+    for problem in problems:
+        errors.setdefault(problem.field, problem.message)
+    return errors
 
 
 def _id(name: str | None) -> str:
     return f"field-{name}"
 
 
-def draw_up(feature: Feature, value: str = "", error: str = "") -> Field:
-    """Return the input of a feature with what was entered, and what is wrong with it."""
+def _field(feature: Feature) -> Field:
     common: dict[str, Any] = {
         "name": feature.name,
         "id": _id(feature.name),
         "label": feature.label or feature.name,
         "help": feature.help,
-        "value": value,
         "required": not feature.optional,
-        "error": error,
         "sensitive": feature.sensitive,
     }
     if isinstance(feature, NumericFeature):
@@ -219,13 +197,8 @@ def draw_up(feature: Feature, value: str = "", error: str = "") -> Field:
     elif feature.optional:
         choices.append(("", NOT_KNOWN))
     options = tuple(
-        Option(
-            category,
-            label,
-            _id(feature.name) + (f"-{i}" if i else ""),  # a link to the field meets the first one
-            # Unasked, no radio button is chosen: "not known" is an answer, nothing chosen isn't.
-            category == value and (bool(value) or not radio),
-        )
+        # The first one has the field's own id, for links to the field.
+        Option(category, label, _id(feature.name) + (f"-{i}" if i else ""))
         for i, (category, label) in enumerate(choices)
     )
     return Field(**common, widget="radio" if radio else "select", options=options)

@@ -20,11 +20,11 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, UnsupportedM
 
 from src.exception import ArtifactError, DataValidationError, Problem
 from src.logger import get_logger
+from src.report.wording import listed
 from src.serving.predictor import Prediction, Predictor
 from src.web.middleware.errors import FORMS, answer_error, wants_json
-from src.web.model_holder import current_models, once_per_model
-from src.web.pages.form_html import DrawnForm
-from src.web.pages.forms import error_summary
+from src.web.model_holder import current_models
+from src.web.pages.forms import error_summary, first_errors, form_groups, sensitive_labels
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.reasons import Reasons, WhatIfs, explain, what_if
 from src.web.pages.results import describe
@@ -156,15 +156,17 @@ def _page(
         reasons, alternatives = _reasons(predictor, values, prediction)
         known = {name: values[name] for name in schema.names if values.get(name)}
         link = f"{request.path}?{urlencode(known)}"
-    form = _form(predictor)
+    groups = form_groups(schema, importance_of(predictor))
     page = render_template(
         "index.html",
         schema=schema,
-        fields=form.draw(values, problems),
-        sensitive=form.sensitive,
+        groups=groups,
+        values=values,
+        errors=first_errors(problems),
+        sensitive=listed(sensitive_labels(schema), most=20),
         n_fields=len(schema.features),
         n_rows=predictor.run.manifest.rows.get("used"),
-        summary=error_summary(form.names, problems) if problems else (),
+        summary=error_summary(groups, problems),
         result=describe(prediction, predictor) if prediction else None,
         reasons=reasons,
         alternatives=alternatives,
@@ -172,18 +174,6 @@ def _page(
         from_link=request.method == "GET" and bool(values),
     )
     return make_response(page, status)
-
-
-_forms = once_per_model(lambda predictor: dict[bool, DrawnForm]())
-
-
-def _form(predictor: Predictor) -> DrawnForm:
-    """Return the drawn form of a model, once without what it relies on and once with it."""
-    kept, importance = _forms(predictor), importance_of(predictor)
-    drawn = kept.get(bool(importance))
-    if drawn is None:
-        drawn = kept[bool(importance)] = DrawnForm(predictor.schema, importance)
-    return drawn
 
 
 def _reasons(

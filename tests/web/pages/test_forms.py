@@ -1,9 +1,14 @@
+import html
+import re
+
+import jinja2
 import pytest
 
+from src.config import ROOT
 from src.exception import Problem
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
-from src.web.pages.forms import Field, error_summary, form_groups, sensitive_labels
+from src.web.pages.forms import Field, error_summary, first_errors, form_groups, sensitive_labels
 
 TARGET = NumericFeature(name="math", observed_minimum=0, observed_maximum=100)
 
@@ -22,9 +27,24 @@ def schema(*features, **values) -> Schema:
     return Schema(features=features, target=TARGET, **values)
 
 
-def draw(feature, value: str = "", *problems: Problem) -> Field:
-    (group,) = form_groups(schema(feature), {feature.name: value}, problems)
+def draw(feature) -> Field:
+    (group,) = form_groups(schema(feature))
     return group.fields[0]
+
+
+def drawn(feature, value: str = "", error: str = "") -> str:
+    """Return the input as HTML, with an answer and an error."""
+    loader = jinja2.FileSystemLoader(ROOT / "templates")
+    page = jinja2.Environment(loader=loader, autoescape=True).get_template("_field.html")
+    return html.unescape(str(page.module.draw(draw(feature), value, error)))
+
+
+def chosen(text: str) -> list[str]:
+    return re.findall(r'value="([^"]*)" (?:checked|selected)', text)
+
+
+def described_by(text: str) -> list[str]:
+    return re.findall(r'aria-describedby="([^"]*)"', text)
 
 
 def test_few_categories_are_radio_buttons_and_many_a_list():
@@ -33,14 +53,15 @@ def test_few_categories_are_radio_buttons_and_many_a_list():
 
 
 def test_nothing_is_chosen_until_the_person_chooses():
-    assert not [o for o in draw(category("a", "b")).options if o.chosen]
-    chosen = [o for o in draw(category(*"abcde")).options if o.chosen]
-    assert [(o.value, o.label) for o in chosen] == [("", "Choose…")]
+    assert chosen(drawn(category("a", "b"))) == []
+    assert chosen(drawn(category("a", "b", optional=True))) == []
+    assert chosen(drawn(category(*"abcde"))) == [""]
+    assert draw(category(*"abcde")).options[0].label == "Choose…"
 
 
 @pytest.mark.parametrize("categories", [("a", "b"), tuple("abcde")])
 def test_the_chosen_category_is_kept(categories):
-    assert [o.value for o in draw(category(*categories), "b").options if o.chosen] == ["b"]
+    assert chosen(drawn(category(*categories), "b")) == ["b"]
 
 
 @pytest.mark.parametrize("categories", [("a", "b"), tuple("abcde")])
@@ -95,7 +116,7 @@ def test_a_whole_number_has_a_step_and_bounds():
 
 @pytest.mark.parametrize("entered", ["72.5", "abc", "<script>", "５０", " 7 "])
 def test_what_was_entered_is_kept_as_it_was(entered):
-    assert draw(number(), entered).value == entered
+    assert f'value="{entered}"' in drawn(number(), entered)
 
 
 def test_a_field_without_a_label_is_called_by_its_name():
@@ -130,17 +151,22 @@ def test_a_heading_without_fields_is_left_out():
 
 
 def test_a_field_is_described_by_its_hint_and_its_error():
-    problem = Problem("reading is missing.", "reading")
-    assert draw(number()).described_by == "field-reading-hint"
-    field = draw(number(), "", problem)
-    assert field.error == problem.message
-    assert field.described_by == "field-reading-hint field-reading-error"
-    assert draw(category("a", "b")).described_by == ""
+    assert described_by(drawn(number())) == ["field-reading-hint"]
+    text = drawn(number(), "", "reading is missing.")
+    assert "reading is missing.</p>" in text
+    assert described_by(text) == ["field-reading-hint field-reading-error"]
+    assert 'aria-invalid="true"' in text
+    assert described_by(drawn(category("a", "b"))) == []
+
+
+def test_a_field_shows_the_first_of_its_problems():
+    problems = [Problem("a is bad.", "a"), Problem("a is worse.", "a"), Problem("b is bad.", "b")]
+    assert first_errors(problems) == {"a": "a is bad.", "b": "b is bad."}
 
 
 def test_the_summary_links_to_fields_in_their_order_and_repeats_their_words():
     problems = [Problem("x is not a field."), Problem("a is bad.", "a"), Problem("b is bad.", "b")]
-    summary = error_summary(["b", "a"], problems)
+    summary = error_summary(form_groups(schema(number(name="b"), number(name="a"))), problems)
     assert [(line.target, line.message) for line in summary] == [
         ("field-b", "b is bad."),
         ("field-a", "a is bad."),
@@ -197,6 +223,7 @@ def test_few_fields_need_no_heading():
 
 def test_a_sensitive_field_says_so_in_what_describes_it():
     field = draw(category("a", "b", sensitive=True))
-    assert (field.sensitive, field.described_by) == (True, "field-lunch-hint")
+    assert field.sensitive
+    assert described_by(drawn(category("a", "b", sensitive=True))) == ["field-lunch-hint"]
     made = schema(category("a", "b", sensitive=True, label="Lunch"), number())
     assert sensitive_labels(made) == ("Lunch",)
