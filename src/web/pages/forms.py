@@ -68,6 +68,11 @@ class Field:
     minimum: str = ""
     maximum: str = ""
 
+    @property
+    def noted(self) -> bool:
+        """Whether a line below the label says more: hint, help or that it is sensitive."""
+        return bool(self.hint or self.help or self.sensitive)
+
 
 @dataclass(frozen=True)
 class Group:
@@ -103,18 +108,13 @@ def form_groups(schema: Schema, importance: Mapping[str, float] | None = None) -
     )
 
 
-def sensitive_labels(schema: Schema) -> tuple[str, ...]:
-    """Return what the form calls the features for which it has to say why it asks."""
-    return tuple(f.label or f.name for f in _in_order(schema) if f.sensitive)
-
-
-def _in_order(schema: Schema) -> list[Feature]:
-    """Return the features in the order in which the hints ask for them."""
-    return sorted(schema.features, key=lambda feature: feature.order)
+def sensitive_labels(groups: Iterable[Group]) -> tuple[str, ...]:
+    """Return the labels of the questions for which the form has to say why it asks."""
+    return tuple(field.label for group in groups for field in group.fields if field.sensitive)
 
 
 def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list[Feature]]:
-    features = _in_order(schema)
+    features = sorted(schema.features, key=lambda feature: feature.order)
     grouped = any(feature.group for feature in features)
     found: dict[str, list[Feature]] = {heading: [] for heading in schema.groups}
     if grouped or len(features) <= MOST_UNGROUPED:

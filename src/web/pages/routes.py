@@ -23,8 +23,8 @@ from src.logger import get_logger
 from src.report.wording import listed
 from src.serving.predictor import Prediction, Predictor
 from src.web.middleware.errors import FORMS, answer_error, wants_json
-from src.web.model_holder import current_models
-from src.web.pages.forms import error_summary, first_errors, form_groups, sensitive_labels
+from src.web.model_holder import current_models, once_per_model
+from src.web.pages.forms import Group, error_summary, first_errors, form_groups, sensitive_labels
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.reasons import Reasons, WhatIfs, explain, what_if
 from src.web.pages.results import describe
@@ -156,14 +156,14 @@ def _page(
         reasons, alternatives = _reasons(predictor, values, prediction)
         known = {name: values[name] for name in schema.names if values.get(name)}
         link = f"{request.path}?{urlencode(known)}"
-    groups = form_groups(schema, importance_of(predictor))
+    groups = _groups(predictor)
     page = render_template(
         "index.html",
         schema=schema,
         groups=groups,
         values=values,
         errors=first_errors(problems),
-        sensitive=listed(sensitive_labels(schema), most=20),
+        sensitive=listed(sensitive_labels(groups), most=20),
         n_fields=len(schema.features),
         n_rows=predictor.run.manifest.rows.get("used"),
         summary=error_summary(groups, problems),
@@ -174,6 +174,17 @@ def _page(
         from_link=request.method == "GET" and bool(values),
     )
     return make_response(page, status)
+
+
+_groups_by_model = once_per_model(lambda predictor: dict[bool, tuple[Group, ...]]())
+
+
+def _groups(predictor: Predictor) -> tuple[Group, ...]:
+    """Return the form of a model, made once without its report and once with it."""
+    kept, importance = _groups_by_model(predictor), importance_of(predictor)
+    if bool(importance) not in kept:
+        kept[bool(importance)] = form_groups(predictor.schema, importance)
+    return kept[bool(importance)]
 
 
 def _reasons(

@@ -226,4 +226,4 @@ def test_a_sensitive_field_says_so_in_what_describes_it():
     assert field.sensitive
     assert described_by(drawn(category("a", "b", sensitive=True))) == ["field-lunch-hint"]
     made = schema(category("a", "b", sensitive=True, label="Lunch"), number())
-    assert sensitive_labels(made) == ("Lunch",)
+    assert sensitive_labels(form_groups(made)) == ("Lunch",)
