@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
-from flask import Blueprint, Flask, request, url_for
+from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler
 
@@ -43,8 +42,6 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
         MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
-    home = "pages.show_form" if any(b.name == "pages" for b in blueprints) else "documents.docs"
-    app.context_processor(lambda: {"home": _address(app, home, request.script_root)})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     models = app.extensions[ModelHolder.EXTENSION] = ModelHolder(
         ArtifactStore(settings.artifacts_dir, settings.model_signing_key)
@@ -76,12 +73,6 @@ def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
         ProxyFix(operations, x_for=n, x_proto=1, x_host=0) if n else operations
     )
     return app
-
-
-@lru_cache(maxsize=8)  # making an address takes longer than a prediction
-def _address(app: Flask, view: str, root: str) -> str:
-    """Return the address of a view of an app that is served under a root."""
-    return url_for(view)
 
 
 class _Quiet(WSGIRequestHandler):

@@ -7,8 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 from flask import current_app
 
@@ -141,22 +139,3 @@ class ModelHolder:
         if before is None or str(before.problem) != str(problem):  # a retry is no news
             logger.error("%s", problem)
         return Held(before.predictor if before else None, problem, signature, retry_at)
-
-
-T = TypeVar("T")
-
-
-def once_per_model(make: Callable[[Predictor], T]) -> Callable[[Predictor], T]:
-    """Return a function that makes something of a predictor the first time it is asked.
-
-    What is made must not refer to the predictor, which could not be forgotten then.
-    """
-    kept: WeakKeyDictionary[Predictor, T] = WeakKeyDictionary()
-
-    def get(predictor: Predictor) -> T:
-        found = kept.get(predictor)
-        if found is None:
-            found = kept[predictor] = make(predictor)
-        return found
-
-    return get

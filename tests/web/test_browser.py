@@ -145,17 +145,6 @@ def test_F7_scripts_quotes_and_templates_stay_text(open_page, student):
     page.wait_for_timeout(200)  # for a dialog or a complaint, which `open_page` would notice
 
 
-def test_F8_after_the_cookie_is_lost_the_form_is_sent_again(open_page, predictor, student):
-    page = open_page()
-    fill_in(page, student)
-    page.context.clear_cookies()
-    send(page)
-    assert "please send them again" in page.get_by_role("alert").inner_text()
-    send(page)
-    page.locator("data").wait_for()
-    assert score(page) == predictor.predict_record(student).prediction
-
-
 @pytest.mark.parametrize("width", [320, 768, 1280])
 def test_no_page_scrolls_sideways(open_page, server, student, width):
     def check(state: str) -> None:

@@ -24,7 +24,6 @@ from src.report.wording import Measure, Names, day, number, percent, plain, r2_t
 from src.serving.predictor import Predictor
 from src.stats.bootstrap import Interval
 from src.web.charts import bar_list
-from src.web.model_holder import once_per_model
 
 REPORTS = {"report.html": "text/html", "model_card.md": "text/markdown"}
 MOST_IMPORTANT = 12
@@ -119,22 +118,14 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     )
 
 
-_importance_by_model = once_per_model(lambda predictor: dict[str, dict[str, float]]())
-
-
-def importance_of(predictor: Predictor) -> Mapping[str, float]:
-    """Return how much the model relies on each feature; nothing until the report says so."""
-    kept = _importance_by_model(predictor)
-    if "read" not in kept:
-        try:
-            content = predictor.run.read_report("report.json")
-        except ArtifactError:  # the model's page tells of it
-            content = b"{}"
-        if content is None:  # training writes it after the promotion
-            return {}
-        rows = json.loads(content).get("importance") or ()
-        kept["read"] = {row["feature"]: row["r2_drop"] for row in rows}
-    return kept["read"]
+def importance_of(run: Run) -> Mapping[str, float]:
+    """Return how much a run's model relies on each feature; nothing where no report says so."""
+    try:
+        content = run.read_report("report.json")
+    except ArtifactError:  # the model's page tells of it
+        content = None
+    rows = json.loads(content).get("importance") or () if content else ()
+    return {row["feature"]: row["r2_drop"] for row in rows}
 
 
 def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from markupsafe import Markup
@@ -15,7 +16,6 @@ from src.schema.features import NumericFeature
 from src.serving.predictor import Prediction, Predictor
 from src.tables.cells import format_number
 from src.web.charts import distribution, table_rows
-from src.web.model_holder import once_per_model
 
 SHOWN_LEVEL = "0.9"  # "9 in 10 similar students"
 
@@ -131,7 +131,7 @@ class _Backdrop:
     n_rows: int | None
 
 
-@once_per_model
+@lru_cache(maxsize=1)  # of the model that is served
 def _backdrop(predictor: Predictor) -> _Backdrop:
     target, metrics, manifest = predictor.schema.target, predictor.metrics, predictor.run.manifest
     decimals, mark = sensible_decimals(target), predictor.pass_mark

@@ -18,12 +18,13 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, UnsupportedMediaType
 
+from src.artifact_store import REPORT_MANIFEST
 from src.exception import ArtifactError, DataValidationError, Problem
 from src.logger import get_logger
 from src.report.wording import listed
 from src.serving.predictor import Prediction, Predictor
 from src.web.middleware.errors import FORMS, answer_error, wants_json
-from src.web.model_holder import current_models, once_per_model
+from src.web.model_holder import current_models
 from src.web.pages.forms import Group, error_summary, first_errors, form_groups, sensitive_labels
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.reasons import Reasons, WhatIfs, explain, what_if
@@ -44,7 +45,7 @@ NAVIGATION = (
 
 @pages.app_context_processor
 def navigation() -> dict[str, object]:
-    """Give every page the links of its head: those to the pages that this app has."""
+    """Give every page the links of its head."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     here = "batch.show" if request.blueprint == "batch" else request.endpoint
     if here == "pages.predict":
@@ -55,11 +56,10 @@ def navigation() -> dict[str, object]:
 @lru_cache(maxsize=8)  # making an address takes longer than a prediction
 def _links(app: Flask, root: str) -> dict[str, object]:
     """Return what is the same on every page of an app that is served under one root."""
-    views = app.view_functions
-    there = [(view, url_for(view), label) for view, label in NAVIGATION if view in views]
+    addresses = {view: url_for(view) for view, _ in NAVIGATION}
     return {
-        "navigation": there,
-        "addresses": {view: address for view, address, _ in there},
+        "navigation": [(view, addresses[view], label) for view, label in NAVIGATION],
+        "addresses": addresses,
         "static": url_for("static", filename=""),
     }
 
@@ -156,7 +156,9 @@ def _page(
         reasons, alternatives = _reasons(predictor, values, prediction)
         known = {name: values[name] for name in schema.names if values.get(name)}
         link = f"{request.path}?{urlencode(known)}"
-    groups = _groups(predictor)
+    # Training writes the report after the promotion.
+    reported = (predictor.run.folder / REPORT_MANIFEST).is_file()
+    groups = _groups(predictor, reported=reported)
     page = render_template(
         "index.html",
         schema=schema,
@@ -176,15 +178,10 @@ def _page(
     return make_response(page, status)
 
 
-_groups_by_model = once_per_model(lambda predictor: dict[bool, tuple[Group, ...]]())
-
-
-def _groups(predictor: Predictor) -> tuple[Group, ...]:
-    """Return the form of a model, made once without its report and once with it."""
-    kept, importance = _groups_by_model(predictor), importance_of(predictor)
-    if bool(importance) not in kept:
-        kept[bool(importance)] = form_groups(predictor.schema, importance)
-    return kept[bool(importance)]
+@lru_cache(maxsize=2)
+def _groups(predictor: Predictor, *, reported: bool) -> tuple[Group, ...]:
+    """Return the form of a model, in another order once its report says what counts most."""
+    return form_groups(predictor.schema, importance_of(predictor.run) if reported else {})
 
 
 def _reasons(
