@@ -1,9 +1,9 @@
 """Predict a large file: ours beside the same parse, a ready-matrix predict and the same write.
 
 ``python -m benchmarks.batch``: for ridge, CatBoost and XGBoost on the sample table's columns. Ours
-is the command as anyone runs it, with its start, its checks and its problem list. The peer's steps
+is the command as anyone runs it, with its start, its checks and its rows to fix. The peer's steps
 run one after another in a process of their own, whose start is not counted; it is spared the checks
-and the preprocessing. Both take turns.
+and the preprocessing. Both write prediction, interval ends and an empty problem. Both take turns.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from src.schema.features import NumericFeature
 from src.schema.frames import typed_frame
 from src.schema.record import Schema
 from src.serving.predictor import Predictor
+from src.serving.scoring import HIGH, LEVEL, LOW, PREDICTION, PROBLEM
 from src.tables.cells import format_number
 from src.tables.reader import open_table
 from src.tables.writer import write_rows
@@ -82,7 +83,9 @@ def write_matrix(table: Path, path: Path, predictor: Predictor) -> None:
 
 def run_peer(table: Path, matrix: Path, artifacts: Path, output: Path) -> dict[str, float]:
     """Parse, predict a ready matrix and write, and return the seconds of each."""
-    model = Predictor.load(artifacts).run.load_object("model.pkl")
+    predictor = Predictor.load(artifacts)
+    model, intervals = predictor.run.load_object("model.pkl"), predictor.intervals
+    half = intervals.half_widths[LEVEL]
     ready = np.load(matrix)
     seconds = dict.fromkeys(("parse", "predict", "write"), 0.0)
     began = time.perf_counter()
@@ -90,7 +93,7 @@ def run_peer(table: Path, matrix: Path, artifacts: Path, output: Path) -> dict[s
         seconds["parse"] += time.perf_counter() - began
         chunks = reader.chunks()
         start = 0
-        write_rows(out, [[*reader.header, "prediction"]])
+        write_rows(out, [[*reader.header, PREDICTION, LOW, HIGH, PROBLEM]])
         while True:
             began = time.perf_counter()
             chunk = next(chunks, None)
@@ -99,10 +102,18 @@ def run_peer(table: Path, matrix: Path, artifacts: Path, output: Path) -> dict[s
             if chunk is None:
                 return seconds
             stop = start + len(chunk.rows)
-            predicted = np.asarray(model.predict(ready[start:stop]), dtype=np.float64)
+            predicted = np.asarray(model.predict(ready[start:stop]), dtype=np.float64).ravel()
+            width = half * np.interp(predicted, intervals.scale_at, intervals.scale)
+            ends = (predicted - width).clip(0, 100), (predicted + width).clip(0, 100)
             done = time.perf_counter()
-            values = predicted.ravel().tolist()
-            write_rows(out, ([*r, repr(v)] for r, v in zip(chunk.rows, values, strict=True)))
+            columns = (predicted.tolist(), *(end.tolist() for end in ends))
+            write_rows(
+                out,
+                (
+                    [*row, repr(value), repr(low), repr(high), ""]
+                    for row, value, low, high in zip(chunk.rows, *columns, strict=True)
+                ),
+            )
             seconds["predict"] += done - parsed
             seconds["write"] += time.perf_counter() - done
             start = stop
@@ -156,7 +167,7 @@ def _checked(measured: Measurement) -> Measurement:
 def _same(ours: Path, peer: Path) -> None:
     """Compare the predictions that both wrote; the peer does not clip them."""
     values = [
-        np.loadtxt(path, delimiter=",", skiprows=1, usecols=-1, max_rows=1_000, quotechar='"')
+        np.loadtxt(path, delimiter=",", skiprows=1, usecols=-4, max_rows=1_000, quotechar='"')
         for path in (ours, peer)
     ]
     if not np.allclose(values[0], values[1].clip(0, 100), rtol=1e-4):

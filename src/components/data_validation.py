@@ -1,15 +1,19 @@
-"""Check a whole table against a schema: every problem in one report, every good row typed."""
+"""Check rows of text cells against a schema: every problem in one report, every good row typed.
+
+Training and serving check with it. It needs no numpy: the web process has none.
+"""
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import compress
+from typing import TYPE_CHECKING
 
 from src.exception import Problem
-from src.schema.features import Checked, Feature, NumericFeature
+from src.schema.features import Feature, NumericFeature, Value
 from src.schema.record import Schema
 from src.tables.cells import MISSING_MARKS, clean, shorten
 from src.tables.layout import Chunk
@@ -29,29 +33,43 @@ class ValidatedTable:
 
     Attributes
     ----------
-    columns : dict of str to ndarray
-        The good rows, a typed column a feature: floats with NaN, texts with NaN.
-    accepted : ndarray of bool, shape (n_rows,)
-        Which rows of the table those are.
-    problems : list of Problem
-        Everything that is wrong, in the order of the rows.
+    schema : Schema
+    n_rows : int
+        Of the table, refused ones among them.
+    columns : dict of str to list of float, str or None
+        The values of the good rows, a list a feature.
+    refused : dict of int to list of Problem
+        What is wrong with the other rows, by position in the table, in order.
     warnings : Counter of str
         How many good rows' cells of a column lie outside what training saw.
     """
 
-    columns: dict[str, NDArray[Any]]
-    accepted: NDArray[np.bool_]
-    problems: list[Problem]
+    schema: Schema
+    n_rows: int
+    columns: dict[str, list[Value]]
+    refused: dict[int, list[Problem]]
     warnings: Counter[str]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong, in the order of the rows."""
+        return [problem for problems in self.refused.values() for problem in problems]
+
+    @cached_property
+    def accepted(self) -> NDArray[np.bool_]:
+        """Which rows of the table are good, of shape (n_rows,)."""
+        import numpy as np
+
+        accepted = np.ones(self.n_rows, dtype=bool)
+        accepted[list(self.refused)] = False
+        return accepted
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The columns as a frame."""
-        import pandas as pd
+        """The good rows as a frame of floats and texts with NaN."""
+        from src.schema.frames import typed_frame
 
-        return pd.DataFrame(
-            {name: pd.Series(column, dtype=column.dtype) for name, column in self.columns.items()}
-        )
+        return typed_frame(self.schema, self.columns)
 
 
 class DataValidation:
@@ -63,6 +81,7 @@ class DataValidation:
             feature.name: _Column(feature, decimal_comma)
             for feature in (*schema.features, schema.target)
         }
+        self._all_optional = all(feature.optional for feature in schema.features)
 
     def run(
         self, chunk: Chunk, positions: dict[str, int], *, with_target: bool = False
@@ -78,61 +97,33 @@ class DataValidation:
         with_target : bool
             Whether the target is checked and returned too, its column last.
         """
-        import numpy as np
-
-        n_rows, width = len(chunk.rows), len(chunk.rows[0]) if chunk.rows else 1
-        every = list(itertools.chain.from_iterable(chunk.rows))  # all rows are of one width
-        accepted = np.ones(n_rows, dtype=bool)
-        accepted[list(chunk.malformed)] = False
-        found: dict[int, list[Problem]] = {i: [p] for i, p in chunk.malformed.items()}
-        read = {}
         names = [*self.schema.names, *([self.schema.target.name] if with_target else [])]
+        refused = {index: [problem] for index, problem in chunk.malformed.items()}
+        cells, values = {}, {}
         for name in names:
-            column, cells = self._columns[name], every[positions[name] :: width]
-            codes = column.read(cells)
-            read[name] = column.checks, codes
-            for index in np.flatnonzero(column.checks.refused[codes]).tolist():
+            cells[name] = [row[positions[name]] for row in chunk.rows]
+            values[name] = self._columns[name].read(cells[name])
+            for index, message in self._columns[name].problems(cells[name]):
                 if index not in chunk.malformed:
-                    accepted[index] = False
-                    message = f"{name} {column.problem(cells[index])}"
-                    found.setdefault(index, []).append(
-                        Problem(message, name, chunk.lines[index], shorten(cells[index]))
-                    )
-        if all(feature.optional for feature in self.schema.features):
-            empty = np.ones(n_rows, dtype=bool)
-            for name in self.schema.names:
-                checks, codes = read[name]
-                empty &= checks.missing[codes]
-            for index in np.flatnonzero(empty & accepted).tolist():
-                accepted[index] = False
-                message = "The row holds no value of any feature."
-                found[index] = [Problem(message, row=chunk.lines[index])]
+                    got = shorten(cells[name][index])
+                    problem = Problem(f"{name} {message}", name, chunk.lines[index], got)
+                    refused.setdefault(index, []).append(problem)
+        if self._all_optional:
+            for index, row in enumerate(zip(*(values[n] for n in self.schema.names), strict=True)):
+                if index not in refused and all(value is None for value in row):
+                    message = "The row holds no value of any feature."
+                    refused[index] = [Problem(message, row=chunk.lines[index])]
         warnings: Counter[str] = Counter()
-        data: dict[str, NDArray[Any]] = {}
-        good: NDArray[np.bool_] | slice = slice(None) if accepted.all() else accepted
-        for name, (checks, codes) in read.items():
-            if n_unseen := int(checks.unseen[codes[good]].sum()):
+        good = bytearray(b"\1") * len(chunk.rows)
+        for index in refused:
+            good[index] = 0
+        for name in names:
+            if n_unseen := self._columns[name].count_unseen(compress(cells[name], good)):
                 warnings[name] = n_unseen
-            data[name] = checks.values[codes[good]]
-        problems = [problem for index in sorted(found) for problem in found[index]]
-        return ValidatedTable(data, accepted, problems, warnings)
-
-
-class _Checks(NamedTuple):
-    """What was found of each different cell of a column, by its number.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_cells,)
-        Floats or texts, NaN where missing or refused.
-    refused, unseen, missing : ndarray of bool, shape (n_cells,)
-        Unseen: outside what training saw.
-    """
-
-    values: NDArray[Any]
-    refused: NDArray[np.bool_]
-    unseen: NDArray[np.bool_]
-    missing: NDArray[np.bool_]
+            if refused:
+                values[name] = list(compress(values[name], good))
+        in_order = {index: refused[index] for index in sorted(refused)}
+        return ValidatedTable(self.schema, len(chunk.rows), values, in_order, warnings)
 
 
 class _Column:
@@ -143,53 +134,44 @@ class _Column:
         self._numeric = isinstance(feature, NumericFeature)
         self._decimal_comma = decimal_comma
         self._n_refused = 0
-        self._forget()
-
-    def _forget(self) -> None:
-        self._numbers: dict[str, int] = {}
+        self._values: dict[str, Value] = {}
         self._problems: dict[str, str] = {}
-        self.checks = self._summed_up([])
+        self._unseen: set[str] = set()
 
-    def read(self, cells: list[str]) -> NDArray[np.intp]:
-        """Return the number of each cell's check; :attr:`checks` holds them from then on."""
-        import numpy as np
-
+    def read(self, cells: Sequence[str]) -> list[Value]:
+        """Return each cell's value, None where it is missing or refused."""
         try:
-            return np.fromiter(map(self._numbers.__getitem__, cells), np.intp, len(cells))
+            return list(map(self._values.__getitem__, cells))
         except KeyError:  # some are new
-            if len(self._numbers) > REMEMBERED:
-                self._forget()
-            new = sorted(set(cells) - self._numbers.keys())
-            self._numbers |= {cell: len(self._numbers) + i for i, cell in enumerate(new)}
-            found = self._summed_up([self._check(cell) for cell in new])
-            self.checks = _Checks(*map(np.concatenate, zip(self.checks, found, strict=True)))
-            return np.fromiter(map(self._numbers.__getitem__, cells), np.intp, len(cells))
+            if len(self._values) > REMEMBERED:
+                for memory in (self._values, self._problems, self._unseen):
+                    memory.clear()
+            for cell in dict.fromkeys(cells):
+                if cell not in self._values:
+                    self._check(cell)
+            return list(map(self._values.__getitem__, cells))
 
-    def problem(self, cell: str) -> str:
-        """Return what is wrong with a refused cell."""
-        return self._problems[cell]
+    def problems(self, cells: Sequence[str]) -> list[tuple[int, str]]:
+        """Return which of the cells that were read are refused, and why."""
+        if self._problems.keys().isdisjoint(cells):
+            return []
+        told = map(self._problems.get, cells)
+        return [(index, message) for index, message in enumerate(told) if message]
 
-    def _check(self, cell: str) -> Checked:
+    def count_unseen(self, cells: compress[str]) -> int:
+        """Return how many of the cells that were read lie outside what training saw."""
+        return sum(map(self._unseen.__contains__, cells)) if self._unseen else 0
+
+    def _check(self, cell: str) -> None:
         marked = self._numeric and clean(cell).lower() in MISSING_MARKS
         checked = self._feature.check_cell(
             "" if marked else cell,
             decimal_comma=self._decimal_comma,
             suggest=self._n_refused < SUGGESTIONS,
         )
+        self._values[cell] = checked.value
         if checked.problem:
             self._problems[cell] = checked.problem
             self._n_refused += 1
-        return checked
-
-    def _summed_up(self, checked: list[Checked]) -> _Checks:
-        import numpy as np
-
-        values = [np.nan if one.value is None else one.value for one in checked]
-        refused = np.array([bool(one.problem) for one in checked], dtype=bool)
-        missing = np.array([one.value is None for one in checked], dtype=bool)
-        return _Checks(
-            np.array(values, dtype=np.float64 if self._numeric else np.object_),
-            refused,
-            unseen=np.array([bool(one.warning) for one in checked], dtype=bool),
-            missing=missing & ~refused,
-        )
+        elif checked.warning:
+            self._unseen.add(cell)

@@ -1,4 +1,4 @@
-"""Predict with the promoted model: one record, a frame, or a file.
+"""Predict the rows of a file with the promoted model.
 
 ``python -m src.pipelines.predict_pipeline --input class.csv --output predictions.csv``
 """
@@ -6,21 +6,81 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.config import ARTIFACTS
-from src.exception import StuPredictionError
-from src.logger import configure_logging, get_logger
+from src.exception import ConfigurationError, StuPredictionError
+from src.logger import configure_logging
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.serving.predictor import Predictor
+from src.serving.scoring import Scorer, Tally, can_vectorise, score_chunks
 from src.tables.cells import format_number
+from src.tables.reader import open_table
+from src.utils import atomic_open
 
 if TYPE_CHECKING:
-    pass
+    from rich.console import Console
 
-logger = get_logger(__name__)
+NOT_CSV = (".xlsx", ".xls", ".xlsm", ".parquet", ".pq")
+
+
+def predict_file(
+    predictor: Predictor,
+    source: Path,
+    output: Path,
+    progress: Callable[[int], None] = lambda n_rows: None,
+) -> Tally:
+    """Predict a CSV, Excel or Parquet file into a CSV file.
+
+    Every row of the input stands in the output, in its place, its cells as they were. Refused rows
+    also stand in :func:`to_fix_file`, ready to be mended and predicted again. Both files appear
+    whole or not at all.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    source, output : Path
+    progress : callable
+        Called with the number of rows done so far.
+
+    Raises
+    ------
+    DataValidationError
+        If the file cannot be read or lacks a column.
+    ConfigurationError
+        If the output is not a CSV file, or would replace the input.
+    OSError
+        If the output cannot be written.
+    """
+    if output.suffix.lower() in NOT_CSV:
+        name = output.with_suffix(".csv").name
+        raise ConfigurationError(f"Predictions are written as CSV. Name the output {name}.")
+    to_fix = to_fix_file(output)
+    for path, what in ((output, "output"), (to_fix, f"list of rows to fix, {to_fix.name},")):
+        if path.exists() and source.exists() and path.samefile(source):
+            raise ConfigurationError(f"The {what} would replace the input. Name another file.")
+    scorer = Scorer(predictor, predictor.pass_mark, vectorised=can_vectorise())
+    tally = Tally()
+    with ExitStack() as stack:
+        reader = stack.enter_context(open_table(source))
+        files = [
+            stack.enter_context(atomic_open(path, "w", encoding="utf-8", newline=""))
+            for path in (to_fix, output)
+        ]
+        for chunk in score_chunks(reader, scorer, files[1], files[0]):
+            tally.add(chunk)
+            progress(tally.n_rows)
+    if not tally.n_refused:
+        to_fix.unlink()
+    return tally
+
+
+def to_fix_file(output: Path) -> Path:
+    """Return where the refused rows stand."""
+    return output.with_name(f"{output.stem}.to-fix.csv")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
   %(prog)s --input class.csv --output predictions.csv
   %(prog)s --input class.xlsx --output out/predictions.csv --artifacts other/artifacts
 
-exit status: 0 all rows predicted; 3 some refused, their problems in *.problems.csv; 1 none;
+exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1 none;
 130 stopped by Ctrl+C, 143 by SIGTERM: the output is as it was before""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -47,7 +107,7 @@ exit status: 0 all rows predicted; 3 some refused, their problems in *.problems.
         type=Path,
         required=True,
         metavar="FILE",
-        help="CSV file to write: the input's columns and 'prediction'",
+        help="CSV file to write: the input's columns, prediction, interval ends and problem",
     )
     parser.add_argument(
         "--artifacts",
@@ -79,8 +139,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ) as bar,
         ):
             task = bar.add_task("", total=None)
-            summary = predictor.predict_file(
-                options.input, options.output, lambda n: bar.update(task, completed=n)
+            tally = predict_file(
+                predictor,
+                options.input,
+                options.output,
+                lambda n: bar.update(task, completed=n),
             )
     except StuPredictionError as error:
         errors.print(str(error), style="red", markup=False)
@@ -95,29 +158,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"Stopped. Nothing was written to {options.output}.", style="red", markup=False
         )
         return stopped_status(stop)
-    schema = predictor.schema
-    for name, count in summary.warnings.items():
-        feature = next(f for f in schema.numeric if f.name == name)
-        console.print(
-            f"{name}: {count} value(s) outside the range of "
-            f"{format_number(feature.observed_minimum)} to "
-            f"{format_number(feature.observed_maximum)} that training saw.",
-            style="yellow",
-            markup=False,
-        )
+    _show(tally, predictor, options.output, console)
+    return 0 if not tally.n_refused else 3 if tally.n_predicted else 1
+
+
+def _show(tally: Tally, predictor: Predictor, output: Path, console: Console) -> None:
+    """Say how the file went."""
+    for feature in predictor.schema.numeric:
+        if count := tally.warnings.get(feature.name):
+            console.print(
+                f"{feature.name}: {count} value(s) outside the range of "
+                f"{format_number(feature.observed_minimum)} to "
+                f"{format_number(feature.observed_maximum)} that training saw.",
+                style="yellow",
+                markup=False,
+            )
     console.print(
-        f"Predicted {schema.target.name} for {summary.n_predicted:,} of {summary.n_rows:,} rows: "
-        f"{options.output}",
+        f"Predicted {predictor.schema.target.name} for {tally.n_predicted:,} of "
+        f"{tally.n_rows:,} rows: {output}",
         markup=False,
     )
-    if summary.problems_file is not None:
+    if tally.n_refused:
         console.print(
-            f"Refused {summary.n_refused:,} row(s). What is wrong with each: "
-            f"{summary.problems_file}",
+            f"Refused {tally.n_refused:,} row(s). Mend them and predict them again: "
+            f"{to_fix_file(output)}",
             style="yellow",
             markup=False,
         )
-    return 0 if not summary.n_refused else 3 if summary.n_predicted else 1
 
 
 if __name__ == "__main__":

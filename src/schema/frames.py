@@ -18,6 +18,8 @@ def typed_frame(
 ) -> pd.DataFrame:
     """Return a column a feature: floats and texts, missing values being NaN.
 
+    The target's column comes last, where there is one.
+
     Parameters
     ----------
     schema : Schema
@@ -27,8 +29,9 @@ def typed_frame(
     import numpy as np
     import pandas as pd
 
+    target = [schema.target] if schema.target.name in columns else []
     frame = {}
-    for feature in schema.features:
+    for feature in (*schema.features, *target):
         values: Any = columns[feature.name]
         if isinstance(feature, NumericFeature):
             frame[feature.name] = pd.Series(values, dtype=np.float64)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 from src.artifact_store import ArtifactStore, Run
 from src.compiled.model import CompiledModel
 from src.config import ARTIFACTS
-from src.exception import ConfigurationError, DataValidationError, Problem
+from src.exception import Problem
+from src.logger import get_logger
 from src.schema.features import Value
 from src.schema.record import Schema
 from src.stats.conformal import PredictionIntervals
-from src.utils import atomic_open
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,13 +26,9 @@ if TYPE_CHECKING:
     from src.compiled.contributions import Attributor, Contributions
     from src.explanations.explainer import Explainer
 
-
-from src.logger import get_logger
-
 logger = get_logger(__name__)
 
 
-PREDICTION = "prediction"
 COMPILED = "compiled.json"
 Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
 
@@ -47,6 +41,8 @@ class Prediction:
     ----------
     prediction : float
         In the target's unit, inside its allowed range.
+    values : mapping of str to float, str or None
+        The checked values of the record.
     warnings : tuple of Problem
         Values that lie outside what training saw.
     run_id : str
@@ -58,39 +54,18 @@ class Prediction:
     """
 
     prediction: float
+    values: Mapping[str, Value]
     warnings: tuple[Problem, ...]
     run_id: str
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     probability_below: float | None = None
 
 
-@dataclass(frozen=True)
-class FileSummary:
-    """How a file went.
-
-    Attributes
-    ----------
-    problems_file : Path or None
-        Where the refused rows' problems stand; None where there are none.
-    warnings : dict of str to int
-        Cells of a column that lie outside what training saw.
-    """
-
-    n_rows: int
-    n_refused: int
-    problems_file: Path | None
-    warnings: dict[str, int]
-
-    @property
-    def n_predicted(self) -> int:
-        return self.n_rows - self.n_refused
-
-
 class Predictor:
     """A promoted run, loaded once: its compiled tables, or its pickles where there are none.
 
-    With the tables, nothing but the standard library is imported and no pickle is opened. Records,
-    frames and files go through the same tables, so that they get the same values to the last bit.
+    With the tables, nothing but the standard library is imported and no pickle is opened. A record
+    and a row of many go through the same tables and get the same values to the last bit.
 
     Attributes
     ----------
@@ -101,8 +76,6 @@ class Predictor:
     pass_mark : float or None
         The mark that the run was trained with.
     """
-
-    chunk_rows = 1 << 15  # rows of a file that are in memory at once
 
     def __init__(
         self,
@@ -167,7 +140,7 @@ class Predictor:
     def predict_record(
         self, record: Mapping[str, object], *, form: bool = False, suggest: bool = True
     ) -> Prediction:
-        """Predict one record.
+        """Check and predict one record.
 
         Parameters
         ----------
@@ -182,34 +155,37 @@ class Predictor:
             With every problem of the record.
         """
         values, warnings = self.schema.check_record(record, form=form, suggest=suggest)
-        predicted = self._predict_values(values)
-        low, high = self.schema.target.minimum, self.schema.target.maximum
+        return self.predict_values(values, tuple(warnings))
+
+    def predict_values(
+        self, values: Mapping[str, Value], warnings: tuple[Problem, ...] = ()
+    ) -> Prediction:
+        """Predict a record whose values were checked.
+
+        Parameters
+        ----------
+        values : mapping
+            What :meth:`Schema.check_record` returned, with the warnings.
+        warnings : tuple of Problem
+        """
+        target, mark = self.schema.target, self.pass_mark
+        predicted = self.unclipped(values)
+        intervals = {
+            name: self.intervals.interval(predicted, level, target.minimum, target.maximum)
+            for name, level in self._levels
+        }
+        below = None
+        if mark is not None:
+            below = self.intervals.probability_below(mark, predicted, integer=target.integer)
         return Prediction(
-            self.schema.clip(predicted),
-            tuple(warnings),
-            self.run.run_id,
-            {
-                name: self.intervals.interval(predicted, level, low, high)
-                for name, level in self._levels
-            },
-            None
-            if self.pass_mark is None
-            else self.intervals.probability_below(
-                self.pass_mark, predicted, integer=self.schema.target.integer
-            ),
+            self.schema.clip(predicted), values, warnings, self.run.run_id, intervals, below
         )
 
-    def explain(self, record: Mapping[str, object], *, form: bool = False) -> Contributions:
-        """Return what each feature of a record adds to its prediction.
+    def explain(self, values: Mapping[str, Value]) -> Contributions:
+        """Return what each checked value of a record adds to its prediction.
 
         Base and contributions sum to the prediction before it is clipped to the target's range.
-
-        Raises
-        ------
-        DataValidationError
-            With every problem of the record.
         """
-        values, _ = self.schema.check_record(record, form=form)
         if self._attributor is not None:
             return self._attributor.contributions(values)
         from src.schema.frames import typed_frame
@@ -229,28 +205,27 @@ class Predictor:
         -------
         ndarray of shape (n_samples,)
         """
-        return self.predict_columns({name: frame[name].to_numpy() for name in self.schema.names})
+        columns = {name: frame[name].to_numpy() for name in self.schema.names}
+        return self.schema.clip_all(self.unclipped_columns(columns))
 
-    def predict_columns(self, columns: Columns) -> NDArray[np.float64]:
-        """Predict rows that were checked, given by column; needs no pandas where compiled.
+    def unclipped(self, values: Mapping[str, Value]) -> float:
+        """Predict a record of checked values, not clipped to the target's range."""
+        if self.compiled is not None:
+            return self.compiled.predict(values)
+        return float(self.unclipped_columns({name: [v] for name, v in values.items()})[0])
+
+    def unclipped_columns(self, columns: Columns) -> NDArray[np.float64]:
+        """Predict rows of checked values, not clipped; needs no pandas where compiled.
 
         Parameters
         ----------
         columns : mapping of str to sequence of length n_samples
-            Numbers and texts by feature; NaN where a value is missing.
+            Numbers and texts by feature; None or NaN where a value is missing.
 
         Returns
         -------
         ndarray of shape (n_samples,)
         """
-        return self.schema.clip_all(self._predict_columns(columns))
-
-    def _predict_values(self, values: Mapping[str, Value]) -> float:
-        if self.compiled is not None:
-            return self.compiled.predict(values)
-        return float(self._predict_columns({name: [value] for name, value in values.items()})[0])
-
-    def _predict_columns(self, columns: Columns) -> NDArray[np.float64]:
         import numpy as np
 
         if not len(columns[self.schema.names[0]]):
@@ -284,89 +259,3 @@ class Predictor:
         steps = [("preprocessor", self._preprocessor), ("model", self._model)]
         background = Background.from_dict(self.run.read_json("background.json"))
         return Explainer(self.schema, Pipeline(steps), background, self.run.manifest.seed)
-
-    def predict_file(
-        self, source: Path, output: Path, progress: Callable[[int], None] = lambda n_rows: None
-    ) -> FileSummary:
-        """Predict a CSV, Excel or Parquet file into a CSV file.
-
-        Every row of the input stands in the output, in its place, its cells as they were, with a
-        column ``prediction`` added, empty where the row was refused. What was wrong stands in
-        ``<output's stem>.problems.csv``. Both files appear whole or not at all.
-
-        Parameters
-        ----------
-        source, output : Path
-        progress : callable
-            Called with the number of rows done so far.
-
-        Raises
-        ------
-        DataValidationError
-            If the file cannot be read or lacks a column.
-        ConfigurationError
-            If the output is not a CSV file, or is the input itself.
-        OSError
-            If the output cannot be written.
-        """
-        from src.components.data_validation import DataValidation
-        from src.tables.reader import open_table
-        from src.tables.writer import write_rows
-
-        if output.suffix.lower() in (".xlsx", ".xls", ".xlsm", ".parquet", ".pq"):
-            raise ConfigurationError(
-                "Predictions are written as CSV. Name the output "
-                f"{output.with_suffix('.csv').name}."
-            )
-        if output.exists() and source.exists() and output.samefile(source):
-            raise ConfigurationError("The output would replace the input. Name another file.")
-        problems_file = output.with_name(f"{output.stem}.problems.csv")
-        if problems_file.exists() and source.exists() and problems_file.samefile(source):
-            raise ConfigurationError("The problem list would replace the input. Name another file.")
-        n_rows = n_refused = 0
-        warnings: Counter[str] = Counter()
-        with ExitStack() as stack:
-            reader = stack.enter_context(open_table(source))
-            positions = self.schema.locate(reader.header)
-            validation = DataValidation(self.schema, decimal_comma=reader.decimal_comma)
-            options = {"mode": "w", "encoding": "utf-8", "newline": ""}
-            problems_out = stack.enter_context(atomic_open(problems_file, **options))
-            out = stack.enter_context(atomic_open(output, **options))
-            write_rows(out, [[*reader.header, _free_name(reader.header)]])
-            write_rows(problems_out, [("row", "column", "value", "problem")])
-            for chunk in reader.chunks(self.chunk_rows):
-                validated = validation.run(chunk, positions)
-                predicted = iter(self.predict_columns(validated.columns).tolist())
-                write_rows(
-                    out,
-                    (
-                        [*cells, repr(next(predicted)) if good else ""]
-                        for cells, good in zip(chunk.rows, validated.accepted, strict=True)
-                    ),
-                )
-                write_rows(
-                    problems_out,
-                    (
-                        (str(p.row), p.field or "", p.got or "", p.message)
-                        for p in validated.problems
-                    ),
-                )
-                warnings += validated.warnings
-                n_rows += len(chunk.rows)
-                n_refused += int((~validated.accepted).sum())
-                progress(n_rows)
-            if not n_rows:
-                raise DataValidationError(f"{source.name} holds a header and no row.")
-        if not n_refused:
-            problems_file.unlink()
-        return FileSummary(n_rows, n_refused, problems_file if n_refused else None, dict(warnings))
-
-
-def _free_name(header: Sequence[str]) -> str:
-    name, n = PREDICTION, 1
-    while name in header:
-        n += 1
-        name = f"{PREDICTION}_{n}"
-    if n > 1:
-        logger.warning("The input has a column %s: the new one is called %s.", PREDICTION, name)
-    return name

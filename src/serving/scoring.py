@@ -1,7 +1,9 @@
-"""Score a table of text cells with intervals, flags and problems, on the standard library.
+"""Score the rows of a table: for the command, the page and the API.
 
-The web worker scores a class list with it, row by row. A child process scores larger files with it,
-their checked rows predicted together by numpy where that is installed.
+All three write the same columns, intervals and problems. The web worker predicts a class list row
+by row, with the standard library alone. The command, and a child process that works on a larger
+file, predict the rows of a chunk together where numpy is installed. The values are the same to the
+last bit.
 """
 
 from __future__ import annotations
@@ -9,26 +11,27 @@ from __future__ import annotations
 import importlib.util
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import IO, Any, NamedTuple
+from itertools import islice
+from typing import IO, Any, NamedTuple, Self
 
+from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError, Problem
-from src.schema.features import Checked, NumericFeature, Value
+from src.schema.features import Value
 from src.schema.record import Schema
-from src.serving.predictor import PREDICTION, Predictor
-from src.tables.cells import MISSING_MARKS, clean, shorten
-from src.tables.layout import Chunk, TableReader
+from src.serving.predictor import Predictor
+from src.tables.cells import shorten
+from src.tables.layout import TableReader
 from src.tables.writer import write_rows
 
 LEVEL = "0.9"  # of the interval in the file: "9 in 10 similar students"
+PREDICTION = "prediction"
 LOW, HIGH = "low_90", "high_90"
 BELOW, CHANCE = "below_pass_mark", "chance_below_pass_mark"
 PROBLEM = "problem"
 CHUNK_ROWS = 1 << 13
 HOPELESS_ROWS = 3 * CHUNK_ROWS  # without a good one, no more are looked at
-REMEMBERED = 50_000  # distinct cells of a column whose check is kept
-SUGGESTIONS = 200  # refused cells that are compared with what is allowed: it takes time
 SHOWN_ROWS = 200
 SHOWN_PROBLEMS = 200
 PROBLEM_CHARACTERS = 1_000  # of a row; a row of many columns can have very many
@@ -54,55 +57,35 @@ class Score(NamedTuple):
     below: bool | None
     chance: float | None
 
-    def cells(self) -> list[str]:
-        """Return the cells that are added to the row, each number in full."""
-        found = [repr(self.prediction)]
-        if self.low is not None and self.high is not None:
-            found += [repr(self.low), repr(self.high)]
-        if self.below is not None:
-            found += ["yes" if self.below else "no", repr(self.chance)]
-        return found
 
+@dataclass(frozen=True)
+class Scores:
+    """The scores of many rows, a list a column; None for a column that does not apply."""
 
-@dataclass
-class Summary:
-    """How a file went, and the part of it that a page shows.
+    predictions: list[float]
+    lows: list[float] | None = None
+    highs: list[float] | None = None
+    below: list[bool] | None = None
+    chances: list[float] | None = None
 
-    Attributes
-    ----------
-    rows : list of dict
-        The first rows: their line, their cells in :attr:`shown_columns` and, unless they were
-        refused, their :class:`Score`.
-    problems : list of dict
-        The first problems, each with row, field, message and got.
-    bins : list of int
-        Predictions by equal parts of the range from ``low`` to ``high``.
-    warnings : dict of str to int
-        Cells of a column that lie outside what training saw.
-    """
+    def each(self) -> Iterator[Score]:
+        """Return the score of each row."""
+        absent = [None] * len(self.predictions)
+        columns = (self.lows, self.highs, self.below, self.chances)
+        return map(Score, self.predictions, *(c if c is not None else absent for c in columns))
 
-    run_id: str
-    pass_mark: float | None
-    shown_columns: list[str]
-    low: float
-    high: float
-    n_rows: int = 0
-    n_refused: int = 0
-    n_below: int = 0
-    mean: float = 0.0
-    median: float = 0.0
-    bins: list[int] = field(default_factory=lambda: [0] * BINS)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[dict[str, Any]] = field(default_factory=list)
-    warnings: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def n_predicted(self) -> int:
-        return self.n_rows - self.n_refused
+    def texts(self) -> Iterator[tuple[str, ...]]:
+        """Return the cells that are added to each row, each number in full."""
+        columns: list[Iterable[str]] = [map(repr, self.predictions)]
+        if self.lows is not None and self.highs is not None:
+            columns += [map(repr, self.lows), map(repr, self.highs)]
+        if self.below is not None and self.chances is not None:
+            columns += [("yes" if below else "no" for below in self.below), map(repr, self.chances)]
+        return zip(*columns, strict=True)
 
 
 class Scorer:
-    """A model and a pass mark, ready for rows of values that were checked.
+    """A model and a pass mark, ready for rows of checked values.
 
     Parameters
     ----------
@@ -110,7 +93,7 @@ class Scorer:
     pass_mark : float or None
         In the target's unit.
     vectorised : bool
-        Whether rows are predicted together, by numpy. The values are the same to the last bit.
+        Whether rows are predicted together, by numpy; those of pickles always are.
     """
 
     def __init__(self, predictor: Predictor, pass_mark: float | None, *, vectorised: bool) -> None:
@@ -125,92 +108,147 @@ class Scorer:
         interval = [] if self._level is None else [LOW, HIGH]
         return [PREDICTION, *interval, *([] if self.pass_mark is None else [BELOW, CHANCE])]
 
-    def score(self, rows: list[dict[str, Value]]) -> list[Score]:
-        """Return the score of each row of checked values."""
-        return [self._dress(value) for value in self._predict(rows)] if rows else []
+    def score(self, columns: Mapping[str, list[Value]]) -> Scores:
+        """Return the scores of rows of checked values, given by column."""
+        return self._together(columns) if self._vectorised else self._one_by_one(columns)
 
-    def _predict(self, rows: list[dict[str, Value]]) -> Iterable[float]:
-        compiled = self.predictor.compiled
-        if compiled is not None and not self._vectorised:
-            return map(compiled.predict, rows)
-        columns: dict[str, list[object]] = {}
-        for feature in self.predictor.schema.features:
-            missing = float("nan") if isinstance(feature, NumericFeature) else None
-            values = (row[feature.name] for row in rows)
-            columns[feature.name] = [missing if value is None else value for value in values]
-        # Not clipped yet: that is where an interval starts from.
-        return self.predictor._predict_columns(columns).tolist()
-
-    def _dress(self, predicted: float) -> Score:
-        schema, intervals = self.predictor.schema, self.predictor.intervals
-        target, mark = schema.target, self.pass_mark
-        low = high = below = chance = None
+    def _together(self, columns: Mapping[str, list[Value]]) -> Scores:
+        schema, intervals, mark = self.predictor.schema, self.predictor.intervals, self.pass_mark
+        target = schema.target
+        unclipped = self.predictor.unclipped_columns(columns)
+        predictions = schema.clip_all(unclipped)
+        lows = highs = below = chances = None
         if self._level is not None:
-            low, high = intervals.interval(predicted, self._level, target.minimum, target.maximum)
-        prediction = schema.clip(predicted)
+            ends = intervals.interval_of_each(
+                unclipped, self._level, target.minimum, target.maximum
+            )
+            lows, highs = (end.tolist() for end in ends)
         if mark is not None:
-            below = prediction < mark
-            chance = intervals.probability_below(mark, predicted, integer=target.integer)
-        return Score(prediction, low, high, below, chance)
+            below = (predictions < mark).tolist()
+            chances = intervals.probability_below_of_each(
+                mark, unclipped, integer=target.integer
+            ).tolist()
+        return Scores(predictions.tolist(), lows, highs, below, chances)
+
+    def _one_by_one(self, columns: Mapping[str, list[Value]]) -> Scores:
+        schema, intervals, mark = self.predictor.schema, self.predictor.intervals, self.pass_mark
+        target = schema.target
+        rows = zip(*columns.values(), strict=True)
+        unclipped = [self.predictor.unclipped(dict(zip(columns, r, strict=True))) for r in rows]
+        predictions = [schema.clip(value) for value in unclipped]
+        lows = highs = below = chances = None
+        if self._level is not None:
+            ends = [
+                intervals.interval(value, self._level, target.minimum, target.maximum)
+                for value in unclipped
+            ]
+            lows, highs = [low for low, _ in ends], [high for _, high in ends]
+        if mark is not None:
+            below = [value < mark for value in predictions]
+            chances = [
+                intervals.probability_below(mark, value, integer=target.integer)
+                for value in unclipped
+            ]
+        return Scores(predictions, lows, highs, below, chances)
 
 
-class Checks:
-    """Check rows of cells against a schema, each different cell of a column once.
+@dataclass(frozen=True)
+class ScoredChunk:
+    """Some rows of a table with what came of them.
 
-    What it accepts and says is what :class:`src.components.data_validation.DataValidation` does;
-    it needs no numpy.
+    Attributes
+    ----------
+    lines, rows : list
+        Of all rows, as :class:`src.tables.layout.Chunk` holds them.
+    checked : ValidatedTable
+    scores : Scores
+        Of the good rows.
     """
 
-    def __init__(self, schema: Schema, positions: dict[str, int], *, decimal_comma: bool) -> None:
-        self._columns = [(f, positions[f.name], dict[str, Checked]()) for f in schema.features]
-        self._all_optional = all(feature.optional for feature in schema.features)
-        self._decimal_comma = decimal_comma
-        self._n_refused = 0
-        self.warnings: Counter[str] = Counter()
-
-    def check(self, line: int, cells: list[str]) -> tuple[dict[str, Value], list[Problem]]:
-        """Return a row's values by feature, and everything that is wrong with it."""
-        values: dict[str, Value] = {}
-        problems: list[Problem] = []
-        warned: list[str] = []
-        for feature, position, memory in self._columns:
-            cell = cells[position]
-            checked = memory.get(cell)
-            if checked is None:
-                if len(memory) > REMEMBERED:
-                    memory.clear()
-                checked = memory[cell] = self._check(feature, cell)
-            values[feature.name] = checked.value
-            if checked.problem:
-                message = f"{feature.name} {checked.problem}"
-                problems.append(Problem(message, feature.name, line, shorten(cell)))
-            elif checked.warning:
-                warned.append(feature.name)
-        if self._all_optional and not problems and not any(v is not None for v in values.values()):
-            problems.append(Problem("The row holds no value of any feature.", row=line))
-        if not problems:
-            self.warnings.update(warned)
-        return values, problems
-
-    def _check(self, feature: Any, cell: str) -> Checked:
-        marked = isinstance(feature, NumericFeature) and clean(cell).lower() in MISSING_MARKS
-        checked: Checked = feature.check_cell(
-            "" if marked else cell,
-            decimal_comma=self._decimal_comma,
-            suggest=self._n_refused < SUGGESTIONS,
-        )
-        self._n_refused += bool(checked.problem)
-        return checked
+    lines: list[int]
+    rows: list[list[str]]
+    checked: ValidatedTable
+    scores: Scores
 
 
-def score_table(
-    reader: TableReader,
-    scorer: Scorer,
-    output: IO[str],
-    to_fix: IO[str],
-    progress: Callable[[int], None] = lambda n_rows: None,
-) -> Summary:
-    """Score every row of a table into CSV, in its place.
+@dataclass
+class Tally:
+    """How many rows of a file were predicted and refused.
+
+    Attributes
+    ----------
+    warnings : dict of str to int
+        Cells of a column that lie outside what training saw.
+    """
+
+    n_rows: int = 0
+    n_refused: int = 0
+    warnings: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def n_predicted(self) -> int:
+        return self.n_rows - self.n_refused
+
+    def add(self, chunk: ScoredChunk) -> None:
+        """Count the rows of a chunk."""
+        self.n_rows += len(chunk.rows)
+        self.n_refused += len(chunk.checked.refused)
+        self.warnings = dict(Counter(self.warnings) + chunk.checked.warnings)
+
+
+class ShownRow(NamedTuple):
+    """A row of the preview: its line, what says who it is, and its score unless it was refused."""
+
+    line: int
+    cells: list[str]
+    score: Score | None
+
+
+@dataclass(kw_only=True)
+class Summary(Tally):
+    """How a file went, and the part of it that a page shows.
+
+    Attributes
+    ----------
+    rows : list of ShownRow
+        The first rows, with their cells in :attr:`shown_columns`.
+    problems : list of Problem
+        The first ones.
+    bins : list of int
+        Predictions by equal parts of the range from ``low`` to ``high``.
+    """
+
+    run_id: str
+    pass_mark: float | None
+    shown_columns: list[str]
+    low: float
+    high: float
+    n_below: int = 0
+    mean: float = 0.0
+    median: float = 0.0
+    bins: list[int] = field(default_factory=lambda: [0] * BINS)
+    rows: list[ShownRow] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold; the inverse of :meth:`from_dict`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the summary that :meth:`to_dict` described."""
+        rows = [
+            ShownRow(line, cells, None if score is None else Score(*score))
+            for line, cells, score in values["rows"]
+        ]
+        problems = [Problem(**problem) for problem in values["problems"]]
+        return cls(**{**values, "rows": rows, "problems": problems})
+
+
+def score_chunks(
+    reader: TableReader, scorer: Scorer, output: IO[str], to_fix: IO[str]
+) -> Iterator[ScoredChunk]:
+    """Score every row of a table into CSV, in its place, and yield what was written.
 
     Parameters
     ----------
@@ -221,71 +259,89 @@ def score_table(
         there is none.
     to_fix : text file
         Gets the refused rows alone with their problems, ready to be mended and sent again.
+
+    Raises
+    ------
+    DataValidationError
+        If the header lacks a column, or there is no row.
+    """
+    schema, header = scorer.predictor.schema, reader.header
+    positions = schema.locate(header)
+    validation = DataValidation(schema, decimal_comma=reader.decimal_comma)
+    kept = slice(_n_own_columns(header, positions))
+    header = header[kept]
+    write_rows(output, [[*header, *(_free_name(n, header) for n in (*scorer.columns, PROBLEM))]])
+    write_rows(to_fix, [[*header, PROBLEM]])
+    blank = [""] * len(scorer.columns)
+    chunk = None
+    for chunk in reader.chunks(CHUNK_ROWS):
+        checked = validation.run(chunk, positions)
+        scores = scorer.score(checked.columns)
+        told = {i: _told(chunk.lines[i], problems) for i, problems in checked.refused.items()}
+        texts = scores.texts()
+        write_rows(
+            output,
+            (
+                [*row[kept], *blank, told[i]] if i in told else [*row[kept], *next(texts), ""]
+                for i, row in enumerate(chunk.rows)
+            ),
+        )
+        write_rows(to_fix, ([*chunk.rows[i][kept], text] for i, text in told.items()))
+        yield ScoredChunk(chunk.lines, chunk.rows, checked, scores)
+    if chunk is None:
+        raise DataValidationError(f"{reader.name} holds a header and no row.")
+
+
+def score_table(
+    reader: TableReader,
+    scorer: Scorer,
+    output: IO[str],
+    to_fix: IO[str],
+    progress: Callable[[int], None] = lambda n_rows: None,
+) -> Summary:
+    """Score a table as :func:`score_chunks` does, and return what a page shows of it.
+
+    Parameters
+    ----------
     progress : callable
         Called with the number of rows done so far.
 
     Raises
     ------
     DataValidationError
-        If the header lacks a column, there is no row, or a long table begins with refused rows
-        alone.
+        As :func:`score_chunks`, and if a long table begins with refused rows alone.
     """
     schema = scorer.predictor.schema
-    positions = schema.locate(reader.header)
-    header = reader.header
-    # Our own column, of rows that were mended.
-    if header[-1] == PROBLEM and len(header) - 1 not in positions.values():
-        header = header[:-1]
-    n_columns = len(header)
-    checks = Checks(schema, positions, decimal_comma=reader.decimal_comma)
-    shown = _shown_positions(header, positions)
-    columns = [_free_name(name, header) for name in (*scorer.columns, PROBLEM)]
+    shown = _shown_positions(reader.header, schema.locate(reader.header))
     low, high = target_range(schema)
-    run_id = scorer.predictor.run.run_id
-    summary = Summary(run_id, scorer.pass_mark, [header[i] for i in shown], low, high)
+    summary = Summary(
+        run_id=scorer.predictor.run.run_id,
+        pass_mark=scorer.pass_mark,
+        shown_columns=[reader.header[i] for i in shown],
+        low=low,
+        high=high,
+    )
     predictions = array("d")
-    blank = [""] * len(scorer.columns)
-    write_rows(output, [[*header, *columns]])
-    write_rows(to_fix, [[*header, PROBLEM]])
-    for chunk in reader.chunks(CHUNK_ROWS):
-        checked = list(_check_chunk(chunk, checks))
-        scores = scorer.score([values for values, problems in checked if not problems])
-        following = iter(scores)
-        for (_, problems), line, row in zip(checked, chunk.lines, chunk.rows, strict=True):
-            cells = row[:n_columns]
-            score = None if problems else next(following)
-            told = _told(line, problems)
-            write_rows(output, [[*cells, *(score.cells() if score else blank), told]])
-            if problems:
-                write_rows(to_fix, [[*cells, told]])
-                summary.n_refused += 1
-                room = SHOWN_PROBLEMS - len(summary.problems)
-                summary.problems += [asdict(problem) for problem in problems[:room]]
-            if len(summary.rows) < SHOWN_ROWS:
-                summary.rows.append(
-                    {
-                        "line": line,
-                        "cells": [shorten(cells[i]) for i in shown],
-                        "score": score and score._asdict(),
-                    }
-                )
-        _count(summary, scores)
-        predictions.extend(score.prediction for score in scores)
-        summary.n_rows += len(chunk.rows)
+    for chunk in score_chunks(reader, scorer, output, to_fix):
+        summary.add(chunk)
+        summary.n_below += sum(chunk.scores.below or ())
+        summary.rows += islice(_preview(chunk, shown), SHOWN_ROWS - len(summary.rows))
+        summary.problems += chunk.checked.problems[: SHOWN_PROBLEMS - len(summary.problems)]
+        predictions.extend(chunk.scores.predictions)
         progress(summary.n_rows)
         if summary.n_refused == summary.n_rows >= HOPELESS_ROWS:
             raise DataValidationError(
                 f"None of the first {summary.n_rows:,} rows can be used, so the rest was not read. "
-                f"{Problem(**summary.problems[0])}"
+                f"{summary.problems[0]}"
             )
-    if not summary.n_rows:
-        raise DataValidationError(f"{reader.name} holds a header and no row.")
     if predictions:
         in_order = sorted(predictions)
-        summary.mean = sum(predictions) / len(predictions)
         middle = len(in_order) // 2
+        summary.mean = sum(predictions) / len(predictions)
         summary.median = (in_order[middle] + in_order[~middle]) / 2
-    summary.warnings = dict(checks.warnings)
+    for value in predictions:
+        at = int(BINS * (value - low) / (high - low or 1.0))
+        summary.bins[min(BINS - 1, max(0, at))] += 1
     return summary
 
 
@@ -302,12 +358,17 @@ def target_range(schema: Schema) -> tuple[float, float]:
     return low, high
 
 
-def _check_chunk(chunk: Chunk, checks: Checks) -> Iterator[tuple[dict[str, Value], list[Problem]]]:
-    for index, (line, cells) in enumerate(zip(chunk.lines, chunk.rows, strict=True)):
-        if problem := chunk.malformed.get(index):
-            yield {}, [problem]
-        else:
-            yield checks.check(line, cells)
+def _preview(chunk: ScoredChunk, shown: list[int]) -> Iterator[ShownRow]:
+    scores = chunk.scores.each()
+    for i, (line, row) in enumerate(zip(chunk.lines, chunk.rows, strict=True)):
+        score = None if i in chunk.checked.refused else next(scores)
+        yield ShownRow(line, [shorten(row[position]) for position in shown], score)
+
+
+def _n_own_columns(header: list[str], positions: dict[str, int]) -> int:
+    """Return how many columns are the sender's: the last may be our ``problem`` of mended rows."""
+    last = len(header) - 1
+    return last if header[last] == PROBLEM and last not in positions.values() else last + 1
 
 
 def _shown_positions(header: list[str], positions: dict[str, int]) -> list[int]:
@@ -316,7 +377,8 @@ def _shown_positions(header: list[str], positions: dict[str, int]) -> list[int]:
     A file may hold names or numbers of students, which the model does not look at.
     """
     used = set(positions.values())
-    others = [i for i, name in enumerate(header) if i not in used and name]
+    n_own = _n_own_columns(header, positions)
+    others = [i for i, name in enumerate(header[:n_own]) if i not in used and name]
     return (others or sorted(used))[:2]
 
 
@@ -329,15 +391,5 @@ def _free_name(name: str, header: list[str]) -> str:
 
 
 def _told(line: int, problems: list[Problem]) -> str:
-    if not problems:
-        return ""
     text = f"Row {line}: " + " ".join(problem.message for problem in problems)
     return text if len(text) <= PROBLEM_CHARACTERS else text[: PROBLEM_CHARACTERS - 1] + "…"
-
-
-def _count(summary: Summary, scores: list[Score]) -> None:
-    width = summary.high - summary.low or 1.0
-    for score in scores:
-        at = int(BINS * (score.prediction - summary.low) / width)
-        summary.bins[min(BINS - 1, max(0, at))] += 1
-        summary.n_below += bool(score.below)

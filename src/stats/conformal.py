@@ -7,9 +7,13 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from src.exception import ArtifactError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,37 @@ class PredictionIntervals:
         ranks = [1 + (n - 1) * i / last for i in range(last + 1)]
         return interpolate(at, self.quantiles, ranks) / (n + 1)
 
+    def interval_of_each(
+        self,
+        predictions: NDArray[np.float64],
+        level: float,
+        minimum: float | None,
+        maximum: float | None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what :meth:`interval` returns for each of many predictions, bit for bit."""
+        half = self.half_widths[str(level)] * self._scale_of_each(predictions)
+        bounds = (
+            -math.inf if minimum is None else minimum,
+            math.inf if maximum is None else maximum,
+        )
+        return (predictions - half).clip(*bounds), (predictions + half).clip(*bounds)
+
+    def probability_below_of_each(
+        self, mark: float, predictions: NDArray[np.float64], *, integer: bool = False
+    ) -> NDArray[np.float64]:
+        """Return what :meth:`probability_below` returns for each of many predictions."""
+        import numpy as np
+
+        if integer:
+            mark = math.ceil(mark) - 0.5
+        at = np.nextafter((mark - predictions) / self._scale_of_each(predictions), -math.inf)
+        n, last = self.n_samples, len(self.quantiles) - 1
+        ranks = [1 + (n - 1) * i / last for i in range(last + 1)]
+        return interpolate_each(at, self.quantiles, ranks) / (n + 1)
+
+    def _scale_of_each(self, predictions: NDArray[np.float64]) -> NDArray[np.float64] | float:
+        return interpolate_each(predictions, self.scale_at, self.scale) if self.scale else 1.0
+
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; the exact inverse of :meth:`from_dict`."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
@@ -152,6 +187,23 @@ def interpolate(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
         return float(ys[-1])
     (x0, x1), (y0, y1) = next(pairwise(xs[at - 1 : at + 1])), next(pairwise(ys[at - 1 : at + 1]))
     return float(y0 + (y1 - y0) * (x - x0) / (x1 - x0))
+
+
+def interpolate_each(
+    x: NDArray[np.float64], xs: Sequence[float], ys: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return what :func:`interpolate` returns for each x; ``np.interp`` rounds otherwise."""
+    import numpy as np
+
+    known, values = np.asarray(xs), np.asarray(ys, dtype=np.float64)
+    at = np.searchsorted(known, x, side="right")
+    inside = (at > 0) & (at < len(known))
+    found = np.where(at == 0, values[0], values[-1])
+    right = at[inside]
+    left = right - 1
+    x0, y0 = known[left], values[left]
+    found[inside] = y0 + (values[right] - y0) * (x[inside] - x0) / (known[right] - x0)
+    return found
 
 
 def conformal_rank(n_samples: int, level: float) -> int | None:

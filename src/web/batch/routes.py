@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -79,8 +80,13 @@ def show_csv_template() -> ResponseReturnValue:
 @batch.get("/template.xlsx")
 def show_excel_template() -> ResponseReturnValue:
     """Return a workbook to fill in."""
-    schema = current_models().predictor().schema
-    return attachment(excel_template(schema), XLSX, "template.xlsx")
+    workbook = _workbook(current_models().predictor())
+    return attachment(workbook, XLSX, "template.xlsx")
+
+
+@lru_cache(maxsize=2)
+def _workbook(predictor: Predictor) -> bytes:
+    return excel_template(predictor.schema)
 
 
 @batch.get("/<job_id>")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 from contextvars import copy_context
 from pathlib import PurePosixPath
 from typing import IO
 
-from flask import Response, after_this_request, current_app, request
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, ServiceUnavailable
+from flask import current_app, request
+from werkzeug.exceptions import ServiceUnavailable
 
 from src.config import Settings
 from src.exception import DataValidationError, Problem
@@ -21,12 +20,12 @@ from src.tables.cells import parse_number, shorten
 from src.web.batch.worker import CLASS_BYTES, is_class_list, run, start
 from src.web.batch.workspace import Job, NoRoomError, Refusal, Workspace
 from src.web.middleware.metrics import Metrics
+from src.web.middleware.request_body import spool_body
 
 logger = get_logger(__name__)
 
 RETRY_AFTER_S = 15
 UPLOADS = frozenset({"batch.upload", "api.predict_batch"})  # views that take a file
-SPOOLED_BYTES = 1 << 18  # of a body in pieces that are held in memory
 LONGEST_NAME = 60
 
 
@@ -53,7 +52,7 @@ class BatchService:
             return
         request.max_content_length = self._most_bytes
         if "HTTP_TRANSFER_ENCODING" in request.environ:
-            self._join_pieces()
+            spool_body(self._most_bytes)
 
     def accept(
         self,
@@ -133,30 +132,6 @@ class BatchService:
         elif outcome is not None:
             self._metrics.count_records(outcome.n_predicted, outcome.n_refused)
             logger.info("Scored a file: %d rows, %d refused", outcome.n_rows, outcome.n_refused)
-
-    def _join_pieces(self) -> None:
-        pieces, length = request.environ["wsgi.input"], 0
-        whole = tempfile.SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - read by the view
-
-        @after_this_request
-        def close_with(response: Response) -> Response:
-            response.call_on_close(whole.close)
-            return response
-
-        try:
-            while piece := pieces.read(1 << 16):
-                length += len(piece)
-                if length > self._most_bytes:
-                    raise RequestEntityTooLarge
-                whole.write(piece)
-        except HTTPException:
-            raise
-        except Exception as error:  # the server's parser met a piece that is none
-            raise BadRequest("The body's pieces could not be read.") from error
-        whole.seek(0)
-        del request.environ["HTTP_TRANSFER_ENCODING"]
-        request.environ["CONTENT_LENGTH"] = str(length)
-        request.environ["wsgi.input"] = whole
 
 
 def current_batches() -> BatchService:

@@ -1,26 +1,32 @@
-"""A table to fill in, drawn from the schema: CSV with examples, Excel with lists to choose from."""
+"""A table to fill in, drawn from the schema: CSV with examples, Excel with lists to choose from.
+
+``python -m src.web.batch.template`` reads a schema as JSON and writes the workbook.
+"""
 
 from __future__ import annotations
 
-import html
 import io
+import json
 import re
-import zipfile
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import IO, TYPE_CHECKING, Any
 
+from src.config import ROOT
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import format_number
 from src.tables.writer import write_rows
 
+if TYPE_CHECKING:
+    from openpyxl.worksheet.datavalidation import DataValidation
+
 ROWS_TO_FILL = 1_000  # of the workbook, for which Excel checks what is entered
-MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+CHILD_LIMIT_S = 20
+VALUES_SHEET = "Allowed values"
 _NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_LONGEST_PROMPT = 255  # characters, says Excel
+_LONGEST_PROMPT, _LONGEST_TITLE = 255, 32  # characters, says Excel
 
 Feature = NumericFeature | CategoricalFeature
 
@@ -36,42 +42,49 @@ def csv_template(schema: Schema) -> str:
 
 
 def excel_template(schema: Schema) -> bytes:
-    """Return a workbook: an empty sheet whose cells offer and check values, and a list of these.
+    """Return what :func:`write_workbook` writes, made by a process of its own.
 
-    Written by hand: a library for it takes more memory than the rest of the web process.
+    openpyxl takes more memory than the rest of the web process.
+
+    Raises
+    ------
+    subprocess.SubprocessError
+        If the process fails or takes too long.
     """
+    import subprocess  # a worker that nobody asks for a workbook does without
+
+    from src.web.batch.worker import child_environment
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "src.web.batch.template"],
+        input=json.dumps(schema.to_dict()).encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=child_environment(),
+        timeout=CHILD_LIMIT_S,
+        check=True,
+    )
+    return ran.stdout
+
+
+def write_workbook(schema: Schema, file: IO[bytes]) -> None:
+    """Write an empty sheet whose cells offer and check values, and a sheet that lists these."""
+    from openpyxl import Workbook
+
     features = _in_order(schema)
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
-        '<Default Extension="rels" '
-        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Default Extension="xml" ContentType="application/xml"/>'
-        + "".join(
-            f'<Override PartName="/xl/{name}.xml" ContentType="{_TYPE}.{kind}+xml"/>'
-            for name, kind in (
-                ("workbook", "sheet.main"), ("styles", "styles"),
-                ("worksheets/sheet1", "worksheet"), ("worksheets/sheet2", "worksheet"),
-            )
-        )
-        + "</Types>",
-        "_rels/.rels": _relations([("officeDocument", "xl/workbook.xml")]),
-        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{_RELATIONS}"><sheets>'
-        '<sheet name="Students" sheetId="1" r:id="rId1"/>'
-        '<sheet name="Allowed values" sheetId="2" r:id="rId2"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": _relations(
-            [("worksheet", "worksheets/sheet1.xml"), ("worksheet", "worksheets/sheet2.xml"),
-             ("styles", "styles.xml")]
-        ),
-        "xl/styles.xml": _STYLES,
-        "xl/worksheets/sheet1.xml": _sheet_to_fill(features),
-        "xl/worksheets/sheet2.xml": _sheet_of_values(features),
-    }  # fmt: skip
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            # A fixed date: the same schema gives the same bytes.
-            archive.writestr(zipfile.ZipInfo(name), _HEAD + content, zipfile.ZIP_DEFLATED)
-    return file.getvalue()
+    book = Workbook()
+    students, values = book.active, book.create_sheet(VALUES_SHEET)
+    students.title = "Students"
+    _fill(students, [[feature.name for feature in features]])
+    for feature, column in zip(features, students.iter_cols(max_row=1), strict=True):
+        students.add_data_validation(_validation(feature, column[0].column_letter))
+    columns = [
+        [f.name, *(f.categories if isinstance(f, CategoricalFeature) else [explanation(f)])]
+        for f in features
+    ]
+    _fill(values, list(zip_longest(*columns, fillvalue="")))
+    book.save(file)
 
 
 def explanation(feature: Feature) -> str:
@@ -97,123 +110,61 @@ def _example(feature: Feature, row: int, n_rows: int) -> str:
     return format_number(number)
 
 
-# --- the workbook's parts -------------------------------------------------------------------------
+def _fill(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
+    """Write rows of texts, whatever they look like; the first is bold and stays in sight."""
+    from openpyxl.styles import Font
 
-_STYLES = (
-    f'<styleSheet xmlns="{MAIN}"><fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>'
-    '<font><b/><sz val="11"/><name val="Calibri"/></font></fonts>'
-    '<fills count="2"><fill><patternFill patternType="none"/></fill>'
-    '<fill><patternFill patternType="gray125"/></fill></fills>'
-    '<borders count="1"><border/></borders>'
-    '<cellStyleXfs count="1"><xf/></cellStyleXfs>'
-    '<cellXfs count="2"><xf xfId="0"/><xf xfId="0" fontId="1" applyFont="1"/></cellXfs>'
-    '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles>'
-    "</styleSheet>"
-)
-
-
-def _relations(targets: Iterable[tuple[str, str]]) -> str:
-    each = (
-        f'<Relationship Id="rId{i}" Type="{_RELATIONS}/{kind}" Target="{target}"/>'
-        for i, (kind, target) in enumerate(targets, start=1)
-    )
-    return f'<Relationships xmlns="{_PACKAGE}/relationships">{"".join(each)}</Relationships>'
+    for n, row in enumerate(rows, start=1):
+        for i, text in enumerate(row, start=1):
+            if text:
+                cell = sheet.cell(n, i, _NOT_XML.sub("", text))
+                cell.data_type = "s"  # "=1" is a category, not a formula
+                cell.font = Font(bold=n == 1)
+    for column in sheet.iter_cols():
+        longest = max(len(cell.value or "") for cell in column)
+        sheet.column_dimensions[column[0].column_letter].width = min(40, longest + 4)
+    sheet.freeze_panes = "A2"
 
 
-def _sheet_to_fill(features: Sequence[Feature]) -> str:
-    checks = "".join(_check(feature, _letters(i)) for i, feature in enumerate(features))
-    return _sheet(
-        [[feature.name for feature in features]],
-        f'<dataValidations count="{len(features)}">{checks}</dataValidations>',
-    )
-
-
-def _check(feature: Feature, column: str) -> str:
+def _validation(feature: Feature, column: str) -> DataValidation:
     """Return what Excel offers, explains and refuses in a column."""
+    from openpyxl.worksheet.datavalidation import DataValidation
+
+    words = re.sub(r"\s", " ", _NOT_XML.sub("", explanation(feature)))[:_LONGEST_PROMPT]
+    title = re.sub(r"\s", " ", _NOT_XML.sub("", feature.label or feature.name))[:_LONGEST_TITLE]
+    return DataValidation(
+        **_rule(feature, column),
+        allow_blank=True,
+        showInputMessage=True,
+        showErrorMessage=True,
+        errorTitle=title,
+        error=words,
+        promptTitle=title,
+        prompt=words,
+        sqref=f"{column}2:{column}{ROWS_TO_FILL + 1}",
+    )
+
+
+def _rule(feature: Feature, column: str) -> dict[str, str]:
+    """Return what Excel accepts; nothing is refused where the schema has no bounds."""
     if isinstance(feature, CategoricalFeature):
         last = len(feature.categories) + 1
-        kind = 'type="list"'
-        bounds = f"<formula1>'Allowed values'!${column}$2:${column}${last}</formula1>"
+        return {"type": "list", "formula1": f"'{VALUES_SHEET}'!${column}$2:${column}${last}"}
+    # Whole numbers are not asked for: 72.5 is a score that the model can work with.
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None:
+        ends = {"formula1": format_number(low), "formula2": format_number(high)}
+        return {"type": "decimal", "operator": "between", **ends}
+    if low is not None:
+        operator, end = "greaterThanOrEqual", low
+    elif high is not None:
+        operator, end = "lessThanOrEqual", high
     else:
-        # Whole numbers are not asked for: 72.5 is a score that the model can work with.
-        low = feature.minimum
-        high = feature.maximum
-        if low is not None and high is not None:
-            kind = 'type="decimal" operator="between"'
-        elif low is not None:
-            kind = 'type="decimal" operator="greaterThanOrEqual"'
-        elif high is not None:
-            kind = 'type="decimal" operator="lessThanOrEqual"'
-        else:  # nothing is refused, but explained
-            kind = ""
-        ends = [end for end in (low, high) if end is not None]
-        bounds = "".join(
-            f"<formula{i}>{format_number(end)}</formula{i}>" for i, end in enumerate(ends, start=1)
-        )
-    words = _attribute(explanation(feature)[:_LONGEST_PROMPT])
-    title = _attribute((feature.label or feature.name)[:32])
-    return (
-        f'<dataValidation {kind} allowBlank="1" showInputMessage="1" showErrorMessage="1" '
-        f'errorTitle="{title}" error="{words}" promptTitle="{title}" prompt="{words}" '
-        f'sqref="{column}2:{column}{ROWS_TO_FILL + 1}">{bounds}</dataValidation>'
-    )
+        return {}
+    return {"type": "decimal", "operator": operator, "formula1": format_number(end)}
 
 
-def _sheet_of_values(features: Sequence[Feature]) -> str:
-    columns = [
-        [f.name, *(f.categories if isinstance(f, CategoricalFeature) else [explanation(f)])]
-        for f in features
-    ]
-    height = max(map(len, columns))
-    return _sheet(
-        [[column[i] if i < len(column) else "" for column in columns] for i in range(height)]
-    )
-
-
-def _sheet(rows: Sequence[Sequence[str]], rest: str = "") -> str:
-    """Return a sheet of texts whose first row is bold and stays in sight."""
-    widths = "".join(
-        f'<col min="{i}" max="{i}" width="{min(40, max(map(len, column)) + 4)}" customWidth="1"/>'
-        for i, column in enumerate(zip(*rows, strict=True), start=1)
-    )
-    bold = ' s="1"'
-    lines = "".join(
-        f'<row r="{n}">'
-        + "".join(
-            f'<c r="{_letters(i)}{n}" t="inlineStr"{bold if n == 1 else ""}>'
-            f'<is><t xml:space="preserve">{_text(cell)}</t></is></c>'
-            for i, cell in enumerate(row)
-            if cell
-        )
-        + "</row>"
-        for n, row in enumerate(rows, start=1)
-    )
-    return (
-        f'<worksheet xmlns="{MAIN}"><sheetViews><sheetView workbookViewId="0">'
-        '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView>'
-        f"</sheetViews><cols>{widths}</cols><sheetData>{lines}</sheetData>{rest}</worksheet>"
-    )
-
-
-def _letters(position: int) -> str:
-    """Return the letters of a column.
-
-    Examples
-    --------
-    >>> _letters(0), _letters(25), _letters(26)
-    ('A', 'Z', 'AA')
-    """
-    letters = ""
-    position += 1
-    while position:
-        position, rest = divmod(position - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
-
-
-def _text(value: str) -> str:
-    return html.escape(_NOT_XML.sub("", value), quote=False)
-
-
-def _attribute(value: str) -> str:
-    return html.escape(re.sub(r"\s", " ", _NOT_XML.sub("", value)))
+if __name__ == "__main__":
+    content = io.BytesIO()
+    write_workbook(Schema.from_dict(json.load(sys.stdin.buffer)), content)
+    sys.stdout.buffer.write(content.getvalue())

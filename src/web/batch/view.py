@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from src.report.wording import number, percent, sensible_decimals, with_unit
 from src.schema.features import NumericFeature
-from src.serving.scoring import BINS, Summary
+from src.serving.scoring import BINS, ShownRow, Summary
 from src.tables.cells import format_number
 from src.web.charts import axis_labels
 
@@ -100,23 +99,24 @@ def describe_file(summary: Summary, target: NumericFeature) -> View:
         mean=with_unit(summary.mean, decimals, target.unit),
         median=with_unit(summary.median, decimals, target.unit),
         rows=tuple(_row(row, decimals) for row in summary.rows),
-        problem_rows=len({problem["row"] for problem in summary.problems}),
+        problem_rows=len({problem.row for problem in summary.problems}),
     )
 
 
-def _row(row: dict[str, Any], decimals: int) -> Row:
-    score = row["score"]
+def _row(row: ShownRow, decimals: int) -> Row:
+    score = row.score
     if score is None:
-        return Row(row["line"], row["cells"], "", "", below=False, chance="")
-    low, high, chance = score["low"], score["high"], score["chance"]
-    rough = max(decimals - 1, 0)
+        return Row(row.line, row.cells, "", "", below=False, chance="")
+    interval, rough = "", max(decimals - 1, 0)
+    if score.low is not None and score.high is not None:
+        interval = f"{number(score.low, rough)} to {number(score.high, rough)}"
     return Row(
-        row["line"],
-        row["cells"],
-        number(score["prediction"], decimals),
-        "" if low is None else f"{number(low, rough)} to {number(high, rough)}",
-        below=bool(score["below"]),
-        chance="" if chance is None else percent(chance),
+        row.line,
+        row.cells,
+        number(score.prediction, decimals),
+        interval,
+        below=bool(score.below),
+        chance="" if score.chance is None else percent(score.chance),
     )
 
 

@@ -1,4 +1,4 @@
-"""Do what a job's folder says: in the worker for a class list, else in a process of its own.
+"""Score a job's file: in the web worker for a class list, else in a process of its own.
 
 ``python -m src.web.batch.worker FOLDER ARTIFACTS RUN_ID MOST_BYTES``
 """
@@ -100,13 +100,18 @@ def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | R
         )
 
 
+def child_environment() -> dict[str, str]:
+    """Return the environment of a process that works for us: without the secrets of the server."""
+    return {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+
+
 def start(
     job: Job, predictor: Predictor, signing_key: str, most_bytes: int
 ) -> subprocess.Popen[bytes]:
     """Start a process that works on a job; it ends by itself when the job is deleted."""
     import subprocess  # a worker that meets class lists only does without
 
-    environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    environment = child_environment()
     environment["MODEL_SIGNING_KEY"] = signing_key
     environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = "1"
     run_folder = predictor.run.folder.resolve()

@@ -123,8 +123,12 @@ class Job:
 
     def finish(self, outcome: Summary | Refusal) -> None:
         """Say what came of it, last."""
-        kind = "summary" if isinstance(outcome, Summary) else "refusal"
-        content = json.dumps({kind: asdict(outcome)}, allow_nan=False)
+        found = (
+            {"summary": outcome.to_dict()}
+            if isinstance(outcome, Summary)
+            else {"refusal": asdict(outcome)}
+        )
+        content = json.dumps(found, allow_nan=False)
         write_bytes(self.folder / "outcome.json", content.encode())
 
     def outcome(self) -> Summary | Refusal | None:
@@ -134,7 +138,7 @@ class Job:
         except OSError:
             return None if self._is_alive() else _ABANDONED
         if "summary" in content:
-            return Summary(**content["summary"])
+            return Summary.from_dict(content["summary"])
         refusal = content["refusal"]
         problems = tuple(Problem(**problem) for problem in refusal["problems"])
         return Refusal(refusal["message"], problems, refusal["internal"])

@@ -64,9 +64,20 @@ def error_body(status: int, message: str, problems: Iterable[Problem] = ()) -> d
     return {
         "ok": False,
         "error": message,
-        "errors": [{"field": p.field, "message": p.message, "got": p.got} for p in problems],
+        "errors": problem_fields(problems),
         "status": status,
     }
+
+
+def problem_fields(problems: Iterable[Problem]) -> list[dict[str, str | None]]:
+    """Return problems as every JSON answer lists them."""
+    return [{"field": p.field, "message": p.message, "got": p.got} for p in problems]
+
+
+def refusal_message(error: DataValidationError) -> str:
+    """Return what an answer says of all problems together."""
+    n = len(error.problems)
+    return error.summary if n <= 1 else f"{n} problems. The first: {error.summary}"
 
 
 def answer_error(error: Exception) -> Response:
@@ -75,12 +86,12 @@ def answer_error(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _answer_http(error)
     if isinstance(error, DataValidationError):
-        n = len(error.problems)
-        message = error.summary if n <= 1 else f"{n} problems. The first: {error.summary}"
+        message = refusal_message(error)
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, message, error.problems)
     if isinstance(error, ArtifactError):
         return _answer_no_model(error)
-    _log(error)
+    rule = request.url_rule.rule if request.url_rule else "an unknown path"
+    log_unexpected(error, request.method, rule)
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -126,15 +137,10 @@ def _answer_no_model(error: ArtifactError) -> Response:
     return make_response(page, status)
 
 
-def _log(error: Exception) -> None:
+def log_unexpected(error: Exception, method: str, path: str) -> None:
     """Log where an exception came from, not its message, which may quote a student's answers."""
     steps = "".join(traceback.format_tb(error.__traceback__))
     cause = f" from {type(error.__cause__).__name__}" if error.__cause__ else ""
     logger.error(
-        "%s%s while answering %s %s:\n%s",
-        type(error).__name__,
-        cause,
-        request.method,
-        request.url_rule.rule if request.url_rule else "an unknown path",
-        steps,
+        "%s%s while answering %s %s:\n%s", type(error).__name__, cause, method, path, steps
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 
-from flask import request
+from flask import Response, after_this_request, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 DISCARD_FOR_S = 5.0
 PIECE = 1 << 16  # bytes
+SPOOLED_BYTES = 1 << 18  # of a body in pieces that are held in memory
 
 
 def read_chunked_body() -> None:
@@ -26,6 +28,40 @@ def read_chunked_body() -> None:
         raise BadRequest("The body's pieces could not be read.") from error
     if request.max_content_length is not None and length >= request.max_content_length:
         raise RequestEntityTooLarge
+
+
+def spool_body(most_bytes: int) -> None:
+    """Copy a body that comes in pieces to a temporary file, from which the view reads it.
+
+    Raises
+    ------
+    RequestEntityTooLarge
+        If it has more bytes than it may.
+    BadRequest
+        If a piece cannot be read.
+    """
+    pieces, length = request.environ["wsgi.input"], 0
+    whole = tempfile.SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - read by the view
+
+    @after_this_request
+    def close_with(response: Response) -> Response:
+        response.call_on_close(whole.close)
+        return response
+
+    try:
+        while piece := pieces.read(PIECE):
+            length += len(piece)
+            if length > most_bytes:
+                raise RequestEntityTooLarge
+            whole.write(piece)
+    except HTTPException:
+        raise
+    except Exception as error:  # the server's parser met a piece that is none
+        raise BadRequest("The body's pieces could not be read.") from error
+    whole.seek(0)
+    del request.environ["HTTP_TRANSFER_ENCODING"]
+    request.environ["CONTENT_LENGTH"] = str(length)
+    request.environ["wsgi.input"] = whole
 
 
 def discard_body() -> None:

@@ -116,14 +116,12 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
     )
 
 
-def what_if(
-    values: Mapping[str, Value], prediction: Prediction, predictor: Predictor
-) -> WhatIfs | None:
+def what_if(prediction: Prediction, predictor: Predictor) -> WhatIfs | None:
     """Return what the model predicts for other answers, for the features that a school can act on.
 
     Features that training saw no choice in are left out; None where nothing is left.
     """
-    schema, found, still = predictor.schema, [], []
+    schema, values, found, still = predictor.schema, prediction.values, [], []
     decimals = sensible_decimals(schema.target)
     for feature in schema.features:
         if not feature.actionable:
@@ -133,7 +131,12 @@ def what_if(
         if len(alternatives) < 2:
             continue
         outcomes = [
-            (value, prediction if value == now else _otherwise(predictor, values, feature, value))
+            (
+                value,
+                prediction
+                if value == now
+                else predictor.predict_values({**values, feature.name: value}),
+            )
             for value in alternatives
         ]
         predicted = [outcome.prediction for _, outcome in outcomes]
@@ -157,12 +160,6 @@ def what_if(
         return None
     found.sort(key=lambda item: item[0])
     return WhatIfs(tuple(one for _, one in found[:MOST_WHAT_IFS]), listed(still) if still else "")
-
-
-def _otherwise(
-    predictor: Predictor, values: Mapping[str, Value], feature: Feature, value: Value
-) -> Prediction:
-    return predictor.predict_record({**values, feature.name: value}, form=True)
 
 
 def _alternatives(feature: Feature, now: Value) -> list[Value]:

@@ -153,7 +153,7 @@ def _page(
     alternatives: WhatIfs | None = None
     link = ""
     if prediction:
-        reasons, alternatives = _reasons(predictor, values, prediction)
+        reasons, alternatives = _reasons(predictor, prediction)
         known = {name: values[name] for name in schema.names if values.get(name)}
         link = f"{request.path}?{urlencode(known)}"
     # Training writes the report after the promotion.
@@ -184,15 +184,12 @@ def _groups(predictor: Predictor, *, reported: bool) -> tuple[Group, ...]:
     return form_groups(predictor.schema, importance_of(predictor.run) if reported else {})
 
 
-def _reasons(
-    predictor: Predictor, entered: dict[str, str], prediction: Prediction
-) -> tuple[Reasons | None, WhatIfs | None]:
+def _reasons(predictor: Predictor, prediction: Prediction) -> tuple[Reasons | None, WhatIfs | None]:
     """Return why the model predicts that, and what it would predict otherwise."""
-    schema = predictor.schema
-    record, _ = schema.check_record(entered, form=True)
+    reasons = None
     try:
-        reasons = explain(predictor.explain(record), record, schema)
+        found = predictor.explain(prediction.values)
+        reasons = explain(found, prediction.values, predictor.schema)
     except ArtifactError as error:  # an older run without what explaining needs
         logger.warning("Predictions are not explained: %s", error)
-        reasons = None
-    return reasons, what_if(record, prediction, predictor)
+    return reasons, what_if(prediction, predictor)

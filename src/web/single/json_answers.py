@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Any
 
 from flask import Request, Response, current_app, request
@@ -13,17 +14,71 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from src.exception import DataValidationError, Problem
 from src.serving.predictor import Prediction, Predictor
 from src.tables.cells import shorten
+from src.web.middleware.errors import error_body, problem_fields, refusal_message
 from src.web.middleware.metrics import Metrics
 from src.web.model_holder import current_models
 from src.web.single.submission import MalformedBody, read_json, read_json_list
 
-MOST_RECORDS = 10_000  # of a list; longer ones go by as a file
-MOST_PROBLEMS = 1_000  # told of a list; the count of the refused holds them all
+MOST_RECORDS = 10_000  # of a list; longer ones can be sent as a file
+MOST_PROBLEMS = 1_000  # listed in an answer; n_refused counts all refused records
 SUGGESTIONS = 200  # problems of a list that say what may be meant: it takes time
 JSON = "application/json"
 
-# One encoder for all: making one takes as long as using it.
+# One encoder for all requests: making one takes as long as using it.
 encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a JSON body, whoever sends it: the fast path or Flask.
+
+    Attributes
+    ----------
+    status : HTTPStatus
+    body : bytes
+        JSON.
+    n_predicted, n_refused : int
+        Records; both 0 where the body held none.
+    """
+
+    status: HTTPStatus
+    body: bytes
+    n_predicted: int = 0
+    n_refused: int = 0
+
+
+def answer_body(body: bytes, predictor: Predictor, *, with_contributions: bool = False) -> Answer:
+    """Read, check and predict the record in a body.
+
+    A body without a record, and a record with problems, have their answers too.
+
+    Parameters
+    ----------
+    body : bytes
+        JSON.
+    predictor : Predictor
+    with_contributions : bool
+        Whether the answer says what each feature adds.
+    """
+    try:
+        prediction = read_json(body, predictor.schema).predict(predictor)
+    except MalformedBody as error:
+        return refusal(HTTPStatus.BAD_REQUEST, str(error))
+    except DataValidationError as error:
+        status, message = HTTPStatus.UNPROCESSABLE_ENTITY, refusal_message(error)
+        return refusal(status, message, error.problems, n_refused=1)
+    fields = record_body(prediction, predictor)
+    if with_contributions:
+        fields["contributions"] = asdict(predictor.explain(prediction.values))
+    return Answer(HTTPStatus.OK, encode(fields).encode(), n_predicted=1)
+
+
+def refusal(
+    status: HTTPStatus, message: str, problems: Iterable[Problem] = (), n_refused: int = 0
+) -> Answer:
+    """Return an error in the shape that all JSON errors have."""
+    body = encode(error_body(status, message, problems)).encode()
+    return Answer(status, body, n_refused=n_refused)
 
 
 def answer_record() -> Response:
@@ -31,34 +86,23 @@ def answer_record() -> Response:
 
     Raises
     ------
-    BadRequest, UnsupportedMediaType
-        If the body is not one JSON object.
+    UnsupportedMediaType
+        If the body is not JSON.
     DataValidationError
-        With every problem of the record, or if ``contributions`` is neither 1 nor 0.
+        If ``contributions`` is neither 1 nor 0.
     ArtifactError
         If no model is loaded.
     """
     with_contributions = _is_asked_for("contributions")
     predictor = current_models().predictor()
-    try:
-        submission = read_json(json_body(request), predictor.schema)
-    except MalformedBody as error:
-        raise BadRequest(str(error)) from error
+    answer = answer_body(json_body(request), predictor, with_contributions=with_contributions)
     metrics: Metrics = current_app.extensions[Metrics.EXTENSION]
-    try:
-        prediction = submission.predict(predictor)
-    except DataValidationError:
-        metrics.count_records(0, 1)
-        raise
-    metrics.count_records(1, 0)
-    body = record_body(prediction, predictor)
-    if with_contributions:
-        body["contributions"] = contribution_fields(submission.record, predictor)
-    return Response(encode(body), mimetype=JSON)
+    metrics.count_records(answer.n_predicted, answer.n_refused)
+    return Response(answer.body, answer.status, mimetype=JSON)
 
 
 def answer_list() -> Response:
-    """Predict each record of the list in the request's body; a refused one is told by its row.
+    """Predict each record of the list in the request's body; problems name the record's row.
 
     Raises
     ------
@@ -83,7 +127,8 @@ def answer_list() -> Response:
     for row, submission in enumerate(submissions, 1):
         try:
             prediction = submission.predict(predictor, suggest=len(problems) < SUGGESTIONS)
-            predictions.append(prediction_fields(prediction, predictor))
+            details = _details(prediction, predictor)
+            predictions.append({"prediction": prediction.prediction, **details})
         except DataValidationError as error:
             predictions.append(None)
             found = error.problems or (Problem(error.summary),)
@@ -118,7 +163,7 @@ def json_body(asked: Request) -> bytes:
 
 
 def record_body(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
-    """Return the answer for one record."""
+    """Return the fields of the answer for one record."""
     target = predictor.schema.target
     return {
         "ok": True,
@@ -127,37 +172,19 @@ def record_body(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
         "unit": target.unit,
         "target": target.name,
         "model_version": prediction.run_id,
-        "intervals": prediction.intervals,
-        **_pass_mark(prediction, predictor),
-        "warnings": problem_fields(prediction.warnings),
+        **_details(prediction, predictor),
     }
 
 
-def prediction_fields(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
-    """Return what one record of many is answered with."""
-    return {
-        "prediction": prediction.prediction,
-        "intervals": prediction.intervals,
-        **_pass_mark(prediction, predictor),
-        "warnings": problem_fields(prediction.warnings),
-    }
-
-
-def _pass_mark(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
-    """Return the chance of a score below the mark that the run was trained with, if it was."""
-    if prediction.probability_below is None:
-        return {}
-    return {
-        "pass_mark": {
+def _details(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
+    """Return what comes with a prediction; the pass mark only if the run was trained with one."""
+    details: dict[str, Any] = {"intervals": prediction.intervals}
+    if prediction.probability_below is not None:
+        details["pass_mark"] = {
             "mark": predictor.pass_mark,
             "probability_below": prediction.probability_below,
         }
-    }
-
-
-def contribution_fields(record: Mapping[str, object], predictor: Predictor) -> dict[str, Any]:
-    """Return what each feature adds to the prediction."""
-    return asdict(predictor.explain(record))
+    return {**details, "warnings": problem_fields(prediction.warnings)}
 
 
 def _is_asked_for(name: str) -> bool:
@@ -167,8 +194,3 @@ def _is_asked_for(name: str) -> bool:
         problem = Problem(f"{name} must be 1 or 0. Got {got!r}.", name, got=got)
         raise DataValidationError(problems=[problem])
     return asked == ["1"]
-
-
-def problem_fields(problems: Iterable[Problem]) -> list[dict[str, str | None]]:
-    """Return problems as every JSON answer tells them."""
-    return [{"field": p.field, "message": p.message, "got": p.got} for p in problems]

@@ -14,16 +14,16 @@ from src.serving.predictor import Prediction, Predictor
 from src.tables.cells import shorten
 
 LONGEST_INTEGER = 308  # digits that a float can hold
-TOLD = 50  # wrong names that are told one by one: a body can hold very many
+LISTED = 50  # wrong names that are listed; a body can hold very many
 
 
 class MalformedBody(ValueError):
-    """A body that holds no record at all; the message says what is expected."""
+    """A body that holds no record; the message says what is expected."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A record as somebody sent it, and what is wrong with it before its values are looked at."""
+    """A record as it was sent, and what is wrong with its names; its values are not checked yet."""
 
     record: Mapping[str, object]
     problems: tuple[Problem, ...] = ()
@@ -68,7 +68,7 @@ def read_form(fields: Mapping[str, list[str]], schema: Schema) -> Submission:
             message = f"{labels[name]} was sent {len(sent)} times. Send it once."
             problems.append(Problem(message, name, got=got))
     record = {name: sent[0] for name, sent in fields.items() if name in labels}
-    return Submission(record, _told(problems), from_form=True)
+    return Submission(record, _listed(problems), from_form=True)
 
 
 def read_json(body: bytes, schema: Schema) -> Submission:
@@ -86,7 +86,7 @@ def read_json(body: bytes, schema: Schema) -> Submission:
 
 
 def read_json_list(body: bytes, schema: Schema) -> list[Submission]:
-    """Return the records of a JSON body that is a list; one that is no record is a problem of its.
+    """Return the records of a JSON list; an item that is not an object becomes one problem.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def _parse(body: bytes, schema: Schema, what: str) -> Any:
 
 
 class _Repeated(dict[str, Any]):
-    """An object in which a key stands more than once; the last value counts."""
+    """An object that repeats a key; the last value counts."""
 
     problems: tuple[Problem, ...] = ()
 
@@ -148,7 +148,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             message = f"{name} stands there twice. Keep one."
             problems.append(Problem(message, name, got=shorten(value)))
         seen.add(key)
-    repeated.problems = _told(problems)
+    repeated.problems = _listed(problems)
     return repeated
 
 
@@ -161,7 +161,7 @@ def _float(text: str) -> float | str:
     return number if math.isfinite(number) else text
 
 
-# One decoder for all: what it is made of takes longer to put together than a record to read.
+# One decoder for all requests: making one takes longer than reading a record.
 _decode = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float).decode
 
 
@@ -169,7 +169,7 @@ def _submission(value: Any) -> Submission:
     return Submission(value, value.problems if isinstance(value, _Repeated) else ())
 
 
-def _told(problems: list[Problem]) -> tuple[Problem, ...]:
-    more = len(problems) - TOLD
+def _listed(problems: list[Problem]) -> tuple[Problem, ...]:
+    more = len(problems) - LISTED
     rest = [Problem(f"{more} more names are wrong in the same way.")] if more > 0 else []
-    return (*problems[:TOLD], *rest)
+    return (*problems[:LISTED], *rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import pytest
 
 from src.artifact_store import Run
 from src.exception import ConfigurationError, DataValidationError
-from src.pipelines.predict_pipeline import main
+from src.pipelines.predict_pipeline import main, predict_file, to_fix_file
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import COMPILED, Predictor
@@ -50,13 +51,13 @@ Predict = Callable[..., tuple[list[list[str]], list[list[str]]]]
 @pytest.fixture
 def predict(predictor: Predictor, tmp_path: Path) -> Predict:
     def run(content: str | bytes, name: str = "class.csv") -> tuple[list, list]:
-        """Return the output's rows without the header, and the problems'."""
+        """Return the rows of the output without the header, and of those to fix."""
         source, output = tmp_path / name, tmp_path / "predictions.csv"
         source.write_bytes(content.encode() if isinstance(content, str) else content)
-        summary = predictor.predict_file(source, output)
-        problems = rows_of(summary.problems_file)[1:] if summary.problems_file else []
-        assert (tmp_path / "predictions.problems.csv").exists() == bool(problems)
-        return rows_of(output)[1:], problems
+        tally = predict_file(predictor, source, output)
+        to_fix = rows_of(to_fix_file(output))[1:] if tally.n_refused else []
+        assert (tmp_path / "predictions.to-fix.csv").exists() == bool(to_fix)
+        return rows_of(output)[1:], to_fix
 
     return run
 
@@ -68,8 +69,15 @@ def expected(predictor: Predictor) -> list[float]:
             for row in ROWS]  # fmt: skip
 
 
+# prediction, low_90, high_90 and problem are the last columns.
 def predictions(rows: list[list[str]]) -> list[float]:
-    return [float(row[-1]) for row in rows]
+    return [float(row[-4]) for row in rows]
+
+
+def are_predicted(rows: list[list[str]]) -> list[bool]:
+    """Return which rows have a prediction; a row without one must have a problem."""
+    assert all((row[-4] == "") == (row[-1] != "") for row in rows)
+    return [row[-4] != "" for row in rows]
 
 
 def test_a_file_and_its_records_get_the_same_predictions(predict, expected) -> None:
@@ -82,8 +90,10 @@ def test_every_row_keeps_its_place_and_its_other_columns(predict, expected, tmp_
     header = ["Name", *HEADER, "math_score", "note"]
     rows = [[f"Ann {i}", *row, "99", 'a, "b"\nc'] for i, row in enumerate(ROWS)]
     found, problems = predict(csv_text(rows, header))
-    assert rows_of(tmp_path / "predictions.csv")[0] == [*header, "prediction"]
-    assert [row[:-1] for row in found] == rows
+    assert rows_of(tmp_path / "predictions.csv")[0] == [
+        *header, "prediction", "low_90", "high_90", "problem",
+    ]  # fmt: skip
+    assert [row[:-4] for row in found] == rows
     assert predictions(found) == expected
     assert problems == []
 
@@ -112,11 +122,10 @@ def test_c3_other_encodings_keep_the_letters(predict, expected, encoding: str) -
 
 def test_c4_a_row_with_one_cell_too_many_is_refused_alone(predict, expected) -> None:
     rows, problems = predict(csv_text([ROWS[0], [*ROWS[1], "88"], ROWS[2]]))
-    assert [row[-1] == "" for row in rows] == [False, True, False]
-    assert [float(rows[0][-1]), float(rows[2][-1])] == [expected[0], expected[2]]
+    assert are_predicted(rows) == [True, False, True]
+    assert predictions([rows[0], rows[2]]) == [expected[0], expected[2]]
     assert len(problems) == 1
-    assert problems[0][0] == "3"
-    assert "8 cells, the header has 7" in problems[0][3]
+    assert problems[0][-1].startswith("Row 3: The row has 8 cells, the header has 7.")
 
 
 def test_c5_a_short_row_and_an_unclosed_quote_are_refused_with_their_lines(predict) -> None:
@@ -124,16 +133,16 @@ def test_c5_a_short_row_and_an_unclosed_quote_are_refused_with_their_lines(predi
     lines[2] = "male,group A"
     lines[4] = lines[4].replace("bachelor's", "\"bachelor's")
     rows, problems = predict("\n".join(lines) + "\n")
-    assert [row[-1] != "" for row in rows] == [True, False, True, False, True, True]
-    assert [problem[0] for problem in problems] == ["3", "5"]
-    assert "quote" in problems[1][3]
+    assert are_predicted(rows) == [True, False, True, False, True, True]
+    assert [problem[-1][:6] for problem in problems] == ["Row 3:", "Row 5:"]
+    assert "quote" in problems[1][-1]
 
 
 def test_c7_a_nul_character_and_an_infinite_number_refuse_their_rows(predict) -> None:
     bad = [[*ROWS[0][:5], value, "70"] for value in ("7\x000", "inf", "1e309")]
     rows, problems = predict(csv_text([*bad, ROWS[1]]))
-    assert [row[-1] != "" for row in rows] == [False, False, False, True]
-    assert [problem[0] for problem in problems] == ["2", "3", "4"]
+    assert are_predicted(rows) == [False, False, False, True]
+    assert [problem[-1][:6] for problem in problems] == ["Row 2:", "Row 3:", "Row 4:"]
 
 
 def test_c8_header_order_case_and_separators_do_not_matter(predict, expected) -> None:
@@ -193,7 +202,7 @@ def test_excel_and_parquet_predict_the_same_as_csv(predict, predictor, expected,
     assert predictions(predict(workbook([HEADER, *typed]), "class.xlsx")[0]) == expected
     path = tmp_path / "class.parquet"
     pd.DataFrame(typed, columns=HEADER).to_parquet(path)
-    predictor.predict_file(path, tmp_path / "out.csv")
+    predict_file(predictor, path, tmp_path / "out.csv")
     assert predictions(rows_of(tmp_path / "out.csv")[1:]) == expected
 
 
@@ -201,11 +210,10 @@ def test_c12_one_bad_row_in_a_thousand_costs_one_prediction(predict) -> None:
     rows = [list(ROWS[i % 3]) for i in range(1000)]
     rows[500][5] = "ninety"
     found, problems = predict(csv_text(rows))
-    assert sum(row[-1] != "" for row in found) == 999
-    assert problems == [[
-        "502", "reading_score", "ninety",
-        "reading_score must be a number from 0 to 100. Got 'ninety'.",
-    ]]  # fmt: skip
+    assert sum(are_predicted(found)) == 999
+    assert problems == [
+        [*rows[500], "Row 502: reading_score must be a number from 0 to 100. Got 'ninety'."]
+    ]
 
 
 def test_c13_no_cell_of_the_output_is_a_formula_and_negative_numbers_stay(predict) -> None:
@@ -216,14 +224,15 @@ def test_c13_no_cell_of_the_output_is_a_formula_and_negative_numbers_stay(predic
     assert [row[0] for row in found] == [
         "'=1+1", "'+cmd", "'-x", "'@a", "'\tb", "-3.5", "-3,5", "plain", "'=bad",
     ]  # fmt: skip
-    assert problems[0][2] == "'=2+2"
+    assert problems[0][0] == "'=bad"
+    assert problems[0][6] == "'=2+2"
 
 
 def test_c15_a_missing_value_is_refused_where_training_had_none(predict) -> None:
     row = ["", *ROWS[0][1:5], "", "70"]
     found, problems = predict(csv_text([row, ROWS[1]]))
-    assert [r[-1] != "" for r in found] == [False, True]
-    assert [problem[1] for problem in problems] == ["gender", "reading_score"]
+    assert are_predicted(found) == [False, True]
+    assert re.findall(r"(\w+) is missing", problems[0][-1]) == ["gender", "reading_score"]
 
 
 def test_c15_a_missing_value_is_predicted_where_training_had_them(tmp_path) -> None:
@@ -236,10 +245,10 @@ def test_c15_a_missing_value_is_predicted_where_training_had_them(tmp_path) -> N
                          artifacts=tmp_path / "artifacts")  # fmt: skip
     predictor = Predictor.from_run(TrainPipeline(config).run().run)
     (tmp_path / "new.csv").write_text("a,b\nNA,x\nnull,y\n,z\n5,\n5,NA\n")
-    predictor.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
-    found = [row[-1] for row in rows_of(tmp_path / "out.csv")[1:]]
-    assert [cell != "" for cell in found] == [True, True, True, True, False]
-    assert np.isfinite([float(cell) for cell in found[:4]]).all()
+    predict_file(predictor, tmp_path / "new.csv", tmp_path / "out.csv")
+    found = rows_of(tmp_path / "out.csv")[1:]
+    assert are_predicted(found) == [True, True, True, True, False]
+    assert np.isfinite(predictions(found[:4])).all()
 
 
 def test_c6_words_that_mean_missing_elsewhere_can_be_categories(tmp_path) -> None:
@@ -254,7 +263,7 @@ def test_c6_words_that_mean_missing_elsewhere_can_be_categories(tmp_path) -> Non
     result = TrainPipeline(config).run()
     assert set(result.schema.categorical[0].categories) == {"None", "NA", "null", "yes"}
     predictor = Predictor.from_run(result.run)
-    predictor.predict_file(tmp_path / "t.csv", tmp_path / "out.csv")
+    predict_file(predictor, tmp_path / "t.csv", tmp_path / "out.csv")
     found = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
     assert found["prediction"].astype(float).notna().all()
     means = (found["prediction"] - found["x"]).groupby(found["prep"]).mean()
@@ -318,13 +327,13 @@ def test_a_value_outside_what_training_saw_is_a_warning(predictor, student) -> N
 
 def test_an_existing_prediction_column_is_kept(predict, tmp_path) -> None:
     predict(csv_text([[*ROWS[0], "50"]], [*HEADER, "prediction"]))
-    assert rows_of(tmp_path / "predictions.csv")[0][-2:] == ["prediction", "prediction_2"]
+    assert rows_of(tmp_path / "predictions.csv")[0][-5:-3] == ["prediction", "prediction_2"]
 
 
 def test_a_large_file_is_read_in_chunks_with_the_rows_in_order(
     predict, monkeypatch, expected
 ) -> None:
-    monkeypatch.setattr(Predictor, "chunk_rows", 7)
+    monkeypatch.setattr("src.serving.scoring.CHUNK_ROWS", 7)
     found, _ = predict(csv_text(ROWS * 10))
     assert predictions(found) == expected * 10
 
@@ -337,9 +346,9 @@ def test_the_output_appears_whole_or_not_at_all(predictor, tmp_path, monkeypatch
     def fail(self: Predictor, columns: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Predictor, "predict_columns", fail)
+    monkeypatch.setattr(Predictor, "unclipped_columns", fail)
     with pytest.raises(OSError, match="No space left"):
-        predictor.predict_file(source, output)
+        predict_file(predictor, source, output)
     assert output.read_text() == "the earlier one"
     assert {path.name for path in tmp_path.iterdir()} == {"class.csv", "predictions.csv"}
 
@@ -348,12 +357,12 @@ def test_the_input_is_not_overwritten(predictor, tmp_path) -> None:
     source = tmp_path / "class.csv"
     source.write_text(csv_text(ROWS))
     with pytest.raises(ConfigurationError, match="would replace the input"):
-        predictor.predict_file(source, source)
+        predict_file(predictor, source, source)
 
 
 def test_an_output_that_is_no_csv_is_refused(predictor, tmp_path) -> None:
     with pytest.raises(ConfigurationError, match=r"Name the output out\.csv"):
-        predictor.predict_file(tmp_path / "class.csv", tmp_path / "out.xlsx")
+        predict_file(predictor, tmp_path / "class.csv", tmp_path / "out.xlsx")
 
 
 # --- the command --------------------------------------------------------------------------------
@@ -379,7 +388,7 @@ BAD = [*ROWS[0][:5], "ninety", "70"]
     ("rows", "status", "text"),
     [
         (ROWS, 0, "Predicted math_score for 3 of 3 rows"),
-        ([*ROWS, BAD], 3, "Refused 1 row(s). What is wrong with each:"),
+        ([*ROWS, BAD], 3, "Refused 1 row(s). Mend them and predict them again:"),
         ([BAD], 1, "Predicted math_score for 0 of 1 rows"),
     ],
 )
@@ -388,14 +397,14 @@ def test_the_exit_status_says_how_it_went(command, tmp_path, rows, status: int, 
     assert found == status
     assert text in err
     assert len(rows_of(tmp_path / "out.csv")) == len(rows) + 1
-    assert ("out.problems.csv" in err) == (tmp_path / "out.problems.csv").exists() == (status > 0)
+    assert ("out.to-fix.csv" in err) == (tmp_path / "out.to-fix.csv").exists() == (status > 0)
 
 
-def test_a_stale_list_of_problems_does_not_stay(command, tmp_path) -> None:
+def test_a_stale_list_of_rows_to_fix_does_not_stay(command, tmp_path) -> None:
     command(csv_text([BAD, *ROWS]))
-    assert (tmp_path / "out.problems.csv").exists()
+    assert (tmp_path / "out.to-fix.csv").exists()
     command(csv_text(ROWS))
-    assert not (tmp_path / "out.problems.csv").exists()
+    assert not (tmp_path / "out.to-fix.csv").exists()
 
 
 def test_values_that_training_did_not_see_are_counted(command) -> None:
@@ -434,8 +443,8 @@ def test_each_backend_explains_and_says_the_chance_of_missing_the_mark(
     predictor = Predictor.load(tmp_path)
     assert predictor.backend == ("compiled" if family == "ridge" else "pickles")
     weak = student | {"reading_score": 35, "writing_score": 35}
-    found = predictor.explain(weak)
     answer = predictor.predict_record(weak)
+    found = predictor.explain(answer.values)
     assert found.total == pytest.approx(answer.prediction, rel=1e-6)
     assert set(found.values) == set(predictor.schema.names)
     strong = predictor.predict_record(student | {"reading_score": 95, "writing_score": 95})
@@ -450,7 +459,7 @@ def test_a_record_a_form_and_a_file_have_the_same_bits(family: str, tmp_path: Pa
     records = [dict(zip(HEADER, row, strict=True)) for row in ROWS]
     typed = [r | {name: float(r[name]) for name in HEADER[5:]} for r in records]
     (tmp_path / "class.csv").write_text(csv_text(ROWS))
-    predictor.predict_file(tmp_path / "class.csv", tmp_path / "out.csv")
+    predict_file(predictor, tmp_path / "class.csv", tmp_path / "out.csv")
     from_file = predictions(rows_of(tmp_path / "out.csv")[1:])
     assert [predictor.predict_record(r).prediction for r in typed] == from_file
     assert [predictor.predict_record(r, form=True).prediction for r in records] == from_file
@@ -464,10 +473,9 @@ def test_a_compiled_run_is_served_without_opening_a_pickle(
 
     monkeypatch.setattr(Run, "load_object", refuse)
     predictor = Predictor.load(sample_artifacts)
-    predictor.predict_record(student)
-    predictor.explain(student)
+    predictor.explain(predictor.predict_record(student).values)
     (tmp_path / "class.csv").write_text(csv_text(ROWS))
-    assert predictor.predict_file(tmp_path / "class.csv", tmp_path / "out.csv").n_predicted == 3
+    assert predict_file(predictor, tmp_path / "class.csv", tmp_path / "out.csv").n_predicted == 3
 
 
 def test_a_run_from_before_models_were_compiled_is_served_from_its_pickles(
@@ -489,7 +497,7 @@ def test_the_command_needs_no_pandas_where_the_model_is_compiled(
     (tmp_path / "class.csv").write_text(csv_text(ROWS))
     code = f"""
 import sys
-from src.pipelines.predict_pipeline import main
+from src.pipelines.predict_pipeline import main, predict_file, to_fix_file
 status = main(["--input", {str(tmp_path / "class.csv")!r}, "--output",
                {str(tmp_path / "out.csv")!r}, "--artifacts", {str(sample_artifacts)!r}])
 print(status, sorted(set(sys.modules) & {{"pandas", "sklearn", "dill", "xgboost", "catboost"}}))
@@ -498,9 +506,11 @@ print(status, sorted(set(sys.modules) & {{"pandas", "sklearn", "dill", "xgboost"
     assert ran.stdout == "0 []\n"
 
 
-def test_the_problem_list_does_not_replace_the_input(predictor: Predictor, tmp_path: Path) -> None:
-    source = tmp_path / "class.problems.csv"
+def test_the_list_of_rows_to_fix_does_not_replace_the_input(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    source = tmp_path / "class.to-fix.csv"
     source.write_text("x")
-    with pytest.raises(ConfigurationError, match="problem list would replace the input"):
-        predictor.predict_file(source, tmp_path / "class.csv")
+    with pytest.raises(ConfigurationError, match=r"rows to fix, class\.to-fix\.csv, would replace"):
+        predict_file(predictor, source, tmp_path / "class.csv")
     assert source.read_text() == "x"

@@ -87,15 +87,13 @@ def acting_on(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
             for f in predictor.schema.features
         )
         monkeypatch.setattr(predictor, "schema", replace(predictor.schema, features=features))
-        values, _ = predictor.schema.check_record(record)
-        return what_if(values, predictor.predict_record(values), predictor)
+        return what_if(predictor.predict_record(record), predictor)
 
     return ask
 
 
 def test_each_choice_of_a_feature_to_act_on_is_predicted(predictor, student):
-    values, _ = predictor.schema.check_record(student)
-    (course,) = what_if(values, predictor.predict_record(student), predictor).moving
+    (course,) = what_if(predictor.predict_record(student), predictor).moving
     assert course.label == "Test preparation course"
     none, completed = course.choices
     assert (none.answer, none.entered, none.difference) == ("none", True, "")
@@ -140,12 +138,12 @@ class Blank:
         made = CategoricalFeature(name="x", label="Help", actionable=True, **feature)
         self.schema = Schema(features=(made,), target=TARGET)
 
-    def predict_record(self, record, *, form: bool) -> Prediction:
-        return Prediction(60.0 if record["x"] == "b" else 50.0, (), "run-1")
+    def predict_values(self, values) -> Prediction:
+        return Prediction(60.0 if values["x"] == "b" else 50.0, values, (), "run-1")
 
 
 def asked(value: str | None, *categories: str):
-    return what_if({"x": value}, Prediction(50.0, (), "run-1"), Blank(categories=categories))
+    return what_if(Prediction(50.0, {"x": value}, (), "run-1"), Blank(categories=categories))
 
 
 def test_an_answer_that_was_left_open_is_among_the_choices():

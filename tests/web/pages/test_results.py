@@ -21,7 +21,7 @@ class Known:
 
 
 def prediction(value: float, *warnings: Problem) -> Prediction:
-    return Prediction(value, warnings, "run-1", {"0.9": (value - 9.4, value + 9.4)})
+    return Prediction(value, {}, warnings, "run-1", {"0.9": (value - 9.4, value + 9.4)})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_interval_is_told_and_shaded(predictor):
 
 
 def test_a_run_without_intervals_shows_none(predictor):
-    result = describe(Prediction(70.0, (), "run-1"), predictor)
+    result = describe(Prediction(70.0, {}, (), "run-1"), predictor)
     assert result.interval == ""
     assert 'class="band"' not in result.distribution.chart
 

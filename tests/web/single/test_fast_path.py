@@ -53,6 +53,11 @@ def test_unusual_records_get_the_same_answer_either_way(client, student, change)
     assert parts(fast) == parts(slow)
 
 
+def test_a_refused_record_is_answered_without_flask(client, student, flask_was_asked):
+    answer = client.post("/api/v1/predict", json=student | {"lunch": "x"})
+    assert (answer.status_code, flask_was_asked) == (422, [])
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"{}", b"[" * 100_000, b'"a"'])
 def test_bodies_without_a_record_get_the_same_answer_either_way(client, body):
     fast, slow = both_ways(client, "/api/v1/predict", body)
