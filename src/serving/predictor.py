@@ -50,7 +50,7 @@ class Prediction:
     intervals : dict of str to (float, float)
         Ends of the prediction interval by level, such as ``"0.9"``, in the target's unit.
     probability_below : float or None
-        Chance of a score below the mark that the run was trained with; None where it was not.
+        Chance of a score below the pass mark; None without one.
     """
 
     prediction: float
@@ -155,10 +155,14 @@ class Predictor:
             With every problem of the record.
         """
         values, warnings = self.schema.check_record(record, form=form, suggest=suggest)
-        return self.predict_values(values, tuple(warnings))
+        return self.predict_values(values, tuple(warnings), pass_mark=self.pass_mark)
 
     def predict_values(
-        self, values: Mapping[str, Value], warnings: tuple[Problem, ...] = ()
+        self,
+        values: Mapping[str, Value],
+        warnings: tuple[Problem, ...] = (),
+        *,
+        pass_mark: float | None = None,
     ) -> Prediction:
         """Predict a record whose values were checked.
 
@@ -167,16 +171,18 @@ class Predictor:
         values : mapping
             What :meth:`Schema.check_record` returned, with the warnings.
         warnings : tuple of Problem
+        pass_mark : float, optional
+            The chance of a score below it comes with the prediction.
         """
-        target, mark = self.schema.target, self.pass_mark
+        target = self.schema.target
         predicted = self.unclipped(values)
         intervals = {
             name: self.intervals.interval(predicted, level, target.minimum, target.maximum)
             for name, level in self._levels
         }
         below = None
-        if mark is not None:
-            below = self.intervals.probability_below(mark, predicted, integer=target.integer)
+        if pass_mark is not None:
+            below = self.intervals.probability_below(pass_mark, predicted, integer=target.integer)
         return Prediction(
             self.schema.clip(predicted), values, warnings, self.run.run_id, intervals, below
         )

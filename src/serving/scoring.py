@@ -11,10 +11,10 @@ from __future__ import annotations
 import importlib.util
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import IO, Any, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError, Problem
@@ -25,10 +25,10 @@ from src.tables.cells import shorten
 from src.tables.layout import TableReader
 from src.tables.writer import write_rows
 
-LEVEL = "0.9"  # of the interval in the file: "9 in 10 similar students"
-PREDICTION = "prediction"
-LOW, HIGH = "low_90", "high_90"
-BELOW, CHANCE = "below_pass_mark", "chance_below_pass_mark"
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEVEL = "0.9"  # of the interval: "9 in 10 similar students"
 PROBLEM = "problem"
 CHUNK_ROWS = 1 << 13
 HOPELESS_ROWS = 3 * CHUNK_ROWS  # without a good one, no more are looked at
@@ -39,49 +39,27 @@ BINS = 20
 
 
 class Score(NamedTuple):
-    """What a row is answered with.
+    """What a row is answered with: the columns that are added to it, by their names in the file.
 
     Attributes
     ----------
-    prediction, low, high : float
+    prediction, low_90, high_90 : float
         In the target's unit; the ends are None where the run knows no interval.
-    below : bool or None
+    below_pass_mark : bool or None
         Whether the prediction is below the pass mark; None without one.
-    chance : float or None
+    chance_below_pass_mark : float or None
         Chance that the truth is below it.
     """
 
     prediction: float
-    low: float | None
-    high: float | None
-    below: bool | None
-    chance: float | None
+    low_90: float | None = None
+    high_90: float | None = None
+    below_pass_mark: bool | None = None
+    chance_below_pass_mark: float | None = None
 
 
-@dataclass(frozen=True)
-class Scores:
-    """The scores of many rows, a list a column; None for a column that does not apply."""
-
-    predictions: list[float]
-    lows: list[float] | None = None
-    highs: list[float] | None = None
-    below: list[bool] | None = None
-    chances: list[float] | None = None
-
-    def each(self) -> Iterator[Score]:
-        """Return the score of each row."""
-        absent = [None] * len(self.predictions)
-        columns = (self.lows, self.highs, self.below, self.chances)
-        return map(Score, self.predictions, *(c if c is not None else absent for c in columns))
-
-    def texts(self) -> Iterator[tuple[str, ...]]:
-        """Return the cells that are added to each row, each number in full."""
-        columns: list[Iterable[str]] = [map(repr, self.predictions)]
-        if self.lows is not None and self.highs is not None:
-            columns += [map(repr, self.lows), map(repr, self.highs)]
-        if self.below is not None and self.chances is not None:
-            columns += [("yes" if below else "no" for below in self.below), map(repr, self.chances)]
-        return zip(*columns, strict=True)
+PREDICTION, LOW, HIGH, BELOW, CHANCE = Score._fields
+Scores = dict[str, list[Any]]  # the fields of Score that apply, a value for each row
 
 
 class Scorer:
@@ -117,39 +95,40 @@ class Scorer:
         target = schema.target
         unclipped = self.predictor.unclipped_columns(columns)
         predictions = schema.clip_all(unclipped)
-        lows = highs = below = chances = None
+        scores: dict[str, NDArray[Any]] = {PREDICTION: predictions}
         if self._level is not None:
-            ends = intervals.interval_of_each(
+            scores[LOW], scores[HIGH] = intervals.interval_of_each(
                 unclipped, self._level, target.minimum, target.maximum
             )
-            lows, highs = (end.tolist() for end in ends)
         if mark is not None:
-            below = (predictions < mark).tolist()
-            chances = intervals.probability_below_of_each(
+            scores[BELOW] = predictions < mark
+            scores[CHANCE] = intervals.probability_below_of_each(
                 mark, unclipped, integer=target.integer
-            ).tolist()
-        return Scores(predictions.tolist(), lows, highs, below, chances)
+            )
+        return {name: column.tolist() for name, column in scores.items()}
 
     def _one_by_one(self, columns: Mapping[str, list[Value]]) -> Scores:
-        schema, intervals, mark = self.predictor.schema, self.predictor.intervals, self.pass_mark
-        target = schema.target
         rows = zip(*columns.values(), strict=True)
-        unclipped = [self.predictor.unclipped(dict(zip(columns, r, strict=True))) for r in rows]
-        predictions = [schema.clip(value) for value in unclipped]
-        lows = highs = below = chances = None
+        records = (dict(zip(columns, row, strict=True)) for row in rows)
+        found = [self.predictor.predict_values(r, pass_mark=self.pass_mark) for r in records]
+        scores: Scores = {PREDICTION: [one.prediction for one in found]}
         if self._level is not None:
-            ends = [
-                intervals.interval(value, self._level, target.minimum, target.maximum)
-                for value in unclipped
-            ]
-            lows, highs = [low for low, _ in ends], [high for _, high in ends]
-        if mark is not None:
-            below = [value < mark for value in predictions]
-            chances = [
-                intervals.probability_below(mark, value, integer=target.integer)
-                for value in unclipped
-            ]
-        return Scores(predictions, lows, highs, below, chances)
+            scores[LOW] = [one.intervals[LEVEL][0] for one in found]
+            scores[HIGH] = [one.intervals[LEVEL][1] for one in found]
+        if self.pass_mark is not None:
+            scores[BELOW] = [one.prediction < self.pass_mark for one in found]
+            scores[CHANCE] = [one.probability_below for one in found]
+        return scores
+
+
+def _texts(scores: Scores) -> Iterator[tuple[str, ...]]:
+    """Return the cells that are added to each row, each number in full."""
+    return zip(
+        *(map(_YES_NO.get if n == BELOW else repr, c) for n, c in scores.items()), strict=True
+    )
+
+
+_YES_NO = {True: "yes", False: "no"}
 
 
 @dataclass(frozen=True)
@@ -278,7 +257,7 @@ def score_chunks(
         checked = validation.run(chunk, positions)
         scores = scorer.score(checked.columns)
         told = {i: _told(chunk.lines[i], problems) for i, problems in checked.refused.items()}
-        texts = scores.texts()
+        texts = _texts(scores)
         write_rows(
             output,
             (
@@ -324,10 +303,10 @@ def score_table(
     predictions = array("d")
     for chunk in score_chunks(reader, scorer, output, to_fix):
         summary.add(chunk)
-        summary.n_below += sum(chunk.scores.below or ())
+        summary.n_below += sum(chunk.scores.get(BELOW, ()))
         summary.rows += islice(_preview(chunk, shown), SHOWN_ROWS - len(summary.rows))
         summary.problems += chunk.checked.problems[: SHOWN_PROBLEMS - len(summary.problems)]
-        predictions.extend(chunk.scores.predictions)
+        predictions.extend(chunk.scores[PREDICTION])
         progress(summary.n_rows)
         if summary.n_refused == summary.n_rows >= HOPELESS_ROWS:
             raise DataValidationError(
@@ -359,7 +338,10 @@ def target_range(schema: Schema) -> tuple[float, float]:
 
 
 def _preview(chunk: ScoredChunk, shown: list[int]) -> Iterator[ShownRow]:
-    scores = chunk.scores.each()
+    scores = (
+        Score(**dict(zip(chunk.scores, s, strict=True)))
+        for s in zip(*chunk.scores.values(), strict=True)
+    )
     for i, (line, row) in enumerate(zip(chunk.lines, chunk.rows, strict=True)):
         score = None if i in chunk.checked.refused else next(scores)
         yield ShownRow(line, [shorten(row[position]) for position in shown], score)

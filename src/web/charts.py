@@ -25,25 +25,30 @@ def distribution(
     title: str,
     description: str,
     *,
-    at: float,
-    at_label: str,
+    at: float | None = None,
+    at_label: str = "",
     band: tuple[float, float] | None = None,
     mark: float | None = None,
+    below: float | None = None,
 ) -> Markup:
-    """Return a histogram with a value in it, and an interval or a mark where there is one.
+    """Return a histogram, with a value, an interval or a mark in it where there is one.
 
     Parameters
     ----------
     edges : tuple of float
         Rising, one more than ``counts``.
-    at : float
+    at : float, optional
         The value; where it lies beyond the edges, the axis grows to hold it.
     band : (float, float), optional
         Ends of the interval around it.
     mark : float, optional
         Where a dashed line stands.
+    below : float, optional
+        Bars that end there, or before, are of the class ``below``.
     """
-    low, high = min(edges[0], at), max(edges[-1], at)
+    low, high = edges[0], edges[-1]
+    if at is not None:
+        low, high = min(low, at), max(high, at)
     width = high - low or 1.0
 
     def place(value: float) -> float:
@@ -53,7 +58,7 @@ def distribution(
         f'<svg class="chart" width="100%" height="{HEIGHT}" role="img" '
         f'aria-labelledby="chart-title chart-text"><title id="chart-title">{escape(title)}</title>'
         f'<desc id="chart-text">{escape(description)}</desc>',
-        _bars(edges, counts, low, high),
+        _bars(edges, counts, low, high, below),
     ]
     if band:
         left, right = map(place, band)
@@ -66,26 +71,37 @@ def distribution(
         parts.append(
             f'<line class="pass" x1="{place(mark)}%" x2="{place(mark)}%" y1="{_TOP}" y2="{_BASE}"/>'
         )
-    here = place(at)
-    parts.append(
-        f'<line class="here" x1="{here}%" x2="{here}%" y1="{_TOP - 4}" y2="{_BASE}"/>'
-        f'<text class="here" x="{here}%" y="14" text-anchor="{_anchor(here)}">'
-        f"{escape(at_label)}</text></svg>"
-    )
+    if at is not None:
+        here = place(at)
+        parts.append(
+            f'<line class="here" x1="{here}%" x2="{here}%" y1="{_TOP - 4}" y2="{_BASE}"/>'
+            f'<text class="here" x="{here}%" y="14" text-anchor="{_anchor(here)}">'
+            f"{escape(at_label)}</text>"
+        )
+    parts.append("</svg>")
     return Markup("".join(parts))  # noqa: S704 - each text in it is escaped above
 
 
 @lru_cache(maxsize=8)  # they are a model's: only a value beyond the edges moves them
-def _bars(edges: tuple[float, ...], counts: tuple[int, ...], low: float, high: float) -> str:
+def _bars(
+    edges: tuple[float, ...],
+    counts: tuple[int, ...],
+    low: float,
+    high: float,
+    below: float | None,
+) -> str:
     most, width = max([1, *counts]), high - low or 1.0
     drawn = []
     for (left, right), count in zip(pairwise(edges), counts, strict=True):
-        height = round((_BASE - _TOP) * count / most, 1)
+        if not count:
+            continue
+        height = max(1.0, round((_BASE - _TOP) * count / most, 1))
+        kind = ' class="below"' if below is not None and right <= below else ""
         drawn.append(
-            f'<rect x="{100 * (left - low) / width:.2f}%" y="{_BASE - height:g}" '
+            f'<rect{kind} x="{100 * (left - low) / width:.2f}%" y="{_BASE - height:g}" '
             f'width="{100 * 0.92 * (right - left) / width:.2f}%" height="{height:g}"/>'
         )
-    return f'<g class="bars">{"".join(drawn)}</g>{axis_labels(low, high, HEIGHT - 2)}'
+    return f'<g class="bars">{"".join(drawn)}</g>{_axis_labels(low, high, HEIGHT - 2)}'
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -104,7 +120,7 @@ def ticks(low: float, high: float) -> list[float]:
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
 
 
-def axis_labels(low: float, high: float, y: int) -> Markup:
+def _axis_labels(low: float, high: float, y: int) -> Markup:
     """Return round numbers below an axis, as SVG."""
     width = high - low or 1.0
     placed = ((round(100 * (tick - low) / width, 2), tick) for tick in ticks(low, high))

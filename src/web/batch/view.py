@@ -10,28 +10,7 @@ from src.report.wording import number, percent, sensible_decimals, with_unit
 from src.schema.features import NumericFeature
 from src.serving.scoring import BINS, ShownRow, Summary
 from src.tables.cells import format_number
-from src.web.charts import axis_labels
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bar of the histogram; its place and width are percentages, its height is in pixels.
-
-    Attributes
-    ----------
-    label : str
-        From where to where it counts.
-    below : bool
-        Whether all of it lies below the pass mark.
-    """
-
-    x: float
-    width: float
-    y: float
-    height: float
-    label: str
-    count: int
-    below: bool
+from src.web.charts import distribution, table_rows
 
 
 @dataclass(frozen=True)
@@ -58,10 +37,8 @@ class View:
 
     Attributes
     ----------
-    mark_at : float or None
-        Where the pass mark stands in the histogram, as a percentage.
-    axis : Markup
-        Labels of the histogram's axis.
+    chart, bins : Markup
+        A histogram of the predictions, and the same as rows of a table.
     median, mean : str
         Of the predictions, with their unit.
     """
@@ -70,32 +47,42 @@ class View:
     target: str
     unit: str
     pass_mark: str
-    bars: tuple[Bar, ...]
-    mark_at: float | None
-    axis: Markup
+    chart: Markup
+    bins: Markup
     mean: str
     median: str
     rows: tuple[Row, ...]
     problem_rows: int
 
 
-HEIGHT = 150  # of the highest bar, in pixels
-
-
 def describe_file(summary: Summary, target: NumericFeature) -> View:
     """Return what the page shows of a summary."""
-    decimals = sensible_decimals(target)
-    mark = summary.pass_mark
-    width = summary.high - summary.low or 1.0
-    at = None if mark is None else round(100 * min(1.0, max(0.0, (mark - summary.low) / width)), 2)
+    decimals, mark = sensible_decimals(target), summary.pass_mark
+    name = target.label or target.name
+    step = (summary.high - summary.low or 1.0) / BINS
+    edges = tuple(summary.low + i * step for i in range(BINS + 1))
+    shown = [format_number(round(edge, decimals)) for edge in edges]
     return View(
         summary=summary,
-        target=target.label or target.name,
+        target=name,
         unit=target.unit,
         pass_mark="" if mark is None else format_number(mark),
-        bars=_bars(summary, decimals),
-        mark_at=at,
-        axis=axis_labels(summary.low, summary.high, HEIGHT + 18),
+        chart=distribution(
+            edges,
+            tuple(summary.bins),
+            f"How many students are predicted to reach which {name}",
+            f"A histogram of {summary.n_predicted:,} predictions."
+            + ("" if mark is None else f" The dashed line is at {format_number(mark)}."),
+            mark=mark,
+            below=mark,
+        ),
+        bins=table_rows(
+            [
+                (f"{low} to {high}", n)
+                for low, high, n in zip(shown, shown[1:], summary.bins, strict=False)
+                if n
+            ]
+        ),
         mean=with_unit(summary.mean, decimals, target.unit),
         median=with_unit(summary.median, decimals, target.unit),
         rows=tuple(_row(row, decimals) for row in summary.rows),
@@ -107,39 +94,14 @@ def _row(row: ShownRow, decimals: int) -> Row:
     score = row.score
     if score is None:
         return Row(row.line, row.cells, "", "", below=False, chance="")
-    interval, rough = "", max(decimals - 1, 0)
-    if score.low is not None and score.high is not None:
-        interval = f"{number(score.low, rough)} to {number(score.high, rough)}"
+    chance, interval, rough = score.chance_below_pass_mark, "", max(decimals - 1, 0)
+    if score.low_90 is not None and score.high_90 is not None:
+        interval = f"{number(score.low_90, rough)} to {number(score.high_90, rough)}"
     return Row(
         row.line,
         row.cells,
         number(score.prediction, decimals),
         interval,
-        below=bool(score.below),
-        chance="" if score.chance is None else percent(score.chance),
+        below=bool(score.below_pass_mark),
+        chance="" if chance is None else percent(chance),
     )
-
-
-def _bars(summary: Summary, decimals: int) -> tuple[Bar, ...]:
-    most = max(summary.bins) or 1
-    step = (summary.high - summary.low or 1.0) / BINS
-    bars = []
-    for i, count in enumerate(summary.bins):
-        start, end = summary.low + i * step, summary.low + (i + 1) * step
-        height = round(HEIGHT * count / most, 1)
-        bars.append(
-            Bar(
-                x=round(100 * i / BINS + 0.4, 2),
-                width=round(100 / BINS - 0.8, 2),
-                y=HEIGHT - height,
-                height=height,
-                label=f"{_short(start, decimals)} to {_short(end, decimals)}",
-                count=count,
-                below=summary.pass_mark is not None and end <= summary.pass_mark,
-            )
-        )
-    return tuple(bars)
-
-
-def _short(number: float, decimals: int) -> str:
-    return format_number(round(number, decimals))
