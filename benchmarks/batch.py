@@ -103,7 +103,9 @@ def run_peer(table: Path, matrix: Path, artifacts: Path, output: Path) -> dict[s
                 return seconds
             stop = start + len(chunk.rows)
             predicted = np.asarray(model.predict(ready[start:stop]), dtype=np.float64).ravel()
-            width = half * np.interp(predicted, intervals.scale_at, intervals.scale)
+            width = half
+            if intervals.scale:
+                width = half * np.interp(predicted, intervals.scale_at, intervals.scale)
             ends = (predicted - width).clip(0, 100), (predicted + width).clip(0, 100)
             done = time.perf_counter()
             columns = (predicted.tolist(), *(end.tolist() for end in ends))

@@ -70,8 +70,8 @@ def predict_file(
             stack.enter_context(atomic_open(path, "w", encoding="utf-8", newline=""))
             for path in (to_fix, output)
         ]
-        for chunk in score_chunks(reader, scorer, files[1], files[0]):
-            tally.add(chunk)
+        for _, checked, _ in score_chunks(reader, scorer, files[1], files[0]):
+            tally.add(checked)
             progress(tally.n_rows)
     if not tally.n_refused:
         to_fix.unlink()

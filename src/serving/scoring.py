@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import islice, repeat
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from src.components.data_validation import DataValidation, ValidatedTable
@@ -22,7 +22,7 @@ from src.schema.features import Value
 from src.schema.record import Schema
 from src.serving.predictor import Predictor
 from src.tables.cells import shorten
-from src.tables.layout import TableReader
+from src.tables.layout import Chunk, TableReader
 from src.tables.writer import write_rows
 
 if TYPE_CHECKING:
@@ -123,31 +123,10 @@ class Scorer:
 
 def _texts(scores: Scores) -> Iterator[tuple[str, ...]]:
     """Return the cells that are added to each row, each number in full."""
-    return zip(
-        *(map(_YES_NO.get if n == BELOW else repr, c) for n, c in scores.items()), strict=True
-    )
-
-
-_YES_NO = {True: "yes", False: "no"}
-
-
-@dataclass(frozen=True)
-class ScoredChunk:
-    """Some rows of a table with what came of them.
-
-    Attributes
-    ----------
-    lines, rows : list
-        Of all rows, as :class:`src.tables.layout.Chunk` holds them.
-    checked : ValidatedTable
-    scores : Scores
-        Of the good rows.
-    """
-
-    lines: list[int]
-    rows: list[list[str]]
-    checked: ValidatedTable
-    scores: Scores
+    columns = dict(scores)
+    if BELOW in scores:
+        columns[BELOW] = ["yes" if below else "no" for below in scores[BELOW]]
+    return zip(*(map(str, column) for column in columns.values()), strict=True)
 
 
 @dataclass
@@ -168,11 +147,11 @@ class Tally:
     def n_predicted(self) -> int:
         return self.n_rows - self.n_refused
 
-    def add(self, chunk: ScoredChunk) -> None:
+    def add(self, checked: ValidatedTable) -> None:
         """Count the rows of a chunk."""
-        self.n_rows += len(chunk.rows)
-        self.n_refused += len(chunk.checked.refused)
-        self.warnings = dict(Counter(self.warnings) + chunk.checked.warnings)
+        self.n_rows += checked.n_rows
+        self.n_refused += len(checked.refused)
+        self.warnings = dict(Counter(self.warnings) + checked.warnings)
 
 
 class ShownRow(NamedTuple):
@@ -226,8 +205,8 @@ class Summary(Tally):
 
 def score_chunks(
     reader: TableReader, scorer: Scorer, output: IO[str], to_fix: IO[str]
-) -> Iterator[ScoredChunk]:
-    """Score every row of a table into CSV, in its place, and yield what was written.
+) -> Iterator[tuple[Chunk, ValidatedTable, Scores]]:
+    """Score every row of a table into CSV, in its place, and yield each chunk that was written.
 
     Parameters
     ----------
@@ -266,7 +245,7 @@ def score_chunks(
             ),
         )
         write_rows(to_fix, ([*chunk.rows[i][kept], text] for i, text in told.items()))
-        yield ScoredChunk(chunk.lines, chunk.rows, checked, scores)
+        yield chunk, checked, scores
     if chunk is None:
         raise DataValidationError(f"{reader.name} holds a header and no row.")
 
@@ -301,12 +280,13 @@ def score_table(
         high=high,
     )
     predictions = array("d")
-    for chunk in score_chunks(reader, scorer, output, to_fix):
-        summary.add(chunk)
-        summary.n_below += sum(chunk.scores.get(BELOW, ()))
-        summary.rows += islice(_preview(chunk, shown), SHOWN_ROWS - len(summary.rows))
-        summary.problems += chunk.checked.problems[: SHOWN_PROBLEMS - len(summary.problems)]
-        predictions.extend(chunk.scores[PREDICTION])
+    for chunk, checked, scores in score_chunks(reader, scorer, output, to_fix):
+        summary.add(checked)
+        summary.n_below += sum(scores.get(BELOW, ()))
+        preview = _preview(chunk, checked, scores, shown)
+        summary.rows += islice(preview, SHOWN_ROWS - len(summary.rows))
+        summary.problems += checked.problems[: SHOWN_PROBLEMS - len(summary.problems)]
+        predictions.extend(scores[PREDICTION])
         progress(summary.n_rows)
         if summary.n_refused == summary.n_rows >= HOPELESS_ROWS:
             raise DataValidationError(
@@ -337,13 +317,13 @@ def target_range(schema: Schema) -> tuple[float, float]:
     return low, high
 
 
-def _preview(chunk: ScoredChunk, shown: list[int]) -> Iterator[ShownRow]:
-    scores = (
-        Score(**dict(zip(chunk.scores, s, strict=True)))
-        for s in zip(*chunk.scores.values(), strict=True)
-    )
+def _preview(
+    chunk: Chunk, checked: ValidatedTable, scores: Scores, shown: list[int]
+) -> Iterator[ShownRow]:
+    columns = [scores.get(name, repeat(None)) for name in Score._fields]
+    following = map(Score, *columns)
     for i, (line, row) in enumerate(zip(chunk.lines, chunk.rows, strict=True)):
-        score = None if i in chunk.checked.refused else next(scores)
+        score = None if i in checked.refused else next(following)
         yield ShownRow(line, [shorten(row[position]) for position in shown], score)
 
 

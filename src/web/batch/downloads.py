@@ -19,7 +19,7 @@ FILE = "file"  # the part of a form that holds it
 WAIT_S = 25  # gunicorn and nginx give up soon after
 RETRY_AFTER_S = 30
 PIECE = 1 << 16
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for something else
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it Excel does not read the file as UTF-8
 
 
 def answer_file() -> Response:
@@ -32,7 +32,7 @@ def answer_file() -> Response:
     BadRequest, UnsupportedMediaType
         If the request holds no file.
     DataValidationError
-        If the file as a whole cannot be scored, or the pass mark is none.
+        If the file as a whole cannot be scored, or the pass mark is not a possible score.
     ServiceUnavailable
         If there is no room for it, or it takes too long for one request.
     ArtifactError

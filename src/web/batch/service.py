@@ -69,7 +69,7 @@ class BatchService:
         ----------
         file : binary file
         name : str
-            What the sender calls it; see :func:`safe_name`.
+            The name of the upload; see :func:`safe_name`.
         pass_mark : float or None
         predictor : Predictor
         wait_s : float
@@ -141,12 +141,12 @@ def current_batches() -> BatchService:
 
 
 def safe_name(sent: str | None) -> str:
-    """Return what an upload is called in messages; no path of ours is made of it.
+    """Return the name of an upload for messages; no path is made of it.
 
     Raises
     ------
     DataValidationError
-        If its ending says that it is of a kind that is not taken.
+        If it is a Parquet file.
 
     Examples
     --------
@@ -164,12 +164,12 @@ def safe_name(sent: str | None) -> str:
 
 
 def read_pass_mark(text: str, target: NumericFeature) -> float | None:
-    """Return the mark that somebody set; None where the text is empty.
+    """Return the pass mark that a text spells; None where it is empty.
 
     Raises
     ------
     DataValidationError
-        If it is no score that the target can have.
+        If the target cannot have that score.
     """
     if not text.strip():
         return None

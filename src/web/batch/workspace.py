@@ -1,10 +1,10 @@
-"""Where uploads and results lie for a while: a private folder that all workers share.
+"""Uploads and their results for half an hour: a private folder that all workers share.
 
-Nothing about a job is kept in a worker's memory, so that any of them can show it and none is
-missed. What has to be found out of a folder of many hands is told by its files alone::
+No worker keeps anything of a job in its memory, so that each of them can show every job. A job is
+its files::
 
     <32 letters, the job's id>/
-      upload             what was sent; its time of change says when the job began
+      upload             the file that was sent; its time of change says when the job began
       order.json         what the file is called, and the pass mark
       progress           rows done so far; touched by whoever works on it
       predictions.csv    all rows
@@ -37,16 +37,16 @@ from src.web.middleware.shared_memory import FileLocks
 LIFETIME_S = 29 * 60
 SWEEP_EVERY_S = 60  # so that nothing lies there for more than 30 minutes
 MOST_RUNNING = 2  # child processes at once, over all workers
-SILENCE_S = 15  # without a touch of `progress`, after which whoever worked on a job is dead
-FILE_FACTOR = 4  # a result may have so many times the bytes that an upload may have
-ROOM_FACTOR = 50  # and all files together so many
+SILENCE_S = 15  # without a touch of `progress`, after which its process counts as dead
+FILE_FACTOR = 4  # most bytes of a result, in uploads of the largest size
+ROOM_FACTOR = 50  # likewise, of all files together
 PREFIX = "stuprediction-uploads-"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class NoRoomError(Exception):
-    """Too much is being worked on, or lies there, for another upload."""
+    """Too many files are being scored or stored for another upload."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Refusal:
 
 
 class Job:
-    """A file that was sent, as its folder tells it."""
+    """One uploaded file: what its folder holds."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -96,22 +96,22 @@ class Job:
         return self.began + LIFETIME_S
 
     def read_order(self) -> dict[str, Any]:
-        """Return what is to be done."""
+        """Return the name of the file and the pass mark."""
         order: dict[str, Any] = json.loads((self.folder / "order.json").read_bytes())
         return order
 
     def write_order(self, order: dict[str, Any]) -> None:
-        """Say what is to be done, and forget what came of an earlier order."""
+        """Write the name of the file and the pass mark, and delete an earlier outcome."""
         (self.folder / "outcome.json").unlink(missing_ok=True)
         write_bytes(self.folder / "order.json", json.dumps(order).encode())
         self.report(0)
 
     def report(self, n_rows: int) -> None:
-        """Say how many rows are done; raises OSError once the job is gone."""
+        """Write how many rows are done; raises OSError once the job is deleted."""
         (self.folder / "progress").write_text(str(n_rows), "ascii")
 
     def show_life(self) -> None:
-        """Say that somebody works on it; raises OSError once the job is gone."""
+        """Mark the job as running; raises OSError once it is deleted."""
         os.utime(self.folder / "progress")
 
     def rows_done(self) -> int:
@@ -122,7 +122,7 @@ class Job:
             return 0
 
     def finish(self, outcome: Summary | Refusal) -> None:
-        """Say what came of it, last."""
+        """Write the outcome, last of all."""
         found = (
             {"summary": outcome.to_dict()}
             if isinstance(outcome, Summary)
@@ -132,7 +132,7 @@ class Job:
         write_bytes(self.folder / "outcome.json", content.encode())
 
     def outcome(self) -> Summary | Refusal | None:
-        """Return what came of it; None while it is worked on."""
+        """Return the outcome; None while the file is being scored."""
         try:
             content = json.loads((self.folder / "outcome.json").read_bytes())
         except OSError:
@@ -144,7 +144,7 @@ class Job:
         return Refusal(refusal["message"], problems, refusal["internal"])
 
     def is_running(self) -> bool:
-        """Whether somebody works on it."""
+        """Whether a worker or a process is scoring the file."""
         return not (self.folder / "outcome.json").exists() and self._is_alive()
 
     def _is_alive(self) -> bool:
@@ -169,8 +169,6 @@ class Workspace:
     most_bytes : int
         Of one upload.
     """
-
-    EXTENSION = "batch_workspace"
 
     def __init__(self, folder: Path | None, most_bytes: int) -> None:
         temporary = Path(tempfile.gettempdir())
