@@ -155,8 +155,8 @@ class _Column:
         """Return which of the cells that were read are refused, and why."""
         if self._problems.keys().isdisjoint(cells):
             return []
-        told = map(self._problems.get, cells)
-        return [(index, message) for index, message in enumerate(told) if message]
+        messages = map(self._problems.get, cells)
+        return [(index, message) for index, message in enumerate(messages) if message]
 
     def count_unseen(self, cells: compress[str]) -> int:
         """Return how many of the cells that were read lie outside what training saw."""

@@ -235,16 +235,18 @@ def score_chunks(
     for chunk in reader.chunks(CHUNK_ROWS):
         checked = validation.run(chunk, positions)
         scores = scorer.score(checked.columns)
-        told = {i: _told(chunk.lines[i], problems) for i, problems in checked.refused.items()}
+        wrong = {
+            i: _problem_text(chunk.lines[i], problems) for i, problems in checked.refused.items()
+        }
         texts = _texts(scores)
         write_rows(
             output,
             (
-                [*row[kept], *blank, told[i]] if i in told else [*row[kept], *next(texts), ""]
+                [*row[kept], *blank, wrong[i]] if i in wrong else [*row[kept], *next(texts), ""]
                 for i, row in enumerate(chunk.rows)
             ),
         )
-        write_rows(to_fix, ([*chunk.rows[i][kept], text] for i, text in told.items()))
+        write_rows(to_fix, ([*chunk.rows[i][kept], text] for i, text in wrong.items()))
         yield chunk, checked, scores
     if chunk is None:
         raise DataValidationError(f"{reader.name} holds a header and no row.")
@@ -352,6 +354,6 @@ def _free_name(name: str, header: list[str]) -> str:
     return found
 
 
-def _told(line: int, problems: list[Problem]) -> str:
+def _problem_text(line: int, problems: list[Problem]) -> str:
     text = f"Row {line}: " + " ".join(problem.message for problem in problems)
     return text if len(text) <= PROBLEM_CHARACTERS else text[: PROBLEM_CHARACTERS - 1] + "…"

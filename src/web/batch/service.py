@@ -47,7 +47,7 @@ class BatchService:
         self._metrics = metrics
 
     def prepare_request(self) -> None:
-        """Allow files as much as they may have; copy one that comes in pieces to a file first."""
+        """Allow uploads their own size; copy one that comes in pieces to a file first."""
         if request.endpoint not in UPLOADS or request.is_json:
             return
         request.max_content_length = self._most_bytes

@@ -51,7 +51,7 @@ def excel_template(schema: Schema) -> bytes:
     subprocess.SubprocessError
         If the process fails or takes too long.
     """
-    import subprocess  # a worker that nobody asks for a workbook does without
+    import subprocess  # most workers are never asked for a workbook
 
     from src.web.batch.worker import child_environment
 

@@ -109,7 +109,7 @@ def start(
     job: Job, predictor: Predictor, signing_key: str, most_bytes: int
 ) -> subprocess.Popen[bytes]:
     """Start a process that works on a job; it ends by itself when the job is deleted."""
-    import subprocess  # a worker that meets class lists only does without
+    import subprocess  # a worker that scores class lists only does not need it
 
     environment = child_environment()
     environment["MODEL_SIGNING_KEY"] = signing_key

@@ -92,16 +92,16 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
         {f.name: f.label or f.name for f in schema.features},
     )
     ranked = sorted(found.values.items(), key=lambda item: -abs(item[1]))
-    n_told = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
-    if n_told > MOST_REASONS:
-        n_told = MOST_REASONS - 1
-    if len(ranked) - n_told == 1:  # it is no longer than a line that says "one other"
-        n_told += 1
+    n_shown = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
+    if n_shown > MOST_REASONS:
+        n_shown = MOST_REASONS - 1
+    if len(ranked) - n_shown == 1:  # it is no longer than a line that says "one other"
+        n_shown += 1
     rows = [
         (f"{labels[name]} {_answer(values[name])}", signed(adds, decimals), adds)
-        for name, adds in ranked[:n_told]
+        for name, adds in ranked[:n_shown]
     ]
-    if rest := ranked[n_told:]:
+    if rest := ranked[n_shown:]:
         adds, all_ = sum(adds for _, adds in rest), "other answers" if rows else "answers"
         rows.append((f"{len(rest)} {all_} together", signed(adds, decimals), adds))
     total, held = found.total, schema.clip(found.total)

@@ -56,7 +56,7 @@ def read_form(fields: Mapping[str, list[str]], schema: Schema) -> Submission:
     fields : mapping of str to list of str
         Everything that was sent under each name, without the token.
     schema : Schema
-        The model's: an extra field is a problem, and so is one that was sent twice.
+        The model's: fields that it does not have, and fields sent twice, become problems.
     """
     labels = {feature.name: feature.label for feature in schema.features}
     problems = []

@@ -449,6 +449,13 @@ def test_each_backend_explains_and_says_the_chance_of_missing_the_mark(
     assert set(found.values) == set(predictor.schema.names)
     strong = predictor.predict_record(student | {"reading_score": 95, "writing_score": 95})
     assert 0 < strong.probability_below < 0.1 < 0.7 < answer.probability_below < 1
+    row = [*ROWS[0][:5], "35", "35"]
+    (tmp_path / "class.csv").write_text(csv_text([row]))
+    predict_file(predictor, tmp_path / "class.csv", tmp_path / "out.csv")
+    header, (*_, below, chance, problem) = rows_of(tmp_path / "out.csv")
+    assert header[-3:] == ["below_pass_mark", "chance_below_pass_mark", "problem"]
+    assert (below, problem) == ("yes", "")
+    assert 0.7 < float(chance) < 1
 
 
 @pytest.mark.parametrize("family", ["xgboost", "catboost", "random_forest"])
