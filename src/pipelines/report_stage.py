@@ -12,12 +12,13 @@ from src.components.model_evaluation import Cost, ModelEvaluation, PassMark
 from src.components.model_explanation import ModelExplanation
 from src.components.model_fairness import Fairness, ModelFairness
 from src.components.model_report import ModelReport
-from src.components.model_trainer import BLEND, ModelTrainer, ModelTrainerConfig, TrainedModel
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.exception import Problem
 from src.pipelines.rows import Rows
 from src.report import facts
 from src.report.data_summary import summarize_data
 from src.schema.record import Schema
+from src.search.leaderboard import BLEND, TrainedModel
 from src.stats.conformal import PredictionIntervals
 from src.utils import to_json
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import Run
 from src.components.model_evaluation import Evaluation
-from src.components.model_trainer import TrainedModel
 from src.exception import ArtifactError
 from src.report.data_summary import target_histogram
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
+from src.search.leaderboard import TrainedModel
 from src.serving.predictor import Predictor
 from src.stats.conformal import PredictionIntervals
 

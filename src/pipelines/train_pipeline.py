@@ -41,12 +41,7 @@ from src.components.model_compiler import ModelCompiler
 from src.components.model_evaluation import ModelEvaluation, PassMark
 from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals
-from src.components.model_trainer import (
-    ModelTrainer,
-    ModelTrainerConfig,
-    Progress,
-    TrainedModel,
-)
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import SAMPLE_TABLE, load_settings
 from src.exception import (
     ArtifactError,
@@ -66,6 +61,8 @@ from src.pipelines.training import TrainConfig, TrainResult
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.inference import InferredSchema, infer_schema
 from src.schema.record import Schema
+from src.search.leaderboard import TrainedModel
+from src.search.plan import Progress
 from src.serving.predictor import COMPILED, Predictor
 from src.stats.conformal import PredictionIntervals
 from src.tables.cells import format_number, match_key, to_text

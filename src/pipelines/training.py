@@ -8,9 +8,10 @@ from pathlib import Path
 
 from src.artifact_store import Run
 from src.components.model_evaluation import Evaluation
-from src.components.model_trainer import FOLDS, TrainedModel
 from src.config import ARTIFACTS, SAMPLE_TABLE
 from src.schema.record import Schema
+from src.search.folds import FOLDS
+from src.search.leaderboard import TrainedModel
 
 
 @dataclass(frozen=True)

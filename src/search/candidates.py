@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from src.search.early_stopping import Trees
+from src.search.early_stopping import TreeCount
 from src.search.native_categories import let_clone
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class Candidate:
         Roughly what importing its library costs.
     scales_target : bool
         Whether the penalty or the loss depends on the target's unit, so that it is standardised.
-    trees : Trees or None
-        Of a booster: their number is found by early stopping for each point of the space.
+    tree_count : TreeCount or None
+        Of a booster: the number of trees is found by early stopping for each point of the space.
     native : bool
         Whether it takes categories as they are, and not as one-hot columns.
     expansion : Expansion or None
@@ -74,7 +74,7 @@ class Candidate:
     trials: int | None = None
     import_s: float = 0.0
     scales_target: bool = False
-    trees: Trees | None = None
+    tree_count: TreeCount | None = None
     native: bool = False
     expansion: Expansion | None = None
     tabled: bool = True
@@ -93,6 +93,16 @@ class Candidate:
     def n_points(self) -> int:
         """How many points the whole search space has."""
         return math.prod(len(values) for values in self.space.values())
+
+    def unfitted(self, random_state: int) -> BaseEstimator:
+        """Return an unfitted estimator, given a standardised target where it needs one."""
+        estimator = self.build(random_state)
+        if not self.scales_target:
+            return estimator
+        from sklearn.compose import TransformedTargetRegressor
+        from sklearn.preprocessing import StandardScaler
+
+        return TransformedTargetRegressor(estimator, transformer=StandardScaler())
 
     def decoding(self, decoder: ColumnTransformer, positions: list[int]) -> Candidate:
         """Return it with an estimator that turns one-hot columns back into categories first.
@@ -261,7 +271,7 @@ CANDIDATES = (
               expansion=Expansion(_products, lambda n: n * (n + 3) // 2)),
     Candidate("catboost", "CatBoost", _catboost, _trees_s(0.09),
               {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
-              import_s=0.2, trees=Trees("iterations", 200, 500)),
+              import_s=0.2, tree_count=TreeCount("iterations", 200, 500)),
     Candidate("lasso", "Lasso", _lasso, _linear_s,
               {"alpha": (0.003, 0.001, 0.01, 0.0003, 0.03, 0.1)}, scales_target=True),
     Candidate("linear", "Linear regression", _linear, _linear_s),
@@ -277,10 +287,11 @@ CANDIDATES = (
     Candidate("xgboost", "XGBoost", _xgboost, _trees_s(0.06),
               {"learning_rate": (0.05, 0.1), "max_depth": (2, 3, 5), "subsample": (0.7,),
                "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)}, trials=4, import_s=0.2,
-              trees=Trees("n_estimators", 120, 400)),
+              tree_count=TreeCount("n_estimators", 120, 400)),
     Candidate("gradient_boosting", "Gradient boosting", _gradient_boosting, _trees_s(0.2),
               {"learning_rate": (0.08, 0.04), "max_depth": (3, 2, 4), "subsample": (0.6, 0.9),
-               "min_samples_leaf": (5, 20)}, trials=3, trees=Trees("n_estimators", 120, 240)),
+               "min_samples_leaf": (5, 20)}, trials=3,
+              tree_count=TreeCount("n_estimators", 120, 240)),
     Candidate("svr", "Support vector regression", _support_vectors,
               lambda n, d: 1e-7 * n * n, {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
                "epsilon": (0.05, 0.2)}, trials=4, scales_target=True, tabled=False),
@@ -292,12 +303,12 @@ CANDIDATES = (
               _trees_s(0.25),
               {"learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
                "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1,
-              trees=Trees("max_iter", 120, 300)),
+              tree_count=TreeCount("max_iter", 120, 300)),
     Candidate("adaboost", "AdaBoost", _adaboost, _trees_s(0.25),
               {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
                "n_estimators": (50,)}, trials=1),
     Candidate("catboost_native", "CatBoost, native categories", _catboost, _trees_s(0.4),
               {"learning_rate": (0.1, 0.05), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
-              trees=Trees("iterations", 150, 300), native=True, tabled=False),
+              tree_count=TreeCount("iterations", 150, 300), native=True, tabled=False),
 )  # fmt: skip
 LINEAR = ("linear", "ridge", "lasso", "elastic_net")  # one and the same, but for the penalty

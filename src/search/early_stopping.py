@@ -18,8 +18,8 @@ PATIENCE = 30  # trees without a gain
 
 
 @dataclass(frozen=True)
-class Trees:
-    """How a family counts its trees.
+class TreeCount:
+    """The parameter that says how many trees a booster has, and its values.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Trees:
     most: int
 
 
-def find_n_trees(estimator: BaseEstimator, trees: Trees, folds: StackedFolds) -> int:
+def find_n_trees(estimator: BaseEstimator, count: TreeCount, folds: StackedFolds) -> int:
     """Return how many trees are best, the mean over inner folds.
 
     Of an outer fold's training rows, those of the next outer fold are held out, so that rows of
@@ -45,7 +45,7 @@ def find_n_trees(estimator: BaseEstimator, trees: Trees, folds: StackedFolds) ->
     ----------
     estimator : CatBoost, XGBoost or scikit-learn boosting, or a Pipeline that ends with one
         Unfitted, its other parameters set.
-    trees : Trees
+    count : TreeCount
     folds : StackedFolds
 
     References
@@ -56,7 +56,7 @@ def find_n_trees(estimator: BaseEstimator, trees: Trees, folds: StackedFolds) ->
 
     splits = [_inner_split(folds, k) for k in range(min(INNER_FOLDS, len(folds.splits)))]
     found = Parallel()(
-        delayed(_stop)(estimator, trees, folds, learn, stop) for learn, stop in splits
+        delayed(_stop)(estimator, count, folds, learn, stop) for learn, stop in splits
     )
     return math.ceil(math.fsum(found) / len(found))
 
@@ -75,7 +75,7 @@ def _inner_split(folds: StackedFolds, k: int) -> tuple[NDArray[np.intp], NDArray
 
 def _stop(
     estimator: BaseEstimator,
-    trees: Trees,
+    count: TreeCount,
     folds: StackedFolds,
     learn: NDArray[np.intp],
     stop: NDArray[np.intp],
@@ -90,7 +90,7 @@ def _stop(
         X = model[:-1].fit_transform(X, y)
         X_stop, model = model[:-1].transform(X_stop), model[-1]
     weights = {} if folds.weight is None else {"sample_weight": folds.weight[learn]}
-    model.set_params(**{trees.parameter: trees.most})
+    model.set_params(**{count.parameter: count.most})
     library = type(model).__module__.partition(".")[0]
     if library == "catboost":
         model.set_params(early_stopping_rounds=PATIENCE)

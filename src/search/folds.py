@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from src.exception import ConfigurationError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
+FOLDS = 5
 METRICS = {"r2": "R²", "rmse": "RMSE", "mae": "MAE"}
 
 
@@ -84,6 +90,41 @@ class StackedFolds:
         )
 
 
+def split_rows(
+    n_rows: int, n_folds: int, random_state: int, groups: NDArray[Any] | None = None
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return the training and the test rows of each fold.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n_rows,), optional
+        Rows of one group are never in a fold's training and test rows at once.
+
+    Raises
+    ------
+    ConfigurationError
+        If the rows or the groups are too few for that many folds.
+    """
+    import numpy as np
+    from sklearn.model_selection import GroupKFold, KFold
+
+    if n_rows < 2 * n_folds:
+        raise ConfigurationError(
+            f"{n_folds} folds have fewer than two of the {n_rows} training rows each. "
+            "Choose fewer folds."
+        )
+    if groups is None:
+        return list(KFold(n_folds, shuffle=True, random_state=random_state).split(np.empty(n_rows)))
+    n_groups = len(set(groups.tolist()))
+    if n_groups < n_folds:
+        raise ConfigurationError(
+            f"The column of groups has {n_groups} groups in the training rows, too few for "
+            f"{n_folds} folds. Choose fewer folds."
+        )
+    folds = GroupKFold(n_folds, shuffle=True, random_state=random_state)
+    return list(folds.split(np.empty(n_rows), groups=groups))
+
+
 def stack_folds(
     X: pd.DataFrame,
     y: NDArray[np.float64],
@@ -135,3 +176,28 @@ def fit_weighted(
     if weight is None:
         return estimator.fit(X[rows], y[rows])
     return estimator.fit(X[rows], y[rows], sample_weight=weight[rows])
+
+
+@contextmanager
+def quiet_fits(jobs: int) -> Iterator[None]:
+    """Run fits in threads, one thread each, without their warnings.
+
+    Poor points of a search space are expected to warn. The warnings are recorded, not only
+    ignored: the fits' threads set the filters back and forth under one another. Where a fit fails,
+    the others are waited for: a thread in the middle of one crashes a Python that ends.
+    """
+    import joblib
+    from threadpoolctl import threadpool_limits
+
+    before = set(threading.enumerate())
+    with (
+        threadpool_limits(limits=1),
+        joblib.parallel_config("threading", n_jobs=jobs),
+        warnings.catch_warnings(record=True),
+    ):
+        try:
+            yield
+        except Exception:
+            for thread in set(threading.enumerate()) - before:
+                thread.join()
+            raise

@@ -11,17 +11,12 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from src.components.data_transformation import DataTransformation
-from src.components.model_trainer import (
-    BASELINE,
-    BLEND,
-    ModelTrainer,
-    ModelTrainerConfig,
-    TrainedModel,
-)
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.exception import ConfigurationError, TrainingError
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
+from src.search.leaderboard import BASELINE, BLEND, TrainedModel
 
 SCHEMA = Schema(
     features=(
@@ -115,7 +110,7 @@ def test_noise_is_an_error_that_says_no_model_beats_the_mean() -> None:
 def test_folds_too_small_to_tell_a_model_from_the_mean_are_named() -> None:
     X, _ = table(60)
     trainer = ModelTrainer(ModelTrainerConfig(models=("ridge",), folds=30))
-    with pytest.raises(TrainingError, match="too few for --cv 30"):
+    with pytest.raises(TrainingError, match="too few for 30 folds"):
         trainer.run(X, np.random.default_rng(1).normal(size=60), DataTransformation(SCHEMA).run())
 
 
@@ -227,7 +222,7 @@ def test_rows_of_no_weight_teach_nothing() -> None:
     fitted = trainer.fit(pipeline, X, wrong, weight)
     assert np.abs(fitted.predict(X) - y)[1::2].mean() < 10
     assert trainer.run(X, y, preprocessor, weight=weight).left_out == dict.fromkeys(
-        ("neighbors", "ridge_splines"), "it cannot be trained with --sample-weight"
+        ("neighbors", "ridge_splines"), "it cannot be trained with weights"
     )
 
 
@@ -287,7 +282,7 @@ def test_the_out_of_fold_predictions_are_the_winners() -> None:
 
 
 def test_a_large_table_is_searched_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.components.model_trainer.SEARCHED_ROWS", 300)
+    monkeypatch.setattr("src.search.plan.SEARCHED_ROWS", 300)
     trained = search(n_rows=1_000, models=("ridge",))
     assert trained.y.shape == (300,)
 

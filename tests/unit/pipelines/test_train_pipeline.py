@@ -462,7 +462,7 @@ def test_the_intervals_are_saved_and_their_coverage_is_measured_on_held_out_rows
 
 
 def test_a_blend_is_promoted_with_the_versions_of_its_members(write, train, monkeypatch) -> None:
-    monkeypatch.setattr("src.components.model_trainer.AS_GOOD", 1.0)  # so that all are averaged
+    monkeypatch.setattr("src.search.selection.AS_GOOD", 1.0)  # so that all are averaged
     rows = [row | {"mark": row["mark"] + 9 * (row["hours"] % 3)} for row in marks(200)]
     result = train(write(rows), models=("xgboost", "random_forest"))
     assert result.run.manifest.requires == ["scikit-learn", "xgboost"]

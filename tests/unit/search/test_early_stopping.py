@@ -8,10 +8,10 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import FunctionTransformer
 
 from src.search.candidates import CANDIDATES
-from src.search.early_stopping import Trees, _inner_split, find_n_trees
+from src.search.early_stopping import TreeCount, _inner_split, find_n_trees
 from src.search.folds import StackedFolds, stack_folds
 
-BOOSTERS = {c.name: c for c in CANDIDATES if c.trees and not c.native}
+BOOSTERS = {c.name: c for c in CANDIDATES if c.tree_count and not c.native}
 
 
 def folds(noise: float, n_folds: int = 3, n_samples: int = 240) -> StackedFolds:
@@ -22,18 +22,18 @@ def folds(noise: float, n_folds: int = 3, n_samples: int = 240) -> StackedFolds:
     return stack_folds(X, y.to_numpy(), FunctionTransformer(np.asarray), splits)
 
 
-def booster(name: str) -> tuple[BaseEstimator, Trees]:
+def booster(name: str) -> tuple[BaseEstimator, TreeCount]:
     candidate = BOOSTERS[name]
-    assert candidate.trees is not None
-    return candidate.build(0), candidate.trees
+    assert candidate.tree_count is not None
+    return candidate.build(0), candidate.tree_count
 
 
 @pytest.mark.parametrize("name", sorted(BOOSTERS))
 def test_noise_stops_earlier_than_a_clear_signal(name: str) -> None:
-    estimator, trees = booster(name)
-    clear = find_n_trees(estimator, trees, folds(noise=0.05))
-    noisy = find_n_trees(estimator, trees, folds(noise=20.0))
-    assert 1 <= noisy < clear <= trees.most
+    estimator, count = booster(name)
+    clear = find_n_trees(estimator, count, folds(noise=0.05))
+    noisy = find_n_trees(estimator, count, folds(noise=20.0))
+    assert 1 <= noisy < clear <= count.most
 
 
 @pytest.mark.parametrize("n_folds", [2, 5])
@@ -48,7 +48,7 @@ def test_the_outer_folds_test_rows_are_not_looked_at(n_folds: int) -> None:
 
 
 def test_the_estimator_that_is_given_is_not_changed() -> None:
-    estimator, trees = booster("catboost")
+    estimator, count = booster("catboost")
     before = dict(estimator.get_params())
-    find_n_trees(estimator, trees, folds(1.0))
+    find_n_trees(estimator, count, folds(1.0))
     assert estimator.get_params() == before

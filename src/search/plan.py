@@ -1,0 +1,174 @@
+"""What a search tries: which families, with how many trials, on which rows.
+
+It depends on the budget and on the table's size, not on the clock, so that a run can be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from src.exception import ConfigurationError
+from src.logger import get_logger
+from src.search.candidates import Candidate
+from src.search.early_stopping import INNER_FOLDS
+from src.search.folds import StackedFolds
+from src.search.leaderboard import BASELINE
+from src.search.native_categories import NUMERIC, code_categories
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sklearn.base import BaseEstimator
+    from sklearn.compose import ColumnTransformer
+
+logger = get_logger(__name__)
+
+# Estimated processor seconds of fitting, on a core of 2023; `thorough` goes on in rounds while
+# they gain, up to its seconds by the clock.
+BUDGETS = {"quick": 1.2, "standard": 30.0, "thorough": 60.0}
+SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample
+EXPANSIONS_SHARE = 1 / 3  # of the room that is left: what a family with more columns may take
+ALWAYS_TRIED = 2  # families with at least one trial, however large the table
+
+Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much a search may try.
+
+    Attributes
+    ----------
+    asked : str or float
+        A key of :data:`BUDGETS`, or seconds by the clock.
+    started : float
+        Monotonic seconds.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such budget.
+    """
+
+    asked: str | float
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.asked, str) and self.asked not in BUDGETS:
+            raise ConfigurationError(
+                f"A budget is {', '.join(BUDGETS)} or seconds. Got {self.asked!r}."
+            )
+
+    @property
+    def quick(self) -> bool:
+        """Whether there is time neither for early stopping nor for fitted weights."""
+        return self.asked == "quick"
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the best families are searched further, in rounds."""
+        return self.asked not in ("quick", "standard")
+
+    @property
+    def fitting_s(self) -> float:
+        """Estimated seconds of fitting that there is room for."""
+        return BUDGETS[self.asked] if isinstance(self.asked, str) else float(self.asked)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the clock says so; `quick` and `standard` do not look at it."""
+        by_the_clock = self.asked == "thorough" or not isinstance(self.asked, str)
+        return by_the_clock and time.monotonic() - self.started > self.fitting_s
+
+    def __str__(self) -> str:
+        return self.asked if isinstance(self.asked, str) else f"{self.asked:g} s"
+
+
+def searched_rows(n_rows: int, random_state: int) -> NDArray[np.intp]:
+    """Return the rows to search on: all, or a sample of a table so large that it suffices."""
+    import numpy as np
+
+    if n_rows <= SEARCHED_ROWS:
+        return np.arange(n_rows)
+    logger.info("Searching on %d of %d training rows", SEARCHED_ROWS, n_rows)
+    random = np.random.default_rng(random_state)
+    return np.sort(random.choice(n_rows, SEARCHED_ROWS, replace=False))
+
+
+def plan_search(
+    candidates: Sequence[Candidate],
+    folds: StackedFolds,
+    preprocessor: ColumnTransformer,
+    budget: Budget,
+) -> tuple[list[tuple[Candidate, int]], dict[str, str]]:
+    """Return which families are tried with how many trials, and why the others are not.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        In the order of promise.
+    folds : StackedFolds
+    preprocessor : ColumnTransformer
+        Unfitted.
+    budget : Budget
+
+    Raises
+    ------
+    ConfigurationError
+        If none can be trained.
+    """
+    plan, left_out = [(_baseline(), 1)], {}
+    room, n_folds = budget.fitting_s, len(folds.splits)
+    n_rows = folds.n_samples * (n_folds - 1) // n_folds
+    for asked in candidates:
+        candidate = _fitted_to_table(asked, folds, preprocessor)
+        if isinstance(candidate, str):
+            left_out[asked.name] = candidate
+            continue
+        trial_s = candidate.seconds(n_rows, folds.X.shape[1]) * n_folds
+        if candidate.tree_count and not budget.quick:
+            trial_s *= 1 + INNER_FOLDS / n_folds
+        wanted = candidate.trials or candidate.n_points
+        trials = min(wanted, int((room - candidate.import_s) / trial_s))
+        if candidate.expansion:
+            # With many numbers it is dearer than any other, which would then have no room.
+            trials = min(trials, int(EXPANSIONS_SHARE * room / trial_s))
+        if len(plan) <= ALWAYS_TRIED:
+            trials = max(trials, 1)
+        if trials < 1:
+            left_out[candidate.name] = f"no room in the budget ({budget})"
+            continue
+        room -= candidate.import_s + trials * trial_s
+        plan.append((candidate, trials))
+    if len(plan) == 1:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise ConfigurationError(f"None of the chosen models can be trained ({reasons}).")
+    return plan, left_out
+
+
+def _baseline() -> Candidate:
+    def build(seed: int) -> BaseEstimator:
+        from sklearn.dummy import DummyRegressor
+
+        return DummyRegressor()
+
+    return Candidate(BASELINE, "Mean of the target (baseline)", build, lambda n, d: 0.0)
+
+
+def _fitted_to_table(
+    candidate: Candidate, folds: StackedFolds, preprocessor: ColumnTransformer
+) -> Candidate | str:
+    """Return a family as this table's columns need it, or why it cannot be trained on them."""
+    if folds.weight is not None and (candidate.wrapped or candidate.name == "neighbors"):
+        return "it cannot be trained with weights"
+    if candidate.native:
+        coded = code_categories(preprocessor, folds.X.shape[1])
+        return candidate.decoding(*coded) if coded else "no feature has three or more categories"
+    if candidate.expansion:
+        steps = preprocessor.transformers
+        n_numbers = sum(len(names) for step, _, names in steps if step == NUMERIC)
+        return candidate.expanding(n_numbers) if n_numbers else "no feature is a number"
+    return candidate

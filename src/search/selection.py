@@ -1,0 +1,198 @@
+"""Which of the families that were tried wins: the best alone, or an average or blend of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from src.search.blending import cross_blend, equal_weights, greedy_weights
+from src.search.candidates import LINEAR
+from src.search.folds import METRICS, StackedFolds
+from src.search.leaderboard import (
+    BLEND,
+    LeaderboardRow,
+    Tried,
+    leaderboard_row,
+    mean_and_standard_error,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sklearn.base import BaseEstimator
+
+AS_GOOD = 0.002  # R² below which a difference is none
+BLEND_WITHIN = 0.05  # R² of the best, for a family to be blended in
+BLEND_MEMBERS = 6
+BLEND_STEPS = 40
+
+
+@dataclass(frozen=True)
+class Winner:
+    """What won.
+
+    Attributes
+    ----------
+    row : LeaderboardRow
+    scores : ndarray of shape (n_folds,)
+        By the metric of the choice, the larger the better.
+    out_of_fold : ndarray of shape (n_samples,)
+    estimator : BaseEstimator
+        Not fitted.
+    """
+
+    row: LeaderboardRow
+    scores: NDArray[np.float64]
+    out_of_fold: NDArray[np.float64]
+    estimator: BaseEstimator
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Choose among families by their scores in the folds.
+
+    Attributes
+    ----------
+    tried : dict of str to Tried
+        By name, the baseline not among them.
+    metric : str
+        What is compared.
+    within : float
+        What a family may lack of the best, in the metric's unit, and still be as good.
+    quick : bool
+        Whether only what is as good as the best is looked at, and weights are not fitted.
+    """
+
+    folds: StackedFolds
+    tried: dict[str, Tried]
+    metric: str
+    within: float
+    random_state: int
+    quick: bool
+
+    def run(self) -> Winner:
+        """Return the winner."""
+        predicted = {
+            one.candidate.name: self.folds.out_of_fold(one.unfitted(self.random_state))
+            for one in self._contenders()
+        }
+        shares, blended = self._blend(predicted)
+        if len(shares) > 1:
+            return self._blended(shares, blended)
+        only = self.tried[next(iter(shares))]
+        return Winner(
+            only.row(), only.scores[self.metric], predicted[only.candidate.name],
+            only.unfitted(self.random_state),
+        )  # fmt: skip
+
+    def _contenders(self) -> list[Tried]:
+        """Return the families that may win, best first.
+
+        The linear families are one but for the penalty: the first in the order of promise that is
+        as good as the best of them stands for all. What cannot be compiled is there only where it
+        is better than everything that can. In a quick search, only what is as good as the best.
+        """
+
+        def score(one: Tried) -> float:
+            return one.mean(self.metric)
+
+        ranked = sorted(self.tried.values(), key=score, reverse=True)
+        linear = [one for one in self.tried.values() if one.candidate.name in LINEAR]
+        best_linear = max(map(score, linear), default=0.0)
+        for_all = next((one for one in linear if score(one) >= best_linear - self.within), None)
+        near = [
+            one
+            for one in ranked
+            if (one is for_all or one.candidate.name not in LINEAR)
+            and one.mean("r2") > ranked[0].mean("r2") - BLEND_WITHIN
+        ]
+        tabled = [one for one in near if one.candidate.tabled]
+        if tabled and score(tabled[0]) > score(ranked[0]) - self.within:
+            near = tabled
+        if self.quick:
+            near = [one for one in near if score(one) >= score(near[0]) - self.within]
+        return near[:BLEND_MEMBERS]
+
+    def _blend(
+        self, predicted: dict[str, NDArray[np.float64]]
+    ) -> tuple[dict[str, float], NDArray[np.float64]]:
+        """Return the winners' shares, and what they predict together out of fold.
+
+        The families that are as good as the best are averaged: which of them is ahead is chance,
+        and the mean of what differs by chance is better than the luckiest. Where no other is as
+        good, that is the best alone. Weights that are fitted to the out-of-fold predictions are
+        taken only where they gain more than that, and more than a standard error of the paired
+        difference over the folds. Both are judged on folds that they have not seen.
+        """
+        import numpy as np
+
+        names, folds = [*predicted], self.folds
+        matrix = np.array([predicted[name] for name in names])
+        scores = np.array([self.tried[name].scores[self.metric] for name in names])
+
+        def rows(of_folds: Sequence[int]) -> NDArray[np.intp]:
+            return np.concatenate([folds.tests[fold] for fold in of_folds])
+
+        shares, blended = cross_blend(
+            matrix,
+            folds.tests,
+            lambda of: equal_weights(scores[:, [*of]].mean(axis=1), self.within),
+        )
+        if not self.quick:
+            fitted, fitted_blended = cross_blend(
+                matrix, folds.tests,
+                lambda of: greedy_weights(matrix[:, rows(of)], folds.truth[rows(of)], BLEND_STEPS),
+            )  # fmt: skip
+            gains = self._fold_scores(fitted_blended) - self._fold_scores(blended)
+            gain, error = mean_and_standard_error(gains)
+            if gain > max(self.within, error):
+                shares, blended = fitted, fitted_blended
+        return {n: float(w) for n, w in zip(names, shares, strict=True) if w > 0}, blended
+
+    def _fold_scores(
+        self, predicted: NDArray[np.float64], metric: str | None = None
+    ) -> NDArray[np.float64]:
+        """Return a metric of out-of-fold predictions in each fold, the larger the better."""
+        metric = metric or self.metric
+        scores = self.folds.scores(predicted, metric)
+        return scores if metric == "r2" else -scores
+
+    def _blended(self, shares: dict[str, float], out_of_fold: NDArray[np.float64]) -> Winner:
+        from sklearn.ensemble import VotingRegressor
+
+        members = {name: self.tried[name] for name in shares}
+        scores = {metric: self._fold_scores(out_of_fold, metric) for metric in METRICS}
+        row = leaderboard_row(
+            BLEND,
+            _blend_label([one.candidate.label for one in members.values()], shares.values()),
+            scores,
+            fit_time_s=sum(one.fit_time_s for one in members.values()),
+            n_trials=1,
+            params={name: round(share, 6) for name, share in shares.items()},
+        )
+        estimator = VotingRegressor(
+            [(name, one.unfitted(self.random_state)) for name, one in members.items()],
+            weights=list(shares.values()),
+        )
+        return Winner(row, scores[self.metric], out_of_fold, estimator)
+
+
+def as_good_in_unit_of(metric: str, baseline: Tried) -> float:
+    """Return the difference in R² that counts as none, in the unit of the metric of the choice.
+
+    Errors are measured by the baseline's: 0.002 of it.
+    """
+    return AS_GOOD if metric == "r2" else -AS_GOOD * baseline.mean(metric)
+
+
+def _blend_label(labels: Sequence[str], shares: Collection[float]) -> str:
+    """Return what to call a blend.
+
+    Examples
+    --------
+    >>> _blend_label(["Ridge regression", "CatBoost"], [0.5, 0.5])
+    'Average of Ridge regression, CatBoost'
+    """
+    kind = "Average" if len(set(shares)) == 1 else "Blend"
+    return f"{kind} of {', '.join(labels)}"
