@@ -40,12 +40,18 @@ class StuPredictionError(Exception):
         One sentence for the person; when empty, it is put together from the problems.
     problems : iterable of Problem
         Everything that was found, not only the first.
+    setting : str
+        The setting of a component that could be changed, such as ``folds``. What takes options
+        knows which one sets it.
     """
 
     shown = 20  # problems spelled out in str(error); all of them stand in `problems`
 
-    def __init__(self, message: str = "", problems: Iterable[Problem] = ()) -> None:
+    def __init__(
+        self, message: str = "", problems: Iterable[Problem] = (), setting: str = ""
+    ) -> None:
         self.problems = tuple(problems)
+        self.setting = setting
         self.summary = message or str(next(iter(self.problems), ""))
         lines = [message] if message else []
         lines += [str(problem) for problem in self.problems[: self.shown]]

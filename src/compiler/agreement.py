@@ -66,9 +66,9 @@ def compare(
 ) -> Agreement:
     """Compare a compiled model with the pipeline that it was made from.
 
-    On 10,000 random records, every category, missing values, the ends of every range, and, for each
-    test of a number, training rows that meet it with the value exactly at its cut, on the floats
-    next to it and at the half nearest to it.
+    On training rows, 10,000 random records, every category, missing values, the ends of every
+    range, and, for each test of a number, training rows that meet it with the value exactly at its
+    cut, on the floats next to it and at the half nearest to it; so too where curves turn.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class _Rows:
     def build(self) -> Columns:
         import numpy as np
 
-        parts = [self._drawn(), self._corners(), self._ties()]
+        parts = [self._training, self._drawn(), self._corners(), self._ties()]
         return {name: np.concatenate([part[name] for part in parts]) for name in self.schema.names}
 
     def _drawn(self) -> Columns:
@@ -182,6 +182,13 @@ class _Rows:
             for table in self.model.features
             if isinstance(table, NumericTable)
             for i, cut in enumerate(table.cuts)
+        ]
+        tests += [
+            (table, -1, at)
+            for table in self.model.features
+            if isinstance(table, NumericTable)
+            for curve in table.curves
+            for at in curve.breaks
         ]
         if len(tests) > MOST_TIES:
             chosen = self._random.choice(len(tests), MOST_TIES, replace=False)

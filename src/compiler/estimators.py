@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +31,14 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Curve:
+class FittedCurve:
     """A function of one column, in pieces: cubic polynomials, and lines at the ends.
 
     Attributes
     ----------
     column : int
     breaks : ndarray of shape (n_pieces - 1,)
-        Ascending; where one piece ends and the next begins.
+        Ascending; a value on one belongs to the piece that begins there.
     origins : ndarray of shape (n_pieces,)
         What a piece's distances are counted from.
     powers : ndarray of shape (n_pieces, 4)
@@ -87,7 +86,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Tree:
+class FittedTree:
     """A binary tree: an entry a node, the root first.
 
     Attributes
@@ -112,16 +111,16 @@ class Tree:
 
 
 @dataclass(frozen=True)
-class Trees:
+class FittedTrees:
     """Binary trees, summed; or their weighted median where there are ``median_weights``."""
 
-    trees: tuple[Tree, ...]
+    trees: tuple[FittedTree, ...]
     comparison: Comparison
     median_weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
-class ObliviousTree:
+class FittedObliviousTree:
     """A tree that asks the same on each level.
 
     Attributes
@@ -140,14 +139,15 @@ class ObliviousTree:
 
 
 @dataclass(frozen=True)
-class ObliviousTrees:
+class FittedObliviousTrees:
     """Oblivious trees, summed."""
 
-    trees: tuple[ObliviousTree, ...]
+    trees: tuple[FittedObliviousTree, ...]
     comparison: Comparison
 
 
-Part = Linear | Curve | Product | Trees | ObliviousTrees
+FittedEnsemble = FittedTrees | FittedObliviousTrees
+Part = Linear | FittedCurve | Product | FittedEnsemble
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def _expanded(transformer: Any, linear: Linear) -> WeightedSum:
                         parts.append(Product((used[0], used[1]), weight))
                     else:
                         square = np.array([[0.0, 0.0, weight, 0.0]])
-                        parts.append(Curve(used[0], np.empty(0), np.zeros(1), square))
+                        parts.append(FittedCurve(used[0], np.empty(0), np.zeros(1), square))
             case "SplineTransformer" if step.extrapolation == "linear" and step.degree <= 3:
                 of_column = np.split(of_step, len(positions))
                 parts += [
@@ -254,8 +254,8 @@ def _expanded(transformer: Any, linear: Linear) -> WeightedSum:
     return WeightedSum(0.0, tuple((1.0, part) for part in parts))
 
 
-def _spline(step: Any, position: int, column: int, weights: NDArray[np.float64]) -> Curve:
-    """Return the curve of one column of a spline, read off its own values."""
+def _spline(step: Any, position: int, column: int, weights: NDArray[np.float64]) -> FittedCurve:
+    """Return the curve of one column of a spline; its lines beyond the ends are read off it."""
     import numpy as np
 
     def value(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -263,30 +263,29 @@ def _spline(step: Any, position: int, column: int, weights: NDArray[np.float64])
         asked[:, position] = points
         return np.split(step.transform(asked), step.n_features_in_, axis=1)[position] @ weights
 
-    knots = step.bsplines_[position].t
-    breaks = np.unique(knots[step.degree : len(knots) - step.degree])
+    from scipy.interpolate import BSpline, PPoly
+
+    spline = step.bsplines_[position]
+    padded = np.append(weights, np.zeros(spline.c.shape[1] - len(weights)))  # a bias left out
+    pieces = PPoly.from_spline(BSpline(spline.t, padded, spline.k))
+    breaks = np.unique(spline.t[spline.k : len(spline.t) - spline.k])
     low, high = breaks[0], breaks[-1]
-    inside = (1 - np.cos((2 * np.arange(4) + 1) * np.pi / 8)) / 2  # Chebyshev's, from 0 to 1
-    degrees = np.arange(4)
-    origins, powers = [], []
-    for end, outwards in ((low, -1.0), (high, 1.0)):
+    starts, ends = pieces.x[:-1], pieces.x[1:]
+    inside = (low <= starts) & (starts < ends) & (ends <= high)
+    origins = [low, *starts[inside], high]
+    powers = [np.pad(piece, (0, 3 - spline.k)) for piece in pieces.c[::-1, inside].T]
+    for at, end, outwards in ((0, low, -1.0), (len(origins), high, 1.0)):
         one, two = value(end + outwards * np.array([1.0, 2.0]))
-        origins.append(end)
-        powers.append([2 * one - two, outwards * (two - one), 0.0, 0.0])
-    for at, (left, right) in enumerate(pairwise(breaks), start=1):
-        width = right - left
-        found = np.linalg.solve(np.vander(inside, increasing=True), value(left + width * inside))
-        origins.insert(at, left)
-        powers.insert(at, (found / width**degrees).tolist())
-    return Curve(column, breaks, np.array(origins), np.array(powers))
+        powers.insert(at, np.array([2 * one - two, outwards * (two - one), 0.0, 0.0]))
+    return FittedCurve(column, breaks, np.array(origins), np.array(powers))
 
 
-def _sklearn_tree(fitted: Any, factor: float = 1.0) -> Tree:
+def _sklearn_tree(fitted: Any, factor: float = 1.0) -> FittedTree:
     import numpy as np
 
     tree = fitted.tree_
     leaf = tree.children_left == LEAF
-    return Tree(
+    return FittedTree(
         column=np.where(leaf, LEAF, tree.feature),
         threshold=tree.threshold,
         left=tree.children_left,
@@ -300,12 +299,12 @@ _SKLEARN = Comparison(single=True)
 
 
 def _decision_tree(estimator: Any) -> WeightedSum:
-    return WeightedSum(0.0, ((1.0, Trees((_sklearn_tree(estimator),), _SKLEARN)),))
+    return WeightedSum(0.0, ((1.0, FittedTrees((_sklearn_tree(estimator),), _SKLEARN)),))
 
 
 def _forest(estimator: Any) -> WeightedSum:
     trees = tuple(map(_sklearn_tree, estimator.estimators_))
-    return WeightedSum(0.0, ((1.0 / len(trees), Trees(trees, _SKLEARN)),))
+    return WeightedSum(0.0, ((1.0 / len(trees), FittedTrees(trees, _SKLEARN)),))
 
 
 def _gradient_boosting(estimator: Any) -> WeightedSum:
@@ -313,7 +312,7 @@ def _gradient_boosting(estimator: Any) -> WeightedSum:
     if type(init).__name__ != "DummyRegressor":
         raise UnsupportedEstimatorError("Gradient boosting starts from something not constant.")
     trees = tuple(_sklearn_tree(tree, estimator.learning_rate) for (tree,) in estimator.estimators_)
-    return WeightedSum(float(init.constant_.ravel()[0]), ((1.0, Trees(trees, _SKLEARN)),))
+    return WeightedSum(float(init.constant_.ravel()[0]), ((1.0, FittedTrees(trees, _SKLEARN)),))
 
 
 def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
@@ -328,7 +327,7 @@ def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
         if nodes["is_categorical"][~leaf].any():
             raise UnsupportedEstimatorError("Its trees split by sets of categories.")
         trees.append(
-            Tree(
+            FittedTree(
                 column=np.where(leaf, LEAF, nodes["feature_idx"]),
                 threshold=nodes["num_threshold"],
                 left=nodes["left"].astype(np.intp),
@@ -338,7 +337,7 @@ def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
             )
         )
     base = float(np.ravel(estimator._baseline_prediction)[0])
-    return WeightedSum(base, ((1.0, Trees(tuple(trees), Comparison(single=False))),))
+    return WeightedSum(base, ((1.0, FittedTrees(tuple(trees), Comparison(single=False))),))
 
 
 def _adaboost(estimator: Any) -> WeightedSum:
@@ -346,7 +345,7 @@ def _adaboost(estimator: Any) -> WeightedSum:
         raise UnsupportedEstimatorError("AdaBoost is not made of decision trees.")
     trees = tuple(map(_sklearn_tree, estimator.estimators_))
     weights = tuple(map(float, estimator.estimator_weights_[: len(trees)]))
-    return WeightedSum(0.0, ((1.0, Trees(trees, _SKLEARN, weights)),))
+    return WeightedSum(0.0, ((1.0, FittedTrees(trees, _SKLEARN, weights)),))
 
 
 def _voting(estimator: Any) -> WeightedSum:
@@ -385,7 +384,7 @@ def _xgboost(estimator: Any) -> WeightedSum:
         # The library reads both thresholds and leaf values as float32.
         conditions = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)
         trees.append(
-            Tree(
+            FittedTree(
                 column=np.where(left == LEAF, LEAF, tree["split_indices"]),
                 threshold=conditions,
                 left=left,
@@ -395,7 +394,7 @@ def _xgboost(estimator: Any) -> WeightedSum:
             )
         )
     base = float(np.float32(learner["learner_model_param"]["base_score"].strip("[]")))
-    part = Trees(tuple(trees), Comparison(single=True, strict=True))
+    part = FittedTrees(tuple(trees), Comparison(single=True, strict=True))
     return WeightedSum(base, ((1.0, part),), single=True)
 
 
@@ -419,7 +418,7 @@ def _catboost(estimator: Any) -> WeightedSum:
             raise UnsupportedEstimatorError("CatBoost's trees split by sets of categories.")
         borders = np.array([split["border"] for split in splits], dtype=np.float32)
         trees.append(
-            ObliviousTree(
+            FittedObliviousTree(
                 columns=np.array(
                     [columns[s["float_feature_index"]] for s in splits], dtype=np.intp
                 ),
@@ -429,7 +428,7 @@ def _catboost(estimator: Any) -> WeightedSum:
             )
         )
     scale, bias = saved["scale_and_bias"]
-    part = ObliviousTrees(tuple(trees), Comparison(single=True))
+    part = FittedObliviousTrees(tuple(trees), Comparison(single=True))
     return WeightedSum(float(np.ravel(bias)[0]), ((float(scale), part),))
 
 

@@ -12,13 +12,14 @@ from src.compiler.cuts import exact_cuts
 from src.compiler.estimators import (
     LEAF,
     Comparison,
-    Curve,
+    FittedCurve,
+    FittedEnsemble,
+    FittedObliviousTree,
+    FittedObliviousTrees,
+    FittedTree,
+    FittedTrees,
     Linear,
-    ObliviousTree,
-    ObliviousTrees,
     Product,
-    Tree,
-    Trees,
     UnsupportedEstimatorError,
     WeightedSum,
 )
@@ -72,9 +73,7 @@ class TableBuilder:
         UnsupportedEstimatorError
             If the trees are too many to be held by a web worker.
         """
-        ensembles = [
-            (w, part) for w, part in model.parts if isinstance(part, Trees | ObliviousTrees)
-        ]
+        ensembles = [(w, part) for w, part in model.parts if isinstance(part, FittedEnsemble)]
         n_leaves = sum(_n_leaves(part) for _, part in ensembles)
         if n_leaves > MOST_LEAVES:
             raise UnsupportedEstimatorError(
@@ -91,7 +90,7 @@ class TableBuilder:
         self._numbers = {test: number for number, test in enumerate(ordered)}
         linear = [(weight, part) for weight, part in model.parts if isinstance(part, Linear)]
         base, terms = self._linear(linear)
-        base += self._bend([(w, part) for w, part in model.parts if isinstance(part, Curve)])
+        base += self._bend([(w, part) for w, part in model.parts if isinstance(part, FittedCurve)])
         products = self._products([(w, p) for w, p in model.parts if isinstance(p, Product)])
         base += sum(weight * mean for _, _, weight, mean in products)
         return {
@@ -128,7 +127,7 @@ class TableBuilder:
             terms.append(values - mean)
         return base, terms
 
-    def _bend(self, parts: Iterable[tuple[float, Curve]]) -> float:
+    def _bend(self, parts: Iterable[tuple[float, FittedCurve]]) -> float:
         """Keep each number's curves, counted from their means; return the sum of these."""
         import numpy as np
 
@@ -137,7 +136,9 @@ class TableBuilder:
             position, feature = self._number_of(part.column)
             origins = feature.mean + feature.scale * part.origins
             powers = factor * part.powers / feature.scale ** np.arange(4)
-            curve = Curve(part.column, feature.mean + feature.scale * part.breaks, origins, powers)
+            # A curve jumps where several knots are the same number: the last bit decides there too.
+            breaks = exact_cuts(feature, part.breaks, Comparison(single=False, strict=True))
+            curve = FittedCurve(part.column, breaks, origins, powers)
             mean = _mean_on(curve, self._filled(feature))
             base += mean
             powers[:, 0] -= mean
@@ -196,11 +197,11 @@ class TableBuilder:
 
     # --- tests -----------------------------------------------------------------------------------
 
-    def _place(self, part: Trees | ObliviousTrees) -> None:
+    def _place(self, part: FittedEnsemble) -> None:
         """Find the test that stands for each comparison of some trees."""
         import numpy as np
 
-        if isinstance(part, Trees):
+        if isinstance(part, FittedTrees):
             inner = [tree.column != LEAF for tree in part.trees]
             columns = [tree.column[i] for tree, i in zip(part.trees, inner, strict=True)]
             thresholds = [tree.threshold[i] for tree, i in zip(part.trees, inner, strict=True)]
@@ -237,7 +238,7 @@ class TableBuilder:
         # cross-fitted in training: rows went both ways there, which explanations count.
         return [(position, within, tuple(answers)) for answers in right.T.tolist()]
 
-    def _number(self, part: Trees | ObliviousTrees, column: int, threshold: float) -> int | bool:
+    def _number(self, part: FittedEnsemble, column: int, threshold: float) -> int | bool:
         """Return a comparison's test by number, or the answer that it always has."""
         test = self._placed[part.comparison][column, threshold]
         return test if isinstance(test, bool) else self._numbers[test]
@@ -267,8 +268,8 @@ class TableBuilder:
 
     # --- trees -----------------------------------------------------------------------------------
 
-    def _ensemble(self, weight: float, part: Trees | ObliviousTrees) -> dict[str, Any]:
-        if isinstance(part, ObliviousTrees):
+    def _ensemble(self, weight: float, part: FittedEnsemble) -> dict[str, Any]:
+        if isinstance(part, FittedObliviousTrees):
             trees = [self._oblivious(part, tree) for tree in part.trees]
             return {"kind": "oblivious", "weight": weight, "trees": trees}
         tests: list[int] = []
@@ -285,7 +286,12 @@ class TableBuilder:
         return {"kind": "sum", "weight": weight, "exact": exact, **found}
 
     def _list(
-        self, part: Trees, tree: Tree, tests: list[int], values: list[float], covers: list[float]
+        self,
+        part: FittedTrees,
+        tree: FittedTree,
+        tests: list[int],
+        values: list[float],
+        covers: list[float],
     ) -> None:
         """Add a tree's nodes in preorder, without those that have one answer only."""
         column, threshold = tree.column.tolist(), tree.threshold.tolist()
@@ -306,7 +312,7 @@ class TableBuilder:
                 tests.append(number)
                 waiting += [children[1][node], children[0][node]]
 
-    def _oblivious(self, part: ObliviousTrees, tree: ObliviousTree) -> dict[str, Any]:
+    def _oblivious(self, part: FittedObliviousTrees, tree: FittedObliviousTree) -> dict[str, Any]:
         import numpy as np
 
         shape = (2,) * len(tree.columns)
@@ -340,7 +346,7 @@ class TableBuilder:
         }
 
 
-def _mean_on(curve: Curve, numbers: NDArray[np.float64]) -> float:
+def _mean_on(curve: FittedCurve, numbers: NDArray[np.float64]) -> float:
     """Return the mean of a curve's values."""
     import numpy as np
 
@@ -349,8 +355,8 @@ def _mean_on(curve: Curve, numbers: NDArray[np.float64]) -> float:
     return float((curve.powers[piece] * distance[:, None] ** np.arange(4)).sum(axis=1).mean())
 
 
-def _n_leaves(part: Trees | ObliviousTrees) -> int:
-    if isinstance(part, ObliviousTrees):
+def _n_leaves(part: FittedEnsemble) -> int:
+    if isinstance(part, FittedObliviousTrees):
         return sum(len(tree.values) for tree in part.trees)
     return sum(int((tree.column == LEAF).sum()) for tree in part.trees)
 

@@ -64,7 +64,8 @@ class DataIngestion:
         is_database = scheme is not None and scheme[1].lower() not in ("http", "https", "file")
         if self.config.query and not is_database:
             raise ConfigurationError(
-                "--query goes with a database URL, such as sqlite:///school.db."
+                "A query goes with a database URL, such as sqlite:///school.db.",
+                setting="query",
             )
         if is_database:
             table = self._from_database()
@@ -106,17 +107,19 @@ class DataIngestion:
             n_test = math.ceil(n_rows * share)
             if n_test < MINIMUM_TEST_ROWS or n_rows - n_test < MINIMUM_TRAIN_ROWS:
                 raise ConfigurationError(
-                    f"--test-size {share} leaves {n_rows - n_test} of {n_rows} rows to learn from "
-                    f"and {n_test} to test on: at least {MINIMUM_TRAIN_ROWS} and "
-                    f"{MINIMUM_TEST_ROWS} are needed."
+                    f"A test share of {share} leaves {n_rows - n_test} of {n_rows} rows to learn "
+                    f"from and {n_test} to test on: at least {MINIMUM_TRAIN_ROWS} and "
+                    f"{MINIMUM_TEST_ROWS} are needed.",
+                    setting="test_size",
                 )
             train, test = train_test_split(range(n_rows), test_size=share, random_state=seed)
         else:
             n_groups = len(set(groups))
             if not 1 <= math.ceil(n_groups * share) <= n_groups - 2:
                 raise ConfigurationError(
-                    f"--group makes {n_groups} groups, too few to put a share of {share} of them "
-                    "aside for testing and to learn from the rest."
+                    f"The column of groups has {n_groups} groups, too few to put a share of "
+                    f"{share} of them aside for testing and to learn from the rest.",
+                    setting="groups",
                 )
             splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
             train, test = next(splitter.split(range(n_rows), groups=groups))
@@ -157,7 +160,7 @@ class DataIngestion:
     def _from_database(self) -> Table:
         if not self.config.query:
             raise ConfigurationError(
-                'A database needs --query, such as --query "SELECT * FROM students".'
+                'A database needs a query, such as "SELECT * FROM students".', setting="query"
             )
         try:
             import sqlalchemy

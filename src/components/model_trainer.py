@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.exception import ConfigurationError, TrainingError
+from src.report.facts import LearningPoint
 from src.search.candidates import CANDIDATES
 from src.search.folds import (
     FOLDS,
@@ -24,7 +25,7 @@ from src.search.folds import (
     stack_folds,
 )
 from src.search.leaderboard import BASELINE, TrainedModel, Tried, mean_and_standard_error
-from src.search.learning_curve import LearningPoint, learning_curve
+from src.search.learning_curve import learning_scores
 from src.search.plan import Budget, Progress, plan_search, searched_rows
 from src.search.selection import Selection, Winner, as_good_in_unit_of
 from src.search.tuning import Tuner
@@ -178,7 +179,7 @@ class ModelTrainer:
         groups: Sequence[object] | None = None,
         weight: NDArray[np.float64] | None = None,
     ) -> list[LearningPoint]:
-        """Return how good the winner is when it learns from fewer rows; see :mod:`learning_curve`.
+        """Return how good the winner is when it learns from fewer rows, the fewest first.
 
         Parameters
         ----------
@@ -188,7 +189,11 @@ class ModelTrainer:
         preprocessor = trained.pipeline.named_steps["preprocessor"]
         folds = self._folds(X, y, preprocessor, groups, weight)
         with quiet_fits(self.config.jobs):
-            return learning_curve(trained, folds, self.config.random_state)
+            by_size = learning_scores(trained, folds, self.config.random_state)
+        return [
+            LearningPoint(n_train, *mean_and_standard_error(on_test), float(on_learnt.mean()))
+            for n_train, (on_test, on_learnt) in by_size.items()
+        ]
 
     def _folds(
         self,
@@ -220,5 +225,6 @@ class ModelTrainer:
             f"No model is better than predicting the mean: the best, {row.label}, reaches a "
             f"cross-validated R² of {row.r2:.3f} ± {row.r2_standard_error:.3f}. The "
             f"features say nothing of the target, or the rows are too few{small}. Nothing was "
-            "saved."
+            "saved.",
+            setting="folds" if small else "",
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from src.compiled.contributions import Contributions, Method
-from src.compiler.estimators import Trees, UnsupportedEstimatorError, read_estimator
+from src.compiler.estimators import FittedTrees, UnsupportedEstimatorError, read_estimator
 from src.explanations.background import ROWS_A_BLOCK, Background
 from src.explanations.feature_rows import FeatureRows, column_sources, single_sources
 from src.explanations.permutation_shapley import permutation_shapley
@@ -221,7 +221,7 @@ def _of_trees(rows: FeatureRows) -> _Additive | None:
     except UnsupportedEstimatorError:
         return None
     weight, part = found.parts[0]
-    if not isinstance(part, Trees) or part.median_weights:
+    if not isinstance(part, FittedTrees) or part.median_weights:
         return None
     if sum(len(tree.column) for tree in part.trees) > MOST_NODES:
         return None

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from src.compiler.estimators import LEAF, Comparison, Tree
+from src.compiler.estimators import LEAF, Comparison, FittedTree
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +64,7 @@ class TreeShap:
 
     Parameters
     ----------
-    trees : sequence of Tree
+    trees : sequence of FittedTree
     comparison : Comparison
         How they compare a value with a threshold.
 
@@ -80,7 +80,7 @@ class TreeShap:
     Management Science 18(5).
     """
 
-    def __init__(self, trees: Sequence[Tree], comparison: Comparison) -> None:
+    def __init__(self, trees: Sequence[FittedTree], comparison: Comparison) -> None:
         import numpy as np
 
         self._comparison = comparison
@@ -149,7 +149,7 @@ class TreeShap:
         return to_column @ added
 
 
-def _paths_to_leaves(trees: Sequence[Tree]) -> list[_Paths]:
+def _paths_to_leaves(trees: Sequence[FittedTree]) -> list[_Paths]:
     """Return the paths to the leaves of all trees, those of equally many columns together.
 
     Their nodes are numbered through, one tree following on the other.
@@ -159,7 +159,7 @@ def _paths_to_leaves(trees: Sequence[Tree]) -> list[_Paths]:
     sizes = [len(tree.column) for tree in trees]
     roots = np.cumsum([0, *sizes[:-1]])
     shift = np.repeat(roots, sizes)
-    nodes = Tree(
+    nodes = FittedTree(
         column=np.concatenate([tree.column for tree in trees]),
         threshold=np.concatenate([tree.threshold for tree in trees]),
         left=np.concatenate([tree.left for tree in trees]) + shift,
@@ -179,7 +179,7 @@ def _paths_to_leaves(trees: Sequence[Tree]) -> list[_Paths]:
     return [_Paths.join(found[n_columns]) for n_columns in sorted(found)]
 
 
-def _grow(nodes: Tree, paths: _Paths) -> _Paths:
+def _grow(nodes: FittedTree, paths: _Paths) -> _Paths:
     """Return the paths with one more question, each going both ways."""
     import numpy as np
 

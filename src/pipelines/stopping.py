@@ -58,11 +58,12 @@ def stopped_status(stop: KeyboardInterrupt) -> int:
 
 
 def leave(status: int) -> NoReturn:
-    """End the process; at once where it was stopped.
+    """End the process; at once where it was stopped, be it in the report alone.
 
     A thread that is in the middle of a fit can crash while Python takes itself down.
     """
-    if status in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+    stopped = status in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    if stopped or threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

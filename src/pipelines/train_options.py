@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from src.artifact_store import REBUILD
+from src.exception import StuPredictionError
 from src.pipelines.training import TrainConfig
 from src.search.candidates import CANDIDATES
+
+# By the setting of a component that an error names.
+OPTIONS = {
+    "folds": "--cv",
+    "groups": "--group, --cv and --test-size",
+    "query": "--query",
+    "test_size": "--test-size",
+}
+
+
+@contextmanager
+def naming_options() -> Iterator[None]:
+    """Add to a component's error which option can be changed."""
+    try:
+        yield
+    except StuPredictionError as error:
+        if error.setting not in OPTIONS:
+            raise
+        message = f"{error.summary} See {OPTIONS[error.setting]}."
+        raise type(error)(message, error.problems) from error
 
 
 def build_parser(artifacts: Path) -> argparse.ArgumentParser:

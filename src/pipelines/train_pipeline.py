@@ -56,7 +56,7 @@ from src.pipelines.rows import GoodRows, Rows, position_of, read_weights, warn_o
 from src.pipelines.run_files import CHECKED_ROWS, check_saved, coverage_of, metrics_of
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.pipelines.train_console import show_history, show_result
-from src.pipelines.train_options import build_parser
+from src.pipelines.train_options import build_parser, naming_options
 from src.pipelines.training import TrainConfig, TrainResult
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.inference import InferredSchema, infer_schema
@@ -118,7 +118,7 @@ class TrainPipeline:
             If the artifacts cannot be written. The earlier run stays promoted in every case.
         """
         started = time.monotonic()
-        with self.store.training():
+        with naming_options(), self.store.training():
             table = self.ingestion.run()
             if len(table.rows) < MINIMUM_ROWS:
                 raise DataValidationError(
@@ -182,7 +182,7 @@ class TrainPipeline:
                     "metrics.json": to_json(metrics),
                 },
             )
-            check_saved(run, promoted, X.iloc[:CHECKED_ROWS])
+            check_saved(run, promoted, compiled.model, X.iloc[:CHECKED_ROWS])
             self.store.promote(run, by="train")
             promoted_s = time.monotonic() - started
             problem = None
@@ -202,6 +202,9 @@ class TrainPipeline:
             return "it was stopped"
         except OSError as error:
             return error.strerror or str(error)
+        except Exception as error:
+            logger.exception("The report could not be made")
+            return f"it could not be made ({type(error).__name__}; the log says where)"
         return None
 
     def _model_schema(self, schema: Schema) -> Schema:

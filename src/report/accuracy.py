@@ -21,6 +21,7 @@ from src.report.wording import (
     plain,
     r2_text,
 )
+from src.search.leaderboard import BASELINE, BLEND
 from src.stats.bootstrap import Z_95, wilson_interval
 from src.stats.disclosure import LEAST_ROWS
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BASELINE = "dummy"
-BLEND = "blend"
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
 DRAWN_SHIFT = 0.01  # of the predictions' range: how far a dot is moved at most
 MOVED = "Dots are moved a little at random, so that none is a student's exact result."
@@ -146,8 +145,8 @@ def learning_curve(facts: ReportFacts) -> Section | None:
     n = [float(point.n_train) for point in points]
     lines = [Line(
         "new students", n, [point.r2 for point in points],
-        [point.r2 - point.standard_error for point in points],
-        [point.r2 + point.standard_error for point in points],
+        [point.r2 - point.r2_standard_error for point in points],
+        [point.r2 + point.r2_standard_error for point in points],
     )]  # fmt: skip
     known = [point for point in points if point.train_r2 is not None]
     if len(known) == len(points):
@@ -170,9 +169,9 @@ def _would_more_help(points: tuple[LearningPoint, ...]) -> str:
         f"From {half.n_train:,} to {last.n_train:,} students, R² went from {r2_text(half.r2)} to "
         f"{r2_text(last.r2)}"
     )
-    if gain > max(last.standard_error, half.standard_error):
+    if gain > max(last.r2_standard_error, half.r2_standard_error):
         return f"{grown}: it still rises, so more students would probably help."
-    if gain < -max(last.standard_error, half.standard_error):
+    if gain < -max(last.r2_standard_error, half.r2_standard_error):
         return f"{grown}: more students did not help."
     return f"{grown}, no more than chance: more students of this kind would hardly help."
 

@@ -104,8 +104,8 @@ class LearningPoint:
 
     n_train: int
     r2: float
-    standard_error: float
-    train_r2: float | None = None
+    r2_standard_error: float
+    train_r2: float
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ def split_rows(
     if n_rows < 2 * n_folds:
         raise ConfigurationError(
             f"{n_folds} folds have fewer than two of the {n_rows} training rows each. "
-            "Choose fewer folds."
+            "Choose fewer folds.",
+            setting="folds",
         )
     if groups is None:
         return list(KFold(n_folds, shuffle=True, random_state=random_state).split(np.empty(n_rows)))
@@ -119,7 +120,8 @@ def split_rows(
     if n_groups < n_folds:
         raise ConfigurationError(
             f"The column of groups has {n_groups} groups in the training rows, too few for "
-            f"{n_folds} folds. Choose fewer folds."
+            f"{n_folds} folds. Choose fewer folds.",
+            setting="groups",
         )
     folds = GroupKFold(n_folds, shuffle=True, random_state=random_state)
     return list(folds.split(np.empty(n_rows), groups=groups))

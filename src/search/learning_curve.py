@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from src.logger import get_logger
 from src.search.candidates import CANDIDATES
 from src.search.folds import StackedFolds, fit_weighted
-from src.search.leaderboard import BLEND, TrainedModel, mean_and_standard_error
+from src.search.leaderboard import BLEND, TrainedModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+logger = get_logger(__name__)
 
 LEARNING_SHARES = (0.1, 0.25, 0.5, 1.0)
 LEARNING_S = 2.0  # estimated, of the learning curve: it takes fewer folds where a fit is dear
 LEAST_LEARNT = 10  # rows
 
 
-@dataclass(frozen=True)
-class LearningPoint:
-    """Cross-validated R² of the winner when it learns from this many rows."""
-
-    n_train: int
-    r2: float
-    r2_standard_error: float
-    train_r2: float
-
-
-def learning_curve(
+def learning_scores(
     trained: TrainedModel, folds: StackedFolds, random_state: int
-) -> list[LearningPoint]:
-    """Return how good the winner is when it learns from fewer rows, the fewest first.
+) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return R² in each fold when the winner learns from fewer rows, by their number, ascending.
 
     Parameters
     ----------
@@ -35,6 +32,12 @@ def learning_curve(
         Its parameters stay as they are.
     folds : StackedFolds
         The search's.
+
+    Returns
+    -------
+    dict of int to (ndarray, ndarray)
+        On the fold's test rows, and on the rows learnt from. Without the sizes from which the
+        winner cannot learn, such as 20 neighbours from 10 rows.
     """
     import numpy as np
     from joblib import Parallel, delayed
@@ -45,27 +48,34 @@ def learning_curve(
     sizes = sorted({round(share * least) for share in LEARNING_SHARES})
     sizes = [size for size in sizes if size >= LEAST_LEARNT]
 
-    def scores(size: int, k: int) -> tuple[float, float]:
+    def scores(size: int, k: int) -> tuple[float, float] | None:
         train, test = folds.splits[k]
         random = np.random.default_rng((random_state, k))
         learnt = random.permutation(train)[:size]
-        model = fit_weighted(
-            clone(trained.pipeline.named_steps["model"]), folds.X, folds.y, folds.weight, learnt
-        )
-        return (
-            float(r2_score(folds.y[test], model.predict(folds.X[test]))),
-            float(r2_score(folds.y[learnt], model.predict(folds.X[learnt]))),
-        )
+        model = clone(trained.pipeline.named_steps["model"])
+        try:
+            fit_weighted(model, folds.X, folds.y, folds.weight, learnt)
+            of_test, of_learnt = (model.predict(folds.X[rows]) for rows in (test, learnt))
+        except ValueError:
+            return None
+        return float(r2_score(folds.y[test], of_test)), float(r2_score(folds.y[learnt], of_learnt))
 
     a_fold_s = _fit_s(trained, least, folds.X.shape[1]) * math.fsum(LEARNING_SHARES)
     n_folds = max(2, min(len(folds.splits), int(LEARNING_S / a_fold_s)))
     asked = [(size, k) for size in sizes for k in range(n_folds)]
-    found = np.array(Parallel()(delayed(scores)(size, k) for size, k in asked))
-    by_size = found.reshape(len(sizes), n_folds, 2)
-    return [
-        LearningPoint(size, *mean_and_standard_error(each[:, 0]), float(each[:, 1].mean()))
-        for size, each in zip(sizes, by_size, strict=True)
-    ]
+    found = Parallel()(delayed(scores)(size, k) for size, k in asked)
+    by_size = {}
+    for i, size in enumerate(sizes):
+        of_size = found[i * n_folds : (i + 1) * n_folds]
+        if None in of_size:
+            logger.warning(
+                "The learning curve leaves out %d rows: %s cannot learn from so few.",
+                *(size, trained.winner.label),
+            )
+            continue
+        on_test, on_learnt = np.array(of_size).T
+        by_size[size] = (on_test, on_learnt)
+    return by_size
 
 
 def _fit_s(trained: TrainedModel, n_rows: int, n_columns: int) -> float:

@@ -80,7 +80,7 @@ def test_a_windows_path_is_no_url(path: str) -> None:
 def test_a_query_goes_with_a_database_only(tmp_path: Path) -> None:
     (tmp_path / "class.csv").write_bytes(CSV)
     for source in (tmp_path / "class.csv", "https://example.org/class.csv"):
-        with pytest.raises(ConfigurationError, match="--query goes with a database URL"):
+        with pytest.raises(ConfigurationError, match="A query goes with a database URL"):
             ingest(source, "SELECT 1")
 
 
@@ -240,7 +240,7 @@ def test_a_query_that_cannot_be_answered_changes_nothing(
 
 
 def test_a_database_needs_a_query(database: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r'A database needs --query, such as --query "SEL'):
+    with pytest.raises(ConfigurationError, match='A database needs a query, such as "SEL'):
         ingest(f"sqlite:///{database}")
 
 
@@ -315,5 +315,7 @@ def test_r2_too_few_rows_are_refused(n_rows: int) -> None:
 
 @pytest.mark.parametrize("test_size", [0.001, 0.03, 0.97, 0, 1, 1.5, -0.2])
 def test_a_share_that_leaves_a_part_empty_is_refused(test_size: float) -> None:
-    with pytest.raises(ConfigurationError, match=f"--test-size {test_size} leaves .* of 30 rows"):
+    with pytest.raises(
+        ConfigurationError, match=f"A test share of {test_size} leaves .* of 30 rows"
+    ):
         split(30, test_size=test_size)

@@ -25,7 +25,6 @@ from src.compiler.cuts import exact_cuts
 from src.compiler.estimators import Comparison
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import CompiledRun, ModelCompiler
-from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.frames import typed_frame
 from src.schema.record import Schema
@@ -102,7 +101,7 @@ def fit(estimator: Any, schema: Schema = SCHEMA) -> tuple[Any, Any]:
 @cache
 def fitted(name: str) -> tuple[Any, Any]:
     candidate = next(c for c in CANDIDATES if c.name == name)
-    estimator = ModelTrainer(ModelTrainerConfig())._estimator(candidate)
+    estimator = candidate.unfitted(random_state=42)
     return fit(estimator.set_params(**SMALLER.get(name, {})))
 
 
@@ -249,6 +248,29 @@ def test_more_leaves_than_a_worker_should_hold_are_refused(monkeypatch) -> None:
     assert "leaves, more than the 10" in run.fallback_reason
 
 
+@pytest.mark.parametrize("crowded", ["at the top", "at the bottom", "nowhere"])
+def test_curves_are_exact_at_their_knots_and_at_both_ends(crowded: str) -> None:
+    """T3: a curve jumps where several quantiles, its knots, are the same number."""
+    drawn = np.random.default_rng(0).integers(0, 21, 300).astype(float)
+    bounds = {"at the top": (0, 13), "at the bottom": (8, 20), "nowhere": (0, 20)}[crowded]
+    hours = drawn.clip(*bounds)
+    low, high = hours.min(), hours.max()
+    feature = NumericFeature(name="hours", observed_minimum=low, observed_maximum=high,
+                             integer=True)  # fmt: skip
+    schema = replace(SCHEMA, features=(feature,))
+    preprocessor = DataTransformation(schema).run()
+    y = np.where(hours == low, 30, np.where(hours == high, 70, 50 + np.sin(hours)))
+    splines = next(c for c in CANDIDATES if c.name == "ridge_splines").expanding(1).unfitted(0)
+    X = pd.DataFrame({"hours": hours})
+    model = splines.fit(preprocessor.fit_transform(X, y), y)
+    run = ModelCompiler(schema).run(preprocessor, model, X)
+    assert run.fallback_reason == ""
+    asked = np.unique([*hours, *(hours + 0.5), low - 3, high + 3])
+    asked = np.concatenate([asked, np.nextafter(asked, -np.inf), np.nextafter(asked, np.inf)])
+    predicted = model.predict(preprocessor.transform(pd.DataFrame({"hours": asked})))
+    assert BatchEvaluator(run.model).predict({"hours": asked}) == pytest.approx(predicted, rel=1e-9)
+
+
 def test_a_blend_is_one_set_of_tables() -> None:
     from sklearn.ensemble import GradientBoostingRegressor, VotingRegressor
     from sklearn.linear_model import Lasso, Ridge
@@ -356,8 +378,7 @@ def test_contributions_of_averaged_linear_models_are_shapley_values_over_the_row
     """By their definition: a feature's mean gain over all orders in which features get known."""
     from sklearn.ensemble import VotingRegressor
 
-    trainer = ModelTrainer(ModelTrainerConfig())
-    members = [(c.name, trainer._estimator(c)) for c in CANDIDATES
+    members = [(c.name, c.unfitted(random_state=42)) for c in CANDIDATES
                if c.name in ("ridge", "ridge_splines", "ridge_products")]  # fmt: skip
     preprocessor, model = fit(VotingRegressor(members))
     X, _ = training()

@@ -317,6 +317,16 @@ def test_the_learning_curve_rises_with_the_rows_and_ends_at_the_winners_score() 
     assert all(p.r2_standard_error > 0 for p in points)
 
 
+def test_the_learning_curve_leaves_out_the_sizes_that_the_winner_cannot_learn_from(caplog) -> None:
+    """T1: 20 neighbours of 13 rows."""
+    trained = search(160, models=("neighbors",))
+    trained.pipeline.set_params(model__n_neighbors=20)
+    X, y = table(160)
+    points = ModelTrainer(ModelTrainerConfig(jobs=2)).learning_curve(trained, X, y)
+    assert [p.n_train for p in points] == [32, 64, 128]
+    assert "The learning curve leaves out 13 rows" in caplog.text
+
+
 def test_progress_names_each_family_and_ends() -> None:
     seen: list[tuple[str, int, int]] = []
     X, y = table()

@@ -185,7 +185,8 @@ def test_families_that_were_not_tried_are_listed_by_reason():
 )
 def test_a_learning_curve_says_whether_more_students_would_help(scores, expected):
     points = tuple(
-        facts.LearningPoint(n, score, 0.01) for n, score in zip((80, 160, 320), scores, strict=True)
+        facts.LearningPoint(n, score, 0.01, 0.9)
+        for n, score in zip((80, 160, 320), scores, strict=True)
     )
     assert expected in learning_curve(given(learning_curve=points)).figures[0].caption
     assert learning_curve(given(learning_curve=points[:1])) is None
