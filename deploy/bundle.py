@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from src.artifact_store import ArtifactStore, Run
+from src.config import read_signing_key
 from src.exception import ModelNotFoundError, StuPredictionError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +48,7 @@ def shipped(root: Path) -> Iterator[str]:
 def promoted_run(root: Path) -> Run | None:
     """Return the run that the bundle brings; None where an instance has to train."""
     try:
-        return ArtifactStore(root / "artifacts").promoted()
+        return ArtifactStore(root / "artifacts", read_signing_key()).promoted()
     except ModelNotFoundError:
         return None
 

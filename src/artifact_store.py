@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from src.config import load_settings
 from src.exception import ArtifactError, ModelNotFoundError
 from src.logger import get_logger
 from src.utils import atomic_open, fsync_folder, load_object, sha256, to_json, write_bytes
@@ -243,23 +242,15 @@ class ArtifactStore:
     Parameters
     ----------
     root : Path
-    signing_key : str, optional
+    signing_key : str
         Signs the manifest of a run that is saved, and is asked of one that is read; empty: no
-        signatures. Default: ``MODEL_SIGNING_KEY``, so that no caller can leave the check out.
-
-    Raises
-    ------
-    ConfigurationError
-        If ``MODEL_SIGNING_KEY`` is too short.
+        signatures. It has no default, so that no caller can leave the check out unawares.
     """
 
-    def __init__(self, root: Path, signing_key: str | None = None) -> None:
+    def __init__(self, root: Path, signing_key: str) -> None:
         self.root = Path(root)
         self.runs = self.root / "runs"
         self._pointer_path = os.path.join(root, MANIFEST)  # noqa: PTH118 - asked for each request
-        if signing_key is None:
-            named = {"MODEL_SIGNING_KEY": os.environ.get("MODEL_SIGNING_KEY", "")}
-            signing_key = load_settings(named).model_signing_key
         self._signing_key = signing_key.encode()
 
     # --- reading ---------------------------------------------------------------------------------

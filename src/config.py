@@ -146,3 +146,15 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     if problems:
         raise ConfigurationError("The settings cannot be used.", problems)
     return Settings(**values)
+
+
+def read_signing_key() -> str:
+    """Return the key that a command signs and checks runs with; empty where none is set.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is too short.
+    """
+    named = {"MODEL_SIGNING_KEY": os.environ.get("MODEL_SIGNING_KEY", "")}
+    return load_settings(named).model_signing_key

@@ -1,15 +1,23 @@
-"""Which of a table's rows training uses."""
+"""Which of a table's columns and rows training uses, and the tables that it writes of them."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.exception import ConfigurationError, Problem
+from src.components.data_validation import DataValidation
+from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
-from src.tables.cells import match_key, parse_number, shorten
+from src.pipelines.training import TrainConfig
+from src.schema.inference import InferredSchema
+from src.schema.record import Schema
+from src.tables.cells import match_key, parse_number, shorten, to_text
 from src.tables.layout import Table
+from src.tables.writer import write_rows
+from src.utils import sha256, write_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 logger = get_logger(__name__)
+
+REFUSED_SHARE = 0.1  # of the rows: above it, something is wrong with the table, not with the rows
+UNEVEN_SHARE = 0.1  # of the rows, between those held out and those asked for: above it, a warning
+COPIED_SHARE = 0.05  # of the held-out rows that equal a training row: above it, a warning
 
 
 @dataclass(frozen=True)
@@ -47,9 +59,6 @@ class Rows:
         )
 
 
-COPIED_SHARE = 0.05  # of the held-out rows that equal a training row: above it, a warning
-
-
 @dataclass(frozen=True)
 class GoodRows(Rows):
     """The rows that training uses.
@@ -64,6 +73,107 @@ class GoodRows(Rows):
 
     n_refused: int
     problems: Sequence[Problem]
+
+
+def columns_apart(table: Table, config: TrainConfig, target: str | None) -> list[str]:
+    """Return the columns that options name and that are not features.
+
+    Raises
+    ------
+    ConfigurationError
+        If one is not in the table, or is the target.
+    """
+    named = (("--group", config.group), ("--sample-weight", config.sample_weight))
+    for option, name in named:
+        if name and match_key(name) == match_key(target or ""):
+            raise ConfigurationError(f"{option} names {name}, which is the target.")
+        if name:
+            position_of(table, name, option)
+    return [name for _, name in named if name]
+
+
+def usable_rows(table: Table, inferred: InferredSchema, config: TrainConfig) -> GoodRows:
+    """Return the rows that training uses: valid, with a target, and with a weight where one is due.
+
+    Raises
+    ------
+    DataValidationError
+        If a tenth of the rows cannot be used; with what is wrong with each.
+    """
+    import numpy as np
+
+    schema = inferred.schema
+    validation = DataValidation(schema, decimal_comma=table.decimal_comma)
+    validated = validation.run(table, inferred.positions, with_target=True)
+    problems, accepted = validated.problems, validated.accepted
+    weight = None
+    if config.sample_weight:
+        weight, more = read_weights(table, config.sample_weight, accepted)
+        problems, accepted = problems + more, accepted & (weight > 0)
+    n_refused = int((~accepted).sum())
+    _check_refused(n_refused, len(table.rows), problems)
+    frame = validated.frame.set_axis(np.flatnonzero(validated.accepted))
+    frame = frame[accepted[validated.accepted]]
+    known = frame[schema.target.name].notna()
+    if not known.all():
+        logger.warning("%d rows are left out: they have no %s.", (~known).sum(), schema.target.name)
+    frame = frame[known]
+    groups = None
+    if config.group:
+        at = position_of(table, config.group, "--group")
+        groups = [table.rows[i][at].strip() for i in frame.index]
+    return GoodRows(
+        X=frame[list(schema.names)].reset_index(drop=True),
+        y=frame[schema.target.name].to_numpy(),
+        groups=groups,
+        weight=None if weight is None else weight[frame.index],
+        n_refused=n_refused,
+        problems=problems,
+    )
+
+
+def _check_refused(n_refused: int, n_rows: int, problems: Sequence[Problem]) -> None:
+    """Warn of rows that are left out; raise an error where they are too many."""
+    if n_refused > REFUSED_SHARE * n_rows:
+        raise DataValidationError(
+            f"{n_refused} of {n_rows} rows cannot be used. Mend the table, or leave "
+            "a column out with --drop COLUMN.",
+            problems,
+        )
+    if n_refused:
+        # A message about a field quotes the student's value, which no log may hold.
+        shown = (f"Row {p.row}: {p.field} is refused." if p.field else str(p) for p in problems[:5])
+        logger.warning("%d of %d rows are left out. %s", n_refused, n_rows, " ".join(shown))
+
+
+def write_tables(
+    folder: Path,
+    good: GoodRows,
+    schema: Schema,
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+) -> str:
+    """Write data.csv, train.csv and test.csv; return the hash of the first."""
+    columns = [*(good.X[name] for name in schema.names), good.y]
+    rows = [[to_text(v) for v in row] for row in zip(*columns, strict=True)]
+    contents = {}
+    for name, positions in (("data", range(len(rows))), ("train", train), ("test", test)):
+        text = io.StringIO()
+        write_rows(text, [[*schema.names, schema.target.name], *(rows[i] for i in positions)])
+        contents[name] = text.getvalue().encode()
+        write_bytes(folder / f"{name}.csv", contents[name])
+    return sha256(contents["data"])
+
+
+def warn_of_share(n_test: int, n_rows: int, config: TrainConfig) -> None:
+    """Warn where whole groups make the share of held-out rows unlike the one that was asked for."""
+    held_out = n_test / n_rows
+    if config.group and abs(held_out - config.test_size) > UNEVEN_SHARE:
+        logger.warning(
+            "%.0f %% of the rows are held out, not %.0f %%: the groups of --group are kept "
+            "whole, and they are few or of unequal size.",
+            *(100 * held_out, 100 * config.test_size),
+        )
 
 
 def warn_of_copies(train: Rows, test: Rows) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from src.artifact_store import Run
+from src.artifact_store import Run, RunManifest, library_versions, new_run_id, utc_now
 from src.compiled.model import CompiledModel
+from src.components.data_ingestion import without_secrets
 from src.components.model_evaluation import Evaluation
 from src.exception import ArtifactError
+from src.pipelines.training import TrainConfig
 from src.report.data_summary import target_histogram
+from src.schema.inference import InferredSchema
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
 from src.search.leaderboard import TrainedModel
 from src.serving.predictor import Predictor
 from src.stats.conformal import PredictionIntervals
+from src.tables.cells import match_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +29,67 @@ if TYPE_CHECKING:
 
 
 CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
+
+
+def dropped_columns(
+    config: TrainConfig, inferred: InferredSchema, schema: Schema
+) -> dict[str, str]:
+    """Return the columns that are not features, with the reasons."""
+    reasons = {
+        config.group: "it says which rows belong together (--group)",
+        config.sample_weight: "it holds the rows' weights (--sample-weight)",
+    }
+    apart = {match_key(name): reason for name, reason in reasons.items() if name}
+    return {n: apart.get(match_key(n), reason) for n, reason in inferred.dropped.items()} | {
+        name: "it is sensitive (--exclude-sensitive)"
+        for name in inferred.schema.names
+        if name not in schema.names
+    }
+
+
+def manifest_of(
+    config: TrainConfig,
+    schema: Schema,
+    trained: TrainedModel,
+    rows: dict[str, int],
+    dropped: dict[str, str],
+    data_sha256: str,
+) -> RunManifest:
+    """Return the manifest of a new run, which has no files yet."""
+    families = {trained.winner.name, *trained.winner.params}  # a blend's are its members
+    libraries = {name.removesuffix("_native") for name in families}
+    needed = {"scikit-learn", *libraries} & set(library_versions())
+    return RunManifest(
+        run_id=new_run_id(),
+        created=utc_now().isoformat(timespec="seconds"),
+        seed=config.seed,
+        rows=rows,
+        data_sha256=data_sha256,
+        schema_fingerprint=schema.fingerprint,
+        model=trained.winner.label,
+        options={
+            "data": without_secrets(config.data),
+            "query": config.query,
+            "target": schema.target.name,
+            "drop": list(config.drop),
+            "models": list(config.models),
+            "budget": config.budget,
+            "metric": config.metric,
+            "cv": config.cv,
+            "group": config.group,
+            "sample_weight": config.sample_weight,
+            "exclude_sensitive": config.exclude_sensitive,
+            "pass_mark": config.pass_mark,
+            "test_size": config.test_size,
+        },
+        dropped=dropped,
+        tried={row.name: row.n_trials for row in trained.leaderboard},
+        not_tried=trained.left_out,
+        fit_time_s={row.name: round(row.fit_time_s, 4) for row in trained.leaderboard},
+        versions=library_versions(),
+        requires=sorted(needed),
+        python=platform.python_version(),
+    )
 
 
 def metrics_of(

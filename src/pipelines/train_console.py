@@ -1,25 +1,23 @@
-"""The command line of training: ``python -m src.pipelines.train_pipeline --help``."""
+"""What the command of training shows: its progress, its result, the history."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import ArtifactStore, Promotion
 from src.config import ARTIFACTS
-from src.exception import (
-    ArtifactError,
-)
-from src.logger import get_logger
+from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
+from src.search.plan import Progress
 from src.tables.cells import format_number
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-logger = get_logger(__name__)
 
 
 def show_result(result: TrainResult, options: argparse.Namespace, out: Console) -> None:
@@ -111,6 +109,27 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         markup=False,
         soft_wrap=True,
     )
+
+
+@contextmanager
+def progress_shown(console: Console | None) -> Iterator[Progress]:
+    """Show a bar while a training runs, where somebody is looking at a terminal."""
+    if console is None or not console.is_terminal:
+        yield lambda label, done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as ProgressBar
+
+    columns = (
+        TextColumn("{task.description:30}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    )  # fmt: skip
+    with ProgressBar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Reading the table", total=None)
+
+        def progress(label: str, done: int, total: int) -> None:
+            bar.update(task, description=label or "Fitting the winner", completed=done, total=total)
+
+        yield progress
 
 
 def show_history(store: ArtifactStore, out: Console) -> dict[str, Any]:

@@ -6,12 +6,16 @@ import argparse
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from src.artifact_store import REBUILD
-from src.exception import StuPredictionError
+from src.exception import ConfigurationError, StuPredictionError
 from src.pipelines.training import TrainConfig
+from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
+from src.tables.cells import format_number
 
 # By the setting of a component that an error names.
 OPTIONS = {
@@ -182,3 +186,71 @@ def _budget(text: str) -> str | float:
 
 def _model_names() -> list[str]:
     return [candidate.name for candidate in CANDIDATES]
+
+
+def config_of(options: argparse.Namespace) -> TrainConfig:
+    """Return what the parsed options ask for."""
+    values: dict[str, Any] = {}
+    for field in fields(TrainConfig):
+        value = getattr(options, field.name)
+        values[field.name] = tuple(value) if isinstance(value, list) else value
+    return TrainConfig(**values)
+
+
+def check_config(config: TrainConfig) -> None:
+    """Refuse options that no table could be trained with.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    if not 0 < config.test_size < 1:
+        raise ConfigurationError(
+            f"--test-size is a share of the rows, between 0 and 1. Got {config.test_size}."
+        )
+    if config.jobs < 1:
+        raise ConfigurationError(f"--jobs must be at least 1. Got {config.jobs}.")
+    if not 0 <= config.seed < 2**32:
+        raise ConfigurationError(f"--seed must be from 0 to {2**32 - 1}. Got {config.seed}.")
+    if config.cv < 2:
+        raise ConfigurationError(f"--cv must be at least 2. Got {config.cv}.")
+
+
+def model_schema(schema: Schema, *, exclude_sensitive: bool) -> Schema:
+    """Return the schema of what the model may see.
+
+    Raises
+    ------
+    ConfigurationError
+        If no feature is sensitive, or all are.
+    """
+    if not exclude_sensitive:
+        return schema
+    kept = tuple(feature for feature in schema.features if not feature.sensitive)
+    if len(kept) == len(schema.features):
+        raise ConfigurationError(
+            "--exclude-sensitive has nothing to leave out: no feature is called sensitive. Say "
+            "which are, with `sensitive = true` in the hints file beside the table."
+        )
+    if not kept:
+        raise ConfigurationError("--exclude-sensitive leaves no feature: all are sensitive.")
+    return replace(schema, features=kept)
+
+
+def check_pass_mark(mark: float | None, schema: Schema) -> None:
+    """Refuse a mark that every score, or none, lies below.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    if mark is None:
+        return
+    target = schema.target
+    low = target.observed_minimum if target.minimum is None else target.minimum
+    high = target.observed_maximum if target.maximum is None else target.maximum
+    if not low < mark <= high:
+        raise ConfigurationError(
+            f"--pass-mark must lie above {format_number(low)} and not above "
+            f"{format_number(high)}, where {target.name} lies. Got {format_number(mark)}."
+        )

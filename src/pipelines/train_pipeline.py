@@ -2,47 +2,32 @@
 
 ``python -m src.pipelines.train_pipeline --data mine.csv --target final_score``
 
-:class:`TrainPipeline` is the whole road, to be read from top to bottom. Its command line is
-``train_command.py``.
+:class:`TrainPipeline` is the whole road, to be read from top to bottom; :func:`main` is its
+command, whose options stand in ``train_options.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
-import io
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.artifact_store import (
-    ArtifactStore,
-    Run,
-    RunManifest,
-    library_versions,
-    new_run_id,
-    utc_now,
-)
-from src.components.data_ingestion import (
-    MINIMUM_ROWS,
-    DataIngestion,
-    DataIngestionConfig,
-    without_secrets,
-)
+from src.artifact_store import ArtifactStore, Run
+from src.components.data_ingestion import MINIMUM_ROWS, DataIngestion, DataIngestionConfig
 from src.components.data_transformation import DataTransformation
-from src.components.data_validation import DataValidation
 from src.components.model_compiler import ModelCompiler
 from src.components.model_evaluation import ModelEvaluation, PassMark
 from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
-from src.config import SAMPLE_TABLE, load_settings
+from src.config import SAMPLE_TABLE, load_settings, read_signing_key
 from src.exception import (
     ArtifactError,
     ConfigurationError,
@@ -52,60 +37,66 @@ from src.exception import (
 )
 from src.logger import configure_logging, get_logger
 from src.pipelines.report_stage import Trained, write_report
-from src.pipelines.rows import GoodRows, Rows, position_of, read_weights, warn_of_copies
-from src.pipelines.run_files import CHECKED_ROWS, check_saved, coverage_of, metrics_of
+from src.pipelines.rows import (
+    Rows,
+    columns_apart,
+    usable_rows,
+    warn_of_copies,
+    warn_of_share,
+    write_tables,
+)
+from src.pipelines.run_files import (
+    CHECKED_ROWS,
+    check_saved,
+    coverage_of,
+    dropped_columns,
+    manifest_of,
+    metrics_of,
+)
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
-from src.pipelines.train_console import show_history, show_result
-from src.pipelines.train_options import build_parser, naming_options
+from src.pipelines.train_console import progress_shown, show_history, show_result
+from src.pipelines.train_options import (
+    build_parser,
+    check_config,
+    check_pass_mark,
+    config_of,
+    model_schema,
+    naming_options,
+)
 from src.pipelines.training import TrainConfig, TrainResult
 from src.schema.hints import Hints, find_hints, read_hints
-from src.schema.inference import InferredSchema, infer_schema
+from src.schema.inference import infer_schema
 from src.schema.record import Schema
-from src.search.leaderboard import TrainedModel
 from src.search.plan import Progress
 from src.serving.predictor import COMPILED, Predictor
 from src.stats.conformal import PredictionIntervals
-from src.tables.cells import format_number, match_key, to_text
 from src.tables.layout import Table
-from src.tables.writer import write_rows
-from src.utils import dump_object, sha256, to_json, write_bytes
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from src.utils import dump_object, to_json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.console import Console
 
 logger = get_logger(__name__)
-
-REFUSED_SHARE = 0.1  # of the rows: above it, something is wrong with the table, not with the rows
-UNEVEN_SHARE = 0.1  # of the rows, between those held out and those asked for: above it, a warning
 
 
 class TrainPipeline:
     """The road from a raw table to a promoted run."""
 
     def __init__(self, config: TrainConfig) -> None:
-        if not 0 < config.test_size < 1:
-            raise ConfigurationError(
-                f"--test-size is a share of the rows, between 0 and 1. Got {config.test_size}."
-            )
-        if config.jobs < 1:
-            raise ConfigurationError(f"--jobs must be at least 1. Got {config.jobs}.")
-        if not 0 <= config.seed < 2**32:
-            raise ConfigurationError(f"--seed must be from 0 to {2**32 - 1}. Got {config.seed}.")
+        check_config(config)
         self.config = config
-        self.store = ArtifactStore(config.artifacts)
+        self.store = ArtifactStore(config.artifacts, read_signing_key())
         self.ingestion = DataIngestion(
             DataIngestionConfig(config.data, config.query, config.test_size, config.seed)
         )
-        if config.cv < 2:
-            raise ConfigurationError(f"--cv must be at least 2. Got {config.cv}.")
-        self.search = ModelTrainerConfig(
-            config.models, config.seed, config.jobs, config.cv, config.budget, config.metric
-        )
-        self.trainer = ModelTrainer(self.search)
+        self.trainer = ModelTrainer(
+            ModelTrainerConfig(
+                models=config.models, random_state=config.seed, jobs=config.jobs,
+                folds=config.cv, budget=config.budget, metric=config.metric,
+            )
+        )  # fmt: skip
 
     def run(self, progress: Progress = lambda label, done, total: None) -> TrainResult:
         """Train, save and promote.
@@ -117,61 +108,55 @@ class TrainPipeline:
         OSError
             If the artifacts cannot be written. The earlier run stays promoted in every case.
         """
-        started = time.monotonic()
+        started, config = time.monotonic(), self.config
         with naming_options(), self.store.training():
-            table = self.ingestion.run()
-            if len(table.rows) < MINIMUM_ROWS:
-                raise DataValidationError(
-                    f"The table has {len(table.rows)} rows, which are too few to learn from and to "
-                    f"test on: at least {MINIMUM_ROWS} are needed."
-                )
-            hints = self._hints()
-            kept_apart = self._kept_apart(table, self.config.target or hints.target)
-            inferred = infer_schema(
-                table, hints, self.config.target, (*self.config.drop, *kept_apart)
-            )
-            schema = self._model_schema(inferred.schema)
-            mark = self._pass_mark(schema)
-            good = self._validate(table, inferred)
+            # What is learnt from: the table, its schema, the rows that can be used.
+            table, hints = self._table(), self._hints()
+            apart = columns_apart(table, config, config.target or hints.target)
+            inferred = infer_schema(table, hints, config.target, (*config.drop, *apart))
+            schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
+            check_pass_mark(config.pass_mark, schema)
+            good = usable_rows(table, inferred, config)
+
+            # The split: what is held out, and what the search may see.
             positions = self.ingestion.split(len(good.y), good.groups)
             train, test = map(good.take, positions)
-            self._warn_of_share(len(test.y) / len(good.y))
+            warn_of_share(len(test.y), len(good.y), config)
             warn_of_copies(train, test)
-            data_sha256 = self._write_tables(good, schema, *positions)
+            data_sha256 = write_tables(config.artifacts, good, schema, *positions)
 
-            preprocessor = DataTransformation(schema, self.config.seed).run()
-            names, y = list(schema.names), good.y
+            # The search, by cross-validation on the training rows.
+            names, X, y = list(schema.names), good.X[list(schema.names)], good.y
+            preprocessor = DataTransformation(schema, config.seed).run()
             trained = self.trainer.run(
                 train.X[names], train.y, preprocessor, progress,
                 groups=train.groups, weight=train.weight,
             )  # fmt: skip
-            intervals = ModelIntervals(random_state=self.config.seed).run(
-                trained.y, trained.out_of_fold
-            )
+            intervals = ModelIntervals(random_state=config.seed).run(trained.y, trained.out_of_fold)
 
             # The test rows are read here, once: nothing below chooses anything by them.
             fitted = self.trainer.fit(trained.pipeline, train.X[names], train.y, train.weight)
             y_pred = fitted.predict(test.X[names])
-            evaluation = ModelEvaluation(self.config.seed).run(
+            evaluation = ModelEvaluation(config.seed).run(
                 test.y, schema.clip_all(y_pred), baseline=float(train.y.mean())
             )
-            marked = self._calibration(mark, schema, train, test, y_pred, intervals)
+            marked = self._calibration(schema, train, test, y_pred, intervals)
 
-            X = good.X[names]
+            # The model that is served, fitted again on all rows: saved whole, read back, promoted.
             promoted = self.trainer.fit(trained.pipeline, X, y, good.weight)
-            compiled = ModelCompiler(schema, self.config.seed).run(
+            compiled = ModelCompiler(schema, config.seed).run(
                 promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
             )
+            background = ModelExplanation(schema, config.seed).background(X)
             rows = {"total": len(table.rows), "refused": good.n_refused, "used": len(y),
                     "train": len(train.y), "test": len(test.y)}  # fmt: skip
             metrics = metrics_of(schema, trained, evaluation, rows, y) | {
                 "coverage": coverage_of(intervals, schema, test.y, y_pred),
                 "pass_mark": asdict(marked) if marked else None,
             }
-            dropped = self._dropped(inferred, schema)
-            background = ModelExplanation(schema, self.config.seed).background(X)
+            dropped = dropped_columns(config, inferred, schema)
             run = self.store.save(
-                self._manifest(schema, trained, rows, dropped, data_sha256),
+                manifest_of(config, schema, trained, rows, dropped, data_sha256),
                 {
                     "preprocessor.pkl": dump_object(promoted.named_steps["preprocessor"]),
                     "model.pkl": dump_object(promoted.named_steps["model"]),
@@ -185,14 +170,51 @@ class TrainPipeline:
             check_saved(run, promoted, compiled.model, X.iloc[:CHECKED_ROWS])
             self.store.promote(run, by="train")
             promoted_s = time.monotonic() - started
+
+            # The report changes nothing that serves.
             problem = None
-            if self.config.budget != "quick":
+            if config.budget != "quick":
                 work = Trained(
-                    inferred.schema, schema, self.search, trained, fitted, good, train, test,
-                    y_pred, intervals, good.problems, marked)  # fmt: skip
+                    full_schema=inferred.schema, schema=schema, trainer=self.trainer.config,
+                    model=trained, fitted=fitted, rows=good, train=train, test=test, y_pred=y_pred,
+                    intervals=intervals, problems=good.problems, pass_mark=marked,
+                )  # fmt: skip
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s
         return TrainResult(run, schema, trained, evaluation, promoted_s, report_s, problem)
+
+    def _table(self) -> Table:
+        table = self.ingestion.run()
+        if len(table.rows) < MINIMUM_ROWS:
+            raise DataValidationError(
+                f"The table has {len(table.rows)} rows, which are too few to learn from and to "
+                f"test on: at least {MINIMUM_ROWS} are needed."
+            )
+        return table
+
+    def _hints(self) -> Hints:
+        path = self.config.hints or find_hints(Path(self.config.data))
+        if path is None:
+            return Hints()
+        logger.info("Reading hints from %s", path.name)
+        return read_hints(path)
+
+    def _calibration(
+        self,
+        schema: Schema,
+        train: Rows,
+        test: Rows,
+        y_pred: NDArray[np.float64],
+        intervals: PredictionIntervals,
+    ) -> PassMark | None:
+        """Return how well the chances of missing the pass mark hold; None without a mark."""
+        mark = self.config.pass_mark
+        if mark is None:
+            return None
+        return ModelEvaluation(self.config.seed).pass_mark(
+            test.y, y_pred, intervals, mark,
+            integer=schema.target.integer, base_rate=float((train.y < mark).mean()),
+        )  # fmt: skip
 
     def _report(self, run: Run, work: Trained, progress: Progress) -> str | None:
         """Write the report; return what kept it from being written, which costs no model."""
@@ -206,205 +228,6 @@ class TrainPipeline:
             logger.exception("The report could not be made")
             return f"it could not be made ({type(error).__name__}; the log says where)"
         return None
-
-    def _model_schema(self, schema: Schema) -> Schema:
-        """Return the schema of what the model may see."""
-        if not self.config.exclude_sensitive:
-            return schema
-        kept = tuple(feature for feature in schema.features if not feature.sensitive)
-        if len(kept) == len(schema.features):
-            raise ConfigurationError(
-                "--exclude-sensitive has nothing to leave out: no feature is called sensitive. Say "
-                "which are, with `sensitive = true` in the hints file beside the table."
-            )
-        if not kept:
-            raise ConfigurationError("--exclude-sensitive leaves no feature: all are sensitive.")
-        return replace(schema, features=kept)
-
-    def _kept_apart(self, table: Table, target: str | None) -> list[str]:
-        """Return the columns that options name and that are no features."""
-        config = self.config
-        named = (("--group", config.group), ("--sample-weight", config.sample_weight))
-        for option, name in named:
-            if name and match_key(name) == match_key(target or ""):
-                raise ConfigurationError(f"{option} names {name}, which is the target.")
-            if name:
-                position_of(table, name, option)
-        return [name for _, name in named if name]
-
-    def _warn_of_share(self, held_out: float) -> None:
-        asked = self.config.test_size
-        if self.config.group and abs(held_out - asked) > UNEVEN_SHARE:
-            logger.warning(
-                "%.0f %% of the rows are held out, not %.0f %%: the groups of --group are kept "
-                "whole, and they are few or of unequal size.",
-                *(100 * held_out, 100 * asked),
-            )
-
-    def _dropped(self, inferred: InferredSchema, schema: Schema) -> dict[str, str]:
-        """Return the columns that are no features, with the reasons."""
-        apart = {
-            match_key(name): reason
-            for name, reason in (
-                (self.config.group, "it says which rows belong together (--group)"),
-                (self.config.sample_weight, "it holds the rows' weights (--sample-weight)"),
-            )
-            if name
-        }
-        return {n: apart.get(match_key(n), reason) for n, reason in inferred.dropped.items()} | {
-            name: "it is sensitive (--exclude-sensitive)"
-            for name in inferred.schema.names
-            if name not in schema.names
-        }
-
-    def _pass_mark(self, schema: Schema) -> float | None:
-        mark, target = self.config.pass_mark, schema.target
-        if mark is None:
-            return None
-        low = target.observed_minimum if target.minimum is None else target.minimum
-        high = target.observed_maximum if target.maximum is None else target.maximum
-        if not low < mark <= high:
-            raise ConfigurationError(
-                f"--pass-mark must lie above {format_number(low)} and not above "
-                f"{format_number(high)}, where {target.name} lies. Got {format_number(mark)}."
-            )
-        return mark
-
-    def _calibration(
-        self,
-        mark: float | None,
-        schema: Schema,
-        train: Rows,
-        test: Rows,
-        y_pred: NDArray[np.float64],
-        intervals: PredictionIntervals,
-    ) -> PassMark | None:
-        if mark is None:
-            return None
-        return ModelEvaluation(self.config.seed).pass_mark(
-            test.y, y_pred, intervals, mark,
-            integer=schema.target.integer, base_rate=float((train.y < mark).mean()),
-        )  # fmt: skip
-
-    def _hints(self) -> Hints:
-        path = self.config.hints or find_hints(Path(self.config.data))
-        if path is None:
-            return Hints()
-        logger.info("Reading hints from %s", path.name)
-        return read_hints(path)
-
-    def _validate(self, table: Table, inferred: InferredSchema) -> GoodRows:
-        """Return the rows that training uses."""
-        import numpy as np
-
-        schema = inferred.schema
-        validation = DataValidation(schema, decimal_comma=table.decimal_comma)
-        validated = validation.run(table, inferred.positions, with_target=True)
-        problems, accepted = validated.problems, validated.accepted
-        weight = None
-        if self.config.sample_weight:
-            weight, more = read_weights(table, self.config.sample_weight, accepted)
-            problems, accepted = problems + more, accepted & (weight > 0)
-        n_refused = int((~accepted).sum())
-        if n_refused > REFUSED_SHARE * len(table.rows):
-            raise DataValidationError(
-                f"{n_refused} of {len(table.rows)} rows cannot be used. Mend the table, or leave "
-                "a column out with --drop COLUMN.",
-                problems,
-            )
-        if n_refused:
-            logger.warning(
-                "%d of %d rows are left out. %s",
-                n_refused,
-                len(table.rows),
-                # A message about a field quotes the student's value, which no log may hold.
-                " ".join(
-                    f"Row {p.row}: {p.field} is refused." if p.field else str(p)
-                    for p in problems[:5]
-                ),
-            )
-        frame = validated.frame.set_axis(np.flatnonzero(validated.accepted))
-        frame = frame[accepted[validated.accepted]]
-        known = frame[schema.target.name].notna()
-        if not known.all():
-            logger.warning(
-                "%d rows are left out: they have no %s.", (~known).sum(), schema.target.name
-            )
-        frame = frame[known]
-        groups = None
-        if self.config.group:
-            at = position_of(table, self.config.group, "--group")
-            groups = [table.rows[i][at].strip() for i in frame.index]
-        return GoodRows(
-            X=frame[list(schema.names)].reset_index(drop=True),
-            y=frame[schema.target.name].to_numpy(),
-            groups=groups,
-            weight=None if weight is None else weight[frame.index],
-            n_refused=n_refused,
-            problems=problems,
-        )
-
-    def _write_tables(
-        self,
-        good: GoodRows,
-        schema: Schema,
-        train: NDArray[np.intp],
-        test: NDArray[np.intp],
-    ) -> str:
-        """Write data.csv, train.csv and test.csv; return the hash of the first."""
-        columns = [*(good.X[name] for name in schema.names), good.y]
-        rows = [[to_text(v) for v in row] for row in zip(*columns, strict=True)]
-        contents = {}
-        for name, positions in (("data", range(len(rows))), ("train", train), ("test", test)):
-            text = io.StringIO()
-            write_rows(text, [[*schema.names, schema.target.name], *(rows[i] for i in positions)])
-            contents[name] = text.getvalue().encode()
-            write_bytes(self.config.artifacts / f"{name}.csv", contents[name])
-        return sha256(contents["data"])
-
-    def _manifest(
-        self,
-        schema: Schema,
-        trained: TrainedModel,
-        rows: dict[str, int],
-        dropped: dict[str, str],
-        data_sha256: str,
-    ) -> RunManifest:
-        config = self.config
-        families = {trained.winner.name, *trained.winner.params}  # a blend's are its members
-        libraries = {name.removesuffix("_native") for name in families}
-        needed = {"scikit-learn", *libraries} & set(library_versions())
-        return RunManifest(
-            run_id=new_run_id(),
-            created=utc_now().isoformat(timespec="seconds"),
-            seed=config.seed,
-            rows=rows,
-            data_sha256=data_sha256,
-            schema_fingerprint=schema.fingerprint,
-            model=trained.winner.label,
-            options={
-                "data": without_secrets(config.data),
-                "query": config.query,
-                "target": schema.target.name,
-                "drop": list(config.drop),
-                "models": list(config.models),
-                "budget": config.budget,
-                "metric": config.metric,
-                "cv": config.cv,
-                "group": config.group,
-                "sample_weight": config.sample_weight,
-                "exclude_sensitive": config.exclude_sensitive,
-                "pass_mark": config.pass_mark,
-                "test_size": config.test_size,
-            },
-            dropped=dropped,
-            tried={row.name: row.n_trials for row in trained.leaderboard},
-            not_tried=trained.left_out,
-            fit_time_s={row.name: round(row.fit_time_s, 4) for row in trained.leaderboard},
-            versions=library_versions(),
-            requires=sorted(needed),
-            python=platform.python_version(),
-        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -449,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str, Any]:
     """Do what the options ask for and return the summary."""
-    store = ArtifactStore(options.artifacts)
+    store = ArtifactStore(options.artifacts, read_signing_key())
     if options.history:
         return show_history(store, out)
     if options.promote:
@@ -472,7 +295,9 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
             return {"run_id": run.run_id, "trained": False}
     if options.data == str(SAMPLE_TABLE) and not SAMPLE_TABLE.is_file():
         raise ConfigurationError("The sample table is not installed. Name a table with --data.")
-    result = _train(options, errors if not options.quiet else None)
+    pipeline = TrainPipeline(config_of(options))
+    with progress_shown(None if options.quiet else errors) as progress:
+        result = pipeline.run(progress)
     show_result(result, options, out)
     return {
         "run_id": result.run.run_id,
@@ -486,32 +311,6 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         "seconds_of_report": round(result.report_s, 3),
         "report_problem": result.report_problem,
     }
-
-
-def _train(options: argparse.Namespace, console: Console | None) -> TrainResult:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as ProgressBar
-
-    pipeline = TrainPipeline(TrainConfig(
-        data=options.data, query=options.query, target=options.target, hints=options.hints,
-        drop=tuple(options.drop), models=tuple(options.models), budget=options.budget,
-        metric=options.metric, cv=options.cv, group=options.group,
-        sample_weight=options.sample_weight, exclude_sensitive=options.exclude_sensitive,
-        pass_mark=options.pass_mark, artifacts=options.artifacts,
-        seed=options.seed, test_size=options.test_size, jobs=options.jobs,
-    ))  # fmt: skip
-    if console is None or not console.is_terminal:
-        return pipeline.run()
-    columns = (
-        TextColumn("{task.description:30}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    )  # fmt: skip
-    with ProgressBar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Reading the table", total=None)
-
-        def progress(label: str, done: int, total: int) -> None:
-            bar.update(task, description=label or "Fitting the winner", completed=done, total=total)
-
-        return pipeline.run(progress)
 
 
 if __name__ == "__main__":

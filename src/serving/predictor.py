@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from src.artifact_store import ArtifactStore, Run
 from src.compiled.model import CompiledModel
-from src.config import ARTIFACTS
+from src.config import ARTIFACTS, read_signing_key
 from src.exception import Problem
 from src.logger import get_logger
 from src.schema.features import Value
@@ -112,7 +112,7 @@ class Predictor:
             If the run is damaged, or its pickles are needed and were made by other versions of the
             libraries.
         """
-        return cls.from_run(ArtifactStore(artifacts).promoted())
+        return cls.from_run(ArtifactStore(artifacts, read_signing_key()).promoted())
 
     @classmethod
     def from_run(cls, run: Run) -> Self:

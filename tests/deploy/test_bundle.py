@@ -34,7 +34,7 @@ def checkout(tmp_path, sample_artifacts):
 
 def set_compiled(artifacts: Path, compiled: bool) -> None:
     """Make the promoted run one that has a compiled.json, or one that has none."""
-    store = ArtifactStore(artifacts)
+    store = ArtifactStore(artifacts, "")
     run = store.promoted()
     manifest = json.loads((run.folder / "manifest.json").read_text())
     manifest["files"].pop("compiled.json", None)
@@ -47,7 +47,7 @@ def set_compiled(artifacts: Path, compiled: bool) -> None:
 
 def test_the_bundle_holds_the_app_and_the_promoted_run(checkout):
     files = builder.contents(checkout)
-    run_id = ArtifactStore(checkout / "artifacts").promoted().run_id
+    run_id = ArtifactStore(checkout / "artifacts", "").promoted().run_id
     assert {
         "application.py", "Procfile", "requirements.txt", "gunicorn.conf.py",
         ".ebextensions/python.config", ".platform/check_model.py",
@@ -150,7 +150,7 @@ def test_the_command_writes_a_folder_and_a_zip_of_the_same_files(checkout, tmp_p
 
 
 def test_a_damaged_run_is_not_bundled(checkout):
-    run = ArtifactStore(checkout / "artifacts").promoted()
+    run = ArtifactStore(checkout / "artifacts", "").promoted()
     (run.folder / "manifest.json").write_text("{}")
     command = [sys.executable, "-m", "deploy.bundle", "--zip", "b.zip"]
     run = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)

@@ -31,7 +31,7 @@ def short_venv(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def compiled(sample_artifacts):
-    run = ArtifactStore(sample_artifacts).promoted()
+    run = ArtifactStore(sample_artifacts, "").promoted()
     if "compiled.json" not in run.manifest.files:
         pytest.skip("training writes no compiled.json")
 
@@ -73,7 +73,7 @@ def test_it_answers_as_the_full_installation_does(
 
 
 def test_a_model_that_is_not_compiled_is_refused_with_the_short_list(short_venv, bundle, hook):
-    store = ArtifactStore(bundle / "artifacts")
+    store = ArtifactStore(bundle / "artifacts", "")
     run = store.promoted()
     manifest = json.loads((run.folder / "manifest.json").read_text())
     manifest["files"].pop("compiled.json", None)

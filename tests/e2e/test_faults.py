@@ -86,7 +86,7 @@ def test_m5_fifty_kills_at_random_moments_never_leave_a_set_that_does_not_load(
         promoted.add(predictor.run.run_id)
     assert run(artifacts).returncode == 0
     assert [str(path) for path in artifacts.rglob("*.tmp")] == []
-    store = ArtifactStore(artifacts)
+    store = ArtifactStore(artifacts, "")
     assert {line.run_id for line in store.history()} >= promoted
     for run_id in store.run_ids():
         Predictor.from_run(store.run(run_id))
@@ -147,7 +147,7 @@ def test_m7_two_trainings_at_once_both_end_in_the_history(tmp_path: Path) -> Non
     errors = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
     assert any("waiting for it to end" in text for text in errors)
-    store = ArtifactStore(artifacts)
+    store = ArtifactStore(artifacts, "")
     assert len(store.history()) == 2
     assert store.promoted().run_id == store.history()[-1].run_id
 

@@ -41,7 +41,7 @@ def save(store: ArtifactStore, value: object = "model", **changes: object) -> Ru
 
 @pytest.fixture
 def store(tmp_path: Path) -> ArtifactStore:
-    return ArtifactStore(tmp_path / "artifacts")
+    return ArtifactStore(tmp_path / "artifacts", "")
 
 
 def test_a_promoted_run_is_read_back(store: ArtifactStore) -> None:
@@ -292,7 +292,7 @@ def test_m7_a_second_training_waits_for_the_first(store: ArtifactStore) -> None:
             events.append("first out")
 
     def second() -> None:
-        with ArtifactStore(store.root).training():
+        with ArtifactStore(store.root, "").training():
             events.append("second in")
 
     one, two = threading.Thread(target=first), threading.Thread(target=second)
@@ -310,7 +310,7 @@ def test_m7_a_second_training_waits_for_the_first(store: ArtifactStore) -> None:
 def test_m7_promotions_at_once_all_stand_in_the_history(store: ArtifactStore) -> None:
     runs = [save(store, n) for n in range(8)]
     threads = [
-        threading.Thread(target=ArtifactStore(store.root).promote, args=(run, "promote"))
+        threading.Thread(target=ArtifactStore(store.root, "").promote, args=(run, "promote"))
         for run in runs
     ]
     for thread in threads:

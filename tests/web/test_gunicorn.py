@@ -179,7 +179,7 @@ def test_a_first_and_then_another_promoted_run_are_picked_up(
         assert {a["model_version"] for a in answers} == {second.run_id}
         expected = Predictor.load(artifacts).predict_record(student).prediction
         assert {a["prediction"] for a in answers} == {expected}
-        store = ArtifactStore(artifacts)
+        store = ArtifactStore(artifacts, "")
         store.promote(store.run(first.run.run_id), by="promote")  # M9: and back
         answer = server.post_json("/predict", student).json
         assert answer["prediction"] == first.predict_record(student).prediction
@@ -192,7 +192,7 @@ def test_M8_no_request_fails_during_a_hundred_promotions(
     config = TrainConfig(models=("lasso",), artifacts=own_artifacts, seed=7)
     second = Predictor.from_run(TrainPipeline(config).run().run)
     expected = {p.run.run_id: p.predict_record(student).prediction for p in (first, second)}
-    store = ArtifactStore(own_artifacts)
+    store = ArtifactStore(own_artifacts, "")
     done = threading.Event()
     answers = []
     with gunicorn(tmp_path / "server", ARTIFACTS_DIR=str(own_artifacts)) as server:

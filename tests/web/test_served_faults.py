@@ -397,7 +397,7 @@ def test_M1_a_broken_model_is_a_named_503_and_the_last_good_one_goes_on(
         for name in ("compiled.json", "model.pkl"):
             path = only_run(own_artifacts) / name
             path.write_bytes(path.read_bytes()[:50] if content is None else content)
-        ArtifactStore(own_artifacts).promote(good.run, by="promote")
+        ArtifactStore(own_artifacts, "").promote(good.run, by="promote")
         ready = server.ask("/ready")
         assert ready.status == 200
         assert "is not the file that training saved" in ready.json["problem"]
@@ -446,7 +446,7 @@ def test_M3_pickle_and_manifest_both_replaced_are_refused_by_the_signature(
 def test_M4_pickles_of_another_scikit_learn_are_refused_with_both_versions(
     serve, own_pickled
 ) -> None:
-    installed = ArtifactStore(own_pickled).promoted().manifest.versions["scikit-learn"]
+    installed = ArtifactStore(own_pickled, "").promoted().manifest.versions["scikit-learn"]
     rewrite(own_pickled, lambda manifest: manifest["versions"].update({"scikit-learn": "0.24.2"}))
     with serve(own_pickled) as server:
         error = error_of(server.ask("/ready"), 503)["error"]
@@ -458,7 +458,7 @@ def test_M9_a_rollback_gives_the_earlier_predictions_bit_for_bit(
     serve, own_artifacts, student
 ) -> None:
     records = [student | {"reading_score": n, "writing_score": 100 - n} for n in range(0, 101, 10)]
-    store = ArtifactStore(own_artifacts)
+    store = ArtifactStore(own_artifacts, "")
     first = store.promoted()
     with serve(own_artifacts) as server:
 

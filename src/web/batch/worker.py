@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.artifact_store import ArtifactStore
-from src.config import ROOT
+from src.config import ROOT, read_signing_key
 from src.exception import ConfigurationError, DataValidationError
 from src.serving.predictor import Predictor
 from src.serving.scoring import Scorer, Summary, can_vectorise, score_table
@@ -166,7 +166,7 @@ def main(folder: str, artifacts: str, run_id: str, most_bytes: str) -> int:
     job = Job(Path(folder))
     _limit(int(most_bytes))
     threading.Thread(target=_watch, args=(job,), daemon=True).start()
-    predictor = Predictor.from_run(ArtifactStore(Path(artifacts)).run(run_id))
+    predictor = Predictor.from_run(ArtifactStore(Path(artifacts), read_signing_key()).run(run_id))
     outcome = run(job, predictor, vectorised=can_vectorise())
     return 0 if isinstance(outcome, Summary) else 1
 

@@ -93,7 +93,7 @@ def test_a_stopped_training_leaves_the_last_good_model(
     assert said == "Stopped. Nothing was promoted: the earlier model, if any, is still there.\n"
     assert Predictor.load(artifacts).run.run_id == before.run_id
     assert [run.name for run in (artifacts / "runs").iterdir()] == [before.run_id]
-    with ArtifactStore(artifacts).training():  # and the next one need not wait
+    with ArtifactStore(artifacts, "").training():  # and the next one need not wait
         pass
 
 

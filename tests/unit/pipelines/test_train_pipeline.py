@@ -100,7 +100,7 @@ REPORT = {"report.html", "model_card.md", "report.json"}
 def test_the_report_is_written_after_the_promotion_beside_the_run(write, train, tmp_path) -> None:
     result = train(write(marks()), budget="standard")
     assert result.report_problem is None
-    run = ArtifactStore(tmp_path / "artifacts").promoted()
+    run = ArtifactStore(tmp_path / "artifacts", "").promoted()
     assert not REPORT & set(run.manifest.files)
     for name in REPORT:
         content = run.read_report(name)
@@ -323,7 +323,7 @@ def test_a_target_that_cannot_be_predicted_is_an_error_and_promotes_nothing(
     rows = [row | {"mark": dice.gauss(50, 10)} for row in marks()]
     with pytest.raises(TrainingError, match="Nothing was saved"):
         train(write(rows))
-    assert ArtifactStore(tmp_path / "artifacts").run_ids() == []
+    assert ArtifactStore(tmp_path / "artifacts", "").run_ids() == []
 
 
 def test_a_bad_row_is_left_out_and_the_rest_is_used(write, train, caplog) -> None:
@@ -395,7 +395,7 @@ def test_a_run_that_does_not_read_back_alike_is_not_promoted(write, train, monke
     data = write(marks())
     with pytest.raises(StuPredictionError, match="It was not promoted"):
         train(data)
-    assert ArtifactStore(data.parent / "artifacts").history() == []
+    assert ArtifactStore(data.parent / "artifacts", "").history() == []
 
 
 def test_tables_that_differ_by_the_rounding_of_single_floats_are_served(write, train) -> None:
@@ -569,7 +569,7 @@ def test_if_missing_trains_once(write, command) -> None:
 def test_if_missing_trains_anew_where_the_run_is_damaged(write, command, tmp_path) -> None:
     arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--if-missing")
     command(*arguments)
-    store = ArtifactStore(tmp_path / "artifacts")
+    store = ArtifactStore(tmp_path / "artifacts", "")
     write_bytes(store.promoted().folder / "model.pkl", b"garbage")
     status, _, err = command(*arguments)
     assert status == 0
@@ -600,7 +600,7 @@ def test_m9_rolling_back_gives_the_earlier_predictions_bit_for_bit(
 def test_promoting_a_damaged_run_is_refused_and_changes_nothing(write, command, tmp_path) -> None:
     arguments = ("--data", write(marks()), "--target", "mark", "--models", "ridge", "--json")
     first, second = (json.loads(command(*arguments)[1])["run_id"] for _ in range(2))
-    store = ArtifactStore(tmp_path / "artifacts")
+    store = ArtifactStore(tmp_path / "artifacts", "")
     write_bytes(store.runs / first / "model.pkl", b"garbage")
     status, _, err = command("--promote", first)
     assert status == 1

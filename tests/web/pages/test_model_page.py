@@ -108,7 +108,7 @@ def test_a_report_that_was_changed_is_not_shown(make_app, own_artifacts: Path):
 
 
 def test_the_history_tells_every_promotion_the_latest_first(make_app, own_artifacts: Path):
-    store = ArtifactStore(own_artifacts)
+    store = ArtifactStore(own_artifacts, "")
     first = store.promoted()
     second = shutil.copytree(first.folder, store.runs / "20300101T000000Z-abcdef")
     manifest = json.loads((second / "manifest.json").read_bytes())
