@@ -123,7 +123,8 @@ class Selection:
         and the mean of what differs by chance is better than the luckiest. Where no other is as
         good, that is the best alone. Weights that are fitted to the out-of-fold predictions are
         taken only where they gain more than that, and more than a standard error of the paired
-        difference over the folds. Both are judged on folds that they have not seen.
+        difference over the folds. Both are judged on folds that they have not seen; weights that
+        leave one family in the end are no blend, and the best alone is not always that one.
         """
         import numpy as np
 
@@ -146,7 +147,7 @@ class Selection:
             )  # fmt: skip
             gains = self._fold_scores(fitted_blended) - self._fold_scores(blended)
             gain, error = mean_and_standard_error(gains)
-            if gain > max(self.within, error):
+            if gain > max(self.within, error) and np.count_nonzero(fitted) > 1:
                 shares, blended = fitted, fitted_blended
         return {n: float(w) for n, w in zip(names, shares, strict=True) if w > 0}, blended
 

@@ -1,0 +1,86 @@
+"""The choice among families that were tried, by predictions that are written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import FunctionTransformer
+
+from src.search.candidates import Candidate
+from src.search.folds import METRICS, StackedFolds, stack_folds
+from src.search.leaderboard import BLEND, Tried
+from src.search.selection import Selection, as_good_in_unit_of
+
+N = 100
+Y = np.random.default_rng(0).normal(50, 10, N)
+ERRORS = np.random.default_rng(1).normal(0, 4, N)
+
+
+class OneColumn(RegressorMixin, BaseEstimator):
+    """Predict what stands in a column."""
+
+    def __init__(self, column: int = 0) -> None:
+        self.column = column
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return X[:, self.column]
+
+
+def selection(**predictions: np.ndarray) -> Selection:
+    splits = list(KFold(5, shuffle=True, random_state=0).split(Y))
+    folds = stack_folds(pd.DataFrame(predictions), Y, FunctionTransformer(np.asarray), splits)
+    tried = {
+        name: tried_family(name, i, predicted, folds)
+        for i, (name, predicted) in enumerate(predictions.items())
+    }
+    return Selection(folds, tried, "r2", within=0.002, random_state=0, quick=False)
+
+
+def tried_family(name: str, column: int, predicted: np.ndarray, folds: StackedFolds) -> Tried:
+    scores = {
+        metric: folds.scores(predicted, metric) * (1 if metric == "r2" else -1)
+        for metric in METRICS
+    }
+    candidate = Candidate(name, name, lambda seed: OneColumn(column), lambda n, d: 0.0)
+    return Tried(candidate, {}, scores, fit_time_s=0.0, n_trials=1)
+
+
+def test_the_better_of_two_families_wins_alone() -> None:
+    winner = selection(good=Y + ERRORS, poor=Y + 1.05 * ERRORS).run()
+    assert winner.row.name == "good"
+    assert winner.out_of_fold == pytest.approx(Y + ERRORS)
+
+
+def test_families_whose_errors_cancel_are_blended() -> None:
+    winner = selection(one=Y + ERRORS, other=Y - 1.05 * ERRORS).run()
+    assert winner.row.name == BLEND
+    assert winner.row.r2 > 0.99
+    assert winner.row.rmse == pytest.approx(
+        np.sqrt(np.mean((winner.out_of_fold - Y) ** 2)), rel=0.2
+    )
+
+
+def test_fitted_weights_that_leave_one_family_do_not_choose_a_poorer_one(monkeypatch) -> None:
+    """13.7: the report then said that the better one was too complex."""
+
+    def weights(matrix: np.ndarray, y: np.ndarray, steps: int) -> np.ndarray:
+        return np.array([0.0, 1.0] if len(y) == N else [0.5, 0.5])
+
+    monkeypatch.setattr("src.search.selection.greedy_weights", weights)
+    winner = selection(good=Y + ERRORS, poor=Y - 1.05 * ERRORS).run()
+    assert winner.row.name == "good"
+    assert winner.out_of_fold == pytest.approx(Y + ERRORS)
+
+
+def test_what_counts_as_no_difference_is_said_in_the_metrics_unit() -> None:
+    scores = {"r2": np.zeros(5), "rmse": np.full(5, -10.0), "mae": np.full(5, -8.0)}
+    candidate = Candidate("dummy", "Mean", lambda seed: OneColumn(), lambda n, d: 0.0)
+    baseline = Tried(candidate, {}, scores, fit_time_s=0.0, n_trials=1)
+    found = [as_good_in_unit_of(metric, baseline) for metric in ("r2", "rmse", "mae")]
+    assert found == pytest.approx([0.002, 0.02, 0.016])
