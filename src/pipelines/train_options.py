@@ -38,9 +38,64 @@ def naming_options() -> Iterator[None]:
         raise type(error)(message, error.problems) from error
 
 
+def _budget(text: str) -> str | float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return text
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError("seconds must be above 0")
+    return seconds
+
+
+_MANY: dict[str, Any] = {"nargs": "+", "action": "extend"}
+_FLAG: dict[str, Any] = {"action": "store_true"}
+_FAMILIES = ", ".join(candidate.name for candidate in CANDIDATES)
+# By group: an option, its help, and what argparse is told beside. Defaults are TrainConfig's.
+_TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
+    "the table": (
+        ("--data", "CSV, Parquet or Excel file, http(s) URL, or database URL (default: the sample "
+         "table)", {"metavar": "SOURCE"}),
+        ("--query", "what to select, where --data is a database", {"metavar": "SQL"}),
+        ("--target", "column to predict (default: the hints' target)", {"metavar": "COLUMN"}),
+        ("--hints", "TOML file of labels, units and bounds (default: NAME.schema.toml beside the "
+         "table, where there is one)", {"metavar": "FILE", "type": Path}),
+        ("--drop", "columns that must not be features", {"metavar": "COLUMN"} | _MANY),
+    ),
+    "the search": (
+        ("--models", f"families to try (default: all of {_FAMILIES})",
+         {"metavar": "MODEL"} | _MANY),
+        ("--budget", "quick, standard, thorough (up to a minute, while it gains) or seconds "
+         "(default: %(default)s)", {"metavar": "BUDGET", "type": _budget}),
+        ("--metric", "what the winner is chosen by: r2, rmse or mae (default: %(default)s)",
+         {"metavar": "METRIC"}),
+        ("--cv", "folds of the cross-validation (default: %(default)s)",
+         {"metavar": "N", "type": int}),
+        ("--group", "rows with the same value, such as a school's pupils, are never in training "
+         "and test rows at once; not a feature", {"metavar": "COLUMN"}),
+        ("--sample-weight", "weight of each row in every fit; not a feature",
+         {"metavar": "COLUMN"}),
+        ("--exclude-sensitive", "train without the features that the hints call sensitive; the "
+         "report says what that costs", _FLAG),
+        ("--pass-mark", "the model then says how likely a score below it is",
+         {"metavar": "N", "type": float}),
+        ("--seed", "same table and seed, same model (default: %(default)s)", {"type": int}),
+        ("--test-size", "share of the rows held out for the metrics (default: %(default)s)",
+         {"metavar": "SHARE", "type": float}),
+        ("--jobs", "fits at once; does not change the result (default: %(default)s)",
+         {"metavar": "N", "type": int}),
+    ),
+    "the outcome": (
+        ("--artifacts", "folder that everything is written to (default: %(default)s)",
+         {"metavar": "DIR", "type": Path}),
+        ("--json", "the summary as one JSON object on the last line of stdout", _FLAG),
+        ("--quiet", "say nothing but errors", _FLAG),
+    ),
+}  # fmt: skip
+
+
 def build_parser(artifacts: Path) -> argparse.ArgumentParser:
     """Return the parser of the command, which writes to ``artifacts`` unless told otherwise."""
-    defaults = TrainConfig()
     parser = argparse.ArgumentParser(
         prog=REBUILD,
         description="Learn to predict a column of a table, and promote the model that does it "
@@ -54,138 +109,19 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
   %(prog)s --promote 20260131T120000Z-1a2b3c""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    table = parser.add_argument_group("the table")
-    table.add_argument(
-        "--data",
-        default=defaults.data,
-        metavar="SOURCE",
-        help="CSV, Parquet or Excel file, http(s) URL, or database URL (default: the sample table)",
-    )
-    table.add_argument("--query", metavar="SQL", help="what to select, where --data is a database")
-    table.add_argument(
-        "--target", metavar="COLUMN", help="column to predict (default: the hints' target)"
-    )
-    table.add_argument(
-        "--hints",
-        type=Path,
-        metavar="FILE",
-        help="TOML file of labels, units and bounds (default: NAME.schema.toml "
-        "beside the table, where there is one)",
-    )
-    table.add_argument(
-        "--drop",
-        nargs="+",
-        default=[],
-        metavar="COLUMN",
-        action="extend",
-        help="columns that must not be features",
-    )
-    search = parser.add_argument_group("the search")
-    search.add_argument(
-        "--models",
-        nargs="+",
-        default=[],
-        metavar="MODEL",
-        action="extend",
-        help=f"families to try (default: all of {', '.join(_model_names())})",
-    )
-    search.add_argument(
-        "--budget",
-        type=_budget,
-        default=defaults.budget,
-        metavar="BUDGET",
-        help="quick, standard, thorough (up to a minute, while it gains) or seconds "
-        "(default: %(default)s)",
-    )
-    search.add_argument(
-        "--metric",
-        default=defaults.metric,
-        metavar="METRIC",
-        help="what the winner is chosen by: r2, rmse or mae (default: %(default)s)",
-    )
-    search.add_argument(
-        "--cv",
-        type=int,
-        default=defaults.cv,
-        metavar="N",
-        help="folds of the cross-validation (default: %(default)s)",
-    )
-    search.add_argument(
-        "--group",
-        metavar="COLUMN",
-        help="rows with the same value, such as a school's pupils, are never in training and test "
-        "rows at once; not a feature",
-    )
-    search.add_argument(
-        "--sample-weight", metavar="COLUMN", help="weight of each row in every fit; not a feature"
-    )
-    search.add_argument(
-        "--exclude-sensitive",
-        action="store_true",
-        help="train without the features that the hints call sensitive; the report says what that "
-        "costs",
-    )
-    search.add_argument(
-        "--pass-mark",
-        type=float,
-        metavar="N",
-        help="the model then says how likely a score below it is",
-    )
-    search.add_argument(
-        "--seed",
-        type=int,
-        default=defaults.seed,
-        help="same table and seed, same model (default: %(default)s)",
-    )
-    search.add_argument(
-        "--test-size",
-        type=float,
-        default=defaults.test_size,
-        metavar="SHARE",
-        help="share of the rows held out for the metrics (default: %(default)s)",
-    )
-    search.add_argument(
-        "--jobs",
-        type=int,
-        default=defaults.jobs,
-        metavar="N",
-        help="fits at once; does not change the result (default: %(default)s)",
-    )
-    output = parser.add_argument_group("the outcome")
-    output.add_argument(
-        "--artifacts",
-        type=Path,
-        default=artifacts,
-        metavar="DIR",
-        help="folder that everything is written to (default: %(default)s)",
-    )
-    output.add_argument(
-        "--json",
-        action="store_true",
-        help="the summary as one JSON object on the last line of stdout",
-    )
-    output.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    for title, options in _TABLE.items():
+        group = parser.add_argument_group(title)
+        for name, text, more in options:
+            group.add_argument(name, help=text, **more)
     mode = parser.add_argument_group("instead of training").add_mutually_exclusive_group()
-    mode.add_argument(
-        "--if-missing", action="store_true", help="do nothing where a promoted run loads"
-    )
-    mode.add_argument("--history", action="store_true", help="list promotions and saved runs")
+    mode.add_argument("--if-missing", help="do nothing where a promoted run loads", **_FLAG)
+    mode.add_argument("--history", help="list promotions and saved runs", **_FLAG)
     mode.add_argument("--promote", metavar="RUN_ID", help="serve an earlier run again")
-    return parser  # fmt: skip
-
-
-def _budget(text: str) -> str | float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        return text
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError("seconds must be above 0")
-    return seconds
-
-
-def _model_names() -> list[str]:
-    return [candidate.name for candidate in CANDIDATES]
+    defaults = {
+        name: list(v) if isinstance(v, tuple) else v for name, v in vars(TrainConfig()).items()
+    }
+    parser.set_defaults(**defaults | {"artifacts": artifacts})
+    return parser
 
 
 def config_of(options: argparse.Namespace) -> TrainConfig:
