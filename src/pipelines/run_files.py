@@ -59,6 +59,11 @@ def manifest_of(
     families = {trained.winner.name, *trained.winner.params}  # a blend's are its members
     libraries = {name.removesuffix("_native") for name in families}
     needed = {"scikit-learn", *libraries} & set(library_versions())
+    asked = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in vars(config).items()
+        if name not in ("hints", "artifacts", "seed", "jobs")
+    }
     return RunManifest(
         run_id=new_run_id(),
         created=utc_now().isoformat(timespec="seconds"),
@@ -67,21 +72,7 @@ def manifest_of(
         data_sha256=data_sha256,
         schema_fingerprint=schema.fingerprint,
         model=trained.winner.label,
-        options={
-            "data": without_secrets(config.data),
-            "query": config.query,
-            "target": schema.target.name,
-            "drop": list(config.drop),
-            "models": list(config.models),
-            "budget": config.budget,
-            "metric": config.metric,
-            "cv": config.cv,
-            "group": config.group,
-            "sample_weight": config.sample_weight,
-            "exclude_sensitive": config.exclude_sensitive,
-            "pass_mark": config.pass_mark,
-            "test_size": config.test_size,
-        },
+        options=asked | {"data": without_secrets(config.data), "target": schema.target.name},
         dropped=dropped,
         tried={row.name: row.n_trials for row in trained.leaderboard},
         not_tried=trained.left_out,
