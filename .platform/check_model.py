@@ -1,6 +1,6 @@
 """Ask the app of this folder for a prediction; exit with the reason if it can't give one.
 
-The app is imported with the environment's settings, so a broken import or an absent secret shows.
+The app is imported with the environment's settings, so a broken import or a wrong setting shows.
 The promoted run's hashes and library versions are checked, and a record made from its schema is
 predicted.
 """

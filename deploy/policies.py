@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deploy.rehearsal.template import FOLDER, Account, Template, policies
+from deploy.templates import FOLDER, Account, Template, policies
 
 DEFAULTS = Account()
 FILES = {

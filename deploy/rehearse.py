@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     python = str(tools.tool("python"))
     given = sys.argv[1:] if arguments is None else arguments
-    return subprocess.call([python, "-m", "deploy.rehearsal.story", *given], cwd=tools.ROOT)
+    return subprocess.call([python, "-m", "deploy.rehearsal.steps", *given], cwd=tools.ROOT)
 
 
 if __name__ == "__main__":

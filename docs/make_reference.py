@@ -66,7 +66,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     },
 }
 # What other commands start; nobody types these.
-STARTED_BY_OTHERS = ("src/web/batch/worker.py", "deploy/rehearsal/story.py", "benchmarks/peers/")
+STARTED_BY_OTHERS = ("src/web/batch/worker.py", "deploy/rehearsal/steps.py", "benchmarks/peers/")
 
 
 class Captured(Exception):

@@ -1,7 +1,8 @@
-"""A buildspec, read and run as CodeBuild does: phases in order, one shell for all commands."""
+"""A buildspec, read and run as CodeBuild does: phases in order, one shell for each command."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import yaml
 
+from deploy.rehearsal.instance import unpack
+
 PHASES = ("install", "pre_build", "build", "post_build")
+LISTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
 
 
 class BuildFailedError(Exception):
@@ -25,7 +29,7 @@ class Buildspec:
     ----------
     variables : dict of str to str
     commands : tuple of str
-        Of all phases, in the order in which CodeBuild runs them.
+        Of all phases, in order.
     python : str
         The runtime's version, such as ``3.13``.
     base_directory : str
@@ -44,15 +48,13 @@ class Buildspec:
         Raises
         ------
         ValueError
-            If it holds what this reader does not know, so that nothing is left out in silence.
+            If it holds what this reader does not know, so that nothing is left out silently.
         """
         document = yaml.safe_load(path.read_text("utf-8"))
         unknown = set(document) - {"version", "env", "phases", "artifacts", "cache"}
         unknown |= set(document["phases"]) - set(PHASES)
-        if document["version"] != 0.2 or unknown:
+        if document["version"] != 0.2 or unknown or document["artifacts"]["files"] != ["**/*"]:
             raise ValueError(f"{path.name} holds what this reader does not know: {unknown}.")
-        if document["artifacts"]["files"] != ["**/*"]:
-            raise ValueError(f"{path.name}: the artifact must be the whole base-directory.")
         phases = [document["phases"].get(name, {}) for name in PHASES]
         return cls(
             document.get("env", {}).get("variables", {}),
@@ -64,19 +66,20 @@ class Buildspec:
     def run(
         self,
         source: Path,
-        log: Path,
+        log_file: Path,
         environment: Mapping[str, str],
-        tell: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = print,
     ) -> Path:
         """Run the commands in a source folder and return the artifact's folder.
 
         Parameters
         ----------
-        log : Path
+        source : Path
+        log_file : Path
             Gets what the commands print.
         environment : mapping
             All variables that the commands see, besides the buildspec's own.
-        tell : callable
+        log : callable
             Takes a line for people, before and after each command.
 
         Raises
@@ -86,10 +89,8 @@ class Buildspec:
         """
         for command in self.commands:
             started = time.monotonic()
-            tell(f"build: {command} …")
-            with log.open("ab") as output:
-                output.write(f"$ {command}\n".encode())
-                output.flush()
+            log(f"build: {command} …")
+            with log_file.open("ab") as output:
                 run = subprocess.run(
                     ["sh", "-c", command],
                     cwd=source,
@@ -99,8 +100,28 @@ class Buildspec:
                     stderr=output,
                     check=False,
                 )
-            tell(f"build: {command.split(' -')[0]} took {time.monotonic() - started:.0f} s")
+            log(f"build: {command.split(' -')[0]} took {time.monotonic() - started:.0f} s")
             if run.returncode:
-                tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-12:])
+                tail = "\n".join(log_file.read_text("utf-8", "replace").splitlines()[-12:])
                 raise BuildFailedError(f"`{command}` failed ({run.returncode}):\n{tail}")
         return source / self.base_directory
+
+
+def prepare(archive: Path, work: Path) -> None:
+    """Unpack a source archive, and keep the folder's virtual environment if it is still right."""
+    before = _lists(work)
+    for path in work.glob("*"):
+        if path.is_dir() and path.name != ".venv":
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
+    unpack(archive, work)
+    if _lists(work) != before:
+        shutil.rmtree(work / ".venv", ignore_errors=True)
+    for stamp in (work / ".venv" / ".setup", work / ".venv" / ".dev"):
+        if stamp.is_file():
+            stamp.touch()  # newer than the lists, so that make installs nothing
+
+
+def _lists(work: Path) -> list[bytes]:
+    return [path.read_bytes() for name in LISTS if (path := work / name).is_file()]

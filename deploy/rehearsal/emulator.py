@@ -1,31 +1,37 @@
-"""AWS on a loopback port: moto for what it knows, Beanstalk beside it, IAM in front of both."""
+"""AWS on a loopback port: moto for S3, our Elastic Beanstalk, and IAM in front of both."""
 
 from __future__ import annotations
 
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.rehearsal import calls
-from deploy.rehearsal.beanstalk import Beanstalk
-from deploy.rehearsal.iam import Call, Document, is_allowed
-from deploy.rehearsal.template import Account
+from werkzeug import Request, Response
 
-DENIED = """<?xml version="1.0"?>
-<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{message}</Message>\
-</Error><RequestId>0</RequestId></ErrorResponse>"""
+from deploy.rehearsal import calls
+from deploy.rehearsal.beanstalk import Beanstalk, InvalidParameterError
+from deploy.rehearsal.iam import Call, Document, is_allowed
+
+SECRET = "rehearsal"
+
+
+class AccessDeniedError(Exception):
+    """A call that the caller's policies do not allow."""
+
+    code = "AccessDenied"
 
 
 @dataclass
 class Gate:
-    """Lets a call through only if the caller's policies allow it, and remembers each.
+    """Lets a call through only if the caller's policies allow it, and counts the calls.
 
     Attributes
     ----------
     policies : dict of str to list of documents
-        By principal. The access key ``AKIA-NAME`` belongs to the principal ``name``.
+        By principal.
     allowed : Counter of (principal, action)
     denied : list of Call
     """
@@ -34,35 +40,25 @@ class Gate:
     allowed: Counter[tuple[str, str]] = field(default_factory=Counter)
     denied: list[Call] = field(default_factory=list)
 
-    @staticmethod
-    def key(principal: str) -> str:
-        """Return the access key of a principal."""
-        return f"AKIA{principal.upper():0>16}"
+    def check(self, principal: str, action: str, resources: list[str]) -> None:
+        """Count a call.
 
-    def passes(self, call: Call) -> bool:
-        """Whether the call may go on."""
-        names = {self.key(name): name for name in self.policies}
-        principal = names.get(call.principal, call.principal)
-        call = Call(principal, call.action, call.resources, call.context)
-        if is_allowed(self.policies.get(principal, []), call):
-            self.allowed[principal, call.action] += 1
-            return True
-        self.denied.append(call)
-        return False
+        Raises
+        ------
+        AccessDeniedError
+            If the principal's policies do not allow it.
+        """
+        call = Call(principal, action, tuple(resources), {"aws:MultiFactorAuthPresent": "true"})
+        if not is_allowed(self.policies.get(principal, []), call):
+            self.denied.append(call)
+            raise AccessDeniedError(f"not authorized to perform: {action} on {resources[0]}")
+        self.allowed[principal, action] += 1
 
 
-@dataclass
 class Emulator:
     """The server; requests go to it through ``AWS_ENDPOINT_URL``."""
 
-    account: Account
-    gate: Gate
-    beanstalk: Beanstalk
-    url: str = ""
-    _server: Any = None
-
-    def start(self) -> None:
-        """Listen on a free loopback port."""
+    def __init__(self, gate: Gate, beanstalk: Beanstalk) -> None:
         from moto.server import DomainDispatcherApplication, create_backend_app
         from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -70,11 +66,13 @@ class Emulator:
             protocol_version = "HTTP/1.1"
 
             def log(self, *arguments: Any) -> None:
-                """Say nothing: the gate keeps the list of calls."""
+                """Print nothing: the gate counts the calls."""
 
-        moto = DomainDispatcherApplication(create_backend_app)
+        self.gate = gate
+        self.beanstalk = beanstalk
+        self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
-            "127.0.0.1", 0, self._wrap(moto), threaded=True, request_handler=Quiet
+            "127.0.0.1", 0, self._application, threaded=True, request_handler=Quiet
         )
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -87,57 +85,69 @@ class Emulator:
         """Return the variables with which AWS's tools call in a principal's name."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": Gate.key(principal),
-            "AWS_SECRET_ACCESS_KEY": "rehearsal",
-            "AWS_DEFAULT_REGION": self.account.region,
+            "AWS_ACCESS_KEY_ID": calls.access_key(principal),
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": self.beanstalk.account.region,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, principal: str, service: str) -> Any:
+    def s3(self, principal: str) -> Any:
         """Return a boto3 client that calls in a principal's name."""
         import boto3
 
         return boto3.client(
-            service,
+            "s3",
             endpoint_url=self.url,
-            region_name=self.account.region,
-            aws_access_key_id=Gate.key(principal),
-            aws_secret_access_key="rehearsal",
+            region_name=self.beanstalk.account.region,
+            aws_access_key_id=calls.access_key(principal),
+            aws_secret_access_key=SECRET,
         )
 
-    def _wrap(self, moto: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        def application(
-            environ: dict[str, Any], start_response: Callable[..., Any]
-        ) -> Iterable[bytes]:
-            def say(status: str, text: str) -> Iterable[bytes]:
-                content = text.encode()
-                headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(content)))]
-                start_response(status, headers)
-                return [content]
+    def _application(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        request, request_id, status = Request(environ), str(uuid.uuid4()), 200
+        action = "DescribeEvents"
+        result: dict[str, Any] | Exception
+        try:
+            principal, service = calls.signer(request)
+            if service == "s3":
+                self.gate.check(principal, *calls.s3(request))
+                return self._moto(environ, start_response)
+            if service != "elasticbeanstalk":
+                raise calls.UnknownCallError(f"The rehearsal does not know {service}.")
+            action = request.form["Action"]
+            given = _parameters(action, request)
+            names = self.beanstalk.arn, self.beanstalk.app_name, self.beanstalk.env_name
+            self.gate.check(principal, *calls.beanstalk(action, given, *names))
+            result = self.beanstalk.answer(action, given, request_id)
+        except calls.UnknownCallError as error:
+            self.gate.denied.append(Call("unknown", str(error)))
+            result, status = error, 403
+        except AccessDeniedError as error:
+            result, status = error, 403
+        except InvalidParameterError as error:
+            result, status = error, 400
+        answer = Response(_xml(action, result, request_id), status, mimetype="text/xml")
+        return answer(environ, start_response)
 
-            try:
-                _, service = calls.signer(environ)
-                body = b"" if service == "s3" else _body(environ)
-                names = self.beanstalk.app_name, self.beanstalk.env_name
-                call = calls.read(environ, body, self.account, *names)
-            except calls.UnknownCallError as error:
-                self.gate.denied.append(Call("unknown", str(error)))
-                return say("403 Forbidden", DENIED.format(message=error))
-            if not self.gate.passes(call):
-                message = f"not authorized to perform: {call.action} on {call.resources[0]}"
-                return say("403 Forbidden", DENIED.format(message=message))
-            if service == "elasticbeanstalk":
-                status, text = self.beanstalk.answer(body)
-                return say(f"{status} {'OK' if status == 200 else 'Bad Request'}", text)
-            return moto(environ, start_response)
 
-        return application
+def _operation(action: str) -> Any:
+    from moto.core.utils import get_service_model
+
+    return get_service_model("elasticbeanstalk").operation_model(action)
 
 
-def _body(environ: dict[str, Any]) -> bytes:
-    """Return a request's body, and put it back for whoever reads it next."""
-    import io
+def _parameters(action: str, request: Request) -> dict[str, Any]:
+    from moto.core.parse import PROTOCOL_PARSERS
 
-    body = bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
+    parser = PROTOCOL_PARSERS["query"](_operation(action))
+    parts = {"method": "POST", "values": request.form, "headers": request.headers}
+    return parser.parse({**parts, "url_path": "/", "url_params": {}, "body": b""})
+
+
+def _xml(action: str, result: dict[str, Any] | Exception, request_id: str) -> str:
+    from moto.core.serialize import SERIALIZERS, SerializationContext
+
+    serializer = SERIALIZERS["query"](_operation(action), SerializationContext(request_id))
+    return serializer.serialize(result)["body"]

@@ -1,16 +1,14 @@
 """Whether IAM policies allow a call; see "Policy evaluation logic" in AWS's IAM guide.
 
-What is evaluated here are the identity policies of one account: an explicit deny wins, then one
-allow is needed for every resource of the call. A condition on something that the call does not say
-does not hold, unless its operator ends in ``IfExists``.
+Identity policies of one account: an explicit deny wins, then every resource of the call needs an
+allow. A condition on a key that the call does not carry fails, unless it ends in ``IfExists``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from fnmatch import fnmatchcase
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -27,7 +25,7 @@ class Call:
     action : str
         Such as ``s3:GetObject``.
     resources : tuple of str
-        ARNs; ``*`` alone for an action that knows no resource.
+        ARNs; ``*`` alone for an action without resources.
     context : dict of str to str
         Condition keys and their values.
     """
@@ -38,43 +36,33 @@ class Call:
     context: dict[str, str] = field(default_factory=dict, compare=False)
 
 
-@cache
-def _pattern(text: str) -> re.Pattern[str]:
-    expression = re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(expression, re.IGNORECASE | re.DOTALL)
-
-
 def _matches(patterns: str | Iterable[str], value: str) -> bool:
     listed = [patterns] if isinstance(patterns, str) else patterns
-    return any(_pattern(pattern).fullmatch(value) for pattern in listed)
+    return any(fnmatchcase(value.lower(), pattern.lower()) for pattern in listed)
 
 
 def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
     for operator, tests in conditions.items():
-        plain = operator.removesuffix("IfExists")
-        if plain not in ("StringEquals", "Bool"):
+        if operator.removesuffix("IfExists") not in ("StringEquals", "Bool"):
             raise ValueError(f"The condition operator {operator} is not known here.")
         for key, wanted in tests.items():
-            if key not in context:
-                if operator == plain:
-                    return False
-                continue
             values = [wanted] if isinstance(wanted, str) else wanted
-            if context[key] not in values:
+            absent_is_fine = operator.endswith("IfExists") and key not in context
+            if not absent_is_fine and context.get(key) not in values:
                 return False
     return True
 
 
 def _applies(statement: Mapping[str, Any], call: Call, resource: str) -> bool:
     if "NotAction" in statement:
-        if _matches(statement["NotAction"], call.action):
-            return False
-    elif not _matches(statement["Action"], call.action):
-        return False
-    # An action that knows no resource is allowed by "*" alone.
-    if not _matches(statement["Resource"], resource):
-        return False
-    return _holds(statement.get("Condition", {}), call.context)
+        action = not _matches(statement["NotAction"], call.action)
+    else:
+        action = _matches(statement["Action"], call.action)
+    return (
+        action
+        and _matches(statement["Resource"], resource)
+        and _holds(statement.get("Condition", {}), call.context)
+    )
 
 
 def is_allowed(documents: Iterable[Document], call: Call) -> bool:
@@ -90,8 +78,7 @@ def is_allowed(documents: Iterable[Document], call: Call) -> bool:
     False
     """
     statements = [statement for document in documents for statement in document["Statement"]]
-    for resource in call.resources:
-        effects = {s["Effect"] for s in statements if _applies(s, call, resource)}
-        if effects != {"Allow"}:
-            return False
-    return True
+    return all(
+        {s["Effect"] for s in statements if _applies(s, call, resource)} == {"Allow"}
+        for resource in call.resources
+    )

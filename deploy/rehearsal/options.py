@@ -12,7 +12,6 @@ import yaml
 
 KNOWN = Path(__file__).resolve().parent.parent / "beanstalk_options.toml"
 ENVIRONMENT = "aws:elasticbeanstalk:application:environment"
-SECRETS = "aws:elasticbeanstalk:application:environmentsecrets"
 
 Settings = dict[tuple[str, str], str]
 
@@ -35,26 +34,20 @@ def read_ebextensions(folder: Path) -> Settings:
         document = yaml.safe_load(path.read_text("utf-8"))
         if not isinstance(document, dict):
             raise ValueError(f"{path.name} is not a mapping.")
-        unknown = set(document) - {"option_settings"}
-        if unknown:
+        if unknown := set(document) - {"option_settings"}:
             raise ValueError(f"{path.name} has keys this project does not use: {sorted(unknown)}.")
         for namespace, options in document["option_settings"].items():
-            for name, value in options.items():
-                settings[namespace, name] = as_text(value)
+            settings |= {(namespace, name): as_text(value) for name, value in options.items()}
     return settings
 
 
 def from_template(option_settings: list[Mapping[str, Any]]) -> Settings:
-    """Return the settings of a template's ``OptionSettings``, once it is resolved."""
-    return {
-        (row["Namespace"], row["OptionName"]): as_text(row["Value"])
-        for row in option_settings
-        if row
-    }
+    """Return the settings of a resolved template's ``OptionSettings``."""
+    return {(row["Namespace"], row["OptionName"]): as_text(row["Value"]) for row in option_settings}
 
 
 def problems(settings: Settings) -> Iterator[str]:
-    """Say what Beanstalk would refuse.
+    """Yield what Beanstalk would refuse.
 
     Examples
     --------
@@ -64,11 +57,10 @@ def problems(settings: Settings) -> Iterator[str]:
     known = tomllib.loads(KNOWN.read_text("utf-8"))
     for (namespace, name), value in settings.items():
         options = known.get(namespace)
+        pattern = options.get(name, options.get("*")) if options is not None else None
         if options is None:
             yield f"{namespace}: there is no such namespace."
-            continue
-        pattern = options.get(name, options.get("*"))
-        if pattern is None:
+        elif pattern is None:
             yield f"{namespace} {name}: unknown configuration setting."
         elif not re.fullmatch(pattern, value):
             yield f"{namespace} {name}: {value!r} is not a value of it."

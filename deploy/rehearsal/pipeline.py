@@ -1,7 +1,7 @@
-"""CodePipeline's way from a push to a deployment: stages, artifacts, executions, superseding.
+"""CodePipeline from a push to a deployment: stages, artifacts, executions, superseding.
 
-A stage holds one execution at a time. In the mode SUPERSEDED one more may wait at its door, and a
-newer one that arrives there takes its place; what is superseded never runs.
+A stage runs one execution at a time. In the mode SUPERSEDED one more may wait for it; a newer one
+that arrives takes the waiting one's place, and the superseded execution never runs the stage.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ActionFailedError(Exception):
 
 @dataclass
 class Execution:
-    """One push on its way.
+    """One push.
 
     Attributes
     ----------
@@ -36,128 +36,114 @@ class Execution:
 
     number: int
     commit: str
-    subject: str
     status: str = "InProgress"
     stage: str = ""
     reason: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
 
-class Door:
-    """The entrance of a stage, in the mode SUPERSEDED."""
+class Slot:
+    """Holds the execution that a stage runs, and the one that waits for it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._inside: Execution | None = None
-        self._waiting: Execution | None = None
+        self.running: Execution | None = None
+        self.waiting: Execution | None = None
 
     def enter(self, execution: Execution) -> bool:
-        """Wait for the stage to be free; return False where a newer execution took the place."""
+        """Wait until the stage is free; return False if a newer execution took the place."""
         with self._changed:
-            if self._waiting is not None and self._waiting.number > execution.number:
+            if self.waiting is not None and self.waiting.number > execution.number:
                 return False
-            self._waiting = execution
+            self.waiting = execution
             self._changed.notify_all()
-            while self._waiting is execution and self._inside is not None:
-                self._changed.wait()
-            if self._waiting is not execution:
+            self._changed.wait_for(lambda: self.waiting is not execution or self.running is None)
+            if self.waiting is not execution:
                 return False
-            self._inside, self._waiting = execution, None
+            self.running, self.waiting = execution, None
             return True
 
     def leave(self) -> None:
-        """Let the next one in."""
+        """Free the stage."""
         with self._changed:
-            self._inside = None
+            self.running = None
             self._changed.notify_all()
 
 
-@dataclass
 class Pipeline:
-    """The stages of a resolved pipeline template, and what each does here.
+    """The stages of a template's pipeline, and what each does here.
 
-    Attributes
+    Parameters
     ----------
-    stages : list of str
-    actions : dict of str to callable
+    properties : mapping
+        Of the ``AWS::CodePipeline::Pipeline``, resolved.
+    actions : mapping of str to callable
         By the provider that the template names.
-    tell : callable
+    log : callable
         Takes a line for people.
+
+    Raises
+    ------
+    ValueError
+        If the template asks for what is not played here.
     """
 
-    stages: list[tuple[str, str]]
-    actions: Mapping[str, Action]
-    tell: Callable[[str], None]
-    executions: list[Execution] = field(default_factory=list)
-    _doors: dict[str, Door] = field(default_factory=dict)
-
-    @classmethod
-    def from_template(
-        cls,
+    def __init__(
+        self,
         properties: Mapping[str, Any],
         actions: Mapping[str, Action],
-        tell: Callable[[str], None],
-        without: tuple[str, ...] = (),
-    ) -> Pipeline:
-        """Return the pipeline of a template's resource.
-
-        Parameters
-        ----------
-        properties : mapping
-            Of the ``AWS::CodePipeline::Pipeline``, resolved.
-        without : tuple of str
-            Stages to leave out, as people do who choose "Skip build stage".
-
-        Raises
-        ------
-        ValueError
-            If the template asks for what is not played here.
-        """
+        log: Callable[[str], None],
+    ) -> None:
         if (properties["PipelineType"], properties["ExecutionMode"]) != ("V2", "SUPERSEDED"):
             raise ValueError("The rehearsal plays pipelines of type V2 in the mode SUPERSEDED.")
-        stages = []
+        self.log = log
+        self.stages: dict[str, Action] = {}
         for stage in properties["Stages"]:
             (action,) = stage["Actions"]
             provider = action["ActionTypeId"]["Provider"]
             if provider not in actions:
                 raise ValueError(f"The rehearsal does not play {provider}.")
-            if stage["Name"] not in without:
-                stages.append((stage["Name"], provider))
-        return cls(stages, actions, tell)
+            self.stages[stage["Name"]] = actions[provider]
+        self._slots = {name: Slot() for name in self.stages}
+        self._started = 0
 
-    def start(self, commit: str, subject: str) -> Execution:
-        """Start an execution for a commit and return it at once."""
-        execution = Execution(len(self.executions) + 1, commit, subject)
-        self.executions.append(execution)
-        for name, _ in self.stages:
-            self._doors.setdefault(name, Door())
-        threading.Thread(target=self._run, args=(execution,), daemon=True).start()
+    def start(self, commit: str, without: tuple[str, ...] = ()) -> Execution:
+        """Start an execution and return it at once.
+
+        Parameters
+        ----------
+        commit : str
+        without : tuple of str
+            Stages to leave out, as in a pipeline made with "Skip build stage".
+        """
+        self._started += 1
+        execution = Execution(self._started, commit)
+        stages = [name for name in self.stages if name not in without]
+        threading.Thread(target=self._run, args=(execution, stages), daemon=True).start()
         return execution
 
-    def _run(self, execution: Execution) -> None:
-        key = ""
+    def _run(self, execution: Execution, stages: list[str]) -> None:
         try:
-            for name, provider in self.stages:
+            key = ""
+            for name in stages:
                 execution.stage = name
-                door = self._doors[name]
-                if not door.enter(execution):
+                slot = self._slots[name]
+                if not slot.enter(execution):
                     execution.status = "Superseded"
-                    self.tell(f"#{execution.number} superseded while waiting for {name}")
-                    return
+                    break
                 started = time.monotonic()
-                self.tell(f"#{execution.number} {name} …")
+                self.log(f"#{execution.number} {name} …")
                 try:
-                    key = self.actions[provider](execution, key)
+                    key = self.stages[name](execution, key)
                 finally:
-                    door.leave()
-                seconds = time.monotonic() - started
-                self.tell(f"#{execution.number} {name} succeeded after {seconds:.1f} s")
-            execution.status = "Succeeded"
+                    slot.leave()
+                self.log(f"#{execution.number} {name} took {time.monotonic() - started:.1f} s")
+            else:
+                execution.status = "Succeeded"
         except ActionFailedError as error:
             execution.status, execution.reason = "Failed", str(error)
-            self.tell(f"#{execution.number} {execution.stage} failed. {error}")
         except Exception as error:  # noqa: BLE001 - a thread's error would be lost
             execution.status, execution.reason = "Failed", f"{type(error).__name__}: {error}"
-            self.tell(f"#{execution.number} {execution.stage} broke: {execution.reason}")
         finally:
+            self.log(f"#{execution.number} {execution.status} {execution.reason}")
             execution.ended.set()

@@ -1,10 +1,10 @@
-"""What the rehearsal says: lines as it goes, claims with their proof, a report at the end."""
+"""What the rehearsal prints: each step with its proofs, and a summary at the end."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -22,75 +22,65 @@ ONLY_AWS = (
 
 
 class RehearsalFailedError(Exception):
-    """Something that should have been proven was not."""
+    """A claim that did not hold."""
 
 
 @dataclass
 class Report:
-    """Collects what was shown."""
+    """Prints and collects steps, proofs and figures."""
 
     console: Console
     started: float = field(default_factory=time.monotonic)
     proven: list[str] = field(default_factory=list)
     figures: list[tuple[str, str]] = field(default_factory=list)
-    chapters: list[tuple[str, float]] = field(default_factory=list)
+    steps: list[tuple[str, float]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def tell(self, line: str) -> None:
-        """Say what is going on."""
-        self._print(line, "dim")
+    def log(self, line: str, style: str = "dim") -> None:
+        """Print a line with the time since the start."""
+        with self._lock:
+            self.console.print(f"[blue]{time.monotonic() - self.started:6.1f} s[/]  ", end="")
+            self.console.print(line, style=style, markup=False, highlight=False)
 
-    def chapter(self, title: str) -> None:
-        """Begin a part."""
-        self.chapters.append((title, time.monotonic()))
-        self._print(title, "bold cyan")
+    def step(self, title: str) -> None:
+        """Begin a step."""
+        self.steps.append((title, time.monotonic()))
+        self.log(title, "bold cyan")
 
     def figure(self, name: str, value: str) -> None:
         """Note a measurement."""
         self.figures.append((name, value))
-        self._print(f"{name}: {value}", "magenta")
+        self.log(f"{name}: {value}", "magenta")
 
-    def prove(self, claim: str, holds: bool, otherwise: str | Callable[[], str] = "") -> None:
+    def prove(self, claim: str, holds: bool, otherwise: object = "") -> None:
         """Note that a claim holds.
 
         Raises
         ------
         RehearsalFailedError
-            If it does not.
+            If it does not, with what was seen ``otherwise``.
         """
         if not holds:
-            said = otherwise() if callable(otherwise) else otherwise
-            raise RehearsalFailedError(f"Not shown: {claim}. {said}")
+            raise RehearsalFailedError(f"Not shown: {claim}. {otherwise}")
         self.proven.append(claim)
-        self._print(f"✓ {claim}", "green")
+        self.log(f"✓ {claim}", "green")
 
     def finish(self) -> None:
         """Print what was proven and measured, how long it took, and what only AWS can prove."""
-        ended = time.monotonic()
-        self.console.print()
-        table = Table(title="Proven here", show_header=False, expand=True, title_style="bold green")
-        for claim in self.proven:
-            table.add_row("✓", claim)
-        self.console.print(table, soft_wrap=False)
-        table = Table(title="Measured", show_header=False, expand=True, title_style="bold magenta")
-        for name, value in self.figures:
-            table.add_row(name, value)
-        self.console.print(table, soft_wrap=False)
-        table = Table(title="Took", show_header=False, expand=True, title_style="bold blue")
-        ends = [*(began for _, began in self.chapters[1:]), ended]
-        for (chapter, began), end in zip(self.chapters, ends, strict=True):
-            table.add_row(f"{end - began:.0f} s", chapter)
-        self.console.print(table, soft_wrap=False)
-        table = Table(title="Only AWS can prove", show_header=False, expand=True,
-                      title_style="bold yellow")  # fmt: skip
-        for text in ONLY_AWS:
-            table.add_row("·", text)
-        self.console.print(table, soft_wrap=False)
-        seconds = ended - self.started
-        self.console.print(f"[bold green]The rehearsal passed[/] in {seconds / 60:.1f} minutes.")
+        ends = [*(began for _, began in self.steps[1:]), time.monotonic()]
+        took = [
+            (f"{end - began:.0f} s", title)
+            for (title, began), end in zip(self.steps, ends, strict=True)
+        ]
+        self._table("Proven here", "green", (("✓", claim) for claim in self.proven))
+        self._table("Measured", "magenta", self.figures)
+        self._table("Took", "blue", took)
+        self._table("Only AWS can prove", "yellow", (("·", text) for text in ONLY_AWS))
+        minutes = (time.monotonic() - self.started) / 60
+        self.console.print(f"[bold green]The rehearsal passed[/] in {minutes:.1f} minutes.")
 
-    def _print(self, text: str, style: str) -> None:
-        with self._lock:
-            clock = f"{time.monotonic() - self.started:6.1f} s"
-            self.console.print(f"[blue]{clock}[/]  ", end="")
-            self.console.print(text, style=style, markup=False, highlight=False)
+    def _table(self, title: str, color: str, rows: Iterable[tuple[str, str]]) -> None:
+        table = Table(title=title, show_header=False, expand=True, title_style=f"bold {color}")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table, soft_wrap=False)

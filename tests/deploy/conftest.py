@@ -95,7 +95,7 @@ def proxied(
     ours.write_text(ours.read_text().replace("127.0.0.1/32", private))
     assert nginx.problem(folder) is None
     command = (bundle / "Procfile").read_text().removeprefix("web: ").replace("8000", str(app_port))
-    environment = {"PATH": os.environ["PATH"], "APP_ENV": "production", "SECRET_KEY": "k" * 32}
+    environment = {"PATH": os.environ["PATH"], "APP_ENV": "production"}
     environment |= {"TRUSTED_PROXIES": "1"} | settings
     with (folder / "app.log").open("wb") as log:
         app = subprocess.Popen([str(python or sys.executable), "-m", *command.split()], cwd=bundle,
@@ -149,7 +149,7 @@ def hook():
         return subprocess.run(
             [str(path)],
             cwd="/",
-            env={"PATH": programs, "APP_ENV": "production", "SECRET_KEY": "k" * 32} | environment,
+            env={"PATH": programs, "APP_ENV": "production"} | environment,
             capture_output=True,
             text=True,
             timeout=120,

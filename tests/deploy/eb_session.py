@@ -13,11 +13,15 @@ import zipfile
 from pathlib import Path
 
 from deploy.policies import shipped
+from deploy.rehearsal.account import (
+    ACCOUNT,
+    ADMINISTRATOR,
+    EB_CONFIG,
+    PRINCIPALS,
+    plain_environment,
+)
 from deploy.rehearsal.beanstalk import Beanstalk
-from deploy.rehearsal.cloud import ACCOUNT, ADMINISTRATOR, EB_CONFIG, PRINCIPALS
 from deploy.rehearsal.emulator import Emulator, Gate
-from deploy.rehearsal.options import problems
-from deploy.rehearsal.workshop import plain_environment
 from deploy.tools import tool
 
 
@@ -34,11 +38,10 @@ def main() -> None:
 
     beanstalk = Beanstalk(
         ACCOUNT, "stuprediction", env_name, f"64bit Amazon Linux 2023 v4.0.0 running {platform}",
-        {}, deploy, lambda bucket, key: True, problems,
+        {}, deploy, lambda bucket, key: True,
     )  # fmt: skip
-    emulator = Emulator(ACCOUNT, gate, beanstalk)
-    emulator.start()
-    s3 = emulator.client("administrator", "s3")
+    emulator = Emulator(gate, beanstalk)
+    s3 = emulator.s3("administrator")
     s3.create_bucket(Bucket=beanstalk.bucket)
     with tempfile.TemporaryDirectory() as name:
         clone = Path(name) / "clone"
@@ -65,7 +68,8 @@ def main() -> None:
         config = (folder / ".elasticbeanstalk/config.yml").read_text()
         shipped_files = []
         for version in deployed:
-            s3.download_file(version.bucket, version.key, str(clone / "bundle.zip"))
+            source = version["SourceBundle"]
+            s3.download_file(source["S3Bucket"], source["S3Key"], str(clone / "bundle.zip"))
             with zipfile.ZipFile(clone / "bundle.zip") as archive:
                 shipped_files += [one for one in archive.namelist() if not one.endswith("/")]
     emulator.stop()

@@ -62,7 +62,7 @@ def test_nothing_else_is_shipped(checkout):
     (checkout / "artifacts/runs/20200101T000000Z-000000").mkdir()
     (checkout / "artifacts/runs/20200101T000000Z-000000/model.pkl").touch()
     (checkout / "notebooks/data/class_of_2026.csv").write_text("name,score\n")
-    (checkout / ".env").write_text("SECRET_KEY=x\n")
+    (checkout / ".env").write_text("API_KEYS=x\n")
     tops = {name.split("/")[0] for name in builder.contents(checkout)}
     assert tops <= {
         "application.py", "Procfile", "requirements.txt", "gunicorn.conf.py", ".ebextensions",

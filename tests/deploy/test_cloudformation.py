@@ -8,8 +8,8 @@ import pytest
 
 from deploy.policies import EXAMPLES
 from deploy.rehearsal.buildspec import Buildspec
-from deploy.rehearsal.options import SECRETS, from_template, problems, read_ebextensions
-from deploy.rehearsal.template import FOLDER, Template
+from deploy.rehearsal.options import from_template, problems, read_ebextensions
+from deploy.templates import FOLDER, Template
 
 ROOT = Path(__file__).resolve().parents[2]
 BALANCED = {"EnvironmentType": "LoadBalanced"}
@@ -79,14 +79,9 @@ def test_a_certificate_turns_https_on_and_http_off():
     assert not [name for name, _ in settings(**BALANCED) if "elbv2" in name]
 
 
-def test_every_instance_gets_the_generated_secret_and_nobody_else_sees_it():
-    made = resources("app.yaml")
-    arn = settings()[SECRETS, "SECRET_KEY"]
-    assert made["Secret"]["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
-    (policy,) = made["InstanceRole"]["Properties"]["Policies"]
-    (reads,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Sid"] == "Secret"]
-    assert (reads["Action"], reads["Resource"]) == (["secretsmanager:GetSecretValue"], arn)
-    assert "resolve:" not in (FOLDER / "app.yaml").read_text("utf-8")  # would show in the console
+def test_no_secret_stands_in_the_settings_where_the_console_would_show_it():
+    assert not [name for _, name in settings() if "SECRET" in name or "KEY" in name]
+    assert "resolve:" not in (FOLDER / "app.yaml").read_text("utf-8")
 
 
 def test_beanstalk_takes_its_role_as_its_guide_says():
@@ -191,7 +186,7 @@ NOT_IN_MOTO = {
     "AWS::Budgets::Budget", "AWS::CloudWatch::Alarm", "AWS::CodeBuild::Project",
     "AWS::CodeConnections::Connection", "AWS::CodePipeline::Pipeline",
     "AWS::ElasticBeanstalk::Application", "AWS::ElasticBeanstalk::Environment", "AWS::IAM::Group",
-    "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SecretsManager::Secret",
+    "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.rehearsal.template import FOLDER
+from deploy.templates import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "deploy" / "README.md"
@@ -69,16 +69,11 @@ def test_both_the_consoles_words_and_commands_are_there():
 
 def test_every_figure_of_the_rehearsal_is_in_the_guide():
     figures = set()
-    for name in ("stage.py", "story.py"):
+    for name in ("context.py", "steps.py"):
         text = (ROOT / "deploy/rehearsal" / name).read_text("utf-8")
         figures |= set(re.findall(r'\.figure\(\s*f?"([^",{]+)', text))
     assert len(figures) >= 5
     assert {figure for figure in figures if figure not in TEXT} == set()
-
-
-def test_an_environment_that_eb_makes_gets_its_secret_at_once():
-    (command,) = re.findall(r"^ *eb create (.*?)\n *```", TEXT, re.M | re.S)
-    assert "--envvars SECRET_KEY=$(" in command
 
 
 # ---------------------------------------------------------------- aws

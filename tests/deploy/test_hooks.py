@@ -88,11 +88,11 @@ def test_a_broken_import_is_refused(bundle, hook):
     assert "no_such_module" in checked.stderr
 
 
-def test_H6_an_absent_secret_is_refused_with_what_to_do(bundle, hook):
+def test_a_setting_that_the_app_cannot_use_is_refused_with_what_to_do(bundle, hook):
     for path in (CHECK, RECHECK):
-        checked = hook(bundle / path, SECRET_KEY="")
+        checked = hook(bundle / path, TRUSTED_PROXIES="many")
         assert checked.returncode != 0
-        assert "SECRET_KEY must be set in production" in checked.stderr
+        assert "TRUSTED_PROXIES must be" in checked.stderr
 
 
 def test_M2_a_file_that_training_did_not_save_is_refused(bundle, hook):

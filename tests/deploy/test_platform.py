@@ -257,8 +257,9 @@ def test_a_slow_upload_is_not_cut_off(behind_nginx, tmp_path, bundle, student):
 def test_an_upload_comes_back_to_the_instance_that_holds_it(tmp_path):
     """Files lie on the instance that took them for half an hour."""
     for setting_, used in (("true", True), ("false", False)):
-        nginx.write_targets(tmp_path, [1, 2], {(nginx.PROCESS, "StickinessEnabled"): setting_})
-        assert ("hash $sticky;" in (tmp_path / "targets.conf").read_text()) is used
+        settings = {(nginx.PROCESS, "StickinessEnabled"): setting_}
+        nginx.write_balancer(tmp_path, 1, [2, 3], settings)
+        assert ("hash $sticky;" in (tmp_path / "nginx.conf").read_text()) is used
     assert setting("elasticbeanstalk:environment:process:default", "StickinessEnabled") == "true"
     seconds = setting("elasticbeanstalk:environment:process:default", "StickinessLBCookieDuration")
     assert int(seconds) >= LIFETIME_S

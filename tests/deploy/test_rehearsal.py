@@ -1,27 +1,29 @@
 """The rehearsal's own parts; `make rehearse` plays them together."""
 
 import io
+import json
 import os
 import re
 import subprocess
 import sys
 import threading
-import xml.etree.ElementTree as ET
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 from rich.console import Console
+from werkzeug import Request
 
 from deploy.rehearsal import calls
-from deploy.rehearsal.beanstalk import Beanstalk, DeploymentFailedError
-from deploy.rehearsal.emulator import Gate
-from deploy.rehearsal.iam import Call
-from deploy.rehearsal.options import problems
-from deploy.rehearsal.pipeline import ActionFailedError, Door, Execution, Pipeline
+from deploy.rehearsal.beanstalk import (
+    Beanstalk,
+    DeploymentFailedError,
+    InvalidParameterError,
+)
+from deploy.rehearsal.emulator import AccessDeniedError, Gate
+from deploy.rehearsal.pipeline import ActionFailedError, Execution, Pipeline, Slot
 from deploy.rehearsal.report import ONLY_AWS, RehearsalFailedError, Report
-from deploy.rehearsal.template import FOLDER, Account, Template
-from deploy.rehearsal.workshop import Repository
+from deploy.rehearsal.repository import Repository
+from deploy.templates import FOLDER, Account, Template
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = Account("123456789012", "us-east-1")
@@ -33,36 +35,36 @@ EB = "arn:aws:elasticbeanstalk:us-east-1:123456789012"
 
 
 def test_one_waits_and_a_newer_one_takes_its_place():
-    door = Door()
-    first, second, third = (Execution(n, "c", "s") for n in (1, 2, 3))
-    assert door.enter(first)
+    slot = Slot()
+    first, second, third = (Execution(n, "c") for n in (1, 2, 3))
+    assert slot.enter(first)
     entered = {}
     threads = []
     for execution in (second, third):
         thread = threading.Thread(
-            target=lambda e: entered.update({e.number: door.enter(e)}), args=(execution,)
+            target=lambda e: entered.update({e.number: slot.enter(e)}), args=(execution,)
         )
         thread.start()
         threads.append(thread)
-        while door._waiting is not execution:
+        while slot.waiting is not execution:
             pass
     threads[0].join(10)
     assert entered == {2: False}
-    door.leave()
+    slot.leave()
     threads[1].join(10)
     assert entered == {2: False, 3: True}
 
 
 def test_an_older_one_that_comes_late_is_superseded_too():
-    door = Door()
-    assert door.enter(Execution(1, "c", "s"))
-    waiting = Execution(3, "c", "s")
-    thread = threading.Thread(target=door.enter, args=(waiting,), daemon=True)
+    slot = Slot()
+    assert slot.enter(Execution(1, "c"))
+    waiting = Execution(3, "c")
+    thread = threading.Thread(target=slot.enter, args=(waiting,), daemon=True)
     thread.start()
-    while door._waiting is not waiting:
+    while slot.waiting is not waiting:
         pass
-    assert not door.enter(Execution(2, "c", "s"))
-    door.leave()
+    assert not slot.enter(Execution(2, "c"))
+    slot.leave()
     thread.join(10)
 
 
@@ -86,10 +88,10 @@ def actions(done, fails=""):
     return {name: action(name) for name in providers}
 
 
-def test_the_template_is_what_is_played(properties):
+def test_the_stages_of_the_template_run_in_order(properties):
     done = []
-    pipeline = Pipeline.from_template(properties, actions(done), print)
-    execution = pipeline.start("abc", "subject")
+    pipeline = Pipeline(properties, actions(done), print)
+    execution = pipeline.start("abc")
     assert execution.ended.wait(10)
     assert execution.status == "Succeeded"
     assert done == [
@@ -97,13 +99,18 @@ def test_the_template_is_what_is_played(properties):
         ("CodeBuild", ">CodeStarSourceConnection"),
         ("ElasticBeanstalk", ">CodeStarSourceConnection>CodeBuild"),
     ]
+    assert pipeline.start("abc", without=("Build",)).ended.wait(10)
+    assert done[3:] == [
+        ("CodeStarSourceConnection", ""),
+        ("ElasticBeanstalk", ">CodeStarSourceConnection"),
+    ]
 
 
 def test_a_stage_that_fails_ends_the_execution_and_frees_the_stage(properties):
     done = []
-    pipeline = Pipeline.from_template(properties, actions(done, fails="CodeBuild"), print)
+    pipeline = Pipeline(properties, actions(done, fails="CodeBuild"), print)
     for _ in range(2):
-        execution = pipeline.start("abc", "subject")
+        execution = pipeline.start("abc")
         assert execution.ended.wait(10)
         assert (execution.status, execution.stage) == ("Failed", "Build")
         assert execution.reason == "it broke"
@@ -113,9 +120,9 @@ def test_a_stage_that_fails_ends_the_execution_and_frees_the_stage(properties):
 @pytest.mark.parametrize("change", [{"ExecutionMode": "QUEUED"}, {"PipelineType": "V1"}])
 def test_what_is_not_played_is_refused(properties, change):
     with pytest.raises(ValueError, match="type V2 in the mode SUPERSEDED"):
-        Pipeline.from_template(properties | change, actions([]), print)
+        Pipeline(properties | change, actions([]), print)
     with pytest.raises(ValueError, match="does not play CodeBuild"):
-        Pipeline.from_template(properties, {"CodeStarSourceConnection": None}, print)
+        Pipeline(properties, {"CodeStarSourceConnection": None}, print)
 
 
 # ---------------------------------------------------------------- Elastic Beanstalk's API
@@ -124,47 +131,38 @@ def test_what_is_not_played_is_refused(properties, change):
 @pytest.fixture
 def beanstalk():
     def deploy(version, settings):
-        if version and version.label == "bad":
+        if version and version["VersionLabel"] == "bad":
             raise DeploymentFailedError("Instance i-01: it is bad")
 
+    platform = "64bit Amazon Linux 2023 v4.0.0 running Python 3.13"
     return Beanstalk(
-        ACCOUNT, "app", "web", "64bit Amazon Linux 2023 v4.0.0 running Python 3.13", {},
-        deploy, lambda bucket, key: key != "absent", problems,
-    )  # fmt: skip
-
-
-def ask(beanstalk, **parameters):
-    status, text = beanstalk.answer(urlencode(parameters).encode())
-    root = ET.fromstring(text)
-    return status, {
-        element.tag.split("}")[1]: element.text for element in root.iter() if element.text
-    }
+        ACCOUNT, "app", "web", platform, {}, deploy, lambda bucket, key: key != "absent"
+    )
 
 
 def make_version(beanstalk, label, key="key"):
-    return ask(
-        beanstalk, Action="CreateApplicationVersion", ApplicationName="app", VersionLabel=label,
-        **{"SourceBundle.S3Bucket": "b", "SourceBundle.S3Key": key},
-    )  # fmt: skip
+    source = {"S3Bucket": "b", "S3Key": key}
+    asked = {"ApplicationName": "app", "VersionLabel": label, "SourceBundle": source}
+    return beanstalk.answer("CreateApplicationVersion", asked)
 
 
-def update(beanstalk, **parameters):
-    answer = ask(beanstalk, Action="UpdateEnvironment", EnvironmentName="web", **parameters)
+def update(beanstalk, **asked):
+    beanstalk.answer("UpdateEnvironment", {"EnvironmentName": "web", **asked}, "request")
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and "_update" in thread.name:
             thread.join(10)
-    return answer
 
 
-def test_a_version_is_registered_deployed_and_told_of(beanstalk):
-    assert make_version(beanstalk, "v1")[0] == 200
-    assert update(beanstalk, VersionLabel="v1")[0] == 200
+def test_a_version_is_registered_deployed_and_reported(beanstalk):
+    make_version(beanstalk, "v1")
+    update(beanstalk, VersionLabel="v1")
     assert beanstalk.current == "v1"
-    _, told = ask(beanstalk, Action="DescribeEvents", RequestId="none")
-    assert "Message" not in told
-    _, told = ask(beanstalk, Action="DescribeEvents")
-    assert told["Message"] == "Environment update is starting."  # the newest comes first
-    assert beanstalk.events[-1].message == "Environment update completed successfully."
+    assert beanstalk.answer("DescribeEvents", {"RequestId": "none"}) == {"Events": []}
+    messages = [e["Message"] for e in beanstalk.answer("DescribeEvents", {})["Events"]]
+    assert messages == [  # the newest comes first
+        "Environment update completed successfully.",
+        "Environment update is starting.",
+    ]
 
 
 def test_a_version_that_fails_is_not_the_current_one(beanstalk):
@@ -173,96 +171,150 @@ def test_a_version_that_fails_is_not_the_current_one(beanstalk):
     update(beanstalk, VersionLabel="v1")
     update(beanstalk, VersionLabel="bad")
     assert beanstalk.current == "v1"
-    assert [e.message for e in beanstalk.events[-2:]] == [
+    assert [e["Message"] for e in beanstalk.events[-2:]] == [
         "Instance i-01: it is bad",
         "Failed to deploy application.",
     ]
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("action", "asked", "said"),
     [
-        ({"Action": "UpdateEnvironment", "VersionLabel": "v9"}, "No Application Version named"),
-        ({"Action": "UpdateEnvironment", "EnvironmentName": "x"}, "No Environment found"),
-        ({"Action": "TerminateEnvironment"}, "does not know TerminateEnvironment"),
-        ({"Action": "UpdateEnvironment", "OptionSettings.member.1.Namespace": "aws:x",
-          "OptionSettings.member.1.OptionName": "Y"}, "there is no such namespace"),
+        ("UpdateEnvironment", {"VersionLabel": "v9"}, "No Application Version named"),
+        ("UpdateEnvironment", {"EnvironmentName": "x"}, "No Environment found"),
+        ("TerminateEnvironment", {}, "does not know TerminateEnvironment"),
+        ("UpdateEnvironment", {"OptionSettings": [{"Namespace": "aws:x", "OptionName": "Y"}]},
+         "there is no such namespace"),
     ],
 )  # fmt: skip
-def test_what_beanstalk_would_refuse_is_refused(beanstalk, parameters, said):
-    status, answer = ask(beanstalk, **parameters)
-    assert status == 400
-    assert said in answer["Message"]
+def test_what_beanstalk_would_refuse_is_refused(beanstalk, action, asked, said):
+    with pytest.raises(InvalidParameterError, match=said):
+        beanstalk.answer(action, asked)
 
 
 def test_a_bundle_that_is_not_there_and_a_label_twice_are_refused(beanstalk):
-    assert "Unable to download" in make_version(beanstalk, "v1", key="absent")[1]["Message"]
+    with pytest.raises(InvalidParameterError, match="Unable to download"):
+        make_version(beanstalk, "v1", key="absent")
     make_version(beanstalk, "v1")
-    assert "already exists" in make_version(beanstalk, "v1")[1]["Message"]
+    with pytest.raises(InvalidParameterError, match="already exists"):
+        make_version(beanstalk, "v1")
 
 
-# ---------------------------------------------------------------- calls and rights
+# ---------------------------------------------------------------- calls and permissions
 
 
-def signed(service, method="POST", path="/", query="", **headers):
-    return {
-        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=KEY/20260101/us-east-1/{service}/"
-        "aws4_request, SignedHeaders=host, Signature=0",
-        "REQUEST_METHOD": method,
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        **headers,
-    }
+def signed(service, method="POST", path="/", query=""):
+    return Request(
+        {
+            "HTTP_AUTHORIZATION": "AWS4-HMAC-SHA256 Credential="
+            f"{calls.access_key('build')}/20260101/us-east-1/{service}/aws4_request, Signature=0",
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+        }
+    )
 
 
 @pytest.mark.parametrize(
-    ("environ", "body", "action", "resources"),
+    ("request_", "action", "resources"),
     [
-        (signed("s3", "GET", "/b/a/k.zip"), b"", "s3:GetObject", (f"{BUCKET}/a/k.zip",)),
-        (signed("s3", "HEAD", "/b/k"), b"", "s3:GetObject", (f"{BUCKET}/k",)),
-        (signed("s3", "PUT", "/b/k"), b"", "s3:PutObject", (f"{BUCKET}/k",)),
-        (signed("s3", "POST", "/b/k", "uploads"), b"", "s3:PutObject", (f"{BUCKET}/k",)),
-        (signed("s3", "DELETE", "/b/k"), b"", "s3:DeleteObject", (f"{BUCKET}/k",)),
-        (signed("s3", "GET", "/b", "list-type=2"), b"", "s3:ListBucket", (BUCKET,)),
-        (signed("s3", "GET", "/b", "location"), b"", "s3:GetBucketLocation", (BUCKET,)),
-        (signed("s3", "PUT", "/b"), b"", "s3:CreateBucket", (BUCKET,)),
-        (signed("secretsmanager", HTTP_X_AMZ_TARGET="secretsmanager.GetSecretValue"),
-         b'{"SecretId": "arn:s"}', "secretsmanager:GetSecretValue", ("arn:s",)),
-        (signed("elasticbeanstalk"),
-         b"Action=UpdateEnvironment&EnvironmentName=web&VersionLabel=v1",
-         "elasticbeanstalk:UpdateEnvironment", (f"{EB}:environment/app/web",)),
-        (signed("elasticbeanstalk"),
-         b"Action=CreateApplicationVersion&ApplicationName=app&VersionLabel=v1",
-         "elasticbeanstalk:CreateApplicationVersion", (f"{EB}:applicationversion/app/v1",)),
-        (signed("elasticbeanstalk"), b"Action=DescribeEnvironments&ApplicationName=app",
-         "elasticbeanstalk:DescribeEnvironments", (f"{EB}:environment/app/*",)),
-        (signed("elasticbeanstalk"), b"Action=CreateStorageLocation",
-         "elasticbeanstalk:CreateStorageLocation", ("*",)),
+        (signed("s3", "GET", "/b/a/k.zip"), "s3:GetObject", [f"{BUCKET}/a/k.zip"]),
+        (signed("s3", "HEAD", "/b/k"), "s3:GetObject", [f"{BUCKET}/k"]),
+        (signed("s3", "GET", "/b/k", "versionId=1"), "s3:GetObjectVersion", [f"{BUCKET}/k"]),
+        (signed("s3", "PUT", "/b/k"), "s3:PutObject", [f"{BUCKET}/k"]),
+        (signed("s3", "POST", "/b/k", "uploads"), "s3:PutObject", [f"{BUCKET}/k"]),
+        (signed("s3", "DELETE", "/b/k"), "s3:DeleteObject", [f"{BUCKET}/k"]),
+        (signed("s3", "GET", "/b", "list-type=2"), "s3:ListBucket", [BUCKET]),
+        (signed("s3", "GET", "/b", "location"), "s3:GetBucketLocation", [BUCKET]),
+        (signed("s3", "PUT", "/b"), "s3:CreateBucket", [BUCKET]),
+        (signed("s3", "GET"), "s3:ListAllMyBuckets", ["*"]),
+    ],
+)
+def test_a_request_to_s3_needs_the_action_that_iam_knows(request_, action, resources):
+    assert calls.signer(request_) == ("build", "s3")
+    assert calls.s3(request_) == (action, resources)
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "resource"),
+    [
+        ("UpdateEnvironment", {"EnvironmentName": "web", "VersionLabel": "v1"},
+         f"{EB}:environment/app/web"),
+        ("UpdateEnvironment", {"EnvironmentId": "e-1"}, f"{EB}:environment/app/web"),
+        ("CreateApplicationVersion", {"ApplicationName": "app", "VersionLabel": "v1"},
+         f"{EB}:applicationversion/app/v1"),
+        ("DescribeApplicationVersions", {"ApplicationName": "app", "VersionLabels": ["v1"]},
+         f"{EB}:applicationversion/app/v1"),
+        ("DescribeEnvironments", {"ApplicationName": "app"}, f"{EB}:environment/app/*"),
+        ("DescribeApplications", {}, f"{EB}:application/*"),
+        ("CreateStorageLocation", {}, "*"),
+        ("DescribePlatformVersion", {}, "arn:aws:elasticbeanstalk:us-east-1::platform/*"),
     ],
 )  # fmt: skip
-def test_a_request_is_the_call_that_iam_knows(environ, body, action, resources):
-    call = calls.read(environ, body, ACCOUNT, "app", "web")
-    assert (call.principal, call.action, call.resources) == ("KEY", action, resources)
+def test_a_request_to_beanstalk_needs_the_action_that_iam_knows(action, parameters, resource):
+    called = calls.beanstalk(action, parameters, EB, "app", "web")
+    assert called == (f"elasticbeanstalk:{action}", [resource])
 
 
 def test_a_request_that_is_not_known_is_not_let_through():
-    for environ in (signed("ec2"), {"PATH_INFO": "/"}, signed("s3", "DELETE", "/b")):
-        with pytest.raises(calls.UnknownCallError):
-            calls.read(environ, b"", ACCOUNT, "app", "web")
+    with pytest.raises(calls.UnknownCallError, match="without a signature"):
+        calls.signer(Request({"PATH_INFO": "/"}))
+    with pytest.raises(calls.UnknownCallError, match="DELETE /b"):
+        calls.s3(signed("s3", "DELETE", "/b"))
 
 
 def test_the_gate_counts_what_it_lets_through_and_keeps_what_not():
     policy = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
     gate = Gate({"build": [policy]})
-    key = Gate.key("build")
-    assert gate.passes(Call(key, "s3:GetObject", ("arn:x",)))
-    assert not gate.passes(Call(key, "s3:PutObject", ("arn:x",)))
-    assert not gate.passes(Call("stranger", "s3:GetObject", ("arn:x",)))
+    gate.check("build", "s3:GetObject", ["arn:x"])
+    for principal, action in (("build", "s3:PutObject"), ("stranger", "s3:GetObject")):
+        with pytest.raises(AccessDeniedError, match=f"not authorized to perform: {action}"):
+            gate.check(principal, action, ["arn:x"])
     assert gate.allowed == {("build", "s3:GetObject"): 1}
     assert [(call.principal, call.action) for call in gate.denied] == [
         ("build", "s3:PutObject"),
         ("stranger", "s3:GetObject"),
     ]
+
+
+# What the emulator answers to AWS's own clients.
+ASK_EMULATOR = """
+import json, sys
+import boto3
+from deploy.rehearsal.account import ACCOUNT, ADMINISTRATOR
+from deploy.rehearsal.beanstalk import Beanstalk
+from deploy.rehearsal.emulator import Emulator, Gate
+gate = Gate({"administrator": [ADMINISTRATOR], "stranger": []})
+beanstalk = Beanstalk(ACCOUNT, "app", "web", "64bit x v1 running Python 3.13", {},
+                      lambda version, settings: None, lambda bucket, key: True)
+emulator = Emulator(gate, beanstalk)
+said = []
+def ask(principal, service, operation, **parameters):
+    session = boto3.Session(emulator.s3(principal)._request_signer._credentials.access_key, "x",
+                            region_name="us-east-1")
+    client = session.client(service, endpoint_url=emulator.url)
+    try:
+        answer = getattr(client, operation)(**parameters)
+        said.append(answer["ResponseMetadata"]["HTTPStatusCode"])
+    except client.exceptions.ClientError as error:
+        said.append(error.response["Error"]["Code"])
+ask("administrator", "elasticbeanstalk", "describe_environments")
+ask("administrator", "elasticbeanstalk", "update_environment", EnvironmentName="other")
+ask("stranger", "elasticbeanstalk", "describe_environments")
+ask("administrator", "ec2", "describe_instances")
+ask("administrator", "s3", "create_bucket", Bucket="bucket")
+ask("stranger", "s3", "list_objects_v2", Bucket="bucket")
+json.dump([said, [call.principal for call in gate.denied]], sys.stdout)
+"""
+
+
+def test_awss_clients_read_answers_refusals_and_denials(run_tool):
+    run = run_tool("python", "-c", ASK_EMULATOR)
+    assert run.returncode == 0, run.stderr
+    said, denied = json.loads(run.stdout)
+    assert said == [200, "InvalidParameterValue", "AccessDenied", "AccessDenied", 200,
+                    "AccessDenied"]  # fmt: skip
+    assert denied == ["stranger", "unknown", "stranger"]
 
 
 # ---------------------------------------------------------------- the report
@@ -271,7 +323,7 @@ def test_the_gate_counts_what_it_lets_through_and_keeps_what_not():
 def test_the_report_says_what_was_proven_measured_and_left_to_aws():
     text = io.StringIO()
     report = Report(Console(file=text, width=300))
-    report.chapter("A first push")
+    report.step("A first push")
     report.prove("it predicts", True)
     report.figure("bundle", "1 MB")
     report.finish()
@@ -290,7 +342,7 @@ def test_a_claim_that_does_not_hold_ends_the_rehearsal_with_what_was_seen_instea
     assert report.proven == []
 
 
-# ---------------------------------------------------------------- the workshop and the command
+# ---------------------------------------------------------------- the repository and the command
 
 
 def test_a_push_arrives_and_its_commit_is_what_is_archived(tmp_path):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Refuses settings with which the app would not start, such as an absent SECRET_KEY.
+# Refuses settings with which the app would not start, such as a number that is none.
 set -eu
 cd "$(dirname "$0")/../../.."
 for programs in /var/app/venv/*/bin; do PATH="$programs:$PATH"; done

@@ -10,30 +10,29 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).resolve().parent.parent / "cloudformation"
+FOLDER = Path(__file__).resolve().parent / "cloudformation"
 NO_VALUE = object()
 
-# What !Ref and !GetAtt X.Arn give for a resource; {name} is its name or else its logical id.
-REFERENCES = {
-    "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
-    "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
+# The ARNs of resources; {name} is a resource's name, or else its logical id.
+ARNS = {
+    "AWS::CodeBuild::Project": "arn:aws:codebuild:{region}:{account}:project/{name}",
     "AWS::CodeConnections::Connection": "arn:aws:codeconnections:{region}:{account}:connection/"
     "11111111-2222-3333-4444-555555555555",
-    "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
-}
-ARNS = REFERENCES | {
-    "AWS::S3::Bucket": "arn:aws:s3:::{name}",
+    "AWS::ECR::Repository": "arn:aws:ecr:{region}:{account}:repository/{name}",
+    "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
-    "AWS::CodeBuild::Project": "arn:aws:codebuild:{region}:{account}:project/{name}",
-    "AWS::ECR::Repository": "arn:aws:ecr:{region}:{account}:repository/{name}",
+    "AWS::S3::Bucket": "arn:aws:s3:::{name}",
+    "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
 }
+# Of these, !Ref gives the ARN as well, not the name.
+REF_IS_ARN = ("AWS::CodeConnections::Connection", "AWS::IAM::ManagedPolicy", "AWS::SNS::Topic")
 NAMES = ("RoleName", "BucketName", "Name", "LogGroupName", "ApplicationName", "EnvironmentName",
          "InstanceProfileName", "ManagedPolicyName", "GroupName", "RepositoryName")  # fmt: skip
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``!Sub x`` as ``{"Fn::Sub": x}``, and quotes nothing away."""
+    """Reads ``!Sub x`` as ``{"Fn::Sub": x}``."""
 
 
 def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -106,15 +105,15 @@ class Template:
         return {
             name: self.resolve({k: v for k, v in resource.items() if k != "Condition"})
             for name, resource in self.document["Resources"].items()
-            if "Condition" not in resource or self._holds(resource["Condition"])
+            if "Condition" not in resource or self._call("Condition", resource["Condition"])
         }
 
     def resolve(self, value: Any) -> Any:
-        """Return a value with every function replaced by what it comes to."""
+        """Return a value with every function replaced by its result."""
         if isinstance(value, dict):
             if len(value) == 1:
                 ((name, argument),) = value.items()
-                if name == "Ref" or name.startswith("Fn::"):
+                if name.startswith("Fn::") or name in ("Ref", "Condition"):
                     return self._call(name.removeprefix("Fn::"), argument)
             resolved = {key: self.resolve(item) for key, item in value.items()}
             return {key: item for key, item in resolved.items() if item is not NO_VALUE}
@@ -122,58 +121,49 @@ class Template:
             return [item for item in map(self.resolve, value) if item is not NO_VALUE]
         return value
 
-    def _call(self, name: str, argument: Any) -> Any:
-        if name == "Ref":
-            return self._reference(argument)
-        if name == "GetAtt":
-            logical_id, attribute = argument
-            return self._reference(f"{logical_id}.{attribute}")
-        if name == "Sub":
-            text = re.sub(r"\$\{([^!}]+)\}", lambda m: str(self._reference(m[1])), argument)
-            return text.replace("${!", "${")
-        if name == "If":
-            condition, yes, no = argument
-            return self.resolve(yes if self._holds(condition) else no)
-        if name == "Join":
-            separator, parts = argument
-            return separator.join(map(str, self.resolve(parts)))
-        raise ValueError(f"Fn::{name} is not known here.")
+    def _call(self, function: str, argument: Any) -> Any:
+        match function:
+            case "Ref":
+                return self._reference(argument)
+            case "GetAtt":
+                return self._reference(".".join(argument))
+            case "Sub":
+                text = re.sub(r"\$\{([^!}]+)\}", lambda m: str(self._reference(m[1])), argument)
+                return text.replace("${!", "${")
+            case "Join":
+                separator, parts = argument
+                return separator.join(map(str, self.resolve(parts)))
+            case "If":
+                condition, yes, no = argument
+                return self.resolve(yes if self._call("Condition", condition) else no)
+            case "Condition":
+                return self.resolve(self.document["Conditions"][argument])
+            case "Equals":
+                left, right = self.resolve(argument)
+                return left == right
+            case "Not":
+                return not self.resolve(argument[0])
+            case "And":
+                return all(self.resolve(argument))
+        raise ValueError(f"Fn::{function} is not known here.")
 
     def _reference(self, name: str) -> Any:
-        where = {
+        known = self.parameters | {
             "AWS::AccountId": self.account.account,
             "AWS::Region": self.account.region,
             "AWS::Partition": "aws",
             "AWS::NoValue": NO_VALUE,
         }
-        if name in where:
-            return where[name]
-        if name in self.parameters:
-            return self.parameters[name]
+        if name in known:
+            return known[name]
         logical_id, _, attribute = name.partition(".")
         resource = self.document["Resources"][logical_id]
         properties = resource.get("Properties", {})
         named = next((properties[key] for key in NAMES if key in properties), logical_id.lower())
         named = self.resolve(named)
-        form = (ARNS if attribute == "Arn" else REFERENCES).get(resource["Type"], "{name}")
-        if attribute not in ("", "Arn"):
-            return f"{named}.{attribute}"
-        return form.format(name=named, account=self.account.account, region=self.account.region)
-
-    def _holds(self, condition: Any) -> bool:
-        if isinstance(condition, str):
-            return self._holds(self.document["Conditions"][condition])
-        ((name, argument),) = condition.items()
-        if name == "Condition":
-            return self._holds(argument)
-        if name == "Fn::Equals":
-            left, right = self.resolve(argument)
-            return bool(left == right)
-        if name == "Fn::Not":
-            return not self._holds(argument[0])
-        if name == "Fn::And":
-            return all(self._holds(part) for part in argument)
-        raise ValueError(f"{name} is not known here.")
+        if attribute == "Arn" or (not attribute and resource["Type"] in REF_IS_ARN):
+            return ARNS[resource["Type"]].format(name=named, **vars(self.account))
+        return f"{named}.{attribute}" if attribute else named
 
 
 def policies(resources: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
