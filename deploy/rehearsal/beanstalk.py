@@ -116,7 +116,9 @@ class Beanstalk:
                     "ConfigurationSettings": [self._environment() | {"OptionSettings": options}]
                 }
             case "DescribeEvents":
-                since, of_update = asked.get("StartTime"), asked.get("RequestId")
+                of_update, since = asked.get("RequestId"), asked.get("StartTime")
+                if since is not None:  # moto reads it without a zone
+                    since = since.replace(tzinfo=datetime.UTC)
                 events = [
                     event
                     for event in reversed(self.events)

@@ -295,10 +295,13 @@ def ask(principal, service, operation, **parameters):
     client = session.client(service, endpoint_url=emulator.url)
     try:
         answer = getattr(client, operation)(**parameters)
-        said.append(answer["ResponseMetadata"]["HTTPStatusCode"])
+        said.append(bool(answer["Events"]) if operation == "describe_events" else 200)
     except client.exceptions.ClientError as error:
         said.append(error.response["Error"]["Code"])
 ask("administrator", "elasticbeanstalk", "describe_environments")
+beanstalk.answer("UpdateEnvironment", {})
+for since in ("2026-01-01T00:00:00Z", "2126-01-01T00:00:00Z"):
+    ask("administrator", "elasticbeanstalk", "describe_events", StartTime=since)
 ask("administrator", "elasticbeanstalk", "update_environment", EnvironmentName="other")
 ask("stranger", "elasticbeanstalk", "describe_environments")
 ask("administrator", "ec2", "describe_instances")
@@ -312,8 +315,8 @@ def test_awss_clients_read_answers_refusals_and_denials(run_tool):
     run = run_tool("python", "-c", ASK_EMULATOR)
     assert run.returncode == 0, run.stderr
     said, denied = json.loads(run.stdout)
-    assert said == [200, "InvalidParameterValue", "AccessDenied", "AccessDenied", 200,
-                    "AccessDenied"]  # fmt: skip
+    assert said[:4] == [200, True, False, "InvalidParameterValue"]
+    assert said[4:] == ["AccessDenied", "AccessDenied", 200, "AccessDenied"]
     assert denied == ["stranger", "unknown", "stranger"]
 
 
