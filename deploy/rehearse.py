@@ -27,11 +27,10 @@ def missing() -> list[str]:
              if shutil.which(name) is None]  # fmt: skip
     if not sys.platform.startswith("linux"):
         found.append("The rehearsal uses Linux's loopback addresses and /proc: run it on Linux.")
-    inside = subprocess.run(
-        ["git", "-C", str(tools.ROOT), "rev-parse", "HEAD"], capture_output=True, check=False
-    ) if shutil.which("git") else None  # fmt: skip
-    if inside is not None and inside.returncode:
-        found.append(f"{tools.ROOT} is not a git clone with a commit: there is nothing to push.")
+    if shutil.which("git"):
+        command = ["git", "-C", str(tools.ROOT), "rev-parse", "HEAD"]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            found.append(f"{tools.ROOT} is not a git clone with a commit: nothing can be pushed.")
     return found
 
 

@@ -76,17 +76,10 @@ class Platform:
                 return
             started = time.monotonic()
             shutil.rmtree(venv, ignore_errors=True)
-            pip = [
-                f"{venv}/bin/python",
-                "-m",
-                "pip",
-                "--disable-pip-version-check",
-                "install",
-                "-q",
-            ]
+            pip = [f"{venv}/bin/python", "-m", "pip", "--disable-pip-version-check"]
             for command in (
                 [str(self.python), "-m", "venv", str(venv)],
-                [*pip, "-r", str(requirements)],
+                [*pip, "install", "--quiet", "-r", str(requirements)],
             ):
                 subprocess.run(command, capture_output=True, text=True, check=True)
             seconds = time.monotonic() - started
