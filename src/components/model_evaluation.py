@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.report.facts import ExclusionCost, PassMark, ReliabilityBin
 from src.stats.bootstrap import (
     RESAMPLES,
     Interval,
@@ -38,72 +39,6 @@ class Evaluation:
     rmse: Interval
     mae: Interval
     baseline_rmse: float
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a model loses by leaving features out; negative where it gains.
-
-    Attributes
-    ----------
-    left_out : tuple of str
-    r2, rmse, mae : Interval
-        R² that is lost, RMSE and MAE that are added, on the same rows.
-    sentence : str
-    """
-
-    left_out: tuple[str, ...]
-    n_samples: int
-    r2: Interval
-    rmse: Interval
-    mae: Interval
-    sentence: str
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Rows whose chance of lying below the mark was said to be about the same.
-
-    Attributes
-    ----------
-    low, high : float
-        Ends of the bin.
-    predicted : float
-        Mean of the chances that were said.
-    observed : Interval
-        Share that did lie below, with Wilson's interval.
-    """
-
-    low: float
-    high: float
-    n_samples: int
-    predicted: float
-    observed: Interval
-
-
-@dataclass(frozen=True)
-class PassMark:
-    """Whether the chances of a score below a mark are what they say.
-
-    Attributes
-    ----------
-    mark : float
-        A score of the mark itself is not below it.
-    n_below : int
-        Held-out rows below the mark.
-    brier : Interval
-        Mean squared difference between the chance and what happened (0 or 1).
-    baseline_brier : float
-        The same for saying the training rows' share for everyone.
-    bins : tuple of ReliabilityBin
-    """
-
-    mark: float
-    n_samples: int
-    n_below: int
-    brier: Interval
-    baseline_brier: float
-    bins: tuple[ReliabilityBin, ...]
 
 
 class ModelEvaluation:
@@ -144,8 +79,8 @@ class ModelEvaluation:
         y_true: NDArray[np.float64],
         y_pred: NDArray[np.float64],
         y_pred_without: NDArray[np.float64],
-        left_out: Sequence[str],
-    ) -> Cost:
+        left_out: Mapping[str, str],
+    ) -> ExclusionCost:
         """Return what leaving features out costs, from the same rows predicted twice.
 
         Parameters
@@ -153,8 +88,8 @@ class ModelEvaluation:
         y_true, y_pred, y_pred_without : ndarray of shape (n_samples,)
             Truth, and predictions of the model with the features and of the one without them;
             held-out or out-of-fold.
-        left_out : sequence of str
-            Names of the features, for the sentence.
+        left_out : mapping of str to str
+            Labels of the features by their names.
         """
         figures, resampled = self._figures(y_true, y_pred)
         figures_without, resampled_without = self._figures(y_true, y_pred_without)
@@ -165,14 +100,7 @@ class ModelEvaluation:
                 signs, figures, figures_without, resampled, resampled_without, strict=True
             )
         )
-        verb = "gains" if r2.value < 0 else "costs"
-        low, high = sorted((r2.low, r2.high) if r2.value >= 0 else (-r2.low, -r2.high))
-        chance = "more than" if r2.excludes_zero else "no more than"
-        sentence = (
-            f"Leaving out {listed(left_out)} {verb} {abs(r2.value):.3f} R² (95 % interval "
-            f"{low:.3f} to {high:.3f}; {len(y_true):,} rows), {chance} chance explains."
-        )
-        return Cost(tuple(left_out), len(y_true), r2, rmse, mae, sentence)
+        return ExclusionCost(left_out, len(y_true), r2, rmse, mae)
 
     def pass_mark(
         self,
@@ -287,14 +215,3 @@ def reliability(
                 )
             )
     return tuple(found)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence has them.
-
-    Examples
-    --------
-    >>> listed(["gender", "lunch", "age"])
-    'gender, lunch and age'
-    """
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.exception import ConfigurationError, TrainingError
 from src.logger import get_logger
+from src.report.facts import LearningPoint
 from src.search.blending import cross_blend, equal_weights, greedy_weights
 from src.search.candidates import CANDIDATES, LINEAR, Candidate
 from src.search.early_stopping import INNER_FOLDS, Trees, find_n_trees
@@ -108,16 +109,6 @@ class LeaderboardRow:
     fit_time_s: float
     n_trials: int
     params: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class LearningPoint:
-    """Cross-validated R² of the winner when it learns from this many rows."""
-
-    n_train: int
-    r2: float
-    r2_standard_error: float
-    train_r2: float
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from src.exception import (
 )
 from src.logger import get_logger
 from src.pipelines.training import TrainResult
+from src.report.wording import Measure
 from src.tables.cells import format_number
 
 if TYPE_CHECKING:
@@ -36,12 +36,7 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
     grid.add_column("Model")
     for name in ("R²", "± s.e.", "RMSE", "MAE", "Fit"):
         grid.add_column(name, justify="right")
-    spread = schema.target.observed_maximum - schema.target.observed_minimum
-    decimals = min(12, max(0, math.ceil(-math.log10(spread / 1500))))
-
-    def shown(value: float) -> str:
-        return f"{value:.{decimals}f}"
-
+    shown = Measure.of(schema.target).number
     for row in result.trained.leaderboard:
         grid.add_row(
             row.label,

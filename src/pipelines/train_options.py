@@ -99,6 +99,14 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
         "costs",
     )
     search.add_argument(
+        "--cross",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        action="extend",
+        help="two sensitive features: the report then looks at their combinations too",
+    )
+    search.add_argument(
         "--pass-mark",
         type=float,
         metavar="N",

@@ -38,7 +38,7 @@ from src.components.data_ingestion import (
 from src.components.data_transformation import DataTransformation
 from src.components.data_validation import DataValidation
 from src.components.model_compiler import ModelCompiler
-from src.components.model_evaluation import ModelEvaluation, PassMark
+from src.components.model_evaluation import ModelEvaluation
 from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals
 from src.components.model_trainer import (
@@ -63,6 +63,8 @@ from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.pipelines.train_console import show_history, show_result
 from src.pipelines.train_options import build_parser
 from src.pipelines.training import TrainConfig, TrainResult
+from src.report.facts import PassMark
+from src.report.wording import listed
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.inference import InferredSchema, infer_schema
 from src.schema.record import Schema
@@ -135,6 +137,7 @@ class TrainPipeline:
             )
             schema = self._model_schema(inferred.schema)
             mark = self._pass_mark(schema)
+            cross = self._cross(inferred.schema)
             good = self._validate(table, inferred)
             positions = self.ingestion.split(len(good.y), good.groups)
             train, test = map(good.take, positions)
@@ -192,7 +195,7 @@ class TrainPipeline:
             if self.config.budget != "quick":
                 work = Trained(
                     inferred.schema, schema, self.search, trained, fitted, good, train, test,
-                    y_pred, intervals, good.problems, marked)  # fmt: skip
+                    y_pred, intervals, good.problems, marked, cross)  # fmt: skip
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s
         return TrainResult(run, schema, trained, evaluation, promoted_s, report_s, problem)
@@ -261,14 +264,28 @@ class TrainPipeline:
         mark, target = self.config.pass_mark, schema.target
         if mark is None:
             return None
-        low = target.observed_minimum if target.minimum is None else target.minimum
-        high = target.observed_maximum if target.maximum is None else target.maximum
+        low, high = target.range
         if not low < mark <= high:
             raise ConfigurationError(
                 f"--pass-mark must lie above {format_number(low)} and not above "
                 f"{format_number(high)}, where {target.name} lies. Got {format_number(mark)}."
             )
         return mark
+
+    def _cross(self, schema: Schema) -> tuple[str, str] | None:
+        """Return the names of the two sensitive features to combine, as the schema spells them."""
+        if not self.config.cross:
+            return None
+        sensitive = {match_key(f.name): f.name for f in schema.features if f.sensitive}
+        named = {sensitive.get(match_key(name), "") for name in self.config.cross}
+        if len(self.config.cross) != 2 or len(named) != 2 or "" in named:
+            raise ConfigurationError(
+                "--cross takes two different sensitive features. Got "
+                f"{listed(self.config.cross)}. Sensitive are: "
+                f"{listed(sensitive.values(), most=20) or 'none, by the hints file'}."
+            )
+        one, other = (sensitive[match_key(name)] for name in self.config.cross)
+        return one, other
 
     def _calibration(
         self,
@@ -394,6 +411,7 @@ class TrainPipeline:
                 "group": config.group,
                 "sample_weight": config.sample_weight,
                 "exclude_sensitive": config.exclude_sensitive,
+                "cross": list(config.cross),
                 "pass_mark": config.pass_mark,
                 "test_size": config.test_size,
             },
@@ -497,6 +515,7 @@ def _train(options: argparse.Namespace, console: Console | None) -> TrainResult:
         drop=tuple(options.drop), models=tuple(options.models), budget=options.budget,
         metric=options.metric, cv=options.cv, group=options.group,
         sample_weight=options.sample_weight, exclude_sensitive=options.exclude_sensitive,
+        cross=tuple(options.cross),
         pass_mark=options.pass_mark, artifacts=options.artifacts,
         seed=options.seed, test_size=options.test_size, jobs=options.jobs,
     ))  # fmt: skip

@@ -144,14 +144,16 @@ def learning_curve(facts: ReportFacts) -> Section | None:
     if len(points) < 2:
         return None
     n = [float(point.n_train) for point in points]
-    lines = [Line(
-        "new students", n, [point.r2 for point in points],
-        [point.r2 - point.standard_error for point in points],
-        [point.r2 + point.standard_error for point in points],
-    )]  # fmt: skip
-    known = [point for point in points if point.train_r2 is not None]
-    if len(known) == len(points):
-        lines.append(Line("students it learnt from", n, [p.train_r2 or 0.0 for p in points]))
+    lines = [
+        Line(
+            "new students",
+            n,
+            [point.r2 for point in points],
+            [point.r2 - point.r2_standard_error for point in points],
+            [point.r2 + point.r2_standard_error for point in points],
+        ),
+        Line("students it learnt from", n, [point.train_r2 for point in points]),
+    ]
     alt = "R² on new students by the number of students learnt from: " + "; ".join(
         f"{point.n_train:,}: {r2_text(point.r2)}" for point in points
     )
@@ -170,9 +172,9 @@ def _would_more_help(points: tuple[LearningPoint, ...]) -> str:
         f"From {half.n_train:,} to {last.n_train:,} students, R² went from {r2_text(half.r2)} to "
         f"{r2_text(last.r2)}"
     )
-    if gain > max(last.standard_error, half.standard_error):
+    if gain > max(last.r2_standard_error, half.r2_standard_error):
         return f"{grown}: it still rises, so more students would probably help."
-    if gain < -max(last.standard_error, half.standard_error):
+    if gain < -max(last.r2_standard_error, half.r2_standard_error):
         return f"{grown}: more students did not help."
     return f"{grown}, no more than chance: more students of this kind would hardly help."
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from src.report.document import Cell, Figure, Section, Table
-from src.report.facts import (
-    CategoricalSummary,
-    DataSummary,
-    NumericSummary,
-    ReportFacts,
-)
+from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, ReportFacts
 from src.report.overview import used_features
 from src.report.plots import histogram
 from src.report.wording import Measure, Names, count, end, plain

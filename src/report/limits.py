@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from src.report.document import Section
-from src.report.facts import (
-    CategoricalSummary,
-    ReportFacts,
-)
+from src.report.facts import CategoricalSummary, ReportFacts
 from src.report.overview import coverage_at, used_features
 from src.report.wording import Measure, Names, capitalize, count, end, listed
 from src.schema.features import CategoricalFeature
@@ -67,8 +64,9 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
                  if f.sensitive and f.name in used_features(facts)]  # fmt: skip
     said = []
     if facts.exclusion is not None:
+        left_out = listed(facts.exclusion.left_out.values())
         said.append(
-            f"It is not given {names.all(facts.exclusion.left_out)}. Other columns may stand in "
+            f"It is not given {left_out}. Other columns may stand in "
             "for them, so that leaving them out does not make it fair."
         )
     elif not sensitive:
@@ -76,7 +74,7 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
             "No column is marked as sensitive, so whether it errs more for some groups of students "
             "is not known."
         )
-    elif sensitive:
+    else:
         said.append(
             f"It uses {names.all(sensitive)}, marked as sensitive: whether that is right "
             "or lawful where you are is for people to decide."
@@ -84,8 +82,8 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
     groupings = facts.fairness.groupings if facts.fairness else ()
     if hidden := sum(len(one.suppressed) for one in groupings):
         said.append(
-            f"{capitalize(count(hidden, 'group'))} with too few held-out students, pairs counted, "
-            "could not be looked at."
+            f"{capitalize(count(hidden, 'group'))} with too few held-out students could not be "
+            "looked at."
         )
     many = [
         f for f in facts.schema.features

@@ -12,8 +12,9 @@ from typing import Any
 from src.report.document import CardPart, Cell, Table
 from src.report.facts import ReportFacts, RunFacts
 from src.report.fairness import SIGN, group_table
-from src.report.overview import accuracy, certainty, day, estimate, purpose, used_features
-from src.report.wording import Measure, Names, count, listed, plain, r2_text
+from src.report.findings import fairness_sentences
+from src.report.overview import accuracy, certainty, estimate, purpose, used_features
+from src.report.wording import Measure, Names, count, day, listed, plain, r2_text
 from src.tables.cells import format_number
 
 COMMAND = "python -m src.pipelines.train_pipeline"
@@ -53,7 +54,9 @@ def card(facts: ReportFacts) -> list[CardPart]:
     model = [purpose(facts), f"Method: {method}."]
     if run is not None:
         libraries = listed((f"{k} {v}" for k, v in sorted(run.versions.items())), most=20)
-        model.append(f"Run {run.run_id} of {day(facts)}, with Python {run.python}, {libraries}.")
+        model.append(
+            f"Run {run.run_id} of {day(run.created)}, with Python {run.python}, {libraries}."
+        )
     parts = [
         CardPart("The model", model),
         CardPart("What it is for", [
@@ -101,7 +104,7 @@ def _data(facts: ReportFacts) -> list[str]:
     if sensitive:
         said.append(f"Sensitive, and used: {names.all(sensitive)}.")
     if facts.exclusion is not None:
-        said.append(f"Sensitive, and not used: {names.all(facts.exclusion.left_out)}.")
+        said.append(f"Sensitive, and not used: {listed(facts.exclusion.left_out.values())}.")
     return said
 
 
@@ -140,9 +143,9 @@ def measured(facts: ReportFacts) -> list[CardPart]:
         ],
     )  # fmt: skip
     parts = [CardPart("How good it is", [*accuracy(facts), *certainty(facts)], tables=[table])]
-    if facts.fairness is not None:
+    if facts.fairness is not None and facts.fairness.groupings:
         singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
         tables = [group_table(one, names, measure) for one in singles]
-        said = [*map(plain, facts.fairness.sentences), SIGN]
+        said = [*fairness_sentences(facts.fairness, facts.schema.target), SIGN]
         parts.append(CardPart("Groups", said, tables=tables))
     return parts

@@ -240,7 +240,7 @@ def score_table(
     checks = Checks(schema, positions, decimal_comma=reader.decimal_comma)
     shown = _shown_positions(header, positions)
     columns = [_free_name(name, header) for name in (*scorer.columns, PROBLEM)]
-    low, high = target_range(schema)
+    low, high = schema.target.range
     run_id = scorer.predictor.run.run_id
     summary = Summary(run_id, scorer.pass_mark, [header[i] for i in shown], low, high)
     predictions = array("d")
@@ -292,14 +292,6 @@ def score_table(
 def can_vectorise() -> bool:
     """Whether numpy is there; a server of compiled models needs none."""
     return importlib.util.find_spec("numpy") is not None
-
-
-def target_range(schema: Schema) -> tuple[float, float]:
-    """Return the ends between which predictions are counted: the allowed ones, else the seen."""
-    target = schema.target
-    low = target.observed_minimum if target.minimum is None else target.minimum
-    high = target.observed_maximum if target.maximum is None else target.maximum
-    return low, high
 
 
 def _check_chunk(chunk: Chunk, checks: Checks) -> Iterator[tuple[dict[str, Value], list[Problem]]]:

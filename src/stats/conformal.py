@@ -7,9 +7,13 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from src.exception import ArtifactError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,18 @@ class PredictionIntervals:
         if maximum is not None:
             low, high = min(low, maximum), min(high, maximum)
         return low, high
+
+    def ends(
+        self,
+        y_pred: NDArray[np.float64],
+        level: float,
+        minimum: float | None,
+        maximum: float | None,
+    ) -> NDArray[np.float64]:
+        """Return the lower and the upper ends of many intervals, of shape (2, n_samples)."""
+        import numpy as np
+
+        return np.array([self.interval(float(p), level, minimum, maximum) for p in y_pred]).T
 
     def probability_below(self, mark: float, prediction: float, *, integer: bool = False) -> float:
         """Return the chance that the truth is below a mark, from the residuals' distribution.

@@ -33,6 +33,10 @@ class Comparison:
     mae: float
     critical: float
 
+    @property
+    def p_values(self) -> dict[str, float]:
+        return {"mean_error": self.mean_error, "mae": self.mae}
+
 
 def compare_groups(
     errors: NDArray[np.float64],

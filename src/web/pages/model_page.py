@@ -15,11 +15,13 @@ from src.report.document import CardPart, Cell, Table, Tile
 from src.report.facts import (
     ExclusionCost,
     Fairness,
+    Finding,
     GroupErrors,
     Grouping,
     ReportFacts,
     RunFacts,
 )
+from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
 from src.serving.predictor import Predictor
 from src.stats.bootstrap import Interval
@@ -106,11 +108,11 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         metrics=_metrics(predictor.metrics["held_out"], measure),
         leaderboard=_leaderboard(predictor.metrics, measure),
         coverage=_coverage(predictor.metrics, measure),
-        fairness=tuple(map(plain, facts.fairness.sentences)) if facts.fairness else (),
+        fairness=fairness_sentences(facts.fairness, schema.target) if facts.fairness else (),
         groups=tuple(
             group_table(one, names, measure) for one in groupings if len(one.features) == 1
         ),
-        exclusion=plain(facts.exclusion.sentence) if facts.exclusion else "",
+        exclusion=exclusion_sentence(facts.exclusion) if facts.exclusion else "",
         importance=_importance(numbers.get("importance") or (), names),
         history=_history(store, run),
         has_report=bool(numbers),
@@ -129,34 +131,37 @@ def importance_of(run: Run) -> Mapping[str, float]:
 
 
 def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
-    manifest = predictor.run.manifest
     fairness, cost = numbers.get("fairness"), numbers.get("exclusion")
     return ReportFacts(
         predictor.schema,
         predictor.metrics,
-        run=RunFacts(
-            manifest.run_id, manifest.created, manifest.seed, manifest.rows, manifest.data_sha256,
-            manifest.options, manifest.versions, manifest.python, manifest.dropped,
-        ),
-        fairness=Fairness(
-            tuple(
-                Grouping(
-                    tuple(one["features"]), tuple(map(_group, one["groups"])),
-                    tuple(one["suppressed"]),
-                )
-                for one in fairness["groupings"]
-            ),
-            tuple(fairness["sentences"]),
+        run=RunFacts.of(predictor.run.manifest),
+        fairness=_fairness(fairness) if fairness and fairness["groupings"] else None,
+        exclusion=_exclusion(cost) if cost else None,
+    )
+
+
+def _fairness(values: Mapping[str, Any]) -> Fairness:
+    groupings = tuple(
+        Grouping(
+            tuple(one["features"]), tuple(map(_group, one["groups"])), tuple(one["suppressed"])
         )
-        if fairness and fairness["groupings"]
-        else None,
-        exclusion=ExclusionCost(
-            tuple(cost["left_out"]), Interval(**cost["r2"]), Interval(**cost["rmse"]),
-            Interval(**cost["mae"]), cost["sentence"],
-        )
-        if cost
-        else None,
-    )  # fmt: skip
+        for one in values["groupings"]
+    )
+    if "findings" in values:
+        findings = tuple(Finding(one["kind"], one["values"]) for one in values["findings"])
+    else:  # a run that was saved before findings carried values
+        findings = tuple(Finding("as_written", {"text": text}) for text in values["sentences"])
+    return Fairness(groupings, findings, values["n_samples"], values["least_rows"])
+
+
+def _exclusion(values: Mapping[str, Any]) -> ExclusionCost:
+    left_out = values["left_out"]
+    return ExclusionCost(
+        left_out=left_out if isinstance(left_out, dict) else {name: name for name in left_out},
+        n_samples=values["n_samples"],
+        **{key: Interval(**values[key]) for key in ("r2", "rmse", "mae")},
+    )
 
 
 def _group(values: Mapping[str, Any]) -> GroupErrors:
