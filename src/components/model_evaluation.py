@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from src.report.facts import ExclusionCost, PassMark, ReliabilityBin
+from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.bootstrap import (
     RESAMPLES,
     Interval,
@@ -79,7 +80,7 @@ class ModelEvaluation:
         y_true: NDArray[np.float64],
         y_pred: NDArray[np.float64],
         y_pred_without: NDArray[np.float64],
-        left_out: Mapping[str, str],
+        left_out: Sequence[NumericFeature | CategoricalFeature],
     ) -> ExclusionCost:
         """Return what leaving features out costs, from the same rows predicted twice.
 
@@ -88,8 +89,7 @@ class ModelEvaluation:
         y_true, y_pred, y_pred_without : ndarray of shape (n_samples,)
             Truth, and predictions of the model with the features and of the one without them;
             held-out or out-of-fold.
-        left_out : mapping of str to str
-            Labels of the features by their names.
+        left_out : sequence of features
         """
         figures, resampled = self._figures(y_true, y_pred)
         figures_without, resampled_without = self._figures(y_true, y_pred_without)
@@ -100,7 +100,14 @@ class ModelEvaluation:
                 signs, figures, figures_without, resampled, resampled_without, strict=True
             )
         )
-        return ExclusionCost(left_out, len(y_true), r2, rmse, mae)
+        return ExclusionCost(
+            tuple(feature.name for feature in left_out),
+            tuple(feature.label or feature.name for feature in left_out),
+            len(y_true),
+            r2,
+            rmse,
+            mae,
+        )
 
     def pass_mark(
         self,

@@ -152,9 +152,7 @@ def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
     The winner's families are searched again with them, on the same rows and folds.
     """
     full = trained.full_schema
-    left_out = {
-        f.name: f.label or f.name for f in full.features if f not in trained.schema.features
-    }
+    left_out = [f for f in full.features if f.name not in trained.schema.names]
     if not left_out:
         return None
     winner = trained.model.winner

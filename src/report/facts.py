@@ -300,13 +300,14 @@ class ExclusionCost:
 
     Attributes
     ----------
-    left_out : mapping of str to str
-        Labels of the features by their names.
+    left_out, labels : tuple of str
+        Names and labels of the features.
     r2, rmse, mae : Interval
         R² that is lost, RMSE and MAE that are added, on the same held-out students.
     """
 
-    left_out: Mapping[str, str]
+    left_out: tuple[str, ...]
+    labels: tuple[str, ...]
     n_samples: int
     r2: Interval
     rmse: Interval

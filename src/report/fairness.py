@@ -138,7 +138,7 @@ def exclusion(facts: ReportFacts) -> Section | None:
         return None
     measure = Measure.of(facts.schema.target)
     lead = [
-        f"This model was trained without {listed(cost.left_out.values())}. For comparison, one was "
+        f"This model was trained without {listed(cost.labels)}. For comparison, one was "
         "trained with them in the same way; both were tested on the same students.",
         exclusion_sentence(cost),
     ]

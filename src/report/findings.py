@@ -156,6 +156,6 @@ def exclusion_sentence(cost: ExclusionCost) -> str:
     low, high = (r2.low, r2.high) if r2.value >= 0 else (-r2.high, -r2.low)
     chance = "more than" if r2.excludes_zero else "no more than"
     return plain(
-        f"Leaving out {listed(cost.left_out.values())} {verb} {abs(r2.value):.3f} R² (95 % "
+        f"Leaving out {listed(cost.labels)} {verb} {abs(r2.value):.3f} R² (95 % "
         f"interval {low:.3f} to {high:.3f}; {cost.n_samples:,} rows), {chance} chance explains."
     )

@@ -64,7 +64,7 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
                  if f.sensitive and f.name in used_features(facts)]  # fmt: skip
     said = []
     if facts.exclusion is not None:
-        left_out = listed(facts.exclusion.left_out.values())
+        left_out = listed(facts.exclusion.labels)
         said.append(
             f"It is not given {left_out}. Other columns may stand in "
             "for them, so that leaving them out does not make it fair."

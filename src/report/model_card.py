@@ -104,7 +104,7 @@ def _data(facts: ReportFacts) -> list[str]:
     if sensitive:
         said.append(f"Sensitive, and used: {names.all(sensitive)}.")
     if facts.exclusion is not None:
-        said.append(f"Sensitive, and not used: {listed(facts.exclusion.left_out.values())}.")
+        said.append(f"Sensitive, and not used: {listed(facts.exclusion.labels)}.")
     return said
 
 

@@ -156,9 +156,10 @@ def _fairness(values: Mapping[str, Any]) -> Fairness:
 
 
 def _exclusion(values: Mapping[str, Any]) -> ExclusionCost:
-    left_out = values["left_out"]
+    left_out = tuple(values["left_out"])
     return ExclusionCost(
-        left_out=left_out if isinstance(left_out, dict) else {name: name for name in left_out},
+        left_out=left_out,
+        labels=tuple(values.get("labels", left_out)),  # runs of old have none
         n_samples=values["n_samples"],
         **{key: Interval(**values[key]) for key in ("r2", "rmse", "mae")},
     )

@@ -10,6 +10,7 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from src.components.model_evaluation import ModelEvaluation, reliability
 from src.components.model_intervals import ModelIntervals
 from src.report.findings import exclusion_sentence
+from src.schema.features import CategoricalFeature
 from src.stats.bootstrap import CELLS
 
 
@@ -71,7 +72,8 @@ def test_many_rows_are_resampled_in_blocks_with_the_right_width() -> None:
     assert found.mae.high - found.mae.low == pytest.approx(expected, rel=0.4)
 
 
-LEFT_OUT = {"gender": "Gender", "lunch": "School lunch"}
+GENDER = CategoricalFeature(name="gender", categories=("female", "male"))
+LUNCH = CategoricalFeature(name="lunch", label="School lunch", categories=("free", "paid"))
 
 
 # --- leaving features out ------------------------------------------------------------------------
@@ -80,8 +82,8 @@ LEFT_OUT = {"gender": "Gender", "lunch": "School lunch"}
 def test_the_cost_is_the_difference_of_the_figures(answers: tuple[np.ndarray, np.ndarray]) -> None:
     truth, predicted = answers
     without = predicted + np.random.default_rng(8).normal(0, 3, len(truth))
-    found = ModelEvaluation().cost(truth, predicted, without, LEFT_OUT)
-    assert (found.left_out, found.n_samples) == (LEFT_OUT, 150)
+    found = ModelEvaluation().cost(truth, predicted, without, [GENDER, LUNCH])
+    assert (found.left_out, found.n_samples) == (("gender", "lunch"), 150)
     for one, metric, sign in (
         (found.r2, r2_score, -1),
         (found.rmse, root_mean_squared_error, 1),
@@ -97,7 +99,7 @@ def test_the_cost_is_paired_so_that_a_small_one_is_told_from_none(
 ) -> None:
     truth, predicted = answers
     without = truth + 1.05 * (predicted - truth)  # 5 % larger errors, everywhere
-    found = ModelEvaluation().cost(truth, predicted, without, {"gender": "Gender"})
+    found = ModelEvaluation().cost(truth, predicted, without, [GENDER])
     alone = ModelEvaluation().run(truth, without, 60.0)
     assert found.rmse.excludes_zero
     assert found.rmse.high - found.rmse.low < 0.1 * (alone.rmse.high - alone.rmse.low)
@@ -106,9 +108,9 @@ def test_the_cost_is_paired_so_that_a_small_one_is_told_from_none(
 def test_a_cost_is_told_in_one_sentence(answers: tuple[np.ndarray, np.ndarray]) -> None:
     truth, predicted = answers
     without = predicted + np.random.default_rng(8).normal(0, 6, len(truth))
-    found = ModelEvaluation().cost(truth, predicted, without, LEFT_OUT)
+    found = ModelEvaluation().cost(truth, predicted, without, [GENDER, LUNCH])
     assert exclusion_sentence(found) == (
-        f"Leaving out Gender and School lunch costs {found.r2.value:.3f} R² (95 % interval "
+        f"Leaving out gender and School lunch costs {found.r2.value:.3f} R² (95 % interval "
         f"{found.r2.low:.3f} to {found.r2.high:.3f}; 150 rows), more than chance explains."
     )
 
@@ -118,7 +120,7 @@ def test_a_gain_is_told_as_a_gain_and_noise_as_noise(
 ) -> None:
     truth, predicted = answers
     better = truth + 0.5 * (predicted - truth)
-    found = ModelEvaluation().cost(truth, predicted, better, {"lunch": "School lunch"})
+    found = ModelEvaluation().cost(truth, predicted, better, [LUNCH])
     assert found.r2.high < 0
     low, high = -found.r2.high, -found.r2.low
     assert (
@@ -126,7 +128,7 @@ def test_a_gain_is_told_as_a_gain_and_noise_as_noise(
         in (exclusion_sentence(found))
     )
     other = truth + np.random.default_rng(1).permutation(predicted - truth)
-    noise = ModelEvaluation().cost(truth, predicted, other, {"lunch": "School lunch"})
+    noise = ModelEvaluation().cost(truth, predicted, other, [LUNCH])
     assert exclusion_sentence(noise).endswith("150 rows), no more than chance explains.")
 
 
@@ -137,7 +139,7 @@ def test_the_interval_of_a_cost_covers_none_as_often_as_it_says() -> None:
         truth = random.normal(60, 15, 150)
         common = random.normal(0, 4, 150)
         one, other = (truth + common + random.normal(0, 2, 150) for _ in range(2))
-        found = ModelEvaluation(seed, n_resamples=300).cost(truth, one, other, {"x": "x"})
+        found = ModelEvaluation(seed, n_resamples=300).cost(truth, one, other, [LUNCH])
         covered += not found.rmse.excludes_zero
     assert 0.89 <= covered / 200 <= 0.99
 

@@ -86,7 +86,7 @@ def test_ranges_are_written_with_digits_that_mean_something():
 
 
 def test_what_is_left_out_is_no_feature_of_the_model():
-    cost = facts.ExclusionCost({"sex": "Sex"}, 200, *[Interval(0.1, 0.05, 0.2)] * 3)
+    cost = facts.ExclusionCost(("sex",), ("Sex",), 200, *[Interval(0.1, 0.05, 0.2)] * 3)
     made = given(exclusion=cost)
     assert purpose(made).endswith("from 1 fact about a student: Age.")
     assert "It is not given Sex." in " ".join(limits(made))
