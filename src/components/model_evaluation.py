@@ -69,7 +69,7 @@ class ModelEvaluation:
         """
         figures, resampled = self._figures(y_true, y_pred)
         r2, rmse, mae = (
-            percentile_interval(value, values[usable(values)])
+            percentile_interval(value, values)
             for value, values in zip(figures, resampled, strict=True)
         )
         error = float(((y_true - baseline) ** 2).mean()) ** 0.5
@@ -95,7 +95,7 @@ class ModelEvaluation:
         figures_without, resampled_without = self._figures(y_true, y_pred_without)
         signs = (1, -1, -1)  # R² is lost, errors are added
         r2, rmse, mae = (
-            percentile_interval(sign * (value - other), sign * (values - others)[usable(values)])
+            percentile_interval(sign * (value - other), sign * (values - others))
             for sign, value, other, values, others in zip(
                 signs, figures, figures_without, resampled, resampled_without, strict=True
             )
@@ -179,13 +179,6 @@ class ModelEvaluation:
         total, square = float(y_true.var()), float((residuals**2).mean())
         figures = (1 - square / total if total else 0.0, square**0.5, float(abs(residuals).mean()))
         return figures, np.concatenate(found, axis=1)
-
-
-def usable(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which resampled values are numbers."""
-    import numpy as np
-
-    return ~np.isnan(values)
 
 
 def reliability(

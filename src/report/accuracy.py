@@ -64,20 +64,6 @@ def leaderboard(facts: ReportFacts) -> Section:
     figure = Figure(
         svg, f"{_choice(winner, drawn, facts)} Lines reach one standard error to each side."
     )
-    table = Table(
-        "All models",
-        ("Model", "R²", measure.axis("RMSE"), measure.axis("MAE")),
-        [
-            (
-                Cell(plain(row["label"]), _remarks(row, winner)),
-                Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
-                Cell(measure.number(row["rmse"])),
-                Cell(measure.number(row["mae"])),
-            )
-            for row in board
-        ],
-        marked=board.index(winner),
-    )
     notes = [
         "R²: share of the differences between students that is explained, ± one standard error. "
         "RMSE and MAE: typical and mean size of an error."
@@ -87,13 +73,37 @@ def leaderboard(facts: ReportFacts) -> Section:
         reasons.setdefault(reason, []).append(plain(label))
     notes += [f"Not tried, {plain(reason)}: {'; '.join(names)}."
               for reason, names in reasons.items()]  # fmt: skip
-    return Section("models", "The models compared", lead, (), [figure], [table], notes)
+    return Section("models", "The models compared", lead, (), [figure],
+                   [leaderboard_table(metrics, measure)], notes)  # fmt: skip
 
 
-def _remarks(row: Row, winner: Row) -> str:
-    tried = f"{count(row['n_trials'], 'setting')} tried"
-    single = row["name"] in (BASELINE, BLEND)
-    return ", ".join(["chosen"] * (row is winner) + [tried] * (not single))
+def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> Table:
+    """Return every model's scores in cross-validation, the chosen one marked."""
+    board = metrics["leaderboard"]
+    rows = [
+        (
+            Cell(plain(row["label"]), _remarks(row, metrics["winner"])),
+            Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
+            Cell(measure.number(row["rmse"])),
+            Cell(measure.number(row["mae"])),
+        )
+        for row in board
+    ]
+    return Table(
+        "All models",
+        ("Model", "R²", measure.axis("RMSE"), measure.axis("MAE")),
+        rows,
+        marked=next((i for i, row in enumerate(board) if row["name"] == metrics["winner"]), None),
+    )
+
+
+def _remarks(row: Row, winner: str) -> str:
+    said = []
+    if row["name"] == winner:
+        said.append("chosen")
+    if row["name"] not in (BASELINE, BLEND):
+        said.append(f"{count(row['n_trials'], 'setting')} tried")
+    return ", ".join(said)
 
 
 def _label(row: Row) -> str:

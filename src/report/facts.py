@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from src.artifact_store import RunManifest
 from src.schema.record import Schema
 from src.stats.bootstrap import Interval
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from src.artifact_store import RunManifest
 
 
 @dataclass(frozen=True)

@@ -125,23 +125,8 @@ def _rebuild(run: RunFacts) -> list[str]:
 
 def measured(facts: ReportFacts) -> list[CardPart]:
     """Return the parts that only ``model_card.md`` has: elsewhere they are figures."""
-    measure, held_out = Measure.of(facts.schema.target), facts.metrics["held_out"]
-    names = Names(facts.schema)
-    mae, rmse, r2 = (estimate(held_out[key]) for key in ("mae", "rmse", "r2"))
-    r2_ends = f"{r2_text(r2.low)} to {r2_text(r2.high)}" if r2.low < r2.high else ""
-    table = Table(
-        f"On {count(held_out['n_samples'])} held out",
-        ("Measure", "Value", "95 % interval"),
-        [
-            (Cell("R²"), Cell(r2_text(r2.value)), Cell(r2_ends)),
-            (Cell(measure.axis("RMSE")), Cell(measure.number(rmse.value)),
-             Cell(measure.interval(rmse))),
-            (Cell(measure.axis("MAE")), Cell(measure.number(mae.value)),
-             Cell(measure.interval(mae))),
-            (Cell(f"{measure.axis('RMSE')} of the average for everyone"),
-             Cell(measure.number(held_out["baseline_rmse"])), Cell("")),
-        ],
-    )  # fmt: skip
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    table = held_out_table(facts.metrics["held_out"], measure)
     parts = [CardPart("How good it is", [*accuracy(facts), *certainty(facts)], tables=[table])]
     if facts.fairness is not None and facts.fairness.groupings:
         singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
@@ -149,3 +134,18 @@ def measured(facts: ReportFacts) -> list[CardPart]:
         said = [*fairness_sentences(facts.fairness, facts.schema.target), SIGN]
         parts.append(CardPart("Groups", said, tables=tables))
     return parts
+
+
+def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> Table:
+    """Return the errors on the held-out rows with their intervals."""
+    r2 = estimate(held_out["r2"])
+    ends = f"{r2_text(r2.low)} to {r2_text(r2.high)}" if r2.low < r2.high else ""
+    rows = [(Cell("R²"), Cell(r2_text(r2.value)), Cell(ends))]
+    for key in ("rmse", "mae"):
+        error = estimate(held_out[key])
+        name = Cell(measure.axis(key.upper()))
+        rows.append((name, Cell(measure.number(error.value)), Cell(measure.interval(error))))
+    baseline = f"{measure.axis('RMSE')} of the average for everyone"
+    rows.append((Cell(baseline), Cell(measure.number(held_out["baseline_rmse"])), Cell("")))
+    header = ("Measure", "Value", "95 % interval")
+    return Table(f"On {count(held_out['n_samples'])} held out", header, rows)

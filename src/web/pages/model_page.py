@@ -82,9 +82,10 @@ class ModelPage:
 def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     """Return the page of the run that is served."""
     # The report's words, not its plots: no library of training's is imported by them.
+    from src.report.accuracy import leaderboard_table
     from src.report.fairness import group_table
     from src.report.limits import limits
-    from src.report.model_card import card
+    from src.report.model_card import card, held_out_table
     from src.report.overview import summary
 
     schema, run = predictor.schema, predictor.run
@@ -105,8 +106,8 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         summary=paragraphs,
         card=card(facts),
         limits=limits(facts),
-        metrics=_metrics(predictor.metrics["held_out"], measure),
-        leaderboard=_leaderboard(predictor.metrics, measure),
+        metrics=held_out_table(predictor.metrics["held_out"], measure),
+        leaderboard=leaderboard_table(predictor.metrics, measure),
         coverage=_coverage(predictor.metrics, measure),
         fairness=fairness_sentences(facts.fairness, schema.target) if facts.fairness else (),
         groups=tuple(
@@ -173,49 +174,6 @@ def _group(values: Mapping[str, Any]) -> GroupErrors:
         coverage={level: Interval(**share) for level, share in values["coverage"].items()},
         p_values=values["p_values"],
         **figures,
-    )
-
-
-def _metrics(held_out: Mapping[str, Any], measure: Measure) -> Table:
-    found = {key: Interval(**held_out[key]) for key in ("r2", "rmse", "mae")}
-    r2 = found["r2"]
-    return Table(
-        f"On {held_out['n_samples']:,} students that it had not seen",
-        ("Measure", "Value", "95 % interval"),
-        [
-            (Cell("R²"), Cell(r2_text(r2.value)), Cell(f"{r2_text(r2.low)} to {r2_text(r2.high)}")),
-            *(
-                (
-                    Cell(measure.axis(key.upper())),
-                    Cell(measure.number(found[key].value)),
-                    Cell(measure.interval(found[key])),
-                )
-                for key in ("rmse", "mae")
-            ),
-            (
-                Cell(f"{measure.axis('RMSE')} of the average for everyone"),
-                Cell(measure.number(held_out["baseline_rmse"])),
-                Cell("–"),
-            ),
-        ],
-    )
-
-
-def _leaderboard(metrics: Mapping[str, Any], measure: Measure) -> Table:
-    board = metrics["leaderboard"]
-    return Table(
-        "All models, by cross-validation on the training rows",
-        ("Model", "R² ± s.e.", measure.axis("RMSE"), measure.axis("MAE")),
-        [
-            (
-                Cell(plain(row["label"]), "chosen" if row["name"] == metrics["winner"] else ""),
-                Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
-                Cell(measure.number(row["rmse"])),
-                Cell(measure.number(row["mae"])),
-            )
-            for row in board
-        ],
-        marked=next((i for i, row in enumerate(board) if row["name"] == metrics["winner"]), None),
     )
 
 

@@ -99,7 +99,8 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
         pass_mark=facts.PassMark(50.0, 200, 60, around(0.1), 0.21,
                                  (facts.ReliabilityBin(0.0, 0.5, 100, 0.1, around(0.12)),
                                   facts.ReliabilityBin(0.5, 1.0, 100, 0.6, around(0.55)))),
-        exclusion=facts.ExclusionCost(("sex",), ("sex",), 200, around(0.01), around(0.2), around(0.1)),
+        exclusion=facts.ExclusionCost(("sex",), ("sex",), 200, around(0.01), around(0.2),
+                                      around(0.1)),
     )  # fmt: skip
 
 
