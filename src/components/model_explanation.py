@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from src.explanations.background import Background
-from src.explanations.explainer import ContributionTable, Explainer
+from src.explanations.explainer import Explainer
 from src.explanations.feature_rows import FeatureRows
 from src.report.facts import Importance, PartialDependence
 from src.schema.features import CategoricalFeature, NumericFeature
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 300
 LEAST_ROWS = 30
 MOST_PREDICTED = 16_000
-EXPLAINED_ROWS = 50  # whose contributions are averaged
+LEAST_EXPLAINED, MOST_EXPLAINED = 10, 50  # rows whose contributions are averaged
+MOST_MIXED = 36_000  # predictions for these
 REPEATS = 5
 GRID_POINTS = 20
 MOST_CATEGORIES = 30
@@ -48,14 +49,8 @@ class ModelExplanation:
         self.random_state = random_state
 
     def background(self, X: pd.DataFrame) -> Background:
-        """Return what :meth:`contributions` compares with, learnt from the training rows."""
+        """Return what contributions are counted from, learnt from the training rows."""
         return Background.of(self.schema, X, self.random_state)
-
-    def contributions(
-        self, pipeline: Any, X: pd.DataFrame, background: Background
-    ) -> ContributionTable:
-        """Return what each feature adds to each prediction; see :class:`Explainer`."""
-        return Explainer(self.schema, pipeline, background, self.random_state).contributions(X)
 
     def importance(
         self, pipeline: Any, X_train: pd.DataFrame, X: pd.DataFrame, y: NDArray[np.float64]
@@ -72,11 +67,13 @@ class ModelExplanation:
         """
         import numpy as np
 
-        sample = X.iloc[:EXPLAINED_ROWS]
-        table = self.contributions(pipeline, sample, self.background(X_train))
-        sizes = dict(
-            zip(self.schema.names, np.abs(table.values).mean(axis=0).tolist(), strict=True)
-        )
+        background = self.background(X_train)
+        explainer = Explainer(self.schema, pipeline, background, self.random_state)
+        n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, MOST_MIXED // explainer.n_mixtures))
+        with _one_thread():
+            values = explainer.contributions(X.iloc[:n_rows]).values
+        means = np.abs(values).mean(axis=0).tolist()
+        sizes = dict(zip(self.schema.names, means, strict=True))
         return [
             replace(one, mean_absolute_contribution=sizes[one.feature])
             for one in self.permutation_importance(pipeline, X, y)
