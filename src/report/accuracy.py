@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from src.report.document import Cell, Figure, Section, Table
+from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
@@ -77,7 +77,7 @@ def leaderboard(facts: ReportFacts) -> Section:
                    [leaderboard_table(metrics, measure)], notes)  # fmt: skip
 
 
-def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> Table:
+def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
     """Return every model's scores in cross-validation, the chosen one marked."""
     board = metrics["leaderboard"]
     rows = [
@@ -89,7 +89,7 @@ def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> Table:
         )
         for row in board
     ]
-    return Table(
+    return ReportTable(
         "All models",
         ("Model", "R²", measure.axis("RMSE"), measure.axis("MAE")),
         rows,
@@ -341,7 +341,7 @@ def coverage(facts: ReportFacts) -> Section | None:
         verdict = f"{capitalize(listed(outside))}, by more than chance explains."
     else:
         verdict = "All ranges hold as many students as they promise, as far as chance lets one see."
-    table = Table(
+    table = ReportTable(
         "The ranges in figures",
         ("Range", "Held the truth", measure.axis("Mean width")),
         [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from src.report.document import Cell, Figure, Section, Table
+from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import GroupErrors, Grouping, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.matplotlib_svg import ACCENT, SECOND
@@ -94,7 +94,9 @@ def _apart(one: Grouping, names: Names, measure: Measure) -> str:
     return f"Farthest apart, by {gap}, are {ends[0]} and {ends[1]}.{marked}{drawn}"
 
 
-def group_table(one: Grouping, names: Names, measure: Measure, *, folded: bool = False) -> Table:
+def group_table(
+    one: Grouping, names: Names, measure: Measure, *, folded: bool = False
+) -> ReportTable:
     """Return the errors of each group with their intervals."""
     rows: list[Sequence[Cell]] = [
         (
@@ -113,7 +115,7 @@ def group_table(one: Grouping, names: Names, measure: Measure, *, folded: bool =
     ]
     header = ("Group", "Students", measure.axis("Mean error"), measure.axis("MAE"),
               measure.axis("RMSE"), f"Inside the {percent(SHOWN_LEVEL)} range")  # fmt: skip
-    return Table(f"Errors by {names.all(one.features)}", header, rows, folded=folded)
+    return ReportTable(f"Errors by {names.all(one.features)}", header, rows, folded=folded)
 
 
 def _cell(estimate: Interval, measure: Measure, *, signed: bool = False) -> Cell:
@@ -144,7 +146,7 @@ def exclusion(facts: ReportFacts) -> Section | None:
     ]
     r2 = cost.r2
     ends = f"{signed(r2.low, 3)} to {signed(r2.high, 3)}" if r2.low < r2.high else ""
-    table = Table(
+    table = ReportTable(
         f"What it costs, with 95{SPACE}% intervals",
         ("Measure", "Cost"),
         [
@@ -192,7 +194,7 @@ def pass_mark(facts: ReportFacts) -> Section | None:
             "intervals."
         )
         figures = [Figure(svg, caption)]
-        tables = [Table(
+        tables = [ReportTable(
             "Said and come true",
             ("Probability that was said", "Came true", "Students"),
             [(Cell(percent(one.predicted)), _share(one.observed), Cell(f"{one.n_samples:,}"))

@@ -6,7 +6,6 @@ from src.report.document import Section
 from src.report.facts import CategoricalSummary, ReportFacts
 from src.report.overview import coverage_at, used_features
 from src.report.wording import Measure, Names, capitalize, count, end, listed
-from src.schema.features import CategoricalFeature
 from src.stats.disclosure import LEAST_ROWS
 
 FEW_TESTED = 100
@@ -85,19 +84,24 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
             f"{capitalize(count(hidden, 'group'))} with too few held-out students could not be "
             "looked at."
         )
-    many = [
-        f for f in facts.schema.features
-        if isinstance(f, CategoricalFeature) and facts.data is not None
-        and any(0 < n < LEAST_ROWS for one in facts.data.features
-                if isinstance(one, CategoricalSummary) and one.name == f.name
-                for n in one.counts.values())
-    ]  # fmt: skip
-    if many:
+    small = _with_small_categories(facts)
+    if small:
         said.append(
-            f"Some categories of {names.all([f.name for f in many])} have fewer than "
+            f"Some categories of {names.all(small)} have fewer than "
             f"{LEAST_ROWS} students: what it says of those rests on very little."
         )
     return said
+
+
+def _with_small_categories(facts: ReportFacts) -> list[str]:
+    """Return the names of the features with a category of few students."""
+    summaries = facts.data.features if facts.data else ()
+    return [
+        one.name
+        for one in summaries
+        if isinstance(one, CategoricalSummary)
+        and any(0 < n < LEAST_ROWS for n in one.counts.values())
+    ]
 
 
 def limits_section(facts: ReportFacts) -> Section:

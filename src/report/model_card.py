@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from src.report.document import CardPart, Cell, Table
+from src.report.document import CardPart, Cell, ReportTable
 from src.report.facts import ReportFacts, RunFacts
 from src.report.fairness import SIGN, group_table
 from src.report.findings import fairness_sentences
@@ -136,7 +136,7 @@ def measured(facts: ReportFacts) -> list[CardPart]:
     return parts
 
 
-def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> Table:
+def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable:
     """Return the errors on the held-out rows with their intervals."""
     r2 = estimate(held_out["r2"])
     ends = f"{r2_text(r2.low)} to {r2_text(r2.high)}" if r2.low < r2.high else ""
@@ -148,4 +148,4 @@ def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> Table:
     baseline = f"{measure.axis('RMSE')} of the average for everyone"
     rows.append((Cell(baseline), Cell(measure.number(held_out["baseline_rmse"])), Cell("")))
     header = ("Measure", "Value", "95 % interval")
-    return Table(f"On {count(held_out['n_samples'])} held out", header, rows)
+    return ReportTable(f"On {count(held_out['n_samples'])} held out", header, rows)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from src.artifact_store import ArtifactStore, Run
 from src.exception import ArtifactError
-from src.report.document import CardPart, Cell, Table, Tile
+from src.report.document import CardPart, Cell, ReportTable, Tile
 from src.report.facts import (
     ExclusionCost,
     Fairness,
@@ -50,7 +50,7 @@ class ModelPage:
 
     Attributes
     ----------
-    groups : tuple of Table
+    groups : tuple of ReportTable
         Errors by each sensitive feature.
     importance : Markup
         How far R² falls when a feature is shuffled, as bars.
@@ -67,11 +67,11 @@ class ModelPage:
     summary: Sequence[str]
     card: Sequence[CardPart]
     limits: Sequence[str]
-    metrics: Table
-    leaderboard: Table
-    coverage: Table
+    metrics: ReportTable
+    leaderboard: ReportTable
+    coverage: ReportTable
     fairness: tuple[str, ...]
-    groups: tuple[Table, ...]
+    groups: tuple[ReportTable, ...]
     exclusion: str
     importance: Markup
     history: tuple[PastRun, ...]
@@ -177,8 +177,8 @@ def _group(values: Mapping[str, Any]) -> GroupErrors:
     )
 
 
-def _coverage(metrics: Mapping[str, Any], measure: Measure) -> Table:
-    return Table(
+def _coverage(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
+    return ReportTable(
         "Students inside their interval",
         ("Interval", "Held the truth", measure.axis("Mean width")),
         [
