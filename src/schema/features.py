@@ -142,7 +142,13 @@ class NumericFeature(Feature):
 
     @property
     def range(self) -> tuple[float, float]:
-        """The ends between which values lie: the allowed one, else the one that training saw."""
+        """The ends between which values lie: the allowed one, else the one that training saw.
+
+        Examples
+        --------
+        >>> NumericFeature(name="mark", minimum=0, observed_minimum=7, observed_maximum=93).range
+        (0, 93)
+        """
         low = self.observed_minimum if self.minimum is None else self.minimum
         high = self.observed_maximum if self.maximum is None else self.maximum
         return low, high
