@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig
 from src.components.data_validation import DataValidation
-from src.report.document import Cell, Figure, Section, ReportTable
+from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.matplotlib_svg import COLOURS
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.inference import infer_schema
