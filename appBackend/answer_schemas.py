@@ -94,6 +94,11 @@ _REPORT = {
             "the predictions are too high.",
             "properties": {
                 "sentences": {"type": "array", "items": _TEXT},
+                "findings": {
+                    "type": "array",
+                    "description": "What the sentences say: a kind, and the values in it.",
+                    "items": object_of({"kind": _TEXT, "values": {"type": "object"}}),
+                },
                 "groupings": {
                     "type": "array",
                     "items": object_of(

@@ -145,7 +145,7 @@ def _report(run: Run) -> dict[str, Any] | None:
         return None
     found = json.loads(content)
     fairness = found["fairness"]
-    if fairness:  # by one feature each: of combinations there can be very many
+    if fairness:  # by one feature each: runs of old hold every combination
         single = [one for one in fairness["groupings"] if len(one["features"]) == 1]
         fairness |= {"groupings": single}
     return {

@@ -101,8 +101,7 @@ def fill_in(page: Page, schema: Schema) -> None:
     for feature in schema.features:
         field = page.locator(f"[name={feature.name}]")
         if isinstance(feature, NumericFeature):
-            low = feature.observed_minimum if feature.minimum is None else feature.minimum
-            high = feature.observed_maximum if feature.maximum is None else feature.maximum
+            low, high = feature.range
             field.fill(format_number(float(round(low + 0.72 * (high - low)))))
         elif field.first.get_attribute("type") == "radio":
             field.nth(0).check()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig
 from src.components.data_validation import DataValidation
-from src.report.document import Cell, Figure, Section, Table
+from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.matplotlib_svg import COLOURS
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.inference import infer_schema
@@ -176,7 +176,7 @@ def to_html(section: Section) -> str:
     return f'<style>{STYLE}</style><div class="seen">{"".join(parts)}</div>'
 
 
-def _table(one: Table) -> str:
+def _table(one: ReportTable) -> str:
     def cell(number: int, item: Cell, tag: str = "td") -> str:
         tag = "th" if number == 0 else tag
         words = ' class="words"' if number in one.words else ""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.report.facts import ExclusionCost, PassMark, ReliabilityBin
+from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.bootstrap import (
     RESAMPLES,
     Interval,
@@ -40,72 +42,6 @@ class Evaluation:
     baseline_rmse: float
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a model loses by leaving features out; negative where it gains.
-
-    Attributes
-    ----------
-    left_out : tuple of str
-    r2, rmse, mae : Interval
-        R² that is lost, RMSE and MAE that are added, on the same rows.
-    sentence : str
-    """
-
-    left_out: tuple[str, ...]
-    n_samples: int
-    r2: Interval
-    rmse: Interval
-    mae: Interval
-    sentence: str
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Rows whose chance of lying below the mark was said to be about the same.
-
-    Attributes
-    ----------
-    low, high : float
-        Ends of the bin.
-    predicted : float
-        Mean of the chances that were said.
-    observed : Interval
-        Share that did lie below, with Wilson's interval.
-    """
-
-    low: float
-    high: float
-    n_samples: int
-    predicted: float
-    observed: Interval
-
-
-@dataclass(frozen=True)
-class PassMark:
-    """Whether the chances of a score below a mark are what they say.
-
-    Attributes
-    ----------
-    mark : float
-        A score of the mark itself is not below it.
-    n_below : int
-        Held-out rows below the mark.
-    brier : Interval
-        Mean squared difference between the chance and what happened (0 or 1).
-    baseline_brier : float
-        The same for saying the training rows' share for everyone.
-    bins : tuple of ReliabilityBin
-    """
-
-    mark: float
-    n_samples: int
-    n_below: int
-    brier: Interval
-    baseline_brier: float
-    bins: tuple[ReliabilityBin, ...]
-
-
 class ModelEvaluation:
     """Compare predictions with what was true.
 
@@ -133,7 +69,7 @@ class ModelEvaluation:
         """
         figures, resampled = self._figures(y_true, y_pred)
         r2, rmse, mae = (
-            percentile_interval(value, values[usable(values)])
+            percentile_interval(value, values)
             for value, values in zip(figures, resampled, strict=True)
         )
         error = float(((y_true - baseline) ** 2).mean()) ** 0.5
@@ -144,8 +80,8 @@ class ModelEvaluation:
         y_true: NDArray[np.float64],
         y_pred: NDArray[np.float64],
         y_pred_without: NDArray[np.float64],
-        left_out: Sequence[str],
-    ) -> Cost:
+        left_out: Sequence[NumericFeature | CategoricalFeature],
+    ) -> ExclusionCost:
         """Return what leaving features out costs, from the same rows predicted twice.
 
         Parameters
@@ -153,26 +89,25 @@ class ModelEvaluation:
         y_true, y_pred, y_pred_without : ndarray of shape (n_samples,)
             Truth, and predictions of the model with the features and of the one without them;
             held-out or out-of-fold.
-        left_out : sequence of str
-            Names of the features, for the sentence.
+        left_out : sequence of features
         """
         figures, resampled = self._figures(y_true, y_pred)
         figures_without, resampled_without = self._figures(y_true, y_pred_without)
         signs = (1, -1, -1)  # R² is lost, errors are added
         r2, rmse, mae = (
-            percentile_interval(sign * (value - other), sign * (values - others)[usable(values)])
+            percentile_interval(sign * (value - other), sign * (values - others))
             for sign, value, other, values, others in zip(
                 signs, figures, figures_without, resampled, resampled_without, strict=True
             )
         )
-        verb = "gains" if r2.value < 0 else "costs"
-        low, high = sorted((r2.low, r2.high) if r2.value >= 0 else (-r2.low, -r2.high))
-        chance = "more than" if r2.excludes_zero else "no more than"
-        sentence = (
-            f"Leaving out {listed(left_out)} {verb} {abs(r2.value):.3f} R² (95 % interval "
-            f"{low:.3f} to {high:.3f}; {len(y_true):,} rows), {chance} chance explains."
+        return ExclusionCost(
+            tuple(feature.name for feature in left_out),
+            tuple(feature.label or feature.name for feature in left_out),
+            len(y_true),
+            r2,
+            rmse,
+            mae,
         )
-        return Cost(tuple(left_out), len(y_true), r2, rmse, mae, sentence)
 
     def pass_mark(
         self,
@@ -246,13 +181,6 @@ class ModelEvaluation:
         return figures, np.concatenate(found, axis=1)
 
 
-def usable(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which resampled values are numbers."""
-    import numpy as np
-
-    return ~np.isnan(values)
-
-
 def reliability(
     chance: NDArray[np.float64], below: NDArray[np.bool_]
 ) -> tuple[ReliabilityBin, ...]:
@@ -287,14 +215,3 @@ def reliability(
                 )
             )
     return tuple(found)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence has them.
-
-    Examples
-    --------
-    >>> listed(["gender", "lunch", "age"])
-    'gender, lunch and age'
-    """
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

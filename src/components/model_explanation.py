@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from src.compiled.contributions import Method
 from src.explanations.background import Background
-from src.explanations.explainer import ContributionTable, Explainer
+from src.explanations.explainer import Explainer
 from src.explanations.feature_rows import FeatureRows
+from src.report.facts import Importance, PartialDependence
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 
@@ -22,55 +22,13 @@ if TYPE_CHECKING:
 MOST_ROWS = 300
 LEAST_ROWS = 30
 MOST_PREDICTED = 16_000
-EXPLAINED_ROWS: dict[Method, int] = {"linear": 300, "tree_shap": 150, "permutation_shapley": 30}
+LEAST_EXPLAINED, MOST_EXPLAINED = 10, 50  # rows whose contributions are averaged
+MOST_MIXED = 36_000  # predictions for these
 REPEATS = 5
 GRID_POINTS = 20
 MOST_CATEGORIES = 30
 INNER_RANGE = (0.01, 0.99)  # quantiles of a numeric feature between which its curve is shown
 OUTER_TENTHS = (0.1, 0.9)
-
-
-@dataclass(frozen=True)
-class Importance:
-    """What is lost when a feature's values are shuffled among the rows.
-
-    Attributes
-    ----------
-    r2_drop, mae_rise : float
-        Means over the repeats; the latter in the target's unit. About 0, on either side of it, for
-        a feature that says nothing that the others don't.
-    r2_drop_std, mae_rise_std : float
-        Standard deviations over the repeats.
-    """
-
-    feature: str
-    r2_drop: float
-    r2_drop_std: float
-    mae_rise: float
-    mae_rise_std: float
-
-
-@dataclass(frozen=True)
-class PartialDependence:
-    """The mean prediction with a feature set to each of some values, all else as it is.
-
-    Attributes
-    ----------
-    at : tuple of float, or of str and None
-        Values of a numeric feature in rising order, or categories in the schema's, None being a
-        missing one.
-    mean : tuple of float
-        In the target's unit, not clipped.
-    low, high : tuple of float
-        Between them lie the middle eight tenths of the rows' own curves, each moved to the height
-        of the mean: apart where the feature acts otherwise on some rows than on others.
-    """
-
-    feature: str
-    at: tuple[float | str | None, ...]
-    mean: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
 
 
 class ModelExplanation:
@@ -91,35 +49,35 @@ class ModelExplanation:
         self.random_state = random_state
 
     def background(self, X: pd.DataFrame) -> Background:
-        """Return what :meth:`contributions` compares with, learnt from the training rows."""
+        """Return what contributions are counted from, learnt from the training rows."""
         return Background.of(self.schema, X, self.random_state)
 
-    def contributions(
-        self, pipeline: Any, X: pd.DataFrame, background: Background
-    ) -> ContributionTable:
-        """Return what each feature adds to each prediction; see :class:`Explainer`."""
-        return Explainer(self.schema, pipeline, background, self.random_state).contributions(X)
-
-    def contribution_sizes(
-        self, pipeline: Any, X: pd.DataFrame, background: Background
-    ) -> dict[str, float]:
-        """Return the mean size of each feature's contributions, in the target's unit.
+    def importance(
+        self, pipeline: Any, X_train: pd.DataFrame, X: pd.DataFrame, y: NDArray[np.float64]
+    ) -> list[Importance]:
+        """Return what shuffling each feature costs and how far it moves predictions.
 
         Parameters
         ----------
         pipeline : Pipeline
-        X : DataFrame of shape (n_samples, n_features)
-            A sample is taken of many; where contributions take long, of 30 rows.
-        background : Background
+        X_train : DataFrame of shape (n_train, n_features)
+            The rows that it was fitted on, with which contributions compare.
+        X, y
+            As in :meth:`permutation_importance`.
         """
         import numpy as np
 
-        random = np.random.default_rng(self.random_state)
+        background = self.background(X_train)
         explainer = Explainer(self.schema, pipeline, background, self.random_state)
-        sample = _sample(random, len(X), EXPLAINED_ROWS[explainer.method])
+        n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, MOST_MIXED // explainer.n_mixtures))
         with _one_thread():
-            sizes = np.abs(explainer.contributions(X.iloc[sample]).values).mean(axis=0)
-        return dict(zip(self.schema.names, sizes.tolist(), strict=True))
+            values = explainer.contributions(X.iloc[:n_rows]).values
+        means = np.abs(values).mean(axis=0).tolist()
+        sizes = dict(zip(self.schema.names, means, strict=True))
+        return [
+            replace(one, mean_absolute_contribution=sizes[one.feature])
+            for one in self.permutation_importance(pipeline, X, y)
+        ]
 
     def permutation_importance(
         self, pipeline: Any, X: pd.DataFrame, y: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Whether a model errs alike for all groups of students, by each sensitive feature and each pair.
+"""Whether a model errs alike for all groups of students, by each sensitive feature.
 
 What it cannot see: a target that is unfair in itself, and groups that the table does not tell
 apart.
@@ -6,17 +6,18 @@ apart.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from src.report.partitions import Partition, partition_by, with_pairs
-from src.schema.features import NumericFeature
+from src.report.facts import Fairness, Finding, GroupErrors, Grouping
+from src.report.findings import category_label, missing_label, pair_label, range_labels
+from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
-from src.stats.bootstrap import RESAMPLES, Interval, percentile_interval, wilson_interval
+from src.stats.bootstrap import RESAMPLES, percentile_interval, wilson_interval
 from src.stats.conformal import PredictionIntervals
-from src.stats.disclosure import LEAST_ROWS
+from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups, single_rows_follow
 from src.stats.permutation_test import ALPHA, Comparison, compare_groups, noticeable_difference
 
 if TYPE_CHECKING:
@@ -26,74 +27,10 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10_000  # held-out rows above which a sample of them is looked at: it takes seconds
 MOST_RESAMPLED = 500  # rows of a group in a resample
-# Of the chance of a false sentence, by the number of features that make the groups: differences
-# between the many groups of pairs must be larger to be told, so that those of single features need
-# not be.
-SHARES = {1: 0.8, 2: 0.2}
-
-
-@dataclass(frozen=True)
-class GroupErrors:
-    """Errors on the held-out rows of a group, in the target's unit, with 95 % intervals.
-
-    Attributes
-    ----------
-    label : str
-        Such as ``Lunch = standard``.
-    mean_error : Interval
-        Of prediction less truth: below zero, the group is predicted too low.
-    coverage : dict of str to Interval
-        Share of the rows inside their prediction interval, by level.
-    p_values : dict of str to float
-        Of ``mean_error`` and ``mae`` against all other rows, adjusted for all comparisons that
-        were made: up to 0.05 is more than chance explains. Empty where there are no other rows.
-    """
-
-    label: str
-    n_samples: int
-    mean_error: Interval
-    mae: Interval
-    rmse: Interval
-    coverage: dict[str, Interval]
-    p_values: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Grouping:
-    """The groups that one sensitive feature, or two together, make of the held-out rows.
-
-    Attributes
-    ----------
-    features : tuple of str
-        Names.
-    groups : tuple of GroupErrors
-    suppressed : tuple of str
-        Labels of the groups whose figures are withheld.
-    """
-
-    features: tuple[str, ...]
-    groups: tuple[GroupErrors, ...]
-    suppressed: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Fairness:
-    """How the errors differ between groups.
-
-    Attributes
-    ----------
-    groupings : tuple of Grouping
-        Single features first, then pairs.
-    least_rows : int
-        Groups of fewer are suppressed, and as many others as keep them from being worked out.
-    sentences : tuple of str
-        What is larger than chance, or that nothing is and on how many rows that rests.
-    """
-
-    n_samples: int
-    groupings: tuple[Grouping, ...]
-    least_rows: int
-    sentences: tuple[str, ...]
+MOST_VALUES = 5  # of a number, to be groups as they are; with more, its thirds are
+# Of the chance of a false finding, where two features are crossed: differences between the many
+# groups of a pair must be larger to be told, so that those of single features need not be.
+SINGLE_SHARE, PAIR_SHARE = 0.8, 0.2
 
 
 class ModelFairness:
@@ -117,13 +54,14 @@ class ModelFairness:
         y_true: NDArray[np.float64],
         y_pred: NDArray[np.float64],
         intervals: PredictionIntervals,
+        cross: tuple[str, str] | None = None,
     ) -> Fairness:
-        """Return the errors of each group, and in words which differences are more than chance.
+        """Return the errors of each group, and which differences are more than chance.
 
         Numbers are cut into thirds of the held-out rows, missing values are a group of their own.
-        The sentences come from a permutation test of each group against all other rows, with the
-        largest of all its statistics as the reference: on a fair model, the chance of any such
-        sentence is 5 %. It takes rows to be independent; pupils of one school may not be.
+        The findings come from a permutation test of each group against all other rows, with the
+        largest of all its statistics as the reference: on a fair model, the chance of finding any
+        difference is 5 %. It takes rows to be independent; pupils of one school may not be.
 
         Parameters
         ----------
@@ -134,6 +72,8 @@ class ModelFairness:
         y_true, y_pred : ndarray of shape (n_samples,)
             The predictions not clipped.
         intervals : PredictionIntervals
+        cross : (str, str), optional
+            Names of two sensitive features whose combinations are groups too.
         """
         import numpy as np
 
@@ -141,41 +81,70 @@ class ModelFairness:
             random = np.random.default_rng(self.random_state)
             rows = np.sort(random.choice(len(y_true), MOST_ROWS, replace=False))
             X, y_true, y_pred = X.iloc[rows], y_true[rows], y_pred[rows]
-        sensitive = [feature for feature in schema.features if feature.sensitive]
-        partitions = with_pairs([partition_by(f, X[f.name]) for f in sensitive])
+        partitions = partitions_of(schema, X, cross)
         clipped = schema.clip_all(y_pred)
         errors = clipped - y_true
-        compared = {
-            (at, code): np.flatnonzero(groups.codes == code)
+        comparisons = self._compare(partitions, errors)
+        # A row's prediction, then the ends of its intervals.
+        target, levels = schema.target, intervals.levels
+        ends = [intervals.ends(y_pred, one, target.minimum, target.maximum) for one in levels]
+        predicted = np.column_stack([clipped, *itertools.chain.from_iterable(ends)])
+        groupings = tuple(
+            self._grouping(partition, y_true, predicted, [*intervals.half_widths], compared)
+            for partition, compared in zip(partitions, comparisons, strict=True)
+        )
+        flat = [found for compared in comparisons for found in compared.values()]
+        findings = tuple(_findings(groupings, errors, flat))
+        return Fairness(groupings, findings, len(errors), LEAST_ROWS)
+
+    def _compare(
+        self, partitions: Sequence[Partition], errors: NDArray[np.float64]
+    ) -> list[dict[int, Comparison]]:
+        """Return the comparisons of each partition's groups, by their codes."""
+        import numpy as np
+
+        compared = [
+            (at, code)
             for at, groups in enumerate(partitions)
             for code in groups.shown
             if groups.counts[code] <= len(errors) - LEAST_ROWS
-        }
+        ]
+        crossed = any(len(one.features) == 2 for one in partitions)
+        shares = {1: SINGLE_SHARE, 2: PAIR_SHARE} if crossed else {1: 1.0}
         comparisons = compare_groups(
             errors,
-            list(compared.values()),
-            [SHARES[len(partitions[at].features)] for at, _ in compared],
+            [np.flatnonzero(partitions[at].codes == code) for at, code in compared],
+            [shares[len(partitions[at].features)] for at, _ in compared],
             self.n_resamples,
             np.random.default_rng(self.random_state),
         )
-        found = dict(zip(compared, comparisons, strict=True))
-        # A row's prediction, then the ends of its intervals.
-        predicted = np.column_stack([clipped, *_ends(schema.target, y_pred, intervals)])
-        groupings = []
-        for at, partition in enumerate(partitions):
-            figures = self._figures(partition, y_true, predicted, [*intervals.half_widths])
-            groups = [
-                replace(
-                    figures[code],
-                    label=partition.labels[code],
-                    p_values=_p_values(found.get((at, code))),
-                )
-                for code in partition.shown
-            ]
-            suppressed = [partition.labels[code] for code in np.flatnonzero(partition.hidden)]
-            groupings.append(Grouping(partition.features, tuple(groups), tuple(suppressed)))
-        sentences = _sentences(groupings, errors, comparisons, schema.target.unit)
-        return Fairness(len(errors), tuple(groupings), LEAST_ROWS, tuple(sentences))
+        found: list[dict[int, Comparison]] = [{} for _ in partitions]
+        for (at, code), comparison in zip(compared, comparisons, strict=True):
+            found[at][code] = comparison
+        return found
+
+    def _grouping(
+        self,
+        partition: Partition,
+        y_true: NDArray[np.float64],
+        predicted: NDArray[np.float64],
+        levels: Sequence[str],
+        compared: dict[int, Comparison],
+    ) -> Grouping:
+        """Return the figures of the groups that are shown, and the names of the others."""
+        import numpy as np
+
+        figures = self._figures(partition, y_true, predicted, levels)
+        groups = tuple(
+            replace(
+                figures[code],
+                label=partition.labels[code],
+                p_values=compared[code].p_values if code in compared else {},
+            )
+            for code in partition.shown
+        )
+        hidden = tuple(partition.labels[code] for code in np.flatnonzero(partition.hidden))
+        return Grouping(partition.features, groups, hidden)
 
     def _figures(
         self,
@@ -240,52 +209,138 @@ class ModelFairness:
             level: wilson_interval(int(hits), n)
             for level, hits in zip(levels, inside.sum(axis=0), strict=True)
         }
-        return GroupErrors("", n, mean_error, mae, rmse, coverage, {})
+        return GroupErrors("", n, mean_error, mae, rmse, coverage)
 
 
-def _p_values(comparison: Comparison | None) -> dict[str, float]:
-    if comparison is None:
-        return {}
-    return {"mean_error": comparison.mean_error, "mae": comparison.mae}
+# --- which group a row is in ---------------------------------------------------------------------
 
 
-def _ends(
-    target: NumericFeature, y_pred: NDArray[np.float64], intervals: PredictionIntervals
-) -> Iterator[NDArray[np.float64]]:
-    """Yield the lower and the upper ends of the rows' intervals, level by level."""
+@dataclass(frozen=True)
+class Partition:
+    """Which group each row is in, as a position in the labels."""
+
+    features: tuple[str, ...]
+    labels: tuple[str, ...]
+    codes: NDArray[np.intp]
+    hidden: NDArray[np.bool_]
+
+    @property
+    def counts(self) -> NDArray[np.intp]:
+        import numpy as np
+
+        return np.bincount(self.codes, minlength=len(self.labels))
+
+    @property
+    def shown(self) -> list[int]:
+        """Positions of the groups that get figures."""
+        import numpy as np
+
+        return np.flatnonzero((self.counts > 0) & ~self.hidden).tolist()
+
+
+def partition_by(feature: NumericFeature | CategoricalFeature, column: pd.Series) -> Partition:
+    """Return the groups that a sensitive feature makes of the rows."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(feature, CategoricalFeature):
+        codes = pd.Categorical(column, categories=list(feature.categories)).codes.astype(np.intp)
+        labels = [category_label(feature, category) for category in feature.categories]
+    else:
+        codes, labels = _cut(column.to_numpy(dtype=np.float64, na_value=np.nan), feature)
+    codes = np.where(codes < 0, len(labels), codes)
+    labels.append(missing_label(feature))
+    hidden = hidden_groups(np.bincount(codes, minlength=len(labels)))
+    return Partition((feature.name,), tuple(labels), codes, hidden)
+
+
+def _cut(
+    numbers: NDArray[np.float64], feature: NumericFeature
+) -> tuple[NDArray[np.intp], list[str]]:
+    """Return the third of each number, -1 for a missing one, and names of the thirds.
+
+    A few different numbers are a group each.
+    """
     import numpy as np
 
-    for level in intervals.levels:
-        ends = [intervals.interval(float(p), level, target.minimum, target.maximum) for p in y_pred]
-        yield from np.array(ends).T
+    missing = np.isnan(numbers)
+    known = numbers[~missing]
+    edges = np.unique(known)
+    few = len(edges) <= MOST_VALUES
+    if few:
+        labels = [category_label(feature, value) for value in edges.tolist()]
+    else:
+        thirds = np.quantile(known, (1 / 3, 2 / 3), method="inverted_cdf")
+        edges = np.unique([float(f"{edge:.4g}") for edge in thirds])
+        labels = range_labels(feature, edges.tolist())
+    return np.where(missing, -1, np.searchsorted(edges, numbers)), labels
 
 
-# --- words ---------------------------------------------------------------------------------------
+def partitions_of(
+    schema: Schema, X: pd.DataFrame, cross: tuple[str, str] | None = None
+) -> list[Partition]:
+    """Return the groups of each sensitive feature, and those of the pair that is crossed.
+
+    Where two features differ by a few rows only, the second is hidden altogether: the figures of
+    one less those of the other would single those rows out.
+    """
+    found: list[Partition] = []
+    for feature in schema.features:
+        if feature.sensitive:
+            one = partition_by(feature, X[feature.name])
+            twin = any(
+                single_rows_follow(_crossed_counts(other, one), other.hidden, one.hidden)
+                for other in found
+            )
+            found.append(replace(one, hidden=one.counts > 0) if twin else one)
+    if cross is not None:
+        by_name = {one.features[0]: one for one in found}
+        found.append(_cross(*(by_name[name] for name in cross)))
+    return found
 
 
-def _sentences(
+def _crossed_counts(one: Partition, other: Partition) -> NDArray[np.intp]:
+    import numpy as np
+
+    shape = (len(one.labels), len(other.labels))
+    codes = one.codes * shape[1] + other.codes
+    return np.bincount(codes, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def _cross(one: Partition, other: Partition) -> Partition:
+    """Return the combinations of two partitions' groups, hiding what gives a small one away."""
+    counts = _crossed_counts(one, other)
+    hidden = hidden_cells(counts, one.hidden, other.hidden)
+    labels = tuple(pair_label(*both) for both in itertools.product(one.labels, other.labels))
+    codes = one.codes * counts.shape[1] + other.codes
+    return Partition(one.features + other.features, labels, codes, hidden.ravel())
+
+
+# --- what was found ------------------------------------------------------------------------------
+
+
+def _findings(
     groupings: Sequence[Grouping],
     errors: NDArray[np.float64],
     comparisons: Sequence[Comparison],
-    unit: str,
-) -> Iterator[str]:
-    """Yield a sentence for each difference that is larger than chance, or one for none.
+) -> Iterator[Finding]:
+    """Yield a finding for each difference that is larger than chance, or one for none.
 
     A pair is not spoken of where one of its features was.
     """
     n = len(errors)
-    if not groupings:
-        yield "No feature is marked as sensitive in the hints file, so no groups were compared."
-        return
     compared = [g.n_samples for grouping in groupings for g in grouping.groups if g.p_values]
-    if not compared:
-        yield (
-            f"No groups were compared: a group needs {LEAST_ROWS} of the {n} held-out rows, with "
-            f"{LEAST_ROWS} outside it."
-        )
-        return
-    write = _writer(errors)
-    unit = f" {unit}" if unit else ""
+    if not groupings:
+        yield Finding("no_sensitive_feature")
+    elif not compared:
+        yield Finding("too_few_rows", {"n_rows": n, "least_rows": LEAST_ROWS})
+    elif not (differences := list(_differences(groupings, errors))):
+        yield _no_difference(compared, comparisons, errors)
+    else:
+        yield from differences
+
+
+def _differences(groupings: Sequence[Grouping], errors: NDArray[np.float64]) -> Iterator[Finding]:
     said: set[tuple[str, str]] = set()
     for grouping in groupings:
         for metric in ("mean_error", "mae"):
@@ -293,9 +348,7 @@ def _sentences(
                 continue
             for group in _worth_saying(grouping, metric):
                 said |= {(name, metric) for name in grouping.features}
-                yield _sentence(group, metric, errors, write, unit)
-    if not said:
-        yield _nothing_found(compared, comparisons, errors, write, unit)
+                yield _difference(group, metric, errors)
 
 
 def _worth_saying(grouping: Grouping, metric: str) -> list[GroupErrors]:
@@ -311,58 +364,33 @@ def _worth_saying(grouping: Grouping, metric: str) -> list[GroupErrors]:
     return found[:1]
 
 
-def _sentence(
-    group: GroupErrors,
-    metric: str,
-    errors: NDArray[np.float64],
-    write: Callable[[float], str],
-    unit: str,
-) -> str:
-    n, others = group.n_samples, len(errors) - group.n_samples
-    chance = 100 * group.p_values[metric]
-    models = "fewer than 1" if chance < 1 else f"about {chance:.0f}"
-    if metric == "mae":
-        found, rest = group.mae, (float(abs(errors).sum()) - n * group.mae.value) / others
-        low, high = found.low, found.high
-        side = other_side = "off"
-    else:
-        found, rest = group.mean_error, (float(errors.sum()) - n * group.mean_error.value) / others
-        low, high = (found.low, found.high) if found.value > 0 else (-found.high, -found.low)
-        side, other_side = ("too high" if x > 0 else "too low" for x in (found.value, rest))
-    return (
-        f"For {group.label} the prediction is {write(abs(found.value))}{unit} {side} on average "
-        f"(95 % interval {write(low)} to {write(high)}; {n:,} held-out rows), for the others "
-        f"{write(abs(rest))}{unit} {other_side}: that difference is more than chance explains. Of "
-        f"100 fair models, {models} would show one as large."
+def _difference(group: GroupErrors, metric: str, errors: NDArray[np.float64]) -> Finding:
+    n, figure = group.n_samples, getattr(group, metric)
+    total = float((abs(errors) if metric == "mae" else errors).sum())
+    return Finding(
+        f"{metric}_differs",
+        {
+            "group": group.label,
+            "value": figure.value,
+            "low": figure.low,
+            "high": figure.high,
+            "others": (total - n * figure.value) / (len(errors) - n),
+            "n_rows": n,
+            "p_value": group.p_values[metric],
+        },
     )
 
 
-def _nothing_found(
-    sizes: Sequence[int],
-    comparisons: Sequence[Comparison],
-    errors: NDArray[np.float64],
-    write: Callable[[float], str],
-    unit: str,
-) -> str:
+def _no_difference(
+    sizes: Sequence[int], comparisons: Sequence[Comparison], errors: NDArray[np.float64]
+) -> Finding:
+    """Return on how many rows it rests that nothing was found, and what would have been."""
     n, spread = len(errors), float(errors.std())
-    sentence = "No group's errors differ from the others' by more than chance explains. That rests "
     if not spread:
-        return f"{sentence}on {n:,} held-out rows, whose errors are all the same."
+        return Finding("equal_errors", {"n_rows": n})
     ranked = sorted(zip(sizes, (one.critical for one in comparisons), strict=True))
-    small, large = (
-        f"{write(noticeable_difference(critical, size, n, spread))}{unit}"
-        for size, critical in (ranked[0], ranked[-1])
-    )
-    return (
-        f"{sentence}on {n:,} held-out rows: to be told from chance, a group's mean error would "
-        f"have to lie about {small} away from the others' in the smallest group compared "
-        f"({ranked[0][0]:,} rows), {large} in the largest ({ranked[-1][0]:,} rows). Smaller "
-        "differences may be there."
-    )
-
-
-def _writer(errors: NDArray[np.float64]) -> Callable[[float], str]:
-    """Return what writes figures of these errors' size with two digits or so."""
-    rmse = float((errors**2).mean() ** 0.5)
-    digits = max(0, 1 - math.floor(math.log10(rmse / 2))) if rmse else 0
-    return lambda number: f"{number:.{digits}f}"
+    values: dict[str, float] = {"n_rows": n}
+    for name, (size, critical) in (("smallest", ranked[0]), ("largest", ranked[-1])):
+        values[f"{name}_rows"] = size
+        values[f"{name}_noticed"] = noticeable_difference(critical, size, n, spread)
+    return Finding("no_difference", values)

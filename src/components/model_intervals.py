@@ -65,11 +65,11 @@ class ModelIntervals:
         import numpy as np
 
         residuals = y - y_pred
-        constant = self._learn(residuals, np.ones_like(residuals))
+        constant = self._learn(residuals)
         n_bins = min(MOST_BINS, len(y) // ROWS_A_BIN)
         if n_bins >= 2:
             crossed = self._cross_scale(np.abs(residuals), y_pred, n_bins)
-            varying = self._learn(residuals / crossed, np.ones_like(residuals))
+            varying = self._learn(residuals / crossed)
             score = self._score(residuals, crossed, varying)
             if score < (1 - LEAST_GAIN) * self._score(residuals, np.ones_like(y), constant):
                 at, scale = fit_scale(np.abs(residuals), y_pred, n_bins)
@@ -78,17 +78,15 @@ class ModelIntervals:
                     scale_at=tuple(at.tolist()), scale=tuple(scale.tolist()))  # fmt: skip
         return constant
 
-    def _learn(
-        self, residuals: NDArray[np.float64], scale: NDArray[np.float64]
-    ) -> PredictionIntervals:
+    def _learn(self, residuals: NDArray[np.float64]) -> PredictionIntervals:
         import numpy as np
 
-        ordered = np.sort(np.abs(residuals / scale))
+        ordered = np.sort(np.abs(residuals))
         half_widths = {}
         for level in self.levels:
             rank = conformal_rank(len(ordered), level) or len(ordered)
             half_widths[str(level)] = float(ordered[rank - 1])
-        quantiles = np.quantile(residuals / scale, np.linspace(0, 1, POINTS))
+        quantiles = np.quantile(residuals, np.linspace(0, 1, POINTS))
         return PredictionIntervals(half_widths, tuple(quantiles.tolist()), len(residuals))
 
     def _cross_scale(

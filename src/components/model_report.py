@@ -43,8 +43,8 @@ class ModelReport:
         from src.report.importance import dependence, importance
         from src.report.limits import limits, limits_section
         from src.report.model_card import card, measured
-        from src.report.overview import day, summary
-        from src.report.wording import Names, count, plain
+        from src.report.overview import summary
+        from src.report.wording import Names, count, day, plain
 
         sections = [
             section
@@ -60,7 +60,7 @@ class ModelReport:
         ]
         tiles, paragraphs = summary(facts)
         names, run = Names(facts.schema), facts.run
-        made = [f"Run {run.run_id}", day(facts), count(run.rows["used"])] if run else []
+        made = [f"Run {run.run_id}", day(run.created), count(run.rows["used"])] if run else []
         title = f"How well is {names.target} predicted?"
         parts = card(facts)
         templates = _templates()

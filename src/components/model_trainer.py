@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.config import BASELINE
 from src.exception import ConfigurationError, TrainingError
 from src.report.facts import LearningPoint
 from src.search.candidates import CANDIDATES
@@ -24,7 +25,7 @@ from src.search.folds import (
     split_rows,
     stack_folds,
 )
-from src.search.leaderboard import BASELINE, TrainedModel, Tried, mean_and_standard_error
+from src.search.leaderboard import TrainedModel, Tried, mean_and_standard_error
 from src.search.learning_curve import learning_scores
 from src.search.plan import Budget, Progress, plan_search, searched_rows
 from src.search.selection import Selection, Winner, as_good_in_unit_of

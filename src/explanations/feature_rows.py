@@ -8,7 +8,7 @@ mixed; else the rows are mixed as they were entered, and each mixture is transfo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -129,10 +129,6 @@ class FeatureRows:
                 return cls(tuple(names), model, sources, preprocessor)
         return cls(tuple(names), pipeline, np.arange(len(names)))
 
-    def with_model(self, model: Any, sources: NDArray[np.intp] | None = None) -> FeatureRows:
-        """Return the rows of a part of the model, which may take other columns."""
-        return replace(self, model=model, sources=self.sources if sources is None else sources)
-
     def prepare(self, frame: pd.DataFrame) -> Any:
         """Return a frame as the model takes it.
 
@@ -178,14 +174,6 @@ class FeatureRows:
         import numpy as np
 
         return np.asarray(self.model.predict(rows), dtype=np.float64).ravel()
-
-    def sum_columns(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum values of shape (n_samples, n_columns) to (n_samples, n_features)."""
-        import numpy as np
-
-        found = np.zeros((len(values), len(self.names)))
-        np.add.at(found.T, self.sources, values.T)
-        return found
 
 
 def single_sources(sources: Sources, feature_of: Sequence[int]) -> NDArray[np.intp] | None:

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import ArtifactStore, Run
 from src.components.data_transformation import DataTransformation
-from src.components.model_evaluation import Cost, ModelEvaluation, PassMark
+from src.components.model_evaluation import ModelEvaluation
 from src.components.model_explanation import ModelExplanation
-from src.components.model_fairness import Fairness, ModelFairness
+from src.components.model_fairness import ModelFairness
 from src.components.model_report import ModelReport
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
+from src.config import BLEND
 from src.exception import Problem
 from src.pipelines.rows import Rows
-from src.report import facts
 from src.report.data_summary import summarize_data
+from src.report.facts import ExclusionCost, HeldOutPredictions, PassMark, ReportFacts, RunFacts
+from src.report.findings import exclusion_sentence, fairness_sentences
 from src.schema.record import Schema
-from src.search.leaderboard import BLEND, TrainedModel
+from src.search.leaderboard import TrainedModel
 from src.stats.conformal import PredictionIntervals
 from src.utils import to_json
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
-EXPLAINED_ROWS = 50  # whose contributions are averaged
 LEVEL = 0.9  # of the intervals that are drawn
 STEPS = ("Learning curve", "Importance", "Partial dependence", "Sensitive features", "Report")
 
@@ -51,6 +52,8 @@ class Trained:
     problems : sequence of Problem
         What was wrong with the rows that are left out.
     pass_mark : PassMark or None
+    cross : (str, str) or None
+        Sensitive features whose combinations are looked at too.
     """
 
     full_schema: Schema
@@ -65,6 +68,7 @@ class Trained:
     intervals: PredictionIntervals
     problems: Sequence[Problem]
     pass_mark: PassMark | None
+    cross: tuple[str, str] | None
 
 
 def write_report(
@@ -80,92 +84,77 @@ def write_report(
     OSError
         If they cannot be written; the run is whole without them.
     """
+    facts = _facts(run, trained, progress)
+    rendered = ModelReport().run(facts)
+    store.add_report(
+        run,
+        {
+            "report.html": rendered.html,
+            "model_card.md": rendered.model_card,
+            "report.json": to_json(report_numbers(facts)),
+        },
+    )
+    progress("", len(STEPS), len(STEPS))
+
+
+def report_numbers(facts: ReportFacts) -> dict[str, Any]:
+    """Return report.json: what a run's report found out, in figures and in words."""
+    fairness, cost = facts.fairness, facts.exclusion
+    return {
+        "learning_curve": [asdict(point) for point in facts.learning_curve],
+        "importance": [asdict(one) for one in facts.importance],
+        "partial_dependence": [asdict(one) for one in facts.partial_dependence],
+        "fairness": fairness
+        and asdict(fairness) | {"sentences": fairness_sentences(fairness, facts.schema.target)},
+        "exclusion": cost and asdict(cost) | {"sentence": exclusion_sentence(cost)},
+    }
+
+
+def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]) -> ReportFacts:
+    """Return everything that the report shows, step by step."""
+    schema, train, test, seed = trained.schema, trained.train, trained.test, run.manifest.seed
+    X_train, X_test = train.X[list(schema.names)], test.X[list(schema.names)]
+    trainer, explanation = ModelTrainer(trained.trainer), ModelExplanation(schema, seed)
     steps = iter(enumerate(STEPS))
 
     def begin() -> None:
         done, label = next(steps)
         progress(label, done, len(STEPS))
 
-    schema, train, test, seed = trained.schema, trained.train, trained.test, run.manifest.seed
-    explanation = ModelExplanation(schema, seed)
-    X_train, X_test = train.X[list(schema.names)], test.X[list(schema.names)]
     begin()
-    trainer = ModelTrainer(trained.trainer)
     curve = trainer.learning_curve(trained.model, X_train, train.y, train.groups, train.weight)
     begin()
-    importance = explanation.permutation_importance(trained.fitted, X_test, test.y)
-    background = explanation.background(X_train)
-    sample = X_test.iloc[:EXPLAINED_ROWS]
-    sizes = abs(explanation.contributions(trained.fitted, sample, background).values).mean(axis=0)
-    contributed = dict(zip(schema.names, sizes.tolist(), strict=True))
+    importance = explanation.importance(trained.fitted, X_train, X_test, test.y)
     begin()
     dependence = explanation.partial_dependence(trained.fitted, X_train)
     begin()
     fairness = ModelFairness(seed).run(
-        trained.full_schema, test.X, test.y, trained.y_pred, trained.intervals
+        trained.full_schema, test.X, test.y, trained.y_pred, trained.intervals, trained.cross
     )
-    left_out = tuple(n for n in trained.full_schema.names if n not in schema.names)
-    cost = _cost_of_exclusion(trained, left_out, seed)
+    exclusion = _cost_of_exclusion(trained, seed)
     begin()
-    metrics = run.read_json("metrics.json")
-    manifest = run.manifest
-    numbers: dict[str, Any] = {
-        "learning_curve": [asdict(point) for point in curve],
-        "importance": [
-            asdict(one) | {"mean_absolute_contribution": contributed[one.feature]}
-            for one in importance
-        ],
-        "partial_dependence": [asdict(one) for one in dependence],
-        "fairness": asdict(fairness),
-        "exclusion": asdict(cost) | {"left_out": left_out} if cost else None,
-    }
-    rendered = ModelReport().run(
-        facts.ReportFacts(
-            trained.full_schema,
-            metrics,
-            run=facts.RunFacts(
-                manifest.run_id, manifest.created, seed, manifest.rows, manifest.data_sha256,
-                manifest.options, manifest.versions, manifest.python, manifest.dropped,
-            ),
-            data=summarize_data(
-                trained.rows.X, trained.rows.y, trained.full_schema, trained.problems
-            ),
-            learning_curve=tuple(
-                facts.LearningPoint(p.n_train, p.r2, p.r2_standard_error, p.train_r2)
-                for p in curve
-            ),
-            held_out=_held_out(trained),
-            importance=tuple(
-                facts.Importance(
-                    one.feature, one.r2_drop, one.r2_drop_std, contributed[one.feature]
-                )
-                for one in importance
-            ),
-            partial_dependence=tuple(
-                facts.PartialDependence(**asdict(one)) for one in dependence
-            ),
-            fairness=_fairness(fairness),
-            pass_mark=_pass_mark(trained.pass_mark),
-            exclusion=_exclusion(cost, left_out),
-        )
-    )  # fmt: skip
-    store.add_report(
-        run,
-        {
-            "report.html": rendered.html,
-            "model_card.md": rendered.model_card,
-            "report.json": to_json(numbers),
-        },
+    return ReportFacts(
+        trained.full_schema,
+        run.read_json("metrics.json"),
+        run=RunFacts.of(run.manifest),
+        data=summarize_data(trained.rows.X, trained.rows.y, trained.full_schema, trained.problems),
+        learning_curve=tuple(curve),
+        held_out=_held_out(trained),
+        importance=tuple(importance),
+        partial_dependence=tuple(dependence),
+        fairness=fairness,
+        pass_mark=trained.pass_mark,
+        exclusion=exclusion,
     )
-    progress("", len(STEPS), len(STEPS))
 
 
-def _cost_of_exclusion(trained: Trained, left_out: Sequence[str], seed: int) -> Cost | None:
+def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
     """Return what leaving the sensitive features out costs; None where none was left out.
 
     The winner's families are searched again with them, on the same rows and folds.
     """
     full = trained.full_schema
+    left_out = [f for f in full.features if f.name not in trained.schema.names]
     if not left_out:
         return None
     winner = trained.model.winner
@@ -179,44 +168,12 @@ def _cost_of_exclusion(trained: Trained, left_out: Sequence[str], seed: int) -> 
         test.y,
         full.clip_all(fitted.predict(test.X)),
         full.clip_all(trained.y_pred),
-        [f.label or f.name for f in full.features if f.name in left_out],
+        left_out,
     )
 
 
-def _held_out(trained: Trained) -> facts.HeldOutPredictions:
-    import numpy as np
-
+def _held_out(trained: Trained) -> HeldOutPredictions:
     target = trained.schema.target
-    low, high = np.array([
-        trained.intervals.interval(float(p), LEVEL, target.minimum, target.maximum)
-        for p in trained.y_pred
-    ]).T  # fmt: skip
+    low, high = trained.intervals.ends(trained.y_pred, LEVEL, target.minimum, target.maximum)
     clipped = trained.schema.clip_all(trained.y_pred)
-    return facts.HeldOutPredictions(trained.test.y, clipped, low, high, LEVEL)
-
-
-def _fairness(found: Fairness) -> facts.Fairness | None:
-    if not found.groupings:
-        return None
-    groupings = tuple(
-        facts.Grouping(
-            one.features,
-            tuple(facts.GroupErrors(**vars(group)) for group in one.groups),
-            one.suppressed,
-        )
-        for one in found.groupings
-    )
-    return facts.Fairness(groupings, found.sentences)
-
-
-def _pass_mark(found: PassMark | None) -> facts.PassMark | None:
-    if found is None:
-        return None
-    bins = tuple(facts.ReliabilityBin(b.n_samples, b.predicted, b.observed) for b in found.bins)
-    return facts.PassMark(**{**vars(found), "bins": bins})
-
-
-def _exclusion(cost: Cost | None, left_out: tuple[str, ...]) -> facts.ExclusionCost | None:
-    if cost is None:
-        return None
-    return facts.ExclusionCost(left_out, cost.r2, cost.rmse, cost.mae, cost.sentence)
+    return HeldOutPredictions(trained.test.y, clipped, low, high, LEVEL)

@@ -121,14 +121,9 @@ def coverage_of(
     y_pred: NDArray[np.float64],
 ) -> list[dict[str, float]]:
     """Return how often the held-out rows lie in their intervals, and how wide these are."""
-    import numpy as np
-
-    found = []
+    found, target = [], schema.target
     for level in intervals.levels:
-        low, high = np.array([
-            intervals.interval(float(p), level, schema.target.minimum, schema.target.maximum)
-            for p in y_pred
-        ]).T  # fmt: skip
+        low, high = intervals.ends(y_pred, level, target.minimum, target.maximum)
         inside = (y >= low) & (y <= high)
         found.append({"level": level, "coverage": float(inside.mean()),
                       "mean_width": float((high - low).mean())})  # fmt: skip

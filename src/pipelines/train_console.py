@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from src.artifact_store import ArtifactStore, Promotion
 from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
+from src.report.wording import Measure
 from src.search.plan import Progress
 from src.tables.cells import format_number
 
@@ -34,12 +34,7 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
     grid.add_column("Model")
     for name in ("R²", "± s.e.", "RMSE", "MAE", "Fit"):
         grid.add_column(name, justify="right")
-    spread = schema.target.observed_maximum - schema.target.observed_minimum
-    decimals = min(12, max(0, math.ceil(-math.log10(spread / 1500))))
-
-    def shown(value: float) -> str:
-        return f"{value:.{decimals}f}"
-
+    shown = Measure.of(schema.target).number
     for row in result.trained.leaderboard:
         grid.add_row(
             row.label,

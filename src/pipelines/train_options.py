@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any
 from src.artifact_store import REBUILD
 from src.exception import ConfigurationError, StuPredictionError
 from src.pipelines.training import TrainConfig
+from src.report.wording import listed
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
-from src.tables.cells import format_number
+from src.tables.cells import format_number, match_key
 
 # By the setting of a component that an error names.
 OPTIONS = {
@@ -77,6 +78,8 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
          {"metavar": "COLUMN"}),
         ("--exclude-sensitive", "train without the features that the hints call sensitive; the "
          "report says what that costs", _FLAG),
+        ("--cross", "two sensitive features: the report then looks at their combinations too",
+         {"metavar": "COLUMN"} | _MANY),
         ("--pass-mark", "the model then says how likely a score below it is",
          {"metavar": "N", "type": float}),
         ("--seed", "same table and seed, same model (default: %(default)s)", {"type": int}),
@@ -183,10 +186,29 @@ def check_pass_mark(mark: float | None, schema: Schema) -> None:
     if mark is None:
         return
     target = schema.target
-    low = target.observed_minimum if target.minimum is None else target.minimum
-    high = target.observed_maximum if target.maximum is None else target.maximum
+    low, high = target.range
     if not low < mark <= high:
         raise ConfigurationError(
             f"--pass-mark must lie above {format_number(low)} and not above "
             f"{format_number(high)}, where {target.name} lies. Got {format_number(mark)}."
         )
+
+
+def crossed_features(named: Sequence[str], schema: Schema) -> tuple[str, str] | None:
+    """Return the two sensitive features to combine, as the schema spells them; None without.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are not two different sensitive features.
+    """
+    if not named:
+        return None
+    sensitive = {match_key(f.name): f.name for f in schema.features if f.sensitive}
+    found = [sensitive[key] for key in map(match_key, named) if key in sensitive]
+    if len(named) != 2 or len(set(found)) != 2:
+        raise ConfigurationError(
+            f"--cross takes two different sensitive features. Got {listed(named)}. Sensitive are: "
+            f"{listed(sensitive.values(), most=20) or 'none, by the hints file'}."
+        )
+    return found[0], found[1]

@@ -23,7 +23,7 @@ from src.artifact_store import ArtifactStore, Run
 from src.components.data_ingestion import MINIMUM_ROWS, DataIngestion, DataIngestionConfig
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import ModelCompiler
-from src.components.model_evaluation import ModelEvaluation, PassMark
+from src.components.model_evaluation import ModelEvaluation
 from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
@@ -60,10 +60,12 @@ from src.pipelines.train_options import (
     check_config,
     check_pass_mark,
     config_of,
+    crossed_features,
     model_schema,
     naming_options,
 )
 from src.pipelines.training import TrainConfig, TrainResult
+from src.report.facts import PassMark
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.inference import infer_schema
 from src.schema.record import Schema
@@ -116,6 +118,7 @@ class TrainPipeline:
             inferred = infer_schema(table, hints, config.target, (*config.drop, *apart))
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
             check_pass_mark(config.pass_mark, schema)
+            cross = crossed_features(config.cross, inferred.schema)
             good = usable_rows(table, inferred, config)
 
             # The split: what is held out, and what the search may see.
@@ -178,6 +181,7 @@ class TrainPipeline:
                     full_schema=inferred.schema, schema=schema, trainer=self.trainer.config,
                     model=trained, fitted=fitted, rows=good, train=train, test=test, y_pred=y_pred,
                     intervals=intervals, problems=good.problems, pass_mark=marked,
+                    cross=cross,
                 )  # fmt: skip
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s

@@ -30,6 +30,7 @@ class TrainConfig:
     group: str | None = None
     sample_weight: str | None = None
     exclude_sensitive: bool = False
+    cross: tuple[str, ...] = ()
     pass_mark: float | None = None
     artifacts: Path = ARTIFACTS
     seed: int = 42

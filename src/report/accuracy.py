@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from src.report.document import Cell, Figure, Section, Table
+from src.config import BASELINE, BLEND
+from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
@@ -21,7 +22,6 @@ from src.report.wording import (
     plain,
     r2_text,
 )
-from src.search.leaderboard import BASELINE, BLEND
 from src.stats.bootstrap import Z_95, wilson_interval
 from src.stats.disclosure import LEAST_ROWS
 
@@ -63,20 +63,6 @@ def leaderboard(facts: ReportFacts) -> Section:
     figure = Figure(
         svg, f"{_choice(winner, drawn, facts)} Lines reach one standard error to each side."
     )
-    table = Table(
-        "All models",
-        ("Model", "R²", measure.axis("RMSE"), measure.axis("MAE")),
-        [
-            (
-                Cell(plain(row["label"]), _remarks(row, winner)),
-                Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
-                Cell(measure.number(row["rmse"])),
-                Cell(measure.number(row["mae"])),
-            )
-            for row in board
-        ],
-        marked=board.index(winner),
-    )
     notes = [
         "R²: share of the differences between students that is explained, ± one standard error. "
         "RMSE and MAE: typical and mean size of an error."
@@ -86,13 +72,37 @@ def leaderboard(facts: ReportFacts) -> Section:
         reasons.setdefault(reason, []).append(plain(label))
     notes += [f"Not tried, {plain(reason)}: {'; '.join(names)}."
               for reason, names in reasons.items()]  # fmt: skip
-    return Section("models", "The models compared", lead, (), [figure], [table], notes)
+    return Section("models", "The models compared", lead, (), [figure],
+                   [leaderboard_table(metrics, measure)], notes)  # fmt: skip
 
 
-def _remarks(row: Row, winner: Row) -> str:
-    tried = f"{count(row['n_trials'], 'setting')} tried"
-    single = row["name"] in (BASELINE, BLEND)
-    return ", ".join(["chosen"] * (row is winner) + [tried] * (not single))
+def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
+    """Return every model's scores in cross-validation, the chosen one marked."""
+    board = metrics["leaderboard"]
+    rows = [
+        (
+            Cell(plain(row["label"]), _remarks(row, metrics["winner"])),
+            Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
+            Cell(measure.number(row["rmse"])),
+            Cell(measure.number(row["mae"])),
+        )
+        for row in board
+    ]
+    return ReportTable(
+        "All models",
+        ("Model", "R²", measure.axis("RMSE"), measure.axis("MAE")),
+        rows,
+        marked=next((i for i, row in enumerate(board) if row["name"] == metrics["winner"]), None),
+    )
+
+
+def _remarks(row: Row, winner: str) -> str:
+    said = []
+    if row["name"] == winner:
+        said.append("chosen")
+    if row["name"] not in (BASELINE, BLEND):
+        said.append(f"{count(row['n_trials'], 'setting')} tried")
+    return ", ".join(said)
 
 
 def _label(row: Row) -> str:
@@ -143,14 +153,16 @@ def learning_curve(facts: ReportFacts) -> Section | None:
     if len(points) < 2:
         return None
     n = [float(point.n_train) for point in points]
-    lines = [Line(
-        "new students", n, [point.r2 for point in points],
-        [point.r2 - point.r2_standard_error for point in points],
-        [point.r2 + point.r2_standard_error for point in points],
-    )]  # fmt: skip
-    known = [point for point in points if point.train_r2 is not None]
-    if len(known) == len(points):
-        lines.append(Line("students it learnt from", n, [p.train_r2 or 0.0 for p in points]))
+    lines = [
+        Line(
+            "new students",
+            n,
+            [point.r2 for point in points],
+            [point.r2 - point.r2_standard_error for point in points],
+            [point.r2 + point.r2_standard_error for point in points],
+        ),
+        Line("students it learnt from", n, [point.train_r2 for point in points]),
+    ]
     alt = "R² on new students by the number of students learnt from: " + "; ".join(
         f"{point.n_train:,}: {r2_text(point.r2)}" for point in points
     )
@@ -328,7 +340,7 @@ def coverage(facts: ReportFacts) -> Section | None:
         verdict = f"{capitalize(listed(outside))}, by more than chance explains."
     else:
         verdict = "All ranges hold as many students as they promise, as far as chance lets one see."
-    table = Table(
+    table = ReportTable(
         "The ranges in figures",
         ("Range", "Held the truth", measure.axis("Mean width")),
         [

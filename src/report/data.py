@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from src.report.document import Cell, Figure, Section, Table
-from src.report.facts import (
-    CategoricalSummary,
-    DataSummary,
-    NumericSummary,
-    ReportFacts,
-)
+from src.report.document import Cell, Figure, ReportTable, Section
+from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, ReportFacts
 from src.report.overview import used_features
 from src.report.plots import histogram
 from src.report.wording import Measure, Names, count, end, plain
@@ -54,7 +49,7 @@ def data_section(facts: ReportFacts) -> Section | None:
         if data is not None and not any(one.n_missing for one in data.features):
             points.append("No value is missing in the rows that were used.")
     figures: list[Figure] = []
-    tables: list[Table] = []
+    tables: list[ReportTable] = []
     if data is not None:
         figures.append(_target_figure(facts, data))
         tables.append(_features_table(facts, data))
@@ -78,26 +73,29 @@ def _target_figure(facts: ReportFacts, data: DataSummary) -> Figure:
     return Figure(svg, caption, f"What is predicted: {names.target}")
 
 
-def _features_table(facts: ReportFacts, data: DataSummary) -> Table:
+def _features_table(facts: ReportFacts, data: DataSummary) -> ReportTable:
     names = Names(facts.schema)
     features = {feature.name: feature for feature in facts.schema.features}
     rows = []
     any_missing = any(one.n_missing for one in data.features)
     for one in data.features:
         feature = features.get(one.name)
-        marks = ", ".join(
-            ["sensitive"] * (feature is not None and feature.sensitive)
-            + ["not used"] * (one.name not in used_features(facts))
-        )
+        marks = []
+        if feature is not None and feature.sensitive:
+            marks.append("sensitive")
+        if one.name not in used_features(facts):
+            marks.append("not used")
         if isinstance(one, CategoricalSummary):
             held = Cell(_categories(one))
         else:
             held = _numbers(one, feature if isinstance(feature, NumericFeature) else None)
         missing = [Cell(f"{one.n_missing:,}")] if any_missing else []
-        rows.append((Cell(names.of(one.name), marks), held, *missing))
+        rows.append((Cell(names.of(one.name), ", ".join(marks)), held, *missing))
     caption = f"What {'the column holds' if len(rows) == 1 else f'the {len(rows)} columns hold'}"
     header = ["Column", "Students or values", *(["Missing"] if any_missing else [])]
-    return Table(caption, header, rows, words=frozenset({1}), folded=len(rows) > SHOWN_COLUMNS)
+    return ReportTable(
+        caption, header, rows, words=frozenset({1}), folded=len(rows) > SHOWN_COLUMNS
+    )
 
 
 def _categories(one: CategoricalSummary) -> str:

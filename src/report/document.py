@@ -30,7 +30,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Rows of cells; the first of each row is its heading.
 
     Attributes
@@ -60,7 +60,7 @@ class Section:
     lead: Sequence[str] = ()
     points: Sequence[str] = ()
     figures: Sequence[Figure] = ()
-    tables: Sequence[Table] = ()
+    tables: Sequence[ReportTable] = ()
     notes: Sequence[str] = ()
 
 
@@ -80,4 +80,4 @@ class CardPart:
     title: str
     sentences: Sequence[str]
     code: str = ""
-    tables: Sequence[Table] = field(default=())
+    tables: Sequence[ReportTable] = field(default=())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self
 
 from src.schema.record import Schema
 from src.stats.bootstrap import Interval
@@ -12,6 +12,8 @@ from src.stats.bootstrap import Interval
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from src.artifact_store import RunManifest
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class RunFacts:
     versions: Mapping[str, str]
     python: str
     dropped: Mapping[str, str]
+
+    @classmethod
+    def of(cls, manifest: RunManifest) -> Self:
+        return cls(**{one.name: getattr(manifest, one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -132,8 +138,11 @@ class Importance:
 
     Attributes
     ----------
-    r2_drop, r2_drop_std : float
-        Mean and standard deviation over the repeats.
+    r2_drop, mae_rise : float
+        Means over the repeats; the latter in the target's unit. About 0, on either side of it, for
+        a feature that says nothing that the others don't.
+    r2_drop_std, mae_rise_std : float
+        Standard deviations over the repeats.
     mean_absolute_contribution : float or None
         In the target's unit.
     """
@@ -141,6 +150,8 @@ class Importance:
     feature: str
     r2_drop: float
     r2_drop_std: float
+    mae_rise: float
+    mae_rise_std: float
     mean_absolute_contribution: float | None = None
 
 
@@ -151,11 +162,13 @@ class PartialDependence:
     Attributes
     ----------
     at : tuple of float, or of str and None
-        Values of a numeric feature in rising order, or categories, None being a missing one.
+        Values of a numeric feature in rising order, or categories in the schema's order, None
+        being a missing one.
     mean : tuple of float
+        In the target's unit, not clipped.
     low, high : tuple of float
-        Between them lie most students' own curves, moved to the height of the mean; empty where
-        that is not known.
+        Between them lie the middle eight tenths of the rows' own curves, each moved to the height
+        of the mean; empty where that is not known.
     """
 
     feature: str
@@ -167,18 +180,19 @@ class PartialDependence:
 
 @dataclass(frozen=True)
 class GroupErrors:
-    """Errors in one group of held-out students, in the target's unit.
+    """Errors in one group of held-out students, in the target's unit, with 95 % intervals.
 
     Attributes
     ----------
     label : str
-        Such as ``Lunch = standard`` or ``Age below 15 years``: the feature's label first.
+        Such as ``Lunch = standard`` or ``Age up to 15 years``: the feature's label first.
     mean_error : Interval
         Of prediction less truth: below zero the group is under-predicted.
     coverage : mapping of str to Interval
         Share of the students inside their range, by level (``"0.9"``).
     p_values : mapping of str to float
-        Of a difference from all other students, adjusted for the number of comparisons.
+        Of ``mean_error`` and ``mae`` against all other students, adjusted for all comparisons.
+        Empty where there are too few others.
     """
 
     label: str
@@ -192,7 +206,7 @@ class GroupErrors:
 
 @dataclass(frozen=True)
 class Grouping:
-    """The groups that a sensitive feature or a pair of them makes.
+    """The groups that a sensitive feature, or two of them crossed, make of the held-out students.
 
     Attributes
     ----------
@@ -208,17 +222,34 @@ class Grouping:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """Something to say: its kind, and the values in it.
+
+    :func:`src.report.findings.sentence` makes the words.
+    """
+
+    kind: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Fairness:
     """How the errors differ between groups.
 
     Attributes
     ----------
-    sentences : tuple of str
-        Which differences are larger than chance, or that none is.
+    groupings : tuple of Grouping
+        Single features first, then the pair that was crossed.
+    findings : tuple of Finding
+        Which differences are larger than chance, or that none is and on how many rows that rests.
+    least_rows : int
+        Groups of fewer are suppressed, and as many others as keep them from being worked out.
     """
 
     groupings: tuple[Grouping, ...]
-    sentences: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    n_samples: int
+    least_rows: int
 
 
 @dataclass(frozen=True)
@@ -226,8 +257,15 @@ class ReliabilityBin:
     """Students with about the same predicted probability: its mean, and the share that came true.
 
     A bin holds so many students that its figures say nothing of one.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends of the bin.
     """
 
+    low: float
+    high: float
     n_samples: int
     predicted: float
     observed: Interval
@@ -239,6 +277,8 @@ class PassMark:
 
     Attributes
     ----------
+    mark : float
+        A score of the mark itself is not below it.
     n_below : int
         Held-out students below the mark.
     brier : Interval
@@ -257,20 +297,22 @@ class PassMark:
 
 @dataclass(frozen=True)
 class ExclusionCost:
-    """What it costs to train without the sensitive features.
+    """What it costs to train without the sensitive features; negative where it gains.
 
     Attributes
     ----------
-    left_out : tuple of str
+    left_out, labels : tuple of str
+        Names and labels of the features.
     r2, rmse, mae : Interval
         R² that is lost, RMSE and MAE that are added, on the same held-out students.
     """
 
     left_out: tuple[str, ...]
+    labels: tuple[str, ...]
+    n_samples: int
     r2: Interval
     rmse: Interval
     mae: Interval
-    sentence: str
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from src.report.document import Cell, Figure, Section, Table
+from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import GroupErrors, Grouping, ReportFacts
+from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.overview import SHOWN_LEVEL
 from src.report.plots import Dot, dots, padded, reliability
-from src.report.wording import SPACE, Measure, Names, count, number, percent, plain
+from src.report.wording import SPACE, Measure, Names, count, listed, number, percent, plain, signed
 from src.stats.bootstrap import Interval
 from src.tables.cells import format_number
 
 DRAWN_GROUPS = 16
-PAIR_ROWS = 400
 ALPHA = 0.05  # adjusted chance below which a group stands out in a plot
 SIGN = (
     "Mean error is predicted less actual: below zero, a group is predicted to reach less than it "
@@ -28,7 +28,6 @@ def fairness(facts: ReportFacts) -> Section | None:
         return None
     names, measure = Names(facts.schema), Measure.of(facts.schema.target)
     singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
-    pairs, n_left = _shown_pairs(facts.fairness.groupings)
     errors = [group.mean_error for one in singles for group in one.groups]
     limits = padded([0.0, *(end for error in errors for end in (error.low, error.high))])
     figures = [
@@ -41,31 +40,15 @@ def fairness(facts: ReportFacts) -> Section | None:
         f"Lines and small letters: 95{SPACE}% intervals. Among many groups a few stand out by "
         "chance alone; the sentences above allow for that. Groups of few students are withheld."
     ]
-    if n_left:
-        notes.append(f"Not shown here: {count(n_left, 'more pair')} of features.")
     return Section(
         "fairness",
         "Fairness",
         [f"The same held-out students, by group. {SIGN}"],
-        [plain(sentence) for sentence in facts.fairness.sentences],
+        fairness_sentences(facts.fairness, facts.schema.target),
         figures,
-        [group_table(one, names, measure, folded=True) for one in (*singles, *pairs)],
+        [group_table(one, names, measure, folded=True) for one in facts.fairness.groupings],
         notes,
     )
-
-
-def _shown_pairs(groupings: Sequence[Grouping]) -> tuple[list[Grouping], int]:
-    """Return the pairs that a page has room for, and how many it has none for.
-
-    Those with a group that stands out come first.
-    """
-    pairs = [one for one in groupings if len(one.features) > 1]
-    shown, room = [], PAIR_ROWS
-    for one in sorted(pairs, key=lambda one: not any(map(_stands_out, one.groups))):
-        room -= len(one.groups) + len(one.suppressed)
-        if room >= 0:
-            shown.append(one)
-    return shown, len(pairs) - len(shown)
 
 
 def _label(label: str, one: Grouping, names: Names) -> str:
@@ -111,7 +94,9 @@ def _apart(one: Grouping, names: Names, measure: Measure) -> str:
     return f"Farthest apart, by {gap}, are {ends[0]} and {ends[1]}.{marked}{drawn}"
 
 
-def group_table(one: Grouping, names: Names, measure: Measure, *, folded: bool = False) -> Table:
+def group_table(
+    one: Grouping, names: Names, measure: Measure, *, folded: bool = False
+) -> ReportTable:
     """Return the errors of each group with their intervals."""
     rows: list[Sequence[Cell]] = [
         (
@@ -130,7 +115,7 @@ def group_table(one: Grouping, names: Names, measure: Measure, *, folded: bool =
     ]
     header = ("Group", "Students", measure.axis("Mean error"), measure.axis("MAE"),
               measure.axis("RMSE"), f"Inside the {percent(SHOWN_LEVEL)} range")  # fmt: skip
-    return Table(f"Errors by {names.all(one.features)}", header, rows, folded=folded)
+    return ReportTable(f"Errors by {names.all(one.features)}", header, rows, folded=folded)
 
 
 def _cell(estimate: Interval, measure: Measure, *, signed: bool = False) -> Cell:
@@ -153,29 +138,24 @@ def exclusion(facts: ReportFacts) -> Section | None:
     cost = facts.exclusion
     if cost is None:
         return None
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    measure = Measure.of(facts.schema.target)
     lead = [
-        f"This model was trained without {names.all(cost.left_out)}. For comparison, one was "
+        f"This model was trained without {listed(cost.labels)}. For comparison, one was "
         "trained with them in the same way; both were tested on the same students.",
-        plain(cost.sentence),
+        exclusion_sentence(cost),
     ]
     r2 = cost.r2
-    ends = f"{_signed(r2.low)} to {_signed(r2.high)}" if r2.low < r2.high else ""
-    table = Table(
+    ends = f"{signed(r2.low, 3)} to {signed(r2.high, 3)}" if r2.low < r2.high else ""
+    table = ReportTable(
         f"What it costs, with 95{SPACE}% intervals",
         ("Measure", "Cost"),
         [
-            (Cell("R² that is lost"), Cell(_signed(r2.value), ends)),
+            (Cell("R² that is lost"), Cell(signed(r2.value, 3), ends)),
             (Cell(f"{measure.axis('RMSE')} that is added"), _cell(cost.rmse, measure, signed=True)),
             (Cell(f"{measure.axis('MAE')} that is added"), _cell(cost.mae, measure, signed=True)),
         ],
     )
     return Section("exclusion", "Without the sensitive features", lead, tables=[table])
-
-
-def _signed(value: float) -> str:
-    text = number(value, 3)
-    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 # --- the pass mark -------------------------------------------------------------------------------
@@ -214,7 +194,7 @@ def pass_mark(facts: ReportFacts) -> Section | None:
             "intervals."
         )
         figures = [Figure(svg, caption)]
-        tables = [Table(
+        tables = [ReportTable(
             "Said and come true",
             ("Probability that was said", "Came true", "Students"),
             [(Cell(percent(one.predicted)), _share(one.observed), Cell(f"{one.n_samples:,}"))

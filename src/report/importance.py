@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from src.report.document import Cell, Figure, Section, Table
+from collections.abc import Sequence
+
+from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Importance, PartialDependence, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.plots import Dot, Line, curves, dots
@@ -15,6 +17,7 @@ DRAWN_CURVES = 12
 DRAWN_CATEGORIES = 12
 MARKED_POINTS = 12  # a curve of so few points shows each
 SMALL_HEIGHT = 230
+SHARE = "Mean share in a prediction"
 IDLE = 0.01  # of the target's range
 
 
@@ -23,7 +26,7 @@ def importance(facts: ReportFacts) -> Section | None:
     rows = sorted(facts.importance, key=lambda row: -row.r2_drop)
     if not rows:
         return None
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names = Names(facts.schema)
     shown = rows[:DRAWN_BARS]
     svg = dots(
         "importance",
@@ -37,36 +40,34 @@ def importance(facts: ReportFacts) -> Section | None:
         bars=True,
     )  # fmt: skip
     drawn = f" The {len(shown)} most important are drawn." if len(rows) > len(shown) else ""
-    contributes = any(row.mean_absolute_contribution is not None for row in rows)
-    header = ["Feature", "Fall of R²"]
-    if contributes:
-        header.append(measure.axis("Mean share in a prediction"))
-    table_rows = []
-    for row in rows:
-        cells = [Cell(names.of(row.feature)),
-                 Cell(number(row.r2_drop, 3), f"± {number(row.r2_drop_std, 3)}")]  # fmt: skip
-        if contributes:
-            share = row.mean_absolute_contribution
-            cells.append(Cell("" if share is None else measure.number(share)))
-        table_rows.append(cells)
-    table = Table(f"All {len(rows)} features" if len(rows) > 1 else "The feature", header,
-                  table_rows, folded=len(rows) > DRAWN_BARS)  # fmt: skip
     lead = [
         "One feature at a time was shuffled among the students, so that it says nothing any more, "
         "and the model scored again. The more R² falls, the more the model relies on it."
     ]
     notes = [
         "Features that say nearly the same share their importance. What the model relies on is "
-        "not therefore a cause."
+        "not therefore a cause.",
+        f"{SHARE}: how far the feature moves a prediction up or down, on average over the "
+        "students.",
     ]
-    if contributes:
-        notes.append(
-            "Mean share in a prediction: how far the feature moves a prediction up or down, on "
-            "average over the students."
-        )
     caption = f"{_relies_on(rows, names)}{drawn} Lines: standard deviation over the repeats."
     return Section("importance", "What the model relies on", lead, (), [Figure(svg, caption)],
-                   [table], notes)  # fmt: skip
+                   [_importance_table(rows, facts)], notes)  # fmt: skip
+
+
+def _importance_table(rows: Sequence[Importance], facts: ReportFacts) -> ReportTable:
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    cells = []
+    for row in rows:
+        share = row.mean_absolute_contribution
+        cells.append([
+            Cell(names.of(row.feature)),
+            Cell(number(row.r2_drop, 3), f"± {number(row.r2_drop_std, 3)}"),
+            Cell("" if share is None else measure.number(share)),
+        ])  # fmt: skip
+    caption = f"All {len(rows)} features" if len(rows) > 1 else "The feature"
+    header = ("Feature", "Fall of R²", measure.axis(SHARE))
+    return ReportTable(caption, header, cells, folded=len(rows) > DRAWN_BARS)
 
 
 def _matters(row: Importance) -> bool:
@@ -107,7 +108,7 @@ def dependence(facts: ReportFacts) -> Section | None:
     ]
     tables = []
     if others:
-        tables.append(Table(
+        tables.append(ReportTable(
             f"{count(len(others), 'feature')} of less importance",
             ("Feature", "How the prediction moves"),
             [(Cell(names.of(one.feature)), Cell(_moves(one, facts))) for one in others],

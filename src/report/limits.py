@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from src.report.document import Section
-from src.report.facts import (
-    CategoricalSummary,
-    ReportFacts,
-)
+from src.report.facts import CategoricalSummary, ReportFacts
 from src.report.overview import coverage_at, used_features
 from src.report.wording import Measure, Names, capitalize, count, end, listed
-from src.schema.features import CategoricalFeature
 from src.stats.disclosure import LEAST_ROWS
 
 FEW_TESTED = 100
@@ -67,8 +63,9 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
                  if f.sensitive and f.name in used_features(facts)]  # fmt: skip
     said = []
     if facts.exclusion is not None:
+        left_out = listed(facts.exclusion.labels)
         said.append(
-            f"It is not given {names.all(facts.exclusion.left_out)}. Other columns may stand in "
+            f"It is not given {left_out}. Other columns may stand in "
             "for them, so that leaving them out does not make it fair."
         )
     elif not sensitive:
@@ -76,7 +73,7 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
             "No column is marked as sensitive, so whether it errs more for some groups of students "
             "is not known."
         )
-    elif sensitive:
+    else:
         said.append(
             f"It uses {names.all(sensitive)}, marked as sensitive: whether that is right "
             "or lawful where you are is for people to decide."
@@ -84,22 +81,27 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
     groupings = facts.fairness.groupings if facts.fairness else ()
     if hidden := sum(len(one.suppressed) for one in groupings):
         said.append(
-            f"{capitalize(count(hidden, 'group'))} with too few held-out students, pairs counted, "
-            "could not be looked at."
+            f"{capitalize(count(hidden, 'group'))} with too few held-out students could not be "
+            "looked at."
         )
-    many = [
-        f for f in facts.schema.features
-        if isinstance(f, CategoricalFeature) and facts.data is not None
-        and any(0 < n < LEAST_ROWS for one in facts.data.features
-                if isinstance(one, CategoricalSummary) and one.name == f.name
-                for n in one.counts.values())
-    ]  # fmt: skip
-    if many:
+    small = _with_small_categories(facts)
+    if small:
         said.append(
-            f"Some categories of {names.all([f.name for f in many])} have fewer than "
+            f"Some categories of {names.all(small)} have fewer than "
             f"{LEAST_ROWS} students: what it says of those rests on very little."
         )
     return said
+
+
+def _with_small_categories(facts: ReportFacts) -> list[str]:
+    """Return the names of the features with a category of few students."""
+    summaries = facts.data.features if facts.data else ()
+    return [
+        one.name
+        for one in summaries
+        if isinstance(one, CategoricalSummary)
+        and any(0 < n < LEAST_ROWS for n in one.counts.values())
+    ]
 
 
 def limits_section(facts: ReportFacts) -> Section:

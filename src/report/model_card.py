@@ -9,11 +9,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from src.report.document import CardPart, Cell, Table
+from src.report.document import CardPart, Cell, ReportTable
 from src.report.facts import ReportFacts, RunFacts
 from src.report.fairness import SIGN, group_table
-from src.report.overview import accuracy, certainty, day, estimate, purpose, used_features
-from src.report.wording import Measure, Names, count, listed, plain, r2_text
+from src.report.findings import fairness_sentences
+from src.report.overview import accuracy, certainty, estimate, purpose, used_features
+from src.report.wording import Measure, Names, count, day, listed, plain, r2_text
 from src.tables.cells import format_number
 
 COMMAND = "python -m src.pipelines.train_pipeline"
@@ -53,7 +54,9 @@ def card(facts: ReportFacts) -> list[CardPart]:
     model = [purpose(facts), f"Method: {method}."]
     if run is not None:
         libraries = listed((f"{k} {v}" for k, v in sorted(run.versions.items())), most=20)
-        model.append(f"Run {run.run_id} of {day(facts)}, with Python {run.python}, {libraries}.")
+        model.append(
+            f"Run {run.run_id} of {day(run.created)}, with Python {run.python}, {libraries}."
+        )
     parts = [
         CardPart("The model", model),
         CardPart("What it is for", [
@@ -101,7 +104,7 @@ def _data(facts: ReportFacts) -> list[str]:
     if sensitive:
         said.append(f"Sensitive, and used: {names.all(sensitive)}.")
     if facts.exclusion is not None:
-        said.append(f"Sensitive, and not used: {names.all(facts.exclusion.left_out)}.")
+        said.append(f"Sensitive, and not used: {listed(facts.exclusion.labels)}.")
     return said
 
 
@@ -122,27 +125,27 @@ def _rebuild(run: RunFacts) -> list[str]:
 
 def measured(facts: ReportFacts) -> list[CardPart]:
     """Return the parts that only ``model_card.md`` has: elsewhere they are figures."""
-    measure, held_out = Measure.of(facts.schema.target), facts.metrics["held_out"]
-    names = Names(facts.schema)
-    mae, rmse, r2 = (estimate(held_out[key]) for key in ("mae", "rmse", "r2"))
-    r2_ends = f"{r2_text(r2.low)} to {r2_text(r2.high)}" if r2.low < r2.high else ""
-    table = Table(
-        f"On {count(held_out['n_samples'])} held out",
-        ("Measure", "Value", "95 % interval"),
-        [
-            (Cell("R²"), Cell(r2_text(r2.value)), Cell(r2_ends)),
-            (Cell(measure.axis("RMSE")), Cell(measure.number(rmse.value)),
-             Cell(measure.interval(rmse))),
-            (Cell(measure.axis("MAE")), Cell(measure.number(mae.value)),
-             Cell(measure.interval(mae))),
-            (Cell(f"{measure.axis('RMSE')} of the average for everyone"),
-             Cell(measure.number(held_out["baseline_rmse"])), Cell("")),
-        ],
-    )  # fmt: skip
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    table = held_out_table(facts.metrics["held_out"], measure)
     parts = [CardPart("How good it is", [*accuracy(facts), *certainty(facts)], tables=[table])]
-    if facts.fairness is not None:
+    if facts.fairness is not None and facts.fairness.groupings:
         singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
         tables = [group_table(one, names, measure) for one in singles]
-        said = [*map(plain, facts.fairness.sentences), SIGN]
+        said = [*fairness_sentences(facts.fairness, facts.schema.target), SIGN]
         parts.append(CardPart("Groups", said, tables=tables))
     return parts
+
+
+def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable:
+    """Return the errors on the held-out rows with their intervals."""
+    r2 = estimate(held_out["r2"])
+    ends = f"{r2_text(r2.low)} to {r2_text(r2.high)}" if r2.low < r2.high else ""
+    rows = [(Cell("R²"), Cell(r2_text(r2.value)), Cell(ends))]
+    for key in ("rmse", "mae"):
+        error = estimate(held_out[key])
+        name = Cell(measure.axis(key.upper()))
+        rows.append((name, Cell(measure.number(error.value)), Cell(measure.interval(error))))
+    baseline = f"{measure.axis('RMSE')} of the average for everyone"
+    rows.append((Cell(baseline), Cell(measure.number(held_out["baseline_rmse"])), Cell("")))
+    header = ("Measure", "Value", "95 % interval")
+    return ReportTable(f"On {count(held_out['n_samples'])} held out", header, rows)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 
 from src.report.document import Tile
-from src.report.facts import (
-    ReportFacts,
+from src.report.facts import ReportFacts
+from src.report.findings import fairness_sentences
+from src.report.wording import (
+    SPACE,
+    Measure,
+    Names,
+    between,
+    count,
+    day,
+    end,
+    percent,
+    plain,
+    r2_text,
 )
-from src.report.wording import SPACE, Measure, Names, between, count, end, percent, plain, r2_text
 from src.stats.bootstrap import Interval
 
 SHOWN_LEVEL = 0.9
@@ -26,27 +35,6 @@ def coverage_at(facts: ReportFacts, level: float = SHOWN_LEVEL) -> Mapping[str, 
     return next((row for row in rows if abs(row["level"] - level) < 1e-9), None)
 
 
-def day(facts: ReportFacts) -> str:
-    """Return the date of the run, empty where it is not known."""
-    if facts.run is None:
-        return ""
-    created = datetime.datetime.fromisoformat(facts.run.created)
-    return f"{created.day} {created:%B %Y}"
-
-
-def target_range(facts: ReportFacts) -> str:
-    """Return the target's unit and bounds, as in ``in points, from 0 to 100``.
-
-    Where it is not bounded on both sides, the ends of what was seen stand for the bounds.
-    """
-    target = facts.schema.target
-    low, high = target.minimum, target.maximum
-    if low is None or high is None:
-        low, high = target.observed_minimum, target.observed_maximum
-    unit = f"in {plain(target.unit)}, " if target.unit else ""
-    return f"{unit}from {end(low)} to {end(high)}"
-
-
 def used_features(facts: ReportFacts) -> list[str]:
     """Return the names of the features that the model is given."""
     left_out = facts.exclusion.left_out if facts.exclusion else ()
@@ -56,8 +44,10 @@ def used_features(facts: ReportFacts) -> list[str]:
 def purpose(facts: ReportFacts) -> str:
     """Return what the model predicts, and from what."""
     names, used = Names(facts.schema), used_features(facts)
+    low, high = map(end, facts.schema.target.range)
+    unit = f"in {plain(facts.schema.target.unit)}, " if facts.schema.target.unit else ""
     what = f"{count(len(used), 'fact')} about a student: {names.all(used)}"
-    return f"The model estimates {names.target} ({target_range(facts)}) from {what}."
+    return f"The model estimates {names.target} ({unit}from {low} to {high}) from {what}."
 
 
 def accuracy(facts: ReportFacts) -> list[str]:
@@ -109,9 +99,9 @@ def certainty(facts: ReportFacts) -> list[str]:
 
 def fairness_in_short(facts: ReportFacts) -> list[str]:
     """Return what stands out between groups; nothing where that was not looked at."""
-    if facts.fairness is None:
+    if facts.fairness is None or not facts.fairness.groupings:
         return []
-    found = list(map(plain, facts.fairness.sentences))
+    found = fairness_sentences(facts.fairness, facts.schema.target)
     more = [f"More under the heading Fairness ({len(found) - 2})."] if len(found) > 2 else []
     return [" ".join([*found[:2], *more])] if found else []
 
@@ -136,7 +126,7 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     how = plain(str(facts.metrics["model"]))
     made = ""
     if facts.run is not None:
-        made = f"It was trained on {day(facts)} with {count(facts.run.rows['used'])}. "
+        made = f"It was trained on {day(facts.run.created)} with {count(facts.run.rows['used'])}. "
     paragraphs = [
         f"{purpose(facts)} {made}The method is: {how}.",
         " ".join(accuracy(facts)),

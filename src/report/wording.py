@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -125,10 +125,7 @@ class Measure:
 
     @classmethod
     def of(cls, target: NumericFeature) -> Measure:
-        """Return the target's measure, with decimals of about 1/300 of the range that was seen."""
-        span = target.observed_maximum - target.observed_minimum
-        decimals = min(6, max(0, math.ceil(-math.log10(span / 300)))) if span > 0 else 1
-        return cls(plain(target.unit), decimals)
+        return cls(plain(target.unit), sensible_decimals(target))
 
     def number(self, value: float) -> str:
         return number(value, self.decimals)
@@ -148,8 +145,7 @@ class Measure:
 
     def signed(self, value: float) -> str:
         """Return a difference with its sign and without its unit."""
-        shown = self.number(value)
-        return f"+{shown}" if value > 0 and shown.strip("0.,") else shown
+        return signed(value, self.decimals)
 
     def interval(self, estimate: Interval, *, signed: bool = False) -> str:
         """Return the ends of an interval, nothing where it is a point."""
@@ -180,7 +176,7 @@ class Names:
                 return plain(feature.label or feature.name)
         return plain(name)
 
-    def all(self, names: Sequence[str]) -> str:
+    def all(self, names: Iterable[str]) -> str:
         return listed(self.of(name) for name in names)
 
 
@@ -199,6 +195,8 @@ def day(moment: str) -> str:
 def sensible_decimals(target: NumericFeature) -> int:
     """Return how many decimals of a number are worth showing: about 1/200 of its range.
 
+    Pages, report, console and workbooks show so many; the API and files give numbers in full.
+
     Examples
     --------
     >>> sensible_decimals(NumericFeature(name="score", observed_minimum=0, observed_maximum=100))
@@ -206,8 +204,7 @@ def sensible_decimals(target: NumericFeature) -> int:
     >>> sensible_decimals(NumericFeature(name="grade", observed_minimum=1, observed_maximum=5))
     2
     """
-    low = target.observed_minimum if target.minimum is None else target.minimum
-    high = target.observed_maximum if target.maximum is None else target.maximum
+    low, high = target.range
     if high <= low:
         return 1
     return min(6, max(0, math.ceil(-math.log10((high - low) / 200))))

@@ -141,6 +141,19 @@ class NumericFeature(Feature):
     kind: ClassVar[str] = "numeric"
 
     @property
+    def range(self) -> tuple[float, float]:
+        """The ends between which values lie: the allowed one, else the one that training saw.
+
+        Examples
+        --------
+        >>> NumericFeature(name="mark", minimum=0, observed_minimum=7, observed_maximum=93).range
+        (0, 93)
+        """
+        low = self.observed_minimum if self.minimum is None else self.minimum
+        high = self.observed_maximum if self.maximum is None else self.maximum
+        return low, high
+
+    @property
     def rule(self) -> str:
         if self.minimum is not None and self.maximum is not None:
             return f"a number from {format_number(self.minimum)} to {format_number(self.maximum)}"

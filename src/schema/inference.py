@@ -324,31 +324,13 @@ def _copies(pairs: Iterator[tuple[float, float]]) -> bool:
 
 def _is_measurement(both: list[tuple[float, float]]) -> bool:
     """Whether whole numbers that never repeat say something of the target, as keys do not."""
-    values = [value for value, _ in both]
-    in_file_order = values in (sorted(values), sorted(values, reverse=True))
-    return not in_file_order and abs(_spearman(both)) >= RELATED
+    from scipy.stats import spearmanr
 
-
-def _spearman(pairs: list[tuple[float, float]]) -> float:
-    """Return Spearman's rank correlation; ties share their mean rank; 0 where it is undefined."""
-
-    def ranks(values: list[float]) -> list[float]:
-        order = sorted(range(len(values)), key=values.__getitem__)
-        result = [0.0] * len(values)
-        for _, tied in itertools.groupby(enumerate(order), key=lambda item: values[item[1]]):
-            members = list(tied)
-            mean = sum(rank for rank, _ in members) / len(members)
-            for _, index in members:
-                result[index] = mean
-        return result
-
-    if len(pairs) < 2:
-        return 0.0
-    a, b = (ranks(list(values)) for values in zip(*pairs, strict=True))
-    middle = (len(pairs) - 1) / 2
-    covariance = sum((x - middle) * (y - middle) for x, y in zip(a, b, strict=True))
-    spread = math.sqrt(sum((x - middle) ** 2 for x in a) * sum((y - middle) ** 2 for y in b))
-    return covariance / spread if spread else 0.0
+    values, answers = zip(*both, strict=True) if both else ((), ())
+    in_file_order = list(values) in (sorted(values), sorted(values, reverse=True))
+    if in_file_order or len(set(answers)) < 2:
+        return False
+    return abs(float(spearmanr(values, answers).statistic)) >= RELATED
 
 
 def _words(column: _Column, position: int) -> dict[str, Any]:

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
-BASELINE = "dummy"
-BLEND = "blend"
-
 
 @dataclass(frozen=True)
 class LeaderboardRow:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from src.config import BLEND
 from src.logger import get_logger
 from src.search.candidates import CANDIDATES
 from src.search.folds import StackedFolds, fit_weighted
-from src.search.leaderboard import BLEND, TrainedModel
+from src.search.leaderboard import TrainedModel
 
 if TYPE_CHECKING:
     import numpy as np

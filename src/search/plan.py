@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from src.config import BASELINE
 from src.exception import ConfigurationError
 from src.logger import get_logger
 from src.search.candidates import Candidate
 from src.search.early_stopping import INNER_FOLDS
 from src.search.folds import StackedFolds
-from src.search.leaderboard import BASELINE
 from src.search.native_categories import NUMERIC, code_categories
 
 if TYPE_CHECKING:

@@ -19,7 +19,6 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError, Problem
 from src.schema.features import Value
-from src.schema.record import Schema
 from src.serving.predictor import Predictor
 from src.tables.cells import shorten
 from src.tables.layout import Chunk, TableReader
@@ -273,7 +272,7 @@ def score_table(
     """
     schema = scorer.predictor.schema
     shown = _shown_positions(reader.header, schema.locate(reader.header))
-    low, high = target_range(schema)
+    low, high = schema.target.range
     summary = Summary(
         run_id=scorer.predictor.run.run_id,
         pass_mark=scorer.pass_mark,
@@ -309,14 +308,6 @@ def score_table(
 def can_vectorise() -> bool:
     """Whether numpy is there; a server of compiled models needs none."""
     return importlib.util.find_spec("numpy") is not None
-
-
-def target_range(schema: Schema) -> tuple[float, float]:
-    """Return the ends between which predictions are counted: the allowed ones, else the seen."""
-    target = schema.target
-    low = target.observed_minimum if target.minimum is None else target.minimum
-    high = target.observed_maximum if target.maximum is None else target.maximum
-    return low, high
 
 
 def _preview(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,7 +44,7 @@ def resampled_rows(
 
 
 def percentile_interval(value: float, resampled: NDArray[np.float64]) -> Interval:
-    """Return a figure with the 2.5th and 97.5th percentile of its resampled values.
+    """Return a figure with the 2.5th and 97.5th percentile of its resampled values but NaN.
 
     References
     ----------
@@ -53,6 +52,7 @@ def percentile_interval(value: float, resampled: NDArray[np.float64]) -> Interva
     """
     import numpy as np
 
+    resampled = resampled[~np.isnan(resampled)]
     if not len(resampled):
         return Interval(value, value, value)
     low, high = np.quantile(resampled, (0.025, 0.975))
@@ -73,10 +73,8 @@ def wilson_interval(n_hits: int, n_samples: int) -> Interval:
     >>> share.value, round(share.low, 2), share.high
     (1.0, 0.72, 1.0)
     """
-    share, z2 = n_hits / n_samples, Z_95**2
-    middle = (share + z2 / (2 * n_samples)) / (1 + z2 / n_samples)
-    half = Z_95 * math.sqrt(share * (1 - share) / n_samples + z2 / (4 * n_samples**2))
-    half /= 1 + z2 / n_samples
-    low = 0.0 if n_hits == 0 else middle - half
-    high = 1.0 if n_hits == n_samples else middle + half
-    return Interval(share, low, high)
+    from scipy.stats import binomtest
+
+    found = binomtest(n_hits, n_samples, n_hits / n_samples)  # no p-value is worked out for this
+    low, high = found.proportion_ci(method="wilson")
+    return Interval(found.statistic, float(low), float(high))

@@ -81,6 +81,18 @@ class PredictionIntervals:
             low, high = min(low, maximum), min(high, maximum)
         return low, high
 
+    def ends(
+        self,
+        y_pred: NDArray[np.float64],
+        level: float,
+        minimum: float | None,
+        maximum: float | None,
+    ) -> NDArray[np.float64]:
+        """Return the lower and the upper ends of many intervals, of shape (2, n_samples)."""
+        import numpy as np
+
+        return np.array([self.interval(float(p), level, minimum, maximum) for p in y_pred]).T
+
     def probability_below(self, mark: float, prediction: float, *, integer: bool = False) -> float:
         """Return the chance that the truth is below a mark, from the residuals' distribution.
 

@@ -46,24 +46,18 @@ def hidden_cells(
     hidden_rows: NDArray[np.bool_],
     hidden_columns: NDArray[np.bool_],
     least: int = LEAST_ROWS,
-) -> NDArray[np.bool_] | None:
+) -> NDArray[np.bool_]:
     """Return which cells of two crossed partitions get no figures.
 
     As :func:`hidden_groups`, knowing that the figures of each row and each column that is not
     hidden can be read elsewhere: neither a small cell nor a small remainder of a line follows from
-    what is shown.
+    what is shown. Where that takes more than hiding cells (:func:`single_rows_follow`), all are.
 
     Parameters
     ----------
     counts : ndarray of shape (n_rows, n_columns)
     hidden_rows, hidden_columns : ndarray of bool
         Groups without figures of either partition; their cells are hidden too.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_rows, n_columns), or None
-        None where hiding cells is not enough: the partitions differ by a few rows only, so that
-        the figures of one less those of the other single them out.
     """
     import numpy as np
 
@@ -71,13 +65,27 @@ def hidden_cells(
     if counts.sum() < least:
         return filled
     hidden = filled & ((counts < least) | hidden_rows[:, None] | hidden_columns)
-    while (weak := _weak_cells(counts, hidden, hidden_rows, hidden_columns, least)).any():
-        if (hidden == filled).all():
-            return None
+    while (hidden != filled).any():
+        weak = _weak_cells(counts, hidden, hidden_rows, hidden_columns, least)
+        if not weak.any():
+            break
         for number, (row, column) in enumerate(np.argwhere(weak).tolist()):
             # The first grows for sure; others may be safe already in what was hidden for it.
             hidden |= _cheapest_rectangle(counts, hidden, row, column, grow=number == 0)
     return hidden
+
+
+def single_rows_follow(
+    counts: NDArray[np.intp],
+    hidden_rows: NDArray[np.bool_],
+    hidden_columns: NDArray[np.bool_],
+    least: int = LEAST_ROWS,
+) -> bool:
+    """Whether two partitions differ by so few rows that their groups' figures single those out.
+
+    The parameters are those of :func:`hidden_cells`, no cell of which is shown.
+    """
+    return bool(_weak_cells(counts, counts > 0, hidden_rows, hidden_columns, least).any())
 
 
 def _cheapest_rectangle(

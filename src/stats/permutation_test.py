@@ -22,15 +22,14 @@ class Comparison:
 
     Attributes
     ----------
-    mean_error, mae : float
-        p-values, adjusted for all comparisons of both figures.
+    p_values : dict of str to float
+        Of ``mean_error`` and ``mae``, adjusted for all comparisons of both figures.
     critical : float
         What the largest statistic of the group's family exceeds by chance as often as it may, on
         the scale of a standard normal variable.
     """
 
-    mean_error: float
-    mae: float
+    p_values: dict[str, float]
     critical: float
 
 
@@ -71,7 +70,7 @@ def compare_groups(
     from scipy.sparse import csr_array
 
     if not groups or not np.ptp(errors):
-        return [Comparison(1.0, 1.0, math.inf) for _ in groups]
+        return [Comparison({"mean_error": 1.0, "mae": 1.0}, math.inf) for _ in groups]
     n = len(errors)
     ends = np.cumsum([0, *map(len, groups)])
     members = csr_array((np.ones(ends[-1]), np.concatenate(groups), ends), shape=(len(groups), n))
@@ -90,8 +89,9 @@ def compare_groups(
         reference = np.concatenate(largest[share])
         critical = float(np.quantile(reference, 1 - ALPHA * share, method="higher"))
         reached = (reference[:, None] >= statistics * (1 - 1e-9)).sum(axis=0)
-        mean_error, mae = np.minimum((1 + reached) / (1 + n_permutations) / share, 1).tolist()
-        comparisons.append(Comparison(mean_error, mae, critical))
+        adjusted = np.minimum((1 + reached) / (1 + n_permutations) / share, 1).tolist()
+        p_values = dict(zip(("mean_error", "mae"), adjusted, strict=True))
+        comparisons.append(Comparison(p_values, critical))
     return comparisons
 
 

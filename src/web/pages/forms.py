@@ -222,7 +222,7 @@ def _range(feature: NumericFeature) -> str:
 
 
 def _keyboard(feature: NumericFeature) -> str:
-    lowest = feature.observed_minimum if feature.minimum is None else feature.minimum
+    lowest = feature.range[0]
     if lowest < 0:  # the number pads of some phones have no minus sign
         return "text"
     return "numeric" if feature.integer else "decimal"

@@ -11,15 +11,17 @@ from markupsafe import Markup
 
 from src.artifact_store import ArtifactStore, Run
 from src.exception import ArtifactError
-from src.report.document import CardPart, Cell, Table, Tile
+from src.report.document import CardPart, Cell, ReportTable, Tile
 from src.report.facts import (
     ExclusionCost,
     Fairness,
+    Finding,
     GroupErrors,
     Grouping,
     ReportFacts,
     RunFacts,
 )
+from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
 from src.serving.predictor import Predictor
 from src.stats.bootstrap import Interval
@@ -48,7 +50,7 @@ class ModelPage:
 
     Attributes
     ----------
-    groups : tuple of Table
+    groups : tuple of ReportTable
         Errors by each sensitive feature.
     importance : Markup
         How far R² falls when a feature is shuffled, as bars.
@@ -65,11 +67,11 @@ class ModelPage:
     summary: Sequence[str]
     card: Sequence[CardPart]
     limits: Sequence[str]
-    metrics: Table
-    leaderboard: Table
-    coverage: Table
+    metrics: ReportTable
+    leaderboard: ReportTable
+    coverage: ReportTable
     fairness: tuple[str, ...]
-    groups: tuple[Table, ...]
+    groups: tuple[ReportTable, ...]
     exclusion: str
     importance: Markup
     history: tuple[PastRun, ...]
@@ -80,9 +82,10 @@ class ModelPage:
 def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     """Return the page of the run that is served."""
     # The report's words, not its plots: no library of training's is imported by them.
+    from src.report.accuracy import leaderboard_table
     from src.report.fairness import group_table
     from src.report.limits import limits
-    from src.report.model_card import card
+    from src.report.model_card import card, held_out_table
     from src.report.overview import summary
 
     schema, run = predictor.schema, predictor.run
@@ -103,14 +106,14 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         summary=paragraphs,
         card=card(facts),
         limits=limits(facts),
-        metrics=_metrics(predictor.metrics["held_out"], measure),
-        leaderboard=_leaderboard(predictor.metrics, measure),
+        metrics=held_out_table(predictor.metrics["held_out"], measure),
+        leaderboard=leaderboard_table(predictor.metrics, measure),
         coverage=_coverage(predictor.metrics, measure),
-        fairness=tuple(map(plain, facts.fairness.sentences)) if facts.fairness else (),
+        fairness=fairness_sentences(facts.fairness, schema.target) if facts.fairness else (),
         groups=tuple(
             group_table(one, names, measure) for one in groupings if len(one.features) == 1
         ),
-        exclusion=plain(facts.exclusion.sentence) if facts.exclusion else "",
+        exclusion=exclusion_sentence(facts.exclusion) if facts.exclusion else "",
         importance=_importance(numbers.get("importance") or (), names),
         history=_history(store, run),
         has_report=bool(numbers),
@@ -129,34 +132,38 @@ def importance_of(run: Run) -> Mapping[str, float]:
 
 
 def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
-    manifest = predictor.run.manifest
     fairness, cost = numbers.get("fairness"), numbers.get("exclusion")
     return ReportFacts(
         predictor.schema,
         predictor.metrics,
-        run=RunFacts(
-            manifest.run_id, manifest.created, manifest.seed, manifest.rows, manifest.data_sha256,
-            manifest.options, manifest.versions, manifest.python, manifest.dropped,
-        ),
-        fairness=Fairness(
-            tuple(
-                Grouping(
-                    tuple(one["features"]), tuple(map(_group, one["groups"])),
-                    tuple(one["suppressed"]),
-                )
-                for one in fairness["groupings"]
-            ),
-            tuple(fairness["sentences"]),
+        run=RunFacts.of(predictor.run.manifest),
+        fairness=_fairness(fairness) if fairness and fairness["groupings"] else None,
+        exclusion=_exclusion(cost) if cost else None,
+    )
+
+
+def _fairness(values: Mapping[str, Any]) -> Fairness:
+    groupings = tuple(
+        Grouping(
+            tuple(one["features"]), tuple(map(_group, one["groups"])), tuple(one["suppressed"])
         )
-        if fairness and fairness["groupings"]
-        else None,
-        exclusion=ExclusionCost(
-            tuple(cost["left_out"]), Interval(**cost["r2"]), Interval(**cost["rmse"]),
-            Interval(**cost["mae"]), cost["sentence"],
-        )
-        if cost
-        else None,
-    )  # fmt: skip
+        for one in values["groupings"]
+    )
+    if "findings" in values:
+        findings = tuple(Finding(one["kind"], one["values"]) for one in values["findings"])
+    else:  # a run that was saved before findings carried values
+        findings = tuple(Finding("as_written", {"text": text}) for text in values["sentences"])
+    return Fairness(groupings, findings, values["n_samples"], values["least_rows"])
+
+
+def _exclusion(values: Mapping[str, Any]) -> ExclusionCost:
+    left_out = tuple(values["left_out"])
+    return ExclusionCost(
+        left_out=left_out,
+        labels=tuple(values.get("labels", left_out)),  # runs of old have none
+        n_samples=values["n_samples"],
+        **{key: Interval(**values[key]) for key in ("r2", "rmse", "mae")},
+    )
 
 
 def _group(values: Mapping[str, Any]) -> GroupErrors:
@@ -170,51 +177,8 @@ def _group(values: Mapping[str, Any]) -> GroupErrors:
     )
 
 
-def _metrics(held_out: Mapping[str, Any], measure: Measure) -> Table:
-    found = {key: Interval(**held_out[key]) for key in ("r2", "rmse", "mae")}
-    r2 = found["r2"]
-    return Table(
-        f"On {held_out['n_samples']:,} students that it had not seen",
-        ("Measure", "Value", "95 % interval"),
-        [
-            (Cell("R²"), Cell(r2_text(r2.value)), Cell(f"{r2_text(r2.low)} to {r2_text(r2.high)}")),
-            *(
-                (
-                    Cell(measure.axis(key.upper())),
-                    Cell(measure.number(found[key].value)),
-                    Cell(measure.interval(found[key])),
-                )
-                for key in ("rmse", "mae")
-            ),
-            (
-                Cell(f"{measure.axis('RMSE')} of the average for everyone"),
-                Cell(measure.number(held_out["baseline_rmse"])),
-                Cell("–"),
-            ),
-        ],
-    )
-
-
-def _leaderboard(metrics: Mapping[str, Any], measure: Measure) -> Table:
-    board = metrics["leaderboard"]
-    return Table(
-        "All models, by cross-validation on the training rows",
-        ("Model", "R² ± s.e.", measure.axis("RMSE"), measure.axis("MAE")),
-        [
-            (
-                Cell(plain(row["label"]), "chosen" if row["name"] == metrics["winner"] else ""),
-                Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
-                Cell(measure.number(row["rmse"])),
-                Cell(measure.number(row["mae"])),
-            )
-            for row in board
-        ],
-        marked=next((i for i, row in enumerate(board) if row["name"] == metrics["winner"]), None),
-    )
-
-
-def _coverage(metrics: Mapping[str, Any], measure: Measure) -> Table:
-    return Table(
+def _coverage(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
+    return ReportTable(
         "Students inside their interval",
         ("Interval", "Held the truth", measure.axis("Mean width")),
         [

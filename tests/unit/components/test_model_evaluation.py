@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from src.components.model_evaluation import ModelEvaluation, listed, reliability
+from src.components.model_evaluation import ModelEvaluation, reliability
 from src.components.model_intervals import ModelIntervals
+from src.report.findings import exclusion_sentence
+from src.schema.features import CategoricalFeature
 from src.stats.bootstrap import CELLS
 
 
@@ -70,13 +72,17 @@ def test_many_rows_are_resampled_in_blocks_with_the_right_width() -> None:
     assert found.mae.high - found.mae.low == pytest.approx(expected, rel=0.4)
 
 
+GENDER = CategoricalFeature(name="gender", categories=("female", "male"))
+LUNCH = CategoricalFeature(name="lunch", label="School lunch", categories=("free", "paid"))
+
+
 # --- leaving features out ------------------------------------------------------------------------
 
 
 def test_the_cost_is_the_difference_of_the_figures(answers: tuple[np.ndarray, np.ndarray]) -> None:
     truth, predicted = answers
     without = predicted + np.random.default_rng(8).normal(0, 3, len(truth))
-    found = ModelEvaluation().cost(truth, predicted, without, ["gender", "lunch"])
+    found = ModelEvaluation().cost(truth, predicted, without, [GENDER, LUNCH])
     assert (found.left_out, found.n_samples) == (("gender", "lunch"), 150)
     for one, metric, sign in (
         (found.r2, r2_score, -1),
@@ -93,7 +99,7 @@ def test_the_cost_is_paired_so_that_a_small_one_is_told_from_none(
 ) -> None:
     truth, predicted = answers
     without = truth + 1.05 * (predicted - truth)  # 5 % larger errors, everywhere
-    found = ModelEvaluation().cost(truth, predicted, without, ["gender"])
+    found = ModelEvaluation().cost(truth, predicted, without, [GENDER])
     alone = ModelEvaluation().run(truth, without, 60.0)
     assert found.rmse.excludes_zero
     assert found.rmse.high - found.rmse.low < 0.1 * (alone.rmse.high - alone.rmse.low)
@@ -102,9 +108,9 @@ def test_the_cost_is_paired_so_that_a_small_one_is_told_from_none(
 def test_a_cost_is_told_in_one_sentence(answers: tuple[np.ndarray, np.ndarray]) -> None:
     truth, predicted = answers
     without = predicted + np.random.default_rng(8).normal(0, 6, len(truth))
-    found = ModelEvaluation().cost(truth, predicted, without, ["gender", "lunch"])
-    assert found.sentence == (
-        f"Leaving out gender and lunch costs {found.r2.value:.3f} R² (95 % interval "
+    found = ModelEvaluation().cost(truth, predicted, without, [GENDER, LUNCH])
+    assert exclusion_sentence(found) == (
+        f"Leaving out gender and School lunch costs {found.r2.value:.3f} R² (95 % interval "
         f"{found.r2.low:.3f} to {found.r2.high:.3f}; 150 rows), more than chance explains."
     )
 
@@ -114,15 +120,16 @@ def test_a_gain_is_told_as_a_gain_and_noise_as_noise(
 ) -> None:
     truth, predicted = answers
     better = truth + 0.5 * (predicted - truth)
-    found = ModelEvaluation().cost(truth, predicted, better, ["lunch"])
+    found = ModelEvaluation().cost(truth, predicted, better, [LUNCH])
     assert found.r2.high < 0
     low, high = -found.r2.high, -found.r2.low
-    assert f"lunch gains {-found.r2.value:.3f} R² (95 % interval {low:.3f} to {high:.3f};" in (
-        found.sentence
+    assert (
+        f"School lunch gains {-found.r2.value:.3f} R² (95 % interval {low:.3f} to {high:.3f};"
+        in (exclusion_sentence(found))
     )
     other = truth + np.random.default_rng(1).permutation(predicted - truth)
-    noise = ModelEvaluation().cost(truth, predicted, other, ["lunch"])
-    assert noise.sentence.endswith("150 rows), no more than chance explains.")
+    noise = ModelEvaluation().cost(truth, predicted, other, [LUNCH])
+    assert exclusion_sentence(noise).endswith("150 rows), no more than chance explains.")
 
 
 def test_the_interval_of_a_cost_covers_none_as_often_as_it_says() -> None:
@@ -132,13 +139,9 @@ def test_the_interval_of_a_cost_covers_none_as_often_as_it_says() -> None:
         truth = random.normal(60, 15, 150)
         common = random.normal(0, 4, 150)
         one, other = (truth + common + random.normal(0, 2, 150) for _ in range(2))
-        found = ModelEvaluation(seed, n_resamples=300).cost(truth, one, other, ["x"])
+        found = ModelEvaluation(seed, n_resamples=300).cost(truth, one, other, [LUNCH])
         covered += not found.rmse.excludes_zero
     assert 0.89 <= covered / 200 <= 0.99
-
-
-def test_names_are_listed_as_a_sentence_has_them() -> None:
-    assert [listed(["a"]), listed(["a", "b"])] == ["a", "a and b"]
 
 
 # --- the pass mark -------------------------------------------------------------------------------

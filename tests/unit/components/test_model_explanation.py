@@ -73,7 +73,17 @@ def test_the_tables_are_left_as_they_are() -> None:
     pipeline, X, y = fitted()
     before = X.copy()
     explanation = ModelExplanation(SCHEMA)
-    explanation.permutation_importance(pipeline, X, y)
+    explanation.importance(pipeline, X, X, y)
     explanation.partial_dependence(pipeline, X)
-    explanation.contributions(pipeline, X, explanation.background(X))
     pd.testing.assert_frame_equal(X, before)
+
+
+def test_the_share_in_a_prediction_is_the_mean_way_from_the_average() -> None:
+    pipeline, X, y = fitted()
+    found = {one.feature: one for one in ModelExplanation(SCHEMA).importance(pipeline, X, X, y)}
+    hours = X["hours"].iloc[:50]
+    slope = ModelExplanation(SCHEMA).partial_dependence(pipeline, X)[1]
+    rise = (slope.mean[-1] - slope.mean[0]) / (slope.at[-1] - slope.at[0])
+    expected = abs(rise) * (hours - X["hours"].mean()).abs().mean()
+    assert found["hours"].mean_absolute_contribution == pytest.approx(expected, rel=0.05)
+    assert found["noise"].mean_absolute_contribution < 0.1 * expected

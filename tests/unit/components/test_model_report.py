@@ -85,7 +85,7 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
         learning_curve=(facts.LearningPoint(80, 0.7, 0.02, 0.9),
                         facts.LearningPoint(160, 0.8, 0.01, 0.85)),
         held_out=facts.HeldOutPredictions(y, y_pred, y_pred - 9, y_pred + 9),
-        importance=tuple(facts.Importance(n, 0.1, 0.02, 1.5) for n in made.names),
+        importance=tuple(facts.Importance(n, 0.1, 0.02, 1.0, 0.2, 1.5) for n in made.names),
         partial_dependence=(
             *(facts.PartialDependence(f.name, (0.0, 0.5, 1.0), (50.0, 55.0, 60.0),
                                       (49.0, 54.0, 58.0), (51.0, 56.0, 62.0))
@@ -93,13 +93,14 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
             facts.PartialDependence(name, ("none", NASTY), (55.0, 58.0)),
         ),
         fairness=facts.Fairness(
-            (facts.Grouping((name,), (group,), (f"{name} = none",)),), ("No group differs.",)
+            (facts.Grouping((name,), (group,), (f"{name} = none",)),),
+            (facts.Finding("equal_errors", {"n_rows": 200}),), 200, 10,
         ),
         pass_mark=facts.PassMark(50.0, 200, 60, around(0.1), 0.21,
-                                 (facts.ReliabilityBin(100, 0.1, around(0.12)),
-                                  facts.ReliabilityBin(100, 0.6, around(0.55)))),
-        exclusion=facts.ExclusionCost(("sex",), around(0.01), around(0.2), around(0.1),
-                                      "Leaving out sex costs 0.010 R²."),
+                                 (facts.ReliabilityBin(0.0, 0.5, 100, 0.1, around(0.12)),
+                                  facts.ReliabilityBin(0.5, 1.0, 100, 0.6, around(0.55)))),
+        exclusion=facts.ExclusionCost(("sex",), ("sex",), 200, around(0.01), around(0.2),
+                                      around(0.1)),
     )  # fmt: skip
 
 
@@ -167,7 +168,7 @@ def test_the_facts_stand_in_the_page_and_in_the_card(whole: RenderedReport) -> N
         assert "0.80" in text
     html = whole.html.decode()
     assert "no room in the budget (quick)" in html
-    assert "Leaving out sex costs 0.010 R²." in html
+    assert "Leaving out sex costs 0.010 R² (95 % interval" in html
 
 
 def test_few_students_are_not_counted() -> None:

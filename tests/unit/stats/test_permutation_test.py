@@ -18,7 +18,9 @@ def smallest(errors: np.ndarray, groups: list[np.ndarray], seed: int) -> tuple[f
     """Return the smallest p-values of mean error and of MAE."""
     shares = [0.8] * 6 + [0.2] * (len(groups) - 6)
     found = compare_groups(errors, groups, shares, 200, np.random.default_rng(seed))
-    return min(one.mean_error for one in found), min(one.mae for one in found)
+    return min(one.p_values["mean_error"] for one in found), min(
+        one.p_values["mae"] for one in found
+    )
 
 
 @pytest.mark.parametrize("kind", ["normal", "skewed", "whole numbers"])
@@ -56,7 +58,11 @@ def test_a_group_that_is_predicted_too_low_is_found_and_its_pairs_need_more() ->
     errors = random.normal(0, 5, 200)
     errors[groups[1]] -= 4
     found = compare_groups(errors, groups, [0.8] * 6 + [0.2] * 8, 999, np.random.default_rng(0))
-    assert found[0].mean_error == found[1].mean_error == pytest.approx(1 / 1000 / 0.8)
+    assert (
+        found[0].p_values["mean_error"]
+        == found[1].p_values["mean_error"]
+        == pytest.approx(1 / 1000 / 0.8)
+    )
     assert found[6].critical > found[0].critical > 2
 
 
@@ -88,5 +94,5 @@ def test_a_noticeable_difference_is_noticed_half_of_the_time() -> None:
         one = compare_groups(errors, [group], [1.0], 200, np.random.default_rng(seed))[0]
         errors[group] += noticeable_difference(one.critical, 40, 150, 5)
         after = compare_groups(errors, [group], [1.0], 200, np.random.default_rng(seed))[0]
-        noticed += after.mean_error <= 0.05
+        noticed += after.p_values["mean_error"] <= 0.05
     assert 0.35 < noticed / 200 < 0.65

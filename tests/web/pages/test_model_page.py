@@ -154,3 +154,21 @@ def test_what_leaving_them_out_costs_stands_on_the_page(blind):
     client, predictor = blind
     cost = json.loads(predictor.run.read_report("report.json"))["exclusion"]
     assert " ".join(cost["sentence"].split()[:6]) in words(client.get("/model").text)
+
+
+def test_a_report_of_an_earlier_version_is_still_told(make_app, own_artifacts: Path):
+    store = ArtifactStore(own_artifacts)
+    run = store.promoted()
+    files = {name: run.read_report(name) for name in ("report.html", "model_card.md")}
+    numbers = json.loads(run.read_report("report.json"))
+    del numbers["fairness"]["findings"]
+    numbers["fairness"]["sentences"] = ["What was written then."]
+    figure = {"value": 0.01, "low": 0.005, "high": 0.02}
+    numbers["exclusion"] = {
+        "left_out": ["age"], "n_samples": 200, "r2": figure, "rmse": figure, "mae": figure,
+        "sentence": "Leaving out age costs 0.010 R² (95 % interval 0.005 to 0.020; 200 rows)",
+    }  # fmt: skip
+    store.add_report(run, files | {"report.json": json.dumps(numbers).encode()})
+    text = words(make_app(artifacts_dir=own_artifacts).test_client().get("/model").text)
+    assert "What was written then." in text
+    assert numbers["exclusion"]["sentence"] in text

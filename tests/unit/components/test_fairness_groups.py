@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from src.report.partitions import Partition, partition_by, with_pairs
+from src.components.model_fairness import Partition, partition_by, partitions_of
 from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.record import Schema
 from src.stats.disclosure import LEAST_ROWS
 
 
@@ -77,40 +80,51 @@ def test_missing_numbers_are_a_group_even_where_all_are() -> None:
     assert sizes(numeric([np.nan] * 12 + [3.0] * 10)) == {"age = 3": 10, "age missing": 12}
 
 
-def test_pairs_follow_the_single_features() -> None:
+def divided(columns: dict[str, list[str]], cross: tuple[str, str] | None = None) -> list[Partition]:
+    """Return the partitions of some sensitive columns."""
+    features = tuple(
+        CategoricalFeature(name=name, categories=tuple(sorted(set(values))), sensitive=True)
+        for name, values in columns.items()
+    )
+    mark = NumericFeature(name="mark", observed_minimum=0, observed_maximum=9)
+    return partitions_of(Schema(features, mark), pd.DataFrame(columns, dtype=object), cross)
+
+
+def test_only_the_pair_that_is_named_is_crossed_and_follows_the_single_features() -> None:
     random = np.random.default_rng(1)
-    single = [categorical([str(v) for v in random.integers(2, size=300)], name) for name in "abc"]
-    found = with_pairs(single)
-    assert [one.features for one in found] == [
-        ("a",), ("b",), ("c",), ("a", "b"), ("a", "c"), ("b", "c")
-    ]  # fmt: skip
-    pair = found[3]
-    assert pair.labels[0] == "Lunch = 0 and Lunch = 0"
-    both = (single[0].codes == 0) & (single[1].codes == 1)
-    assert ((pair.codes == 1) == both).all()
+    columns = {name: random.choice(["0", "1"], 300).tolist() for name in "abc"}
+    assert [one.features for one in divided(columns)] == [("a",), ("b",), ("c",)]
+    a, _, c, pair = divided(columns, ("a", "c"))
+    assert pair.features == ("a", "c")
+    assert pair.labels[1] == "a = 0 and c = 1"
+    assert ((pair.codes == 1) == ((a.codes == 0) & (c.codes == 1))).all()
 
 
 def test_features_that_differ_by_few_rows_are_not_both_shown() -> None:
-    income = ["low"] * 71 + ["high"] * 129
-    lunch = ["free"] * 70 + ["paid"] * 130
-    first, second, pair = with_pairs([categorical(lunch), categorical(income, "income")])
-    assert first.shown
-    assert second.shown == pair.shown == []
+    columns = {
+        "lunch": ["free"] * 70 + ["paid"] * 130,
+        "income": ["low"] * 71 + ["high"] * 129,
+    }
+    for cross in (None, ("lunch", "income")):
+        first, *others = divided(columns, cross)
+        assert first.shown
+        assert all(one.shown == [] for one in others)
 
 
 @pytest.mark.parametrize("n", [0, 3, 9])
 def test_so_few_rows_are_never_shown(n: int) -> None:
     random = np.random.default_rng(n)
-    single = [categorical(random.choice(["x", "y"], n).tolist(), name) for name in "abc"]
-    assert all(one.shown == [] for one in with_pairs(single))
+    columns = {name: random.choice(["x", "y"], n).tolist() for name in "abc"}
+    assert all(one.shown == [] for one in divided(columns, ("b", "c")))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_group_shown_and_none_left_over_has_fewer_than_ten_rows(seed: int) -> None:
     random = np.random.default_rng(seed)
     n = int(random.integers(20, 300))
-    single = [categorical([f"{v}" for v in random.geometric(0.4, n)], name) for name in "abcd"]
-    for one in with_pairs(single):
-        assert all(one.counts[code] >= LEAST_ROWS for code in one.shown)
-        left = n - one.counts[one.shown].sum()
-        assert left == 0 or left >= LEAST_ROWS
+    columns = {name: [f"{v}" for v in random.geometric(0.4, n)] for name in "abcd"}
+    for cross in combinations("abcd", 2):
+        for one in divided(columns, cross):
+            assert all(one.counts[code] >= LEAST_ROWS for code in one.shown)
+            left = n - one.counts[one.shown].sum()
+            assert left == 0 or left >= LEAST_ROWS
