@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.config import BLEND
 from src.search.blending import cross_blend, equal_weights, greedy_weights
 from src.search.candidates import LINEAR
 from src.search.folds import METRICS, StackedFolds
 from src.search.leaderboard import (
-    BLEND,
     LeaderboardRow,
     Tried,
     leaderboard_row,
