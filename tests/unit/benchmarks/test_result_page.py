@@ -16,7 +16,7 @@ def ours(sample_artifacts, tmp_path_factory):
 
 
 def test_the_peer_sends_the_bytes_of_our_page(ours, predictor):
-    environ, body = sent_form(ours, wsgi.call, wsgi.environ_for(b""), wsgi.sample_record())
+    environ, body = sent_form(wsgi.environ_for(b""), wsgi.sample_record())
     status, _, page = wsgi.call(ours, environ, body)
     assert status == "200 OK"
     assert f'value="{predictor.predict_record(wsgi.sample_record()).prediction!r}"' in page.decode()

@@ -157,7 +157,7 @@ def test_what_leaving_them_out_costs_stands_on_the_page(blind):
 
 
 def test_a_report_of_an_earlier_version_is_still_told(make_app, own_artifacts: Path):
-    store = ArtifactStore(own_artifacts)
+    store = ArtifactStore(own_artifacts, "")
     run = store.promoted()
     files = {name: run.read_report(name) for name in ("report.html", "model_card.md")}
     numbers = json.loads(run.read_report("report.json"))
