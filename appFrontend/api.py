@@ -33,11 +33,12 @@ class BackEndError(Exception):
         self.advice = advice
 
 
-class RefusedError(Exception):
+class RefusedError(BackEndError):
     """The back end refuses what was sent; `messages` says why, in its words."""
 
     def __init__(self, messages: list[str]) -> None:
-        super().__init__(f"{len(messages)} problems")  # an answer's text may hold what was entered
+        # An answer's text may hold what was entered, so it is no part of the error's own.
+        super().__init__(f"{len(messages)} problems", "Change what is named, and send it again.")
         self.messages = messages
 
 
@@ -45,7 +46,7 @@ class RefusedError(Exception):
 class Api:
     """The API at an address.
 
-    Each method raises BackEndError or, where it sends a student's data, RefusedError.
+    Each method raises BackEndError: RefusedError where what it sends is refused.
 
     Parameters
     ----------
@@ -60,15 +61,15 @@ class Api:
 
     def schema(self) -> Json:
         """Return what a record must look like."""
-        return self._json(self._ask("GET", "schema"))
+        return self._json("GET", "schema")
 
     def model(self) -> Json:
         """Return which model answers, how good it is and what it relies on."""
-        return self._json(self._ask("GET", "model"))
+        return self._json("GET", "model")
 
     def predict(self, record: Json) -> Json:
         """Return the prediction of one record, with what each feature adds to it."""
-        return self._json(self._ask("POST", "predict", params={"contributions": "1"}, json=record))
+        return self._json("POST", "predict", params={"contributions": "1"}, json=record)
 
     def predict_file(self, name: str, content: bytes, pass_mark: float | None) -> bytes:
         """Return the rows of a CSV or Excel file with their predictions, as CSV."""
@@ -115,16 +116,16 @@ class Api:
             request.headers["Authorization"] = f"Bearer {self.key}"
         return request
 
-    def _json(self, answer: requests.Response) -> Json:
+    def _json(self, method: str, path: str, **options: Any) -> Json:
         try:
-            body = answer.json()
+            body = self._ask(method, path, **options).json()
         except ValueError:
             body = None
         if not isinstance(body, dict) or body.get("ok") is not True:
             raise self._stranger()
         return body
 
-    def _error(self, answer: requests.Response) -> Exception:
+    def _error(self, answer: requests.Response) -> BackEndError:
         try:
             body = answer.json()
             said = str(body["error"])

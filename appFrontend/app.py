@@ -17,13 +17,13 @@ HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:  # `streamlit run` looks in this file's own folder only
     sys.path.insert(0, str(HERE.parent))
 
-from appFrontend.api import DEFAULT_URL, Api, BackEndError, RefusedError  # noqa: E402
+from appFrontend.api import DEFAULT_URL, Api, BackEndError  # noqa: E402
 from appFrontend.charts import colours  # noqa: E402
 from appFrontend.fields import label_of  # noqa: E402
 from appFrontend.group import show_group  # noqa: E402
 from appFrontend.quality import show_quality  # noqa: E402
 from appFrontend.student import show_student  # noqa: E402
-from appFrontend.trouble import show_refusal, show_trouble  # noqa: E402
+from appFrontend.trouble import show_trouble  # noqa: E402
 
 # The answer stays in sight while the inputs of a long form move; a phone shows figures two by two.
 STYLE = """<style>
@@ -51,9 +51,6 @@ def main() -> None:
     except BackEndError as error:
         st.title("StuPrediction", anchor=False)
         show_trouble(error, "page")
-        return
-    except RefusedError as error:
-        show_refusal(error)
         return
     st.title(schema["title"] or f"Predict {label_of(schema['target'])}", anchor=False)
     if schema["description"]:

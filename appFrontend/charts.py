@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,16 @@ import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Json
-from appFrontend.fields import label_of, n_decimals, with_unit
+from appFrontend.fields import label_of, number_format, with_unit
 
-Chart = alt.LayerChart | alt.FacetChart
+Chart = alt.LayerChart | alt.FacetChart  # what altair's `properties` may return
 
 BAR_PX = 26
 AROUND_PX = 105
 PLOT_PX = 320
 MOST_BARS = 10
+DASHES = [4, 3]
+BELOW = "datum.value < 0"
 
 
 @dataclass(frozen=True)
@@ -50,22 +52,36 @@ def show(chart: Chart, described: str) -> None:
     st.altair_chart(chart, width="stretch", alt=described)
 
 
-def _title(text: str, *subtitle: str) -> alt.TitleParams:
-    return alt.TitleParams(text, subtitle=list(subtitle), anchor="start", offset=12)
+def _titled(title: str, layers: list[alt.Chart], n_names: int = 0) -> Chart:
+    height = BAR_PX * n_names + AROUND_PX if n_names else PLOT_PX
+    words = alt.TitleParams(title, anchor="start", offset=12)
+    return alt.layer(*layers).properties(height=height, title=words)
 
 
-def _height(n_names: int) -> int:
-    """Return the height of a chart of that many names, with its title and its axis."""
-    return BAR_PX * n_names + AROUND_PX
+def _names(names: pd.Series) -> alt.Y:
+    axis = alt.Axis(labelLimit=170, ticks=False)
+    return alt.Y("name:N", sort=list(names), title=None, scale=alt.Scale(type="band"), axis=axis)
 
 
-def _names(field: str, order: Any = None) -> alt.Y:
-    return alt.Y(
-        f"{field}:N",
-        sort=order,
-        title=None,
-        scale=alt.Scale(type="band"),
-        axis=alt.Axis(labelLimit=170, ticks=False, labelFlush=False),
+def _tooltips(titles: Mapping[str, str], number: str) -> list[alt.Tooltip]:
+    """Return tooltips by column; those of quantities (`:Q`) have the format."""
+    return [
+        alt.Tooltip(column, title=title, format=number if ":Q" in column else alt.Undefined)
+        for column, title in titles.items()
+    ]
+
+
+def _line_at(value: float) -> alt.Chart:
+    line = alt.Chart(pd.DataFrame({"at": [value]})).encode(alt.X("at:Q"))
+    return line.mark_rule(color=colours().quiet, strokeDash=DASHES)
+
+
+def _colour(column: str, range_by_value: Mapping[str, str]) -> alt.Color:
+    several = len(range_by_value) > 1
+    return alt.Color(
+        column,
+        scale=alt.Scale(domain=list(range_by_value), range=list(range_by_value.values())),
+        legend=alt.Legend(title=None, orient="bottom") if several else None,
     )
 
 
@@ -85,7 +101,7 @@ def distribution_chart(
     level : str
         Which of their intervals to draw.
     """
-    ink, decimals = colours(), n_decimals(target)
+    ink, number = colours(), number_format(target)
     edges, counts = distribution["edges"], distribution["counts"]
     bars = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "students": counts})
     points = pd.DataFrame(
@@ -98,41 +114,28 @@ def distribution_chart(
         }
         for i, (name, answer) in enumerate(answers.items())
     )
-    colour = alt.Color(
-        "answer:N",
-        scale=alt.Scale(domain=list(answers), range=[ink.less, ink.accent][-len(answers) :]),
-        legend=alt.Legend(title=None, orient="bottom") if len(answers) > 1 else None,
+    histogram = alt.Chart(bars, mark=alt.MarkDef("bar", color=ink.soft)).encode(
+        alt.X("low:Q", bin="binned", title=with_unit(target), scale=alt.Scale(nice=False)),
+        alt.X2("high:Q"),
+        alt.Y("students:Q", title="Students"),
+        tooltip=_tooltips({"low:Q": "From", "high:Q": "To", "students:O": "Students"}, number),
     )
-    number = f",.{decimals}f"
-    told = [
-        alt.Tooltip("answer:N", title="Answer"),
-        alt.Tooltip("prediction:Q", title="Prediction", format=number),
-        alt.Tooltip("low:Q", title="Interval from", format=number),
-        alt.Tooltip("high:Q", title="Interval to", format=number),
-    ]
-    histogram = (
-        alt.Chart(bars)
-        .mark_bar(color=ink.soft)
-        .encode(
-            alt.X("low:Q", bin="binned", title=with_unit(target), scale=alt.Scale(nice=False)),
-            alt.X2("high:Q"),
-            alt.Y("students:Q", title="Students"),
-            tooltip=[
-                alt.Tooltip("low:Q", title="From", format=number),
-                alt.Tooltip("high:Q", title="To", format=number),
-                alt.Tooltip("students:Q", title="Students"),
-            ],
-        )
+    titles = {
+        "answer:N": "Answer",
+        "prediction:Q": "Prediction",
+        "low:Q": "Interval from",
+        "high:Q": "Interval to",
+    }
+    inks = [ink.less, ink.accent][-len(answers) :]
+    base = alt.Chart(points).encode(
+        color=_colour("answer:N", dict(zip(answers, inks, strict=True))),
+        tooltip=_tooltips(titles, number),
     )
-    base = alt.Chart(points).encode(color=colour, tooltip=told)
-    interval = base.mark_rule(strokeWidth=3).encode(alt.X("low:Q"), alt.X2("high:Q"), alt.Y("at:Q"))
-    line = base.mark_rule(strokeDash=[4, 3]).encode(alt.X("prediction:Q"))
-    dot = base.mark_point(filled=True, size=110, opacity=1).encode(
-        alt.X("prediction:Q"), alt.Y("at:Q")
-    )
-    return alt.layer(histogram, line, interval, dot).properties(
-        height=PLOT_PX, title=_title("Among the students of training")
-    )
+    at, x = alt.Y("at:Q"), alt.X("prediction:Q")
+    line = base.mark_rule(strokeDash=DASHES).encode(x)
+    interval = base.mark_rule(strokeWidth=3).encode(alt.X("low:Q"), alt.X2("high:Q"), at)
+    dot = base.mark_point(filled=True, size=110, opacity=1).encode(x, at)
+    return _titled("Among the students of training", [histogram, line, interval, dot])
 
 
 def contributions_chart(values: Mapping[str, float], schema: Json) -> Chart:
@@ -143,121 +146,86 @@ def contributions_chart(values: Mapping[str, float], schema: Json) -> Chart:
     shown = [(labels.get(name, name), value) for name, value in ranked[:MOST_BARS]]
     if rest := ranked[MOST_BARS:]:
         shown.append((f"{len(rest)} others together", sum(value for _, value in rest)))
-    table = pd.DataFrame(shown, columns=["feature", "value"])
-    number = f"+,.{n_decimals(target)}f"
-    base = alt.Chart(table).encode(
-        _names("feature", list(table["feature"])),
-        tooltip=[
-            alt.Tooltip("feature:N", title="Feature"),
-            alt.Tooltip("value:Q", title="Adds", format=number),
-        ],
-    )
-    unit = target["unit"]
+    table = pd.DataFrame(shown, columns=["name", "value"])
+    number = f"+{number_format(target)}"
     span = max(table["value"].abs().max(), 1e-9) * 1.35
-    bars = base.mark_bar().encode(
+    base = alt.Chart(table).encode(
         alt.X(
             "value:Q",
-            title=f"Moves the prediction by ({unit})" if unit else "Moves the prediction by",
+            title=with_unit(target, "Moves the prediction by"),
             scale=alt.Scale(domain=[-span, span], nice=False),
         ),
-        color=alt.condition(alt.datum.value >= 0, alt.value(ink.accent), alt.value(ink.less)),
+        _names(table["name"]),
+        tooltip=_tooltips({"name:N": "Feature", "value:Q": "Adds"}, number),
     )
-    up = base.transform_filter(alt.datum.value >= 0).mark_text(align="left", dx=4, color=ink.quiet)
-    down = base.transform_filter(alt.datum.value < 0).mark_text(
-        align="right", dx=-4, color=ink.quiet
+    bars = base.mark_bar().encode(
+        color=alt.condition(BELOW, alt.value(ink.less), alt.value(ink.accent))
     )
-    text = alt.Text("value:Q", format=number)
-    return alt.layer(
-        bars, up.encode(alt.X("value:Q"), text=text), down.encode(alt.X("value:Q"), text=text)
-    ).properties(height=_height(len(table)), title=_title("What moves this prediction"))
+    numbers = base.mark_text(
+        align=alt.expr(f"{BELOW} ? 'right' : 'left'"), dx=alt.expr(f"{BELOW} ? -4 : 4"),
+        color=ink.quiet,
+    ).encode(text=alt.Text("value:Q", format=number))  # fmt: skip
+    return _titled("What moves this prediction", [bars, numbers], len(table))
 
 
 def histogram_chart(predictions: pd.Series, target: Json, pass_mark: float | None) -> Chart:
     """Draw the predictions of a class, those below the pass mark in another colour."""
-    ink, number = colours(), f",.{n_decimals(target)}f"
+    ink, number = colours(), number_format(target)
     table = pd.DataFrame({"prediction": predictions})
     bins = alt.Bin(maxbins=20)
     colour: Any = alt.value(ink.accent)
     if pass_mark is not None:
         table["side"] = (predictions < pass_mark).map({True: "Below the pass mark", False: "Above"})
-        colour = alt.Color(
-            "side:N",
-            scale=alt.Scale(domain=["Below the pass mark", "Above"], range=[ink.less, ink.accent]),
-            legend=alt.Legend(title=None, orient="bottom"),
-        )
-    bars = (
-        alt.Chart(table)
-        .mark_bar()
-        .encode(
-            alt.X(
-                "prediction:Q",
-                bin=bins,
-                title=f"Predicted {with_unit(target)}",
-                axis=alt.Axis(format=",~f"),
-            ),
-            alt.Y("count():Q", title="Students", axis=alt.Axis(tickMinStep=1, format="d")),
-            color=colour,
-            tooltip=[
-                alt.Tooltip("prediction:Q", bin=bins, title="Predicted", format=number),
-                alt.Tooltip("count():Q", title="Students"),
-            ],
-        )
+        colour = _colour("side:N", {"Below the pass mark": ink.less, "Above": ink.accent})
+    bars = alt.Chart(table, mark="bar").encode(
+        alt.X(
+            "prediction:Q",
+            bin=bins,
+            title=with_unit(target, f"Predicted {label_of(target)}"),
+            axis=alt.Axis(format=",~f"),
+        ),
+        alt.Y("count():Q", title="Students", axis=alt.Axis(tickMinStep=1, format="d")),
+        color=colour,
+        tooltip=[
+            alt.Tooltip("prediction:Q", bin=bins, title="Predicted", format=number),
+            alt.Tooltip("count():Q", title="Students"),
+        ],
     )
     layers = [bars]
     if pass_mark is not None:
-        mark = alt.Chart(pd.DataFrame({"mark": [pass_mark]}))
-        layers.append(
-            mark.mark_rule(color=ink.quiet, strokeDash=[4, 3]).encode(
-                alt.X("mark:Q"), tooltip=[alt.Tooltip("mark:Q", title="Pass mark", format=number)]
-            )
-        )
-    return alt.layer(*layers).properties(height=PLOT_PX, title=_title("Predictions of this class"))
+        layers.append(_line_at(pass_mark).encode(tooltip=_tooltips({"at:Q": "Pass mark"}, number)))
+    return _titled("Predictions of this class", layers)
 
 
 def ranges_chart(
-    table: pd.DataFrame, *, title: str, axis: str, number: str, zero: bool = False,
-    order: Iterable[str] | None = None,
-) -> Chart:  # fmt: skip
+    table: pd.DataFrame, *, title: str, axis: str, number: str, zero: bool = False
+) -> Chart:
     """Draw a value with its interval for each name.
 
     Parameters
     ----------
     table : DataFrame
-        Columns `name`, `value`, `low`, `high`.
+        Columns `name`, `value`, `low`, `high`; `n_samples` where it is known.
     title, axis : str
         Of the chart and of its values, with their unit.
     number : str
         Format of a value.
     zero : bool
         Whether to draw a line at zero.
-    order : iterable of str, optional
-        Of the names; that of the table when absent.
     """
-    ink = colours()
-    names = list(table["name"] if order is None else order)
-    tooltip = [
-        alt.Tooltip("name:N", title=" "),
-        *(
-            alt.Tooltip(f"{column}:Q", title=called, format=number)
-            for column, called in (("value", "Value"), ("low", "From"), ("high", "To"))
-        ),
-        *([alt.Tooltip("n_samples:Q", title="Students")] if "n_samples" in table else []),
-    ]
-    base = alt.Chart(table).encode(_names("name", names), tooltip=tooltip)
-    scale = alt.Scale(zero=zero)
-    layers: list[alt.Chart] = []
-    if zero:
-        nought = alt.Chart(pd.DataFrame({"at": [0.0]}))
-        layers.append(nought.mark_rule(color=ink.quiet, strokeDash=[4, 3]).encode(alt.X("at:Q")))
-    layers += [
-        base.mark_rule(color=ink.accent, strokeWidth=3).encode(
-            alt.X("low:Q", title=axis, scale=scale), alt.X2("high:Q")
-        ),
-        base.mark_point(filled=True, size=90, color=ink.accent, opacity=1).encode(
-            alt.X("value:Q", title=axis, scale=scale)
+    accent = colours().accent
+    x: dict[str, Any] = {"title": axis, "scale": alt.Scale(zero=zero)}
+    titles = {"name:N": " ", "value:Q": "Value", "low:Q": "From", "high:Q": "To"}
+    if "n_samples" in table:
+        titles["n_samples:O"] = "Students"
+    base = alt.Chart(table).encode(_names(table["name"]), tooltip=_tooltips(titles, number))
+    layers = [
+        base.mark_rule(color=accent, strokeWidth=3).encode(alt.X("low:Q", **x), alt.X2("high:Q")),
+        base.mark_point(filled=True, size=90, color=accent, opacity=1).encode(
+            alt.X("value:Q", **x)
         ),
     ]
-    return alt.layer(*layers).properties(height=_height(len(table)), title=_title(title))
+    return _titled(title, [_line_at(0.0), *layers] if zero else layers, len(table))
 
 
 def importance_chart(table: pd.DataFrame, *, axis: str, number: str) -> Chart:
@@ -266,63 +234,45 @@ def importance_chart(table: pd.DataFrame, *, axis: str, number: str) -> Chart:
     Parameters
     ----------
     table : DataFrame
-        Columns `feature`, `value`, `spread`.
+        Columns `name`, `value`, `spread`.
     axis : str
         What the value is, with its unit.
     number : str
         Format of a value.
     """
-    ink = colours()
-    table = table.assign(
-        low=table["value"] - table["spread"], high=table["value"] + table["spread"]
+    ink, value, spread = colours(), table["value"], table["spread"]
+    titles = {"name:N": "Feature", "value:Q": axis, "spread:Q": "± of repeats"}
+    base = alt.Chart(table.assign(low=value - spread, high=value + spread)).encode(
+        _names(table["name"]), tooltip=_tooltips(titles, number)
     )
-    base = alt.Chart(table).encode(
-        _names("feature", list(table["feature"])),
-        tooltip=[
-            alt.Tooltip("feature:N", title="Feature"),
-            alt.Tooltip("value:Q", title=axis, format=number),
-            alt.Tooltip("spread:Q", title="± of repeats", format=number),
-        ],
-    )
-    return alt.layer(
+    layers = [
         base.mark_bar(color=ink.accent).encode(alt.X("value:Q", title=axis)),
         base.mark_rule(color=ink.quiet, strokeWidth=2).encode(
             alt.X("low:Q", title=axis), alt.X2("high:Q")
         ),
-    ).properties(height=_height(len(table)), title=_title("What the model relies on"))
+    ]
+    return _titled("What the model relies on", layers, len(table))
 
 
-def dependence_chart(one: Json, feature: Json, target: Json) -> Chart:
+def dependence_chart(curve: Json, feature: Json, target: Json) -> Chart:
     """Draw the mean prediction if all students had one value of a feature, value by value."""
-    ink, number = colours(), f",.{n_decimals(target)}f"
-    unit = target["unit"]
-    axis = f"Mean prediction ({unit})" if unit else "Mean prediction"
-    title = f"Prediction by {label_of(feature)}"
-    known = [i for i, value in enumerate(one["at"]) if value is not None]
-    table = pd.DataFrame(
-        {
-            "at": [one["at"][i] for i in known],
-            **{column: [one[column][i] for i in known] for column in ("mean", "low", "high")},
-        }
-    )
+    ink, number = colours(), number_format(target)
+    axis, title = with_unit(target, "Mean prediction"), f"Prediction by {label_of(feature)}"
+    columns = ["at", "mean", "low", "high"]
+    table = pd.DataFrame({name: curve[name] for name in columns}).dropna(subset=["at"])
     if feature["kind"] == "categorical":
         named = table.rename(columns={"at": "name", "mean": "value"})
         return ranges_chart(named, title=title, axis=axis, number=number)
+    titles = {"mean:Q": "Mean prediction", "low:Q": "Most from", "high:Q": "Most to"}
     base = alt.Chart(table).encode(
         alt.X("at:Q", title=with_unit(feature), scale=alt.Scale(zero=False)),
-        tooltip=[
-            alt.Tooltip("at:Q", title=label_of(feature)),
-            alt.Tooltip("mean:Q", title="Mean prediction", format=number),
-            alt.Tooltip("low:Q", title="Most from", format=number),
-            alt.Tooltip("high:Q", title="Most to", format=number),
-        ],
+        tooltip=[alt.Tooltip("at:Q", title=label_of(feature)), *_tooltips(titles, number)],
     )
-    scale = alt.Scale(zero=False)
-    return alt.layer(
-        base.mark_area(color=ink.soft, opacity=0.6).encode(
-            alt.Y("low:Q", title=axis, scale=scale), alt.Y2("high:Q")
-        ),
+    y: dict[str, Any] = {"title": axis, "scale": alt.Scale(zero=False)}
+    layers = [
+        base.mark_area(color=ink.soft, opacity=0.6).encode(alt.Y("low:Q", **y), alt.Y2("high:Q")),
         base.mark_line(color=ink.accent, point=alt.OverlayMarkDef(color=ink.accent)).encode(
-            alt.Y("mean:Q", title=axis, scale=scale)
+            alt.Y("mean:Q", **y)
         ),
-    ).properties(height=PLOT_PX, title=_title(title))
+    ]
+    return _titled(title, layers)

@@ -24,16 +24,16 @@ def label_of(feature: Json) -> str:
     return str(feature["label"] or feature["name"])
 
 
-def with_unit(feature: Json) -> str:
-    """Return the label with the unit behind it, as an axis has it.
+def with_unit(feature: Json, called: str = "") -> str:
+    """Return the label, or what else to call it, with the feature's unit, as an axis has it.
 
     Examples
     --------
     >>> with_unit({"name": "age", "label": "Age", "unit": "years"})
     'Age (years)'
     """
-    unit = feature.get("unit")
-    return f"{label_of(feature)} ({unit})" if unit else label_of(feature)
+    called = called or label_of(feature)
+    return f"{called} ({feature['unit']})" if feature["unit"] else called
 
 
 def limits(feature: Json) -> tuple[float, float]:
@@ -57,23 +57,14 @@ def n_decimals(feature: Json) -> int:
     return -math.floor(math.log10((high - low) / 100)) if 0 < high - low < 100 else 1
 
 
-def typical_values(model: Json) -> dict[str, float]:
-    """Return the middle one of the values at which the model was looked at, by numeric feature."""
-    report = model["report"] or {"partial_dependence": []}
-    found = {}
-    for one in report["partial_dependence"]:
-        numbers = [value for value in one["at"] if isinstance(value, int | float)]
-        if numbers:
-            found[one["feature"]] = numbers[len(numbers) // 2]
-    return found
+def number_format(feature: Json, more: int = 0) -> str:
+    """Return the format of such a feature's values, or of what needs some more decimals."""
+    return f",.{n_decimals(feature) + more}f"
 
 
-def importance_of(model: Json) -> dict[str, float]:
-    """Return how much the model relies on each feature; nothing where it was not measured."""
-    return {
-        one["feature"]: one["r2_drop"]
-        for one in (model["report"] or {"importance": []})["importance"]
-    }
+def amount(value: float, feature: Json, more: int = 0) -> str:
+    """Return a value with its unit, such as `65.4 points`."""
+    return f"{value:{number_format(feature, more)}} {feature['unit']}".strip()
 
 
 def grouped(schema: Json, importance: Mapping[str, float]) -> dict[str, list[Json]]:
@@ -101,8 +92,16 @@ def grouped(schema: Json, importance: Mapping[str, float]) -> dict[str, list[Jso
 
 
 def draw_form(schema: Json, model: Json) -> dict[str, Any]:
-    """Draw an input for each feature and return the record that they make up."""
-    typical, importance = typical_values(model), importance_of(model)
+    """Draw an input for each feature and return the record that they make up.
+
+    A number starts at the middle one of the values at which the model was looked at, where it was.
+    """
+    report = model["report"] or {"partial_dependence": [], "importance": []}
+    typical = {}
+    for curve in report["partial_dependence"]:
+        at = [value for value in curve["at"] if value is not None]
+        typical[curve["feature"]] = at[len(at) // 2] if at else None
+    importance = {one["feature"]: one["r2_drop"] for one in report["importance"]}
     prefix = schema["model_version"]  # another model may allow other values
     record: dict[str, Any] = {}
     for place, (heading, features) in enumerate(grouped(schema, importance).items()):
@@ -120,7 +119,7 @@ def draw_form(schema: Json, model: Json) -> dict[str, Any]:
     return {feature["name"]: record[feature["name"]] for feature in schema["features"]}
 
 
-def _draw(feature: Json, key: str, typical: float | None) -> str | float | None:
+def _draw(feature: Json, key: str, typical: Any) -> str | float | None:
     if feature["kind"] == "categorical":
         return _draw_choice(feature, key)
     if feature["optional"] and st.checkbox(f"{label_of(feature)}: not known", key=f"{key}:unknown"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from dataclasses import dataclass
@@ -10,16 +11,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from appFrontend.api import Api, BackEndError, Json, RefusedError
+from appFrontend.api import Api, BackEndError, Json
 from appFrontend.charts import histogram_chart, show
-from appFrontend.fields import label_of, limits, n_decimals
-from appFrontend.trouble import show_refusal, show_trouble
+from appFrontend.fields import amount, label_of, limits, n_decimals, with_unit
+from appFrontend.trouble import show_trouble
 
 # What the back end adds to a file's own columns; the interval and the flags not always.
 PREDICTION, LOW, HIGH = "prediction", "low_90", "high_90"
 BELOW, CHANCE, PROBLEM = "below_pass_mark", "chance_below_pass_mark", "problem"
+ADDED = (PREDICTION, LOW, HIGH, BELOW, CHANCE, PROBLEM)
+NUMBERS = (PREDICTION, LOW, HIGH, CHANCE)
 MOST_VALUES = 20  # of a column that one can filter by
-CSV = "text/csv"
+PROBLEM_COLUMN = st.column_config.TextColumn("Problem", width="large")
 
 
 @dataclass(frozen=True)
@@ -43,33 +46,16 @@ class Scored:
     answers: dict[str, Json]
     content: bytes
 
-    @property
-    def predicted(self) -> pd.DataFrame:
-        """The rows that were not refused."""
-        return self.table[self.table[PREDICTION].notna()]
-
-    @property
-    def refused(self) -> pd.DataFrame:
-        """The rows that were."""
-        return self.table[self.table[PREDICTION].isna()]
-
-    @property
-    def at_risk(self) -> pd.DataFrame:
-        """The rows predicted below the pass mark, the lowest first."""
-        if BELOW not in self.table:
-            return self.table.iloc[:0]
-        return self.table[self.table[BELOW] == "yes"].sort_values(PREDICTION)
-
 
 def read_scored(content: bytes, schema: Json) -> Scored:
     """Return the table in the back end's answer.
 
-    A column of the file may have the name of one that the back end adds, which stand last.
+    What the back end adds stands last. It calls it `prediction_2` where a file has a `prediction`.
     """
     table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, header=None)
     names = [str(name) for name in table.iloc[0]]
-    start = len(names) - 1 - names[::-1].index(PREDICTION)
-    added = names[start:]
+    start = max(i for i, name in enumerate(names) if re.fullmatch(rf"{PREDICTION}(_\d+)?", name))
+    added = [next(one for one in ADDED if name.startswith(one)) for name in names[start:]]
     own: list[str] = []
     for name in names[:start]:
         free = name.strip() or "(no name)"
@@ -77,7 +63,7 @@ def read_scored(content: bytes, schema: Json) -> Scored:
             free += " "
         own.append(free)
     table = table.iloc[1:].set_axis([*own, *added], axis=1).reset_index(drop=True)
-    for column in {PREDICTION, LOW, HIGH, CHANCE} & set(added):
+    for column in set(NUMBERS) & set(added):
         table[column] = pd.to_numeric(table[column])
     features = {_match_key(feature["name"]): feature for feature in schema["features"]}
     answers = {name: features[key] for name in own if (key := _match_key(name)) in features}
@@ -99,13 +85,15 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
             "Class list: CSV or Excel, a student a row, the names of the columns in the first row",
             type=["csv", "xlsx"],
         )
-        st.download_button(
-            "Download an empty list with these columns",
-            ",".join(_csv_cell(feature["name"]) for feature in schema["features"]) + "\n",
-            "class.csv", CSV, type="tertiary", on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
-    with mark_column:
-        pass_mark = _ask_pass_mark(target, model)
+        empty = pd.DataFrame(columns=[feature["name"] for feature in schema["features"]])
+        _download("Download an empty list with these columns", empty, "class.csv", "tertiary")
+    known = model["metrics"].get("pass_mark")
+    low, high = (float(end) for end in limits(target))
+    pass_mark = mark_column.number_input(
+        with_unit(target, "Pass mark"), low, high, float(known["mark"]) if known else None,
+        step=1.0, format="%g", placeholder="none",
+        help="Who is predicted below it stands on the list of those at risk.",
+    )  # fmt: skip
     if file is None:
         st.session_state.pop("class", None)
         st.info(
@@ -118,20 +106,8 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
             scored = _score(api, file, pass_mark, schema)
     except BackEndError as error:
         show_trouble(error, "class")
-    except RefusedError as error:
-        show_refusal(error)
     else:
         _show_scored(scored, pass_mark, target)
-
-
-def _ask_pass_mark(target: Json, model: Json) -> float | None:
-    known = model["metrics"].get("pass_mark")
-    low, high = (float(end) for end in limits(target))
-    return st.number_input(
-        f"Pass mark ({target['unit']})" if target["unit"] else "Pass mark",
-        low, high, float(known["mark"]) if known else None, step=1.0, format="%g",
-        placeholder="none", help="Who is predicted below it stands on the list of those at risk.",
-    )  # fmt: skip
 
 
 def _score(api: Api, file: Any, pass_mark: float | None, schema: Json) -> Scored:
@@ -145,14 +121,15 @@ def _score(api: Api, file: Any, pass_mark: float | None, schema: Json) -> Scored
 
 
 def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
-    predicted, refused, at_risk = scored.predicted, scored.refused, scored.at_risk
-    decimals, unit = n_decimals(target), target["unit"]
+    table = scored.table
+    predictions, refused = table[PREDICTION].dropna(), table[table[PREDICTION].isna()]
+    at_risk = table.iloc[:0]
+    if pass_mark is not None:
+        at_risk = table[table[BELOW] == "yes"].sort_values(PREDICTION)
     with st.container(key="figures-class"):
         figures = st.columns(4)
-    figures[0].metric("Students", f"{len(scored.table):,}")
-    mean = (
-        "–" if predicted.empty else f"{predicted[PREDICTION].mean():,.{decimals}f} {unit}".strip()
-    )
+    figures[0].metric("Students", f"{len(table):,}")
+    mean = "–" if predictions.empty else amount(predictions.mean(), target)
     figures[1].metric("Mean prediction", mean)
     figures[2].metric("At risk", "–" if pass_mark is None else f"{len(at_risk):,}")
     figures[3].metric("Refused rows", f"{len(refused):,}")
@@ -160,16 +137,11 @@ def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
         ["All students", f"At risk ({len(at_risk)})", f"Problems ({len(refused)})"], key="views"
     )
     with views[0]:
-        if not predicted.empty:
-            show(
-                histogram_chart(predicted[PREDICTION], target, pass_mark),
-                "Histogram of the predictions of this class.",
-            )
+        if not predictions.empty:
+            chart = histogram_chart(predictions, target, pass_mark)
+            show(chart, "Histogram of the predictions of this class.")
         _show_table(_filtered(scored, target), scored, target)
-        st.download_button(
-            "Download all rows with predictions", _for_excel(scored.content), "predictions.csv",
-            CSV, on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
+        _download("Download all rows with predictions", scored.content, "predictions.csv")
     with views[1]:
         _show_at_risk(at_risk, scored, pass_mark, target)
     with views[2]:
@@ -183,22 +155,21 @@ def _filtered(scored: Scored, target: Json) -> pd.DataFrame:
         text = st.text_input("Text in any column", key="filter-text")
         chosen = st.multiselect("Columns", by, key="filter-columns", placeholder="choose some")
         for column in chosen:
-            values = sorted(table[column].dropna().unique())
-            wanted = st.multiselect(str(column), values, key=f"filter:{column}")
+            values = sorted(table[column].unique())
+            wanted = st.multiselect(column, values, key=f"filter:{column}")
             if wanted:
                 table = table[table[column].isin(wanted)]
-        known = scored.predicted[PREDICTION]
+        known = scored.table[PREDICTION].dropna()
         if known.nunique() > 1:
             low, high = float(known.min()), float(known.max())
-            decimals = n_decimals(target)
             ends = st.slider(
-                "Prediction", low, high, (low, high), format=f"%.{decimals}f",
+                "Prediction", low, high, (low, high), format=_printf(target),
                 key=f"filter:prediction:{low}:{high}",
             )  # fmt: skip
             if ends != (low, high):
                 table = table[table[PREDICTION].between(*ends)]
     if text:
-        own = table[scored.own].astype(str)
+        own = table[scored.own]
         hit = own.apply(lambda column: column.str.contains(text, case=False, regex=False))
         table = table[hit.any(axis=1)]
     if len(table) < len(scored.table):
@@ -207,25 +178,23 @@ def _filtered(scored: Scored, target: Json) -> pd.DataFrame:
 
 
 def _show_table(table: pd.DataFrame, scored: Scored, target: Json) -> None:
-    number = f"%.{n_decimals(target)}f"
-    unit = f" ({target['unit']})" if target["unit"] else ""
     names = {
-        PREDICTION: f"{label_of(target)}, predicted{unit}",
+        PREDICTION: with_unit(target, f"{label_of(target)}, predicted"),
         LOW: "90 % interval from",
         HIGH: "90 % interval to",
     }
     config: dict[str, Any] = {
-        name: st.column_config.NumberColumn(label, format=number) for name, label in names.items()
+        name: st.column_config.NumberColumn(label, format=_printf(target))
+        for name, label in names.items()
     }
     config[CHANCE] = st.column_config.ProgressColumn(
         "Chance below the pass mark", format="%.0f %%", min_value=0, max_value=100
     )
-    config[PROBLEM] = st.column_config.TextColumn("Problem", width="large")
+    config[PROBLEM] = PROBLEM_COLUMN
     who = [c for c in scored.own if c not in scored.answers]  # names and the like come first
-    added = [c for c in (PREDICTION, LOW, HIGH, CHANCE) if c in table]
+    added = [c for c in NUMBERS if c in table]
     problem = [PROBLEM] if (table[PROBLEM] != "").any() else []
-    order = [*who, *added, *problem, *scored.answers]
-    shown = table[order].copy()
+    shown = table[[*who, *added, *problem, *scored.answers]].copy()
     if CHANCE in added:
         shown[CHANCE] *= 100
     for name, feature in scored.answers.items():
@@ -249,11 +218,8 @@ def _show_at_risk(
             "stands near the mark may as well pass."
         )
         _show_table(at_risk, scored, target)
-        wanted = [*scored.own, *(c for c in (PREDICTION, LOW, HIGH, CHANCE) if c in at_risk)]
-        st.download_button(
-            "Download the list of those at risk", _csv(at_risk[wanted]), "at_risk.csv", CSV,
-            on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
+        wanted = [*scored.own, *(c for c in NUMBERS if c in at_risk)]
+        _download("Download the list of those at risk", at_risk[wanted], "at_risk.csv")
 
 
 def _show_problems(refused: pd.DataFrame, scored: Scored) -> None:
@@ -261,24 +227,18 @@ def _show_problems(refused: pd.DataFrame, scored: Scored) -> None:
         st.success("Every row has a prediction.")
         return
     st.caption("These rows have no prediction. Download them, mend them, upload them again.")
-    st.dataframe(
-        refused[[PROBLEM, *scored.own]],
-        hide_index=True,
-        column_config={PROBLEM: st.column_config.TextColumn("Problem", width="large")},
-    )
+    columns = {PROBLEM: PROBLEM_COLUMN}
+    st.dataframe(refused[[PROBLEM, *scored.own]], hide_index=True, column_config=columns)
+    _download("Download the rows to mend", refused[scored.own], "to_mend.csv")
+
+
+def _download(label: str, rows: pd.DataFrame | bytes, name: str, kind: Any = "secondary") -> None:
+    content = rows if isinstance(rows, bytes) else rows.to_csv(index=False).encode()
+    marked = codecs.BOM_UTF8 + content  # without it Excel takes UTF-8 for something else
     st.download_button(
-        "Download the rows to mend", _csv(refused[scored.own]), "to_mend.csv", CSV,
-        on_click="ignore", icon=":material/download:",
-    )  # fmt: skip
+        label, marked, name, "text/csv", type=kind, on_click="ignore", icon=":material/download:"
+    )
 
 
-def _csv(table: pd.DataFrame) -> bytes:
-    return _for_excel(table.to_csv(index=False).encode())
-
-
-def _for_excel(content: bytes) -> bytes:
-    return b"\xef\xbb\xbf" + content  # without the mark Excel takes UTF-8 for something else
-
-
-def _csv_cell(name: str) -> str:
-    return f'"{name}"' if "," in name else name
+def _printf(target: Json) -> str:
+    return f"%.{n_decimals(target)}f"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Json
 from appFrontend.charts import dependence_chart, importance_chart, ranges_chart, show
-from appFrontend.fields import label_of, n_decimals
+from appFrontend.fields import amount, label_of, n_decimals, number_format, with_unit
 
 MOST_FEATURES = 15
 METRICS = {
@@ -27,7 +26,12 @@ METRICS = {
 def show_quality(schema: Json, model: Json) -> None:
     """Draw the tab; a choice runs only this part of the page again."""
     target, report = schema["target"], model["report"]
-    _show_origin(model, target)
+    rows, day = model["trained_on"]["rows"], datetime.fromisoformat(model["trained_at"])
+    st.markdown(
+        f"**{model['model']}**, trained on {rows['used']:,} students on "
+        f"{day.day} {day:%B %Y} to predict *{label_of(target)}*. Version "
+        f"`{model['model_version']}`."
+    )
     _show_metrics(model["metrics"], target)
     _show_leaderboard(model["metrics"]["leaderboard"], target)
     if report is None:
@@ -42,16 +46,11 @@ def show_quality(schema: Json, model: Json) -> None:
         _show_importance(report["importance"], features, target)
     with right:
         _show_dependence(report, features, target)
-    _show_fairness(report["fairness"], features, target)
-
-
-def _show_origin(model: Json, target: Json) -> None:
-    rows, day = model["trained_on"]["rows"], datetime.fromisoformat(model["trained_at"])
-    st.markdown(
-        f"**{model['model']}**, trained on {rows['used']:,} students on "
-        f"{day.day} {day:%B %Y} to predict *{label_of(target)}*. Version "
-        f"`{model['model_version']}`."
-    )
+    st.subheader("For whom it errs", anchor=False)
+    if report["fairness"]:
+        _show_fairness(report["fairness"], features, target)
+    else:
+        st.info("Groups were not compared for this model.")
 
 
 def _show_metrics(metrics: Json, target: Json) -> None:
@@ -62,45 +61,38 @@ def _show_metrics(metrics: Json, target: Json) -> None:
     with st.container(key="figures"):
         columns = st.columns(len(METRICS) + 1)
     for column, (name, (called, told)) in zip(columns, METRICS.items(), strict=False):
-        number = ".3f" if name == "r2" else f",.{n_decimals(target) + 1}f"
-        unit = "" if name == "r2" else target["unit"]
-        one = held_out[name]
+        one, number = held_out[name], _format_of(name, target)
+        value = f"{one['value']:{number}}" if name == "r2" else amount(one["value"], target, 1)
         with column, st.container(gap="xxsmall"):
-            st.metric(called, f"{one['value']:{number}} {unit}".strip(), help=told)
+            st.metric(called, value, help=told)
             st.caption(f"95 % interval: {one['low']:{number}} to {one['high']:{number}}")
     with columns[-1], st.container(gap="xxsmall"):
-        number = f",.{n_decimals(target) + 1}f"
-        baseline = f"{held_out['baseline_rmse']:{number}} {target['unit']}".strip()
+        baseline = amount(held_out["baseline_rmse"], target, 1)
         st.metric("RMSE of the mean", baseline, help="That of the same prediction for everyone.")
         st.caption("What a model has to beat")
     for one in metrics["coverage"]:
         if one["level"] == 0.9:
-            width = f"{one['mean_width']:,.{n_decimals(target)}f} {target['unit']}".strip()
             st.caption(
                 f"The 90 % intervals hold {one['coverage']:.0%} of these students' results; they "
-                f"are {width} wide on average."
+                f"are {amount(one['mean_width'], target)} wide on average."
             )
 
 
 def _show_leaderboard(leaderboard: list[Json], target: Json) -> None:
     st.subheader("The models that were compared", anchor=False)
-    unit = f" ({target['unit']})" if target["unit"] else ""
-    table = pd.DataFrame(
-        {
-            "name": one["label"],
-            "value": one["r2"],
-            "low": one["r2"] - one["r2_standard_error"],
-            "high": one["r2"] + one["r2_standard_error"],
-            "rmse": one["rmse"],
-            "mae": one["mae"],
-        }
-        for one in leaderboard
+    table = pd.DataFrame(leaderboard)
+    error = table["r2_standard_error"]
+    table = table.assign(
+        name=table["label"], value=table["r2"], low=table["r2"] - error, high=table["r2"] + error
     )
     left, right = st.columns(2, gap="large")
     with left:
         show(
             ranges_chart(
-                table, title="R² in cross-validation", axis="R² ± standard error", number=".3f"
+                table[["name", "value", "low", "high"]],
+                title="R² in cross-validation",
+                axis="R² ± standard error",
+                number=_format_of("r2", target),
             ),
             "R² of each model with its standard error.",
         )
@@ -112,8 +104,8 @@ def _show_leaderboard(leaderboard: list[Json], target: Json) -> None:
             column_config={
                 "name": "Model",
                 "value": st.column_config.NumberColumn("R²", format="%.3f"),
-                "rmse": st.column_config.NumberColumn(f"RMSE{unit}", format=number),
-                "mae": st.column_config.NumberColumn(f"MAE{unit}", format=number),
+                "rmse": st.column_config.NumberColumn(with_unit(target, "RMSE"), format=number),
+                "mae": st.column_config.NumberColumn(with_unit(target, "MAE"), format=number),
             },
         )
         st.caption("Cross-validated on the training rows; the best stands first.")
@@ -121,24 +113,24 @@ def _show_leaderboard(leaderboard: list[Json], target: Json) -> None:
 
 def _show_importance(importance: list[Json], features: dict[str, Json], target: Json) -> None:
     st.subheader("What it relies on", anchor=False)
-    unit = f" ({target['unit']})" if target["unit"] else ""
-    measures = {"mae_rise": f"Rise of the mean error{unit}", "r2_drop": "Fall of R²"}
+    measures = {"mae_rise": with_unit(target, "Rise of the mean error"), "r2_drop": "Fall of R²"}
     measure = st.segmented_control(
         "Measured by shuffling a feature", list(measures), default="mae_rise", required=True,
         format_func=measures.__getitem__, key="measure",
     )  # fmt: skip
     table = pd.DataFrame(
         {
-            "feature": label_of(features[one["feature"]]),
+            "name": label_of(features[one["feature"]]),
             "value": one[measure],
             "spread": one.get(f"{measure}_std", 0.0),
         }
         for one in sorted(importance, key=lambda one: -one[measure])
         if one["feature"] in features
     )
-    number = ".3f" if measure == "r2_drop" else f",.{n_decimals(target) + 1}f"
     show(
-        importance_chart(table.head(MOST_FEATURES), axis=measures[measure], number=number),
+        importance_chart(
+            table.head(MOST_FEATURES), axis=measures[measure], number=_format_of(measure, target)
+        ),
         "How much worse the predictions get when each feature is shuffled.",
     )
     if len(table) > MOST_FEATURES:
@@ -155,12 +147,11 @@ def _show_dependence(report: Json, features: dict[str, Json], target: Json) -> N
     name = st.selectbox(
         "Feature", names, format_func=lambda name: label_of(features[name]), key="dependence"
     )
-    feature = features[name]
+    feature, curve = features[name], curves[name]
     show(
-        dependence_chart(curves[name], feature, target),
+        dependence_chart(curve, feature, target),
         f"The mean prediction for each value of {label_of(feature)}.",
     )
-    curve = curves[name]
     wide = feature["kind"] == "numeric" and any(map(float.__gt__, curve["high"], curve["low"]))
     st.caption(
         "If all students had one value and kept their other answers. "
@@ -169,34 +160,24 @@ def _show_dependence(report: Json, features: dict[str, Json], target: Json) -> N
     )
 
 
-def _show_fairness(fairness: Json | None, features: dict[str, Json], target: Json) -> None:
-    st.subheader("For whom it errs", anchor=False)
-    if not fairness:
-        st.info("Groups were not compared for this model.")
-        return
+def _show_fairness(fairness: Json, features: dict[str, Json], target: Json) -> None:
     for sentence in fairness["sentences"]:
         st.markdown(sentence)
     groupings = {one["features"][0]: one for one in fairness["groupings"]}
     if not groupings:
         return
-    unit = f" ({target['unit']})" if target["unit"] else ""
-    measures = {
-        "mean_error": ("Too high or too low", f"Mean error, above zero: too high{unit}"),
-        "mae": ("Size of errors", f"Mean absolute error{unit}"),
-    }
+    axes = {"mean_error": "Mean error, above zero: too high", "mae": "Mean absolute error"}
+    called = {"mean_error": "Too high or too low", "mae": "Size of errors"}
     left, right = st.columns(2, gap="large")
-    with left:
-        name = st.selectbox(
-            "Sensitive feature", list(groupings),
-            format_func=lambda name: label_of(features.get(name, {"label": "", "name": name})),
-            key="fairness",
-        )  # fmt: skip
-    with right:
-        measure = st.segmented_control(
-            "Measure", list(measures), default="mean_error", required=True,
-            format_func=lambda one: measures[one][0], key="fairness-measure",
-        )  # fmt: skip
-    rows: list[dict[str, Any]] = [
+    name = left.selectbox(
+        "Sensitive feature", list(groupings), key="fairness",
+        format_func=lambda name: label_of(features[name]) if name in features else name,
+    )  # fmt: skip
+    measure = right.segmented_control(
+        "Measure", list(called), default="mean_error", required=True,
+        format_func=called.__getitem__, key="fairness-measure",
+    )  # fmt: skip
+    rows = [
         {
             "name": group["label"].partition(" = ")[2] or group["label"],
             "n_samples": group["n_samples"],
@@ -205,12 +186,17 @@ def _show_fairness(fairness: Json | None, features: dict[str, Json], target: Jso
         for group in groupings[name]["groups"]
     ]
     if rows:
-        show(
-            ranges_chart(
-                pd.DataFrame(rows), title="Errors by group, with 95 % intervals",
-                axis=measures[measure][1], number=f"+,.{n_decimals(target) + 1}f", zero=True,
-            ),
-            "The error of each group with its interval.",
-        )  # fmt: skip
+        chart = ranges_chart(
+            pd.DataFrame(rows),
+            title="Errors by group, with 95 % intervals",
+            axis=with_unit(target, axes[measure]),
+            number=f"+{_format_of(measure, target)}",
+            zero=True,
+        )
+        show(chart, "The error of each group with its interval.")
     if hidden := groupings[name].get("suppressed"):
         st.caption(f"Too few held-out students to say: {', '.join(hidden)}.")
+
+
+def _format_of(metric: str, target: Json) -> str:
+    return ".3f" if metric.startswith("r2") else number_format(target, 1)

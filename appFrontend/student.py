@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from appFrontend.api import Api, BackEndError, Json, RefusedError
+from appFrontend.api import Api, BackEndError, Json
 from appFrontend.charts import contributions_chart, distribution_chart, show
-from appFrontend.fields import NOT_KNOWN, draw_form, label_of, n_decimals
-from appFrontend.trouble import plain, show_refusal, show_trouble
+from appFrontend.fields import NOT_KNOWN, amount, draw_form, label_of, number_format
+from appFrontend.trouble import plain, show_trouble
 
 FIRST, NOW = "First answer", "Now"
 LEVEL = "0.9"
@@ -28,10 +28,6 @@ def show_student(api: Api, schema: Json, model: Json) -> None:
     except BackEndError as error:
         with headline:
             show_trouble(error, "student")
-        return
-    except RefusedError as error:
-        with headline:
-            show_refusal(error)
         return
     if _another_model(answer, schema):
         st.rerun(scope="app")
@@ -57,25 +53,24 @@ def _show_headline(record: Json, answer: Json, first: Json | None, target: Json)
     """Show what stays in sight: the answer, beside the first one where that was kept."""
     before, now, act = st.columns([2, 2, 1], gap="medium")
     if first is None:
-        with before:
-            _show_number(f"Predicted {label_of(target)}", answer, target)
-        with now:
-            st.markdown(_in_words(answer, target))
-        with act:
-            st.button(
-                "Keep to compare",
-                help="Keep this answer, then change something: both answers stand side by side.",
-                on_click=_keep, args=(record, answer), width="stretch",
-            )  # fmt: skip
+        before.metric(f"Predicted {label_of(target)}", amount(answer["prediction"], target))
+        now.markdown(_in_words(answer, target))
+        act.button(
+            "Keep to compare",
+            help="Keep this answer, then change something: both answers stand side by side.",
+            on_click=st.session_state.update,
+            kwargs={"first": {"record": record, "answer": answer}},
+            width="stretch",
+        )
         return
+    change = answer["prediction"] - first["answer"]["prediction"]
     with before, st.container(gap="xxsmall"):
-        _show_number(FIRST, first["answer"], target)
+        st.metric(FIRST, amount(first["answer"]["prediction"], target))
         st.caption(_interval(first["answer"], target))
     with now, st.container(gap="xxsmall"):
-        _show_number(NOW, answer, target, answer["prediction"] - first["answer"]["prediction"])
+        st.metric(NOW, amount(answer["prediction"], target), f"{change:+{number_format(target)}}")
         st.caption(_interval(answer, target))
-    with act:
-        st.button("Stop comparing", on_click=_forget, width="stretch")
+    act.button("Stop comparing", on_click=st.session_state.pop, args=("first",), width="stretch")
 
 
 def _show_details(
@@ -96,19 +91,10 @@ def _show_details(
         contributions_chart(contributions["values"], schema),
         "Bars: how far each feature moves this prediction.",
     )
-    base = f"{contributions['base']:,.{n_decimals(target)}f} {target['unit']}".strip()
+    base = amount(contributions["base"], target)
     st.caption(
         f"The bars start from {base}, the mean of the training table. They say what the model "
         "makes of the answers, not what would help the student."
-    )
-
-
-def _show_number(called: str, answer: Json, target: Json, change: float | None = None) -> None:
-    decimals, unit = n_decimals(target), target["unit"]
-    st.metric(
-        called,
-        f"{answer['prediction']:,.{decimals}f} {unit}".strip(),
-        None if change is None else f"{change:+,.{decimals}f}",
     )
 
 
@@ -125,9 +111,8 @@ def _in_words(answer: Json, target: Json) -> str:
 def _interval(answer: Json, target: Json) -> str:
     if LEVEL not in answer["intervals"]:
         return ""
-    decimals = max(0, n_decimals(target) - 1)
-    low, high = (f"{end:,.{decimals}f}" for end in answer["intervals"][LEVEL])
-    return f"between {low} and {high} {target['unit']}".strip()
+    low, high = answer["intervals"][LEVEL]
+    return f"between {low:{number_format(target, -1)}} and {amount(high, target, -1)}"
 
 
 def _show_changes(before: Json, now: Json, schema: Json) -> None:
@@ -144,11 +129,3 @@ def _show_changes(before: Json, now: Json, schema: Json) -> None:
 
 def _shown(value: Any) -> str:
     return NOT_KNOWN if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _keep(record: Json, answer: Json) -> None:
-    st.session_state["first"] = {"record": record, "answer": answer}
-
-
-def _forget() -> None:
-    del st.session_state["first"]

@@ -6,21 +6,17 @@ import streamlit as st
 
 from appFrontend.api import BackEndError, RefusedError
 
-AGAIN = "Try again"
-
 
 def show_trouble(error: BackEndError, key: str) -> None:
-    """Say what is wrong and what to do, above a button that runs this part of the page again."""
+    """List what is refused, or say what else is wrong above a button that asks again."""
+    if isinstance(error, RefusedError):
+        for message in error.messages:
+            st.error(plain(message))
+        return
     with st.container(border=True, key=f"trouble-{key}"):
         st.error(f"**{error.title}**")
         st.markdown(error.advice)
-        st.button(AGAIN, key=f"again-{key}", type="primary")
-
-
-def show_refusal(error: RefusedError) -> None:
-    """List what the back end refuses, in its words."""
-    for message in error.messages:
-        st.error(plain(message))
+        st.button("Try again", key=f"again-{key}", type="primary")
 
 
 def plain(text: str) -> str:

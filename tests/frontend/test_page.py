@@ -43,7 +43,7 @@ def answered(server: Server, record: dict[str, object]) -> dict:
 
 
 def students(*changes: dict[str, object], base: dict[str, object]) -> list[list[object]]:
-    names = ["name", *base]
+    names = list(dict.fromkeys(["name", *base, *(name for one in changes for name in one)]))
     rows = [{"name": f"Student {i}", **base, **change} for i, change in enumerate(changes)]
     return [names, *([row[name] for name in names] for row in rows)]
 
@@ -139,6 +139,21 @@ def test_the_table_is_filtered(open_page, back_end, student):
     assert "1 of 2 students" in [one.value for one in page.caption]
 
 
+def test_a_file_that_has_a_column_called_prediction_is_predicted_beside_it(
+    open_page, back_end, student
+):
+    rows = students({"prediction": "pass"}, base=student)
+    page = open_page(back_end.url)
+    widget(page, "number_input", "Pass mark (points)").set_value(50.0).run()
+    page.file_uploader[0].set_value(("class.csv", as_csv(rows), "text/csv")).run()
+    assert not page.exception
+    (shown,) = [one.value for one in page.dataframe if "prediction" in one.value]
+    assert shown["prediction"].tolist() == pytest.approx(
+        [answered(back_end, student)["prediction"]]
+    )
+    assert shown["prediction "].tolist() == ["pass"]
+
+
 def test_a_file_that_is_no_class_is_refused_in_the_back_ends_words(open_page, back_end):
     page = open_page(back_end.url)
     page.file_uploader[0].set_value(("class.csv", b"a,b\n1,2\n", "text/csv")).run()
@@ -165,6 +180,20 @@ def test_the_model_is_described_as_the_api_does(open_page, back_end):
         "What the model relies on", drawn[4], "Errors by group, with 95 % intervals",
     ]  # fmt: skip
     assert drawn[4].startswith("Prediction by ")
+
+
+def test_the_axis_of_mean_errors_says_which_way_the_apis_numbers_point(open_page, back_end):
+    page, report = open_page(back_end.url), back_end.ask(f"{API}/model").json["report"]
+    (drawn,) = [
+        one.proto.spec for one in page.get("vega_lite_chart") if "Errors by" in one.proto.spec
+    ]
+    called, value = next(
+        (one["values"]["group"], one["values"]["value"]) for one in report["fairness"]["findings"]
+        if one["kind"] == "mean_error_differs"
+    )  # fmt: skip
+    said = next(one for one in report["fairness"]["sentences"] if called in one)
+    too_high = "too high" in said.partition(" on average")[0]
+    assert ("above zero: too high" in drawn) == (too_high == (value > 0))
 
 
 # ---------------------------------------------------------------- trouble
