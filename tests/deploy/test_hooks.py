@@ -95,7 +95,8 @@ def test_a_setting_that_the_app_cannot_use_is_refused_with_what_to_do(bundle, ho
         assert "TRUSTED_PROXIES must be" in checked.stderr
 
 
-def test_M2_a_file_that_training_did_not_save_is_refused(bundle, hook):
+def test_a_file_that_training_did_not_save_is_refused(bundle, hook):
+    """M2."""
     (promoted(bundle) / "metrics.json").write_text("{}")
     checked = hook(bundle / CHECK)
     assert checked.returncode == 1
@@ -110,8 +111,8 @@ def test_a_run_without_its_folder_is_refused_and_not_trained_over(bundle, hook):
     assert "This bundle cannot serve. There is no run" in checked.stderr
 
 
-def test_M4_another_scikit_learn_is_refused_with_both_versions(bundle, hook, tmp_path):
-    """A metadata folder that comes first on the path says that 1.0.0 is installed."""
+def test_another_scikit_learn_is_refused_with_both_versions(bundle, hook, tmp_path):
+    """M4: A metadata folder that comes first on the path says that 1.0.0 is installed."""
     info = tmp_path / "site" / "scikit_learn-1.0.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-learn\nVersion: 1.0.0\n")

@@ -182,7 +182,9 @@ def test_the_proxy_passes_serves_limits_and_compresses(proxy):
 
 
 @pytest.mark.e2e
-def test_H4_H5_the_rate_limit_counts_clients_and_health_checks_pass(proxy):
+def test_the_rate_limit_counts_clients_and_health_checks_pass(proxy):
+    """H4, H5."""
+
     def asked(client):
         return [ask(proxy, "/", X_Forwarded_For=client)[0] for _ in range(120)]
 
@@ -209,8 +211,8 @@ def test_https_is_believed_of_the_load_balancer(proxy):
 
 
 @pytest.mark.e2e
-def test_H4_a_client_that_comes_by_itself_is_not_believed(behind_nginx, tmp_path, bundle):
-    """A single instance: the client's address lies outside the private networks."""
+def test_a_client_that_comes_by_itself_is_not_believed(behind_nginx, tmp_path, bundle):
+    """H4: A single instance: the client's address lies outside the private networks."""
     with behind_nginx(tmp_path / "nginx", bundle, private="10.0.0.0/8") as port:
         for path in ("/", "/health"):
             _, headers, _ = ask(port, path, X_Forwarded_Proto="https")

@@ -127,9 +127,10 @@ def test_other_tables_need_no_change_of_the_code(
 
 
 @pytest.mark.parametrize("families", [["svr", "hist_gradient_boosting"], ["xgboost", "catboost"]])
-def test_r1_two_processes_with_other_jobs_give_equal_metrics_and_predictions(
+def test_two_processes_with_other_jobs_give_equal_metrics_and_predictions(
     clean_tree: Path, command, families: list[str]
 ) -> None:
+    """R1."""
     for jobs in ("1", "2"):
         done = command("train_pipeline", "--quiet", "--jobs", jobs, "--artifacts", f"a{jobs}",
                        "--models", *families)  # fmt: skip

@@ -46,27 +46,30 @@ def kill_at(artifacts: Path, first: int, step: int) -> int:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_m5_a_training_killed_at_some_of_its_steps_leaves_a_model_that_serves(
+def test_a_training_killed_at_some_of_its_steps_leaves_a_model_that_serves(
     tmp_path: Path,
 ) -> None:
+    """M5."""
     assert kill_at(tmp_path / "artifacts", first=1, step=7) >= 4
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("promoted_before", [False, True])
-def test_m5_a_training_killed_at_every_step_leaves_a_model_that_serves(
+def test_a_training_killed_at_every_step_leaves_a_model_that_serves(
     tmp_path: Path, promoted_before: bool
 ) -> None:
+    """M5."""
     if promoted_before:
         assert run(tmp_path / "artifacts").returncode == 0
     assert kill_at(tmp_path / "artifacts", first=1, step=1) >= 30
 
 
 @pytest.mark.slow
-def test_m5_fifty_kills_at_random_moments_never_leave_a_set_that_does_not_load(
+def test_fifty_kills_at_random_moments_never_leave_a_set_that_does_not_load(
     tmp_path: Path, student: dict[str, object]
 ) -> None:
+    """M5."""
     artifacts = tmp_path / "artifacts"
     started = time.monotonic()
     assert run(artifacts).returncode == 0
@@ -109,9 +112,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_m6_a_full_disk_keeps_the_old_model_and_says_so(
+def test_a_full_disk_keeps_the_old_model_and_says_so(
     small_disk: Path, student: dict[str, object]
 ) -> None:
+    """M6."""
     artifacts = small_disk / "artifacts"
     assert run(artifacts).returncode == 0
     before = Predictor.load(artifacts).predict_record(student)
@@ -137,7 +141,8 @@ def test_m6_a_full_disk_keeps_the_old_model_and_says_so(
     assert statuses[-1] == 0, "with room enough it must succeed, or this test shows nothing"
 
 
-def test_m7_two_trainings_at_once_both_end_in_the_history(tmp_path: Path) -> None:
+def test_two_trainings_at_once_both_end_in_the_history(tmp_path: Path) -> None:
+    """M7."""
     artifacts = tmp_path / "artifacts"
     processes = [
         subprocess.Popen(train(artifacts, "--seed", seed), cwd=ROOT, env=environment(),
@@ -152,7 +157,8 @@ def test_m7_two_trainings_at_once_both_end_in_the_history(tmp_path: Path) -> Non
     assert store.promoted().run_id == store.history()[-1].run_id
 
 
-def test_m5_a_training_killed_before_the_first_promotion_leaves_no_model(tmp_path: Path) -> None:
+def test_a_training_killed_before_the_first_promotion_leaves_no_model(tmp_path: Path) -> None:
+    """M5."""
     process = subprocess.Popen(train(tmp_path / "artifacts"), cwd=ROOT, env=environment(),
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     time.sleep(0.5)

@@ -71,7 +71,8 @@ def mean_coverage(path: Path, target: str, n_splits: int, *names: str) -> dict[s
     return {name: np.mean(shares, axis=0) for name, shares in covered.items()}
 
 
-def test_r7_intervals_cover_about_as_often_as_they_say_on_the_sample_table() -> None:
+def test_intervals_cover_about_as_often_as_they_say_on_the_sample_table() -> None:
+    """R7."""
     # Of 20 splits the mean has a standard error of 0.7, 0.5 and 0.4 points.
     found = mean_coverage(SAMPLE_TABLE, "math_score", 20, "ridge", "decision tree")
     assert np.abs(np.array([*found.values()]) - LEVELS).max() < 0.025, found
@@ -79,9 +80,10 @@ def test_r7_intervals_cover_about_as_often_as_they_say_on_the_sample_table() -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("table", "target"), [("stud.csv", "math_score"), ("star3.csv", "math3")])
-def test_r7_mean_coverage_over_200_splits_is_within_a_point_of_nominal(
+def test_mean_coverage_over_200_splits_is_within_a_point_of_nominal(
     real_table: Callable[[str], Path], table: str, target: str
 ) -> None:
+    """R7."""
     found = mean_coverage(real_table(table), target, 200, "ridge")["ridge"]
     assert np.abs(found - LEVELS).max() <= 0.01, found
 

@@ -76,7 +76,8 @@ def test_a_saved_run_that_was_not_promoted_is_not_served(store: ArtifactStore) -
     assert store.promoted().run_id == first.run_id
 
 
-def test_m9_a_roll_back_leaves_a_line_in_the_history(store: ArtifactStore) -> None:
+def test_a_roll_back_leaves_a_line_in_the_history(store: ArtifactStore) -> None:
+    """M9."""
     first, second = save(store, "first"), save(store, "second")
     for run, by in ((first, "train"), (second, "train"), (first, "promote")):
         store.promote(run, by)
@@ -107,9 +108,8 @@ class Bomb:
         return os.system, (f"touch '{self.path}'",)
 
 
-def test_m2_a_replaced_pickle_is_refused_before_it_runs(
-    store: ArtifactStore, tmp_path: Path
-) -> None:
+def test_a_replaced_pickle_is_refused_before_it_runs(store: ArtifactStore, tmp_path: Path) -> None:
+    """M2."""
     run = save(store)
     exploded = tmp_path / "exploded"
     (run.folder / "model.pkl").write_bytes(pickle.dumps(Bomb(exploded)))
@@ -120,7 +120,8 @@ def test_m2_a_replaced_pickle_is_refused_before_it_runs(
     assert exploded.exists(), "the pickle of this test runs no command, so it shows nothing"
 
 
-def test_m2_a_pickle_changed_by_one_byte_is_refused(store: ArtifactStore) -> None:
+def test_a_pickle_changed_by_one_byte_is_refused(store: ArtifactStore) -> None:
+    """M2."""
     run = save(store)
     path = run.folder / "model.pkl"
     content = bytearray(path.read_bytes())
@@ -131,16 +132,18 @@ def test_m2_a_pickle_changed_by_one_byte_is_refused(store: ArtifactStore) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x04"])
-def test_m1_an_empty_or_truncated_pickle_is_a_named_error(
+def test_an_empty_or_truncated_pickle_is_a_named_error(
     store: ArtifactStore, content: bytes
 ) -> None:
+    """M1."""
     run = save(store)
     (run.folder / "model.pkl").write_bytes(content)
     with pytest.raises(ArtifactError, match=r"model\.pkl of run .* is not the file"):
         run.load_object("model.pkl")
 
 
-def test_m1_a_pickle_that_was_saved_broken_is_a_named_error(store: ArtifactStore) -> None:
+def test_a_pickle_that_was_saved_broken_is_a_named_error(store: ArtifactStore) -> None:
+    """M1."""
     run = store.save(manifest(), {"model.pkl": b"\x80\x04garbage"})
     with pytest.raises(ArtifactError, match="cannot be unpickled"):
         run.load_object("model.pkl")
@@ -162,9 +165,10 @@ def test_a_missing_file_is_named(store: ArtifactStore) -> None:
         run.read_json("compiled.json")
 
 
-def test_m4_another_library_version_is_refused_with_both_and_the_command(
+def test_another_library_version_is_refused_with_both_and_the_command(
     store: ArtifactStore,
 ) -> None:
+    """M4."""
     versions = library_versions()
     run = save(store, versions=versions | {"scikit-learn": "0.1.2"})
     with pytest.raises(ArtifactError) as raised:
@@ -173,9 +177,10 @@ def test_m4_another_library_version_is_refused_with_both_and_the_command(
     assert "python -m src.pipelines.train_pipeline" in str(raised.value)
 
 
-def test_m4_the_version_of_a_library_that_the_model_does_not_use_is_free(
+def test_the_version_of_a_library_that_the_model_does_not_use_is_free(
     store: ArtifactStore,
 ) -> None:
+    """M4."""
     run = save(store, versions=library_versions() | {"catboost": "0.1"})
     assert run.load_object("model.pkl") == "model"
 
@@ -206,18 +211,21 @@ def test_a_damaged_manifest_is_a_named_error_and_can_be_mended_by_promoting(
     "run_id",
     ["../x", "..", "", ".", "/etc", "a/../../b", "20260131T120000Z-1a2b3c/..", "20260131T120000Z"],
 )
-def test_m10_a_run_id_that_is_none_is_refused(store: ArtifactStore, run_id: str) -> None:
+def test_a_run_id_that_is_none_is_refused(store: ArtifactStore, run_id: str) -> None:
+    """M10."""
     with pytest.raises(ArtifactError, match="is not a run id"):
         store.run(run_id)
 
 
-def test_m10_a_run_id_with_a_line_end_is_refused(store: ArtifactStore) -> None:
+def test_a_run_id_with_a_line_end_is_refused(store: ArtifactStore) -> None:
+    """M10."""
     run = save(store)
     with pytest.raises(ArtifactError, match="is not a run id"):
         store.run(run.run_id + "\n")
 
 
-def test_m10_a_pointer_to_a_path_is_refused(store: ArtifactStore) -> None:
+def test_a_pointer_to_a_path_is_refused(store: ArtifactStore) -> None:
+    """M10."""
     run = save(store)
     store.promote(run, by="train")
     pointer = json.loads((store.root / "manifest.json").read_text())
@@ -227,7 +235,8 @@ def test_m10_a_pointer_to_a_path_is_refused(store: ArtifactStore) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links need a right on Windows")
-def test_m10_symbolic_links_are_not_followed(store: ArtifactStore, tmp_path: Path) -> None:
+def test_symbolic_links_are_not_followed(store: ArtifactStore, tmp_path: Path) -> None:
+    """M10."""
     run = save(store)
     linked = store.runs / new_run_id()
     linked.symlink_to(run.folder, target_is_directory=True)
@@ -268,7 +277,8 @@ def test_an_interrupted_save_leaves_nothing(
     assert list(store.runs.iterdir()) == []
 
 
-def test_m5_what_a_killed_training_left_is_removed_by_the_next(store: ArtifactStore) -> None:
+def test_what_a_killed_training_left_is_removed_by_the_next(store: ArtifactStore) -> None:
+    """M5."""
     run = save(store)
     store.promote(run, by="train")
     (store.runs / ".20260131T120000Z-1a2b3c.tmp").mkdir()
@@ -280,7 +290,8 @@ def test_m5_what_a_killed_training_left_is_removed_by_the_next(store: ArtifactSt
     assert store.promoted().load_object("model.pkl") == "model"
 
 
-def test_m7_a_second_training_waits_for_the_first(store: ArtifactStore) -> None:
+def test_a_second_training_waits_for_the_first(store: ArtifactStore) -> None:
+    """M7."""
     events: list[str] = []
     inside, leave = threading.Event(), threading.Event()
 
@@ -307,7 +318,8 @@ def test_m7_a_second_training_waits_for_the_first(store: ArtifactStore) -> None:
     assert events == ["first in", "first out", "second in"]
 
 
-def test_m7_promotions_at_once_all_stand_in_the_history(store: ArtifactStore) -> None:
+def test_promotions_at_once_all_stand_in_the_history(store: ArtifactStore) -> None:
+    """M7."""
     runs = [save(store, n) for n in range(8)]
     threads = [
         threading.Thread(target=ArtifactStore(store.root, "").promote, args=(run, "promote"))

@@ -86,7 +86,8 @@ def test_a_list_is_answered_record_by_record(client, predictor, student):
         assert answer == {key: single[key] for key in ("prediction", "intervals", "warnings")}
 
 
-def test_C12_what_is_wrong_with_a_record_stands_beside_its_row(client, student):
+def test_what_is_wrong_with_a_record_stands_beside_its_row(client, student):
+    """C12."""
     records = [student, student | {"lunch": "Standard", "reading_score": 101}, 7, student]
     response = client.post(f"{API}/predict/batch", json=records)
     body = response.get_json()
@@ -100,7 +101,8 @@ def test_C12_what_is_wrong_with_a_record_stands_beside_its_row(client, student):
     assert "A record must be an object" in body["errors"][2]["message"]
 
 
-def test_F5_a_key_that_stands_twice_in_a_record_of_a_list_is_told_with_its_row(client, student):
+def test_a_key_that_stands_twice_in_a_record_of_a_list_is_told_with_its_row(client, student):
+    """F5."""
     twice = json.dumps(student)[:-1] + ', "lunch": "standard"}'
     body = f"[{json.dumps(student)}, {twice}]"
     response = client.post(f"{API}/predict/batch", data=body, content_type="application/json")
@@ -109,7 +111,8 @@ def test_F5_a_key_that_stands_twice_in_a_record_of_a_list_is_told_with_its_row(c
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b'"a"', b"1", b"[", b"[" * 100_000])
-def test_F5_a_body_without_a_list_is_refused(client, body):
+def test_a_body_without_a_list_is_refused(client, body):
+    """F5."""
     response = client.post(f"{API}/predict/batch", data=body, content_type="application/json")
     assert "Send a JSON list of objects" in assert_error(response, 400)["error"]
 

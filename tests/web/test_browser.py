@@ -125,7 +125,8 @@ def test_a_link_of_the_summary_reaches_radio_buttons_too(open_page, student):
     assert page.evaluate("document.activeElement.name") == "lunch"
 
 
-def test_F7_scripts_quotes_and_templates_stay_text(open_page, student):
+def test_scripts_quotes_and_templates_stay_text(open_page, student):
+    """F7."""
     page = open_page()
     page.evaluate(  # a list and radio buttons send what a person can't choose, too
         """nasty => {

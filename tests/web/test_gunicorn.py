@@ -44,13 +44,15 @@ def test_two_workers_answer_alike(server, student):
     assert len({server.post_json("/predict", student).body for _ in range(20)}) == 1
 
 
-def test_F8_a_form_from_another_site_gets_a_readable_page(server, student):
+def test_a_form_from_another_site_gets_a_readable_page(server, student):
+    """F8."""
     answer = server.post_form("/predict", student, Origin="https://evil.example")
     assert answer.status == 403
     assert "came from another website" in answer.text
 
 
-def test_F5_F6_F10_wrong_requests_are_refused(server):
+def test_wrong_requests_are_refused(server):
+    """F5, F6, F10."""
     assert server.ask("/predict", b"", Content_Type="application/json").status == 400
     assert server.ask("/predict", b"[" * 100_000, Content_Type="application/json").status == 400
     assert server.ask("/predict", b"{}", Content_Type="text/plain").status == 415
@@ -58,7 +60,8 @@ def test_F5_F6_F10_wrong_requests_are_refused(server):
 
 
 @pytest.mark.parametrize("method", ["TRACE", "PUT", "PATCH", "DELETE", "BREW"])
-def test_F10_other_methods_are_refused(server, method):
+def test_other_methods_are_refused(server, method):
+    """F10."""
     status, headers, _ = raw(server, method, "/predict")
     assert status == 405
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -67,7 +70,8 @@ def test_F10_other_methods_are_refused(server, method):
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
 @pytest.mark.parametrize("size", [LIMIT + 1, 20 * LIMIT])
-def test_C11_a_body_over_the_limit_gets_its_413(server, size, kind, chunked):
+def test_a_body_over_the_limit_gets_its_413(server, size, kind, chunked):
+    """C11."""
     pieces = (b"x" * min(LIMIT, size - at) for at in range(0, size, LIMIT))
     body = pieces if chunked else b"x" * size
     status, _, text = raw(server, "POST", "/predict", body, kind, chunked)
@@ -109,14 +113,16 @@ def test_pieces_that_are_none_are_refused(server, piece):
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
-def test_H3_health_and_readiness(server, predictor):
+def test_health_and_readiness(server, predictor):
+    """H3."""
     assert server.ask("/health").json == {"ok": True}
     assert server.ask("/ready").json["model_version"] == predictor.run.run_id
     status, headers, _ = raw(server, "GET", "/health")
     assert (status, headers["Location"], headers["Set-Cookie"]) == (200, None, None)
 
 
-def test_H1_behind_a_proxy_that_ends_https_browsers_are_told_to_stay_there(server):
+def test_behind_a_proxy_that_ends_https_browsers_are_told_to_stay_there(server):
+    """H1."""
     status, headers, _ = raw(server, "GET", "/", headers={"X-Forwarded-Proto": "https"})
     assert status == 200
     assert "Strict-Transport-Security" in headers
@@ -131,7 +137,8 @@ def test_H1_behind_a_proxy_that_ends_https_browsers_are_told_to_stay_there(serve
         ["application.py"],
     ],
 )
-def test_H6_nothing_starts_with_a_setting_that_cannot_be_used(command, tmp_path):
+def test_nothing_starts_with_a_setting_that_cannot_be_used(command, tmp_path):
+    """H6."""
     run = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
@@ -152,7 +159,8 @@ def test_production_starts_without_a_secret(gunicorn, sample_artifacts, tmp_path
         assert server.post_form("/", student).status == 200
 
 
-def test_M1_a_garbage_model_is_named_by_readiness(gunicorn, own_artifacts, tmp_path):
+def test_a_garbage_model_is_named_by_readiness(gunicorn, own_artifacts, tmp_path):
+    """M1."""
     (run,) = (own_artifacts / "runs").iterdir()
     (run / "model.pkl").write_bytes(b"garbage")
     with gunicorn(tmp_path, ARTIFACTS_DIR=str(own_artifacts)) as server:
@@ -185,9 +193,8 @@ def test_a_first_and_then_another_promoted_run_are_picked_up(
         assert answer["prediction"] == first.predict_record(student).prediction
 
 
-def test_M8_no_request_fails_during_a_hundred_promotions(
-    gunicorn, own_artifacts, tmp_path, student
-):
+def test_no_request_fails_during_a_hundred_promotions(gunicorn, own_artifacts, tmp_path, student):
+    """M8."""
     first = Predictor.load(own_artifacts)
     config = TrainConfig(models=("lasso",), artifacts=own_artifacts, seed=7)
     second = Predictor.from_run(TrainPipeline(config).run().run)
@@ -224,9 +231,8 @@ def test_a_model_with_threads_of_its_own_answers_after_the_fork(gunicorn, tmp_pa
         assert {(a.status, a.json["prediction"]) for a in answers} == {(200, expected)}
 
 
-def test_R5_requests_in_flight_are_answered_at_the_end(
-    gunicorn, sample_artifacts, tmp_path, student
-):
+def test_requests_in_flight_are_answered_at_the_end(gunicorn, sample_artifacts, tmp_path, student):
+    """R5."""
     body = json.dumps(student).encode()
     head = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(body))  # fmt: skip
@@ -247,7 +253,8 @@ def test_R5_requests_in_flight_are_answered_at_the_end(
 
 
 @pytest.mark.parametrize("other", [(), ("--worker-class", "sync")], ids=["ours", "sync"])
-def test_R5_a_worker_told_to_stop_while_it_starts_stops(gunicorn, tmp_path, other):
+def test_a_worker_told_to_stop_while_it_starts_stops(gunicorn, tmp_path, other):
+    """R5."""
     slow = tmp_path / "slow.conf.py"
     slow.write_text(
         f"__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
@@ -307,8 +314,9 @@ def test_the_api_runs_alone(gunicorn, sample_artifacts, tmp_path, student):
         assert server.ask("/").json["status"] == 404
 
 
-def test_H8_the_logs_hold_nothing_that_a_person_entered(gunicorn, sample_artifacts, tmp_path,
+def test_the_logs_hold_nothing_that_a_person_entered(gunicorn, sample_artifacts, tmp_path,
                                                         student):  # fmt: skip
+    """H8."""
     environment = {"ARTIFACTS_DIR": str(sample_artifacts), "LOG_LEVEL": "DEBUG"}
     with gunicorn(tmp_path, **environment) as server:
         odd = student | {"reading_score": "61.625", "lunch": "zzsecretzz"}

@@ -64,7 +64,8 @@ def test_a_promoted_run_is_picked_up(folder):
 
 
 @pytest.mark.parametrize("fault", [ArtifactError("damaged"), RuntimeError("odd"), OSError("disk")])
-def test_M1_the_last_good_model_goes_on_when_the_new_one_does_not_load(folder, fault):
+def test_the_last_good_model_goes_on_when_the_new_one_does_not_load(folder, fault):
+    """M1."""
     holder = folder.holder()
     folder.promote(fault)
     assert served(holder) == "first"
@@ -74,20 +75,23 @@ def test_M1_the_last_good_model_goes_on_when_the_new_one_does_not_load(folder, f
     assert holder.problem is None
 
 
-def test_M1_a_model_that_does_not_load_at_start_is_a_named_error(folder):
+def test_a_model_that_does_not_load_at_start_is_a_named_error(folder):
+    """M1."""
     folder.outcome = ArtifactError("model.pkl is damaged")
     holder = folder.holder()
     with pytest.raises(ArtifactError, match=r"model\.pkl is damaged"):
         holder.predictor()
 
 
-def test_M1_what_an_unexpected_error_says_is_not_shown(folder):
+def test_what_an_unexpected_error_says_is_not_shown(folder):
+    """M1."""
     folder.outcome = RuntimeError("/secret/path")
     with pytest.raises(ArtifactError, match=r"could not be loaded \(RuntimeError\)"):
         folder.holder().predictor()
 
 
-def test_M1_a_broken_run_is_tried_again_after_a_while_only(folder):
+def test_a_broken_run_is_tried_again_after_a_while_only(folder):
+    """M1."""
     holder = folder.holder()
     folder.promote(ArtifactError("damaged"))
     for _ in range(20):
@@ -152,7 +156,8 @@ def test_many_threads_load_the_first_model_once(folder):
     assert folder.loads == 2
 
 
-def test_M3_the_app_s_own_signing_key_is_the_one_that_counts(make_app, own_artifacts, monkeypatch):
+def test_the_app_s_own_signing_key_is_the_one_that_counts(make_app, own_artifacts, monkeypatch):
+    """M3."""
     monkeypatch.setenv("MODEL_SIGNING_KEY", "short")  # nobody reads it here, so nobody refuses it
     app = make_app(artifacts_dir=own_artifacts)
     assert app.test_client().get("/model").status_code == 200

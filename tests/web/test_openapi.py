@@ -141,7 +141,8 @@ def test_without_a_model_there_is_no_document(empty_client):
 
 
 @pytest.mark.e2e
-def test_R6_the_api_keeps_what_its_document_says(gunicorn, sample_artifacts, tmp_path):
+def test_the_api_keeps_what_its_document_says(gunicorn, sample_artifacts, tmp_path):
+    """R6."""
     # A text in place of a number may be any text to JSON Schema; the document names the 422.
     (tmp_path / "schemathesis.toml").write_text(
         '[[operations]]\ninclude-name = "POST /api/v1/predict"\n'

@@ -109,9 +109,8 @@ def rows_of(answer: Answer) -> list[dict[str, str]]:
     pytest.param({"lunch": "soup"}, "lunch", "must be one of 'standard'", id="F4-far"),
     pytest.param({"raeding_score": 5}, "raeding_score", "'reading_score'?", id="F5-extra"),
 ])  # fmt: skip
-def test_F1_F2_F3_F4_F5_a_wrong_value_is_refused_by_form_and_api(
-    server, student, change, field, words
-) -> None:
+def test_a_wrong_value_is_refused_by_form_and_api(server, student, change, field, words) -> None:
+    """F1, F2, F3, F4, F5."""
     body = error_of(server.post_json(PREDICT, student | change), 422)
     assert any(p["field"] == field and words in p["message"] for p in body["errors"])
     if field in student and isinstance(change[field], str):
@@ -121,13 +120,15 @@ def test_F1_F2_F3_F4_F5_a_wrong_value_is_refused_by_form_and_api(
         assert f'value="{student["writing_score"]}"' in page.text  # the other input is kept
 
 
-def test_F1_all_problems_come_at_once(server, student) -> None:
+def test_all_problems_come_at_once(server, student) -> None:
+    """F1."""
     wrong = student | {"reading_score": "abc", "writing_score": -1, "lunch": "soup"}
     body = error_of(server.post_json(PREDICT, wrong), 422)
     assert {p["field"] for p in body["errors"]} == {"reading_score", "writing_score", "lunch"}
 
 
-def test_F3_plain_decimal_texts_are_numbers(server, student) -> None:
+def test_plain_decimal_texts_are_numbers(server, student) -> None:
+    """F3."""
     answers = [server.post_json(PREDICT, student | {"reading_score": value}).json["prediction"]
                for value in ("72", 72, 72.0)]  # fmt: skip
     assert len(set(answers)) == 1
@@ -142,17 +143,20 @@ def test_F3_plain_decimal_texts_are_numbers(server, student) -> None:
     pytest.param(b"{" * 3, 400, id="no-json"),
     pytest.param(b"\xff\xfe{}", 400, id="not-utf-8"),
 ])  # fmt: skip
-def test_F5_what_is_no_record_is_refused(server, body, status) -> None:
+def test_what_is_no_record_is_refused(server, body, status) -> None:
+    """F5."""
     error_of(server.ask(PREDICT, body, Content_Type="application/json"), status)
 
 
-def test_F6_json_sent_as_text_is_415(server, student) -> None:
+def test_json_sent_as_text_is_415(server, student) -> None:
+    """F6."""
     body = json.dumps(student).encode()
     for path in (PREDICT, BATCH, "/predict"):
         error_of(server.ask(path, body, Content_Type="text/plain"), 415)
 
 
-def test_F7_what_is_entered_comes_back_escaped(server, student) -> None:
+def test_what_is_entered_comes_back_escaped(server, student) -> None:
+    """F7."""
     for text in ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}"):
         page = server.post_form("/", dict.fromkeys(student, text))
         assert page.status == 422
@@ -165,14 +169,16 @@ def test_F7_what_is_entered_comes_back_escaped(server, student) -> None:
     "headers", [{"Sec_Fetch_Site": "cross-site"}, {"Origin": "http://evil.example"},
                 {"Origin": "null"}]
 )  # fmt: skip
-def test_F8_a_form_from_another_site_is_403_with_its_values(server, student, headers) -> None:
+def test_a_form_from_another_site_is_403_with_its_values(server, student, headers) -> None:
+    """F8."""
     answer = server.post_form("/", student, **headers)
     assert answer.status == 403
     assert "came from another website" in answer.text
     assert 'value="70"' in answer.text
 
 
-def test_F9_an_unknown_host_is_400_but_for_health_checks(serve, sample_artifacts, student) -> None:
+def test_an_unknown_host_is_400_but_for_health_checks(serve, sample_artifacts, student) -> None:
+    """F9."""
     with serve(sample_artifacts, TRUSTED_HOSTS="school.org") as server:
         for host, status in (("school.org", 200), ("evil.example", 400), ("127.0.0.1", 400)):
             assert server.ask("/", Host=host).status == status
@@ -183,7 +189,8 @@ def test_F9_an_unknown_host_is_400_but_for_health_checks(serve, sample_artifacts
             assert server.ask("/ready", Host=host).status == 200
 
 
-def test_F10_errors_are_json_for_programs_and_pages_for_people(server) -> None:
+def test_errors_are_json_for_programs_and_pages_for_people(server) -> None:
+    """F10."""
     error_of(server.ask("/api/v1/nowhere"), 404)
     error_of(server.ask(PREDICT), 405)
     error_of(server.ask("/nowhere", b"{}", Content_Type="application/json"), 404)
@@ -202,16 +209,14 @@ def expected(predictor) -> list[str]:
 
 
 @pytest.mark.parametrize("content", SPELLINGS)
-def test_C1_C2_C3_C8_a_table_spelt_otherwise_gets_the_same_predictions(
-    server, expected, content
-) -> None:
+def test_a_table_spelt_otherwise_gets_the_same_predictions(server, expected, content) -> None:
+    """C1, C2, C3, C8."""
     assert [row["prediction"] for row in rows_of(post_file(server, content))] == expected
 
 
 @pytest.mark.parametrize(("line", "problem"), BAD_ROWS)
-def test_C4_C5_C6_C7_C15_a_bad_row_is_told_and_the_others_are_predicted(
-    server, expected, line, problem
-) -> None:
+def test_a_bad_row_is_told_and_the_others_are_predicted(server, expected, line, problem) -> None:
+    """C4, C5, C6, C7, C15."""
     content = table(STUDENT) + line + "\n" + ",".join(OTHER) + "\n"
     rows = rows_of(post_file(server, content))
     assert [row["prediction"] for row in rows] == [expected[0], "", expected[1]]
@@ -220,12 +225,14 @@ def test_C4_C5_C6_C7_C15_a_bad_row_is_told_and_the_others_are_predicted(
 
 
 @pytest.mark.parametrize(("content", "name", "message"), UNUSABLE)
-def test_C8_C9_a_file_that_is_no_table_is_refused(server, content, name, message) -> None:
+def test_a_file_that_is_no_table_is_refused(server, content, name, message) -> None:
+    """C8, C9."""
     body = error_of(post_file(server, content, name), 422)
     assert message in " ".join([body["error"], *(p["message"] for p in body["errors"])])
 
 
-def test_C12_one_bad_row_of_a_thousand_is_the_only_one_refused(server) -> None:
+def test_one_bad_row_of_a_thousand_is_the_only_one_refused(server) -> None:
+    """C12."""
     rows = [STUDENT] * 1_000
     rows[500] = (*STUDENT[:5], "abc", "70")
     answered = rows_of(post_file(server, table(*rows)))
@@ -235,14 +242,16 @@ def test_C12_one_bad_row_of_a_thousand_is_the_only_one_refused(server) -> None:
 
 
 @pytest.mark.parametrize("start", FORMULAS)
-def test_C13_formulas_come_back_as_text_and_negative_numbers_as_they_are(server, start) -> None:
+def test_formulas_come_back_as_text_and_negative_numbers_as_they_are(server, start) -> None:
+    """C13."""
     row = (f'"{start}"', "-3.5", *STUDENT)
     (answered,) = rows_of(post_file(server, table(row, header=("name", "debt", *NAMES))))
     assert (answered["name"], answered["debt"]) == ("'" + start, "-3.5")
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
-def test_C14_an_odd_file_name_is_ignored(server, name) -> None:
+def test_an_odd_file_name_is_ignored(server, name) -> None:
+    """C14."""
     answer = post_file(server, table(STUDENT), name.replace('"', "%22"))
     assert len(rows_of(answer)) == 1
     assert answer.headers["Content-Disposition"] == 'attachment; filename="predictions.csv"'
@@ -266,13 +275,15 @@ def with_gaps(tmp_path_factory, gunicorn) -> Iterator[Server]:
         yield server
 
 
-def test_C6_what_looks_like_a_missing_value_is_a_category_where_training_had_it(with_gaps) -> None:
+def test_what_looks_like_a_missing_value_is_a_category_where_training_had_it(with_gaps) -> None:
+    """C6."""
     found = rows_of(post_file(with_gaps, "club,parent,score\nNone,yes,5\nNA,yes,5\nnull,yes,5\n"))
     assert [row["problem"] for row in found] == [""] * 3
     assert len({row["prediction"] for row in found}) == 3
 
 
-def test_C6b_C15_missing_values_are_predicted_where_training_had_some(with_gaps) -> None:
+def test_missing_values_are_predicted_where_training_had_some(with_gaps) -> None:
+    """C6b, C15."""
     content = "club,parent,score\nNA,,5\nNA,yes,\nNA,yes,NA\nNA,yes,null\n,yes,5\n"
     rows = rows_of(post_file(with_gaps, content))
     assert [bool(row["prediction"]) for row in rows] == [True, True, True, True, False]
@@ -286,7 +297,8 @@ def test_C6b_C15_missing_values_are_predicted_where_training_had_some(with_gaps)
 # ---------------------------------------------------------------- the web surface
 
 
-def test_H1_every_answer_carries_the_security_headers(server, student) -> None:
+def test_every_answer_carries_the_security_headers(server, student) -> None:
+    """H1."""
     answers = [server.ask(path) for path in ("/", "/nowhere", "/health", "/docs", "/batch",
                                              "/static/style.css", "/api/v1/metrics")]  # fmt: skip
     answers += [server.post_json(PREDICT, student), server.post_json(PREDICT, {}),
@@ -299,7 +311,8 @@ def test_H1_every_answer_carries_the_security_headers(server, student) -> None:
         assert len(answer.headers["X-Request-ID"]) == 16
 
 
-def test_H4_H5_a_forged_address_is_no_way_round_the_rate(serve, sample_artifacts, student) -> None:
+def test_a_forged_address_is_no_way_round_the_rate(serve, sample_artifacts, student) -> None:
+    """H4, H5."""
     body = json.dumps(student).encode()
     with serve(sample_artifacts, RATE_LIMIT="6", WEB_CONCURRENCY="3") as server:
         codes = []
@@ -315,9 +328,10 @@ def test_H4_H5_a_forged_address_is_no_way_round_the_rate(serve, sample_artifacts
         assert server.ask("/health").status == 200
 
 
-def test_H7_a_missing_wrong_or_revoked_key_is_401_and_none_is_logged(
+def test_a_missing_wrong_or_revoked_key_is_401_and_none_is_logged(
     serve, sample_artifacts, student, tmp_path
 ) -> None:
+    """H7."""
     good, revoked = "goodkeygoodkeygoodkey", "revokedkeyrevokedkey"
     path = tmp_path / "keys"
     path.write_text(f"{sha256(good.encode())}\n{sha256(revoked.encode())}  # Ann\n")
@@ -341,7 +355,8 @@ def test_H7_a_missing_wrong_or_revoked_key_is_401_and_none_is_logged(
         assert secret not in log + metrics
 
 
-def test_H8_metrics_tell_of_no_student(server, student) -> None:
+def test_metrics_tell_of_no_student(server, student) -> None:
+    """H8."""
     server.post_json(PREDICT, student | {"reading_score": 61.625, "lunch": "zzsecretzz"})
     server.ask("/zzsecretzz?reading_score=61.625")
     metrics = server.ask("/api/v1/metrics").text
@@ -389,9 +404,10 @@ class Bomb:
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None], ids=["empty", "garbage", "truncated"])
-def test_M1_a_broken_model_is_a_named_503_and_the_last_good_one_goes_on(
+def test_a_broken_model_is_a_named_503_and_the_last_good_one_goes_on(
     serve, own_artifacts, student, content
 ) -> None:
+    """M1."""
     good = Predictor.load(own_artifacts)
     with serve(own_artifacts) as server:
         for name in ("compiled.json", "model.pkl"):
@@ -409,9 +425,10 @@ def test_M1_a_broken_model_is_a_named_503_and_the_last_good_one_goes_on(
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "preprocessor.pkl"])
-def test_M2_a_pickle_that_runs_a_command_is_not_unpickled(
+def test_a_pickle_that_runs_a_command_is_not_unpickled(
     serve, own_pickled, student, tmp_path, name
 ) -> None:
+    """M2."""
     exploded = tmp_path / "exploded"
     (only_run(own_pickled) / name).write_bytes(pickle.dumps(Bomb(exploded)))
     with serve(own_pickled) as server:
@@ -421,7 +438,8 @@ def test_M2_a_pickle_that_runs_a_command_is_not_unpickled(
     assert not exploded.exists()
 
 
-def test_M2_a_pickle_changed_by_one_byte_is_refused(serve, own_pickled, student) -> None:
+def test_a_pickle_changed_by_one_byte_is_refused(serve, own_pickled, student) -> None:
+    """M2."""
     path = only_run(own_pickled) / "model.pkl"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -430,9 +448,10 @@ def test_M2_a_pickle_changed_by_one_byte_is_refused(serve, own_pickled, student)
         assert "its hash differs" in error_of(server.ask("/ready"), 503)["error"]
 
 
-def test_M3_pickle_and_manifest_both_replaced_are_refused_by_the_signature(
+def test_pickle_and_manifest_both_replaced_are_refused_by_the_signature(
     serve, own_pickled, student, tmp_path
 ) -> None:
+    """M3."""
     exploded = tmp_path / "exploded"
     content = pickle.dumps(Bomb(exploded))
     (only_run(own_pickled) / "model.pkl").write_bytes(content)
@@ -443,9 +462,8 @@ def test_M3_pickle_and_manifest_both_replaced_are_refused_by_the_signature(
     assert not exploded.exists()
 
 
-def test_M4_pickles_of_another_scikit_learn_are_refused_with_both_versions(
-    serve, own_pickled
-) -> None:
+def test_pickles_of_another_scikit_learn_are_refused_with_both_versions(serve, own_pickled) -> None:
+    """M4."""
     installed = ArtifactStore(own_pickled, "").promoted().manifest.versions["scikit-learn"]
     rewrite(own_pickled, lambda manifest: manifest["versions"].update({"scikit-learn": "0.24.2"}))
     with serve(own_pickled) as server:
@@ -454,9 +472,10 @@ def test_M4_pickles_of_another_scikit_learn_are_refused_with_both_versions(
     assert "python -m src.pipelines.train_pipeline" in error
 
 
-def test_M9_a_rollback_gives_the_earlier_predictions_bit_for_bit(
+def test_a_rollback_gives_the_earlier_predictions_bit_for_bit(
     serve, own_artifacts, student
 ) -> None:
+    """M9."""
     records = [student | {"reading_score": n, "writing_score": 100 - n} for n in range(0, 101, 10)]
     store = ArtifactStore(own_artifacts, "")
     first = store.promoted()
@@ -474,9 +493,10 @@ def test_M9_a_rollback_gives_the_earlier_predictions_bit_for_bit(
     assert [line.by for line in store.history()] == ["train", "train", "promote"]
 
 
-def test_M10_a_run_id_that_leads_elsewhere_and_a_symlink_are_refused(
+def test_a_run_id_that_leads_elsewhere_and_a_symlink_are_refused(
     serve, own_artifacts, student
 ) -> None:
+    """M10."""
     top = own_artifacts / "manifest.json"
     pointer = json.loads(top.read_bytes())
     with serve(own_artifacts) as server:
@@ -495,9 +515,10 @@ def test_M10_a_run_id_that_leads_elsewhere_and_a_symlink_are_refused(
 # ---------------------------------------------------------------- running
 
 
-def test_R5_ten_records_and_a_large_file_in_flight_are_answered_after_SIGTERM(
+def test_ten_records_and_a_large_file_in_flight_are_answered_after_SIGTERM(
     serve, sample_artifacts, student
 ) -> None:
+    """R5."""
     body, large = json.dumps(student).encode(), table(*[STUDENT] * 30_000).encode()
     codes: list[int] = []
     with serve(sample_artifacts) as server:

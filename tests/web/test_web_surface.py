@@ -27,7 +27,8 @@ def every_kind_of_response(client, send_form, student):
     yield client.get("/static/nothing.css")
 
 
-def test_H1_every_response_carries_the_security_headers(client, send_form, student):
+def test_every_response_carries_the_security_headers(client, send_form, student):
+    """H1."""
     for response in every_kind_of_response(client, send_form, student):
         headers = response.headers
         policy = headers["Content-Security-Policy"]
@@ -39,13 +40,15 @@ def test_H1_every_response_carries_the_security_headers(client, send_form, stude
         response.close()
 
 
-def test_H1_behind_https_browsers_are_told_to_stay_there(client):
+def test_behind_https_browsers_are_told_to_stay_there(client):
+    """H1."""
     for path in ("/", "/nowhere", "/health"):
         response = client.get(path, base_url="https://localhost")
         assert response.headers["Strict-Transport-Security"].startswith("max-age=31536000")
 
 
-def test_H1_a_mistake_of_ours_carries_the_headers_too(client, monkeypatch, log):
+def test_a_mistake_of_ours_carries_the_headers_too(client, monkeypatch, log):
+    """H1."""
     monkeypatch.setattr("src.web.pages.routes.render_template", None)
     response = client.get("/")
     assert response.status_code == 500
@@ -59,20 +62,23 @@ def test_no_page_with_answers_is_kept_by_a_cache(client, send_form, student):
         response.close()
 
 
-def test_H2_no_response_sets_a_cookie(client, send_form, student):
+def test_no_response_sets_a_cookie(client, send_form, student):
+    """H2."""
     for response in every_kind_of_response(client, send_form, student):
         assert "Set-Cookie" not in response.headers
         assert "Cookie" not in response.headers.get("Vary", "")
         response.close()
 
 
-def test_H3_health_is_plain_and_needs_no_model(empty_client):
+def test_health_is_plain_and_needs_no_model(empty_client):
+    """H3."""
     response = empty_client.get("/health", headers={"Host": "10.0.0.7:8000"})
     assert (response.status_code, response.get_json()) == (200, {"ok": True})
     assert empty_client.head("/health").status_code == 200
 
 
-def test_H3_ready_names_the_run_or_says_why_not(client, empty_client, predictor):
+def test_ready_names_the_run_or_says_why_not(client, empty_client, predictor):
+    """H3."""
     response = client.get("/ready")
     assert response.status_code == 200
     assert response.get_json() == {
@@ -96,7 +102,8 @@ def test_H3_ready_names_the_run_or_says_why_not(client, empty_client, predictor)
         ("POST", "/", 415, "Send the record as a form"),
     ],
 )
-def test_F10_a_browser_gets_a_page_for_an_error(client, method, path, status, words):
+def test_a_browser_gets_a_page_for_an_error(client, method, path, status, words):
+    """F10."""
     response = client.open(path, method=method)
     assert (response.status_code, response.mimetype) == (status, "text/html")
     assert words in response.text
@@ -104,7 +111,8 @@ def test_F10_a_browser_gets_a_page_for_an_error(client, method, path, status, wo
     assert ("Allow" in response.headers) == (status == 405)
 
 
-def test_C11_a_form_over_the_limit_gets_a_page(make_app, sample_artifacts):
+def test_a_form_over_the_limit_gets_a_page(make_app, sample_artifacts):
+    """C11."""
     client = make_app(artifacts_dir=sample_artifacts, max_body_bytes=2000).test_client()
     response = client.post("/", data={"reading_score": "7" * 3000})
     assert (response.status_code, response.mimetype) == (413, "text/html")
@@ -141,7 +149,8 @@ def test_without_a_model_the_page_says_how_to_train_one(empty_client, path):
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None])
-def test_M1_with_a_damaged_model_the_page_and_readiness_say_why(make_app, own_artifacts, content):
+def test_with_a_damaged_model_the_page_and_readiness_say_why(make_app, own_artifacts, content):
+    """M1."""
     (run,) = (own_artifacts / "runs").iterdir()
     model = run / "model.pkl"
     model.write_bytes(model.read_bytes()[:100] if content is None else content)
@@ -156,9 +165,10 @@ def test_M1_with_a_damaged_model_the_page_and_readiness_say_why(make_app, own_ar
     assert client.get("/health").status_code == 200
 
 
-def test_M1_readiness_names_the_problem_while_the_last_good_model_serves(
+def test_readiness_names_the_problem_while_the_last_good_model_serves(
     make_app, own_artifacts, student, predictor
 ):
+    """M1."""
     client = make_app(artifacts_dir=own_artifacts).test_client()
     (own_artifacts / "manifest.json").write_text("garbage")
     assert client.post("/predict", json=student).status_code == 200
@@ -167,7 +177,8 @@ def test_M1_readiness_names_the_problem_while_the_last_good_model_serves(
     assert "manifest.json is damaged" in body["problem"]
 
 
-def test_H8_nothing_that_a_person_enters_is_logged(client, send_form, student, log):
+def test_nothing_that_a_person_enters_is_logged(client, send_form, student, log):
+    """H8."""
     log.set_level("DEBUG")
     secrets = {"reading_score": "61.625", "lunch": "zzsecretzz"}
     send_form(student | {"reading_score": "61.625"})

@@ -110,9 +110,10 @@ def plain_rules() -> list[str]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
-def test_R3_a_killed_worker_is_replaced_and_the_service_goes_on(
+def test_a_killed_worker_is_replaced_and_the_service_goes_on(
     gunicorn, sample_artifacts, tmp_path, student
 ) -> None:
+    """R3."""
     body, done = json.dumps(student).encode(), threading.Event()
     codes: list[int | None] = []
 

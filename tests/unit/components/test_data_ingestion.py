@@ -308,7 +308,8 @@ def test_the_same_seed_splits_alike_and_another_does_not() -> None:
 
 
 @pytest.mark.parametrize("n_rows", [0, 5, MINIMUM_ROWS - 1])
-def test_r2_too_few_rows_are_refused(n_rows: int) -> None:
+def test_too_few_rows_are_refused(n_rows: int) -> None:
+    """R2."""
     with pytest.raises(DataValidationError, match=f"{n_rows} rows are too few .* at least 20 are"):
         split(n_rows)
 

@@ -63,19 +63,22 @@ def test_the_order_of_columns_and_columns_beside_them_do_not_matter() -> None:
     )
 
 
-def test_f4_a_category_that_a_fold_lacks_has_its_column_all_the_same() -> None:
+def test_a_category_that_a_fold_lacks_has_its_column_all_the_same() -> None:
+    """F4."""
     fitted = preprocessor(SCORE, TOWN).fit(FRAME[FRAME["town"] == "Bern"])
     assert fitted.transform(FRAME).shape == (4, 4)
     assert fitted.transform(FRAME)[1].tolist()[1:] == [0, 1, 0]
 
 
-def test_f4_a_category_that_the_schema_lacks_is_never_all_zeros() -> None:
+def test_a_category_that_the_schema_lacks_is_never_all_zeros() -> None:
+    """F4."""
     fitted = preprocessor(TOWN).fit(FRAME)
     with pytest.raises(ValueError, match="unknown categories"):
         fitted.transform(pd.DataFrame({"town": ["Paris"]}, dtype=object))
 
 
-def test_c15_a_missing_category_is_a_column_only_where_training_had_some() -> None:
+def test_a_missing_category_is_a_column_only_where_training_had_some() -> None:
+    """C15."""
     missing = pd.DataFrame({"sex": [np.nan], "club": [np.nan]}, dtype=object)
     assert preprocessor(CLUB).fit(FRAME).transform(missing).tolist() == [[0, 0, 1]]
     with pytest.raises(ValueError, match="unknown categories"):

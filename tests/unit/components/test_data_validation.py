@@ -76,13 +76,15 @@ def test_good_rows_become_typed_columns() -> None:
     ],
     ids=["mark", "semicolons", "tabs", "points", "case", "order", "utf-16", "quotes"],
 )
-def test_c1_c2_c3_c8_other_ways_to_write_a_table_give_the_same_frame(text: str | bytes) -> None:
+def test_other_ways_to_write_a_table_give_the_same_frame(text: str | bytes) -> None:
+    """C1, C2, C3, C8."""
     found = validate(text)
     pd.testing.assert_frame_equal(found.frame, EXPECTED)
     assert found.accepted.all()
 
 
-def test_c2_excel_gives_the_same_frame() -> None:
+def test_excel_gives_the_same_frame() -> None:
+    """C2."""
     import openpyxl
 
     book = openpyxl.Workbook()
@@ -97,20 +99,23 @@ def test_c2_excel_gives_the_same_frame() -> None:
 
 
 @pytest.mark.parametrize("cell", ["", " ", "NA", "n/a", "null", "None", "NaN", "-", "?", " na "])
-def test_c6b_usual_marks_in_a_numeric_column_are_missing_values(cell: str) -> None:
+def test_usual_marks_in_a_numeric_column_are_missing_values(cell: str) -> None:
+    """C6b."""
     found = validate(f"lunch,score,hours,club\nstandard,72,{cell},chess\n")
     assert np.isnan(found.frame["hours"][0])
     assert found.problems == []
 
 
-def test_c6_usual_marks_in_a_categorical_column_are_categories() -> None:
+def test_usual_marks_in_a_categorical_column_are_categories() -> None:
+    """C6."""
     assert validate(GOOD).frame["club"].tolist()[:2] == ["chess", "NA"]
     (problem,) = validate("lunch,score,hours,club\nstandard,72,1,null\n").problems
     assert problem.message.startswith("club must be one of 'NA', 'chess'. Got 'null'.")
 
 
 @pytest.mark.parametrize("mark", ["", "NA", "null"])
-def test_c15_a_missing_value_is_refused_where_training_had_none(mark: str) -> None:
+def test_a_missing_value_is_refused_where_training_had_none(mark: str) -> None:
+    """C15."""
     found = validate(f"lunch,score,hours,club\nstandard,{mark},1,chess\nstandard,5,,\n")
     assert found.accepted.tolist() == [False, True]
     assert str(found.problems[0]) == "Row 2: score is missing. It must be a number from 0 to 100."
@@ -165,7 +170,8 @@ def test_every_problem_stands_in_one_report_in_the_order_of_the_rows() -> None:
     assert found.problems[5].got == "inf"
 
 
-def test_c12_one_bad_row_in_a_thousand_is_the_only_one_refused() -> None:
+def test_one_bad_row_in_a_thousand_is_the_only_one_refused() -> None:
+    """C12."""
     rows = [f"standard,{20 + i % 80},1,chess" for i in range(1000)]
     rows[499] = "standard,ninety,1,chess"
     found = validate("lunch,score,hours,club\n" + "\n".join(rows))
@@ -178,12 +184,14 @@ def test_c12_one_bad_row_in_a_thousand_is_the_only_one_refused() -> None:
 @pytest.mark.parametrize(
     "cell", ["nan ", "inf", "-inf", "1e309", "1_0", "５０", "True", "0x1F", "12:30", "1,234"]
 )
-def test_f2_f3_c7_what_is_no_plain_number_is_refused(cell: str) -> None:
+def test_what_is_no_plain_number_is_refused(cell: str) -> None:
+    """F2, F3, C7."""
     found = validate(f'lunch,score,hours,club\nstandard,"{cell}",1,chess\nstandard,5,1,chess\n')
     assert found.accepted.tolist() == [False, True]
 
 
-def test_c2_numbers_grouped_by_points_are_refused_where_commas_are_decimal() -> None:
+def test_numbers_grouped_by_points_are_refused_where_commas_are_decimal() -> None:
+    """C2."""
     found = validate("lunch;score;hours;club\nstandard;72,5;1.234;chess\n")
     (problem,) = found.problems
     assert problem.message == (
@@ -196,7 +204,8 @@ def test_problems_are_shortened() -> None:
     assert len(problem.got or "") == 60
 
 
-def test_c10_many_different_unknown_values_are_refused_without_a_suggestion_each() -> None:
+def test_many_different_unknown_values_are_refused_without_a_suggestion_each() -> None:
+    """C10."""
     n = SUGGESTIONS + 100
     rows = "".join(f"standart{i},50,1,chess\n" for i in range(n))
     found = validate("lunch,score,hours,club\n" + rows)

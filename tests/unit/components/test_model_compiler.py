@@ -126,7 +126,8 @@ def record(found: dict[str, Any], row: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_r8_ten_thousand_random_records_agree_with_the_pickles(name: str) -> None:
+def test_ten_thousand_random_records_agree_with_the_pickles(name: str) -> None:
+    """R8."""
     run = compiled(name)
     assert run.fallback_reason == ""
     found = columns(10_000, seed=2)
@@ -158,14 +159,16 @@ RECORDS = st.fixed_dictionaries({
 @pytest.mark.parametrize("name", ["lasso", "gradient_boosting", "xgboost", "catboost"])
 @settings(max_examples=50)
 @given(values=RECORDS)
-def test_r8_any_record_agrees_with_the_pickles(name: str, values: dict[str, Any]) -> None:
+def test_any_record_agrees_with_the_pickles(name: str, values: dict[str, Any]) -> None:
+    """R8."""
     model = compiled(name).model
     (pickled,) = expected(name, {key: [value] for key, value in values.items()})
     assert model.predict(values) == pytest.approx(pickled, rel=tolerance(name), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["gradient_boosting", "hist_gradient_boosting", "xgboost"])
-def test_r8_values_at_and_beside_every_cut_agree_with_the_pickles(name: str) -> None:
+def test_values_at_and_beside_every_cut_agree_with_the_pickles(name: str) -> None:
+    """R8."""
     model = compiled(name).model
     parts = []
     for table in model.features:

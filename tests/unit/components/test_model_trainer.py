@@ -87,7 +87,9 @@ def test_native_categories_are_not_blended_in_where_plain_columns_do_as_well() -
 
 
 @pytest.mark.parametrize("name", ["random_forest", "xgboost", "catboost", "svr"])
-def test_r1_the_number_of_jobs_does_not_change_the_result(name: str) -> None:
+def test_the_number_of_jobs_does_not_change_the_result(name: str) -> None:
+    """R1."""
+
     def scores(jobs: int) -> list[tuple[str, float, float, dict]]:
         rows = search(models=(name,), jobs=jobs).leaderboard
         return [(row.name, row.r2, row.mae, row.params) for row in rows]
@@ -155,7 +157,8 @@ def test_larger_budgets_try_more() -> None:
     assert quick[name] < standard[name] < thorough[name]
 
 
-def test_r1_a_thorough_search_is_repeatable() -> None:
+def test_a_thorough_search_is_repeatable() -> None:
+    """R1."""
     options = {"models": ("ridge", "xgboost"), "budget": "thorough"}
     one, two = search(**options), search(**options)
     assert [(row.r2, row.params) for row in one.leaderboard] == [

@@ -99,28 +99,32 @@ def test_every_row_keeps_its_place_and_its_other_columns(predict, expected, tmp_
 
 
 @pytest.mark.parametrize("mark", ["\ufeff", "\ufeff\ufeff"])
-def test_c1_byte_order_marks_are_accepted(predict, expected, mark: str) -> None:
+def test_byte_order_marks_are_accepted(predict, expected, mark: str) -> None:
+    """C1."""
     assert predictions(predict(mark + csv_text(ROWS))[0]) == expected
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_c2_other_delimiters_and_decimal_commas_predict_the_same(
+def test_other_delimiters_and_decimal_commas_predict_the_same(
     predict, expected, delimiter: str
 ) -> None:
+    """C2."""
     assert predictions(predict(csv_text(ROWS, delimiter=delimiter))[0]) == expected
     commas = [[cell.replace("74.5", "74,5") for cell in row] for row in ROWS]
     assert predictions(predict(csv_text(commas, delimiter=delimiter))[0]) == expected
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "utf-8-sig"])
-def test_c3_other_encodings_keep_the_letters(predict, expected, encoding: str) -> None:
+def test_other_encodings_keep_the_letters(predict, expected, encoding: str) -> None:
+    """C3."""
     rows = [["José Muñoz", *row] for row in ROWS]
     found, _ = predict(csv_text(rows, ["Name", *HEADER]).encode(encoding))
     assert predictions(found) == expected
     assert {row[0] for row in found} == {"José Muñoz"}
 
 
-def test_c4_a_row_with_one_cell_too_many_is_refused_alone(predict, expected) -> None:
+def test_a_row_with_one_cell_too_many_is_refused_alone(predict, expected) -> None:
+    """C4."""
     rows, problems = predict(csv_text([ROWS[0], [*ROWS[1], "88"], ROWS[2]]))
     assert are_predicted(rows) == [True, False, True]
     assert predictions([rows[0], rows[2]]) == [expected[0], expected[2]]
@@ -128,7 +132,8 @@ def test_c4_a_row_with_one_cell_too_many_is_refused_alone(predict, expected) -> 
     assert problems[0][-1].startswith("Row 3: The row has 8 cells, the header has 7.")
 
 
-def test_c5_a_short_row_and_an_unclosed_quote_are_refused_with_their_lines(predict) -> None:
+def test_a_short_row_and_an_unclosed_quote_are_refused_with_their_lines(predict) -> None:
+    """C5."""
     lines = csv_text(ROWS * 2).splitlines()
     lines[2] = "male,group A"
     lines[4] = lines[4].replace("bachelor's", "\"bachelor's")
@@ -138,14 +143,16 @@ def test_c5_a_short_row_and_an_unclosed_quote_are_refused_with_their_lines(predi
     assert "quote" in problems[1][-1]
 
 
-def test_c7_a_nul_character_and_an_infinite_number_refuse_their_rows(predict) -> None:
+def test_a_nul_character_and_an_infinite_number_refuse_their_rows(predict) -> None:
+    """C7."""
     bad = [[*ROWS[0][:5], value, "70"] for value in ("7\x000", "inf", "1e309")]
     rows, problems = predict(csv_text([*bad, ROWS[1]]))
     assert are_predicted(rows) == [False, False, False, True]
     assert [problem[-1][:6] for problem in problems] == ["Row 2:", "Row 3:", "Row 4:"]
 
 
-def test_c8_header_order_case_and_separators_do_not_matter(predict, expected) -> None:
+def test_header_order_case_and_separators_do_not_matter(predict, expected) -> None:
+    """C8."""
     header = [name.replace("_", " ").title() for name in HEADER]
     header[1] = "race/ethnicity"
     shuffled = [list(reversed(row)) for row in ROWS]
@@ -153,7 +160,8 @@ def test_c8_header_order_case_and_separators_do_not_matter(predict, expected) ->
     assert predictions(found) == expected
 
 
-def test_c8_missing_and_double_columns_are_all_named(predict) -> None:
+def test_missing_and_double_columns_are_all_named(predict) -> None:
+    """C8."""
     header = ["gender", "lunch", "Lunch", "test_preparation_course", "reading", "writing_score"]
     with pytest.raises(DataValidationError) as raised:
         predict(csv_text([["x"] * 6], header))
@@ -171,13 +179,15 @@ def test_c8_missing_and_double_columns_are_all_named(predict) -> None:
         ("photo.csv", b"\xff\xd8\xff\xe0" + bytes(range(256))),
     ],
 )
-def test_c9_what_is_no_table_is_refused(predict, tmp_path, name: str, content: bytes) -> None:
+def test_what_is_no_table_is_refused(predict, tmp_path, name: str, content: bytes) -> None:
+    """C9."""
     with pytest.raises(DataValidationError):
         predict(content, name)
     assert not (tmp_path / "predictions.csv").exists()
 
 
-def test_c9_a_header_without_rows_is_refused(predict, tmp_path) -> None:
+def test_a_header_without_rows_is_refused(predict, tmp_path) -> None:
+    """C9."""
     with pytest.raises(DataValidationError, match="no row"):
         predict(csv_text([]))
     assert [path.name for path in tmp_path.iterdir()] == ["class.csv"]
@@ -192,7 +202,8 @@ def workbook(rows: list[list[object]]) -> bytes:
     return content.getvalue()
 
 
-def test_c9_an_excel_workbook_called_csv_is_refused(predict) -> None:
+def test_an_excel_workbook_called_csv_is_refused(predict) -> None:
+    """C9."""
     with pytest.raises(DataValidationError, match="Excel workbook"):
         predict(workbook([HEADER, *ROWS]), "class.csv")
 
@@ -206,7 +217,8 @@ def test_excel_and_parquet_predict_the_same_as_csv(predict, predictor, expected,
     assert predictions(rows_of(tmp_path / "out.csv")[1:]) == expected
 
 
-def test_c12_one_bad_row_in_a_thousand_costs_one_prediction(predict) -> None:
+def test_one_bad_row_in_a_thousand_costs_one_prediction(predict) -> None:
+    """C12."""
     rows = [list(ROWS[i % 3]) for i in range(1000)]
     rows[500][5] = "ninety"
     found, problems = predict(csv_text(rows))
@@ -216,7 +228,8 @@ def test_c12_one_bad_row_in_a_thousand_costs_one_prediction(predict) -> None:
     ]
 
 
-def test_c13_no_cell_of_the_output_is_a_formula_and_negative_numbers_stay(predict) -> None:
+def test_no_cell_of_the_output_is_a_formula_and_negative_numbers_stay(predict) -> None:
+    """C13."""
     cells = ["=1+1", "+cmd", "-x", "@a", "\tb", "-3.5", "-3,5", "plain"]
     rows = [[cell, *ROWS[0]] for cell in cells]
     bad = [["=bad", *ROWS[0][:5], "=2+2", "70"]]
@@ -228,14 +241,16 @@ def test_c13_no_cell_of_the_output_is_a_formula_and_negative_numbers_stay(predic
     assert problems[0][6] == "'=2+2"
 
 
-def test_c15_a_missing_value_is_refused_where_training_had_none(predict) -> None:
+def test_a_missing_value_is_refused_where_training_had_none(predict) -> None:
+    """C15."""
     row = ["", *ROWS[0][1:5], "", "70"]
     found, problems = predict(csv_text([row, ROWS[1]]))
     assert are_predicted(found) == [False, True]
     assert re.findall(r"(\w+) is missing", problems[0][-1]) == ["gender", "reading_score"]
 
 
-def test_c15_a_missing_value_is_predicted_where_training_had_them(tmp_path) -> None:
+def test_a_missing_value_is_predicted_where_training_had_them(tmp_path) -> None:
+    """C15."""
     table = pd.DataFrame({"a": range(60), "b": ["x", "y", "z"] * 20})
     table["t"] = table["a"] * 2.0 + (table["b"] == "x") + np.sin(table["a"])
     table = table.sample(frac=1, random_state=0).astype({"a": object, "b": object})
@@ -251,7 +266,8 @@ def test_c15_a_missing_value_is_predicted_where_training_had_them(tmp_path) -> N
     assert np.isfinite(predictions(found[:4])).all()
 
 
-def test_c6_words_that_mean_missing_elsewhere_can_be_categories(tmp_path) -> None:
+def test_words_that_mean_missing_elsewhere_can_be_categories(tmp_path) -> None:
+    """C6."""
     table = pd.DataFrame({"prep": ["None", "NA", "null", "yes"] * 20, "x": range(80)})
     table["t"] = table["x"] + (table["prep"] == "NA") * 30 + (table["prep"] == "None") * 10.0
     table = table.sample(frac=1, random_state=0)
@@ -289,7 +305,8 @@ def test_c6_words_that_mean_missing_elsewhere_can_be_categories(tmp_path) -> Non
         (None, "is missing. It must be a number from 0 to 100."),
     ],
 )
-def test_f1_f2_f3_what_is_no_score_is_refused(predictor, student, value, message: str) -> None:
+def test_what_is_no_score_is_refused(predictor, student, value, message: str) -> None:
+    """F1, F2, F3."""
     with pytest.raises(DataValidationError) as raised:
         predictor.predict_record(student | {"reading_score": value})
     (problem,) = raised.value.problems
@@ -298,14 +315,16 @@ def test_f1_f2_f3_what_is_no_score_is_refused(predictor, student, value, message
 
 
 @pytest.mark.parametrize("value", ["72", " 72 ", 72, 72.0, "72.0"])
-def test_f3_plain_spellings_of_a_number_are_the_same(predictor, student, value) -> None:
+def test_plain_spellings_of_a_number_are_the_same(predictor, student, value) -> None:
+    """F3."""
     plain = predictor.predict_record(student | {"reading_score": 72})
     assert predictor.predict_record(student | {"reading_score": value}) == plain
 
 
-def test_f4_an_unknown_category_is_refused_with_the_allowed_ones_and_the_nearest(
+def test_an_unknown_category_is_refused_with_the_allowed_ones_and_the_nearest(
     predictor, student
 ) -> None:
+    """F4."""
     with pytest.raises(DataValidationError) as raised:
         predictor.predict_record(student | {"lunch": "Standard"})
     assert str(raised.value) == (

@@ -253,7 +253,8 @@ def test_the_search_sees_the_training_rows_alone(write, train, monkeypatch) -> N
     assert seen == [80]
 
 
-def test_r1_the_same_seed_gives_the_same_files(write, train, tmp_path) -> None:
+def test_the_same_seed_gives_the_same_files(write, train, tmp_path) -> None:
+    """R1."""
     data = write(marks())
     one = train(data, artifacts=tmp_path / "one", jobs=1)
     two = train(data, artifacts=tmp_path / "two", jobs=2)
@@ -302,9 +303,10 @@ def test_hints_beside_the_table_are_found_and_bounds_clip_the_prediction(write, 
         ("empty", "", "is empty in every row"),
     ],
 )
-def test_r2b_a_column_that_says_nothing_is_dropped_with_a_warning(
+def test_a_column_that_says_nothing_is_dropped_with_a_warning(
     write, train, caplog, column: str, value: object, reason: str
 ) -> None:
+    """R2b."""
     caplog.set_level("WARNING")
     result = train(write(marks(60, **{column: value})))
     assert set(result.schema.names) == {"hours", "course"}
@@ -312,20 +314,23 @@ def test_r2b_a_column_that_says_nothing_is_dropped_with_a_warning(
     assert f"Column {column} is not used" in caplog.text
 
 
-def test_r2b_a_copy_of_the_target_is_dropped(write, train) -> None:
+def test_a_copy_of_the_target_is_dropped(write, train) -> None:
+    """R2b."""
     rows = [row | {"mark_again": row["mark"]} for row in marks()]
     result = train(write(rows))
     assert "copy of the target" in result.run.manifest.dropped["mark_again"]
 
 
-def test_r2_a_constant_target_is_an_error(write, train) -> None:
+def test_a_constant_target_is_an_error(write, train) -> None:
+    """R2."""
     rows = [row | {"mark": 5} for row in marks()]
     with pytest.raises(DataValidationError, match="is 5 in every row: there is nothing to learn"):
         train(write(rows))
 
 
 @pytest.mark.parametrize("n_rows", [1, 5, 19])
-def test_r2_too_few_rows_are_an_error(write, train, n_rows: int) -> None:
+def test_too_few_rows_are_an_error(write, train, n_rows: int) -> None:
+    """R2."""
     with pytest.raises(DataValidationError, match=f"{n_rows} rows, .* at least 20"):
         train(write(marks(n_rows)))
 
@@ -388,7 +393,8 @@ def test_missing_cells_train_and_make_the_feature_optional(write, train) -> None
     assert np.isfinite(predictor.predict_record({}).prediction)
 
 
-def test_c13_the_tables_that_training_writes_hold_no_formula(write, train, tmp_path) -> None:
+def test_the_tables_that_training_writes_hold_no_formula(write, train, tmp_path) -> None:
+    """C13."""
     rows = [row | {"course": "=1+1" if row["course"] == "done" else "none"} for row in marks()]
     result = train(write(rows))
     assert result.schema.categorical[0].categories == ("=1+1", "none")
@@ -601,9 +607,8 @@ def test_if_missing_trains_anew_where_the_run_is_damaged(write, command, tmp_pat
     Predictor.load(tmp_path / "artifacts")
 
 
-def test_m9_rolling_back_gives_the_earlier_predictions_bit_for_bit(
-    write, command, tmp_path
-) -> None:
+def test_rolling_back_gives_the_earlier_predictions_bit_for_bit(write, command, tmp_path) -> None:
+    """M9."""
     data = write(marks())
     arguments = ("--data", data, "--target", "mark", "--json", "--models")
     record = {"hours": 7, "course": "none"}

@@ -71,20 +71,23 @@ def test_names_keep_the_tables_spelling_and_labels_the_header() -> None:
 
 
 @pytest.mark.parametrize("mark", ["NA", "null", "", "n/a", "None", "-", "?", "#N/A", "NaN"])
-def test_c6b_usual_marks_are_missing_values_in_a_numeric_column(mark: str) -> None:
+def test_usual_marks_are_missing_values_in_a_numeric_column(mark: str) -> None:
+    """C6b."""
     found = feature(infer(score=[mark, *range(1, 10)] * 4), "score")
     assert isinstance(found, NumericFeature)
     assert (found.optional, found.observed_minimum) == (True, 1.0)
 
 
 @pytest.mark.parametrize("mark", ["NA", "null", "none", "None", "-"])
-def test_c6_usual_marks_are_categories_in_a_categorical_column(mark: str) -> None:
+def test_usual_marks_are_categories_in_a_categorical_column(mark: str) -> None:
+    """C6."""
     found = feature(infer(club=[mark, "chess", "golf", "chess"] * 10), "club")
     assert sorted(found.categories) == sorted([mark, "chess", "golf"])
     assert not found.optional
 
 
-def test_c6b_an_empty_cell_is_a_missing_value_in_a_categorical_column() -> None:
+def test_an_empty_cell_is_a_missing_value_in_a_categorical_column() -> None:
+    """C6b."""
     found = feature(infer(club=["", "chess", " ", "golf"] * 10), "club")
     assert (found.categories, found.optional) == (("chess", "golf"), True)
 
@@ -117,7 +120,8 @@ def test_blanks_around_cells_and_ways_to_write_accents_make_no_categories() -> N
     assert found.categories == ("Bern", "Zürich")
 
 
-def test_c2_decimal_commas_give_the_same_schema() -> None:
+def test_decimal_commas_give_the_same_schema() -> None:
+    """C2."""
     with_points = table(score=[f"{i / 4:.2f}" for i in range(N)])
     with_commas = table(
         [str(mark).replace(".", ",") for mark in MARKS],
@@ -167,9 +171,10 @@ NOISE.shuffle(KEYS)
         (["2024-01-15 08:30", "2024-01-15T09:00:00"] * (N // 2), "holds dates"),
     ],
 )
-def test_r2b_a_column_that_cannot_help_is_dropped_with_a_warning(
+def test_a_column_that_cannot_help_is_dropped_with_a_warning(
     cells: list, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """R2b."""
     with caplog.at_level(logging.WARNING):
         inferred = infer(extra=list(cells))
     assert reason in inferred.dropped["extra"]
@@ -194,11 +199,13 @@ def test_r2b_a_column_that_cannot_help_is_dropped_with_a_warning(
     ids=["there or not", "measurement", "falling", "fractions", "repeats", "nearly the target",
          "few values", "pairs"],
 )  # fmt: skip
-def test_r2b_a_column_that_may_help_is_kept(cells: list) -> None:
+def test_a_column_that_may_help_is_kept(cells: list) -> None:
+    """R2b."""
     assert infer(extra=cells).dropped == {}
 
 
-def test_r2b_a_key_that_the_hints_describe_is_meant() -> None:
+def test_a_key_that_the_hints_describe_is_meant() -> None:
+    """R2b."""
     names = [f"S{i}" for i in range(N)]
     inferred = infer_schema(
         table(key=KEYS, name=names), hints(key={"label": "Key"}, name={"order": 1})
@@ -206,7 +213,8 @@ def test_r2b_a_key_that_the_hints_describe_is_meant() -> None:
     assert inferred.dropped == {}
 
 
-def test_r2b_hints_do_not_save_a_copy_of_the_target_nor_a_constant() -> None:
+def test_hints_do_not_save_a_copy_of_the_target_nor_a_constant() -> None:
+    """R2b."""
     inferred = infer_schema(
         table(copy=MARKS, one=[1] * N), hints(copy={"minimum": 0}, one={"label": "x"})
     )
@@ -341,7 +349,8 @@ def test_a_table_without_a_header_is_told_what_the_first_row_is_for() -> None:
         ([f"{i}%" for i in range(N)], "it holds '0%', '1%', '2%'. Leave out the percent sign."),
     ],
 )
-def test_r2_a_target_that_cannot_be_learnt_is_refused(cells: list, message: str) -> None:
+def test_a_target_that_cannot_be_learnt_is_refused(cells: list, message: str) -> None:
+    """R2."""
     with pytest.raises(DataValidationError) as raised:
         infer(cells)
     assert message in str(raised.value)
@@ -447,7 +456,8 @@ def test_groups_come_in_the_hints_order_and_the_nameless_last() -> None:
 
 
 @pytest.mark.parametrize("header", ["hours,Hours,mark", "math score,math_score,mark", "a%,a,mark"])
-def test_c8_a_header_that_names_a_column_twice_is_refused(header: str) -> None:
+def test_a_header_that_names_a_column_twice_is_refused(header: str) -> None:
+    """C8."""
     text = header + "\n" + "1,2,3\n" * 30
     with pytest.raises(DataValidationError, match="names columns twice") as raised:
         infer_schema(read_table(io.BytesIO(text.encode())), Hints(), "mark")

@@ -103,17 +103,20 @@ def test_a_name_is_its_own_name(header: str) -> None:
     "header",
     ["race/ethnicity", "Race Ethnicity", "RACE-ETHNICITY", "race_ethnicity", " race / ethnicity "],
 )
-def test_c8_headers_match_regardless_of_case_blank_slash_dash_and_underscore(header: str) -> None:
+def test_headers_match_regardless_of_case_blank_slash_dash_and_underscore(header: str) -> None:
+    """C8."""
     assert match_key(header) == match_key("race_ethnicity")
 
 
 @given(st.text())
-def test_c8_a_header_always_matches_the_name_made_of_it(header: str) -> None:
+def test_a_header_always_matches_the_name_made_of_it(header: str) -> None:
+    """C8."""
     assert match_key(column_name(header)) == match_key(header)
 
 
 @given(st.lists(st.text("abcXYZ019", min_size=1), min_size=1, max_size=4), st.data())
-def test_c8_matching_ignores_how_words_are_joined(parts: list[str], data: st.DataObject) -> None:
+def test_matching_ignores_how_words_are_joined(parts: list[str], data: st.DataObject) -> None:
+    """C8."""
     joints = st.sampled_from([" ", "/", "-", "_", " / ", "__"])
     header = parts[0] + "".join(data.draw(joints) + part for part in parts[1:])
     assert match_key(header.swapcase()) == match_key("_".join(parts))
@@ -149,7 +152,8 @@ def test_plain_decimal_texts_are_numbers(text: str) -> None:
     ["", " ", "-", "nan", "NaN", "inf", "-Infinity", "1e400", "-1e309",  # F2
      "1_0", "５０", "٣", "0x10", "1 000", "1,5", "1.2.3", "True", "½", "²", "−5", "1\x00"],  # F3
 )  # fmt: skip
-def test_f2_f3_other_texts_are_none(text: str) -> None:
+def test_other_texts_are_none(text: str) -> None:
+    """F2, F3."""
     assert parse_number(text) is None
 
 
@@ -159,14 +163,16 @@ def test_f2_f3_other_texts_are_none(text: str) -> None:
      ("1.234", None), ("12.345.678", None), ("1.234,5", None), ("1,2,3", None),
      ("1234.567", 1234.567)],
 )  # fmt: skip
-def test_c2_where_commas_are_decimal_a_grouping_point_is_refused(
+def test_where_commas_are_decimal_a_grouping_point_is_refused(
     text: str, number: float | None
 ) -> None:
+    """C2."""
     assert parse_number(text, decimal_comma=True) == number
 
 
 @given(st.floats(-1e6, 1e6).map(lambda number: f"{number:.2f}"))
-def test_c2_a_decimal_comma_gives_the_same_number(text: str) -> None:
+def test_a_decimal_comma_gives_the_same_number(text: str) -> None:
+    """C2."""
     assert parse_number(text.replace(".", ","), decimal_comma=True) == float(text)
 
 
@@ -215,7 +221,8 @@ def deep(levels: int) -> list:
      {str(i): i for i in range(10**4)}, "\ud800", object(), float("nan")],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_f5_anything_can_be_shown_on_a_line(value: object) -> None:
+def test_anything_can_be_shown_on_a_line(value: object) -> None:
+    """F5."""
     shown = shorten(value)
     assert len(shown) <= SHOWN_CHARACTERS
     assert shown.encode("utf-8")
@@ -230,7 +237,8 @@ def test_accents_are_composed_and_blanks_around_removed(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [72, 72.0, "72", " 72 ", "7.2e1", np.int64(72), np.float64(72)])
-def test_f3_a_number_may_come_as_text(value: object) -> None:
+def test_a_number_may_come_as_text(value: object) -> None:
+    """F3."""
     assert SCORE.check_json(value).value == 72.0
 
 
@@ -263,7 +271,8 @@ def test_an_integer_feature_takes_decimals() -> None:
         ("9" * 70, f"must be a number from 0 to 100. Got '{'9' * 59}…'."),
     ],
 )
-def test_f1_f2_f3_f5_what_is_no_number_in_range_is_refused(value: object, message: str) -> None:
+def test_what_is_no_number_in_range_is_refused(value: object, message: str) -> None:
+    """F1, F2, F3, F5."""
     checked = SCORE.check_json(value)
     assert checked.value is None
     assert message in checked.problem
@@ -300,7 +309,8 @@ def test_a_number_that_arithmetic_cannot_bear_is_refused() -> None:
     assert HOURS.check_json(1e29).value == 1e29
 
 
-def test_c15_a_missing_value_passes_only_where_training_had_some() -> None:
+def test_a_missing_value_passes_only_where_training_had_some() -> None:
+    """C15."""
     for feature in (HOURS, CLUB):
         assert feature.check_json(None) == feature.check_cell("  ")
         assert (feature.check_json(None).value, feature.check_json(None).problem) == (None, "")
@@ -322,31 +332,34 @@ def test_c15_a_missing_value_passes_only_where_training_had_some() -> None:
         ("s\u200btandard", "Got 's\\u200btandard'. Did you mean 'standard'?"),
     ],
 )  # fmt: skip
-def test_f4_an_unknown_category_is_refused_with_the_allowed_ones(
-    value: object, problem: str
-) -> None:
+def test_an_unknown_category_is_refused_with_the_allowed_ones(value: object, problem: str) -> None:
+    """F4."""
     checked = LUNCH.check_json(value)
     assert checked.value is None
     assert checked.problem.startswith("must be one of 'standard', 'free/reduced'. Got ")
     assert checked.problem.endswith(problem)
 
 
-def test_f4_the_suggestion_can_be_left_out() -> None:
+def test_the_suggestion_can_be_left_out() -> None:
+    """F4."""
     assert LUNCH.check_cell("Standard", suggest=False).problem.endswith("Got 'Standard'.")
     assert SCORE.check_cell("5%", suggest=False).problem.endswith("Got '5%'.")
 
 
-def test_f4_a_long_list_of_categories_is_cut() -> None:
+def test_a_long_list_of_categories_is_cut() -> None:
+    """F4."""
     feature = dataclasses.replace(LUNCH, categories=tuple(f"c{i}" for i in range(15)))
     assert feature.rule.endswith("'c11' or 3 more")
 
 
-def test_f4_a_huge_unknown_category_costs_nothing() -> None:
+def test_a_huge_unknown_category_costs_nothing() -> None:
+    """F4."""
     assert LUNCH.check_json("x" * 10**6).problem.endswith("…'.")
 
 
 @pytest.mark.parametrize("text", ["NA", "None", "null"])
-def test_c6_marks_of_missing_values_can_be_categories(text: str) -> None:
+def test_marks_of_missing_values_can_be_categories(text: str) -> None:
+    """C6."""
     assert CLUB.check_cell(text).value == CLUB.check_json(text).value == text
 
 
@@ -440,32 +453,37 @@ def test_warnings_name_the_feature() -> None:
     assert (warning.field, warning.got) == ("hours", "99")
 
 
-def test_f5_an_extra_key_is_refused_with_the_nearest_name() -> None:
+def test_an_extra_key_is_refused_with_the_nearest_name() -> None:
+    """F5."""
     assert problems_of(STUDENT | {"Reading Scores": 1, "zzz": 1}) == [
         "Reading Scores is not a feature of this model. Did you mean 'reading_score'?",
         "zzz is not a feature of this model.",
     ]
 
 
-def test_f5_the_target_among_the_features_is_explained() -> None:
+def test_the_target_among_the_features_is_explained() -> None:
+    """F5."""
     (message,) = problems_of(STUDENT | {"math score": 1})
     assert message.endswith("It is what the model predicts: leave it out.")
 
 
-def test_f5_keys_are_matched_exactly_in_json() -> None:
+def test_keys_are_matched_exactly_in_json() -> None:
+    """F5."""
     record = dict(STUDENT)
     record["Lunch"] = record.pop("lunch")
     assert problems_of(record)[0].startswith("lunch is missing.")
 
 
-def test_f5_a_hundred_thousand_extra_keys_are_told_in_a_few_lines_and_fast() -> None:
+def test_a_hundred_thousand_extra_keys_are_told_in_a_few_lines_and_fast() -> None:
+    """F5."""
     found = problems_of(STUDENT | {f"reading_scor{i}": i for i in range(100_000)})
     assert len(found) == 51
     assert found[-1] == "99950 more keys are not features of this model."
 
 
 @pytest.mark.parametrize("record", [[], [STUDENT], "lunch", 5, None])
-def test_f5_what_is_no_object_is_refused(record: object) -> None:
+def test_what_is_no_object_is_refused(record: object) -> None:
+    """F5."""
     with pytest.raises(DataValidationError, match="must be an object with a value for each of lun"):
         SCHEMA.check_record(record)  # type: ignore[arg-type]
 
@@ -477,12 +495,14 @@ def test_an_empty_object_misses_everything_that_is_needed() -> None:
 # --- a header -----------------------------------------------------------------------------------
 
 
-def test_c8_columns_are_found_in_any_order_and_spelling() -> None:
+def test_columns_are_found_in_any_order_and_spelling() -> None:
+    """C8."""
     header = ["Name", "CLUB", "Hours", "reading-score", " Lunch", "math score"]
     assert SCHEMA.locate(header) == {"lunch": 4, "reading_score": 3, "hours": 2, "club": 1}
 
 
-def test_c8_columns_missing_or_twice_are_refused_together() -> None:
+def test_columns_missing_or_twice_are_refused_together() -> None:
+    """C8."""
     with pytest.raises(DataValidationError, match=r"needs lunch, reading_score") as raised:
         SCHEMA.locate(["reading score", "Reading_Score", "hour", "club"])
     assert [str(problem) for problem in raised.value.problems] == [

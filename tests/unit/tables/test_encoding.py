@@ -60,7 +60,8 @@ def cells(text: str) -> list[list[str]]:
     ("encoding", "language"),
     [(encoding, language) for encoding, languages in BY_ENCODING.items() for language in languages],
 )
-def test_c3_tables_in_the_encodings_of_schools_are_decoded(encoding: str, language: str) -> None:
+def test_tables_in_the_encodings_of_schools_are_decoded(encoding: str, language: str) -> None:
+    """C3."""
     assert rows(TEXTS[language].encode(encoding)) == cells(TEXTS[language])
 
 
@@ -68,31 +69,37 @@ def test_c3_tables_in_the_encodings_of_schools_are_decoded(encoding: str, langua
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 )
-def test_c3_unicode_is_decoded_with_a_mark_and_without(encoding: str, text: str) -> None:
+def test_unicode_is_decoded_with_a_mark_and_without(encoding: str, text: str) -> None:
+    """C3."""
     assert rows(text.encode(encoding)) == cells(text)
 
 
-def test_c3_zeros_everywhere_are_not_utf_16() -> None:
+def test_zeros_everywhere_are_not_utf_16() -> None:
+    """C3."""
     with pytest.raises(DataValidationError, match="has no header"):
         rows(bytes(500))
 
 
-def test_c3_typographic_marks_alone_are_windows_ones() -> None:
+def test_typographic_marks_alone_are_windows_ones() -> None:
+    """C3."""
     text = "level,fee\nbachelor’s degree – part time,£20\nmaster’s degree…,€30\n"
     assert rows(text.encode("cp1252")) == cells(text)
 
 
-def test_c3_names_of_many_countries_are_western() -> None:
+def test_names_of_many_countries_are_western() -> None:
+    """C3."""
     text = "name,score\nMüller,1\nGarcía,2\nØyvind,3\nÇelik,4\nLefèvre,5\nZoë,6\nBjörn,7\n"
     assert rows(text.encode("cp1252")) == cells(text)
 
 
-def test_c3_a_foreign_letter_far_below_is_seen() -> None:
+def test_a_foreign_letter_far_below_is_seen() -> None:
+    """C3."""
     text = "name,score\n" + "Bob,1\n" * 60_000 + "Zoë,2\n"
     assert rows(text.encode("latin-1"))[-1] == ["Zoë", "2"]
 
 
-def test_c3_a_guess_is_a_warning_with_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_guess_is_a_warning_with_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    """C3."""
     with caplog.at_level(logging.WARNING):
         rows("name\nZoë\n".encode("latin-1"))
     assert caplog.messages == [
@@ -113,7 +120,8 @@ def test_utf8_is_never_a_guess(caplog: pytest.LogCaptureFixture) -> None:
         b"\xff\xfe\x00\x00\xff\xff\xff\xff",
     ],
 )
-def test_c3_damaged_unicode_is_a_clear_refusal(content: bytes) -> None:
+def test_damaged_unicode_is_a_clear_refusal(content: bytes) -> None:
+    """C3."""
     with pytest.raises(DataValidationError, match=r"looks like utf-(16|32) .* Save it as UTF-8"):
         find_encoding(io.BytesIO(content), "class.csv")
 
@@ -122,7 +130,8 @@ def test_c3_damaged_unicode_is_a_clear_refusal(content: bytes) -> None:
     "content",
     ["name\nZoë\n".encode() + "é".encode()[:1], "Zoë,Köln\n".encode() + "Zoë\n".encode("cp1252")],
 )
-def test_c3_utf8_with_some_damage_is_not_read_as_something_else(content: bytes) -> None:
+def test_utf8_with_some_damage_is_not_read_as_something_else(content: bytes) -> None:
+    """C3."""
     with pytest.raises(DataValidationError, match="is UTF-8 but for some bytes"):
         find_encoding(io.BytesIO(content), "class.csv")
 

@@ -107,7 +107,8 @@ def test_a_pipe_can_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 @pytest.mark.parametrize("header", ["sex,score", '"sex","score"'])
-def test_c1_byte_order_marks_are_no_part_of_the_header(times: int, header: str) -> None:
+def test_byte_order_marks_are_no_part_of_the_header(times: int, header: str) -> None:
+    """C1."""
     table = read("\ufeff" * times + header + "\nf,72\n")
     assert table.header == ["sex", "score"]
     assert table.lines == [2]
@@ -115,7 +116,8 @@ def test_c1_byte_order_marks_are_no_part_of_the_header(times: int, header: str) 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("n_rows", [1, 5, 300])
-def test_c2_the_delimiter_is_found(delimiter: str, n_rows: int) -> None:
+def test_the_delimiter_is_found(delimiter: str, n_rows: int) -> None:
+    """C2."""
     rows = [["female", "Smith, Ann; x|y\tz", "72.5"]] * n_rows
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter).writerows([["sex", "name", "score"], *rows])
@@ -138,7 +140,8 @@ def test_c2_the_delimiter_is_found(delimiter: str, n_rows: int) -> None:
         ('a,b\n"1,234",1\n', False),
     ],
 )
-def test_c2_the_decimal_mark_is_found(text: str, comma: bool) -> None:
+def test_the_decimal_mark_is_found(text: str, comma: bool) -> None:
+    """C2."""
     assert read(text).decimal_comma is comma
 
 
@@ -156,7 +159,8 @@ def test_commas_in_the_cells_of_a_semicolon_file_do_not_mislead() -> None:
 # --- C4, C5: broken rows --------------------------------------------------------------------------
 
 
-def test_c4_a_row_with_a_cell_too_many_is_refused_alone() -> None:
+def test_a_row_with_a_cell_too_many_is_refused_alone() -> None:
+    """C4."""
     table = read("sex,a,b\nf,1,2\nm,3,4,5\nf,6,7\n")
     assert good(table) == [["f", "1", "2"], ["f", "6", "7"]]
     assert problems(table) == [
@@ -166,19 +170,22 @@ def test_c4_a_row_with_a_cell_too_many_is_refused_alone() -> None:
     assert table.rows[1] == ["m", "3", "4"]  # cut, so that it can stand in its place
 
 
-def test_c4_a_cell_too_many_is_refused_though_it_is_empty() -> None:
+def test_a_cell_too_many_is_refused_though_it_is_empty() -> None:
+    """C4."""
     table = read("sex,a,b\nf,1,2\nm,,3,\nf,6,7\n")  # is it (m, -, 3) or (m, 3, -)?
     assert list(table.malformed) == [1]
 
 
 @pytest.mark.parametrize("row", ["m,3", "m", '"m"', "m,3,4,5,6,7"])
-def test_c5_a_row_of_another_length_is_refused_with_its_line(row: str) -> None:
+def test_a_row_of_another_length_is_refused_with_its_line(row: str) -> None:
+    """C5."""
     table = read(f"sex,a,b\nf,1,2\n{row}\nf,6,7\n")
     assert good(table) == [["f", "1", "2"], ["f", "6", "7"]]
     assert problems(table)[0].startswith("Row 3: The row has ")
 
 
-def test_c5_a_short_row_is_filled_up_so_that_it_can_stand_in_its_place() -> None:
+def test_a_short_row_is_filled_up_so_that_it_can_stand_in_its_place() -> None:
+    """C5."""
     assert read("a,b,c\n1\n").rows == [["1", "", ""]]
 
 
@@ -193,7 +200,8 @@ def test_c5_a_short_row_is_filled_up_so_that_it_can_stand_in_its_place() -> None
         "m,3,\"4' ",
     ],
 )
-def test_c5_an_unclosed_quote_is_refused_alone_with_its_line(bad: str) -> None:
+def test_an_unclosed_quote_is_refused_alone_with_its_line(bad: str) -> None:
+    """C5."""
     table = read(f"sex,a,b\nf,1,2\n{bad}\nf,6,7\nm,8,9\n")
     assert good(table) == [["f", "1", "2"], ["f", "6", "7"], ["m", "8", "9"]]
     assert table.malformed[1].row == 3
@@ -201,32 +209,37 @@ def test_c5_an_unclosed_quote_is_refused_alone_with_its_line(bad: str) -> None:
 
 
 @pytest.mark.parametrize("later", ['"f",6,7', 'f,"6",7', 'f,6,"7"', '"f","6","7"', 'f,6,"x\ny"'])
-def test_c5_an_unclosed_quote_swallows_no_later_row_with_quotes(later: str) -> None:
+def test_an_unclosed_quote_swallows_no_later_row_with_quotes(later: str) -> None:
+    """C5."""
     table = read(f'sex,a,b\nf,1,2\nm,"3,4\n{later}\nm,8,9\n"m",1,2\n')
     assert [problem.row for problem in table.malformed.values()] == [3]
     assert len(good(table)) == 4
     assert good(table)[-1] == ["m", "1", "2"]
 
 
-def test_c5_two_unclosed_quotes_are_two_problems() -> None:
+def test_two_unclosed_quotes_are_two_problems() -> None:
+    """C5."""
     table = read('sex,a,b\nf,"1,2\nm,3,4\nf,"5,6\nm,7,8\n')
     assert [problem.row for problem in table.malformed.values()] == [2, 4]
     assert good(table) == [["m", "3", "4"], ["m", "7", "8"]]
 
 
-def test_c5_an_unclosed_quote_swallows_nothing_in_a_long_file() -> None:
+def test_an_unclosed_quote_swallows_nothing_in_a_long_file() -> None:
+    """C5."""
     rows = [f'"s{i}","{i}",{i}' for i in range(1000)]
     rows[500] = 's500,"500,500'
     table = read("name,a,b\n" + "\n".join(rows))
     assert (len(good(table)), [p.row for p in table.malformed.values()]) == (999, [502])
 
 
-def test_c5_inch_marks_in_every_row_are_refused_one_by_one() -> None:
+def test_inch_marks_in_every_row_are_refused_one_by_one() -> None:
+    """C5."""
     table = read("name,size\n" + "Ann,5'2\"\n" * 2000)
     assert len(table.malformed) == len(table.rows) == 2000
 
 
-def test_c5_an_unclosed_quote_in_the_header_is_explained() -> None:
+def test_an_unclosed_quote_in_the_header_is_explained() -> None:
+    """C5."""
     error = refused('sex,"a,b\n1,2,3\n', r"class\.csv has no header that can be read")
     assert "Row 1: A quote in the line is not closed" in str(error)
 
@@ -296,13 +309,15 @@ def test_the_header_may_have_units_percents_and_numbers() -> None:
 # --- C6, C7: what cells hold ----------------------------------------------------------------------
 
 
-def test_c6_marks_of_missing_values_stay_what_they_are() -> None:
+def test_marks_of_missing_values_stay_what_they_are() -> None:
+    """C6."""
     row = ["None", "NA", "null", "nan", "#N/A", "", "-"]
     assert read("a,b,c,d,e,f,g\n" + ",".join(row) + "\n").rows == [row]
 
 
 @pytest.mark.parametrize("row", ["m,\x003,4", '"m","3\x00",4', 'm,"3\nx\x00",4', "\x00,1,2"])
-def test_c7_a_row_with_a_nul_is_refused(row: str) -> None:
+def test_a_row_with_a_nul_is_refused(row: str) -> None:
+    """C7."""
     table = read(f"sex,a,b\nf,1,2\n{row}\nf,6,7\n")
     assert good(table) == [["f", "1", "2"], ["f", "6", "7"]]
     assert problems(table) == ["Row 3: The line holds a NUL character: the file is damaged there."]
@@ -313,11 +328,13 @@ def test_c7_a_row_with_a_nul_is_refused(row: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["", " ", "\n\n", "\r\n \t\n", "\ufeff", "\ufeff\n"])
-def test_c9_an_empty_file_is_refused(content: str) -> None:
+def test_an_empty_file_is_refused(content: str) -> None:
+    """C9."""
     refused(content, r"class\.csv (is empty|has no header)")
 
 
-def test_c9_a_header_without_rows_is_a_table_without_rows() -> None:
+def test_a_header_without_rows_is_a_table_without_rows() -> None:
+    """C9."""
     assert read("a,b\n").rows == []
 
 
@@ -340,7 +357,8 @@ def test_c9_a_header_without_rows_is_a_table_without_rows() -> None:
         (b'{"score": 72}', "a JSON document"),
     ],
 )
-def test_c9_another_kind_of_file_is_refused_by_name(content: bytes, what: str) -> None:
+def test_another_kind_of_file_is_refused_by_name(content: bytes, what: str) -> None:
+    """C9."""
     error = refused(content, what)
     assert "Save it as CSV" in str(error)
 
@@ -355,12 +373,14 @@ def test_c9_another_kind_of_file_is_refused_by_name(content: bytes, what: str) -
         pytest.param(b"\x01\x02\x03\x04" * 500, id="control characters"),
     ],
 )
-def test_c9_bytes_that_are_no_text_are_refused(content: bytes) -> None:
+def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
+    """C9."""
     refused(content, r"class\.csv (is not a text table|has no header|looks like|is not UTF-8)")
 
 
 @pytest.mark.parametrize("name", ["class.xlsx", "class.XLSX", "class.parquet", "class.pq"])
-def test_c9_a_csv_under_another_ending_is_refused(name: str) -> None:
+def test_a_csv_under_another_ending_is_refused(name: str) -> None:
+    """C9."""
     refused("a,b\n1,2\n", "whatever its ending says", name)
 
 
@@ -384,9 +404,10 @@ def peak_of_reading(path: Path) -> tuple[Table | DataValidationError, float]:
 
 
 @pytest.mark.parametrize("quote", [b"", b'"'])
-def test_c10_a_cell_of_100_mb_is_refused_alone_and_costs_little_memory(
+def test_a_cell_of_100_mb_is_refused_alone_and_costs_little_memory(
     tmp_path: Path, quote: bytes
 ) -> None:
+    """C10."""
     path = tmp_path / "class.csv"
     with path.open("wb") as file:
         file.write(b"a,b\n1,2\n3," + quote)
@@ -408,9 +429,10 @@ def test_c10_a_cell_of_100_mb_is_refused_alone_and_costs_little_memory(
         (b",".join(b"c%d" % i for i in range(10**6)), "longer than 131,072 characters"),
     ],
 )
-def test_c10_a_million_columns_are_refused_and_cost_little_memory(
+def test_a_million_columns_are_refused_and_cost_little_memory(
     tmp_path: Path, header: bytes, message: str
 ) -> None:
+    """C10."""
     path = tmp_path / "class.csv"
     path.write_bytes(header + b"\n" + b"1," * 10**6 + b"\n")
     error, peak = peak_of_reading(path)
@@ -418,7 +440,8 @@ def test_c10_a_million_columns_are_refused_and_cost_little_memory(
     assert peak < 20e6
 
 
-def test_c10_ten_thousand_columns_are_read() -> None:
+def test_ten_thousand_columns_are_read() -> None:
+    """C10."""
     header = ",".join(f"c{i}" for i in range(COLUMN_LIMIT))
     table = read(header + "\n" + "1" + ",1" * (COLUMN_LIMIT - 1) + "\n")
     assert (len(table.header), table.malformed) == (COLUMN_LIMIT, {})
@@ -426,14 +449,16 @@ def test_c10_ten_thousand_columns_are_read() -> None:
 
 @pytest.mark.parametrize("size", [LINE_LIMIT - 1, LINE_LIMIT, LINE_LIMIT + 1, 3 * LINE_LIMIT])
 @pytest.mark.parametrize("quote", ["", '"'])
-def test_c10_lines_around_the_limit_do_not_disturb_their_neighbours(size: int, quote: str) -> None:
+def test_lines_around_the_limit_do_not_disturb_their_neighbours(size: int, quote: str) -> None:
+    """C10."""
     line = f"1,{quote}".ljust(size - 2 * len(quote) + len(quote), "x") + quote
     table = read(f"a,b\n{line}\n5,6\n")
     assert good(table)[-1] == ["5", "6"]
     assert bool(table.malformed) == (size + 1 >= LINE_LIMIT)  # with its end
 
 
-def test_c10_a_quoted_cell_of_many_lines_ends_somewhere() -> None:
+def test_a_quoted_cell_of_many_lines_ends_somewhere() -> None:
+    """C10."""
     text = 'a,b\n1,"' + "x\n" * 20_000 + '"\n5,6\n'
     table = read(text)
     assert good(table) == [["5", "6"]]
@@ -448,7 +473,8 @@ def test_c10_a_quoted_cell_of_many_lines_ends_somewhere() -> None:
     ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=", "+", "@", "-x", "- 5",
      "=HYPERLINK(\"http://x\")", "-2+3+cmd|' /C calc'!A0", "＝1+1", "＋1", "－1", "＠x"],
 )  # fmt: skip
-def test_c13_what_a_spreadsheet_may_run_is_neutralised(cell: str) -> None:
+def test_what_a_spreadsheet_may_run_is_neutralised(cell: str) -> None:
+    """C13."""
     assert neutralise(cell) == "'" + cell
 
 
@@ -456,18 +482,21 @@ def test_c13_what_a_spreadsheet_may_run_is_neutralised(cell: str) -> None:
     "cell",
     ["-3.5", "+3", "-1e-05", "-1,234.5", "-72,5", "-12%", "-", "--", "72", "", "a=b", "'=1+1", " "],
 )
-def test_c13_numbers_dashes_and_harmless_texts_stay(cell: str) -> None:
+def test_numbers_dashes_and_harmless_texts_stay(cell: str) -> None:
+    """C13."""
     assert neutralise(cell) == cell
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers())
-def test_c13_no_number_is_ever_altered(number: float) -> None:
+def test_no_number_is_ever_altered(number: float) -> None:
+    """C13."""
     assert neutralise(repr(number)) == repr(number)
 
 
 @given(st.text())
 @example("=")
-def test_c13_neutralising_twice_is_neutralising_once(cell: str) -> None:
+def test_neutralising_twice_is_neutralising_once(cell: str) -> None:
+    """C13."""
     assert neutralise(neutralise(cell)) == neutralise(cell)
 
 
@@ -477,7 +506,8 @@ def written(rows: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def test_c13_header_cells_are_neutralised_too() -> None:
+def test_header_cells_are_neutralised_too() -> None:
+    """C13."""
     assert written([["=cmd", "b"], ["-5", "@x"]]) == "'=cmd,b\n-5,'@x\n"
 
 
@@ -523,9 +553,10 @@ def test_what_is_written_reads_back_in_the_standard_library(rows: list[list[str]
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
 @example([["b|", ";|\t "], ["\rb|", "b|;,;"], [" \r", ","]], ";", csv.QUOTE_ALL, "utf-8")
-def test_c2_what_the_standard_library_writes_reads_back(
+def test_what_the_standard_library_writes_reads_back(
     rows: list[list[str]], delimiter: str, quoting: int, encoding: str
 ) -> None:
+    """C2."""
     header = ["n", *(f"column {i}" for i in range(len(rows[0])))]
     rows = [[f"{i}", *row] for i, row in enumerate(rows)]
     text = io.StringIO(newline="")

@@ -103,7 +103,8 @@ def test_a_workbook_is_the_table_that_it_shows() -> None:
     assert (table.lines, table.malformed, table.decimal_comma) == ([2, 3], {}, False)
 
 
-def test_c2_a_workbook_and_a_csv_hold_the_same_cells() -> None:
+def test_a_workbook_and_a_csv_hold_the_same_cells() -> None:
+    """C2."""
     rows = [["a", "b"], [1, 2.5], [None, "x, y"]]
     csv_table = read(b'a,b\n1,2.5\n,"x, y"\n', "class.csv")
     assert read(workbook(*rows)).rows == csv_table.rows
@@ -127,7 +128,8 @@ def test_formatted_cells_that_were_never_filled_are_no_rows() -> None:
     assert read(workbook(["a", "b"], [1, 2], change=format_many)).rows == [["1", "2"]]
 
 
-def test_c4_a_cell_beside_the_table_refuses_its_row_and_a_note_further_away_does_not() -> None:
+def test_a_cell_beside_the_table_refuses_its_row_and_a_note_further_away_does_not() -> None:
+    """C4."""
     table = read(workbook(["a", "b"], [1, 2, "?"], [3, 4, None, "a note"], [5, 6]))
     assert list(table.malformed) == [0]
     assert "The row has 3 cells, the header has 2." in table.malformed[0].message
@@ -140,7 +142,8 @@ def test_a_title_above_the_header_is_refused_with_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("rows", [[], [[]], [[None]], [[" "], [""]]])
-def test_c9_an_empty_sheet_is_refused(rows: list) -> None:
+def test_an_empty_sheet_is_refused(rows: list) -> None:
+    """C9."""
     with pytest.raises(DataValidationError, match=r"class\.xlsx is empty"):
         read(workbook(*rows))
 
@@ -205,13 +208,15 @@ def test_a_stray_cell_at_the_far_corner_does_not_stop_the_reading() -> None:
         '<row r="1"><c r="A1"><v>1</v></c>',
     ],
 )
-def test_c9_a_damaged_sheet_is_refused(rows: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_sheet_is_refused(rows: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C9."""
     monkeypatch.setattr("src.tables.spreadsheets.SHEET_ROWS", 10_000)  # a million takes seconds
     with pytest.raises(DataValidationError, match="not an Excel workbook that can be read"):
         read(repacked(workbook(["x"]), sheet1=sheet(rows)))
 
 
-def test_c9_entities_that_grow_without_end_are_refused() -> None:
+def test_entities_that_grow_without_end_are_refused() -> None:
+    """C9."""
     entities = "".join(f'<!ENTITY e{i + 1} "{f"&e{i};" * 10}">' for i in range(9))
     content = (
         f'<!DOCTYPE x [<!ENTITY e0 "lol">{entities}]><worksheet xmlns="{MAIN}"><sheetData>'
@@ -222,12 +227,14 @@ def test_c9_entities_that_grow_without_end_are_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"PK\x03\x04" + bytes(200)])
-def test_c9_a_zip_that_is_none_is_refused(content: bytes) -> None:
+def test_a_zip_that_is_none_is_refused(content: bytes) -> None:
+    """C9."""
     with pytest.raises(DataValidationError, match="not an Excel workbook that can be read"):
         read(content)
 
 
-def test_c9_another_zip_is_refused() -> None:
+def test_another_zip_is_refused() -> None:
+    """C9."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("notes.txt", "x")
@@ -243,18 +250,20 @@ def test_c9_another_zip_is_refused() -> None:
         (b"", "whatever its ending says"),
     ],
 )
-def test_c9_what_is_no_workbook_under_its_ending_is_refused(content: bytes, what: str) -> None:
+def test_what_is_no_workbook_under_its_ending_is_refused(content: bytes, what: str) -> None:
+    """C9."""
     with pytest.raises(DataValidationError, match=what):
         read(content)
 
 
-def test_c9_a_workbook_renamed_csv_is_refused() -> None:
+def test_a_workbook_renamed_csv_is_refused() -> None:
+    """C9."""
     with pytest.raises(DataValidationError, match="not a text table but an Excel workbook"):
         read(workbook(["a"], [1]), "class.csv")
 
 
-def test_c9_any_damage_is_a_table_or_a_refusal() -> None:
-    """Bytes are changed all over a workbook, packed and unpacked."""
+def test_any_damage_is_a_table_or_a_refusal() -> None:
+    """C9: Bytes are changed all over a workbook, packed and unpacked."""
     noise = random.Random(0)
     good = workbook(["a", "b"], *([i, f"text {i}"] for i in range(20)))
     stored = io.BytesIO()
@@ -276,7 +285,8 @@ def test_c9_any_damage_is_a_table_or_a_refusal() -> None:
     assert n_refused > 50
 
 
-def test_c9_any_damage_within_the_xml_is_a_table_or_a_refusal() -> None:
+def test_any_damage_within_the_xml_is_a_table_or_a_refusal() -> None:
+    """C9."""
     noise = random.Random(0)
     good = workbook(["a", "b"], *([i, f"text {i}"] for i in range(5)))
     with zipfile.ZipFile(io.BytesIO(good)) as archive:
@@ -322,7 +332,8 @@ def cost_of_reading(content: bytes) -> tuple[str, float, float]:
 
 @pytest.mark.parametrize("part", ["sheet1", "sharedStrings", "styles", "workbook", "anything"])
 @pytest.mark.parametrize("megabytes", [25, 60])
-def test_c10_a_zip_bomb_is_refused_before_it_is_unpacked(part: str, megabytes: int) -> None:
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(part: str, megabytes: int) -> None:
+    """C10."""
     content = repacked(workbook(["a"], [1]), **{part: b"<!--" + b" " * (megabytes << 20) + b"-->"})
     assert len(content) < 80 << 10
     message, peak, seconds = cost_of_reading(content)
@@ -332,7 +343,8 @@ def test_c10_a_zip_bomb_is_refused_before_it_is_unpacked(part: str, megabytes: i
 
 
 @pytest.mark.parametrize("part", ["xl/styles.xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"])
-def test_c10_a_zip_bomb_that_lies_about_its_size_is_refused(part: str) -> None:
+def test_a_zip_bomb_that_lies_about_its_size_is_refused(part: str) -> None:
+    """C10."""
     import zlib
 
     stem = part.rpartition("/")[2].removesuffix(".xml")
@@ -347,13 +359,15 @@ def test_c10_a_zip_bomb_that_lies_about_its_size_is_refused(part: str) -> None:
     assert seconds < 5
 
 
-def test_c10_a_small_lie_is_refused_too() -> None:
+def test_a_small_lie_is_refused_too() -> None:
+    """C10."""
     content = lying(workbook(["a"], [1]), "xl/styles.xml", 3)
     with pytest.raises(DataValidationError, match="not an Excel workbook that can be read"):
         read(content)
 
 
-def test_c10_a_way_of_packing_that_no_workbook_has_is_refused() -> None:
+def test_a_way_of_packing_that_no_workbook_has_is_refused() -> None:
+    """C10."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("xl/workbook.xml", b" " * 100)
@@ -361,14 +375,16 @@ def test_c10_a_way_of_packing_that_no_workbook_has_is_refused() -> None:
         read(content.getvalue())
 
 
-def test_c10_a_table_of_a_few_repeated_values_is_no_bomb() -> None:
+def test_a_table_of_a_few_repeated_values_is_no_bomb() -> None:
+    """C10."""
     content = workbook(["group", "score"], *(["standard", 50] for _ in range(10_000)))
     assert len(read(content).rows) == 10_000
 
 
-def test_c10_wide_rows_without_content_are_refused_before_they_fill_the_memory(
+def test_wide_rows_without_content_are_refused_before_they_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """C10."""
     monkeypatch.setattr("src.tables.spreadsheets.SHEET_CELLS", 200_000)
     rows = "".join(f'<row r="{i}"><c r="IV{i}"><v>1</v></c></row>' for i in range(1, 200))
     rows += '<row r="5000"><c r="A5000"><v>1</v></c></row>'
@@ -437,13 +453,15 @@ def test_a_parquet_file_without_columns_is_refused(parquet) -> None:
 
 
 @pytest.mark.parametrize("content", [b"PAR1", b"PAR1" + bytes(100) + b"PAR1", b"PAR1 and no more"])
-def test_c9_a_damaged_parquet_file_is_refused(content: bytes) -> None:
+def test_a_damaged_parquet_file_is_refused(content: bytes) -> None:
+    """C9."""
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     with pytest.raises(DataValidationError, match="not a Parquet file that can be read"):
         read(content, "class.parquet")
 
 
-def test_c9_any_damage_to_a_parquet_file_is_a_table_or_a_refusal(parquet) -> None:
+def test_any_damage_to_a_parquet_file_is_a_table_or_a_refusal(parquet) -> None:
+    """C9."""
     noise = random.Random(0)
     good = parquet(a=list(range(50)), b=[f"text {i}" for i in range(50)])
     for _ in range(300):

@@ -287,16 +287,14 @@ def refusal(page) -> str:
 
 
 @pytest.mark.parametrize("content", SPELLINGS)
-def test_C1_C2_C3_C8_any_spelling_of_a_table_gets_the_same_predictions(
-    predictions, expected, content
-):
+def test_any_spelling_of_a_table_gets_the_same_predictions(predictions, expected, content):
+    """C1, C2, C3, C8."""
     assert [row["prediction"] for row in predictions(content)] == expected
 
 
 @pytest.mark.parametrize(("line", "problem"), BAD_ROWS)
-def test_C4_C5_C6b_C7_C15_a_bad_row_stands_among_those_to_fix_with_its_line(
-    open_page, line, problem
-):
+def test_a_bad_row_stands_among_those_to_fix_with_its_line(open_page, line, problem):
+    """C4, C5, C6b, C7, C15."""
     page = open_page()
     send(page, ("class.csv", f"{table(STUDENT)}{line}\n"))
     told = page.get_by_role("region", name="Table of the rows to fix").get_by_role("row").nth(1)
@@ -305,19 +303,22 @@ def test_C4_C5_C6b_C7_C15_a_bad_row_stands_among_those_to_fix_with_its_line(
     assert "predicted for 1 of 2 rows" in page.get_by_role("main").inner_text()
 
 
-def test_C6_none_stays_the_category_that_it_is(predictions, expected):
+def test_none_stays_the_category_that_it_is(predictions, expected):
+    """C6."""
     assert [row["test_preparation_course"] for row in predictions(table(STUDENT))] == ["none"]
 
 
 @pytest.mark.parametrize(("content", "name", "message"), UNUSABLE)
-def test_C8_C9_a_file_that_cannot_be_used_is_refused(open_page, content, name, message):
+def test_a_file_that_cannot_be_used_is_refused(open_page, content, name, message):
+    """C8, C9."""
     page = open_page()
     send(page, (name, content), "60")
     assert message in refusal(page)
     assert page.get_by_label("Pass mark").input_value() == "60"
 
 
-def test_C10_C11_what_is_too_large_is_told_on_a_page(open_page):
+def test_what_is_too_large_is_told_on_a_page(open_page):
+    """C10, C11."""
     page = open_page()
     send(page, ("wide.csv", ",".join(f"c{i}" for i in range(100_000))))
     assert "longer than 131,072 characters" in refusal(page)
@@ -328,7 +329,8 @@ def test_C10_C11_what_is_too_large_is_told_on_a_page(open_page):
     page.get_by_role("heading", name="Predict a whole class").wait_for()
 
 
-def test_C12_one_bad_row_in_a_thousand(open_page):
+def test_one_bad_row_in_a_thousand(open_page):
+    """C12."""
     rows = [STUDENT] * 1000
     rows[498] = (*STUDENT[:5], "seventy", "70")
     page = open_page()
@@ -342,7 +344,8 @@ def test_C12_one_bad_row_in_a_thousand(open_page):
     )
 
 
-def test_C13_no_cell_that_is_downloaded_is_a_formula(predictions):
+def test_no_cell_that_is_downloaded_is_a_formula(predictions):
+    """C13."""
     rows = [(*STUDENT, f'"{start}"', "-3.5") for start in FORMULAS]
     found = predictions(table(*rows, header=(*HEADER[1:], "note", "change")))
     assert [row["note"][0] for row in found] == ["'"] * len(FORMULAS)
@@ -350,7 +353,8 @@ def test_C13_no_cell_that_is_downloaded_is_a_formula(predictions):
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
-def test_C14_a_file_s_name_is_words_on_the_page(open_page, name):
+def test_a_file_s_name_is_words_on_the_page(open_page, name):
+    """C14."""
     page = open_page()
     send(page, (name, table(STUDENT)))
     page.get_by_text("predicted for 1 of 1 rows.").wait_for()

@@ -201,7 +201,8 @@ def test_what_is_missing_or_wrong_is_told_beside_its_field(client, data, status,
 
 
 @pytest.mark.parametrize("path", ["/batch", "/api/v1/predict/batch"])
-def test_F8_a_file_that_another_site_sends_is_not_taken(client, workspace, path):
+def test_a_file_that_another_site_sends_is_not_taken(client, workspace, path):
+    """F8."""
     data = {"pass_mark": "55", "file": (io.BytesIO(table(STUDENT).encode()), "class.csv")}
     answer = client.post(path, data=data, headers=CROSS_SITE)
     assert answer.status_code == 403
@@ -213,14 +214,16 @@ def test_F8_a_file_that_another_site_sends_is_not_taken(client, workspace, path)
 
 
 @pytest.mark.parametrize("content", SPELLINGS)
-def test_C1_C2_C3_C8_any_spelling_of_the_table_gets_the_same_predictions(scored, expected, content):
+def test_any_spelling_of_the_table_gets_the_same_predictions(scored, expected, content):
+    """C1, C2, C3, C8."""
     assert [row["prediction"] for row in scored(content)] == expected
 
 
 @pytest.mark.parametrize(("line", "problem"), BAD_ROWS)
-def test_C4_C5_C6_C7_C15_a_bad_row_is_refused_with_its_line_and_the_others_predicted(
+def test_a_bad_row_is_refused_with_its_line_and_the_others_predicted(
     client, upload, expected, line, problem
 ):
+    """C4, C5, C6, C7, C15."""
     location = upload(table(STUDENT) + line + "\n" + ",".join(OTHER) + "\n").headers["Location"]
     rows = download(client, location)
     assert [row["prediction"] for row in rows] == [expected[0], "", expected[1]]
@@ -228,15 +231,17 @@ def test_C4_C5_C6_C7_C15_a_bad_row_is_refused_with_its_line_and_the_others_predi
     assert problem in rows[1]["problem"]
 
 
-def test_C6_none_is_the_category_that_it_is(scored, expected):
+def test_none_is_the_category_that_it_is(scored, expected):
+    """C6."""
     assert "none" in STUDENT
     assert scored(table(STUDENT))[0]["prediction"] == expected[0]
 
 
 @pytest.mark.parametrize(("content", "name", "message"), UNUSABLE)
-def test_C8_C9_a_file_that_cannot_be_used_is_refused_and_not_kept(
+def test_a_file_that_cannot_be_used_is_refused_and_not_kept(
     client, upload, workspace, content, name, message
 ):
+    """C8, C9."""
     answer = upload(content, name)
     assert answer.status_code == 422
     assert message in told(answer.text)
@@ -247,7 +252,8 @@ def test_C8_C9_a_file_that_cannot_be_used_is_refused_and_not_kept(
     assert message in program.text.replace("\\u0027", "'")
 
 
-def test_C12_one_bad_row_in_a_thousand(client, upload):
+def test_one_bad_row_in_a_thousand(client, upload):
+    """C12."""
     rows = [STUDENT] * 999
     rows.insert(500, (*STUDENT[:5], "abc", "70"))
     location = upload(table(*rows)).headers["Location"]
@@ -258,7 +264,8 @@ def test_C12_one_bad_row_in_a_thousand(client, upload):
 
 
 @pytest.mark.parametrize("start", FORMULAS)
-def test_C13_no_cell_that_comes_back_is_a_formula(client, upload, start):
+def test_no_cell_that_comes_back_is_a_formula(client, upload, start):
+    """C13."""
     header = ("name", "debt", *NAMES)
     good = (f'"{start}"', "-3.5", *STUDENT)
     bad = (f'"{start}"', "-3.5", *STUDENT[:6], "abc")
@@ -272,7 +279,8 @@ def test_C13_no_cell_that_comes_back_is_a_formula(client, upload, start):
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
-def test_C14_a_file_s_name_reaches_no_path_and_no_header(client, upload, workspace, name):
+def test_a_file_s_name_reaches_no_path_and_no_header(client, upload, workspace, name):
+    """C14."""
     answer = upload(table(STUDENT), name)
     assert answer.status_code == 303
     location = answer.headers["Location"]
@@ -285,7 +293,8 @@ def test_C14_a_file_s_name_reaches_no_path_and_no_header(client, upload, workspa
     assert headers["Content-Disposition"] == 'attachment; filename="predictions.csv"'
 
 
-def test_C14_a_line_break_in_a_name_breaks_no_line(client, predictor):
+def test_a_line_break_in_a_name_breaks_no_line(client, predictor):
+    """C14."""
     part = (
         b"--b\r\nContent-Disposition: form-data; name=file; "
         b"filename*=UTF-8''a%0D%0ASet-Cookie%3A%20x%3D1%0D%0A.csv\r\n\r\na,b\n1,2\r\n--b--\r\n"
@@ -493,7 +502,8 @@ def test_a_form_of_very_many_fields_is_told_what_is_wrong_with_it(client):
     assert answer.get_json()["error"].startswith("The form has more fields")
 
 
-def test_C11_a_file_may_be_larger_than_a_record_but_has_its_limit(make_app, sample_artifacts):
+def test_a_file_may_be_larger_than_a_record_but_has_its_limit(make_app, sample_artifacts):
+    """C11."""
     client = make_app(artifacts_dir=sample_artifacts, max_body_bytes=2_000,
                       max_upload_bytes=20_000).test_client()  # fmt: skip
     fitting, large = table(*[STUDENT] * 200), table(*[STUDENT] * 600)

@@ -102,9 +102,10 @@ def class_workbook(n_rows: int) -> bytes:
     ],
     ids=["bomb", "million-columns", "large-cell", "open-quote"],
 )
-def test_C10_what_would_take_memory_is_refused_without_it(
+def test_what_would_take_memory_is_refused_without_it(
     uploads, make: Callable[[], bytes], name: str, message: str
 ) -> None:
+    """C10."""
     content = make()
     send(uploads, ROW.encode(), "small.csv")  # what any upload needs is loaded
     before = memory(uploads)
@@ -121,7 +122,8 @@ def test_C10_what_would_take_memory_is_refused_without_it(
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("path", ["/batch", API])
-def test_C11_a_file_over_the_limit_gets_its_413(uploads, path: str, chunked: bool) -> None:
+def test_a_file_over_the_limit_gets_its_413(uploads, path: str, chunked: bool) -> None:
+    """C11."""
     before, size = memory(uploads), 100 * MEGABYTE
     boundary, piece = "b", b"x" * MEGABYTE
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
@@ -230,7 +232,8 @@ def processes_of(job: str) -> list[int]:
     return found
 
 
-def test_H8_no_log_line_tells_of_a_student_a_name_or_an_address(uploads) -> None:
+def test_no_log_line_tells_of_a_student_a_name_or_an_address(uploads) -> None:
+    """H8."""
     content = HEADER + "female,group zzsecretzz,some college,standard,none,61.625,70\n" + ROW
     page = send(uploads, content.encode(), "zzanna-smithzz.csv")
     location = re.search(r'"(/batch/[\w-]+)/predictions.csv"', page.text)[1]

@@ -37,7 +37,8 @@ def guarded(make_app, sample_artifacts: Path):
 
 
 @pytest.mark.parametrize("headers", [{}, bearer(""), bearer("wrong"), {"Authorization": KEY}])
-def test_H7_without_a_good_key_the_api_answers_401(guarded, student, headers) -> None:
+def test_without_a_good_key_the_api_answers_401(guarded, student, headers) -> None:
+    """H7."""
     client = guarded(api_keys=hashed(KEY))
     for answer in (
         client.post(PREDICT, json=student, headers=headers),
@@ -51,19 +52,22 @@ def test_H7_without_a_good_key_the_api_answers_401(guarded, student, headers) ->
 
 
 @pytest.mark.parametrize("key", [KEY, OTHER])
-def test_H7_each_good_key_opens_the_api(guarded, student, key: str) -> None:
+def test_each_good_key_opens_the_api(guarded, student, key: str) -> None:
+    """H7."""
     client = guarded(api_keys=hashed(KEY, OTHER))
     assert client.post(PREDICT, json=student, headers=bearer(key)).status_code == 200
     assert client.get("/api/v1/schema", headers=bearer(key)).status_code == 200
 
 
-def test_H7_people_need_no_key_for_pages_health_and_the_document(guarded) -> None:
+def test_people_need_no_key_for_pages_health_and_the_document(guarded) -> None:
+    """H7."""
     client = guarded(api_keys=hashed(KEY))
     for path in ("/", "/health", "/ready", "/api/v1/health", "/openapi.json", "/docs"):
         assert client.get(path).status_code == 200
 
 
-def test_H7_a_key_is_revoked_by_taking_its_line_away(guarded, student, tmp_path: Path) -> None:
+def test_a_key_is_revoked_by_taking_its_line_away(guarded, student, tmp_path: Path) -> None:
+    """H7."""
     path = tmp_path / "keys"
     path.write_text(f"{hashed(KEY)}  # the school\n{hashed(OTHER)}\n", encoding="utf-8")
     client = guarded(api_keys=str(path))
@@ -75,13 +79,15 @@ def test_H7_a_key_is_revoked_by_taking_its_line_away(guarded, student, tmp_path:
     assert client.post(PREDICT, json=student, headers=bearer(OTHER)).status_code == 401
 
 
-def test_H7_a_key_in_clear_is_refused_at_the_start_and_not_quoted() -> None:
+def test_a_key_in_clear_is_refused_at_the_start_and_not_quoted() -> None:
+    """H7."""
     with pytest.raises(ConfigurationError) as caught:
         APIKeys(KEY)
     assert KEY not in str(caught.value)
 
 
-def test_H7_no_key_is_logged(guarded, student, caplog) -> None:
+def test_no_key_is_logged(guarded, student, caplog) -> None:
+    """H7."""
     client = guarded(api_keys=hashed(KEY))
     for key in (KEY, "wrong" * 5):
         client.post(PREDICT, json=student, headers=bearer(key))
@@ -96,7 +102,8 @@ def test_H7_no_key_is_logged(guarded, student, caplog) -> None:
 # ---------------------------------------------------------------- H4, H5: rates
 
 
-def test_H5_more_than_the_limit_is_429_with_when_to_try_again(guarded, student) -> None:
+def test_more_than_the_limit_is_429_with_when_to_try_again(guarded, student) -> None:
+    """H5."""
     client = guarded(rate_limit=5)
     codes = [client.post(PREDICT, json=student).status_code for _ in range(7)]
     assert codes == [200] * 5 + [429] * 2
@@ -107,7 +114,8 @@ def test_H5_more_than_the_limit_is_429_with_when_to_try_again(guarded, student) 
     assert client.get("/ready").status_code == 200
 
 
-def test_H4_a_forged_address_gets_no_rate_of_its_own(guarded, student) -> None:
+def test_a_forged_address_gets_no_rate_of_its_own(guarded, student) -> None:
+    """H4."""
     client = guarded(rate_limit=3)
     codes = [
         client.post(PREDICT, json=student, headers={"X-Forwarded-For": f"192.0.2.{i}"}).status_code
@@ -116,7 +124,8 @@ def test_H4_a_forged_address_gets_no_rate_of_its_own(guarded, student) -> None:
     assert codes == [200, 200, 200, 429, 429]
 
 
-def test_H4_behind_a_proxy_its_own_entry_counts_and_not_what_was_sent(guarded, student) -> None:
+def test_behind_a_proxy_its_own_entry_counts_and_not_what_was_sent(guarded, student) -> None:
+    """H4."""
     client = guarded(rate_limit=2, trusted_proxies=1)
 
     def ask(forwarded: str) -> int:
@@ -160,7 +169,8 @@ def test_the_rate_comes_back_evenly() -> None:
         "",
     ],
 )
-def test_F9_an_unknown_host_is_400_but_for_the_load_balancer(guarded, student, host: str) -> None:
+def test_an_unknown_host_is_400_but_for_the_load_balancer(guarded, student, host: str) -> None:
+    """F9."""
     client = guarded(trusted_hosts=("school.org", ".schools.net"))
     headers = {"Host": host}
     assert client.get("/", headers=headers).status_code == 400
@@ -170,7 +180,8 @@ def test_F9_an_unknown_host_is_400_but_for_the_load_balancer(guarded, student, h
 
 
 @pytest.mark.parametrize("host", ["school.org", "SCHOOL.org:8000", "schools.net", "a.schools.net"])
-def test_F9_our_own_hosts_are_answered(guarded, student, host: str) -> None:
+def test_our_own_hosts_are_answered(guarded, student, host: str) -> None:
+    """F9."""
     client = guarded(trusted_hosts=("school.org", ".schools.net"))
     assert client.post(PREDICT, json=student, headers={"Host": host}).status_code == 200
     assert client.get("/", headers={"Host": host}).status_code == 200
@@ -179,9 +190,9 @@ def test_F9_our_own_hosts_are_answered(guarded, student, host: str) -> None:
 # ---------------------------------------------------------------- M3: signatures
 
 
-def test_M3_with_a_signing_key_a_run_that_was_replaced_is_refused(
-    tmp_path: Path, monkeypatch
-) -> None:
+def test_with_a_signing_key_a_run_that_was_replaced_is_refused(tmp_path: Path, monkeypatch) -> None:
+    """M3."""
+
     def train(folder: Path, key: str) -> Path:
         monkeypatch.setenv("MODEL_SIGNING_KEY", key)
         TrainPipeline(TrainConfig(models=("ridge",), budget="quick", artifacts=folder)).run()
@@ -200,7 +211,8 @@ def test_M3_with_a_signing_key_a_run_that_was_replaced_is_refused(
         ArtifactStore(ours, "k" * 32).promoted()
 
 
-def test_M3_the_app_says_so_and_serves_nothing_of_it(make_app, own_artifacts, student) -> None:
+def test_the_app_says_so_and_serves_nothing_of_it(make_app, own_artifacts, student) -> None:
+    """M3."""
     client = make_app(artifacts_dir=own_artifacts, model_signing_key="k" * 32).test_client()
     ready = client.get("/ready")
     assert ready.status_code == 503
@@ -212,9 +224,10 @@ def test_M3_the_app_says_so_and_serves_nothing_of_it(make_app, own_artifacts, st
 
 
 @pytest.mark.e2e
-def test_H5_the_rate_and_the_metrics_hold_across_workers(
+def test_the_rate_and_the_metrics_hold_across_workers(
     gunicorn, sample_artifacts, tmp_path, student
 ) -> None:
+    """H5."""
     body = json.dumps(student).encode()
     environment = {
         "ARTIFACTS_DIR": str(sample_artifacts), "RATE_LIMIT": "30", "WEB_CONCURRENCY": "3",

@@ -43,17 +43,20 @@ FROM_ELSEWHERE = (
 
 @pytest.mark.parametrize("headers", FROM_HERE)
 @pytest.mark.parametrize("host", ["school.org", "SCHOOL.ORG:8000"])
-def test_F8_a_form_from_this_site_or_from_a_program_is_answered(client, student, headers, host):
+def test_a_form_from_this_site_or_from_a_program_is_answered(client, student, headers, host):
+    """F8."""
     assert client.post("/", data=student, headers={"Host": host, **headers}).status_code == 200
 
 
-def test_F8_an_address_is_compared_as_a_name_is(client, student):
+def test_an_address_is_compared_as_a_name_is(client, student):
+    """F8."""
     headers = {"Host": "[::1]:8000", "Origin": "http://[::1]"}
     assert client.post("/", data=student, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("headers", FROM_ELSEWHERE)
-def test_F8_a_form_from_another_site_is_refused_with_the_answers_kept(client, student, headers):
+def test_a_form_from_another_site_is_refused_with_the_answers_kept(client, student, headers):
+    """F8."""
     answer = client.post("/predict", data=student, headers={"Host": "school.org", **headers})
     assert (answer.status_code, answer.mimetype) == (403, "text/html")
     assert answer.text.count("This came from another website, so it was not accepted.") == 1
@@ -63,7 +66,8 @@ def test_F8_a_form_from_another_site_is_refused_with_the_answers_kept(client, st
     assert "<data" not in answer.text
 
 
-def test_F8_who_accepts_json_alone_gets_the_refusal_as_json(client, student):
+def test_who_accepts_json_alone_gets_the_refusal_as_json(client, student):
+    """F8."""
     headers = {"Sec-Fetch-Site": "cross-site", "Accept": "application/json"}
     answer = client.post("/", data=student, headers=headers)
     assert answer.status_code == answer.get_json()["status"] == 403
@@ -71,18 +75,21 @@ def test_F8_who_accepts_json_alone_gets_the_refusal_as_json(client, student):
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere"])
-def test_F8_a_refusal_needs_no_model(empty_client, path):
+def test_a_refusal_needs_no_model(empty_client, path):
+    """F8."""
     answer = empty_client.post(path, data={"a": "b"}, headers={"Origin": "null"})
     assert answer.status_code == (503 if path == "/" else 403)
 
 
-def test_F8_a_refused_form_of_too_many_fields_is_no_mistake_of_ours(client):
+def test_a_refused_form_of_too_many_fields_is_no_mistake_of_ours(client):
+    """F8."""
     answer = client.post("/", data={f"f{i}": "x" for i in range(2_000)}, headers={"Origin": "null"},
                          content_type="multipart/form-data")  # fmt: skip
     assert answer.status_code == 413
 
 
-def test_F8_no_browser_sends_json_from_elsewhere_since_its_preflight_is_not_allowed(client):
+def test_no_browser_sends_json_from_elsewhere_since_its_preflight_is_not_allowed(client):
+    """F8."""
     asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST",
              "Access-Control-Request-Headers": "content-type"}  # fmt: skip
     for path in ("/", "/predict", "/api/v1/predict", "/api/v1/predict/batch"):
@@ -177,9 +184,10 @@ def page_elsewhere(action: str, fields: dict[str, object]) -> Iterator[str]:
 @pytest.mark.browser
 @pytest.mark.e2e
 @pytest.mark.parametrize("sandboxed", [False, True])
-def test_F8_in_a_browser_over_http_behind_nginx_only_the_own_form_is_answered(
+def test_in_a_browser_over_http_behind_nginx_only_the_own_form_is_answered(
     browser_of_names, server, student, tmp_path, sandboxed
 ):
+    """F8."""
     with nginx_before(server.url, tmp_path) as port:
         home = f"http://predict.school.test:{port}"
         with watched(browser_of_names, home) as visit:

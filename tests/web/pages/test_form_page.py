@@ -132,7 +132,8 @@ def test_a_value_outside_the_training_data_is_predicted_with_a_warning(send_form
 
 
 @pytest.mark.parametrize("score", ["72", "72.5", " 72 ", "7.2e1"])
-def test_F3_a_plain_decimal_is_accepted(send_form, student, score):
+def test_a_plain_decimal_is_accepted(send_form, student, score):
+    """F3."""
     assert send_form(student | {"reading_score": score}).status_code == 200
 
 
@@ -141,7 +142,8 @@ def test_F3_a_plain_decimal_is_accepted(send_form, student, score):
     ["", " ", "abc", "-1", "101", "1e9", "nan", "inf", "-Infinity", "1e400", "1_0", "５０", "true",
      "72,5", "0x10", "7" * 10_000],
 )  # fmt: skip
-def test_F1_F2_F3_a_score_that_is_none_is_refused_beside_its_field(send_form, student, score):
+def test_a_score_that_is_none_is_refused_beside_its_field(send_form, student, score):
+    """F1, F2, F3."""
     response = send_form(student | {"reading_score": score})
     assert response.status_code == 422
     page = Page(response.text)
@@ -154,7 +156,8 @@ def test_F1_F2_F3_a_score_that_is_none_is_refused_beside_its_field(send_form, st
     assert page.values() == {n: str(v) for n, v in student.items()} | {"reading_score": score}
 
 
-def test_F1_every_problem_stands_in_the_summary_and_beside_its_field(send_form, predictor):
+def test_every_problem_stands_in_the_summary_and_beside_its_field(send_form, predictor):
+    """F1."""
     response = send_form({})
     assert response.status_code == 422
     page = Page(response.text)
@@ -171,7 +174,8 @@ def test_F1_every_problem_stands_in_the_summary_and_beside_its_field(send_form, 
         assert error[1] == f"Error: {link[1]}"
 
 
-def test_F4_an_unknown_category_is_refused_with_the_nearest(send_form, student):
+def test_an_unknown_category_is_refused_with_the_nearest(send_form, student):
+    """F4."""
     response = send_form(student | {"lunch": "Standard", "reading_score": 71})
     assert response.status_code == 422
     message = "School lunch must be one of 'standard', 'free/reduced'. Got 'Standard'. Did you mean"
@@ -181,14 +185,16 @@ def test_F4_an_unknown_category_is_refused_with_the_nearest(send_form, student):
     assert values["reading_score"] == "71"
 
 
-def test_F5_a_form_with_an_extra_field_or_one_sent_twice_is_refused(send_form, student):
+def test_a_form_with_an_extra_field_or_one_sent_twice_is_refused(send_form, student):
+    """F5."""
     response = send_form(student | {"nickname": "Bo", "reading_score": ["70", "90"]})
     assert response.status_code == 422
     assert "nickname is not a field of this form." in response.text
     assert "Reading score was sent 2 times." in response.text
 
 
-def test_F7_what_was_entered_is_escaped_everywhere(send_form, predictor):
+def test_what_was_entered_is_escaped_everywhere(send_form, predictor):
+    """F7."""
     nasty = dict.fromkeys([*predictor.schema.names, NASTY], NASTY)
     text = send_form(nasty).text
     assert "<script>alert" not in text

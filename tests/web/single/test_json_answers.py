@@ -56,7 +56,8 @@ def test_every_json_type_counts_as_json(client, student):
 
 
 @pytest.mark.parametrize("score", [72, 72.5, "72", "72.5"])
-def test_F3_a_number_or_its_text_is_accepted(client, student, score):
+def test_a_number_or_its_text_is_accepted(client, student, score):
+    """F3."""
     assert client.post("/predict", json=student | {"reading_score": score}).status_code == 200
 
 
@@ -66,7 +67,8 @@ def test_F3_a_number_or_its_text_is_accepted(client, student, score):
      "Infinity", "-Infinity", '"1_0"', '"５０"', "true", "false", "[70]", '{"a": 1}', "[[[[]]]]",
      "9" * 400, "9" * 5000, '"\\ud800"', '"\\u0000"'],
 )  # fmt: skip
-def test_F1_F2_F3_a_score_that_is_none_is_refused_by_name(client, student, score):
+def test_a_score_that_is_none_is_refused_by_name(client, student, score):
+    """F1, F2, F3."""
     body = json.dumps(student | {"reading_score": "@"}).replace('"@"', score)
     response = client.post("/predict", data=body, content_type="application/json")
     (problem,) = assert_error(response, 422)["errors"]
@@ -74,13 +76,15 @@ def test_F1_F2_F3_a_score_that_is_none_is_refused_by_name(client, student, score
     assert "a number from 0 to 100" in problem["message"]
 
 
-def test_F1_every_problem_is_listed(client, predictor):
+def test_every_problem_is_listed(client, predictor):
+    """F1."""
     body = assert_error(client.post("/predict", json={}), 422)
     assert [problem["field"] for problem in body["errors"]] == list(predictor.schema.names)
     assert body["error"].startswith("7 problems. The first: gender is missing.")
 
 
-def test_F4_an_unknown_category_is_refused_with_the_nearest(client, student):
+def test_an_unknown_category_is_refused_with_the_nearest(client, student):
+    """F4."""
     response = client.post("/predict", json=student | {"lunch": "Standard"})
     (problem,) = assert_error(response, 422)["errors"]
     assert problem["got"] == "Standard"
@@ -89,14 +93,16 @@ def test_F4_an_unknown_category_is_refused_with_the_nearest(client, student):
     )
 
 
-def test_F5_an_extra_key_is_refused(client, student):
+def test_an_extra_key_is_refused(client, student):
+    """F5."""
     response = client.post("/predict", json=student | {"raeding_score": 70})
     (problem,) = assert_error(response, 422)["errors"]
     assert (problem["field"], problem["got"]) == ("raeding_score", "70")
     assert "Did you mean 'reading_score'?" in problem["message"]
 
 
-def test_F5_a_key_that_stands_there_twice_is_refused_by_name(client, student):
+def test_a_key_that_stands_there_twice_is_refused_by_name(client, student):
+    """F5."""
     body = json.dumps(student)[:-1] + ', "lunch": "free/reduced"}'
     response = client.post("/predict", data=body, content_type="application/json")
     (problem,) = assert_error(response, 422)["errors"]
@@ -109,7 +115,8 @@ def test_F5_a_key_that_stands_there_twice_is_refused_by_name(client, student):
     [b"", b"[]", b"[{}]", b"null", b"1", b'"a"', b"{", b"{'a': 1}", b"\xff\xfe", b"\x00",
      b"[" * 200_000, b'{"a":' * 150_000, b'{"a":1}{"b":2}', b"{} x"],
 )  # fmt: skip
-def test_F5_a_body_without_one_record_is_refused(client, body):
+def test_a_body_without_one_record_is_refused(client, body):
+    """F5."""
     response = client.post("/predict", data=body, content_type="application/json")
     error = assert_error(response, 400)["error"]
     assert "Send a JSON object with a value for each of gender, " in error
@@ -117,12 +124,14 @@ def test_F5_a_body_without_one_record_is_refused(client, body):
 
 @pytest.mark.parametrize("kind", ["text/plain", "text/xml", "application/octet-stream"])
 @pytest.mark.parametrize("path", PATHS)
-def test_F6_json_under_another_name_is_not_read(client, student, path, kind):
+def test_json_under_another_name_is_not_read(client, student, path, kind):
+    """F6."""
     response = client.post(path, data=json.dumps(student), content_type=kind)
     assert "application/json" in assert_error(response, 415)["error"]
 
 
-def test_F10_errors_are_json_where_json_was_sent(client):
+def test_errors_are_json_where_json_was_sent(client):
+    """F10."""
     assert_error(client.put("/predict", json={}), 405)
     assert_error(client.post("/nowhere", json={}), 404)
     assert_error(client.get("/api/v1/nowhere"), 404)
@@ -137,7 +146,8 @@ def test_a_refused_form_is_json_where_only_json_is_accepted(send_form):
     assert len(assert_error(response, 422)["errors"]) == 7
 
 
-def test_C11_a_body_over_the_limit_is_413(make_app, sample_artifacts):
+def test_a_body_over_the_limit_is_413(make_app, sample_artifacts):
+    """C11."""
     app = make_app(artifacts_dir=sample_artifacts, max_body_bytes=2000)
     response = app.test_client().post("/predict", json={"reading_score": "7" * 3000})
     assert "2,000 bytes" in assert_error(response, 413)["error"]

@@ -56,7 +56,8 @@ def test_any_bytes_are_read_or_refused_in_words(body):
         (b'{"a":' * 100_000, "nested too deeply"),
     ],
 )
-def test_F5_a_body_without_a_record_is_refused_in_words(body, said):
+def test_a_body_without_a_record_is_refused_in_words(body, said):
+    """F5."""
     with pytest.raises(MalformedBody, match=said):
         read_json(body, SCHEMA)
 
@@ -66,13 +67,15 @@ def test_a_byte_order_mark_is_no_mistake():
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 5000, "NaN", "Infinity", "-Infinity"])
-def test_F2_a_number_beyond_all_floats_is_refused_by_name(number):
+def test_a_number_beyond_all_floats_is_refused_by_name(number):
+    """F2."""
     submission = read_json(f'{{"reading": {number}}}'.encode(), SCHEMA)
     with pytest.raises(DataValidationError, match=r"reading must be a number. Got '?-?[1-9ni]"):
         SCHEMA.check_record(submission.record)
 
 
-def test_F5_keys_that_stand_there_twice_are_all_named():
+def test_keys_that_stand_there_twice_are_all_named():
+    """F5."""
     body = b'{"reading": 1, "x": 0, "reading": 2, "x": 3}'
     problems = read_json(body, SCHEMA).problems
     assert [(p.field, p.got) for p in problems] == [("reading", "2"), ("x", "3")]
@@ -86,7 +89,8 @@ def test_very_many_wrong_names_are_counted():
     assert len(read_json(body, SCHEMA).problems) == 51
 
 
-def test_F5_a_form_with_a_field_too_many_or_twice_is_refused():
+def test_a_form_with_a_field_too_many_or_twice_is_refused():
+    """F5."""
     submission = read_form({"reading": ["1", "2"], "x": ["<b>"]}, SCHEMA)
     assert submission.record == {"reading": "1"}
     assert [p.message for p in submission.problems] == [
