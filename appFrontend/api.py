@@ -17,15 +17,7 @@ Json = dict[str, Any]
 
 
 class BackEndError(Exception):
-    """The back end cannot be asked, or answers nobody.
-
-    Attributes
-    ----------
-    title : str
-        What is wrong, for the person at the page.
-    advice : str
-        What to do about it.
-    """
+    """The back end cannot be asked, or answers nobody: what is wrong, and what to do about it."""
 
     def __init__(self, title: str, advice: str) -> None:
         super().__init__(title)
@@ -48,12 +40,7 @@ class Api:
 
     Each method raises BackEndError: RefusedError where what it sends is refused.
 
-    Parameters
-    ----------
-    url : str
-        Of the Flask app, without a path of the API.
-    key : str
-        Sent with each request, unless empty.
+    The URL is that of the Flask app, without a path; a key, where there is one, is sent each time.
     """
 
     url: str

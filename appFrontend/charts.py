@@ -88,18 +88,9 @@ def _colour(column: str, range_by_value: Mapping[str, str]) -> alt.Color:
 def distribution_chart(
     distribution: Json, target: Json, answers: Mapping[str, Json], level: str
 ) -> Chart:
-    """Draw where predictions lie among the students of the training table.
+    """Draw where one or two named answers lie among the students of the training table.
 
-    Parameters
-    ----------
-    distribution : dict
-        `counts` and `edges` of a histogram.
-    target : dict
-        Of the schema.
-    answers : mapping of str to dict
-        One or two answers of the back end, by what to call them.
-    level : str
-        Which of their intervals to draw.
+    The distribution has the `counts` and `edges` of a histogram; the level is an interval's.
     """
     ink, number = colours(), number_format(target)
     edges, counts = distribution["edges"], distribution["counts"]
@@ -198,7 +189,13 @@ def histogram_chart(predictions: pd.Series, target: Json, pass_mark: float | Non
 
 
 def ranges_chart(
-    table: pd.DataFrame, *, title: str, axis: str, number: str, zero: bool = False
+    table: pd.DataFrame,
+    *,
+    title: str,
+    axis: str,
+    number: str,
+    zero: bool = False,
+    bars: bool = False,
 ) -> Chart:
     """Draw a value with its interval for each name.
 
@@ -206,52 +203,26 @@ def ranges_chart(
     ----------
     table : DataFrame
         Columns `name`, `value`, `low`, `high`; `n_samples` where it is known.
-    title, axis : str
-        Of the chart and of its values, with their unit.
+    axis : str
+        What the values are, with their unit.
     number : str
         Format of a value.
     zero : bool
         Whether to draw a line at zero.
+    bars : bool
+        Whether values are bars from zero, not points.
     """
-    accent = colours().accent
-    x: dict[str, Any] = {"title": axis, "scale": alt.Scale(zero=zero)}
+    ink = colours()
+    x: dict[str, Any] = {"title": axis, "scale": alt.Scale(zero=zero or bars)}
     titles = {"name:N": " ", "value:Q": "Value", "low:Q": "From", "high:Q": "To"}
     if "n_samples" in table:
         titles["n_samples:O"] = "Students"
     base = alt.Chart(table).encode(_names(table["name"]), tooltip=_tooltips(titles, number))
-    layers = [
-        base.mark_rule(color=accent, strokeWidth=3).encode(alt.X("low:Q", **x), alt.X2("high:Q")),
-        base.mark_point(filled=True, size=90, color=accent, opacity=1).encode(
-            alt.X("value:Q", **x)
-        ),
-    ]
+    point = base.mark_point(filled=True, size=90, color=ink.accent, opacity=1)
+    value = base.mark_bar(color=ink.accent) if bars else point
+    rule = base.mark_rule(color=ink.quiet if bars else ink.accent, strokeWidth=3)
+    layers = [value.encode(alt.X("value:Q", **x)), rule.encode(alt.X("low:Q", **x), x2="high:Q")]
     return _titled(title, [_line_at(0.0), *layers] if zero else layers, len(table))
-
-
-def importance_chart(table: pd.DataFrame, *, axis: str, number: str) -> Chart:
-    """Draw how much worse the predictions get when each feature is shuffled.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns `name`, `value`, `spread`.
-    axis : str
-        What the value is, with its unit.
-    number : str
-        Format of a value.
-    """
-    ink, value, spread = colours(), table["value"], table["spread"]
-    titles = {"name:N": "Feature", "value:Q": axis, "spread:Q": "± of repeats"}
-    base = alt.Chart(table.assign(low=value - spread, high=value + spread)).encode(
-        _names(table["name"]), tooltip=_tooltips(titles, number)
-    )
-    layers = [
-        base.mark_bar(color=ink.accent).encode(alt.X("value:Q", title=axis)),
-        base.mark_rule(color=ink.quiet, strokeWidth=2).encode(
-            alt.X("low:Q", title=axis), alt.X2("high:Q")
-        ),
-    ]
-    return _titled("What the model relies on", layers, len(table))
 
 
 def dependence_chart(curve: Json, feature: Json, target: Json) -> Chart:

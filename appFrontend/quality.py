@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Json
-from appFrontend.charts import dependence_chart, importance_chart, ranges_chart, show
+from appFrontend.charts import dependence_chart, ranges_chart, show
 from appFrontend.fields import amount, label_of, n_decimals, number_format, with_unit
 
 MOST_FEATURES = 15
@@ -122,14 +123,19 @@ def _show_importance(importance: list[Json], features: dict[str, Json], target: 
         {
             "name": label_of(features[one["feature"]]),
             "value": one[measure],
-            "spread": one.get(f"{measure}_std", 0.0),
+            "low": one[measure] - one.get(f"{measure}_std", 0.0),
+            "high": one[measure] + one.get(f"{measure}_std", 0.0),
         }
         for one in sorted(importance, key=lambda one: -one[measure])
         if one["feature"] in features
     )
     show(
-        importance_chart(
-            table.head(MOST_FEATURES), axis=measures[measure], number=_format_of(measure, target)
+        ranges_chart(
+            table.head(MOST_FEATURES),
+            title="What the model relies on",
+            axis=measures[measure],
+            number=_format_of(measure, target),
+            bars=True,
         ),
         "How much worse the predictions get when each feature is shuffled.",
     )
@@ -152,7 +158,8 @@ def _show_dependence(report: Json, features: dict[str, Json], target: Json) -> N
         dependence_chart(curve, feature, target),
         f"The mean prediction for each value of {label_of(feature)}.",
     )
-    wide = feature["kind"] == "numeric" and any(map(float.__gt__, curve["high"], curve["low"]))
+    spread = max(map(operator.sub, curve["high"], curve["low"]))
+    wide = feature["kind"] == "numeric" and spread > 1e-6  # a linear model's differ by rounding
     st.caption(
         "If all students had one value and kept their other answers. "
         + ("The shade holds most students' own curves. " if wide else "")
