@@ -380,26 +380,19 @@ class CompiledModel:
         Curves stand in it, and half of each product: these are exact Shapley values, counted from
         what the model predicts on average over the training rows.
         """
-        found = []
-        for f in self.features:
-            value = values[f.name]
-            if not self.linear:
-                found.append(0.0)
-            elif isinstance(f, NumericTable):
-                found.append(f.weight * ((f.fill if value is None else float(value)) - f.center))
-            else:
-                found.append(f.terms[f.categories.index(value)])
-        positions = {feature.name: i for i, feature in enumerate(self.features)}
+        found = {feature.name: 0.0 for feature in self.features}
+        for name, fill, center, weight in self._weights:
+            found[name] = weight * _above((name, fill, center), values)
+        for name, terms in self._terms:
+            found[name] = terms[values[name]]  # type: ignore[index]
         for name, fill, curve in self._curves:
             value = values[name]
-            found[positions[name]] += curve.value(fill if value is None else float(value))
-        for (first, second, weight, mean), (i, j, *_) in zip(
-            self._products, self.products, strict=True
-        ):
+            found[name] += curve.value(fill if value is None else value)  # type: ignore[arg-type]
+        for first, second, weight, mean in self._products:
             half = weight * (_above(first, values) * _above(second, values) - mean) / 2
-            found[i] += half
-            found[j] += half
-        return found
+            found[first[0]] += half
+            found[second[0]] += half
+        return list(found.values())
 
 
 def _above(centered: tuple[str, float, float], values: Mapping[str, Value]) -> float:
