@@ -33,7 +33,7 @@ Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
 
 
 def encode(model: CompiledModel, columns: Columns) -> list[NDArray[Any]]:
-    """Return a column a feature: numbers with the missing filled, positions of categories.
+    """Return each feature's column: numbers with missing ones filled in, positions of categories.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def encode(model: CompiledModel, columns: Columns) -> list[NDArray[Any]]:
     Raises
     ------
     KeyError
-        If a category is none of the model's.
+        If the model does not know a category.
     """
     encoded: list[NDArray[Any]] = []
     for feature in model.features:

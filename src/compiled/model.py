@@ -56,7 +56,7 @@ class NumericTable:
     fill : float
         Stands for a missing value.
     cuts : tuple of float
-        Ascending; test ``first_test + i`` is whether the value is above ``cuts[i]``.
+        Ascending; each test is whether the value is above one of them.
     center, weight : float
         The linear term is ``weight * (value - center)``.
     curves : tuple of Curve
@@ -64,7 +64,6 @@ class NumericTable:
     """
 
     name: str
-    first_test: int
     fill: float
     cuts: tuple[float, ...]
     center: float
@@ -85,7 +84,7 @@ class CategoryTable:
     categories : tuple of str or None
         None is a missing value, where training had some.
     answers : tuple of tuple of int
-        To each test from ``first_test`` on, by category.
+        To each of the feature's tests, by category.
     columns : tuple of int
         Which of the feature's columns each test is about.
     terms : tuple of float
@@ -93,7 +92,6 @@ class CategoryTable:
     """
 
     name: str
-    first_test: int
     categories: tuple[str | None, ...]
     answers: tuple[tuple[int, ...], ...]
     columns: tuple[int, ...]
@@ -249,7 +247,7 @@ class CompiledModel:
     Attributes
     ----------
     features : tuple of NumericTable or CategoryTable
-        In the schema's order.
+        In the schema's order, and their tests one after another in it.
     base : float
         What the linear terms and the ensembles add to.
     linear : bool
@@ -318,19 +316,14 @@ class CompiledModel:
                 f"{cls.VERSION}. Train again to rebuild it."
             )
         try:
-            features: list[FeatureTable] = []
-            n_tests = 0
-            for values in tables["features"]:
-                features.append(_feature(values, n_tests))
-                n_tests += features[-1].n_tests
+            features = tuple(map(_feature, tables["features"]))
+            n_tests = sum(feature.n_tests for feature in features)
             ensembles = tuple(_ensemble(values, n_tests) for values in tables["ensembles"])
             products = tuple(
                 (int(i), int(j), float(weight), float(sum(mean)))
                 for i, j, weight, *mean in tables.get("products", ())
             )
-            return cls(
-                tuple(features), float(tables["base"]), bool(tables["linear"]), ensembles, products
-            )
+            return cls(features, float(tables["base"]), bool(tables["linear"]), ensembles, products)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ArtifactError(f"compiled.json is damaged ({error!r}). Train again.") from error
 
@@ -405,12 +398,11 @@ def _above(centered: tuple[str, float, float], values: Mapping[str, Value]) -> f
 # --- reading the tables ---------------------------------------------------------------------------
 
 
-def _feature(values: Mapping[str, Any], first_test: int) -> FeatureTable:
+def _feature(values: Mapping[str, Any]) -> FeatureTable:
     name = str(values["name"])
     if "cuts" in values:
         return NumericTable(
             name,
-            first_test,
             fill=float(values["fill"]),
             cuts=tuple(map(float, values["cuts"])),
             center=float(values["center"]),
@@ -425,7 +417,7 @@ def _feature(values: Mapping[str, Any], first_test: int) -> FeatureTable:
         raise ValueError(f"the tests of {name}")
     if terms and len(terms) != len(categories):
         raise ValueError(f"the terms of {name}")
-    return CategoryTable(name, first_test, categories, answers, columns, terms)
+    return CategoryTable(name, categories, answers, columns, terms)
 
 
 def _curve(values: Mapping[str, Any]) -> Curve:

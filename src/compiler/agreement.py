@@ -1,4 +1,4 @@
-"""Whether a compiled model says what its pickles say."""
+"""Whether a compiled model predicts what its pickles predict."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Columns = dict[str, "NDArray[Any]"]
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a comparison of some records with the pickles came to.
+    """How far a compiled model's predictions are from those of its pickles.
 
     Attributes
     ----------
@@ -153,10 +153,12 @@ class _Rows:
 
     def _ties(self) -> Columns:
         tests: list[tuple[str, int, float]] = []  # -1 for where a curve turns
+        first = 0
         for table in self.model.features:
             if isinstance(table, NumericTable):
-                tests += [(table.name, table.first_test + i, c) for i, c in enumerate(table.cuts)]
+                tests += [(table.name, test, cut) for test, cut in enumerate(table.cuts, first)]
                 tests += [(table.name, -1, at) for curve in table.curves for at in curve.breaks]
+            first += table.n_tests
         if len(tests) > MOST_TIES:
             chosen = self._random.choice(len(tests), MOST_TIES, replace=False)
             tests = [tests[i] for i in chosen]

@@ -81,11 +81,8 @@ class TableBuilder:
             )
         for _, part in ensembles:
             self._place(part)
-        used = {
-            test for tests in self._placed.values() for test in tests.values()
-            if not isinstance(test, bool)
-        }  # fmt: skip
-        ordered = sorted(used)
+        placed = [test for tests in self._placed.values() for test in tests.values()]
+        ordered = sorted({test for test in placed if not isinstance(test, bool)})
         self._numbers = {test: number for number, test in enumerate(ordered)}
         linear = [(weight, part) for weight, part in model.parts if isinstance(part, Linear)]
         base, terms = self._linear(linear)
