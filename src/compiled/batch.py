@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from src.compiled.model import (
     CategoryTable,
@@ -21,10 +24,6 @@ from src.compiled.model import (
     ObliviousTrees,
 )
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 BLOCK_ROWS = 1 << 15  # worked on at once; fewer where there are so many tests ...
 BLOCK_BYTES = 1 << 25  # ... that their answers would take more memory than this
 KEY_TESTS = 8  # whose answers make one table of 256 values
@@ -34,7 +33,7 @@ Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
 
 
 def encode(model: CompiledModel, columns: Columns) -> list[NDArray[Any]]:
-    """Return a column a feature: numbers with the missing filled, positions of categories.
+    """Return each feature's column: numbers with missing ones filled in, positions of categories.
 
     Parameters
     ----------
@@ -44,10 +43,8 @@ def encode(model: CompiledModel, columns: Columns) -> list[NDArray[Any]]:
     Raises
     ------
     KeyError
-        If a category is none of the model's.
+        If the model does not know a category.
     """
-    import numpy as np
-
     encoded: list[NDArray[Any]] = []
     for feature in model.features:
         column = columns[feature.name]
@@ -60,8 +57,6 @@ def encode(model: CompiledModel, columns: Columns) -> list[NDArray[Any]]:
 
 
 def _codes(feature: CategoryTable, column: Sequence[object] | NDArray[Any]) -> NDArray[np.intp]:
-    import numpy as np
-
     codes: dict[object, int] = {category: i for i, category in enumerate(feature.categories)}
     if None in codes:
         codes[np.nan] = codes[None]
@@ -79,7 +74,7 @@ class BatchEvaluator:
         self.model = model
         self._tests = _Tests(model)
         self._plans = [_plans(ensemble, self._tests) for ensemble in model.ensembles]
-        tables = any(isinstance(plan, _Tables) for plans in self._plans for plan in plans)
+        tables = any(isinstance(plan, _Table | _Fork) for plans in self._plans for plan in plans)
         kept = model.n_tests if tables else 1  # walks keep no answers
         self._block = min(BLOCK_ROWS, max(1_024, BLOCK_BYTES // max(1, kept)))
 
@@ -91,21 +86,19 @@ class BatchEvaluator:
         columns : mapping of str to sequence of length n_samples
             See :func:`encode`.
         """
-        import numpy as np
-
         model = self.model
         encoded = encode(model, columns)
         total = np.full(len(encoded[0]), model.base)
         if model.linear:
             pairs = list(zip(model.features, encoded, strict=True))
-            for feature, column in pairs:
-                if isinstance(feature, NumericTable):
-                    total += feature.weight * (column - feature.center)
+            numeric = [(f, column) for f, column in pairs if isinstance(f, NumericTable)]
+            for number, column in numeric:
+                total += number.weight * (column - number.center)
             for feature, column in pairs:
                 if isinstance(feature, CategoryTable):
                     total += np.array(feature.terms)[column]
-            for feature, column in pairs:
-                for curve in feature.curves if isinstance(feature, NumericTable) else ():
+            for number, column in numeric:
+                for curve in number.curves:
                     total += _on_curve(curve, column)
             for i, j, weight, mean in model.products:
                 total += weight * (_above(model, encoded, i) * _above(model, encoded, j) - mean)
@@ -126,8 +119,6 @@ class BatchEvaluator:
 
 def _on_curve(curve: Curve, column: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what :meth:`Curve.value` returns for each number."""
-    import numpy as np
-
     pieces = np.array(curve.pieces)[np.searchsorted(np.array(curve.breaks), column)]
     origin, a, b, c, d = pieces.T
     t = column - origin
@@ -140,8 +131,6 @@ def _above(model: CompiledModel, encoded: list[NDArray[Any]], position: int) -> 
 
 def _median(values: NDArray[np.float64], weights: tuple[float, ...]) -> NDArray[np.float64]:
     """Return the weighted median of each column, as :class:`MedianTrees` finds it."""
-    import numpy as np
-
     order = np.argsort(values, axis=0, kind="stable")
     reached = np.cumsum(np.array(weights)[order], axis=0)
     first = (reached >= 0.5 * reached[-1]).argmax(axis=0)
@@ -164,8 +153,6 @@ class _Tests:
     """
 
     def __init__(self, model: CompiledModel) -> None:
-        import numpy as np
-
         lines: list[int] = []
         ranks: list[int] = []
         self._sources: list[tuple[int, NDArray[Any], bool]] = []
@@ -184,8 +171,6 @@ class _Tests:
 
     def matrix(self, encoded: list[NDArray[Any]]) -> NDArray[np.int32]:
         """Return the lines of some rows, shape (n_lines, n_rows)."""
-        import numpy as np
-
         found = np.empty((len(self._sources), len(encoded[0])), dtype=np.int32)
         for line, (position, table, is_number) in enumerate(self._sources):
             column = encoded[position]
@@ -201,25 +186,13 @@ class _Answers:
         self.matrix = tests.matrix(encoded)
         self.n_rows = self.matrix.shape[1]
         self._bits: dict[int, NDArray[np.uint8]] = {}
-        self._masks: dict[int, NDArray[np.uint16]] = {}
 
     def bits(self, test: int) -> NDArray[np.uint8]:
         """Return 0 or 1 for each row."""
-        import numpy as np
-
         found = self._bits.get(test)
         if found is None:
             line = self.matrix[self._tests.lines[test]]
             found = self._bits[test] = (line > self._tests.ranks[test]).view(np.uint8)
-        return found
-
-    def mask(self, test: int) -> NDArray[np.uint16]:
-        """Return 0 or, of the same type, the number whose bits are all set."""
-        import numpy as np
-
-        found = self._masks.get(test)
-        if found is None:
-            found = self._masks[test] = np.negative(self.bits(test).astype(np.uint16))
         return found
 
 
@@ -227,50 +200,33 @@ class _Answers:
 
 
 @dataclass(frozen=True)
-class _Key:
-    """A subtree of few tests, whose answers are the bits of a position after those of ``first``."""
+class _Table:
+    """A tree of few tests, whose answers are the bits of a position in the table."""
 
     tests: tuple[int, ...]
-    first: int
+    table: NDArray[np.float64]
 
-    def positions(self, answers: _Answers, kind: type[np.unsignedinteger]) -> NDArray[Any]:
-        import numpy as np
-
-        key: Any = np.full(answers.n_rows, self.first, dtype=kind)
+    def values(self, answers: _Answers) -> NDArray[np.float64]:
+        kind = np.uint8 if len(self.tests) <= 8 else np.uint16
+        key: Any = np.zeros(answers.n_rows, dtype=kind)
         for test in self.tests:
             np.add(key, key, out=key)
             np.bitwise_or(key, answers.bits(test), out=key)
-        return key
+        return self.table.take(key, mode="clip")  # skips a check
 
 
 @dataclass(frozen=True)
 class _Fork:
-    """A subtree of more tests: the answer to one says which of two positions it is."""
+    """A tree of more tests: the answer to one says which of two trees counts."""
 
     test: int
-    left: _Key | _Fork
-    right: _Key | _Fork
-
-    def positions(self, answers: _Answers, kind: type[np.unsignedinteger]) -> NDArray[Any]:
-        left, right = self.left.positions(answers, kind), self.right.positions(answers, kind)
-        right ^= left  # numpy's `where` takes twice as long
-        right &= answers.mask(self.test)
-        right ^= left
-        return right
-
-
-@dataclass(frozen=True)
-class _Tables:
-    """A tree as tables of what it says for every combination of answers, one after the other."""
-
-    root: _Key | _Fork
-    table: NDArray[np.float64]
+    left: _Table | _Fork
+    right: _Table | _Fork
 
     def values(self, answers: _Answers) -> NDArray[np.float64]:
-        import numpy as np
-
-        kind = np.uint8 if isinstance(self.root, _Key) and len(self.table) <= 256 else np.uint16
-        return self.table.take(self.root.positions(answers, kind), mode="clip")  # skips a check
+        found = self.left.values(answers)
+        np.copyto(found, self.right.values(answers), where=answers.bits(self.test).view(bool))
+        return found
 
 
 @dataclass(frozen=True)
@@ -289,8 +245,6 @@ class _Walk:
     leaf_values: NDArray[np.float64]
 
     def values(self, answers: _Answers) -> NDArray[np.float64]:
-        import numpy as np
-
         n_rows, matrix = answers.n_rows, answers.matrix.ravel()
         found = np.zeros(n_rows, dtype=np.intp)
         rows, nodes = np.arange(n_rows), np.zeros(n_rows, dtype=np.intp)
@@ -306,70 +260,44 @@ class _Walk:
         return self.leaf_values[found]
 
 
-_Plan = _Tables | _Walk
-
-
-def _plans(ensemble: Ensemble, tests: _Tests) -> list[_Plan]:
+def _plans(ensemble: Ensemble, tests: _Tests) -> list[_Table | _Fork | _Walk]:
     """Return how each tree of an ensemble is worked out for many rows."""
-    import numpy as np
-
     if isinstance(ensemble, ObliviousTrees):
-        return [_Tables(_Key(tree.tests, 0), np.array(tree.values)) for tree in ensemble.trees]
+        return [_Table(tree.tests, np.array(tree.values)) for tree in ensemble.trees]
     return [_plan(root, tests) for root in ensemble.roots]
 
 
-def _plan(root: Node, tests: _Tests) -> _Plan:
-    import numpy as np
-
+def _plan(root: Node, tests: _Tests) -> _Table | _Fork | _Walk:
     nodes = [root]  # every parent before its children
     for node in nodes:
         if isinstance(node, tuple):
             nodes += node[:2]
-    if len(nodes) > 2 * TABLE_NODES:
-        return _walk(nodes, tests)
-    asked: dict[int, frozenset[int]] = {}  # by the identity of a node, where they are few
-    for node in reversed(nodes):
-        if isinstance(node, tuple):
-            parts = [asked.get(id(child)) for child in node[:2] if isinstance(child, tuple)]
-            together = frozenset({node[2]}).union(*(part or () for part in parts))
-            if None not in parts and len(together) <= KEY_TESTS:
-                asked[id(node)] = together
-    tables: list[NDArray[np.float64]] = []
-
-    def lay_out(node: Node) -> _Key | _Fork:
-        if isinstance(node, tuple) and id(node) not in asked:
-            return _Fork(node[2], lay_out(node[0]), lay_out(node[1]))
-        about = tuple(sorted(asked.get(id(node), ())))
-        table = _every_answer(node, about)
-        if gap := -sum(map(len, tables)) % len(table):  # a position's first bits are the table's
-            tables.append(np.zeros(gap))
-        key = _Key(about, sum(map(len, tables)) // len(table))
-        tables.append(table)
-        return key
-
-    laid_out = lay_out(root)
-    return _Tables(laid_out, np.concatenate(tables))
+    return _walk(nodes, tests) if len(nodes) > 2 * TABLE_NODES else _tables(root)
 
 
-def _every_answer(root: Node, tests: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return what a tree says for every combination of answers to its tests."""
-    import numpy as np
-
+def _tables(root: Node) -> _Table | _Fork:
+    tests = _asked(root)
+    if isinstance(root, tuple) and len(tests) > KEY_TESTS:
+        return _Fork(root[2], _tables(root[0]), _tables(root[1]))
     keys = np.arange(1 << len(tests))
-    answers = {t: (keys >> (len(tests) - 1 - i) & 1).astype(bool) for i, t in enumerate(tests)}
+    answers = {t: (keys >> i & 1).astype(bool) for i, t in enumerate(reversed(tests))}
 
     def values(node: Node) -> NDArray[np.float64] | float:
         if not isinstance(node, tuple):
             return node
         return np.where(answers[node[2]], values(node[1]), values(node[0]))
 
-    return np.broadcast_to(values(root), keys.shape)
+    return _Table(tests, np.broadcast_to(values(root), keys.shape))
+
+
+def _asked(node: Node) -> tuple[int, ...]:
+    if not isinstance(node, tuple):
+        return ()
+    return tuple(sorted({node[2], *_asked(node[0]), *_asked(node[1])}))
 
 
 def _walk(nodes: list[Node], tests: _Tests) -> _Walk:
     """Return the arrays of a tree whose nodes are listed breadth first."""
-    import numpy as np
-
     n_nodes = len(nodes)
     asked = np.array([node[2] if isinstance(node, tuple) else 0 for node in nodes])
     inner = np.array([isinstance(node, tuple) for node in nodes])

@@ -56,7 +56,7 @@ class NumericTable:
     fill : float
         Stands for a missing value.
     cuts : tuple of float
-        Ascending; test ``first_test + i`` is whether the value is above ``cuts[i]``.
+        Ascending; each test is whether the value is above one of them.
     center, weight : float
         The linear term is ``weight * (value - center)``.
     curves : tuple of Curve
@@ -64,7 +64,6 @@ class NumericTable:
     """
 
     name: str
-    first_test: int
     fill: float
     cuts: tuple[float, ...]
     center: float
@@ -85,7 +84,7 @@ class CategoryTable:
     categories : tuple of str or None
         None is a missing value, where training had some.
     answers : tuple of tuple of int
-        To each test from ``first_test`` on, by category.
+        To each of the feature's tests, by category.
     columns : tuple of int
         Which of the feature's columns each test is about.
     terms : tuple of float
@@ -93,7 +92,6 @@ class CategoryTable:
     """
 
     name: str
-    first_test: int
     categories: tuple[str | None, ...]
     answers: tuple[tuple[int, ...], ...]
     columns: tuple[int, ...]
@@ -249,7 +247,7 @@ class CompiledModel:
     Attributes
     ----------
     features : tuple of NumericTable or CategoryTable
-        In the schema's order.
+        In the schema's order, and their tests one after another in it.
     base : float
         What the linear terms and the ensembles add to.
     linear : bool
@@ -318,19 +316,14 @@ class CompiledModel:
                 f"{cls.VERSION}. Train again to rebuild it."
             )
         try:
-            features: list[FeatureTable] = []
-            n_tests = 0
-            for values in tables["features"]:
-                features.append(_feature(values, n_tests))
-                n_tests += features[-1].n_tests
+            features = tuple(map(_feature, tables["features"]))
+            n_tests = sum(feature.n_tests for feature in features)
             ensembles = tuple(_ensemble(values, n_tests) for values in tables["ensembles"])
             products = tuple(
                 (int(i), int(j), float(weight), float(sum(mean)))
                 for i, j, weight, *mean in tables.get("products", ())
             )
-            return cls(
-                tuple(features), float(tables["base"]), bool(tables["linear"]), ensembles, products
-            )
+            return cls(features, float(tables["base"]), bool(tables["linear"]), ensembles, products)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ArtifactError(f"compiled.json is damaged ({error!r}). Train again.") from error
 
@@ -380,26 +373,19 @@ class CompiledModel:
         Curves stand in it, and half of each product: these are exact Shapley values, counted from
         what the model predicts on average over the training rows.
         """
-        found = []
-        for f in self.features:
-            value = values[f.name]
-            if not self.linear:
-                found.append(0.0)
-            elif isinstance(f, NumericTable):
-                found.append(f.weight * ((f.fill if value is None else float(value)) - f.center))
-            else:
-                found.append(f.terms[f.categories.index(value)])
-        positions = {feature.name: i for i, feature in enumerate(self.features)}
+        found = {feature.name: 0.0 for feature in self.features}
+        for name, fill, center, weight in self._weights:
+            found[name] = weight * _above((name, fill, center), values)
+        for name, terms in self._terms:
+            found[name] = terms[values[name]]  # type: ignore[index]
         for name, fill, curve in self._curves:
             value = values[name]
-            found[positions[name]] += curve.value(fill if value is None else float(value))
-        for (first, second, weight, mean), (i, j, *_) in zip(
-            self._products, self.products, strict=True
-        ):
+            found[name] += curve.value(fill if value is None else value)  # type: ignore[arg-type]
+        for first, second, weight, mean in self._products:
             half = weight * (_above(first, values) * _above(second, values) - mean) / 2
-            found[i] += half
-            found[j] += half
-        return found
+            found[first[0]] += half
+            found[second[0]] += half
+        return list(found.values())
 
 
 def _above(centered: tuple[str, float, float], values: Mapping[str, Value]) -> float:
@@ -412,12 +398,11 @@ def _above(centered: tuple[str, float, float], values: Mapping[str, Value]) -> f
 # --- reading the tables ---------------------------------------------------------------------------
 
 
-def _feature(values: Mapping[str, Any], first_test: int) -> FeatureTable:
+def _feature(values: Mapping[str, Any]) -> FeatureTable:
     name = str(values["name"])
     if "cuts" in values:
         return NumericTable(
             name,
-            first_test,
             fill=float(values["fill"]),
             cuts=tuple(map(float, values["cuts"])),
             center=float(values["center"]),
@@ -432,7 +417,7 @@ def _feature(values: Mapping[str, Any], first_test: int) -> FeatureTable:
         raise ValueError(f"the tests of {name}")
     if terms and len(terms) != len(categories):
         raise ValueError(f"the terms of {name}")
-    return CategoryTable(name, first_test, categories, answers, columns, terms)
+    return CategoryTable(name, categories, answers, columns, terms)
 
 
 def _curve(values: Mapping[str, Any]) -> Curve:

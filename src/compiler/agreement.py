@@ -1,10 +1,13 @@
-"""Whether a compiled model says what its pickles say."""
+"""Whether a compiled model predicts what its pickles predict."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from src.compiled.batch import BatchEvaluator
 from src.compiled.model import CategoryTable, CompiledModel, NumericTable, ObliviousTrees
@@ -13,19 +16,15 @@ from src.schema.frames import typed_frame
 from src.schema.record import Schema
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 RELATIVE = 1e-9
 RELATIVE_SINGLE = 1e-4  # where the library itself sums in float32
 RANDOM_ROWS = 10_000
 MOST_TIES = 6_000  # tests of numbers whose ties are tried; of more, so many at random
 ONE_BY_ONE = 200  # rows that are evaluated as records too
-WALKED_ROWS, WALKED_NODES = (
-    300,
-    300_000,
-)  # training rows, and nodes on their ways, that are looked at
+WALKED_ROWS = 300  # training rows whose ways through the trees are looked at ...
+WALKED_NODES = 300_000  # ... until they came to so many nodes
 SAMPLED_ROWS = 2_000  # training rows that are changed, and that show the spread of the predictions
 FAR = 1_000  # widths of what training saw, for the ends of a feature without bounds
 
@@ -34,16 +33,13 @@ Columns = dict[str, "NDArray[Any]"]
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a comparison with the pickles came to.
+    """How far a compiled model's predictions are from those of its pickles.
 
     Attributes
     ----------
-    n_rows : int
-        Records that were compared.
     worst : float
         Largest difference, relative to the prediction or, where that is larger, to the spread of
         the predictions for the training rows.
-    allowed : float
     """
 
     n_rows: int
@@ -72,8 +68,6 @@ def compare(
 
     Parameters
     ----------
-    schema : Schema
-    model : CompiledModel
     predict : callable
         The fitted pipeline's: takes a typed frame.
     X : DataFrame of shape (n_samples, n_features)
@@ -81,14 +75,11 @@ def compare(
     single : bool
         Whether the library itself sums in float32.
     """
-    import numpy as np
-
     random = np.random.default_rng(random_state)
     if len(X) > SAMPLED_ROWS:
         X = X.iloc[random.choice(len(X), SAMPLED_ROWS, replace=False)]
     columns = _Rows(schema, model, X, random).build()
-    evaluator = BatchEvaluator(model)
-    found = evaluator.predict(columns)
+    found = BatchEvaluator(model).predict(columns)
     expected = predict(typed_frame(schema, columns))
     spread = float(np.std(predict(X)))
     scale = np.maximum(np.abs(expected), spread)
@@ -99,8 +90,7 @@ def compare(
     for i in np.linspace(0, len(found) - 1, ONE_BY_ONE).astype(int):
         if model.predict(_record(columns, i)) != found[i]:
             worst = float("inf")
-    allowed = RELATIVE_SINGLE if single else RELATIVE
-    return Agreement(len(found), worst, allowed)
+    return Agreement(len(found), worst, RELATIVE_SINGLE if single else RELATIVE)
 
 
 def _record(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
@@ -111,7 +101,7 @@ def _record(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
 
 
 class _Rows:
-    """The records that are compared, as columns of numbers with NaN and of texts with None."""
+    """The records that are compared, as columns; None or NaN where a value is missing."""
 
     def __init__(
         self,
@@ -120,87 +110,66 @@ class _Rows:
         X: pd.DataFrame,
         random: np.random.Generator,
     ) -> None:
-        self.schema = schema
         self.model = model
         self._random = random
-        self._tables = {table.name: table for table in model.features}
         self._numeric = {feature.name: feature for feature in schema.numeric}
-        self._training: Columns = {
-            feature.name: X[feature.name].to_numpy(dtype=float)
-            if isinstance(feature, NumericFeature)
-            else _texts(X[feature.name])
-            for feature in schema.features
-        }
+        self._training: Columns = {name: X[name].to_numpy() for name in schema.names}
         self._n = len(X)
 
     def build(self) -> Columns:
-        import numpy as np
-
         parts = [self._training, self._drawn(), self._corners(), self._ties()]
-        return {name: np.concatenate([part[name] for part in parts]) for name in self.schema.names}
+        return {name: np.concatenate([part[name] for part in parts]) for name in self._training}
 
     def _drawn(self) -> Columns:
         """Return random records: half of the numbers are whole, some values missing."""
-        import numpy as np
-
         found: Columns = {}
-        for name, table in self._tables.items():
+        for table in self.model.features:
             if isinstance(table, CategoryTable):
                 choices = np.array(table.categories, dtype=object)
-                found[name] = self._random.choice(choices, RANDOM_ROWS)
+                found[table.name] = self._random.choice(choices, RANDOM_ROWS)
                 continue
-            feature = self._numeric[name]
+            feature = self._numeric[table.name]
             low, high = _ends(feature, 1 / 6)
             numbers = self._random.uniform(low, high, RANDOM_ROWS)
             whole = self._random.random(RANDOM_ROWS) < 0.5
             numbers = np.where(whole, np.round(numbers).clip(low, high), numbers)
             missing = feature.optional * (self._random.random(RANDOM_ROWS) < 0.1)
-            found[name] = np.where(missing, np.nan, numbers)
+            found[table.name] = np.where(missing, np.nan, numbers)
         return found
 
     def _corners(self) -> Columns:
         """Return training rows with one value replaced: each category, each range's ends, none."""
-        import numpy as np
-
         changes: list[tuple[str, Any]] = []
-        for name, table in self._tables.items():
+        for table in self.model.features:
+            values: list[Any]
             if isinstance(table, CategoryTable):
-                changes += [(name, category) for category in table.categories]
-                continue
-            feature = self._numeric[name]
-            seen = (feature.observed_minimum, feature.observed_maximum)
-            changes += [(name, end) for end in (*_ends(feature, FAR), *seen)]
-            if feature.optional:
-                changes.append((name, np.nan))
+                values = list(table.categories)
+            else:
+                feature = self._numeric[table.name]
+                values = [*_ends(feature, FAR), feature.observed_minimum, feature.observed_maximum]
+                values += [np.nan] if feature.optional else []
+            changes += [(table.name, value) for value in values]
         return self._changed(self._random.integers(self._n, size=len(changes)), changes)
 
     def _ties(self) -> Columns:
-        import numpy as np
-
-        tests = [
-            (table, table.first_test + i, cut)
-            for table in self.model.features
-            if isinstance(table, NumericTable)
-            for i, cut in enumerate(table.cuts)
-        ]
-        tests += [
-            (table, -1, at)
-            for table in self.model.features
-            if isinstance(table, NumericTable)
-            for curve in table.curves
-            for at in curve.breaks
-        ]
+        tests: list[tuple[str, int, float]] = []  # -1 for where a curve turns
+        first = 0
+        for table in self.model.features:
+            if isinstance(table, NumericTable):
+                tests += [(table.name, test, cut) for test, cut in enumerate(table.cuts, first)]
+                tests += [(table.name, -1, at) for curve in table.curves for at in curve.breaks]
+            first += table.n_tests
         if len(tests) > MOST_TIES:
             chosen = self._random.choice(len(tests), MOST_TIES, replace=False)
             tests = [tests[i] for i in chosen]
         met = self._met()
         rows, changes = [], []
-        for table, test, cut in tests:
+        for name, test, cut in tests:
             beside = np.nextafter(cut, -np.inf), np.nextafter(cut, np.inf)
             for value in sorted({cut, *beside, round(2 * cut) / 2}):
-                if self._numeric[table.name].within(value):
+                if self._numeric[name].within(value):
                     rows.append(met.get(test, int(self._random.integers(self._n))))
-                    changes.append((table.name, float(value)))
+                    changes.append((name, float(value)))
         return self._changed(np.array(rows, dtype=int), changes)
 
     def _met(self) -> dict[int, int]:
@@ -226,12 +195,6 @@ class _Rows:
         for row, (name, value) in enumerate(changes):
             found[name][row] = value
         return found
-
-
-def _texts(column: pd.Series) -> NDArray[np.object_]:
-    import numpy as np
-
-    return np.array([value if isinstance(value, str) else None for value in column], dtype=object)
 
 
 def _ends(feature: NumericFeature, margin: float) -> tuple[float, float]:

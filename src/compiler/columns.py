@@ -1,18 +1,17 @@
-"""Which columns a fitted preprocessor makes of each feature, and how."""
+"""Which columns a fitted preprocessor makes of each feature, and where comparisons of them turn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from src.compiler.estimators import UnsupportedEstimatorError
-from src.schema.features import NumericFeature
+import numpy as np
+from numpy.typing import NDArray
+
+from src.compiler.estimators import Comparison, UnsupportedEstimatorError
+from src.schema.features import LARGEST_NUMBER, NumericFeature
 from src.schema.frames import typed_frame
 from src.schema.record import Schema
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,11 @@ class NumericColumn:
     fill: float
     mean: float
     scale: float
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Its column alone, as :attr:`CategoryColumns.columns` has a category's."""
+        return (self.column,)
 
     def transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what the preprocessor makes of numbers, with its own arithmetic."""
@@ -77,8 +81,6 @@ def read_columns(
     UnsupportedEstimatorError
         If a number is transformed otherwise, or a column depends on several features.
     """
-    import numpy as np
-
     numeric = {column.name: column for column in _numeric_columns(schema, preprocessor)}
     categories = {
         f.name: (*f.categories, *([None] if f.optional else [])) for f in schema.categorical
@@ -132,10 +134,56 @@ def _numeric_columns(schema: Schema, preprocessor: Any) -> list[NumericColumn]:
                     name,
                     start + i,
                     fill=float(imputer.statistics_[i]),
-                    mean=0.0 if scaler.mean_ is None else float(scaler.mean_[i]),
-                    scale=1.0 if scaler.scale_ is None else float(scaler.scale_[i]),
+                    mean=float(scaler.mean_[i]),
+                    scale=float(scaler.scale_[i]),
                 )
             )
     if wanted:
         raise UnsupportedEstimatorError(f"The preprocessor leaves out {', '.join(sorted(wanted))}.")
     return found
+
+
+def exact_cuts(
+    column: NumericColumn, thresholds: NDArray[np.float64], comparison: Comparison
+) -> NDArray[np.float64]:
+    """Return the largest number that still goes left, for each threshold.
+
+    Scores are whole numbers and thresholds lie half-way, so scaled values fall on thresholds all
+    the time and the last bit decides. Scaling, rounding and comparing never change their order, so
+    the number at which the answer changes is found by bisection over all floats.
+
+    Parameters
+    ----------
+    column : NumericColumn
+    thresholds : ndarray of shape (n,)
+        Of the scaled column.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        ``inf`` where everything that a record can hold goes left, ``-inf`` where all goes right.
+    """
+
+    def goes_right(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return comparison.goes_right(column.transform(numbers), thresholds)
+
+    low, high = np.full(len(thresholds), -LARGEST_NUMBER), np.full(len(thresholds), LARGEST_NUMBER)
+    never, always = ~goes_right(high), goes_right(low)
+    left, right = _ranks(low), _ranks(high)
+    for _ in range(64):
+        middle = (left >> 1) + (right >> 1) + (left & right & 1)
+        above = goes_right(_numbers(middle))
+        right = np.where(above, middle, right)
+        left = np.where(above, left, middle)
+    return np.where(never, np.inf, np.where(always, -np.inf, _numbers(left)))
+
+
+def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return integers in the order of the floats, neighbours one apart."""
+    bits = numbers.view(np.int64)
+    return np.where(bits >= 0, bits, np.iinfo(np.int64).min - bits)
+
+
+def _numbers(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the floats of :func:`_ranks`."""
+    return np.where(ranks >= 0, ranks, np.iinfo(np.int64).min - ranks).view(np.float64)

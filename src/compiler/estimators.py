@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from src.exception import StuPredictionError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 LEAF = -1
 
@@ -78,8 +77,6 @@ class Comparison:
         self, values: NDArray[np.float64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
         """Return which values go right, as the library decides it."""
-        import numpy as np
-
         with np.errstate(over="ignore"):
             x = values.astype(np.float32).astype(np.float64) if self.single else values
         return x >= thresholds if self.strict else x > thresholds
@@ -182,7 +179,7 @@ def read_estimator(estimator: Any) -> WeightedSum:
         If it is of a kind, or has a part, that no table stands for.
     """
     kind = type(estimator)
-    reader = _READERS.get((kind.__module__.partition(".")[0], kind.__name__))
+    reader = _READERS.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
     if reader is None:
         raise UnsupportedEstimatorError(
             f"{kind.__name__} is neither linear nor made of trees that can be written as tables."
@@ -194,8 +191,6 @@ def read_estimator(estimator: Any) -> WeightedSum:
 
 
 def _linear(estimator: Any) -> WeightedSum:
-    import numpy as np
-
     weights = np.asarray(estimator.coef_, dtype=np.float64).ravel()
     intercept = float(np.ravel(estimator.intercept_)[0])
     return WeightedSum(0.0, ((1.0, Linear(intercept, weights)),))
@@ -207,8 +202,7 @@ def _transformed_target(estimator: Any) -> WeightedSum:
         raise UnsupportedEstimatorError(
             f"The target is transformed by {type(scaler).__name__}, which is not linear."
         )
-    scale = 1.0 if scaler.scale_ is None else float(scaler.scale_[0])
-    mean = 0.0 if scaler.mean_ is None else float(scaler.mean_[0])
+    scale, mean = float(scaler.scale_[0]), float(scaler.mean_[0])
     return read_estimator(estimator.regressor_).scaled(scale, mean)
 
 
@@ -223,8 +217,6 @@ def _pipeline(estimator: Any) -> WeightedSum:
 
 def _expanded(transformer: Any, linear: Linear) -> WeightedSum:
     """Return what a linear model of columns, their curves and their products computes."""
-    import numpy as np
-
     weights = np.zeros(transformer.n_features_in_)
     parts: list[Part] = []
     for name, step, columns in transformer.transformers_:
@@ -256,7 +248,6 @@ def _expanded(transformer: Any, linear: Linear) -> WeightedSum:
 
 def _spline(step: Any, position: int, column: int, weights: NDArray[np.float64]) -> FittedCurve:
     """Return the curve of one column of a spline; its lines beyond the ends are read off it."""
-    import numpy as np
 
     def value(points: NDArray[np.float64]) -> NDArray[np.float64]:
         asked = np.zeros((len(points), step.n_features_in_))
@@ -281,8 +272,6 @@ def _spline(step: Any, position: int, column: int, weights: NDArray[np.float64])
 
 
 def _sklearn_tree(fitted: Any, factor: float = 1.0) -> FittedTree:
-    import numpy as np
-
     tree = fitted.tree_
     leaf = tree.children_left == LEAF
     return FittedTree(
@@ -308,18 +297,12 @@ def _forest(estimator: Any) -> WeightedSum:
 
 
 def _gradient_boosting(estimator: Any) -> WeightedSum:
-    init = estimator.init_
-    if type(init).__name__ != "DummyRegressor":
-        raise UnsupportedEstimatorError("Gradient boosting starts from something not constant.")
     trees = tuple(_sklearn_tree(tree, estimator.learning_rate) for (tree,) in estimator.estimators_)
-    return WeightedSum(float(init.constant_.ravel()[0]), ((1.0, FittedTrees(trees, _SKLEARN)),))
+    start = float(estimator.init_.constant_.ravel()[0])
+    return WeightedSum(start, ((1.0, FittedTrees(trees, _SKLEARN)),))
 
 
 def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
-    import numpy as np
-
-    if estimator.loss not in ("squared_error", "absolute_error", "quantile"):
-        raise UnsupportedEstimatorError(f"The loss {estimator.loss} has a link function.")
     trees = []
     for (predictor,) in estimator._predictors:  # no public attribute holds the trees
         nodes = predictor.nodes
@@ -341,8 +324,6 @@ def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
 
 
 def _adaboost(estimator: Any) -> WeightedSum:
-    if any(type(tree).__name__ != "DecisionTreeRegressor" for tree in estimator.estimators_):
-        raise UnsupportedEstimatorError("AdaBoost is not made of decision trees.")
     trees = tuple(map(_sklearn_tree, estimator.estimators_))
     weights = tuple(map(float, estimator.estimator_weights_[: len(trees)]))
     return WeightedSum(0.0, ((1.0, FittedTrees(trees, _SKLEARN, weights)),))
@@ -350,12 +331,7 @@ def _adaboost(estimator: Any) -> WeightedSum:
 
 def _voting(estimator: Any) -> WeightedSum:
     members = [read_estimator(member) for member in estimator.estimators_]
-    given = estimator.weights
-    weights = (
-        [1.0] * len(members)
-        if given is None
-        else [w for (_, e), w in zip(estimator.estimators, given, strict=True) if e != "drop"]
-    )
+    weights = [1.0] * len(members) if estimator.weights is None else estimator.weights
     parts = [m.scaled(w / sum(weights)) for m, w in zip(members, weights, strict=True)]
     return WeightedSum(
         sum(part.constant for part in parts),
@@ -368,16 +344,9 @@ def _voting(estimator: Any) -> WeightedSum:
 
 
 def _xgboost(estimator: Any) -> WeightedSum:
-    import numpy as np
-
     learner = json.loads(estimator.get_booster().save_raw("json"))["learner"]
-    booster, objective = learner["gradient_booster"], learner["objective"]["name"]
-    if booster["name"] != "gbtree":
-        raise UnsupportedEstimatorError(f"XGBoost's {booster['name']} is not a sum of trees.")
-    if objective not in ("reg:squarederror", "reg:absoluteerror", "reg:quantileerror"):
-        raise UnsupportedEstimatorError(f"XGBoost's objective {objective} has a link function.")
     trees = []
-    for tree in booster["model"]["trees"]:
+    for tree in learner["gradient_booster"]["model"]["trees"]:
         if any(tree["split_type"]):
             raise UnsupportedEstimatorError("XGBoost's trees split by sets of categories.")
         left = np.array(tree["left_children"], dtype=np.intp)
@@ -399,18 +368,14 @@ def _xgboost(estimator: Any) -> WeightedSum:
 
 
 def _catboost(estimator: Any) -> WeightedSum:
-    import numpy as np
-
     if estimator.get_cat_feature_indices():
         raise UnsupportedEstimatorError("CatBoost has encoded the categories in its own way.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         estimator.save_model(str(path), format="json")
         saved = json.loads(path.read_bytes())
-    features = saved["features_info"]
-    if "oblivious_trees" not in saved:
-        raise UnsupportedEstimatorError("CatBoost's trees are not symmetric.")
-    columns = {f["feature_index"]: f["flat_feature_index"] for f in features["float_features"]}
+    features = saved["features_info"]["float_features"]
+    columns = {f["feature_index"]: f["flat_feature_index"] for f in features}
     trees = []
     for tree in saved["oblivious_trees"]:
         splits = list(reversed(tree["splits"] or []))  # the last one is the highest bit
@@ -432,20 +397,20 @@ def _catboost(estimator: Any) -> WeightedSum:
     return WeightedSum(float(np.ravel(bias)[0]), ((float(scale), part),))
 
 
-def _named(module: str, names: Sequence[str], reader: Any) -> dict[tuple[str, str], Any]:
-    return {(module, name): reader for name in names}
-
-
-_READERS: dict[tuple[str, str], Callable[[Any], WeightedSum]] = {
-    **_named("sklearn", ("LinearRegression", "Ridge", "Lasso", "ElasticNet"), _linear),
-    **_named("sklearn", ("TransformedTargetRegressor",), _transformed_target),
-    **_named("sklearn", ("Pipeline",), _pipeline),
-    **_named("sklearn", ("DecisionTreeRegressor", "ExtraTreeRegressor"), _decision_tree),
-    **_named("sklearn", ("RandomForestRegressor", "ExtraTreesRegressor"), _forest),
-    **_named("sklearn", ("GradientBoostingRegressor",), _gradient_boosting),
-    **_named("sklearn", ("HistGradientBoostingRegressor",), _hist_gradient_boosting),
-    **_named("sklearn", ("AdaBoostRegressor",), _adaboost),
-    **_named("sklearn", ("VotingRegressor",), _voting),
-    **_named("xgboost", ("XGBRegressor",), _xgboost),
-    **_named("catboost", ("CatBoostRegressor",), _catboost),
+_READERS: dict[str, Callable[[Any], WeightedSum]] = {
+    "sklearn.LinearRegression": _linear,
+    "sklearn.Ridge": _linear,
+    "sklearn.Lasso": _linear,
+    "sklearn.ElasticNet": _linear,
+    "sklearn.TransformedTargetRegressor": _transformed_target,
+    "sklearn.Pipeline": _pipeline,
+    "sklearn.DecisionTreeRegressor": _decision_tree,
+    "sklearn.RandomForestRegressor": _forest,
+    "sklearn.ExtraTreesRegressor": _forest,
+    "sklearn.GradientBoostingRegressor": _gradient_boosting,
+    "sklearn.HistGradientBoostingRegressor": _hist_gradient_boosting,
+    "sklearn.AdaBoostRegressor": _adaboost,
+    "sklearn.VotingRegressor": _voting,
+    "xgboost.XGBRegressor": _xgboost,
+    "catboost.CatBoostRegressor": _catboost,
 }

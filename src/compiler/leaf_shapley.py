@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 
 def leaf_contributions(
@@ -36,8 +34,6 @@ def leaf_contributions(
     Lundberg et al. (2020), "From local explanations to global understanding with explainable AI
     for trees", Nature Machine Intelligence 2.
     """
-    import numpy as np
-
     depth = len(players)
     worth = values.reshape(1, *(2,) * depth)  # by coalition, then by leaf
     bits: dict[int, int] = {}  # a player's place in the coalition's number
@@ -62,8 +58,6 @@ def leaf_contributions(
 @cache
 def _shapley_weights(n_players: int) -> NDArray[np.float64]:
     """Return what turns the coalitions' worth into Shapley values, a row a player."""
-    import numpy as np
-
     weights = np.empty((n_players, 1 << n_players))
     for player in range(n_players):
         for coalition in range(1 << n_players):

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from src.compiled.model import CompiledModel
-from src.compiler.columns import CategoryColumns, FeatureColumns, NumericColumn
-from src.compiler.cuts import exact_cuts
+from src.compiler.columns import CategoryColumns, FeatureColumns, NumericColumn, exact_cuts
 from src.compiler.estimators import (
     LEAF,
     Comparison,
@@ -26,9 +28,7 @@ from src.compiler.estimators import (
 from src.compiler.leaf_shapley import leaf_contributions
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 MOST_LEAVES = 1_000_000  # of all trees: a process holds about 100 bytes for each
 EXACT_DEPTH, EXACT_LENGTH = 6, 8_000  # up to which trees get Shapley values, not path attributions
@@ -59,8 +59,7 @@ class TableBuilder:
         self._X = X
         self._owners: dict[int, tuple[int, int]] = {}  # feature and its column, by matrix column
         for position, feature in enumerate(features):
-            columns = (feature.column,) if isinstance(feature, NumericColumn) else feature.columns
-            self._owners |= {column: (position, i) for i, column in enumerate(columns)}
+            self._owners |= {column: (position, i) for i, column in enumerate(feature.columns)}
         self._placed: dict[Comparison, dict[tuple[int, float], Placed]] = {}
         self._numbers: dict[Test, int] = {}
         self._curves: dict[int, list[dict[str, Any]]] = {}  # by feature
@@ -82,11 +81,8 @@ class TableBuilder:
             )
         for _, part in ensembles:
             self._place(part)
-        used = {
-            test for tests in self._placed.values() for test in tests.values()
-            if not isinstance(test, bool)
-        }  # fmt: skip
-        ordered = sorted(used)
+        placed = [test for tests in self._placed.values() for test in tests.values()]
+        ordered = sorted({test for test in placed if not isinstance(test, bool)})
         self._numbers = {test: number for number, test in enumerate(ordered)}
         linear = [(weight, part) for weight, part in model.parts if isinstance(part, Linear)]
         base, terms = self._linear(linear)
@@ -109,8 +105,6 @@ class TableBuilder:
 
     def _linear(self, parts: Iterable[tuple[float, Linear]]) -> tuple[float, list[Any]]:
         """Return the mean of the linear parts, and each feature's deviation from its own."""
-        import numpy as np
-
         base, weights = 0.0, np.zeros(len(self._owners) + len(self.constant))
         for factor, part in parts:
             base += factor * part.intercept
@@ -129,8 +123,6 @@ class TableBuilder:
 
     def _bend(self, parts: Iterable[tuple[float, FittedCurve]]) -> float:
         """Keep each number's curves, counted from their means; return the sum of these."""
-        import numpy as np
-
         base = 0.0
         for factor, part in parts:
             position, feature = self._number_of(part.column)
@@ -166,8 +158,6 @@ class TableBuilder:
 
     def _filled(self, feature: NumericColumn) -> NDArray[np.float64]:
         """Return the training rows' numbers, what stands for a missing one in its place."""
-        import numpy as np
-
         numbers = self._X[feature.name].to_numpy(dtype=float)
         return np.where(np.isnan(numbers), feature.fill, numbers)
 
@@ -187,8 +177,6 @@ class TableBuilder:
 
     def _shares(self, feature: CategoryColumns) -> NDArray[np.float64]:
         """Return the share of the training rows in each category."""
-        import numpy as np
-
         counts = self._X[feature.name].value_counts()
         known = np.array([counts.get(c, 0) for c in feature.categories if c is not None])
         if None in feature.categories:
@@ -199,8 +187,6 @@ class TableBuilder:
 
     def _place(self, part: FittedEnsemble) -> None:
         """Find the test that stands for each comparison of some trees."""
-        import numpy as np
-
         if isinstance(part, FittedTrees):
             inner = [tree.column != LEAF for tree in part.trees]
             columns = [tree.column[i] for tree, i in zip(part.trees, inner, strict=True)]
@@ -220,8 +206,6 @@ class TableBuilder:
     def _tests(
         self, column: int, thresholds: NDArray[np.float64], comparison: Comparison
     ) -> list[Placed]:
-        import numpy as np
-
         if column in self.constant:
             value = np.full(len(thresholds), self.constant[column])
             return comparison.goes_right(value, thresholds).tolist()
@@ -272,26 +256,18 @@ class TableBuilder:
         if isinstance(part, FittedObliviousTrees):
             trees = [self._oblivious(part, tree) for tree in part.trees]
             return {"kind": "oblivious", "weight": weight, "trees": trees}
-        tests: list[int] = []
-        values: list[float] = []
-        covers: list[float] = []
+        found: dict[str, list[Any]] = {"tests": [], "values": [], "covers": []}
         for tree in part.trees:
-            self._list(part, tree, tests, values, covers)
-        found = {"tests": tests, "values": values, "covers": covers}
+            self._list(part, tree, **found)
         if part.median_weights:
             weights = {"tree_weights": list(part.median_weights)}
             return {"kind": "median", "weight": weight, "exact": False, **found, **weights}
-        lengths = _path_lengths(tests)
+        lengths = _path_lengths(found["tests"])
         exact = max(lengths) <= EXACT_DEPTH and sum(lengths) <= EXACT_LENGTH
         return {"kind": "sum", "weight": weight, "exact": exact, **found}
 
     def _list(
-        self,
-        part: FittedTrees,
-        tree: FittedTree,
-        tests: list[int],
-        values: list[float],
-        covers: list[float],
+        self, part: FittedTrees, tree: FittedTree, tests: Any, values: Any, covers: Any
     ) -> None:
         """Add a tree's nodes in preorder, without those that have one answer only."""
         column, threshold = tree.column.tolist(), tree.threshold.tolist()
@@ -313,8 +289,6 @@ class TableBuilder:
                 waiting += [children[1][node], children[0][node]]
 
     def _oblivious(self, part: FittedObliviousTrees, tree: FittedObliviousTree) -> dict[str, Any]:
-        import numpy as np
-
         shape = (2,) * len(tree.columns)
         leaves: Any = np.stack([tree.values, tree.covers]).reshape(2, *shape)
         tests: list[int] = []
@@ -348,8 +322,6 @@ class TableBuilder:
 
 def _mean_on(curve: FittedCurve, numbers: NDArray[np.float64]) -> float:
     """Return the mean of a curve's values."""
-    import numpy as np
-
     piece = np.searchsorted(curve.breaks, numbers)
     distance = numbers - curve.origins[piece]
     return float((curve.powers[piece] * distance[:, None] ** np.arange(4)).sum(axis=1).mean())
@@ -389,8 +361,6 @@ def _short(numbers: NDArray[np.float64]) -> list[float]:
     >>> _short(np.array([12.0, 5.0])), _short(np.array([1 / 3, 20.0]))
     ([12, 5], [0.333333, 20.0])
     """
-    import numpy as np
-
     if (numbers == np.rint(numbers)).all():
         return numbers.astype(np.int64).tolist()
     size = math.ceil(math.log10(float(np.abs(numbers).max())))

@@ -8,10 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from src.compiled.model import CompiledModel
-from src.compiler.agreement import compare
-from src.compiler.columns import read_columns
-from src.compiler.estimators import UnsupportedEstimatorError, read_estimator
-from src.compiler.table_builder import TableBuilder
 from src.exception import ArtifactError
 from src.logger import get_logger
 from src.schema.record import Schema
@@ -61,6 +57,11 @@ class ModelCompiler:
         X : DataFrame of shape (n_samples, n_features)
             The rows that both were fitted on.
         """
+        from src.compiler.agreement import compare  # these need numpy
+        from src.compiler.columns import read_columns
+        from src.compiler.estimators import UnsupportedEstimatorError, read_estimator
+        from src.compiler.table_builder import TableBuilder
+
         started = time.perf_counter()
         try:
             parts = read_estimator(model)

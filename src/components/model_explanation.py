@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from src.explanations.background import Background
-from src.explanations.explainer import Explainer
-from src.explanations.feature_rows import FeatureRows
 from src.report.facts import Importance, PartialDependence
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -67,11 +65,13 @@ class ModelExplanation:
         """
         import numpy as np
 
+        from src.explanations.explainer import Explainer
+
         background = self.background(X_train)
         explainer = Explainer(self.schema, pipeline, background, self.random_state)
         n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, MOST_MIXED // explainer.n_mixtures))
         with _one_thread():
-            values = explainer.contributions(X.iloc[:n_rows]).values
+            values = explainer.contributions(X.iloc[:n_rows])
         means = np.abs(values).mean(axis=0).tolist()
         sizes = dict(zip(self.schema.names, means, strict=True))
         return [
@@ -98,8 +98,10 @@ class ModelExplanation:
         """
         import numpy as np
 
+        from src.explanations.feature_rows import FeatureRows
+
         random = np.random.default_rng(self.random_state)
-        rows = FeatureRows.of(pipeline, self.schema.names)
+        rows = FeatureRows.of(pipeline, self.schema)
         sample = _sample(random, len(X), MOST_PREDICTED // (REPEATS * len(rows.names)))
         truth = y[sample]
         total = ((truth - truth.mean()) ** 2).sum() or np.inf  # R² means nothing of equal truths
@@ -111,7 +113,7 @@ class ModelExplanation:
             for position, name in enumerate(rows.names):
                 index = np.tile(every[:, None], (REPEATS, len(rows.names)))
                 index[:, position] = random.permuted(np.tile(every, (REPEATS, 1)), axis=1).ravel()
-                shuffled = truth - rows.predict(rows.mix([prepared], index)).reshape(REPEATS, -1)
+                shuffled = truth - rows.predict(rows.mix(prepared, index)).reshape(REPEATS, -1)
                 drops = ((shuffled**2).sum(axis=1) - (residuals**2).sum()) / total
                 rises = np.abs(shuffled).mean(axis=1) - np.abs(residuals).mean()
                 found.append(
@@ -140,8 +142,10 @@ class ModelExplanation:
         import numpy as np
         import pandas as pd
 
+        from src.explanations.feature_rows import FeatureRows
+
         random = np.random.default_rng(self.random_state)
-        rows = FeatureRows.of(pipeline, self.schema.names)
+        rows = FeatureRows.of(pipeline, self.schema)
         grids = [_grid(feature, X[feature.name]) for feature in self.schema.features]
         ends = np.cumsum([len(grid) for grid in grids]).tolist()
         sample = _sample(random, len(X), MOST_PREDICTED // ends[-1])
@@ -153,12 +157,12 @@ class ModelExplanation:
                 column = shown[name].to_numpy(copy=True)
                 column[end - len(grid) : end] = grid
                 shown[name] = pd.Series(column, dtype=shown[name].dtype)
-            parts = rows.prepare(X.iloc[sample]), rows.prepare(shown)
+            prepared = np.concatenate([rows.prepare(X.iloc[sample]), rows.prepare(shown)])
             for position, (grid, end) in enumerate(zip(grids, ends, strict=True)):
                 index = np.tile(np.arange(len(sample))[:, None], (len(grid), len(rows.names)))
                 values = len(sample) + np.arange(end - len(grid), end)
                 index[:, position] = np.repeat(values, len(sample))
-                curves = rows.predict(rows.mix(parts, index)).reshape(len(grid), -1)
+                curves = rows.predict(rows.mix(prepared, index)).reshape(len(grid), -1)
                 mean = curves.mean(axis=1)
                 low, high = np.quantile(
                     curves - curves.mean(axis=0) + mean.mean(), OUTER_TENTHS, axis=1

@@ -117,7 +117,7 @@ exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1
         help="folder that training wrote (default: %(default)s)",
     )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    return parser  # fmt: skip
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,7 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     configure_logging("ERROR" if options.quiet else "WARNING")
     console = Console(stderr=True, quiet=options.quiet, highlight=False, soft_wrap=True)
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def fail(message: str, status: int = 1) -> int:
+        errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        errors.print(message, style="red", markup=False)
+        return status
+
     try:
         predictor = Predictor.load(options.artifacts)
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
@@ -140,24 +145,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ):
             task = bar.add_task("", total=None)
             tally = predict_file(
-                predictor,
-                options.input,
-                options.output,
-                lambda n: bar.update(task, completed=n),
+                predictor, options.input, options.output, lambda n: bar.update(task, completed=n)
             )
     except StuPredictionError as error:
-        errors.print(str(error), style="red", markup=False)
-        return 1
+        return fail(str(error))
     except OSError as error:
-        errors.print(
-            f"{options.output} cannot be written: {error.strerror}.", style="red", markup=False
-        )
-        return 1
+        return fail(f"{options.output} cannot be written: {error.strerror}.")
     except KeyboardInterrupt as stop:
-        errors.print(
-            f"Stopped. Nothing was written to {options.output}.", style="red", markup=False
-        )
-        return stopped_status(stop)
+        return fail(f"Stopped. Nothing was written to {options.output}.", stopped_status(stop))
     _show(tally, predictor, options.output, console)
     return 0 if not tally.n_refused else 3 if tally.n_predicted else 1
 

@@ -192,12 +192,16 @@ class Predictor:
 
         Base and contributions sum to the prediction before it is clipped to the target's range.
         """
+        from src.compiled.contributions import Contributions
+
         if self._attributor is not None:
             return self._attributor.contributions(values)
         from src.schema.frames import typed_frame
 
         frame = typed_frame(self.schema, {name: [value] for name, value in values.items()})
-        return self._explainer.contributions(frame).rows()[0]
+        (added,) = self._explainer.contributions(frame).tolist()
+        by_name = dict(zip(self.schema.names, added, strict=True))
+        return Contributions(self._explainer.base, by_name, "permutation_shapley")
 
     def predict_frame(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Predict rows that were checked, and clip to the target's range last.

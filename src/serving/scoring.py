@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LEVEL = "0.9"  # of the interval: "9 in 10 similar students"
 PROBLEM = "problem"
 CHUNK_ROWS = 1 << 13
-HOPELESS_ROWS = 3 * CHUNK_ROWS  # without a good one, no more are looked at
+HOPELESS_ROWS = 3 * CHUNK_ROWS  # if all of these are refused, the rest is not read
 SHOWN_ROWS = 200
 SHOWN_PROBLEMS = 200
 PROBLEM_CHARACTERS = 1_000  # of a row; a row of many columns can have very many
@@ -38,7 +38,7 @@ BINS = 20
 
 
 class Score(NamedTuple):
-    """What a row is answered with: the columns that are added to it, by their names in the file.
+    """A row's prediction and what belongs to it, by the names of the columns in the file.
 
     Attributes
     ----------

@@ -20,8 +20,7 @@ from src.compiled.batch import BatchEvaluator
 from src.compiled.contributions import Attributor
 from src.compiled.model import CompiledModel, NumericTable
 from src.compiler import table_builder as compiler_tables
-from src.compiler.columns import NumericColumn
-from src.compiler.cuts import exact_cuts
+from src.compiler.columns import NumericColumn, exact_cuts
 from src.compiler.estimators import Comparison
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import CompiledRun, ModelCompiler

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from src.artifact_store import ArtifactStore
-from src.compiler.cuts import exact_cuts
+from src.compiler.columns import exact_cuts
 from src.components.data_ingestion import without_secrets
 from src.components.model_trainer import ModelTrainer
 from src.exception import (
