@@ -135,7 +135,9 @@ class TrainPipeline:
                 train.X[names], train.y, preprocessor, progress,
                 groups=train.groups, weight=train.weight,
             )  # fmt: skip
-            intervals = ModelIntervals(random_state=config.seed).run(trained.y, trained.out_of_fold)
+            intervals = ModelIntervals(random_state=config.seed).run(
+                trained.folds.truth, trained.out_of_fold
+            )
 
             # The test rows are read here, once: nothing below chooses anything by them.
             fitted = self.trainer.fit(trained.pipeline, train.X[names], train.y, train.weight)
