@@ -39,7 +39,35 @@ def naming_options() -> Iterator[None]:
         raise type(error)(message, error.problems) from error
 
 
+class _Once(argparse.Action):
+    """Refuse an option that is given twice, of whose values one would be dropped in silence."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        given = vars(namespace).setdefault("given", set())
+        if self.dest in given:
+            raise argparse.ArgumentError(self, "given twice")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a value is missing")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text))
+
+
 def _budget(text: str) -> str | float:
+    _text(text)
     try:
         seconds = float(text)
     except ValueError:
@@ -60,7 +88,7 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--query", "what to select, where --data is a database", {"metavar": "SQL"}),
         ("--target", "column to predict (default: the hints' target)", {"metavar": "COLUMN"}),
         ("--hints", "TOML file of labels, units and bounds (default: NAME.schema.toml beside the "
-         "table, where there is one)", {"metavar": "FILE", "type": Path}),
+         "table, where there is one)", {"metavar": "FILE", "type": _path}),
         ("--drop", "columns that must not be features", {"metavar": "COLUMN"} | _MANY),
     ),
     "the search": (
@@ -90,7 +118,7 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     ),
     "the outcome": (
         ("--artifacts", "folder that everything is written to (default: %(default)s)",
-         {"metavar": "DIR", "type": Path}),
+         {"metavar": "DIR", "type": _path}),
         ("--json", "the summary as one JSON object on the last line of stdout", _FLAG),
         ("--quiet", "say nothing but errors", _FLAG),
     ),
@@ -115,11 +143,13 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
     for title, options in _TABLE.items():
         group = parser.add_argument_group(title)
         for name, text, more in options:
-            group.add_argument(name, help=text, **more)
+            common: dict[str, Any] = {} if more is _FLAG else {"type": _text, "action": _Once}
+            group.add_argument(name, help=text, **common | more)
     mode = parser.add_argument_group("instead of training").add_mutually_exclusive_group()
     mode.add_argument("--if-missing", help="do nothing where a promoted run loads", **_FLAG)
     mode.add_argument("--history", help="list promotions and saved runs", **_FLAG)
-    mode.add_argument("--promote", metavar="RUN_ID", help="serve an earlier run again")
+    mode.add_argument("--promote", metavar="RUN_ID", type=_text, action=_Once,
+                      help="serve an earlier run again")  # fmt: skip
     defaults = {
         name: list(v) if isinstance(v, tuple) else v for name, v in vars(TrainConfig()).items()
     }

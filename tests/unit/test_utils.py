@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 from src.utils import (
     atomic_open,
     dump_object,
-    load_object,
-    save_object,
     sha256,
     to_json,
     write_bytes,
@@ -84,6 +81,7 @@ def test_json_knows_neither_nan_nor_infinity(number: float) -> None:
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_objects_come_back_as_they_were_saved(value: object) -> None:
     assert pickle.loads(dump_object(value)) == value
+<<<<<<< HEAD
 
 
 def test_save_object_and_load_object_are_inverses(tmp_path: Path) -> None:
@@ -125,3 +123,5 @@ def test_one_changed_byte_is_enough(tmp_path: Path) -> None:
     path.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
     with pytest.raises(ValueError, match="SHA-256 differs"):
         load_object(path, sha256(content))
+=======
+>>>>>>> 18dba82 (Refuse options, addresses and reports that cannot be trusted)

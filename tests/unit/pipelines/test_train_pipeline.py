@@ -406,6 +406,7 @@ def test_a_password_in_the_source_is_not_kept() -> None:
     kept = without_secrets("postgresql://me:secret@db.example/school?sslkey=x")
     assert kept == "postgresql://db.example/school"
     assert without_secrets("/home/me/class 7b.csv") == "class 7b.csv"
+    assert without_secrets("postgresql://me:se[cret@db.example/school") == "postgresql://"
 
 
 def test_the_query_of_a_database_is_kept_to_rebuild_by(train, tmp_path) -> None:
@@ -677,6 +678,23 @@ def test_a_small_target_shows_figures_that_mean_something(write, command) -> Non
     assert "RMSE  0.0000" in out
     assert "RMSE  0.00000000" not in out
     assert "0.00 " not in out.split("held-out rows")[1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--promote", ""], ["--artifacts", ""], ["--data", " "], ["--drop", "a", ""],
+        ["--target", "A", "--target", "B"], ["--artifacts", "a", "--artifacts", "b"],
+    ],
+)  # fmt: skip
+def test_t4_an_option_that_cannot_be_used_as_given_is_refused(
+    options, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(options)
+    assert f"argument {options[0]}: " in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
 
 
 def test_the_help_shows_examples_and_every_model(capsys: pytest.CaptureFixture[str]) -> None:
