@@ -68,12 +68,10 @@ class RunManifest:
 
     Attributes
     ----------
-    seed : int
     rows : dict of str to int
         ``total``, ``refused``, ``used``, ``train``, ``test``.
     data_sha256 : str
         Hash of the rows that training used, as written to ``data.csv``.
-    schema_fingerprint : str
     model : str
         Label of the winning family.
     options : dict
@@ -332,9 +330,8 @@ class ArtifactStore:
     def _check_signature(self, run_id: str, content: bytes) -> None:
         if not self._signing_key:
             return
-        path = self.runs / run_id / SIGNATURE
         try:
-            found = path.read_bytes().strip()
+            found = (self.runs / run_id / SIGNATURE).read_bytes().strip()
         except OSError as error:
             raise ArtifactError(
                 f"Run {run_id} is not signed, and MODEL_SIGNING_KEY is set. Nothing of it was "

@@ -97,11 +97,7 @@ class DataIngestion:
         import numpy as np
         from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-        if n_rows < MINIMUM_ROWS:
-            raise DataValidationError(
-                f"{n_rows} rows are too few to learn from and to test on: "
-                f"at least {MINIMUM_ROWS} are needed."
-            )
+        check_enough(n_rows)
         share, seed = self.config.test_size, self.config.random_state
         if groups is None:
             n_test = math.ceil(n_rows * share)
@@ -191,6 +187,20 @@ class DataIngestion:
             ) from error
         finally:
             engine.dispose()
+
+
+def check_enough(n_rows: int) -> None:
+    """Refuse a table, or what is left of one, of fewer than 20 rows.
+
+    Raises
+    ------
+    DataValidationError
+    """
+    if n_rows < MINIMUM_ROWS:
+        raise DataValidationError(
+            f"{n_rows} rows are too few to learn from and to test on: "
+            f"at least {MINIMUM_ROWS} are needed."
+        )
 
 
 def without_secrets(source: str) -> str:

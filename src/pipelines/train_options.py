@@ -42,13 +42,7 @@ def naming_options() -> Iterator[None]:
 class _Once(argparse.Action):
     """Refuse an option that is given twice, of whose values one would be dropped in silence."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         given = vars(namespace).setdefault("given", set())
         if self.dest in given:
             raise argparse.ArgumentError(self, "given twice")
@@ -159,11 +153,11 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
 
 def config_of(options: argparse.Namespace) -> TrainConfig:
     """Return what the parsed options ask for."""
-    values: dict[str, Any] = {}
-    for field in fields(TrainConfig):
-        value = getattr(options, field.name)
-        values[field.name] = tuple(value) if isinstance(value, list) else value
-    return TrainConfig(**values)
+    asked: dict[str, Any] = {
+        field.name: getattr(options, field.name) for field in fields(TrainConfig)
+    }
+    lists = {name: tuple(value) for name, value in asked.items() if isinstance(value, list)}
+    return TrainConfig(**asked | lists)
 
 
 def check_config(config: TrainConfig) -> None:
@@ -173,16 +167,16 @@ def check_config(config: TrainConfig) -> None:
     ------
     ConfigurationError
     """
-    if not 0 < config.test_size < 1:
-        raise ConfigurationError(
-            f"--test-size is a share of the rows, between 0 and 1. Got {config.test_size}."
-        )
-    if config.jobs < 1:
-        raise ConfigurationError(f"--jobs must be at least 1. Got {config.jobs}.")
-    if not 0 <= config.seed < 2**32:
-        raise ConfigurationError(f"--seed must be from 0 to {2**32 - 1}. Got {config.seed}.")
-    if config.cv < 2:
-        raise ConfigurationError(f"--cv must be at least 2. Got {config.cv}.")
+    size, jobs, seed, cv = config.test_size, config.jobs, config.seed, config.cv
+    rules = (
+        (0 < size < 1, f"--test-size is a share of the rows, between 0 and 1. Got {size}."),
+        (jobs >= 1, f"--jobs must be at least 1. Got {jobs}."),
+        (0 <= seed < 2**32, f"--seed must be from 0 to {2**32 - 1}. Got {seed}."),
+        (cv >= 2, f"--cv must be at least 2. Got {cv}."),
+    )
+    for holds, message in rules:
+        if not holds:
+            raise ConfigurationError(message)
 
 
 def model_schema(schema: Schema, *, exclude_sensitive: bool) -> Schema:

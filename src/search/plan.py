@@ -105,15 +105,6 @@ def plan_search(
 ) -> tuple[list[tuple[Candidate, int]], dict[str, str]]:
     """Return which families are tried with how many trials, and why the others are not.
 
-    Parameters
-    ----------
-    candidates : sequence of Candidate
-        In the order of promise.
-    folds : StackedFolds
-    preprocessor : ColumnTransformer
-        Unfitted.
-    budget : Budget
-
     Raises
     ------
     ConfigurationError
