@@ -331,7 +331,7 @@ def test_a_constant_target_is_an_error(write, train) -> None:
 @pytest.mark.parametrize("n_rows", [1, 5, 19])
 def test_too_few_rows_are_an_error(write, train, n_rows: int) -> None:
     """R2."""
-    with pytest.raises(DataValidationError, match=f"{n_rows} rows, .* at least 20"):
+    with pytest.raises(DataValidationError, match=f"{n_rows} rows are too few .* at least 20"):
         train(write(marks(n_rows)))
 
 
