@@ -96,14 +96,9 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     if importlib.util.find_spec("pytest") is None:
         parser.exit(1, "pytest is not installed: python -m pip install -r requirements-dev.txt\n")
 
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        *map(str, dict.fromkeys(paths)),
-        *arguments[split + 1 :],
-    ]
-    return subprocess.run(command, cwd=root, check=False).returncode  # noqa: S603
+    command = [sys.executable, "-m", "pytest", *map(str, dict.fromkeys(paths))]
+    run = subprocess.run([*command, *arguments[split + 1 :]], cwd=root, check=False)  # noqa: S603
+    return run.returncode
 
 
 if __name__ == "__main__":
