@@ -354,7 +354,8 @@ def test_rolling_back_does_not_wait_for_a_training(store: ArtifactStore) -> None
 REPORT = {"report.html": b"<p>first</p>", "model_card.md": b"# first", "report.json": b"{}"}
 
 
-def test_t6_the_report_on_top_is_the_promoted_runs(store: ArtifactStore) -> None:
+def test_the_report_on_top_is_the_promoted_runs(store: ArtifactStore) -> None:
+    """T6."""
     first, second = save(store, "first"), save(store, "second")
     store.promote(first, by="train")
     store.add_report(first, REPORT)
@@ -366,7 +367,8 @@ def test_t6_the_report_on_top_is_the_promoted_runs(store: ArtifactStore) -> None
     assert {name: (store.root / name).read_bytes() for name in REPORT} == REPORT
 
 
-def test_t6_a_report_that_ends_after_another_promotion_is_not_on_top(store: ArtifactStore) -> None:
+def test_a_report_that_ends_after_another_promotion_is_not_on_top(store: ArtifactStore) -> None:
+    """T6."""
     first, second = save(store, "first"), save(store, "second")
     store.promote(second, by="promote")
     store.add_report(first, REPORT)
@@ -379,7 +381,8 @@ def signed(tmp_path: Path) -> ArtifactStore:
     return ArtifactStore(tmp_path / "artifacts", "k" * 32)
 
 
-def test_a1_a_signed_report_is_read(signed: ArtifactStore) -> None:
+def test_a_signed_report_is_read(signed: ArtifactStore) -> None:
+    """A1."""
     run = save(signed)
     signed.promote(run, by="train")
     signed.add_report(run, REPORT)
@@ -387,7 +390,8 @@ def test_a1_a_signed_report_is_read(signed: ArtifactStore) -> None:
     assert "kkk" not in repr(signed.promoted())
 
 
-def test_a1_a_planted_report_is_refused_though_its_manifest_fits(signed: ArtifactStore) -> None:
+def test_a_planted_report_is_refused_though_its_manifest_fits(signed: ArtifactStore) -> None:
+    """A1."""
     run = save(signed)
     signed.add_report(run, REPORT)
     planted = REPORT | {"report.html": b"<script>alert(1)</script>"}
@@ -396,16 +400,18 @@ def test_a1_a_planted_report_is_refused_though_its_manifest_fits(signed: Artifac
         signed.run(run.run_id).read_report("report.html")
 
 
-def test_a1_a_report_without_a_signature_is_not_shown_where_a_key_is_set(
+def test_a_report_without_a_signature_is_not_shown_where_a_key_is_set(
     signed: ArtifactStore,
 ) -> None:
+    """A1."""
     run = save(signed)
     signed.add_report(run, REPORT)
     (run.folder / REPORT_SIGNATURE).unlink()
     assert signed.run(run.run_id).read_report("report.html") is None
 
 
-def test_a1_the_signed_report_of_another_run_is_refused(signed: ArtifactStore) -> None:
+def test_the_signed_report_of_another_run_is_refused(signed: ArtifactStore) -> None:
+    """A1."""
     first, second = save(signed, "first"), save(signed, "second")
     signed.add_report(first, REPORT)
     for name in (*REPORT, REPORT_SIGNATURE, REPORT_MANIFEST):
@@ -414,7 +420,8 @@ def test_a1_the_signed_report_of_another_run_is_refused(signed: ArtifactStore) -
         signed.run(second.run_id).read_report("report.html")
 
 
-def test_a2_a_file_that_is_no_json_is_a_named_error(store: ArtifactStore) -> None:
+def test_a_file_that_is_no_json_is_a_named_error(store: ArtifactStore) -> None:
+    """A2."""
     run = store.save(manifest(), {"metrics.json": b"{"})
     with pytest.raises(ArtifactError, match=r"metrics\.json of run .* is not JSON"):
         run.read_json("metrics.json")

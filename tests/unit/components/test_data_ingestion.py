@@ -174,7 +174,8 @@ def test_a_server_that_is_not_there_is_an_error_without_password_and_token() -> 
         "http://me:sec/ret@127.0.0.1/class.csv",
     ],
 )
-def test_t5_an_address_that_is_none_is_one_line_without_a_secret(url: str) -> None:
+def test_an_address_that_is_none_is_one_line_without_a_secret(url: str) -> None:
+    """T5."""
     with pytest.raises(ConfigurationError, match="is not a valid URL") as raised:
         DataIngestion(DataIngestionConfig(url)).run()
     assert "sec" not in str(raised.value)

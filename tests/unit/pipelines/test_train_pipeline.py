@@ -687,9 +687,8 @@ def test_a_small_target_shows_figures_that_mean_something(write, command) -> Non
         ["--target", "A", "--target", "B"], ["--artifacts", "a", "--artifacts", "b"],
     ],
 )  # fmt: skip
-def test_t4_an_option_that_cannot_be_used_as_given_is_refused(
-    options, tmp_path, monkeypatch, capsys
-):
+def test_an_option_that_cannot_be_used_as_given_is_refused(options, tmp_path, monkeypatch, capsys):
+    """T4."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="2"):
         main(options)

@@ -45,9 +45,10 @@ def text_for_a_bound(values: dict[str, Any]) -> None:
         ("intervals.json", dict.clear),
     ],
 )
-def test_a2_a_file_that_does_not_fit_is_refused_at_once(
+def test_a_file_that_does_not_fit_is_refused_at_once(
     predictor: Predictor, tmp_path: Path, name: str, damage: Any
 ) -> None:
+    """A2."""
     run = predictor.run
     files = {file: (run.folder / file).read_bytes() for file in run.manifest.files}
     values = json.loads(files[name])
