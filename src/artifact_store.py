@@ -23,13 +23,15 @@ from typing import Any
 
 from src.exception import ArtifactError, ModelNotFoundError
 from src.logger import get_logger
-from src.utils import atomic_open, fsync_folder, load_object, sha256, to_json, write_bytes
+from src.utils import atomic_open, fsync_folder, sha256, to_json, write_bytes
 
 logger = get_logger(__name__)
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
+REPORT = ("report.html", "model_card.md", "report.json")
 REPORT_MANIFEST = "report.manifest.json"
+REPORT_SIGNATURE = "report.manifest.sig"
 REBUILD = "python -m src.pipelines.train_pipeline"
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 VERSIONED = ("scikit-learn", "xgboost", "catboost", "numpy", "pandas", "dill")
@@ -66,12 +68,10 @@ class RunManifest:
 
     Attributes
     ----------
-    seed : int
     rows : dict of str to int
         ``total``, ``refused``, ``used``, ``train``, ``test``.
     data_sha256 : str
         Hash of the rows that training used, as written to ``data.csv``.
-    schema_fingerprint : str
     model : str
         Label of the winning family.
     options : dict
@@ -125,6 +125,7 @@ class Run:
 
     folder: Path
     manifest: RunManifest
+    signing_key: bytes = field(default=b"", repr=False)
 
     @property
     def run_id(self) -> str:
@@ -132,14 +133,18 @@ class Run:
 
     def read_json(self, name: str) -> Any:
         """Return a JSON file's value, its hash checked before a byte is parsed."""
-        expected = self._hash(name)
-        content = self._regular(name).read_bytes()
-        if sha256(content) != expected:
-            raise self._damaged(name)
-        return json.loads(content)
+        content = self._checked(name, self._hash(name))
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise ArtifactError(
+                f"{name} of run {self.run_id} is not JSON. Rebuild it with: {REBUILD}"
+            ) from error
 
     def read_report(self, name: str) -> bytes | None:
         """Return a file of the report, its hash checked; None where there is none.
+
+        Nor is there where a signing key is set and the report is of before reports were signed.
 
         Raises
         ------
@@ -148,16 +153,22 @@ class Run:
         """
         if not (self.folder / REPORT_MANIFEST).is_file():
             return None
+        manifest = self._regular(REPORT_MANIFEST).read_bytes()
+        if self.signing_key:
+            if not (self.folder / REPORT_SIGNATURE).is_file():
+                return None
+            signature = self._regular(REPORT_SIGNATURE).read_bytes()
+            if not hmac.compare_digest(signature, self.sign_report(manifest)):
+                raise self._damaged(REPORT_MANIFEST)
         try:
-            expected = json.loads(self._regular(REPORT_MANIFEST).read_bytes()).get(name)
+            expected = json.loads(manifest).get(name)
         except (ValueError, AttributeError) as error:
             raise self._damaged(REPORT_MANIFEST) from error
-        if expected is None:
-            return None
-        content = self._regular(name).read_bytes()
-        if sha256(content) != expected:
-            raise self._damaged(name)
-        return content
+        return None if expected is None else self._checked(name, expected)
+
+    def sign_report(self, manifest: bytes) -> bytes:
+        """Return the signature of the report's manifest, which holds for this run alone."""
+        return _sign(self.signing_key, f"report of {self.run_id}\n".encode() + manifest)
 
     def check_files(self) -> None:
         """Compare every file with its hash; nothing is parsed or unpickled.
@@ -181,27 +192,20 @@ class Run:
         ArtifactError
             If the file is absent or changed, or another library version is installed.
         """
-        self.check_versions()
-        expected = self._hash(name)
-        path = self._regular(name)
+        self._check_versions()
+        content = self._checked(name, self._hash(name))
+        import dill
+
         try:
-            return load_object(path, expected)
-        except ValueError as error:
-            raise self._damaged(name) from error
+            return dill.loads(content)  # noqa: S301 - the hash above is what makes this safe
         except Exception as error:  # unpickling runs the libraries' code: anything can come
             raise ArtifactError(
                 f"{name} of run {self.run_id} cannot be unpickled "
                 f"({type(error).__name__}: {error}). Rebuild it with: {REBUILD}"
             ) from error
 
-    def check_versions(self) -> None:
-        """Refuse a run whose pickles were made by other versions of the libraries.
-
-        Raises
-        ------
-        ArtifactError
-            With both versions of each, and the command that rebuilds.
-        """
+    def _check_versions(self) -> None:
+        """Refuse a run whose pickles were made by other versions of the libraries."""
         installed = library_versions()
         differing = [
             f"{name} {self.manifest.versions.get(name)}, this is {installed.get(name, 'absent')}"
@@ -220,6 +224,12 @@ class Run:
         except KeyError as error:
             raise ArtifactError(f"Run {self.run_id} has no {name}.") from error
 
+    def _checked(self, name: str, expected: str) -> bytes:
+        content = self._regular(name).read_bytes()
+        if sha256(content) != expected:
+            raise self._damaged(name)
+        return content
+
     def _regular(self, name: str) -> Path:
         path = self.folder / name
         if path.is_symlink() or not path.is_file():
@@ -234,6 +244,10 @@ class Run:
             f"from the manifest's. Nothing of it was read. Roll back with --promote RUN_ID, or "
             f"rebuild with: {REBUILD}"
         )
+
+
+def _sign(key: bytes, content: bytes) -> bytes:
+    return hmac.new(key, content, hashlib.sha256).hexdigest().encode()
 
 
 class ArtifactStore:
@@ -311,28 +325,24 @@ class ArtifactStore:
             ) from error
         if manifest.run_id != run_id:
             raise ArtifactError(f"The manifest in {run_id} names another run, {manifest.run_id}.")
-        return Run(folder, manifest)
+        return Run(folder, manifest, self._signing_key)
 
     def _check_signature(self, run_id: str, content: bytes) -> None:
         if not self._signing_key:
             return
-        path = self.runs / run_id / SIGNATURE
         try:
-            found = path.read_bytes().strip()
+            found = (self.runs / run_id / SIGNATURE).read_bytes().strip()
         except OSError as error:
             raise ArtifactError(
                 f"Run {run_id} is not signed, and MODEL_SIGNING_KEY is set. Nothing of it was "
                 f"read. Rebuild it with the key in the environment: {REBUILD}"
             ) from error
-        if not hmac.compare_digest(found, self._sign(content)):
+        if not hmac.compare_digest(found, _sign(self._signing_key, content)):
             raise ArtifactError(
                 f"The signature of run {run_id} was not made for this manifest with this "
                 "MODEL_SIGNING_KEY: one of the two was changed. Nothing of the run was read. "
                 f"Roll back with --promote RUN_ID, or rebuild with: {REBUILD}"
             )
-
-    def _sign(self, content: bytes) -> bytes:
-        return hmac.new(self._signing_key, content, hashlib.sha256).hexdigest().encode()
 
     def history(self) -> list[Promotion]:
         """Return every promotion, oldest first; none where nothing was promoted."""
@@ -387,7 +397,7 @@ class ArtifactStore:
                 write_bytes(unfinished / name, content)
             content = to_json(asdict(manifest))
             if self._signing_key:
-                write_bytes(unfinished / SIGNATURE, self._sign(content))
+                write_bytes(unfinished / SIGNATURE, _sign(self._signing_key, content))
             write_bytes(unfinished / MANIFEST, content)
             fsync_folder(unfinished)
             unfinished.rename(self.runs / manifest.run_id)
@@ -395,10 +405,10 @@ class ArtifactStore:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
         fsync_folder(self.runs)
-        return Run(self.runs / manifest.run_id, manifest)
+        return Run(self.runs / manifest.run_id, manifest, self._signing_key)
 
     def add_report(self, run: Run, files: Mapping[str, bytes]) -> None:
-        """Write what is for people only beside a run, with copies in the artifacts' folder.
+        """Write what is for people only beside a run; copies on top while the run is promoted.
 
         It comes after the promotion, which waits for nothing that serving does not need, so the
         run's manifest does not name it: :data:`REPORT_MANIFEST`, written last, does.
@@ -410,16 +420,20 @@ class ArtifactStore:
         """
         for name, content in files.items():
             write_bytes(run.folder / name, content)
-        hashes = {name: sha256(content) for name, content in files.items()}
-        write_bytes(run.folder / REPORT_MANIFEST, to_json(hashes))
-        for name, content in files.items():
-            write_bytes(self.root / name, content)
+        manifest = to_json({name: sha256(content) for name, content in files.items()})
+        if run.signing_key:
+            write_bytes(run.folder / REPORT_SIGNATURE, run.sign_report(manifest))
+        write_bytes(run.folder / REPORT_MANIFEST, manifest)
+        with self._lock("promote"):
+            if [line.run_id for line in self.history()[-1:]] == [run.run_id]:
+                for name, content in files.items():
+                    write_bytes(self.root / name, content)
 
     def promote(self, run: Run, by: str) -> None:
         """Make a run the one that is served, with a line in the history.
 
-        The copies for people are replaced first and ``manifest.json`` last: until then readers
-        see the earlier run.
+        The copies for people, the run's report among them, are replaced first and
+        ``manifest.json`` last: until then readers see the earlier run.
 
         Raises
         ------
@@ -439,16 +453,29 @@ class ArtifactStore:
                 "promoted_at": line.at,
                 "history": [asdict(entry) for entry in (*history, line)],
             }
+            try:
+                report = {name: run.read_report(name) for name in REPORT}
+            except ArtifactError as error:
+                logger.warning("The report is not copied: %s", error)
+                report = dict.fromkeys(REPORT)
             staged: list[tuple[Path, Path]] = []
             try:
                 for name in run.manifest.files:  # all that needs room on the disk comes first
                     copy = self.root / f".{name}.{secrets.token_hex(4)}.tmp"
                     staged.append((copy, self.root / name))
                     shutil.copyfile(run.folder / name, copy)
+                for name, content in report.items():
+                    if content is not None:
+                        copy = self.root / f".{name}.{secrets.token_hex(4)}.tmp"
+                        staged.append((copy, self.root / name))
+                        copy.write_bytes(content)
                 with atomic_open(self.root / MANIFEST) as file:
                     file.write(to_json(pointer))
                     for copy, name_ in staged:
                         copy.replace(name_)
+                    for name in REPORT:
+                        if report[name] is None:
+                            (self.root / name).unlink(missing_ok=True)
             finally:
                 for copy, _ in staged:
                     copy.unlink(missing_ok=True)

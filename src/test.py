@@ -37,39 +37,27 @@ def module_name(text: str) -> str:
     return ".".join(parts)
 
 
-def files_by_module(root: Path) -> dict[str, list[Path]]:
-    """Return what to hand to pytest for each name: test files, then sources with examples.
+def files_of(name: str, root: Path) -> list[Path]:
+    """Return what to hand to pytest for a module or a room: test files, then sources with examples.
 
     A module has its dotted name and its last part; a room (a folder) has all that is below it.
+    Nothing where there are no tests.
     """
-    tests = sorted((root / "tests").rglob("test_*.py"))
-    sources = sorted(path for path in (root / "src").rglob("*.py") if path.stem != "__init__")
-    rooms = {room for source in sources for room in source.relative_to(root / "src").parts[:-1]}
-    files: dict[str, list[Path]] = {}
+    path, (*room, stem) = name.replace(".", "/"), name.split(".")
+    named = (f"test_{stem}.py", f"test_{stem}_*.py")
+    tests = sorted(test for pattern in named for test in root.glob(f"tests/**/{pattern}"))
+    tests = [test for test in tests if test.parent.name in room[-1:]] or tests
+    tests += sorted(root.glob(f"tests/**/{path}/**/test_*.py"))
+    sources = [*root.glob(f"src/**/{path}.py"), *root.glob(f"src/**/{path}/**/[!_]*.py")]
+    return [*tests, *sorted(sources)] if tests else []
 
-    def add(name: str, paths: list[Path]) -> None:
-        files[name] = list(dict.fromkeys([*files.get(name, []), *paths]))
 
-    for source in sources:
-        room = source.parent.name
-        own = [
-            test
-            for test in tests
-            if f"{test.stem}_".startswith(f"test_{source.stem}_")
-            and (test.parent.name == room or test.parent.name not in rooms)
-        ]
-        parts = source.relative_to(root / "src").with_suffix("").parts
-        for name in {source.stem, ".".join(parts)} if own else ():
-            add(name, [*own, source])
-        for end in range(1, len(parts)):
-            add(".".join(parts[:end]), [source])
-            add(parts[end - 1], [source])
-    for test in tests:
-        add(test.stem.removeprefix("test_"), [test])
-        if test.parent.name in rooms:
-            add(test.parent.name, [test])
-    tested = {name for name, paths in files.items() if any(path in paths for path in tests)}
-    return {name: paths for name, paths in files.items() if name in tested}
+def names_with_tests(root: Path) -> list[str]:
+    """Return the modules and rooms that have tests, by their last names."""
+    tests = [*root.glob("tests/**/test_*.py")]
+    rooms = {path.name for path in root.glob("src/**/") if path != root / "src"}
+    modules = {test.stem.removeprefix("test_") for test in tests}
+    return sorted(modules | rooms & {test.parent.name for test in tests})
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
@@ -88,28 +76,29 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     )
     chosen = parser.parse_args(arguments[:split]).module
 
-    files = files_by_module(root)
-    if not files:
+    known = names_with_tests(root)
+    if not known:
         parser.error(
             f"There are no tests in {root / 'tests'}: run this in a clone of the repository."
         )
+    paths: list[Path] = []
     problems = []
     for text in chosen:
         name = module_name(text)
-        if name not in files:
-            close = difflib.get_close_matches(name, files, n=1)
+        found = files_of(name, root)
+        paths += found
+        if not found:
+            close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             problems.append(f"No tests/**/test_{name}*.py for the module {text!r}.{hint}")
     if problems:
-        parser.error(
-            "\n".join([*problems, "Modules with tests: " + ", ".join(sorted(files)) + "."])
-        )
+        parser.error("\n".join([*problems, f"Modules with tests: {', '.join(known)}."]))
     if importlib.util.find_spec("pytest") is None:
         parser.exit(1, "pytest is not installed: python -m pip install -r requirements-dev.txt\n")
 
-    paths = dict.fromkeys(path for text in chosen for path in files[module_name(text)])
-    command = [sys.executable, "-m", "pytest", *map(str, paths), *arguments[split + 1 :]]
-    return subprocess.run(command, cwd=root, check=False).returncode  # noqa: S603
+    command = [sys.executable, "-m", "pytest", *map(str, dict.fromkeys(paths))]
+    run = subprocess.run([*command, *arguments[split + 1 :]], cwd=root, check=False)  # noqa: S603
+    return run.returncode
 
 
 if __name__ == "__main__":

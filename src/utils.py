@@ -80,24 +80,3 @@ def dump_object(value: Any) -> bytes:
     import dill
 
     return bytes(dill.dumps(value))
-
-
-def save_object(path: Path, value: Any) -> None:
-    """Pickle a value into a file, whole or not at all."""
-    write_bytes(path, dump_object(value))
-
-
-def load_object(path: Path, expected_sha256: str | None = None) -> Any:
-    """Unpickle a value with dill, its hash checked before a byte of it is interpreted.
-
-    Raises
-    ------
-    ValueError
-        If the file's hash is not ``expected_sha256``; nothing was unpickled then.
-    """
-    content = path.read_bytes()
-    if expected_sha256 is not None and sha256(content) != expected_sha256:
-        raise ValueError(f"{path.name} is not the file that was saved: its SHA-256 differs.")
-    import dill
-
-    return dill.loads(content)  # noqa: S301 - the hash above is what makes this safe

@@ -6,25 +6,30 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import dill
 import pandas as pd
 
 from benchmarks.predict_record import microseconds
 from benchmarks.wsgi import sample_record, train
 from src.serving.predictor import Predictor
-from src.utils import load_object
 
 REPETITIONS = 9
 MODELS = ("lasso", "random_forest")
 
 
+def _unpickled(path: Path) -> Any:
+    return dill.loads(path.read_bytes())
+
+
 def compare(predictor: Predictor) -> dict[str, float]:
     """Return microseconds of one prediction, medians of turns, by the way that is taken."""
     record, folder = sample_record(), predictor.run.folder
-    preprocessor, model = (load_object(folder / f"{n}.pkl") for n in ("preprocessor", "model"))
+    preprocessor, model = (_unpickled(folder / f"{n}.pkl") for n in ("preprocessor", "model"))
 
     def read_each_time() -> object:
-        both = [load_object(folder / f"{name}.pkl") for name in ("preprocessor", "model")]
+        both = [_unpickled(folder / f"{name}.pkl") for name in ("preprocessor", "model")]
         return both[1].predict(both[0].transform(pd.DataFrame([record])))
 
     ways: dict[str, tuple[Callable[[], object], int]] = {

@@ -97,11 +97,7 @@ class DataIngestion:
         import numpy as np
         from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-        if n_rows < MINIMUM_ROWS:
-            raise DataValidationError(
-                f"{n_rows} rows are too few to learn from and to test on: "
-                f"at least {MINIMUM_ROWS} are needed."
-            )
+        check_enough(n_rows)
         share, seed = self.config.test_size, self.config.random_state
         if groups is None:
             n_test = math.ceil(n_rows * share)
@@ -125,18 +121,19 @@ class DataIngestion:
             train, test = next(splitter.split(range(n_rows), groups=groups))
         logger.info(
             "Split %d rows into %d train, %d test (random_state=%d)",
-            n_rows,
-            len(train),
-            len(test),
-            seed,
+            *(n_rows, len(train), len(test), seed),
         )
         return np.asarray(train), np.asarray(test)
 
     def _from_url(self) -> Table:
         url = self.config.source
-        parts = urllib.parse.urlsplit(url)
+        if not _is_url(url):  # what is wrong may be part of a password
+            raise ConfigurationError(
+                "The address of the table is not a valid URL. Write a blank as %20, a slash in a "
+                "password as %2F, and close brackets."
+            )
         shown = without_secrets(url)
-        name = Path(urllib.parse.unquote(parts.path)).name or "table.csv"
+        name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "table.csv"
         logger.info("Downloading %s", name)
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - asked for
@@ -146,12 +143,11 @@ class DataIngestion:
                     raise OSError(f"the connection ended after {len(content)} of {length} bytes")
                 if Path(name).suffix.lower() not in _ENDINGS.values():
                     name += _ENDINGS.get(answer.headers.get_content_type(), "")
-        except urllib.error.HTTPError as error:
-            error.close()
-            reason = f"the server answers {error.code} {error.reason}"
-            raise ConfigurationError(f"{shown} cannot be downloaded: {reason}.") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
+                reason = f"the server answers {error.code} {reason}"
             raise ConfigurationError(f"{shown} cannot be downloaded: {reason}.") from error
         if len(content) > DOWNLOAD_LIMIT:
             raise DataValidationError(f"{name} is larger than {DOWNLOAD_LIMIT >> 30} GiB.")
@@ -193,12 +189,38 @@ class DataIngestion:
             engine.dispose()
 
 
+def check_enough(n_rows: int) -> None:
+    """Refuse a table, or what is left of one, of fewer than 20 rows.
+
+    Raises
+    ------
+    DataValidationError
+    """
+    if n_rows < MINIMUM_ROWS:
+        raise DataValidationError(
+            f"{n_rows} rows are too few to learn from and to test on: "
+            f"at least {MINIMUM_ROWS} are needed."
+        )
+
+
 def without_secrets(source: str) -> str:
     """Return where a table came from, without a password, a query or the folders above it."""
-    parts = urllib.parse.urlsplit(source)
-    if "://" not in source:
+    scheme, separator, _ = source.partition("://")
+    if not separator:
         return Path(source).name
+    try:
+        parts = urllib.parse.urlsplit(source)
+    except ValueError:  # a database's password may hold a bracket
+        return f"{scheme}://"
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+
+def _is_url(text: str) -> bool:
+    try:
+        _ = urllib.parse.urlsplit(text).port
+    except ValueError:
+        return False
+    return text.isprintable() and " " not in text
 
 
 def _reason(error: Exception) -> str:

@@ -19,7 +19,6 @@ from src.search.candidates import CANDIDATES
 from src.search.folds import (
     FOLDS,
     METRICS,
-    StackedFolds,
     fit_weighted,
     quiet_fits,
     split_rows,
@@ -117,11 +116,16 @@ class ModelTrainer:
             If no candidate can be told from the mean of the target: its score is not above the
             baseline's by more than the standard error of their difference, or its R² is negative.
         """
+        import numpy as np
         from sklearn.base import clone
         from sklearn.pipeline import Pipeline
 
         config, budget = self.config, Budget(self.config.budget)
-        folds = self._folds(X, y, preprocessor, groups, weight)
+        rows = searched_rows(len(X), config.random_state)
+        of_rows = None if groups is None else np.asarray(groups)[rows]
+        splits = split_rows(len(rows), config.folds, config.random_state, of_rows)
+        weights = None if weight is None else weight[rows]
+        folds = stack_folds(X.iloc[rows], y[rows], preprocessor, splits, weights)
         plan, left_out = plan_search(self.candidates, folds, preprocessor, budget)
         tuner = Tuner(folds, config.metric, config.random_state, stops_early=not budget.quick)
         tried: dict[str, Tried] = {}
@@ -152,7 +156,7 @@ class ModelTrainer:
             left_out=left_out,
             winner=winner.row,
             pipeline=Pipeline([("preprocessor", clone(preprocessor)), ("model", winner.estimator)]),
-            y=folds.truth,
+            folds=folds,
             out_of_fold=winner.out_of_fold,
         )
 
@@ -172,46 +176,19 @@ class ModelTrainer:
             fit_weighted(fitted.named_steps["model"], matrix, y, weight)
         return fitted
 
-    def learning_curve(
-        self,
-        trained: TrainedModel,
-        X: pd.DataFrame,
-        y: NDArray[np.float64],
-        groups: Sequence[object] | None = None,
-        weight: NDArray[np.float64] | None = None,
-    ) -> list[LearningPoint]:
+    def learning_curve(self, trained: TrainedModel) -> tuple[list[LearningPoint], list[int]]:
         """Return how good the winner is when it learns from fewer rows, the fewest first.
 
-        Parameters
-        ----------
-        X, y, groups, weight
-            As in :meth:`run`.
+        Beside it, the numbers of rows from which it cannot learn.
         """
-        preprocessor = trained.pipeline.named_steps["preprocessor"]
-        folds = self._folds(X, y, preprocessor, groups, weight)
         with quiet_fits(self.config.jobs):
-            by_size = learning_scores(trained, folds, self.config.random_state)
-        return [
-            LearningPoint(n_train, *mean_and_standard_error(on_test), float(on_learnt.mean()))
-            for n_train, (on_test, on_learnt) in by_size.items()
+            by_size = learning_scores(trained, self.config.random_state)
+        points = [
+            LearningPoint(n_train, *mean_and_standard_error(scores[0]), float(scores[1].mean()))
+            for n_train, scores in by_size.items()
+            if scores
         ]
-
-    def _folds(
-        self,
-        X: pd.DataFrame,
-        y: NDArray[np.float64],
-        preprocessor: ColumnTransformer,
-        groups: Sequence[object] | None,
-        weight: NDArray[np.float64] | None,
-    ) -> StackedFolds:
-        import numpy as np
-
-        seed = self.config.random_state
-        rows = searched_rows(len(X), seed)
-        of_rows = None if groups is None else np.asarray(groups)[rows]
-        splits = split_rows(len(rows), self.config.folds, seed, of_rows)
-        weights = None if weight is None else weight[rows]
-        return stack_folds(X.iloc[rows], y[rows], preprocessor, splits, weights)
+        return points, [n_train for n_train, scores in by_size.items() if not scores]
 
     def _refuse_chance(self, winner: Winner, baseline: Tried) -> None:
         """Raise an error where the winner cannot be told from the baseline."""

@@ -122,7 +122,7 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         progress(label, done, len(STEPS))
 
     begin()
-    curve = trainer.learning_curve(trained.model, X_train, train.y, train.groups, train.weight)
+    curve, too_few = trainer.learning_curve(trained.model)
     begin()
     importance = explanation.importance(trained.fitted, X_train, X_test, test.y)
     begin()
@@ -139,6 +139,7 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         run=RunFacts.of(run.manifest),
         data=summarize_data(trained.rows.X, trained.rows.y, trained.full_schema, trained.problems),
         learning_curve=tuple(curve),
+        too_few_to_learn_from=tuple(too_few),
         held_out=_held_out(trained),
         importance=tuple(importance),
         partial_dependence=tuple(dependence),

@@ -6,62 +6,84 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from src.artifact_store import ArtifactStore, Promotion
+from src.artifact_store import ArtifactStore
 from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
 from src.report.wording import Measure
+from src.schema.record import Schema
 from src.search.plan import Progress
 from src.tables.cells import format_number
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 def show_result(result: TrainResult, options: argparse.Namespace, out: Console) -> None:
     """Print the leaderboard, the held-out metrics and what to run next."""
-    from rich.table import Table as Grid
-
-    schema, evaluation, winner = result.schema, result.evaluation, result.trained.winner
-    rows = result.run.manifest.rows
-    unit = f" {schema.target.unit}" if schema.target.unit else ""
-    grid = Grid(
-        title=f"Predicting {schema.target.name}: cross-validation on {rows['train']} rows",
-        title_justify="left",
-    )
-    grid.add_column("Model")
-    for name in ("R²", "± s.e.", "RMSE", "MAE", "Fit"):
-        grid.add_column(name, justify="right")
-    shown = Measure.of(schema.target).number
-    for row in result.trained.leaderboard:
-        grid.add_row(
-            row.label,
-            f"{row.r2:.3f}",
-            f"{row.r2_standard_error:.3f}",
-            shown(row.rmse),
-            shown(row.mae),
-            f"{row.fit_time_s:.2f} s",
-            style="bold green" if row is winner else None,
-        )
-    out.print(grid)
+    schema, run, winner = result.schema, result.run, result.trained.winner
+    say = partial(out.print, markup=False, soft_wrap=True)
+    out.print(_leaderboard(result))
     reasons: dict[str, list[str]] = {}
     for name, reason in result.trained.left_out.items():
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        out.print(f"Not tried, {reason}: {', '.join(names)}.", markup=False, soft_wrap=True)
+        say(f"Not tried, {reason}: {', '.join(names)}.")
+    n_held_out = result.evaluation.n_samples
+    say(f"\n{winner.label} on {n_held_out} held-out rows (95 % intervals):", style="bold")
+    for line in _held_out(result):
+        say(f"  {line}")
+    if result.evaluation.r2.low <= 0:
+        say("These rows do not show that it is better than the mean.", style="yellow")
+    low, high = schema.target.minimum, schema.target.maximum
+    if low is not None and high is not None:
+        ends = f"{format_number(low)} to {format_number(high)}{_unit(schema)}"
+        say(f"Predictions are kept from {ends}.")
+    folder, n_used = options.artifacts, run.manifest.rows["used"]
+    say(f"\nPromoted run {run.run_id}, fitted again on all {n_used} rows: {folder}")
+    if result.report_problem:
+        problem = f"There is no report: {result.report_problem}."
+        say(f"{problem} The model is promoted all the same.", style="yellow")
+    elif options.budget != "quick":
+        say(f"Report: {folder / 'report.html'}")
+    elsewhere = "" if folder == ARTIFACTS else f" --artifacts {folder}"
+    variable = "" if folder == ARTIFACTS else f"ARTIFACTS_DIR={folder} "
+    predict = "python -m src.pipelines.predict_pipeline --input class.csv --output predictions.csv"
+    say(f"Next:\n  {variable}gunicorn application:application\n  {predict}{elsewhere}")
+
+
+def _unit(schema: Schema) -> str:
+    return f" {schema.target.unit}" if schema.target.unit else ""
+
+
+def _leaderboard(result: TrainResult) -> Table:
+    from rich.table import Table
+
+    target, rows = result.schema.target, result.run.manifest.rows
+    title = f"Predicting {target.name}: cross-validation on {rows['train']} rows"
+    grid = Table("Model", title=title, title_justify="left")
+    for name in ("R²", "± s.e.", "RMSE", "MAE", "Fit"):
+        grid.add_column(name, justify="right")
+    shown = Measure.of(target).number
+    for row in result.trained.leaderboard:
+        scores = f"{row.r2:.3f}", f"{row.r2_standard_error:.3f}", shown(row.rmse), shown(row.mae)
+        style = "bold green" if row is result.trained.winner else None
+        grid.add_row(row.label, *scores, f"{row.fit_time_s:.2f} s", style=style)
+    return grid
+
+
+def _held_out(result: TrainResult) -> list[str]:
+    evaluation, unit = result.evaluation, _unit(result.schema)
+    shown = Measure.of(result.schema.target).number
     r2, rmse, mae = evaluation.r2, evaluation.rmse, evaluation.mae
-    out.print(
-        f"\n{winner.label} on {evaluation.n_samples} held-out rows (95 % intervals):",
-        style="bold",
-        markup=False,
-        soft_wrap=True,
-    )
-    lines = [
+    baseline = f"predicting the mean: {shown(evaluation.baseline_rmse)}"
+    return [
         f"R²    {r2.value:.3f}  ({r2.low:.3f} to {r2.high:.3f})",
-        f"RMSE  {shown(rmse.value)}{unit}  ({shown(rmse.low)} to {shown(rmse.high)}; "
-        f"predicting the mean: {shown(evaluation.baseline_rmse)})",
+        f"RMSE  {shown(rmse.value)}{unit}  ({shown(rmse.low)} to {shown(rmse.high)}; {baseline})",
         f"MAE   {shown(mae.value)}{unit}  ({shown(mae.low)} to {shown(mae.high)})",
         *(
             f"{line['level']:.0%} intervals hold {line['coverage']:.0%} of them; they are "
@@ -69,41 +91,6 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
             for line in result.run.read_json("metrics.json")["coverage"]
         ),
     ]
-    for line in lines:
-        out.print(f"  {line}", markup=False, soft_wrap=True)
-    if r2.low <= 0:
-        out.print(
-            "These rows do not show that it is better than the mean.", style="yellow", markup=False
-        )
-    low, high = schema.target.minimum, schema.target.maximum
-    if low is not None and high is not None:
-        out.print(
-            f"Predictions are kept from {format_number(low)} to {format_number(high)}{unit}.",
-            markup=False,
-        )
-    folder = options.artifacts
-    elsewhere = "" if folder == ARTIFACTS else f" --artifacts {folder}"
-    variable = "" if folder == ARTIFACTS else f"ARTIFACTS_DIR={folder} "
-    out.print(
-        f"\nPromoted run {result.run.run_id}, fitted again on all {rows['used']} rows: {folder}",
-        markup=False,
-        soft_wrap=True,
-    )
-    if result.report_problem:
-        out.print(
-            f"There is no report: {result.report_problem}. The model is promoted all the same.",
-            style="yellow",
-            markup=False,
-        )
-    elif options.budget != "quick":
-        out.print(f"Report: {folder / 'report.html'}", markup=False, soft_wrap=True)
-    out.print(
-        f"Next:\n  {variable}gunicorn application:application\n"
-        "  python -m src.pipelines.predict_pipeline --input class.csv --output predictions.csv"
-        f"{elsewhere}",
-        markup=False,
-        soft_wrap=True,
-    )
 
 
 @contextmanager
@@ -129,12 +116,12 @@ def progress_shown(console: Console | None) -> Iterator[Progress]:
 
 def show_history(store: ArtifactStore, out: Console) -> dict[str, Any]:
     """Print promotions and saved runs; return them."""
-    from rich.table import Table as Grid
+    from rich.table import Table
 
-    history: list[Promotion] = store.history()
+    history = store.history()
     runs = []
     current = history[-1].run_id if history else None
-    grid = Grid(title="Promotions, newest last", title_justify="left")
+    grid = Table(title="Promotions, newest last", title_justify="left")
     grid.add_column("Run", no_wrap=True, min_width=len("20260131T120000Z-1a2b3c"))
     for name in ("Promoted at", "By", "Model", "R²"):
         grid.add_column(name)

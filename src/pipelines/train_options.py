@@ -39,7 +39,29 @@ def naming_options() -> Iterator[None]:
         raise type(error)(message, error.problems) from error
 
 
+class _Once(argparse.Action):
+    """Refuse an option that is given twice, of whose values one would be dropped in silence."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        given = vars(namespace).setdefault("given", set())
+        if self.dest in given:
+            raise argparse.ArgumentError(self, "given twice")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a value is missing")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text))
+
+
 def _budget(text: str) -> str | float:
+    _text(text)
     try:
         seconds = float(text)
     except ValueError:
@@ -60,7 +82,7 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--query", "what to select, where --data is a database", {"metavar": "SQL"}),
         ("--target", "column to predict (default: the hints' target)", {"metavar": "COLUMN"}),
         ("--hints", "TOML file of labels, units and bounds (default: NAME.schema.toml beside the "
-         "table, where there is one)", {"metavar": "FILE", "type": Path}),
+         "table, where there is one)", {"metavar": "FILE", "type": _path}),
         ("--drop", "columns that must not be features", {"metavar": "COLUMN"} | _MANY),
     ),
     "the search": (
@@ -90,7 +112,7 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     ),
     "the outcome": (
         ("--artifacts", "folder that everything is written to (default: %(default)s)",
-         {"metavar": "DIR", "type": Path}),
+         {"metavar": "DIR", "type": _path}),
         ("--json", "the summary as one JSON object on the last line of stdout", _FLAG),
         ("--quiet", "say nothing but errors", _FLAG),
     ),
@@ -115,11 +137,13 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
     for title, options in _TABLE.items():
         group = parser.add_argument_group(title)
         for name, text, more in options:
-            group.add_argument(name, help=text, **more)
+            common: dict[str, Any] = {} if more is _FLAG else {"type": _text, "action": _Once}
+            group.add_argument(name, help=text, **common | more)
     mode = parser.add_argument_group("instead of training").add_mutually_exclusive_group()
     mode.add_argument("--if-missing", help="do nothing where a promoted run loads", **_FLAG)
     mode.add_argument("--history", help="list promotions and saved runs", **_FLAG)
-    mode.add_argument("--promote", metavar="RUN_ID", help="serve an earlier run again")
+    mode.add_argument("--promote", metavar="RUN_ID", type=_text, action=_Once,
+                      help="serve an earlier run again")  # fmt: skip
     defaults = {
         name: list(v) if isinstance(v, tuple) else v for name, v in vars(TrainConfig()).items()
     }
@@ -129,11 +153,11 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
 
 def config_of(options: argparse.Namespace) -> TrainConfig:
     """Return what the parsed options ask for."""
-    values: dict[str, Any] = {}
-    for field in fields(TrainConfig):
-        value = getattr(options, field.name)
-        values[field.name] = tuple(value) if isinstance(value, list) else value
-    return TrainConfig(**values)
+    asked: dict[str, Any] = {
+        field.name: getattr(options, field.name) for field in fields(TrainConfig)
+    }
+    lists = {name: tuple(value) for name, value in asked.items() if isinstance(value, list)}
+    return TrainConfig(**asked | lists)
 
 
 def check_config(config: TrainConfig) -> None:
@@ -143,16 +167,16 @@ def check_config(config: TrainConfig) -> None:
     ------
     ConfigurationError
     """
-    if not 0 < config.test_size < 1:
-        raise ConfigurationError(
-            f"--test-size is a share of the rows, between 0 and 1. Got {config.test_size}."
-        )
-    if config.jobs < 1:
-        raise ConfigurationError(f"--jobs must be at least 1. Got {config.jobs}.")
-    if not 0 <= config.seed < 2**32:
-        raise ConfigurationError(f"--seed must be from 0 to {2**32 - 1}. Got {config.seed}.")
-    if config.cv < 2:
-        raise ConfigurationError(f"--cv must be at least 2. Got {config.cv}.")
+    size, jobs, seed, cv = config.test_size, config.jobs, config.seed, config.cv
+    rules = (
+        (0 < size < 1, f"--test-size is a share of the rows, between 0 and 1. Got {size}."),
+        (jobs >= 1, f"--jobs must be at least 1. Got {jobs}."),
+        (0 <= seed < 2**32, f"--seed must be from 0 to {2**32 - 1}. Got {seed}."),
+        (cv >= 2, f"--cv must be at least 2. Got {cv}."),
+    )
+    for holds, message in rules:
+        if not holds:
+            raise ConfigurationError(message)
 
 
 def model_schema(schema: Schema, *, exclude_sensitive: bool) -> Schema:

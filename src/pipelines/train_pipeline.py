@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import ArtifactStore, Run
-from src.components.data_ingestion import MINIMUM_ROWS, DataIngestion, DataIngestionConfig
+from src.components.data_ingestion import DataIngestion, DataIngestionConfig, check_enough
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import ModelCompiler
 from src.components.model_evaluation import ModelEvaluation
@@ -31,7 +31,6 @@ from src.config import SAMPLE_TABLE, load_settings, read_signing_key
 from src.exception import (
     ArtifactError,
     ConfigurationError,
-    DataValidationError,
     ModelNotFoundError,
     StuPredictionError,
 )
@@ -72,7 +71,6 @@ from src.schema.record import Schema
 from src.search.plan import Progress
 from src.serving.predictor import COMPILED, Predictor
 from src.stats.conformal import PredictionIntervals
-from src.tables.layout import Table
 from src.utils import dump_object, to_json
 
 if TYPE_CHECKING:
@@ -81,6 +79,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 logger = get_logger(__name__)
+
+NOT_PROMOTED = "Nothing was promoted: the earlier model, if any, is still there."
 
 
 class TrainPipeline:
@@ -113,7 +113,8 @@ class TrainPipeline:
         started, config = time.monotonic(), self.config
         with naming_options(), self.store.training():
             # What is learnt from: the table, its schema, the rows that can be used.
-            table, hints = self._table(), self._hints()
+            table, hints = self.ingestion.run(), self._hints()
+            check_enough(len(table.rows))
             apart = columns_apart(table, config, config.target or hints.target)
             inferred = infer_schema(table, hints, config.target, (*config.drop, *apart))
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
@@ -135,7 +136,9 @@ class TrainPipeline:
                 train.X[names], train.y, preprocessor, progress,
                 groups=train.groups, weight=train.weight,
             )  # fmt: skip
-            intervals = ModelIntervals(random_state=config.seed).run(trained.y, trained.out_of_fold)
+            intervals = ModelIntervals(random_state=config.seed).run(
+                trained.folds.truth, trained.out_of_fold
+            )
 
             # The test rows are read here, once: nothing below chooses anything by them.
             fitted = self.trainer.fit(trained.pipeline, train.X[names], train.y, train.weight)
@@ -186,15 +189,6 @@ class TrainPipeline:
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s
         return TrainResult(run, schema, trained, evaluation, promoted_s, report_s, problem)
-
-    def _table(self) -> Table:
-        table = self.ingestion.run()
-        if len(table.rows) < MINIMUM_ROWS:
-            raise DataValidationError(
-                f"The table has {len(table.rows)} rows, which are too few to learn from and to "
-                f"test on: at least {MINIMUM_ROWS} are needed."
-            )
-        return table
 
     def _hints(self) -> Hints:
         path = self.config.hints or find_hints(Path(self.config.data))
@@ -257,16 +251,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = "The disk is full" if full else f"{error.filename}: {error.strerror}"
-        errors.print(
-            f"{reason}. Nothing was promoted: the earlier model, if any, is still there.",
-            style="red",
-            markup=False,
-        )
+        errors.print(f"{reason}. {NOT_PROMOTED}", style="red", markup=False)
         return 1
     except KeyboardInterrupt as stop:
-        errors.print(
-            "Stopped. Nothing was promoted: the earlier model, if any, is still there.", style="red"
-        )
+        errors.print(f"Stopped. {NOT_PROMOTED}", style="red")
         return stopped_status(stop)
     if options.json:
         summary["elapsed_s"] = round(time.monotonic() - started, 3)

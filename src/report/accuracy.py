@@ -169,6 +169,9 @@ def learning_curve(facts: ReportFacts) -> Section | None:
     svg = curves("learning", f"{alt}.", lines, "Students learnt from", "R² (1 is perfect)",
                  marked=True)  # fmt: skip
     caption = f"{_would_more_help(points)} The band is one standard error to each side."
+    if facts.too_few_to_learn_from:
+        sizes = listed([f"{size:,}" for size in facts.too_few_to_learn_from])
+        caption += f" The model cannot learn from only {sizes} students, which are left out."
     return Section("learning", "Would more students help?", figures=[Figure(svg, caption)])
 
 

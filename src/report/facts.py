@@ -332,6 +332,7 @@ class ReportFacts:
     run: RunFacts | None = None
     data: DataSummary | None = None
     learning_curve: tuple[LearningPoint, ...] = ()
+    too_few_to_learn_from: tuple[int, ...] = ()
     held_out: HeldOutPredictions | None = None
     importance: tuple[Importance, ...] = ()
     partial_dependence: tuple[PartialDependence, ...] = ()

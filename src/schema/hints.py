@@ -130,6 +130,8 @@ def read_hints(path: Path) -> Hints:
         raise ConfigurationError(f"There is no hints file {path}.") from error
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
+    except RecursionError as error:
+        raise ConfigurationError(f"{path.name} is nested too deeply.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path.name} cannot be read as TOML: {error}.") from error
 

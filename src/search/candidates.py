@@ -6,6 +6,7 @@ built, so that a run does not pay for those that it leaves out.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -143,105 +144,15 @@ class Candidate:
         return replace(self, build=build, seconds=lambda n, d: self.seconds(n, d + more))
 
 
-def _linear(seed: int) -> BaseEstimator:
-    from sklearn.linear_model import LinearRegression
-
-    return LinearRegression()
-
-
-def _ridge(seed: int) -> BaseEstimator:
-    from sklearn.linear_model import Ridge
-
-    return Ridge()
-
-
-def _lasso(seed: int) -> BaseEstimator:
-    from sklearn.linear_model import Lasso
-
-    return Lasso(max_iter=5_000)
-
-
-def _elastic_net(seed: int) -> BaseEstimator:
-    from sklearn.linear_model import ElasticNet
-
-    return ElasticNet(max_iter=5_000)
-
-
-def _neighbours(seed: int) -> BaseEstimator:
-    from sklearn.neighbors import KNeighborsRegressor
-
-    return KNeighborsRegressor()
-
-
-def _support_vectors(seed: int) -> BaseEstimator:
-    from sklearn.svm import SVR
-
-    return SVR(cache_size=40)  # MB for each fit, and fits run side by side
-
-
-def _decision_tree(seed: int) -> BaseEstimator:
-    from sklearn.tree import DecisionTreeRegressor
-
-    return DecisionTreeRegressor(random_state=seed)
-
-
-def _random_forest(seed: int) -> BaseEstimator:
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(n_estimators=100, n_jobs=1, random_state=seed)
-
-
-def _extra_trees(seed: int) -> BaseEstimator:
-    from sklearn.ensemble import ExtraTreesRegressor
-
-    return ExtraTreesRegressor(n_estimators=100, n_jobs=1, random_state=seed)
-
-
-def _adaboost(seed: int) -> BaseEstimator:
-    from sklearn.ensemble import AdaBoostRegressor
-    from sklearn.tree import DecisionTreeRegressor
-
-    return AdaBoostRegressor(DecisionTreeRegressor(max_depth=4), random_state=seed)
-
-
-def _gradient_boosting(seed: int) -> BaseEstimator:
-    from sklearn.ensemble import GradientBoostingRegressor
-
-    return GradientBoostingRegressor(random_state=seed)
-
-
-def _hist_gradient_boosting(seed: int) -> BaseEstimator:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(early_stopping=False, random_state=seed)
-
-
-def _xgboost(seed: int) -> BaseEstimator:
-    from xgboost import XGBRegressor
-
-    return XGBRegressor(n_jobs=1, random_state=seed, tree_method="hist")
+def made(path: str, **parameters: Any) -> Any:
+    """Return an unfitted object of a class that is imported by its dotted name."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)(**parameters)
 
 
 def _catboost(seed: int) -> BaseEstimator:
-    from catboost import CatBoostRegressor
-
-    return CatBoostRegressor(
-        random_seed=seed, thread_count=1, allow_writing_files=False, verbose=False
-    )
-
-
-def _splines() -> BaseEstimator:
-    from sklearn.preprocessing import SplineTransformer
-
-    return SplineTransformer(
-        n_knots=4, knots="quantile", extrapolation="linear", include_bias=False
-    )
-
-
-def _products() -> BaseEstimator:
-    from sklearn.preprocessing import PolynomialFeatures
-
-    return PolynomialFeatures(degree=2, include_bias=False)
+    return made("catboost.CatBoostRegressor", random_seed=seed, thread_count=1,
+                allow_writing_files=False, verbose=False)  # fmt: skip
 
 
 def _linear_s(n_rows: int, n_columns: int) -> float:
@@ -261,50 +172,75 @@ def _trees_s(seconds: float) -> Callable[[int, int], float]:
 
 # In the order of promise: what a small budget has room for comes first.
 CANDIDATES = (
-    Candidate("ridge", "Ridge regression", _ridge, _linear_s,
-              {"alpha": (1.0, 5.0, 20.0, 0.1, 100.0, 500.0)}),
-    Candidate("ridge_splines", "Ridge regression with curves", _ridge, _expanded_s,
+    Candidate("ridge", "Ridge regression", lambda seed: made("sklearn.linear_model.Ridge"),
+              _linear_s, {"alpha": (1.0, 5.0, 20.0, 0.1, 100.0, 500.0)}),
+    Candidate("ridge_splines", "Ridge regression with curves",
+              lambda seed: made("sklearn.linear_model.Ridge"), _expanded_s,
               {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
-              expansion=Expansion(_splines, lambda n: 5 * n)),
-    Candidate("ridge_products", "Ridge regression with products", _ridge, _expanded_s,
+              expansion=Expansion(
+                  lambda: made("sklearn.preprocessing.SplineTransformer", n_knots=4,
+                               knots="quantile", extrapolation="linear", include_bias=False),
+                  lambda n: 5 * n)),
+    Candidate("ridge_products", "Ridge regression with products",
+              lambda seed: made("sklearn.linear_model.Ridge"), _expanded_s,
               {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
-              expansion=Expansion(_products, lambda n: n * (n + 3) // 2)),
+              expansion=Expansion(
+                  lambda: made("sklearn.preprocessing.PolynomialFeatures", include_bias=False),
+                  lambda n: n * (n + 3) // 2)),
     Candidate("catboost", "CatBoost", _catboost, _trees_s(0.09),
               {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
               import_s=0.2, tree_count=TreeCount("iterations", 200, 500)),
-    Candidate("lasso", "Lasso", _lasso, _linear_s,
-              {"alpha": (0.003, 0.001, 0.01, 0.0003, 0.03, 0.1)}, scales_target=True),
-    Candidate("linear", "Linear regression", _linear, _linear_s),
-    Candidate("elastic_net", "Elastic net", _elastic_net, _linear_s,
+    Candidate("lasso", "Lasso", lambda seed: made("sklearn.linear_model.Lasso", max_iter=5_000),
+              _linear_s, {"alpha": (0.003, 0.001, 0.01, 0.0003, 0.03, 0.1)}, scales_target=True),
+    Candidate("linear", "Linear regression",
+              lambda seed: made("sklearn.linear_model.LinearRegression"), _linear_s),
+    Candidate("elastic_net", "Elastic net",
+              lambda seed: made("sklearn.linear_model.ElasticNet", max_iter=5_000), _linear_s,
               {"alpha": (0.001, 0.003, 0.01, 0.03, 0.1), "l1_ratio": (0.2, 0.5, 0.8)}, trials=6,
               scales_target=True),
-    Candidate("decision_tree", "Decision tree", _decision_tree, _trees_s(0.005),
+    Candidate("decision_tree", "Decision tree",
+              lambda seed: made("sklearn.tree.DecisionTreeRegressor", random_state=seed),
+              _trees_s(0.005),
               {"max_depth": (3, 5, 8, 12), "min_samples_leaf": (3, 10, 30)}, trials=6),
-    Candidate("neighbors", "k-nearest neighbours", _neighbours,
+    Candidate("neighbors", "k-nearest neighbours",
+              lambda seed: made("sklearn.neighbors.KNeighborsRegressor"),
               lambda n, d: 0.002 + 1e-8 * n * n * d / 16,
               {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, trials=5,
               tabled=False),
-    Candidate("xgboost", "XGBoost", _xgboost, _trees_s(0.06),
+    Candidate("xgboost", "XGBoost",
+              lambda seed: made("xgboost.XGBRegressor", n_jobs=1, random_state=seed,
+                                tree_method="hist"), _trees_s(0.06),
               {"learning_rate": (0.05, 0.1), "max_depth": (2, 3, 5), "subsample": (0.7,),
                "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)}, trials=4, import_s=0.2,
               tree_count=TreeCount("n_estimators", 120, 400)),
-    Candidate("gradient_boosting", "Gradient boosting", _gradient_boosting, _trees_s(0.2),
+    Candidate("gradient_boosting", "Gradient boosting",
+              lambda seed: made("sklearn.ensemble.GradientBoostingRegressor", random_state=seed),
+              _trees_s(0.2),
               {"learning_rate": (0.08, 0.04), "max_depth": (3, 2, 4), "subsample": (0.6, 0.9),
                "min_samples_leaf": (5, 20)}, trials=3,
               tree_count=TreeCount("n_estimators", 120, 240)),
-    Candidate("svr", "Support vector regression", _support_vectors,
+    Candidate("svr", "Support vector regression",
+              lambda seed: made("sklearn.svm.SVR", cache_size=40),  # MB, and fits run side by side
               lambda n, d: 1e-7 * n * n, {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
                "epsilon": (0.05, 0.2)}, trials=4, scales_target=True, tabled=False),
-    Candidate("extra_trees", "Extra trees", _extra_trees, _trees_s(0.3),
+    Candidate("extra_trees", "Extra trees",
+              lambda seed: made("sklearn.ensemble.ExtraTreesRegressor", n_jobs=1,
+                                random_state=seed), _trees_s(0.3),
               {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
-    Candidate("random_forest", "Random forest", _random_forest, _trees_s(0.4),
+    Candidate("random_forest", "Random forest",
+              lambda seed: made("sklearn.ensemble.RandomForestRegressor", n_jobs=1,
+                                random_state=seed), _trees_s(0.4),
               {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
-    Candidate("hist_gradient_boosting", "Histogram gradient boosting", _hist_gradient_boosting,
-              _trees_s(0.25),
+    Candidate("hist_gradient_boosting", "Histogram gradient boosting",
+              lambda seed: made("sklearn.ensemble.HistGradientBoostingRegressor",
+                                early_stopping=False, random_state=seed), _trees_s(0.25),
               {"learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
                "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1,
               tree_count=TreeCount("max_iter", 120, 300)),
-    Candidate("adaboost", "AdaBoost", _adaboost, _trees_s(0.25),
+    Candidate("adaboost", "AdaBoost",
+              lambda seed: made("sklearn.ensemble.AdaBoostRegressor", random_state=seed,
+                                estimator=made("sklearn.tree.DecisionTreeRegressor", max_depth=4)),
+              _trees_s(0.25),
               {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
                "n_estimators": (50,)}, trials=1),
     Candidate("catboost_native", "CatBoost, native categories", _catboost, _trees_s(0.4),

@@ -45,8 +45,6 @@ def find_n_trees(estimator: BaseEstimator, count: TreeCount, folds: StackedFolds
     ----------
     estimator : CatBoost, XGBoost or scikit-learn boosting, or a Pipeline that ends with one
         Unfitted, its other parameters set.
-    count : TreeCount
-    folds : StackedFolds
 
     References
     ----------
@@ -54,10 +52,8 @@ def find_n_trees(estimator: BaseEstimator, count: TreeCount, folds: StackedFolds
     """
     from joblib import Parallel, delayed
 
-    splits = [_inner_split(folds, k) for k in range(min(INNER_FOLDS, len(folds.splits)))]
-    found = Parallel()(
-        delayed(_stop)(estimator, count, folds, learn, stop) for learn, stop in splits
-    )
+    inner = range(min(INNER_FOLDS, len(folds.splits)))
+    found = Parallel()(delayed(_n_trees)(estimator, count, folds, k) for k in inner)
     return math.ceil(math.fsum(found) / len(found))
 
 
@@ -73,16 +69,12 @@ def _inner_split(folds: StackedFolds, k: int) -> tuple[NDArray[np.intp], NDArray
     return np.setdiff1d(train, stop), stop
 
 
-def _stop(
-    estimator: BaseEstimator,
-    count: TreeCount,
-    folds: StackedFolds,
-    learn: NDArray[np.intp],
-    stop: NDArray[np.intp],
-) -> int:
+def _n_trees(estimator: BaseEstimator, count: TreeCount, folds: StackedFolds, k: int) -> int:
     import numpy as np
     from sklearn.base import clone
     from sklearn.pipeline import Pipeline
+
+    learn, stop = _inner_split(folds, k)
 
     model: Any = clone(estimator)
     X, y, X_stop, y_stop = folds.X[learn], folds.y[learn], folds.X[stop], folds.y[stop]
@@ -92,14 +84,10 @@ def _stop(
     weights = {} if folds.weight is None else {"sample_weight": folds.weight[learn]}
     model.set_params(**{count.parameter: count.most})
     library = type(model).__module__.partition(".")[0]
-    if library == "catboost":
-        model.set_params(early_stopping_rounds=PATIENCE)
-        model.fit(X, y, eval_set=(X_stop, y_stop), **weights)
-        return int(model.tree_count_)
-    if library == "xgboost":
+    if library in ("catboost", "xgboost"):
         model.set_params(early_stopping_rounds=PATIENCE)
         model.fit(X, y, eval_set=[(X_stop, y_stop)], verbose=False, **weights)
-        return int(model.best_iteration) + 1
+        return int(model.tree_count_ if library == "catboost" else model.best_iteration + 1)
     if hasattr(model, "staged_predict") and not hasattr(model, "early_stopping"):
         model.fit(X, y, **weights)
         errors = [float(((y_stop - p) ** 2).mean()) for p in model.staged_predict(X_stop)]

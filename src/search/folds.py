@@ -75,19 +75,17 @@ class StackedFolds:
             predicted[test] = np.asarray(part).ravel()
         return predicted
 
-    def scores(self, predicted: NDArray[np.float64], metric: str = "r2") -> NDArray[np.float64]:
-        """Return a metric of out-of-fold predictions in each fold."""
+    def scores(self, predicted: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
+        """Return a metric of out-of-fold predictions in each fold, the larger the better."""
         import numpy as np
         from sklearn import metrics
 
         functions: dict[str, Callable[..., float]] = {
             "r2": metrics.r2_score,
-            "rmse": metrics.root_mean_squared_error,
-            "mae": metrics.mean_absolute_error,
+            "rmse": lambda y, y_pred: -metrics.root_mean_squared_error(y, y_pred),
+            "mae": lambda y, y_pred: -metrics.mean_absolute_error(y, y_pred),
         }
-        return np.array(
-            [functions[metric](self.truth[test], predicted[test]) for test in self.tests]
-        )
+        return np.array([functions[metric](self.truth[t], predicted[t]) for t in self.tests])
 
 
 def split_rows(

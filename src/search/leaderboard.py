@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import Candidate
+from src.search.folds import StackedFolds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,15 +89,17 @@ class TrainedModel:
     winner : LeaderboardRow
     pipeline : Pipeline
         Preprocessor and estimator of the winner, not fitted.
-    y, out_of_fold : ndarray of shape (n_searched,)
-        Target and out-of-fold predictions of the rows that were searched on.
+    folds : StackedFolds
+        Of the rows that were searched on.
+    out_of_fold : ndarray of shape (n_searched,)
+        Predictions for them.
     """
 
     leaderboard: list[LeaderboardRow]
     left_out: dict[str, str]
     winner: LeaderboardRow
     pipeline: Pipeline
-    y: NDArray[np.float64]
+    folds: StackedFolds
     out_of_fold: NDArray[np.float64]
 
 

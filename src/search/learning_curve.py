@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from src.config import BLEND
 from src.logger import get_logger
 from src.search.candidates import CANDIDATES
-from src.search.folds import StackedFolds, fit_weighted
+from src.search.folds import fit_weighted
 from src.search.leaderboard import TrainedModel
 
 if TYPE_CHECKING:
@@ -23,28 +23,24 @@ LEAST_LEARNT = 10  # rows
 
 
 def learning_scores(
-    trained: TrainedModel, folds: StackedFolds, random_state: int
-) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    trained: TrainedModel, random_state: int
+) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]] | None]:
     """Return R² in each fold when the winner learns from fewer rows, by their number, ascending.
 
-    Parameters
-    ----------
-    trained : TrainedModel
-        Its parameters stay as they are.
-    folds : StackedFolds
-        The search's.
+    The winner's parameters stay as they are.
 
     Returns
     -------
-    dict of int to (ndarray, ndarray)
-        On the fold's test rows, and on the rows learnt from. Without the sizes from which the
-        winner cannot learn, such as 20 neighbours from 10 rows.
+    dict of int to (ndarray, ndarray), or None
+        On the fold's test rows, and on the rows learnt from. None where the winner cannot learn
+        from so few, such as 20 neighbours from 10 rows.
     """
     import numpy as np
     from joblib import Parallel, delayed
     from sklearn.base import clone
     from sklearn.metrics import r2_score
 
+    folds = trained.folds
     least = min(len(train) for train, _ in folds.splits)
     sizes = sorted({round(share * least) for share in LEARNING_SHARES})
     sizes = [size for size in sizes if size >= LEAST_LEARNT]
@@ -65,7 +61,7 @@ def learning_scores(
     n_folds = max(2, min(len(folds.splits), int(LEARNING_S / a_fold_s)))
     asked = [(size, k) for size in sizes for k in range(n_folds)]
     found = Parallel()(delayed(scores)(size, k) for size, k in asked)
-    by_size = {}
+    by_size: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]] | None] = {}
     for i, size in enumerate(sizes):
         of_size = found[i * n_folds : (i + 1) * n_folds]
         if None in of_size:
@@ -73,9 +69,10 @@ def learning_scores(
                 "The learning curve leaves out %d rows: %s cannot learn from so few.",
                 *(size, trained.winner.label),
             )
-            continue
-        on_test, on_learnt = np.array(of_size).T
-        by_size[size] = (on_test, on_learnt)
+            by_size[size] = None
+        else:
+            on_test, on_learnt = np.array(of_size).T
+            by_size[size] = on_test, on_learnt
     return by_size
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from src.config import BASELINE
 from src.exception import ConfigurationError
 from src.logger import get_logger
-from src.search.candidates import Candidate
+from src.search.candidates import Candidate, made
 from src.search.early_stopping import INNER_FOLDS
 from src.search.folds import StackedFolds
 from src.search.native_categories import NUMERIC, code_categories
@@ -21,7 +21,6 @@ from src.search.native_categories import NUMERIC, code_categories
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from sklearn.base import BaseEstimator
     from sklearn.compose import ColumnTransformer
 
 logger = get_logger(__name__)
@@ -106,21 +105,16 @@ def plan_search(
 ) -> tuple[list[tuple[Candidate, int]], dict[str, str]]:
     """Return which families are tried with how many trials, and why the others are not.
 
-    Parameters
-    ----------
-    candidates : sequence of Candidate
-        In the order of promise.
-    folds : StackedFolds
-    preprocessor : ColumnTransformer
-        Unfitted.
-    budget : Budget
-
     Raises
     ------
     ConfigurationError
         If none can be trained.
     """
-    plan, left_out = [(_baseline(), 1)], {}
+    baseline = Candidate(
+        BASELINE, "Mean of the target (baseline)",
+        lambda seed: made("sklearn.dummy.DummyRegressor"), lambda n, d: 0.0,
+    )  # fmt: skip
+    plan, left_out = [(baseline, 1)], {}
     room, n_folds = budget.fitting_s, len(folds.splits)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:
@@ -147,15 +141,6 @@ def plan_search(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise ConfigurationError(f"None of the chosen models can be trained ({reasons}).")
     return plan, left_out
-
-
-def _baseline() -> Candidate:
-    def build(seed: int) -> BaseEstimator:
-        from sklearn.dummy import DummyRegressor
-
-        return DummyRegressor()
-
-    return Candidate(BASELINE, "Mean of the target (baseline)", build, lambda n, d: 0.0)
 
 
 def _fitted_to_table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,6 @@ class Winner:
 
     Attributes
     ----------
-    row : LeaderboardRow
     scores : ndarray of shape (n_folds,)
         By the metric of the choice, the larger the better.
     out_of_fold : ndarray of shape (n_samples,)
@@ -145,28 +144,21 @@ class Selection:
                 matrix, folds.tests,
                 lambda of: greedy_weights(matrix[:, rows(of)], folds.truth[rows(of)], BLEND_STEPS),
             )  # fmt: skip
-            gains = self._fold_scores(fitted_blended) - self._fold_scores(blended)
+            gains = folds.scores(fitted_blended, self.metric) - folds.scores(blended, self.metric)
             gain, error = mean_and_standard_error(gains)
             if gain > max(self.within, error) and np.count_nonzero(fitted) > 1:
                 shares, blended = fitted, fitted_blended
         return {n: float(w) for n, w in zip(names, shares, strict=True) if w > 0}, blended
 
-    def _fold_scores(
-        self, predicted: NDArray[np.float64], metric: str | None = None
-    ) -> NDArray[np.float64]:
-        """Return a metric of out-of-fold predictions in each fold, the larger the better."""
-        metric = metric or self.metric
-        scores = self.folds.scores(predicted, metric)
-        return scores if metric == "r2" else -scores
-
     def _blended(self, shares: dict[str, float], out_of_fold: NDArray[np.float64]) -> Winner:
         from sklearn.ensemble import VotingRegressor
 
         members = {name: self.tried[name] for name in shares}
-        scores = {metric: self._fold_scores(out_of_fold, metric) for metric in METRICS}
+        kind = "Average" if len(set(shares.values())) == 1 else "Blend"
+        scores = {metric: self.folds.scores(out_of_fold, metric) for metric in METRICS}
         row = leaderboard_row(
             BLEND,
-            _blend_label([one.candidate.label for one in members.values()], shares.values()),
+            f"{kind} of {', '.join(one.candidate.label for one in members.values())}",
             scores,
             fit_time_s=sum(one.fit_time_s for one in members.values()),
             n_trials=1,
@@ -185,15 +177,3 @@ def as_good_in_unit_of(metric: str, baseline: Tried) -> float:
     Errors are measured by the baseline's: 0.002 of it.
     """
     return AS_GOOD if metric == "r2" else -AS_GOOD * baseline.mean(metric)
-
-
-def _blend_label(labels: Sequence[str], shares: Collection[float]) -> str:
-    """Return what to call a blend.
-
-    Examples
-    --------
-    >>> _blend_label(["Ridge regression", "CatBoost"], [0.5, 0.5])
-    'Average of Ridge regression, CatBoost'
-    """
-    kind = "Average" if len(set(shares)) == 1 else "Blend"
-    return f"{kind} of {', '.join(labels)}"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from src.artifact_store import ArtifactStore, Run
+from src.artifact_store import REBUILD, ArtifactStore, Run
 from src.compiled.model import CompiledModel
 from src.config import ARTIFACTS, read_signing_key
-from src.exception import Problem
+from src.exception import ArtifactError, Problem
 from src.logger import get_logger
-from src.schema.features import Value
+from src.schema.features import NumericFeature, Value
 from src.schema.record import Schema
 from src.stats.conformal import PredictionIntervals
 
@@ -30,6 +31,7 @@ logger = get_logger(__name__)
 
 
 COMPILED = "compiled.json"
+FIGURE = ("value", "low", "high")  # of a metric with its interval
 Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
 
 
@@ -116,8 +118,25 @@ class Predictor:
 
     @classmethod
     def from_run(cls, run: Run) -> Self:
-        """Load a saved run, each file's hash checked before it is interpreted."""
+        """Load a saved run, each file's hash checked before it is interpreted.
+
+        A trial prediction shows that the files fit together, whoever wrote their hashes.
+        """
         run.check_files()
+        try:
+            predictor = cls._read(run)
+            predictor._try_out()
+        except ArtifactError:
+            raise
+        except Exception as error:  # what a damaged file leads to cannot be foreseen
+            raise ArtifactError(
+                f"The files of run {run.run_id} do not fit together ({type(error).__name__}: "
+                f"{error}). Roll back with --promote RUN_ID, or rebuild with: {REBUILD}"
+            ) from error
+        return predictor
+
+    @classmethod
+    def _read(cls, run: Run) -> Self:
         compiled, reason = None, "It was saved before models were compiled."
         if COMPILED in run.manifest.files:
             tables = run.read_json(COMPILED)
@@ -131,6 +150,21 @@ class Predictor:
             compiled,
             reason,
         )
+
+    def _try_out(self) -> None:
+        """Predict a record, and look at each figure that a page shows."""
+        held_out, rows = self.metrics["held_out"], self.metrics["leaderboard"]
+        shown = [held_out[name][end] for name in ("r2", "rmse", "mae") for end in FIGURE]
+        shown += [row[name] for row in rows for name in ("r2", "r2_standard_error", "rmse", "mae")]
+        values = {
+            f.name: f.observed_minimum if isinstance(f, NumericFeature) else f.categories[0]
+            for f in self.schema.features
+        }
+        shown.append(self.predict_values(values, pass_mark=self.pass_mark).prediction)
+        if not all(math.isfinite(number) for number in shown):
+            raise ValueError("a figure is not finite")
+        if self.compiled and {t.name for t in self.compiled.features} != set(self.schema.names):
+            raise ValueError("the tables are of other features")
 
     @property
     def backend(self) -> str:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from src.artifact_store import ArtifactStore, Run, RunManifest, library_versions, new_run_id
+from src.artifact_store import (
+    REPORT_MANIFEST,
+    REPORT_SIGNATURE,
+    ArtifactStore,
+    Run,
+    RunManifest,
+    library_versions,
+    new_run_id,
+)
 from src.exception import ArtifactError, ModelNotFoundError
 from src.utils import dump_object
 
@@ -339,3 +349,79 @@ def test_rolling_back_does_not_wait_for_a_training(store: ArtifactStore) -> None
     with store.training():
         store.promote(run, by="promote")
     assert store.promoted().run_id == run.run_id
+
+
+REPORT = {"report.html": b"<p>first</p>", "model_card.md": b"# first", "report.json": b"{}"}
+
+
+def test_the_report_on_top_is_the_promoted_runs(store: ArtifactStore) -> None:
+    """T6."""
+    first, second = save(store, "first"), save(store, "second")
+    store.promote(first, by="train")
+    store.add_report(first, REPORT)
+    store.promote(second, by="train")
+    assert not [name for name in REPORT if (store.root / name).exists()]
+    store.add_report(second, dict.fromkeys(REPORT, b"second"))
+    assert (store.root / "report.html").read_bytes() == b"second"
+    store.promote(first, by="promote")
+    assert {name: (store.root / name).read_bytes() for name in REPORT} == REPORT
+
+
+def test_a_report_that_ends_after_another_promotion_is_not_on_top(store: ArtifactStore) -> None:
+    """T6."""
+    first, second = save(store, "first"), save(store, "second")
+    store.promote(second, by="promote")
+    store.add_report(first, REPORT)
+    assert first.read_report("report.html") == REPORT["report.html"]
+    assert not (store.root / "report.html").exists()
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path / "artifacts", "k" * 32)
+
+
+def test_a_signed_report_is_read(signed: ArtifactStore) -> None:
+    """A1."""
+    run = save(signed)
+    signed.promote(run, by="train")
+    signed.add_report(run, REPORT)
+    assert signed.promoted().read_report("report.html") == REPORT["report.html"]
+    assert "kkk" not in repr(signed.promoted())
+
+
+def test_a_planted_report_is_refused_though_its_manifest_fits(signed: ArtifactStore) -> None:
+    """A1."""
+    run = save(signed)
+    signed.add_report(run, REPORT)
+    planted = REPORT | {"report.html": b"<script>alert(1)</script>"}
+    ArtifactStore(signed.root, "").add_report(replace(run, signing_key=b""), planted)
+    with pytest.raises(ArtifactError, match=r"report\.manifest\.json of run"):
+        signed.run(run.run_id).read_report("report.html")
+
+
+def test_a_report_without_a_signature_is_not_shown_where_a_key_is_set(
+    signed: ArtifactStore,
+) -> None:
+    """A1."""
+    run = save(signed)
+    signed.add_report(run, REPORT)
+    (run.folder / REPORT_SIGNATURE).unlink()
+    assert signed.run(run.run_id).read_report("report.html") is None
+
+
+def test_the_signed_report_of_another_run_is_refused(signed: ArtifactStore) -> None:
+    """A1."""
+    first, second = save(signed, "first"), save(signed, "second")
+    signed.add_report(first, REPORT)
+    for name in (*REPORT, REPORT_SIGNATURE, REPORT_MANIFEST):
+        shutil.copyfile(first.folder / name, second.folder / name)
+    with pytest.raises(ArtifactError):
+        signed.run(second.run_id).read_report("report.html")
+
+
+def test_a_file_that_is_no_json_is_a_named_error(store: ArtifactStore) -> None:
+    """A2."""
+    run = store.save(manifest(), {"metrics.json": b"{"})
+    with pytest.raises(ArtifactError, match=r"metrics\.json of run .* is not JSON"):
+        run.read_json("metrics.json")

@@ -280,15 +280,15 @@ def test_curves_and_products_are_left_out_where_no_feature_is_a_number() -> None
 
 def test_the_out_of_fold_predictions_are_the_winners() -> None:
     trained = search(n_rows=300, models=("ridge", "decision_tree"))
-    assert trained.out_of_fold.shape == trained.y.shape == (300,)
-    rmse = np.sqrt(np.mean((trained.y - trained.out_of_fold) ** 2))
+    assert trained.out_of_fold.shape == trained.folds.truth.shape == (300,)
+    rmse = np.sqrt(np.mean((trained.folds.truth - trained.out_of_fold) ** 2))
     assert rmse == pytest.approx(trained.winner.rmse, rel=0.05)
 
 
 def test_a_large_table_is_searched_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("src.search.plan.SEARCHED_ROWS", 300)
     trained = search(n_rows=1_000, models=("ridge",))
-    assert trained.y.shape == (300,)
+    assert trained.folds.truth.shape == (300,)
 
 
 def test_twenty_rows_are_enough_for_every_family() -> None:
@@ -313,8 +313,8 @@ def test_the_preprocessing_is_fitted_inside_the_folds() -> None:
 
 def test_the_learning_curve_rises_with_the_rows_and_ends_at_the_winners_score() -> None:
     trained = search(200, models=("ridge",))
-    X, y = table(200)
-    points = ModelTrainer(ModelTrainerConfig()).learning_curve(trained, X, y)
+    points, too_few = ModelTrainer(ModelTrainerConfig()).learning_curve(trained)
+    assert too_few == []
     assert [p.n_train for p in points] == [16, 40, 80, 160]
     assert points[-1].r2 == pytest.approx(trained.winner.r2)
     assert points[0].r2 < points[-1].r2 < points[-1].train_r2
@@ -325,9 +325,9 @@ def test_the_learning_curve_leaves_out_the_sizes_that_the_winner_cannot_learn_fr
     """T1: 20 neighbours of 13 rows."""
     trained = search(160, models=("neighbors",))
     trained.pipeline.set_params(model__n_neighbors=20)
-    X, y = table(160)
-    points = ModelTrainer(ModelTrainerConfig(jobs=2)).learning_curve(trained, X, y)
+    points, too_few = ModelTrainer(ModelTrainerConfig(jobs=2)).learning_curve(trained)
     assert [p.n_train for p in points] == [32, 64, 128]
+    assert too_few == [13]
     assert "The learning curve leaves out 13 rows" in caplog.text
 
 

@@ -331,7 +331,7 @@ def test_a_constant_target_is_an_error(write, train) -> None:
 @pytest.mark.parametrize("n_rows", [1, 5, 19])
 def test_too_few_rows_are_an_error(write, train, n_rows: int) -> None:
     """R2."""
-    with pytest.raises(DataValidationError, match=f"{n_rows} rows, .* at least 20"):
+    with pytest.raises(DataValidationError, match=f"{n_rows} rows are too few .* at least 20"):
         train(write(marks(n_rows)))
 
 
@@ -406,6 +406,7 @@ def test_a_password_in_the_source_is_not_kept() -> None:
     kept = without_secrets("postgresql://me:secret@db.example/school?sslkey=x")
     assert kept == "postgresql://db.example/school"
     assert without_secrets("/home/me/class 7b.csv") == "class 7b.csv"
+    assert without_secrets("postgresql://me:se[cret@db.example/school") == "postgresql://"
 
 
 def test_the_query_of_a_database_is_kept_to_rebuild_by(train, tmp_path) -> None:
@@ -677,6 +678,22 @@ def test_a_small_target_shows_figures_that_mean_something(write, command) -> Non
     assert "RMSE  0.0000" in out
     assert "RMSE  0.00000000" not in out
     assert "0.00 " not in out.split("held-out rows")[1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--promote", ""], ["--artifacts", ""], ["--data", " "], ["--drop", "a", ""],
+        ["--target", "A", "--target", "B"], ["--artifacts", "a", "--artifacts", "b"],
+    ],
+)  # fmt: skip
+def test_an_option_that_cannot_be_used_as_given_is_refused(options, tmp_path, monkeypatch, capsys):
+    """T4."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(options)
+    assert f"argument {options[0]}: " in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
 
 
 def test_the_help_shows_examples_and_every_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,6 +194,13 @@ def test_a_learning_curve_says_whether_more_students_would_help(scores, expected
     assert learning_curve(given(learning_curve=points[:1])) is None
 
 
+def test_a_learning_curve_says_which_sizes_are_missing():
+    """T1."""
+    points = tuple(facts.LearningPoint(n, n / 400, 0.01, 0.9) for n in (80, 160, 320))
+    section = learning_curve(given(learning_curve=points, too_few_to_learn_from=(16, 40)))
+    assert "cannot learn from only 16 and 40 students" in section.figures[0].caption
+
+
 # --- held-out rows -------------------------------------------------------------------------------
 
 

@@ -130,6 +130,7 @@ def test_equal_bounds_and_groups_without_a_list_are_fine(hints) -> None:
         ("target = 'Größe'".encode("latin-1"), "cannot be read as TOML: 'utf-8' codec"),
         ("target = 'y'".encode("utf-16"), "cannot be read as TOML"),
         (b"target = 'a'\ntarget = 'b'", "cannot be read as TOML"),
+        (b"target = " + 5_000 * b"[", "is nested too deeply"),  # T5
     ],
 )
 def test_what_is_no_toml_is_refused_with_the_place(hints, content: bytes, message: str) -> None:

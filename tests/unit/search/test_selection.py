@@ -44,10 +44,7 @@ def selection(**predictions: np.ndarray) -> Selection:
 
 
 def tried_family(name: str, column: int, predicted: np.ndarray, folds: StackedFolds) -> Tried:
-    scores = {
-        metric: folds.scores(predicted, metric) * (1 if metric == "r2" else -1)
-        for metric in METRICS
-    }
+    scores = {metric: folds.scores(predicted, metric) for metric in METRICS}
     candidate = Candidate(name, name, lambda seed: OneColumn(column), lambda n, d: 0.0)
     return Tried(candidate, {}, scores, fit_time_s=0.0, n_trials=1)
 

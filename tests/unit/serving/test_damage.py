@@ -1,0 +1,60 @@
+"""A2: files that fit their hashes and nothing else are refused when they are loaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.artifact_store import ArtifactStore, new_run_id
+from src.exception import ArtifactError
+from src.serving.predictor import Predictor
+
+
+def without_models(values: dict[str, Any]) -> None:
+    values["features"] = values["features"][:1]
+
+
+def text_for_a_metric(values: dict[str, Any]) -> None:
+    values["held_out"]["rmse"]["low"] = "<b>"
+
+
+def text_in_the_leaderboard(values: dict[str, Any]) -> None:
+    values["leaderboard"][0]["mae"] = None
+
+
+def no_categories(values: dict[str, Any]) -> None:
+    next(f for f in values["features"] if "categories" in f)["categories"] = []
+
+
+def text_for_a_bound(values: dict[str, Any]) -> None:
+    values["target"]["maximum"] = "100"
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("compiled.json", without_models),
+        ("metrics.json", text_for_a_metric),
+        ("metrics.json", text_in_the_leaderboard),
+        ("metrics.json", dict.clear),
+        ("schema.json", no_categories),
+        ("schema.json", text_for_a_bound),
+        ("intervals.json", dict.clear),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_at_once(
+    predictor: Predictor, tmp_path: Path, name: str, damage: Any
+) -> None:
+    """A2."""
+    run = predictor.run
+    files = {file: (run.folder / file).read_bytes() for file in run.manifest.files}
+    values = json.loads(files[name])
+    damage(values)
+    manifest = type(run.manifest)(**vars(run.manifest) | {"run_id": new_run_id()})
+    store = ArtifactStore(tmp_path, "")
+    damaged = store.save(manifest, files | {name: json.dumps(values).encode()})
+    with pytest.raises(ArtifactError):
+        Predictor.from_run(damaged)
