@@ -82,11 +82,6 @@ def dump_object(value: Any) -> bytes:
     return bytes(dill.dumps(value))
 
 
-def save_object(path: Path, value: Any) -> None:
-    """Pickle a value into a file, whole or not at all."""
-    write_bytes(path, dump_object(value))
-
-
 def load_object(path: Path, expected_sha256: str | None = None) -> Any:
     """Unpickle a value with dill, its hash checked before a byte of it is interpreted.
 

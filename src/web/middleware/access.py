@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from flask import Flask, Request, request
@@ -11,7 +12,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from src.config import Settings
 from src.web.middleware.api_keys import APIKeys
-from src.web.middleware.rate_limit import RateLimiter, network, retry_after_s
+from src.web.middleware.rate_limit import RateLimiter, network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -64,7 +65,7 @@ class Guard:
         if self._limiter:
             wait_s = self._limiter.wait_s(key or network(environ.get("REMOTE_ADDR", "")))
             if wait_s:
-                raise TooManyRequests(retry_after=retry_after_s(wait_s))
+                raise TooManyRequests(retry_after=max(1, math.ceil(wait_s)))
         if needs_key and self._keys and key is None:
             raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
         environ[PASSED] = True

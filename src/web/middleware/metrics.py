@@ -1,8 +1,7 @@
 """What /metrics tells Prometheus: requests by route and status, their durations, records.
 
-Counted in memory that the workers share, at under a microsecond a request. prometheus_client's
-multi-process mode costs several, keeps a file for each worker that ever ran, and needs a folder
-that somebody empties.
+Counted in memory that the workers share. prometheus_client's multi-process mode keeps a file for
+each worker that ever ran, and needs a folder that somebody empties.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _STATUS = {status: i for i, status in enumerate(STATUSES)}
 
 
 class Metrics:
-    """Counters of the app, right across its workers where it was made before they were forked.
+    """Counters of the app, shared by its workers where it was made before they were forked.
 
     Parameters
     ----------

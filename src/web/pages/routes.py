@@ -23,9 +23,9 @@ from src.exception import ArtifactError, DataValidationError, Problem
 from src.logger import get_logger
 from src.report.wording import listed
 from src.serving.predictor import Prediction, Predictor
-from src.web.middleware.errors import FORMS, answer_error, wants_json
+from src.web.middleware.errors import FORMS, answer_error, first_errors, wants_json
 from src.web.model_holder import current_models
-from src.web.pages.forms import Group, error_summary, first_errors, form_groups, sensitive_labels
+from src.web.pages.forms import Group, error_summary, form_groups, sensitive_labels
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.reasons import Reasons, WhatIfs, explain, what_if
 from src.web.pages.results import describe
