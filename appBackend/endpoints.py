@@ -129,8 +129,8 @@ def _document(predictor: Predictor) -> dict[str, Any]:
         predictor.schema,
         predictor.run.run_id,
         prefix=request.script_root + PREFIX,
-        keys=guard.asks_for_keys,
-        limited=guard.limits_rate,
+        keys=guard.keys is not None,
+        limited=guard.limiter is not None,
     )
 
 

@@ -40,10 +40,8 @@ def openapi_document(
         Run id.
     prefix : str
         Where the API is mounted.
-    keys : bool
-        Whether the API asks for keys.
-    limited : bool
-        Whether requests are limited.
+    keys, limited : bool
+        Whether the API asks for keys, and whether it limits requests.
     """
     paths = {prefix + path: methods for path, methods in _paths(schema).items()}
     for path, methods in paths.items():

@@ -37,12 +37,8 @@ _NOT_INHERITED = ("API_KEYS",)
 def is_class_list(content: bytes, name: str, predictor: Predictor) -> bool:
     """Whether a file is so small that the worker scores it itself.
 
-    Parameters
-    ----------
-    content : bytes
-        The beginning of the file, of more than :data:`CLASS_BYTES` where the file has so many.
-    name : str
-        Its ending says whether it is Excel's, whose reader takes memory.
+    ``content`` is its beginning, of more than :data:`CLASS_BYTES` where it has so many. Excel files
+    are not: their reader takes memory.
     """
     return (
         predictor.compiled is not None

@@ -168,12 +168,7 @@ class Workspace:
             _sweep(folder)
 
     def create(self, *, heavy: bool) -> Job:
-        """Return a new job, for which there is room.
-
-        Parameters
-        ----------
-        heavy : bool
-            Whether a process of its own will work on it.
+        """Return a new job, for which there is room; a heavy one gets a process of its own.
 
         Raises
         ------

@@ -139,7 +139,7 @@ def _answer(
 def _answer_no_model(error: ArtifactError) -> Response:
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if wants_json():
-        return make_response(jsonify(error_body(status, str(error))), status)
+        return _answer(status, str(error))
     untrained = isinstance(error, ModelNotFoundError)
     page = render_template("no_model.html", untrained=untrained, reason=str(error), command=REBUILD)
     return make_response(page, status)

@@ -32,11 +32,6 @@ class Operations:
     """Wrap an application so that every answer, an error's too, is dressed, counted and logged.
 
     It stands outside Flask because there it costs a fraction of what hooks and header objects do.
-
-    Parameters
-    ----------
-    application : callable
-        Flask's own `wsgi_app`.
     """
 
     def __init__(self, application: WSGIApplication, metrics: Metrics) -> None:
@@ -58,20 +53,13 @@ class Operations:
             else:  # Flask takes its request away before the end
                 rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
                 route = UNMATCHED if rule is None else rule.rule
-            for name, _ in headers:
-                if name == "Cache-Control":  # static files bring their own
-                    break
-            else:
+            if all(name != "Cache-Control" for name, _ in headers):  # static files bring their own
                 headers.append(NOT_KEPT)
             headers += HEADERS
             headers.append(("X-Request-ID", answering))
             if environ["wsgi.url_scheme"] == "https":
                 headers.append(HSTS)
-            return (
-                start_response(status, headers, exc_info)
-                if exc_info
-                else start_response(status, headers)
-            )
+            return start_response(status, headers, exc_info)
 
         try:
             return self._application(environ, start)

@@ -182,13 +182,9 @@ def share_below(value: float, edges: Sequence[float], counts: Sequence[int]) -> 
     >>> share_below(15, [0, 10, 20], [30, 10]), share_below(99, [0, 10, 20], [30, 10])
     (0.875, 1.0)
     """
-    n = 0.0
-    for (low, high), count in zip(pairwise(edges), counts, strict=True):
-        if value < high:
-            n += count * max(0.0, value - low) / (high - low)
-            break
-        n += count
-    return n / (sum(counts) or 1)
+    bins = zip(pairwise(edges), counts, strict=True)
+    lower = (n * min(1.0, max(0.0, (value - low) / (high - low))) for (low, high), n in bins)
+    return sum(lower) / (sum(counts) or 1)
 
 
 def _scores(histogram: Mapping[str, Any], target: NumericFeature, decimals: int) -> Scores:
