@@ -32,7 +32,7 @@ class Option:
     id: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # told apart by identity, which is quick
 class Field:
     """One input, drawn by ``templates/_field.html`` with an answer and an error.
 
