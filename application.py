@@ -7,14 +7,11 @@ python application.py                                              while develop
 
 from __future__ import annotations
 
-import sys
-
 from flask import Flask
 
 from appBackend.endpoints import api, documents
-from src.config import Settings, load_settings
-from src.exception import ConfigurationError
-from src.web.app import assemble, run_for_development
+from src.config import Settings
+from src.web.app import assemble, create_or_exit, run_for_development
 from src.web.batch.routes import batch
 from src.web.pages.routes import pages
 
@@ -22,24 +19,13 @@ from src.web.pages.routes import pages
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the app with the promoted model loaded, or with the reason why there is none.
 
-    Parameters
-    ----------
-    settings : Settings, optional
-        Read from the environment when absent.
-
-    Raises
-    ------
-    ConfigurationError
-        If the environment holds settings that cannot be used.
+    Settings that are not given are read from the environment; :class:`ConfigurationError` says
+    which of them cannot be used.
     """
-    return assemble(settings or load_settings(), [pages, batch, api, documents])
+    return assemble(settings, [pages, batch, api, documents])
 
 
-try:
-    application = create_app()
-except ConfigurationError as error:  # the message says what to do; a traceback would bury it
-    sys.stderr.write(f"{error}\n")
-    sys.exit(3)  # to gunicorn: do not start this worker again
+application = create_or_exit(create_app)
 app = application
 
 

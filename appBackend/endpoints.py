@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
@@ -16,11 +15,11 @@ from flask.typing import ResponseReturnValue
 
 from appBackend.openapi import example_record, openapi_document
 from src.artifact_store import Run
-from src.config import Settings, load_settings
-from src.exception import ArtifactError, ConfigurationError, Problem
+from src.config import Settings
+from src.exception import ArtifactError, Problem
 from src.schema.record import Schema
 from src.serving.predictor import Predictor
-from src.web.app import assemble, run_for_development
+from src.web.app import assemble, create_or_exit, run_for_development
 from src.web.batch.downloads import answer_file
 from src.web.health import health
 from src.web.middleware.access import Guard
@@ -130,8 +129,8 @@ def _document(predictor: Predictor) -> dict[str, Any]:
         predictor.schema,
         predictor.run.run_id,
         prefix=request.script_root + PREFIX,
-        keys=guard.asks_for_keys,
-        limited=guard.limits_rate,
+        keys=guard.keys is not None,
+        limited=guard.limiter is not None,
     )
 
 
@@ -172,25 +171,9 @@ api.register_blueprint(documents)
 
 
 def create_api(settings: Settings | None = None) -> Flask:
-    """Return an app of the API alone, without pages.
-
-    Parameters
-    ----------
-    settings : Settings, optional
-        Read from the environment when absent.
-
-    Raises
-    ------
-    ConfigurationError
-        If the environment holds settings that cannot be used.
-    """
-    return assemble(settings or load_settings(), [api, documents])
+    """Return an app of the API alone, without pages; ``settings`` as for the whole app."""
+    return assemble(settings, [api, documents])
 
 
 if __name__ == "__main__":
-    try:
-        alone = create_api()
-    except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(3)
-    run_for_development(alone)
+    run_for_development(create_or_exit(create_api))

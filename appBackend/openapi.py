@@ -40,10 +40,8 @@ def openapi_document(
         Run id.
     prefix : str
         Where the API is mounted.
-    keys : bool
-        Whether the API asks for keys.
-    limited : bool
-        Whether requests are limited.
+    keys, limited : bool
+        Whether the API asks for keys, and whether it limits requests.
     """
     paths = {prefix + path: methods for path, methods in _paths(schema).items()}
     for path, methods in paths.items():
@@ -69,31 +67,24 @@ def openapi_document(
 
 def _paths(schema: Schema) -> dict[str, dict[str, Any]]:
     record, target = example_record(schema), schema.target.name
+    metrics = _response("Prometheus's text format.", _TEXT, "text/plain")
     return {
-        "/predict": {
-            "post": {
-                **_operation(
-                    "predict",
-                    f"Predict {target} for one record",
-                    "Numbers may be sent as text. A value outside what training saw is predicted, "
-                    "with a warning.",
-                    _responses("The prediction.", "Answer", *REFUSALS),
-                ),
-                "parameters": [_CONTRIBUTIONS],
-                "requestBody": _body(ref("Record"), record),
-            }
-        },
-        "/predict/batch": {
-            "post": {
-                **_operation(
-                    "predictBatch",
-                    f"Predict {target} for a list of records or a file",
-                    _BATCH_DESCRIPTION,
-                    _batch_responses(),
-                ),
-                "requestBody": _body(_BATCH, [record, record]),
-            }
-        },
+        "/predict": _route(
+            "post", "predict",
+            f"Predict {target} for one record",
+            "Numbers may be sent as text. A value outside what training saw is predicted, with a "
+            "warning.",
+            _responses("The prediction.", "Answer", *REFUSALS),
+            parameters=[_CONTRIBUTIONS],
+            requestBody=_body(ref("Record"), record),
+        ),
+        "/predict/batch": _route(
+            "post", "predictBatch",
+            f"Predict {target} for a list of records or a file",
+            _BATCH_DESCRIPTION,
+            _batch_responses(),
+            requestBody=_body(_BATCH, [record, record]),
+        ),
         "/schema": _get(
             "schema", "What a record must look like", "Everything that a form needs.",
             "Schema", "503",
@@ -108,13 +99,11 @@ def _paths(schema: Schema) -> dict[str, dict[str, Any]]:
         "/ready": _get(
             "ready", "Whether a model is loaded", "With the reason where none is.", "Ready", "503",
         ),
-        "/metrics": {
-            "get": _operation(
-                "metrics", "Counts for Prometheus",
-                "Of all workers: requests, how long they took, records.",
-                {"200": _response("Prometheus's text format.", _TEXT, "text/plain"), **_errors()},
-            )
-        },
+        "/metrics": _route(
+            "get", "metrics", "Counts for Prometheus",
+            "Of all workers: requests, how long they took, records.",
+            {"200": metrics, **_errors()},
+        ),
     }  # fmt: skip
 
 
@@ -164,11 +153,8 @@ def _example(feature: NumericFeature | CategoricalFeature) -> float | str:
     if isinstance(feature, CategoricalFeature):
         plain = (category for category in feature.categories if "'" not in category)
         return next(plain, feature.categories[0])  # one that a shell takes between quotes
-    middle = (feature.observed_minimum + feature.observed_maximum) / 2
-    for shorter in (float(round(middle)), round(middle, 2)):
-        if feature.within(shorter):
-            return int(shorter) if shorter.is_integer() else shorter
-    return middle
+    middle = feature.short((feature.observed_minimum + feature.observed_maximum) / 2)
+    return int(middle) if middle.is_integer() else middle
 
 
 def _choices(feature: CategoricalFeature) -> list[Any]:
@@ -231,19 +217,15 @@ def _batch_responses() -> dict[str, Any]:
 
 
 def _get(name: str, summary: str, description: str, answer: str, *statuses: str) -> dict[str, Any]:
-    responses = _responses(summary + ".", answer, *statuses)
-    return {"get": _operation(name, summary, description, responses)}
+    responses = _responses(f"{summary}.", answer, *statuses)
+    return _route("get", name, summary, description, responses)
 
 
-def _operation(
-    name: str, summary: str, description: str, responses: dict[str, Any]
+def _route(
+    method: str, name: str, summary: str, description: str, responses: dict[str, Any], **more: Any
 ) -> dict[str, Any]:
-    return {
-        "operationId": name,
-        "summary": summary,
-        "description": description,
-        "responses": responses,
-    }
+    operation = {"operationId": name, "summary": summary, "description": description}
+    return {method: {**operation, "responses": responses, **more}}
 
 
 # What a table must be cannot be said in JSON Schema, and a content without it says that anything

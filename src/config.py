@@ -69,16 +69,14 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
+def _whole(text: str, least: int = 0) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise ValueError(f"must be a whole number, {least} or more")
+    return int(text)
+
+
 def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ValueError("must be a whole number above 0")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise ValueError("must be a whole number, 0 or more")
-    return int(text)
+    return _whole(text, 1)
 
 
 def _long(text: str) -> str:
@@ -123,7 +121,7 @@ SETTINGS = (
             "requests a minute that one client may make; no limit unless set"),
     Setting("trusted_hosts", "TRUSTED_HOSTS", _hosts,
             "names under which the app answers (`.school.org`: all below it); any unless set"),
-    Setting("trusted_proxies", "TRUSTED_PROXIES", _count,
+    Setting("trusted_proxies", "TRUSTED_PROXIES", _whole,
             "proxies in front, each of which adds the caller's address to `X-Forwarded-For`"),
 )  # fmt: skip
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 ROOT = "stuprediction"
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-ACCESS = f"{ROOT}.access"
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -74,15 +73,17 @@ class TextFormatter(logging.Formatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """Writes a record as one line of JSON, a traceback included."""
+    """Writes a record as one line of JSON: its ``fields`` and a traceback included."""
 
     def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, Any] = {
-            "time": utc(record.created),
+            "time": f"{moment:%Y-%m-%dT%H:%M:%S}.{record.msecs:03.0f}Z",
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= getattr(record, "fields", {})
         if answering := request_id.get():
             line["request_id"] = answering
         if record.exc_info:
@@ -90,75 +91,25 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def utc(seconds: float) -> str:
-    """Return a moment as ISO 8601 writes it, to the millisecond.
+def log_answer(method: str, route: str, status: str, seconds: float) -> None:
+    """Write the line of an answered request.
 
-    Examples
-    --------
-    >>> utc(0.5)
-    '1970-01-01T00:00:00.500Z'
+    It holds the rule of the route, never the address that was asked for, which a person may have
+    written answers into.
+
+    Parameters
+    ----------
+    seconds : float
+        Until the answer was ready to be sent.
     """
-    whole = int(seconds)
-    milliseconds = int((seconds - whole) * 1000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{milliseconds:03d}Z"
+    fields = {
+        "method": method,
+        "route": route,
+        "status": int(status),
+        "duration_ms": round(seconds * 1e3, 3),
+    }
+    message = "%s %s %s %.1f ms"
+    _access.info(message, method, route, status, seconds * 1e3, extra={"fields": fields})
 
 
-class AccessLog:
-    """A line for each answered request, written past :mod:`logging`'s record, which costs more.
-
-    It goes where the project's lines go at level INFO, in their format. It holds the rule of the
-    route, never the address that was asked for, which a person may have written answers into.
-    """
-
-    def __init__(self, *, json_lines: bool = False) -> None:
-        self._logger = logging.getLogger(ACCESS)
-        self._root = logging.getLogger(ROOT)
-        self._json = json_lines
-        self._now = (-1, "")  # the second that was written last, and its text
-
-    def write(self, method: str, route: str, status: str, seconds: float, answered: str) -> None:
-        """Write a line.
-
-        Parameters
-        ----------
-        method, route, status : str
-            As the program knows them; nothing that a client can choose freely.
-        seconds : float
-            Until the answer was ready to be sent.
-        answered : str
-            The request's id.
-        """
-        if not self._logger.isEnabledFor(logging.INFO):
-            return
-        if self._json:
-            line = (
-                f'{{"time": "{self._time()}", "level": "INFO", "logger": "{ACCESS}", "message": '
-                f'"{method} {route} {status}", "method": "{method}", "route": "{route}", '
-                f'"status": {status}, "duration_ms": {seconds * 1e3:.3f}, '
-                f'"request_id": "{answered}"}}\n'
-            )
-        else:
-            line = (
-                f"{self._time()} INFO {ACCESS}: {method} {route} {status} "
-                f"{seconds * 1e3:.1f} ms [{answered}]\n"
-            )
-        for handler in self._root.handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.acquire()
-                try:
-                    handler.stream.write(line)
-                    handler.stream.flush()
-                except (OSError, ValueError):  # a full disk, a closed pipe: the answer goes out
-                    continue
-                finally:
-                    handler.release()
-
-    def _time(self) -> str:
-        now = time.time()
-        second, text = self._now
-        if int(now) != second:
-            form = "%Y-%m-%dT%H:%M:%SZ" if self._json else "%Y-%m-%d %H:%M:%S"
-            moment = time.gmtime(now) if self._json else time.localtime(now)
-            text = time.strftime(form, moment)
-            self._now = (int(now), text)
-        return text
+_access = get_logger("access")

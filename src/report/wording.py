@@ -215,6 +215,17 @@ def with_unit(value: float, decimals: int, unit: str) -> str:
     return f"{number(value, decimals)} {unit}".strip()
 
 
+def interval_ends(ends: tuple[float, float] | None, decimals: int, word: str) -> str:
+    """Return the ends of a prediction interval, with a decimal fewer than the prediction has.
+
+    Examples
+    --------
+    >>> interval_ends((61.37, 78.94), 1, " to "), interval_ends(None, 1, " to ")
+    ('61 to 79', '')
+    """
+    return word.join(number(end, max(decimals - 1, 0)) for end in ends or ())
+
+
 def signed(value: float, decimals: int) -> str:
     """Return a difference with its sign; one that rounds to nothing has none.
 

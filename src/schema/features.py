@@ -215,6 +215,10 @@ class NumericFeature(Feature):
             self.maximum is None or number <= self.maximum
         )
 
+    def short(self, number: float) -> float:
+        """Return a number rounded as far as the bounds allow: an example that reads well."""
+        return next(filter(self.within, (float(round(number)), round(number, 2))), number)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CategoricalFeature(Feature):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler
 
 from src.artifact_store import ArtifactStore
-from src.config import ROOT, Settings
-from src.logger import AccessLog, configure_logging, get_logger
+from src.config import ROOT, Settings, load_settings
+from src.exception import ConfigurationError
+from src.logger import configure_logging, get_logger
 from src.web.batch.service import BatchService
 from src.web.health import health
 from src.web.middleware.access import Guard
@@ -27,52 +29,63 @@ logger = get_logger(__name__)
 ANSWER_RECORDS = ("api.predict", "pages.predict")  # views that take a record as JSON
 
 
-def assemble(settings: Settings, blueprints: Sequence[Blueprint]) -> Flask:
+def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flask:
     """Return an app of some blueprints, health and readiness, with the promoted model loaded.
+
+    Parameters
+    ----------
+    settings : Settings or None
+        None to read them from the environment.
+    blueprints : sequence of Blueprint
 
     Raises
     ------
     ConfigurationError
-        If the API keys cannot be read.
+        If the settings or the API keys cannot be used.
     """
+    settings = settings or load_settings()
     configure_logging(settings.log_level, settings.log_file, json_lines=settings.json_logs)
     app = Flask("application", root_path=str(ROOT))
-    app.config.update(
-        MAX_CONTENT_LENGTH=settings.max_body_bytes,
-        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
-    )
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    models = app.extensions[ModelHolder.EXTENSION] = ModelHolder(
-        ArtifactStore(settings.artifacts_dir, settings.model_signing_key)
-    )
     for blueprint in (health, *blueprints):
         app.register_blueprint(blueprint)
     register_error_handlers(app)
+    _add_middleware(app, settings)
+    return app
+
+
+def _add_middleware(app: Flask, settings: Settings) -> None:
+    """Add what stands before the views: first what Flask runs, then what is wrapped around it."""
+    store = ArtifactStore(settings.artifacts_dir, settings.model_signing_key)
+    models = app.extensions[ModelHolder.EXTENSION] = ModelHolder(store)
     guard = app.extensions[Guard.EXTENSION] = Guard(settings)
-    guard.register(app)
-    app.before_request(refuse_cross_site)
     rules = list(app.url_map.iter_rules())
     routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
     metrics = app.extensions[Metrics.EXTENSION] = Metrics(routes)
     batches = app.extensions[BatchService.EXTENSION] = BatchService(settings, metrics)
-    app.before_request(batches.prepare_request)
-    app.before_request(read_chunked_body)
-    fast = FastLane(
-        app.wsgi_app,
-        [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS],
-        guard,
-        models,
-        metrics,
-        settings.max_body_bytes,
-    )
-    operations = Operations(fast, metrics, AccessLog(json_lines=settings.json_logs))
+    guard.register(app)
+    for step in (refuse_cross_site, batches.prepare_request, read_chunked_body):
+        app.before_request(step)
+    paths = [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS]
+    fast = FastLane(app.wsgi_app, paths, guard, models, metrics, settings.max_body_bytes)
+    wrapped = Operations(fast, metrics)
     n = settings.trusted_proxies
     # The nearest proxy says how it was asked; each of them adds whom it was asked by.
     app.wsgi_app = (  # type: ignore[method-assign]
-        ProxyFix(operations, x_for=n, x_proto=1, x_host=0) if n else operations
+        ProxyFix(wrapped, x_for=n, x_proto=1, x_host=0) if n else wrapped
     )
-    return app
+
+
+def create_or_exit(create: Callable[[], Flask]) -> Flask:
+    """Return the app; where its settings cannot be used, end the process and say why on stderr."""
+    try:
+        return create()
+    except ConfigurationError as error:  # the message says what to do; a traceback would bury it
+        sys.stderr.write(f"{error}\n")
+        sys.exit(3)  # to gunicorn: do not start this worker again
 
 
 class _Quiet(WSGIRequestHandler):

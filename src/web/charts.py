@@ -101,7 +101,7 @@ def _bars(
             f'<rect{kind} x="{100 * (left - low) / width:.2f}%" y="{_BASE - height:g}" '
             f'width="{100 * 0.92 * (right - left) / width:.2f}%" height="{height:g}"/>'
         )
-    return f'<g class="bars">{"".join(drawn)}</g>{_axis_labels(low, high, HEIGHT - 2)}'
+    return f'<g class="bars">{"".join(drawn)}</g>{_axis_labels(low, high)}'
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -120,16 +120,14 @@ def ticks(low: float, high: float) -> list[float]:
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
 
 
-def _axis_labels(low: float, high: float, y: int) -> Markup:
+def _axis_labels(low: float, high: float) -> str:
     """Return round numbers below an axis, as SVG."""
-    width = high - low or 1.0
-    placed = ((round(100 * (tick - low) / width, 2), tick) for tick in ticks(low, high))
-    return Markup("").join(
-        Markup('<text x="{}%" y="{}" text-anchor="{}">{}</text>').format(
-            x, y, _anchor(x), format_number(tick)
-        )
-        for x, tick in placed
-    )
+    labels = []
+    for tick in ticks(low, high):
+        x = round(100 * (tick - low) / (high - low or 1.0), 2)
+        at = f'x="{x}%" y="{HEIGHT - 2}" text-anchor="{_anchor(x)}"'
+        labels.append(f"<text {at}>{format_number(tick)}</text>")
+    return "".join(labels)
 
 
 def _anchor(x: float) -> str:

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flask import current_app
 
@@ -22,26 +22,17 @@ RETRY_AFTER_S = 5.0
 Signature = tuple[int, int, int] | None
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """What came of the last attempt to load, replaced as a whole.
 
-    Attributes
-    ----------
-    predictor : Predictor or None
-        The last one that loaded.
-    problem : StuPredictionError or None
-        Why the promoted run is not the one that is held; None when it is.
-    signature : tuple or None
-        What stood in the artifacts' folder just before the attempt.
-    retry_at : float
-        From when on (monotonic seconds) a failed attempt is worth repeating with the same manifest.
+    The predictor is the last one that loaded; a problem says why it is not the promoted run's. With
+    the same signature of the folder an attempt that failed is worth repeating at ``retry_at``.
     """
 
     predictor: Predictor | None
     problem: StuPredictionError | None
     signature: Signature
-    retry_at: float
+    retry_at: float  # monotonic seconds
 
 
 def load_promoted(store: ArtifactStore) -> Predictor:
@@ -62,14 +53,7 @@ class ModelHolder:
     one thread loads it while the others go on with the model they have; a run that does not load
     leaves the last good one in place.
 
-    Parameters
-    ----------
-    store : ArtifactStore
-        Where the promoted run lies.
-    load : callable
-        Returns the promoted run's predictor.
-    clock : callable
-        Monotonic seconds.
+    ``load`` returns the promoted run's predictor, ``clock`` monotonic seconds.
     """
 
     EXTENSION = "model_holder"

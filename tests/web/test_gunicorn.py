@@ -149,7 +149,7 @@ def test_nothing_starts_with_a_setting_that_cannot_be_used(command, tmp_path):
         check=False,
     )
     assert run.returncode == 3
-    assert "RATE_LIMIT must be a whole number above 0. Got 'often'." in run.stderr
+    assert "RATE_LIMIT must be a whole number, 1 or more. Got 'often'." in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import IO
 
@@ -19,7 +20,6 @@ FILE = "file"  # the part of a form that holds it
 WAIT_S = 25  # gunicorn and nginx give up soon after
 RETRY_AFTER_S = 30
 PIECE = 1 << 16
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it Excel does not read the file as UTF-8
 
 
 def answer_file() -> Response:
@@ -59,21 +59,22 @@ def answer_file() -> Response:
         result = job.predictions.open("rb")
     finally:
         batches.workspace.delete(job)
-    answer = Response(_pieces(result), content_type=f"{CSV}; charset=utf-8")
-    answer.call_on_close(result.close)
-    return _named(answer, "predictions.csv")
+    result.seek(len(BOM_UTF8))  # that is for Excel
+    return csv_file(result, "predictions.csv")
 
 
-def download(file: IO[bytes], name: str) -> Response:
-    """Return a file of a job as a download that Excel opens rightly; it is closed with it."""
-    answer = Response(_pieces(file, BYTE_ORDER_MARK), content_type=f"{CSV}; charset=utf-8")
-    answer.call_on_close(file.close)
-    return _named(answer, name)
+def csv_file(file: IO[bytes], name: str) -> Response:
+    """Return a file as a download, in pieces; it is closed with the answer."""
+    answer = attachment(_pieces(file), f"{CSV}; charset=utf-8", name)
+    answer.call_on_close(file.close)  # also where nobody read a piece
+    return answer
 
 
-def attachment(content: str | bytes, kind: str, name: str) -> Response:
+def attachment(content: str | bytes | Iterable[bytes], kind: str, name: str) -> Response:
     """Return some content as a download."""
-    return _named(Response(content, content_type=kind), name)
+    answer = Response(content, content_type=kind)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 def _sent_file() -> tuple[IO[bytes], str | None]:
@@ -92,14 +93,7 @@ def _sent_file() -> tuple[IO[bytes], str | None]:
     return sent[0].stream, sent[0].filename
 
 
-def _pieces(file: IO[bytes], first: bytes = b"") -> Iterator[bytes]:
-    with file:  # a sender who goes away early has it closed with the answer
-        if first:
-            yield first
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
         while piece := file.read(PIECE):
             yield piece
-
-
-def _named(answer: Response, name: str) -> Response:
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer

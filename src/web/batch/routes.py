@@ -12,11 +12,12 @@ from werkzeug.exceptions import NotFound
 from src.exception import DataValidationError, Problem
 from src.serving.predictor import Predictor
 from src.tables.cells import format_number
-from src.web.batch.downloads import CSV, FILE, attachment, download
+from src.web.batch.downloads import CSV, FILE, attachment, csv_file
 from src.web.batch.service import current_batches, read_pass_mark, safe_name
 from src.web.batch.template import csv_template, excel_template, explanation
 from src.web.batch.view import describe_file
 from src.web.batch.workspace import Job, Refusal
+from src.web.middleware.errors import first_errors
 from src.web.model_holder import current_models
 
 WAIT_S = 4.0  # for a process, before the page that shows its progress is shown
@@ -46,16 +47,15 @@ def upload() -> ResponseReturnValue:
     predictor = current_models().predictor()
     file, mark_text = request.files.get(FILE), request.form.get("pass_mark", "")
     problems: list[Problem] = []
-    pass_mark = None
+    name, pass_mark = "", None
     try:
         pass_mark = read_pass_mark(mark_text, predictor.schema.target)
     except DataValidationError as error:
         problems += error.problems
-    name = ""
     try:
         name = safe_name(file.filename if file else None)
     except DataValidationError as error:
-        problems.append(Problem(error.summary, FILE))
+        problems += error.problems
     if file is None or not file.filename:
         problems.append(Problem("Choose a CSV or Excel file.", FILE))
     if problems or file is None:
@@ -96,9 +96,9 @@ def show_job(job_id: str) -> ResponseReturnValue:
     outcome = job.outcome()
     predictor = current_models().predictor()
     if isinstance(outcome, Refusal):
-        mark = job.read_order()["pass_mark"]
-        shown = "" if mark is None else format_number(mark)
-        refusal = _of_file(outcome, job.read_order()["name"])
+        order = job.read_order()
+        shown = "" if order["pass_mark"] is None else format_number(order["pass_mark"])
+        refusal = _of_file(outcome, order["name"])
         return _upload_page(predictor, shown, refusal, status=500 if outcome.internal else 422)
     return _job_page(job, predictor)
 
@@ -135,13 +135,13 @@ def show_progress(job_id: str) -> ResponseReturnValue:
 @batch.get("/<job_id>/predictions.csv")
 def download_predictions(job_id: str) -> ResponseReturnValue:
     """Return all rows with their predictions."""
-    return download(_finished(job_id).predictions.open("rb"), "predictions.csv")
+    return csv_file(_finished(job_id).predictions.open("rb"), "predictions.csv")
 
 
 @batch.get("/<job_id>/to-fix.csv")
 def download_to_fix(job_id: str) -> ResponseReturnValue:
     """Return the refused rows with what is wrong."""
-    return download(_finished(job_id).to_fix.open("rb"), "to-fix.csv")
+    return csv_file(_finished(job_id).to_fix.open("rb"), "to-fix.csv")
 
 
 def _find(job_id: str) -> Job:
@@ -169,16 +169,13 @@ def _upload_page(
     predictor: Predictor, pass_mark: str, refusal: Refusal | None = None, status: int = 200
 ) -> Response:
     schema = predictor.schema
-    errors: dict[str | None, str] = {}
-    for problem in refusal.problems if refusal else ():
-        errors.setdefault(problem.field, problem.message)
     page = render_template(
         "batch.html",
         schema=schema,
         features=sorted(schema.features, key=lambda feature: feature.order),
         explanation=explanation,
         refusal=refusal,
-        errors=errors,
+        errors=first_errors(refusal.problems if refusal else ()),
         pass_mark=pass_mark,
         deleted="deleted" in request.args,
         most_megabytes=current_batches().workspace.most_bytes >> 20,

@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from flask import current_app, request
-from werkzeug.exceptions import ServiceUnavailable
 
 from src.config import Settings
 from src.exception import DataValidationError, Problem
@@ -18,25 +17,18 @@ from src.schema.features import NumericFeature
 from src.serving.predictor import Predictor
 from src.tables.cells import parse_number, shorten
 from src.web.batch.worker import CLASS_BYTES, is_class_list, run, start
-from src.web.batch.workspace import Job, NoRoomError, Refusal, Workspace
+from src.web.batch.workspace import Job, Refusal, Workspace
 from src.web.middleware.metrics import Metrics
 from src.web.middleware.request_body import spool_body
 
 logger = get_logger(__name__)
 
-RETRY_AFTER_S = 15
 UPLOADS = frozenset({"batch.upload", "api.predict_batch"})  # views that take a file
 LONGEST_NAME = 60
 
 
 class BatchService:
-    """Score files that people and programs send.
-
-    Parameters
-    ----------
-    settings : Settings
-    metrics : Metrics
-    """
+    """Score files that people and programs send."""
 
     EXTENSION = "batch"
 
@@ -67,11 +59,8 @@ class BatchService:
 
         Parameters
         ----------
-        file : binary file
         name : str
             The name of the upload; see :func:`safe_name`.
-        pass_mark : float or None
-        predictor : Predictor
         wait_s : float
             Seconds after which the job is returned without an outcome.
 
@@ -82,10 +71,7 @@ class BatchService:
         """
         head = file.read(CLASS_BYTES + 1)
         heavy = not is_class_list(head, name, predictor)
-        try:
-            job = self.workspace.create(heavy=heavy)
-        except NoRoomError as error:
-            raise _busy(error) from error
+        job = self.workspace.create(heavy=heavy)
         with job.upload.open("wb") as copy:
             copy.write(head)
             shutil.copyfileobj(file, copy)
@@ -100,10 +86,7 @@ class BatchService:
         name = job.read_order()["name"]
         with job.upload.open("rb") as file:
             heavy = not is_class_list(file.read(CLASS_BYTES + 1), name, predictor)
-        try:
-            self.workspace.take_up(job, {"name": name, "pass_mark": pass_mark}, heavy=heavy)
-        except NoRoomError as error:
-            raise _busy(error) from error
+        self.workspace.take_up(job, {"name": name, "pass_mark": pass_mark}, heavy=heavy)
         self._work(job, predictor, heavy=heavy, wait_s=wait_s)
 
     def _work(self, job: Job, predictor: Predictor, *, heavy: bool, wait_s: float) -> None:
@@ -156,7 +139,8 @@ def safe_name(sent: str | None) -> str:
     plain = "".join(c for c in (sent or "").replace("\\", "/") if c.isprintable())
     path = PurePosixPath(plain.strip())
     if path.suffix.lower() in (".parquet", ".pq"):
-        raise DataValidationError("Parquet files are not taken here. Save it as CSV or Excel.")
+        message = "Parquet files are not taken here. Save it as CSV or Excel."
+        raise DataValidationError(problems=[Problem(message, "file")])
     if len(path.name) > LONGEST_NAME:
         suffix = path.suffix if len(path.suffix) < LONGEST_NAME / 2 else ""
         return path.name[: LONGEST_NAME - len(suffix) - 1] + "…" + suffix
@@ -179,9 +163,3 @@ def read_pass_mark(text: str, target: NumericFeature) -> float | None:
         message = f"The pass mark must be {target.rule}. Got {got!r}."
         raise DataValidationError(problems=[Problem(message, "pass_mark", got=got)])
     return mark
-
-
-def _busy(error: NoRoomError) -> ServiceUnavailable:
-    return ServiceUnavailable(
-        f"{error} Please try again in {RETRY_AFTER_S} seconds.", retry_after=RETRY_AFTER_S
-    )

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import IO, TYPE_CHECKING, Any
 
 from src.config import ROOT
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.features import LARGEST_NUMBER, CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import format_number
 from src.tables.writer import write_rows
@@ -36,8 +36,8 @@ def csv_template(schema: Schema) -> str:
     features = _in_order(schema)
     n_rows = max((len(f.categories) for f in schema.categorical), default=1)
     file = io.StringIO()
-    write_rows(file, [[feature.name for feature in features]])
-    write_rows(file, ([_example(f, row, n_rows) for f in features] for row in range(n_rows)))
+    rows = [[_example(f, row, n_rows) for f in features] for row in range(n_rows)]
+    write_rows(file, [[feature.name for feature in features], *rows])
     return file.getvalue()
 
 
@@ -103,11 +103,7 @@ def _example(feature: Feature, row: int, n_rows: int) -> str:
     if isinstance(feature, CategoricalFeature):
         return feature.categories[row % len(feature.categories)]
     low, high = feature.observed_minimum, feature.observed_maximum
-    number = low + (high - low) * (row + 1) / (n_rows + 1)
-    for shorter in (float(round(number)), round(number, 2)):
-        if feature.within(shorter):
-            return format_number(shorter)
-    return format_number(number)
+    return format_number(feature.short(low + (high - low) * (row + 1) / (n_rows + 1)))
 
 
 def _fill(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
@@ -150,18 +146,13 @@ def _rule(feature: Feature, column: str) -> dict[str, str]:
     if isinstance(feature, CategoricalFeature):
         last = len(feature.categories) + 1
         return {"type": "list", "formula1": f"'{VALUES_SHEET}'!${column}$2:${column}${last}"}
-    # Whole numbers are not asked for: 72.5 is a score that the model can work with.
-    low, high = feature.minimum, feature.maximum
-    if low is not None and high is not None:
-        ends = {"formula1": format_number(low), "formula2": format_number(high)}
-        return {"type": "decimal", "operator": "between", **ends}
-    if low is not None:
-        operator, end = "greaterThanOrEqual", low
-    elif high is not None:
-        operator, end = "lessThanOrEqual", high
-    else:
+    if feature.minimum is None and feature.maximum is None:
         return {}
-    return {"type": "decimal", "operator": operator, "formula1": format_number(end)}
+    # Whole numbers are not asked for: 72.5 is a score that the model can work with.
+    low = -LARGEST_NUMBER if feature.minimum is None else feature.minimum
+    high = LARGEST_NUMBER if feature.maximum is None else feature.maximum
+    ends = {"formula1": format_number(low), "formula2": format_number(high)}
+    return {"type": "decimal", "operator": "between", **ends}
 
 
 if __name__ == "__main__":

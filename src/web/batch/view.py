@@ -3,45 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from markupsafe import Markup
 
-from src.report.wording import number, percent, sensible_decimals, with_unit
+from src.report.wording import interval_ends, number, percent, sensible_decimals, with_unit
 from src.schema.features import NumericFeature
 from src.serving.scoring import BINS, ShownRow, Summary
 from src.tables.cells import format_number
 from src.web.charts import distribution, table_rows
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row of the preview; empty texts where it was refused.
-
-    Attributes
-    ----------
-    chance : str
-        Of the truth being below the pass mark, as a percentage.
-    """
+class Row(NamedTuple):
+    """A row of the preview; texts are empty where it was refused, or where nothing is known."""
 
     line: int
     cells: list[str]
-    prediction: str
-    interval: str
-    below: bool
-    chance: str
+    prediction: str = ""
+    interval: str = ""
+    below: bool = False
+    chance: str = ""
 
 
 @dataclass(frozen=True)
 class View:
-    """What the page shows.
-
-    Attributes
-    ----------
-    chart, bins : Markup
-        A histogram of the predictions, and the same as rows of a table.
-    median, mean : str
-        Of the predictions, with their unit.
-    """
+    """What the page shows: the predictions as a histogram and as the same in a table, and rows."""
 
     summary: Summary
     target: str
@@ -51,41 +38,36 @@ class View:
     bins: Markup
     mean: str
     median: str
-    rows: tuple[Row, ...]
+    rows: list[Row]
     problem_rows: int
 
 
 def describe_file(summary: Summary, target: NumericFeature) -> View:
     """Return what the page shows of a summary."""
-    decimals, mark = sensible_decimals(target), summary.pass_mark
-    name = target.label or target.name
+    decimals, name = sensible_decimals(target), target.label or target.name
+    mark = "" if summary.pass_mark is None else format_number(summary.pass_mark)
     step = (summary.high - summary.low or 1.0) / BINS
     edges = tuple(summary.low + i * step for i in range(BINS + 1))
-    shown = [format_number(round(edge, decimals)) for edge in edges]
+    shown = pairwise(format_number(round(edge, decimals)) for edge in edges)
+    bins = [(f"{low} to {high}", n) for (low, high), n in zip(shown, summary.bins, strict=True)]
     return View(
         summary=summary,
         target=name,
         unit=target.unit,
-        pass_mark="" if mark is None else format_number(mark),
+        pass_mark=mark,
         chart=distribution(
             edges,
             tuple(summary.bins),
             f"How many students are predicted to reach which {name}",
             f"A histogram of {summary.n_predicted:,} predictions."
-            + ("" if mark is None else f" The dashed line is at {format_number(mark)}."),
-            mark=mark,
-            below=mark,
+            + (f" The dashed line is at {mark}." if mark else ""),
+            mark=summary.pass_mark,
+            below=summary.pass_mark,
         ),
-        bins=table_rows(
-            [
-                (f"{low} to {high}", n)
-                for low, high, n in zip(shown, shown[1:], summary.bins, strict=False)
-                if n
-            ]
-        ),
+        bins=table_rows([row for row in bins if row[1]]),
         mean=with_unit(summary.mean, decimals, target.unit),
         median=with_unit(summary.median, decimals, target.unit),
-        rows=tuple(_row(row, decimals) for row in summary.rows),
+        rows=[_row(row, decimals) for row in summary.rows],
         problem_rows=len({problem.row for problem in summary.problems}),
     )
 
@@ -93,15 +75,15 @@ def describe_file(summary: Summary, target: NumericFeature) -> View:
 def _row(row: ShownRow, decimals: int) -> Row:
     score = row.score
     if score is None:
-        return Row(row.line, row.cells, "", "", below=False, chance="")
-    chance, interval, rough = score.chance_below_pass_mark, "", max(decimals - 1, 0)
+        return Row(row.line, row.cells)
+    chance, ends = score.chance_below_pass_mark, None
     if score.low_90 is not None and score.high_90 is not None:
-        interval = f"{number(score.low_90, rough)} to {number(score.high_90, rough)}"
+        ends = score.low_90, score.high_90
     return Row(
         row.line,
         row.cells,
         number(score.prediction, decimals),
-        interval,
-        below=bool(score.below_pass_mark),
-        chance="" if chance is None else percent(chance),
+        interval_ends(ends, decimals, " to "),
+        bool(score.below_pass_mark),
+        "" if chance is None else percent(chance),
     )

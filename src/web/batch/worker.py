@@ -37,24 +37,15 @@ _NOT_INHERITED = ("API_KEYS",)
 def is_class_list(content: bytes, name: str, predictor: Predictor) -> bool:
     """Whether a file is so small that the worker scores it itself.
 
-    Parameters
-    ----------
-    content : bytes
-        The beginning of the file, of more than :data:`CLASS_BYTES` where the file has so many.
-    name : str
-        Its ending says whether it is Excel's, whose reader takes memory.
+    ``content`` is its beginning, of more than :data:`CLASS_BYTES` where it has so many. Excel files
+    are not: their reader takes memory.
     """
     return (
         predictor.compiled is not None
         and len(content) <= CLASS_BYTES
         and max(content.count(b"\n"), content.count(b"\r")) <= CLASS_LINES
-        and not is_workbook(name)
+        and not name.lower().endswith((".xlsx", ".xlsm"))
     )
-
-
-def is_workbook(name: str) -> bool:
-    """Whether a name says that it is an Excel workbook."""
-    return name.lower().endswith((".xlsx", ".xlsm"))
 
 
 def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary | Refusal:
@@ -76,8 +67,9 @@ def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | R
     try:
         with (
             open_table(job.upload.open("rb"), order["name"]) as reader,
-            job.predictions.open("w", encoding="utf-8", newline="") as output,
-            job.to_fix.open("w", encoding="utf-8", newline="") as to_fix,
+            # With the mark without which Excel does not read UTF-8.
+            job.predictions.open("w", encoding="utf-8-sig", newline="") as output,
+            job.to_fix.open("w", encoding="utf-8-sig", newline="") as to_fix,
         ):
             return score_table(reader, scorer, output, to_fix, job.report)
     except (DataValidationError, ConfigurationError) as error:

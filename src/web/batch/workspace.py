@@ -19,12 +19,12 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from typing import Any
 from src.exception import Problem
 from src.serving.scoring import Summary
 from src.utils import write_bytes
-from src.web.middleware.shared_memory import FileLocks
+from src.web.middleware.shared_memory import SharedLocks
 
 LIFETIME_S = 29 * 60
 SWEEP_EVERY_S = 60  # so that nothing lies there for more than 30 minutes
@@ -40,13 +40,10 @@ MOST_RUNNING = 2  # child processes at once, over all workers
 SILENCE_S = 15  # without a touch of `progress`, after which its process counts as dead
 FILE_FACTOR = 4  # most bytes of a result, in uploads of the largest size
 ROOM_FACTOR = 50  # likewise, of all files together
+RETRY_AFTER_S = 15
 PREFIX = "stuprediction-uploads-"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
-
-
-class NoRoomError(Exception):
-    """Too many files are being scored or stored for another upload."""
 
 
 @dataclass(frozen=True)
@@ -69,31 +66,15 @@ class Job:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-
-    @property
-    def id(self) -> str:
-        return self.folder.name
-
-    @property
-    def upload(self) -> Path:
-        return self.folder / "upload"
-
-    @property
-    def predictions(self) -> Path:
-        return self.folder / "predictions.csv"
-
-    @property
-    def to_fix(self) -> Path:
-        return self.folder / "to-fix.csv"
-
-    @property
-    def began(self) -> float:
-        """When the file was sent, in seconds since the epoch; raises OSError once it is gone."""
-        return self.upload.stat().st_mtime
+        self.id = folder.name
+        self.upload = folder / "upload"
+        self.predictions = folder / "predictions.csv"
+        self.to_fix = folder / "to-fix.csv"
 
     @property
     def expires(self) -> float:
-        return self.began + LIFETIME_S
+        """When it is deleted, in seconds since the epoch; raises OSError once it is."""
+        return self.upload.stat().st_mtime + LIFETIME_S
 
     def read_order(self) -> dict[str, Any]:
         """Return the name of the file and the pass mark."""
@@ -174,34 +155,28 @@ class Workspace:
         temporary = Path(tempfile.gettempdir())
         self.folder = folder or temporary / f"{PREFIX}{secrets.token_hex(16)}"
         self.most_bytes = most_bytes
-        self._locks = FileLocks()
-        self._lock = threading.Lock()
+        self._lock = SharedLocks()
         self._swept = 0.0
         self._janitor: threading.Thread | None = None
         if folder is None:
             weakref.finalize(self, _remove, self.folder, os.getpid())
             for left in temporary.glob(f"{PREFIX}*"):  # by processes that were killed
-                if _is_ours(left) and not _sweep(left):
-                    with suppress(OSError):  # somebody uses it
+                with suppress(OSError):  # somebody uses or removes it
+                    if _is_ours(left) and not _sweep(left):
                         left.rmdir()
         else:
             _sweep(folder)
 
     def create(self, *, heavy: bool) -> Job:
-        """Return a new job, for which there is room.
-
-        Parameters
-        ----------
-        heavy : bool
-            Whether a process of its own will work on it.
+        """Return a new job, for which there is room; a heavy one gets a process of its own.
 
         Raises
         ------
-        NoRoomError
+        ServiceUnavailable
             If too many are at work, or the files that lie there are too large together.
         """
         self.sweep()
-        with self._alone():
+        with self._lock.held():
             self._check_room()
             if heavy:
                 self._check_running()
@@ -209,7 +184,7 @@ class Workspace:
 
     def take_up(self, job: Job, order: dict[str, Any], *, heavy: bool) -> None:
         """Order a job that lies there to be done again; raises as :meth:`create`."""
-        with self._alone():
+        with self._lock.held():
             if heavy:
                 self._check_running()
             job.write_order(order)
@@ -249,18 +224,17 @@ class Workspace:
         return job
 
     def _check_room(self) -> None:
-        used = sum(file.stat().st_size for job in _jobs(self.folder) for file in _files(job.folder))
+        used = 0
+        for parent, _, names in os.walk(self.folder):
+            for name in names:
+                with suppress(OSError):  # it was removed
+                    used += Path(parent, name).stat().st_size
         if used + (1 + 2 * FILE_FACTOR) * self.most_bytes > ROOM_FACTOR * self.most_bytes:
-            raise NoRoomError("There is no room for another file just now.")
+            raise _busy("There is no room for another file just now.")
 
     def _check_running(self) -> None:
         if sum(job.is_running() for job in _jobs(self.folder)) >= MOST_RUNNING:
-            raise NoRoomError("Other large files are being worked on.")
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with self._lock, self._locks.held(0):
-            yield
+            raise _busy("Other large files are being worked on.")
 
 
 def _jobs(folder: Path) -> list[Job]:
@@ -270,25 +244,24 @@ def _jobs(folder: Path) -> list[Job]:
         return []
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    try:
-        yield from (path for path in folder.iterdir() if path.is_file())
-    except OSError:  # it is being removed
-        return
-
-
 def _sweep(folder: Path) -> bool:
     left = False
     for job in _jobs(folder):
-        try:
-            began = job.began
-        except OSError:  # the upload was not written, or all of it is being removed
-            began = _changed(job.folder)
-        if time.time() >= began + LIFETIME_S:
-            shutil.rmtree(job.folder, ignore_errors=True)
-        else:
-            left = True
+        with suppress(OSError):  # somebody else removes it
+            # While the upload is not there yet, the folder's own age counts.
+            began = (job.upload if job.upload.exists() else job.folder).stat().st_mtime
+            if time.time() < began + LIFETIME_S:
+                left = True
+            else:
+                shutil.rmtree(job.folder, ignore_errors=True)
     return left
+
+
+def _busy(reason: str) -> Exception:
+    from werkzeug.exceptions import ServiceUnavailable  # the process of a large file needs none
+
+    message = f"{reason} Please try again in {RETRY_AFTER_S} seconds."
+    return ServiceUnavailable(message, retry_after=RETRY_AFTER_S)
 
 
 def _clean(folder: Path) -> None:
@@ -297,20 +270,10 @@ def _clean(folder: Path) -> None:
         time.sleep(SWEEP_EVERY_S)
 
 
-def _changed(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
 def _is_ours(folder: Path) -> bool:
-    try:
-        status = folder.lstat()
-    except OSError:
-        return False
+    status = folder.lstat()
     ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-    return ours and folder.is_dir() and not folder.is_symlink()
+    return ours and stat.S_ISDIR(status.st_mode)
 
 
 def _remove(folder: Path, process: int) -> None:

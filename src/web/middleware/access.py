@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from flask import Flask, Request, request
@@ -11,7 +12,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from src.config import Settings
 from src.web.middleware.api_keys import APIKeys
-from src.web.middleware.rate_limit import RateLimiter, network, retry_after_s
+from src.web.middleware.rate_limit import RateLimiter, network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -29,20 +30,12 @@ class Guard:
 
     def __init__(self, settings: Settings) -> None:
         self._hosts = frozenset(settings.trusted_hosts)
-        self._keys = APIKeys(settings.api_keys) if settings.api_keys else None
-        self._limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
-
-    @property
-    def asks_for_keys(self) -> bool:
-        return self._keys is not None
-
-    @property
-    def limits_rate(self) -> bool:
-        return self._limiter is not None
+        self.keys = APIKeys(settings.api_keys) if settings.api_keys else None
+        self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
 
     def register(self, app: Flask) -> None:
         """Have Flask ask before each request, unless there is nothing to guard."""
-        if self._hosts or self._keys or self._limiter:
+        if self._hosts or self.keys or self.limiter:
             app.before_request(self._check_request)
 
     def check(self, environ: WSGIEnvironment, *, needs_key: bool) -> None:
@@ -60,12 +53,12 @@ class Guard:
         if PASSED in environ:
             return
         self._check_host(environ)
-        key = self._keys.known(_shown(environ)) if self._keys else None
-        if self._limiter:
-            wait_s = self._limiter.wait_s(key or network(environ.get("REMOTE_ADDR", "")))
+        key = self.keys.known(_shown(environ)) if self.keys else None
+        if self.limiter:
+            wait_s = self.limiter.wait_s(key or network(environ.get("REMOTE_ADDR", "")))
             if wait_s:
-                raise TooManyRequests(retry_after=retry_after_s(wait_s))
-        if needs_key and self._keys and key is None:
+                raise TooManyRequests(retry_after=max(1, math.ceil(wait_s)))
+        if needs_key and self.keys and key is None:
             raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
         environ[PASSED] = True
 

@@ -74,6 +74,14 @@ def problem_fields(problems: Iterable[Problem]) -> list[dict[str, str | None]]:
     return [{"field": p.field, "message": p.message, "got": p.got} for p in problems]
 
 
+def first_errors(problems: Iterable[Problem]) -> dict[str | None, str]:
+    """Return the message beside each field: the first of its problems."""
+    errors: dict[str | None, str] = {}
+    for problem in problems:
+        errors.setdefault(problem.field, problem.message)
+    return errors
+
+
 def refusal_message(error: DataValidationError) -> str:
     """Return what an answer says of all problems together."""
     n = len(error.problems)
@@ -131,7 +139,7 @@ def _answer(
 def _answer_no_model(error: ArtifactError) -> Response:
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if wants_json():
-        return make_response(jsonify(error_body(status, str(error))), status)
+        return _answer(status, str(error))
     untrained = isinstance(error, ModelNotFoundError)
     page = render_template("no_model.html", untrained=untrained, reason=str(error), command=REBUILD)
     return make_response(page, status)

@@ -7,7 +7,7 @@ from random import getrandbits
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from src.logger import AccessLog, request_id
+from src.logger import log_answer, request_id
 from src.web.middleware.metrics import OTHER, UNMATCHED, Metrics
 
 if TYPE_CHECKING:
@@ -32,19 +32,11 @@ class Operations:
     """Wrap an application so that every answer, an error's too, is dressed, counted and logged.
 
     It stands outside Flask because there it costs a fraction of what hooks and header objects do.
-
-    Parameters
-    ----------
-    application : callable
-        Flask's own `wsgi_app`.
-    metrics : Metrics
-    log : AccessLog
     """
 
-    def __init__(self, application: WSGIApplication, metrics: Metrics, log: AccessLog) -> None:
+    def __init__(self, application: WSGIApplication, metrics: Metrics) -> None:
         self._application = application
         self._metrics = metrics
-        self._log = log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = perf_counter()
@@ -61,20 +53,13 @@ class Operations:
             else:  # Flask takes its request away before the end
                 rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
                 route = UNMATCHED if rule is None else rule.rule
-            for name, _ in headers:
-                if name == "Cache-Control":  # static files bring their own
-                    break
-            else:
+            if all(name != "Cache-Control" for name, _ in headers):  # static files bring their own
                 headers.append(NOT_KEPT)
             headers += HEADERS
             headers.append(("X-Request-ID", answering))
             if environ["wsgi.url_scheme"] == "https":
                 headers.append(HSTS)
-            return (
-                start_response(status, headers, exc_info)
-                if exc_info
-                else start_response(status, headers)
-            )
+            return start_response(status, headers, exc_info)
 
         try:
             return self._application(environ, start)
@@ -84,5 +69,5 @@ class Operations:
             if method not in METHODS:
                 method = OTHER
             self._metrics.count_request(method, route, code, seconds)
-            self._log.write(method, route, code, seconds, answering)
+            log_answer(method, route, code, seconds)
             request_id.set("")

@@ -1,8 +1,7 @@
 """What /metrics tells Prometheus: requests by route and status, their durations, records.
 
-Counted in memory that the workers share, at under a microsecond a request. prometheus_client's
-multi-process mode costs several, keeps a file for each worker that ever ran, and needs a folder
-that somebody empties.
+Counted in memory that the workers share. prometheus_client's multi-process mode keeps a file for
+each worker that ever ran, and needs a folder that somebody empties.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _STATUS = {status: i for i, status in enumerate(STATUSES)}
 
 
 class Metrics:
-    """Counters of the app, right across its workers where it was made before they were forked.
+    """Counters of the app, shared by its workers where it was made before they were forked.
 
     Parameters
     ----------
@@ -50,20 +49,8 @@ class Metrics:
         self._counters = SharedCounters(self._refused + 1)
 
     def count_request(self, method: str, rule: str | None, status: str, seconds: float) -> None:
-        """Count an answered request.
-
-        Parameters
-        ----------
-        rule : str or None
-            None where the address fits no route.
-        status : str
-            Three digits.
-        seconds : float
-            Until the answer was ready to be sent.
-        """
-        first = self._series.get((method, rule or UNMATCHED))
-        if first is None:
-            first = self._series[OTHER, UNMATCHED]
+        """Count an answered request; ``rule`` is None where the address fits no route."""
+        first = self._series.get((method, rule or ""), self._series[OTHER, UNMATCHED])
         self._counters.add(
             (first + _STATUS.get(status, _N_STATUSES - 1), 1),
             (first + _SUM, seconds),
@@ -77,10 +64,7 @@ class Metrics:
     def render(self, model: Mapping[str, str] | None) -> str:
         """Return everything in Prometheus's text format.
 
-        Parameters
-        ----------
-        model : mapping of str to str or None
-            What to tell of the model that this worker serves; None while there is none.
+        ``model`` is what to tell of the model that this worker serves; None while there is none.
         """
         counts = self._counters.totals()
         return "\n".join([*self._requests(counts), *self._records(counts), *_model(model), ""])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import math
 import mmap
 import secrets
-import threading
 import time
 from collections.abc import Callable
 
-from src.web.middleware.shared_memory import FileLocks
+from src.web.middleware.shared_memory import SharedLocks
 
 WINDOW_S = 60.0
 N_PLACES = 1 << 14  # clients that are remembered at once: 256 KiB
@@ -45,16 +43,14 @@ class RateLimiter:
         memory = memoryview(mmap.mmap(-1, 16 * N_PLACES))
         self._clients = memory[: 8 * N_PLACES].cast("Q")
         self._arrivals = memory[8 * N_PLACES :].cast("d")
-        self._processes = FileLocks()
-        self._threads = [threading.Lock() for _ in range(STRIPES)]
+        self._locks = SharedLocks(STRIPES)
 
     def wait_s(self, client: str) -> float:
         """Count a request and return 0, or return the seconds after which one will be let pass."""
         digest = hashlib.blake2b(client.encode(), digest_size=8, key=self._key).digest()
         number = int.from_bytes(digest) or 1  # 0 is an empty place
         group = number % (N_PLACES // PROBES)
-        stripe = group % STRIPES
-        with self._threads[stripe], self._processes.held(stripe):
+        with self._locks.held(group % STRIPES):
             now = self._clock()
             place = self._place(number, group * PROBES)
             arrival = max(self._arrivals[place] if self._clients[place] == number else 0.0, now)
@@ -90,8 +86,3 @@ def network(address: str) -> str:
     if host.ipv4_mapped:  # how a socket for both kinds shows IPv4
         return str(host.ipv4_mapped)
     return str(ipaddress.IPv6Address(int(host) >> 64 << 64))
-
-
-def retry_after_s(wait_s: float) -> int:
-    """Return what the header Retry-After takes: whole seconds, at least one."""
-    return max(1, math.ceil(wait_s))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import mmap
-import os
 import tempfile
 import threading
 import weakref
@@ -17,90 +15,43 @@ except ImportError:  # Windows: one process serves there
     fcntl = None  # type: ignore[assignment]
 
 
-class FileLocks:
-    """Numbered locks between processes, which the system releases when their holder is killed.
+class SharedLocks:
+    """Numbered locks between threads and processes; one whose process is killed is free again."""
 
-    They lie on a file without a name. A lock belongs to a process, so threads need one of their
-    own beside it.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, n_locks: int = 1) -> None:
+        # A lock on a part of a file belongs to a process, so threads need one of their own.
+        self._threads = [threading.Lock() for _ in range(n_locks)]
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as this lives
         weakref.finalize(self, self._file.close)
 
-    def try_acquire(self, number: int) -> bool:
-        """Take a lock and keep it to the process's end; False where another process has it."""
-        if fcntl is None:
-            return True
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-        except OSError:
-            return False
-        return True
-
     @contextmanager
-    def held(self, number: int) -> Iterator[None]:
+    def held(self, number: int = 0) -> Iterator[None]:
         """Wait for a lock and hold it for the block."""
-        if fcntl is None:
-            yield
-            return
-        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, number)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
+        with self._threads[number]:
+            if fcntl is None:
+                yield
+                return
+            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, number)
+            try:
+                yield
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
 
 
 class SharedCounters:
-    """Numbers that every worker adds to, and that any of them can sum up.
+    """Numbers that every worker adds to."""
 
-    Each process writes a row of its own, so none waits for another. The row of a process that ended
-    is taken over with what it holds by the next one that starts, so no sum ever falls.
-
-    Parameters
-    ----------
-    n_cells : int
-    n_rows : int
-        Processes that can count at once; the memory of a row is used only once somebody counts.
-    """
-
-    def __init__(self, n_cells: int, n_rows: int = 256) -> None:
-        self._width = n_cells + 1  # the last one says that the row was ever taken
-        self._n_rows = n_rows
-        self._cells = memoryview(mmap.mmap(-1, 8 * self._width * n_rows)).cast("d")
-        self._locks = FileLocks()
-        self._lock = threading.Lock()
-        self._process = 0
-        self._first = 0
+    def __init__(self, n_cells: int) -> None:
+        self._cells = memoryview(mmap.mmap(-1, 8 * n_cells)).cast("d")
+        self._lock = SharedLocks()
 
     def add(self, *amounts: tuple[int, float]) -> None:
-        """Add to some cells.
-
-        Parameters
-        ----------
-        *amounts : (int, float)
-            The cell's number and what to add to it.
-        """
-        cells = self._cells
-        with self._lock:
-            if os.getpid() != self._process:
-                self._take_row()
-            first = self._first
+        """Add to some cells: each pair is the cell's number and what to add to it."""
+        with self._lock.held():
             for cell, amount in amounts:
-                cells[first + cell] += amount
+                self._cells[cell] += amount
 
     def totals(self) -> list[float]:
-        """Return the sum of each cell over all processes that ever counted."""
-        starts = range(0, len(self._cells), self._width)
-        rows = [
-            self._cells[i : i + self._width] for i in starts if self._cells[i + self._width - 1]
-        ]
-        sums = [math.fsum(column) for column in zip(*rows, strict=True)]
-        return sums[:-1] or [0.0] * (self._width - 1)
-
-    def _take_row(self) -> None:
-        rows = (row for row in range(self._n_rows) if self._locks.try_acquire(row))
-        # With more processes than rows the last is shared: some of their counts may be lost.
-        self._first = next(rows, self._n_rows - 1) * self._width
-        self._cells[self._first + self._width - 1] = 1
-        self._process = os.getpid()
+        """Return what each cell holds."""
+        with self._lock.held():
+            return list(self._cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from src.exception import Problem
 from src.schema.features import CategoricalFeature, NumericFeature
@@ -32,7 +32,7 @@ class Option:
     id: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # told apart by identity, which is quick
 class Field:
     """One input, drawn by ``templates/_field.html`` with an answer and an error.
 
@@ -82,8 +82,7 @@ class Group:
     fields: tuple[Field, ...]
 
 
-@dataclass(frozen=True)
-class SummaryLine:
+class SummaryLine(NamedTuple):
     """A line of the summary of errors; it links to its field where there is one."""
 
     message: str
@@ -100,10 +99,9 @@ def form_groups(schema: Schema, importance: Mapping[str, float] | None = None) -
         How much the model relies on each feature. Where there are many and the hints group none,
         those that it relies on most come first.
     """
-    by_heading = _headings(schema, importance or {})
     return tuple(
         Group(heading, tuple(map(_field, features)))
-        for heading, features in by_heading.items()
+        for heading, features in _headings(schema, importance or {}).items()
         if features
     )
 
@@ -157,14 +155,6 @@ def error_summary(groups: Iterable[Group], problems: Iterable[Problem]) -> tuple
     place = {name: i for i, name in enumerate(names)}
     ordered = sorted(problems, key=lambda problem: place.get(problem.field or "", len(place)))
     return tuple(SummaryLine(p.message, _id(p.field) if p.field in place else "") for p in ordered)
-
-
-def first_errors(problems: Iterable[Problem]) -> dict[str | None, str]:
-    """Return the message beside each field: the first of its problems."""
-    errors: dict[str | None, str] = {}
-    for problem in problems:
-        errors.setdefault(problem.field, problem.message)
-    return errors
 
 
 def _id(name: str | None) -> str:

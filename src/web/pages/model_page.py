@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from markupsafe import Markup
@@ -30,18 +30,6 @@ from src.web.charts import bar_list
 REPORTS = {"report.html": "text/html", "model_card.md": "text/markdown"}
 MOST_IMPORTANT = 12
 MOST_RUNS = 10
-
-
-@dataclass(frozen=True)
-class PastRun:
-    """A line of the history; what is not known any more is empty."""
-
-    run_id: str
-    at: str
-    model: str
-    r2: str
-    how: str
-    serving: bool
 
 
 @dataclass(frozen=True)
@@ -74,7 +62,7 @@ class ModelPage:
     groups: tuple[ReportTable, ...]
     exclusion: str
     importance: Markup
-    history: tuple[PastRun, ...]
+    history: ReportTable
     has_report: bool
     report_problem: str
 
@@ -93,7 +81,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     numbers: dict[str, Any] = {}
     try:
         content = run.read_report("report.json")
-        numbers = json.loads(content) if content else {}
+        numbers = json.loads(content, object_hook=_figure) if content else {}
     except ArtifactError as error:
         problem = str(error)
     facts = _facts(predictor, numbers)
@@ -138,43 +126,31 @@ def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
         predictor.metrics,
         run=RunFacts.of(predictor.run.manifest),
         fairness=_fairness(fairness) if fairness and fairness["groupings"] else None,
-        exclusion=_exclusion(cost) if cost else None,
+        # Earlier versions wrote no labels.
+        exclusion=_typed(ExclusionCost, {"labels": cost["left_out"], **cost}) if cost else None,
     )
 
 
 def _fairness(values: Mapping[str, Any]) -> Fairness:
+    if "findings" in values:
+        findings = tuple(_typed(Finding, one) for one in values["findings"])
+    else:  # earlier versions wrote sentences
+        findings = tuple(Finding("as_written", {"text": text}) for text in values["sentences"])
     groupings = tuple(
-        Grouping(
-            tuple(one["features"]), tuple(map(_group, one["groups"])), tuple(one["suppressed"])
-        )
+        _typed(Grouping, {**one, "groups": tuple(_typed(GroupErrors, g) for g in one["groups"])})
         for one in values["groupings"]
     )
-    if "findings" in values:
-        findings = tuple(Finding(one["kind"], one["values"]) for one in values["findings"])
-    else:  # a run that was saved before findings carried values
-        findings = tuple(Finding("as_written", {"text": text}) for text in values["sentences"])
     return Fairness(groupings, findings, values["n_samples"], values["least_rows"])
 
 
-def _exclusion(values: Mapping[str, Any]) -> ExclusionCost:
-    left_out = tuple(values["left_out"])
-    return ExclusionCost(
-        left_out=left_out,
-        labels=tuple(values.get("labels", left_out)),  # runs of old have none
-        n_samples=values["n_samples"],
-        **{key: Interval(**values[key]) for key in ("r2", "rmse", "mae")},
-    )
+def _figure(values: dict[str, Any]) -> Any:
+    """Return an object of the report's JSON, as an interval where it is one."""
+    return Interval(**values) if values.keys() == {"value", "low", "high"} else values
 
 
-def _group(values: Mapping[str, Any]) -> GroupErrors:
-    figures = {key: Interval(**values[key]) for key in ("mean_error", "mae", "rmse")}
-    return GroupErrors(
-        label=values["label"],
-        n_samples=values["n_samples"],
-        coverage={level: Interval(**share) for level, share in values["coverage"].items()},
-        p_values=values["p_values"],
-        **figures,
-    )
+def _typed(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    names = {one.name for one in fields(kind)}
+    return kind(**{name: value for name, value in values.items() if name in names})
 
 
 def _coverage(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
@@ -199,19 +175,21 @@ def _importance(rows: Sequence[Mapping[str, Any]], names: Names) -> Markup:
     return bar_list(shown) if shown else Markup("")
 
 
-def _history(store: ArtifactStore, served: Run) -> tuple[PastRun, ...]:
-    """Return the latest promotions, the last one first."""
-    lines, seen = [], False
-    for entry in reversed(store.history()[-MOST_RUNS:]):
-        model = r2 = ""
+def _history(store: ArtifactStore, served: Run) -> ReportTable:
+    """Return the latest promotions, the last one first; the one that is served stands out."""
+    rows, marked = [], None
+    for i, entry in enumerate(reversed(store.history()[-MOST_RUNS:])):
+        model, r2 = "not there any more", "–"
         try:
             run = store.run(entry.run_id)
             model = plain(run.manifest.model)
             r2 = r2_text(run.read_json("metrics.json")["held_out"]["r2"]["value"])
         except (ArtifactError, KeyError, TypeError):  # removed, or of an older shape
             pass
-        serving = not seen and entry.run_id == served.run_id
-        seen |= serving
-        how = "trained" if entry.by == "train" else "taken back into use"
-        lines.append(PastRun(entry.run_id, day(entry.at), model, r2, how, serving))
-    return tuple(lines)
+        how = f"{'trained' if entry.by == 'train' else 'taken back into use'} {day(entry.at)}"
+        if marked is None and entry.run_id == served.run_id:
+            marked, how = i, f"{how}, in use"
+        rows.append((Cell(entry.run_id, how), Cell(model), Cell(r2)))
+    return ReportTable(
+        "Runs, the latest first", ("Run", "Model", "R²"), rows, frozenset({1}), marked=marked
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -44,8 +45,7 @@ class Reasons:
     end: str
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One answer that could stand in a field, with what the model predicts then."""
 
     answer: str
@@ -54,12 +54,11 @@ class Choice:
     entered: bool
 
 
-@dataclass(frozen=True)
-class WhatIf:
+class WhatIf(NamedTuple):
     """A feature that a school can act on, its choices side by side."""
 
     label: str
-    choices: tuple[Choice, ...]
+    choices: list[Choice]
 
 
 @dataclass(frozen=True)
@@ -86,11 +85,8 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
     values : mapping
         The record, checked.
     """
-    target = schema.target
-    decimals, labels = (
-        sensible_decimals(target),
-        {f.name: f.label or f.name for f in schema.features},
-    )
+    target, decimals = schema.target, sensible_decimals(schema.target)
+    labels = {feature.name: feature.label or feature.name for feature in schema.features}
     ranked = sorted(found.values.items(), key=lambda item: -abs(item[1]))
     n_shown = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
     if n_shown > MOST_REASONS:
@@ -121,61 +117,52 @@ def what_if(prediction: Prediction, predictor: Predictor) -> WhatIfs | None:
 
     Features that training saw no choice in are left out; None where nothing is left.
     """
-    schema, values, found, still = predictor.schema, prediction.values, [], []
-    decimals = sensible_decimals(schema.target)
-    for feature in schema.features:
+    moving: list[tuple[float, WhatIf]] = []
+    still = []
+    for feature in predictor.schema.features:
         if not feature.actionable:
             continue
-        now = values[feature.name]
-        alternatives = _alternatives(feature, now)
+        alternatives = _alternatives(feature, prediction.values[feature.name])
         if len(alternatives) < 2:
             continue
-        outcomes = [
-            (
-                value,
-                prediction
-                if value == now
-                else predictor.predict_values({**values, feature.name: value}),
-            )
-            for value in alternatives
-        ]
-        predicted = [outcome.prediction for _, outcome in outcomes]
-        choices = tuple(
-            Choice(
-                _answer(value),
-                number(outcome.prediction, decimals),
-                ""
-                if value == now
-                else signed(outcome.prediction - prediction.prediction, decimals),
-                value == now,
-            )
-            for value, outcome in outcomes
-        )
-        label = feature.label or feature.name
-        if all(choice.predicted == choices[0].predicted for choice in choices):
-            still.append(label)
-            continue
-        found.append((min(predicted) - max(predicted), WhatIf(label, choices)))
-    if not found and not still:
+        spread, one = _compare(feature, alternatives, prediction, predictor)
+        if len({choice.predicted for choice in one.choices}) == 1:
+            still.append(one.label)
+        else:
+            moving.append((spread, one))
+    if not moving and not still:
         return None
-    found.sort(key=lambda item: item[0])
-    return WhatIfs(tuple(one for _, one in found[:MOST_WHAT_IFS]), listed(still) if still else "")
+    moving.sort(key=lambda item: -item[0])
+    return WhatIfs(tuple(one for _, one in moving[:MOST_WHAT_IFS]), listed(still))
+
+
+def _compare(
+    feature: Feature, alternatives: Sequence[Value], prediction: Prediction, predictor: Predictor
+) -> tuple[float, WhatIf]:
+    """Return how far a feature's alternatives move the prediction, and what each one predicts."""
+    decimals, values = sensible_decimals(predictor.schema.target), prediction.values
+    choices, predicted = [], []
+    for value in alternatives:
+        entered, outcome = value == values[feature.name], prediction.prediction
+        if not entered:
+            outcome = predictor.predict_values({**values, feature.name: value}).prediction
+        predicted.append(outcome)
+        difference = "" if entered else signed(outcome - prediction.prediction, decimals)
+        choices.append(Choice(_answer(value), number(outcome, decimals), difference, entered))
+    return max(predicted) - min(predicted), WhatIf(feature.label or feature.name, choices)
 
 
 def _alternatives(feature: Feature, now: Value) -> list[Value]:
     """Return the values to compare, the one that was entered among them, in their order."""
     if isinstance(feature, CategoricalFeature):
         shown: list[Value] = list(feature.categories[:MOST_CHOICES])
-        if now not in shown:  # cut off, or left open
-            shown = [now, *shown[: MOST_CHOICES - 1]]
-        return shown
+        # The one that was entered may be cut off, or left open.
+        return shown if now in shown else [now, *shown[: MOST_CHOICES - 1]]
     low, high = feature.observed_minimum, feature.observed_maximum
     decimals = 0 if feature.integer else sensible_decimals(feature)
     steps = [low + (high - low) * i / (N_STEPS - 1) for i in range(N_STEPS)]
     rounded = {min(high, max(low, round(step, decimals))) for step in steps}
-    if isinstance(now, float):
-        return [*sorted({*rounded, now})]
-    return [now, *sorted(rounded)]
+    return [*sorted({*rounded, now})] if isinstance(now, float) else [now, *sorted(rounded)]
 
 
 def _answer(value: Value) -> str:

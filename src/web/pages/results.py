@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from markupsafe import Markup
 
 from src.exception import Problem
-from src.report.wording import day, number, percent, sensible_decimals, with_unit
-from src.schema.features import NumericFeature
+from src.report.wording import Measure, day, interval_ends, number, percent
+from src.schema.features import NumericFeature, finite
 from src.serving.predictor import Prediction, Predictor
 from src.tables.cells import format_number
 from src.web.charts import distribution, table_rows
@@ -21,186 +22,155 @@ SHOWN_LEVEL = "0.9"  # "9 in 10 similar students"
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """Where a prediction lies among the scores of the training data.
-
-    Attributes
-    ----------
-    below : str
-        The share of them that is lower, as a sentence.
-    chart : Markup
-    rows : Markup
-        The chart as rows of a table: scores, and how many students have them.
-    """
-
-    below: str
-    chart: Markup
-    rows: Markup
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a person reads after sending the form.
-
-    Attributes
-    ----------
-    value : str
-        The prediction in full.
-    shown : str
-        The prediction with as many decimals as mean something.
-    comparison : str
-        How it stands to the average of the training data; empty where that is not known.
-    interval : str
-        Where nine in ten similar students lie, in the target's unit; empty where it is not known.
-    pass_mark, chance_below : str
-        The mark that the run was trained with, and the chance of a score below it; empty without.
-    typical_error : str
-        In the target's unit, from held-out rows; empty where it is not known.
-    distribution : Distribution or None
-        None where the run does not know it.
-    """
-
-    value: str
-    shown: str
-    unit: str
-    target: str
-    comparison: str
-    interval: str
-    pass_mark: str
-    chance_below: str
-    typical_error: str
-    held_out: int | None
-    distribution: Distribution | None
-    warnings: tuple[Problem, ...]
-    model: str
-    run_id: str
-    trained_on: str
-    n_rows: int | None
-
-
-def describe(prediction: Prediction, predictor: Predictor) -> Result:
-    """Return a prediction in words, with what is known of the model that made it."""
-    known, value = _backdrop(predictor), prediction.prediction
-    decimals, unit, chance = known.decimals, known.unit, prediction.probability_below
-    return Result(
-        value=repr(value),
-        shown=number(value, decimals),
-        unit=unit,
-        target=known.target,
-        comparison=_compare(value, known.mean, decimals, unit),
-        interval=_between(prediction.intervals.get(SHOWN_LEVEL), decimals, unit),
-        pass_mark=known.pass_mark,
-        chance_below="" if chance is None else percent(chance),
-        typical_error=known.typical_error,
-        held_out=known.held_out,
-        distribution=_distribution(prediction, known, known.scores) if known.scores else None,
-        warnings=prediction.warnings,
-        model=known.model,
-        run_id=prediction.run_id,
-        trained_on=known.trained_on,
-        n_rows=known.n_rows,
-    )
-
-
-@dataclass(frozen=True)
-class _Scores:
-    """The training data's scores: bins, how many lie in each, and what is said of them."""
+class Scores:
+    """The scores of the training data: how many students lie in each bin, also as table rows."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
-    n: int
     rows: Markup
     most_frequent: str
 
 
 @dataclass(frozen=True)
-class _Backdrop:
-    """What is the same for every prediction of a model."""
+class ServedModel:
+    """What is the same for every prediction of a model.
 
+    Attributes
+    ----------
+    mean : float or None
+        Of the target in the training data.
+    typical_error : str
+        Mean absolute error on the ``held_out`` rows, with its unit; empty where it is not known.
+    pass_mark : str
+        The mark that the run was trained with, with its unit; empty without one.
+    """
+
+    name: str
+    trained_on: str
+    n_rows: int | None
     target: str
-    unit: str
-    decimals: int
+    measure: Measure
     mean: float | None
     typical_error: str
     held_out: int | None
-    mark: float | None
     pass_mark: str
-    scores: _Scores | None
-    model: str
-    trained_on: str
-    n_rows: int | None
+    scores: Scores | None
 
 
-@lru_cache(maxsize=1)  # of the model that is served
-def _backdrop(predictor: Predictor) -> _Backdrop:
-    target, metrics, manifest = predictor.schema.target, predictor.metrics, predictor.run.manifest
-    decimals, mark = sensible_decimals(target), predictor.pass_mark
-    held_out = metrics.get("held_out") or {}
-    mae = _finite((held_out.get("mae") or {}).get("value"))
-    known = metrics.get("target_distribution")
-    return _Backdrop(
-        target=target.label or target.name,
-        unit=target.unit,
-        decimals=decimals,
-        mean=_finite(metrics.get("target_mean")),
-        typical_error="" if mae is None else with_unit(mae, decimals, target.unit),
-        held_out=held_out.get("n_samples"),
-        mark=mark,
-        pass_mark="" if mark is None else f"{format_number(mark)} {target.unit}".strip(),
-        scores=_scores(known["edges"], known["counts"], target, decimals) if known else None,
-        model=manifest.model,
-        trained_on=day(manifest.created),
-        n_rows=manifest.rows.get("used", manifest.rows.get("total")),
+@dataclass(frozen=True)
+class Result:
+    """What a person reads after sending the form; a text is empty where it is not known.
+
+    Attributes
+    ----------
+    value, shown : str
+        The prediction in full, and with as many decimals as mean something.
+    comparison : str
+        How it compares with the average of the training data.
+    interval : str
+        Where nine in ten similar students lie, in the target's unit.
+    chance_below : str
+        The chance of a score below the pass mark.
+    lower, chart : str, Markup
+        The share of the training data's scores that are lower, and where it lies among them.
+    """
+
+    value: str
+    shown: str
+    comparison: str
+    interval: str
+    chance_below: str
+    lower: str
+    chart: Markup
+    warnings: tuple[Problem, ...]
+    run_id: str
+    model: ServedModel
+
+
+def describe(prediction: Prediction, predictor: Predictor) -> Result:
+    """Return a prediction in words, with what is known of the model that made it."""
+    model, value = _served_model(predictor), prediction.prediction
+    chance, interval = prediction.probability_below, prediction.intervals.get(SHOWN_LEVEL)
+    ends = interval_ends(interval, model.measure.decimals, " and ")
+    lower, chart = "", Markup()
+    if model.scores:
+        lower, chart = _place(value, interval, predictor.pass_mark, model, model.scores)
+    return Result(
+        value=repr(value),
+        shown=model.measure.number(value),
+        comparison=_compare(value, model),
+        interval=f"{ends} {model.measure.unit}".strip() if ends else "",
+        chance_below="" if chance is None else percent(chance),
+        lower=lower,
+        chart=chart,
+        warnings=prediction.warnings,
+        run_id=prediction.run_id,
+        model=model,
     )
 
 
-def _finite(value: object) -> float | None:
-    if isinstance(value, int | float) and math.isfinite(value):
-        return float(value)
-    return None
+@lru_cache(maxsize=1)
+def _served_model(predictor: Predictor) -> ServedModel:
+    target, metrics, manifest = predictor.schema.target, predictor.metrics, predictor.run.manifest
+    measure, mark = Measure.of(target), predictor.pass_mark
+    held_out = metrics.get("held_out") or {}
+    mae = finite((held_out.get("mae") or {}).get("value"))
+    histogram = metrics.get("target_distribution")
+    return ServedModel(
+        name=manifest.model,
+        trained_on=day(manifest.created),
+        n_rows=manifest.rows.get("used", manifest.rows.get("total")),
+        target=target.label or target.name,
+        measure=measure,
+        mean=finite(metrics.get("target_mean")),
+        typical_error="" if mae is None else measure.amount(mae),
+        held_out=held_out.get("n_samples"),
+        pass_mark="" if mark is None else f"{format_number(mark)} {target.unit}".strip(),
+        scores=_scores(histogram, target, measure.decimals) if histogram else None,
+    )
 
 
-def _between(interval: tuple[float, float] | None, decimals: int, unit: str) -> str:
-    if interval is None:
+def _compare(value: float, model: ServedModel) -> str:
+    if model.mean is None:
         return ""
-    low, high = (number(end, max(decimals - 1, 0)) for end in interval)
-    return f"{low} and {high} {unit}".strip()
-
-
-def _compare(value: float, mean: float | None, decimals: int, unit: str) -> str:
-    if mean is None:
-        return ""
-    average = with_unit(mean, decimals, unit)
+    measure = model.measure
+    average = f"{measure.number(model.mean)} {measure.unit}".strip()
     # The difference of the shown figures, so that a reader who subtracts finds the same.
-    difference = round(value, decimals) - round(mean, decimals)
-    apart = number(abs(difference), decimals)
+    difference = round(value, measure.decimals) - round(model.mean, measure.decimals)
     if not difference:
         return f"That is the average of the training data, {average}."
-    side = "above" if difference > 0 else "below"
+    apart, side = measure.number(abs(difference)), "above" if difference > 0 else "below"
     return f"That is {apart} {side} the average of the training data, {average}."
 
 
-def _distribution(prediction: Prediction, known: _Backdrop, scores: _Scores) -> Distribution:
-    value, mark = prediction.prediction, known.mark
-    shown = number(value, known.decimals)
+def _place(
+    value: float,
+    interval: tuple[float, float] | None,
+    mark: float | None,
+    model: ServedModel,
+    scores: Scores,
+) -> tuple[str, Markup]:
+    """Return where a prediction lies among the scores of the training data, in words and drawn."""
+    shown, n = model.measure.number(value), sum(scores.counts)
     lower = percent(share_below(value, scores.edges, scores.counts))
-    return Distribution(
-        f"About {lower} of the {scores.n:,} students that the model learnt from scored lower."
-        + ("" if mark is None else " The dashed line is the pass mark."),
-        distribution(
-            scores.edges,
-            scores.counts,
-            f"Where {shown} lies among the scores of {scores.n:,} students",
-            f"A histogram of {known.target} in the training data. The most frequent scores are "
-            f"{scores.most_frequent}; {lower} lie below the prediction. The shaded part is where "
-            "9 in 10 similar students score."
-            + ("" if mark is None else f" The dashed line is at {format_number(mark)}."),
-            at=value,
-            at_label=shown,
-            band=prediction.intervals.get(SHOWN_LEVEL),
-            mark=mark,
-        ),
-        scores.rows,
+    sentence = f"About {lower} of the {n:,} students that the model learnt from scored lower."
+    description = (
+        f"A histogram of {model.target} in the training data. The most frequent scores are "
+        f"{scores.most_frequent}; {lower} lie below the prediction. The shaded part is where 9 in "
+        "10 similar students score."
+    )
+    if mark is not None:
+        sentence += " The dashed line is the pass mark."
+        description += f" The dashed line is at {format_number(mark)}."
+    return sentence, distribution(
+        scores.edges,
+        scores.counts,
+        f"Where {shown} lies among the scores of {n:,} students",
+        description,
+        at=value,
+        at_label=shown,
+        band=interval,
+        mark=mark,
     )
 
 
@@ -212,29 +182,17 @@ def share_below(value: float, edges: Sequence[float], counts: Sequence[int]) -> 
     >>> share_below(15, [0, 10, 20], [30, 10]), share_below(99, [0, 10, 20], [30, 10])
     (0.875, 1.0)
     """
-    n = 0.0
-    for (low, high), count in zip(pairwise(edges), counts, strict=True):
-        if value < high:
-            n += count * max(0.0, value - low) / (high - low)
-            break
-        n += count
-    return n / (sum(counts) or 1)
+    bins = zip(pairwise(edges), counts, strict=True)
+    lower = (n * min(1.0, max(0.0, (value - low) / (high - low))) for (low, high), n in bins)
+    return sum(lower) / (sum(counts) or 1)
 
 
-def _scores(
-    edges: Sequence[float], counts: Sequence[int], target: NumericFeature, decimals: int
-) -> _Scores:
-    rows = []
+def _scores(histogram: Mapping[str, Any], target: NumericFeature, decimals: int) -> Scores:
+    edges, counts, rows = tuple(histogram["edges"]), tuple(histogram["counts"]), []
     for (low, high), count in zip(pairwise(edges), counts, strict=True):
         if target.integer:  # the edges lie halfway between whole numbers
             low, high, decimals = math.ceil(low), math.ceil(high) - 1, 0
         high = min(high, target.observed_maximum)  # bins are of one width: the last may be too wide
         ends = dict.fromkeys((number(low, decimals), number(high, decimals)))
         rows.append((" to ".join(ends), count))
-    return _Scores(
-        tuple(edges),
-        tuple(counts),
-        sum(counts),
-        table_rows(rows),
-        rows[counts.index(max(counts))][0],
-    )
+    return Scores(edges, counts, table_rows(rows), rows[counts.index(max(counts))][0])

@@ -10,12 +10,14 @@ from flask import (
     Flask,
     Response,
     current_app,
+    get_template_attribute,
     make_response,
     render_template,
     request,
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, UnsupportedMediaType
 
 from src.artifact_store import REPORT_MANIFEST
@@ -23,9 +25,9 @@ from src.exception import ArtifactError, DataValidationError, Problem
 from src.logger import get_logger
 from src.report.wording import listed
 from src.serving.predictor import Prediction, Predictor
-from src.web.middleware.errors import FORMS, answer_error, wants_json
+from src.web.middleware.errors import FORMS, answer_error, first_errors, wants_json
 from src.web.model_holder import current_models
-from src.web.pages.forms import Group, error_summary, first_errors, form_groups, sensitive_labels
+from src.web.pages.forms import Field, Group, error_summary, form_groups, sensitive_labels
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.reasons import Reasons, WhatIfs, explain, what_if
 from src.web.pages.results import describe
@@ -163,6 +165,7 @@ def _page(
         "index.html",
         schema=schema,
         groups=groups,
+        draw=_draw,
         values=values,
         errors=first_errors(problems),
         sensitive=listed(sensitive_labels(groups), most=20),
@@ -176,6 +179,20 @@ def _page(
         from_link=request.method == "GET" and bool(values),
     )
     return make_response(page, status)
+
+
+def _draw(field: Field, value: str, error: str) -> Markup:
+    """Return an input; one of choices is drawn once for each of them."""
+    chosen = not error and value in [option.value for option in field.options]
+    return (_draw_choice if chosen else _draw_input)(field, value, error)
+
+
+def _draw_input(field: Field, value: str, error: str) -> Markup:
+    drawn: Markup = get_template_attribute("_field.html", "draw")(field, value, error)
+    return drawn
+
+
+_draw_choice = lru_cache(maxsize=1024)(_draw_input)
 
 
 @lru_cache(maxsize=2)

@@ -14,7 +14,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from src.exception import ArtifactError
-from src.serving.predictor import Predictor
 from src.web.middleware.access import Guard
 from src.web.middleware.errors import WORDS, log_unexpected
 from src.web.middleware.instrumentation import ROUTE
@@ -41,9 +40,6 @@ class FastLane:
         Flask's own `wsgi_app`.
     paths : collection of str
         Where a record may be posted.
-    guard : Guard
-    models : ModelHolder
-    metrics : Metrics
     max_body_bytes : int
         Flask refuses what has more.
     """
@@ -65,10 +61,9 @@ class FastLane:
         self._max_body_bytes = max_body_bytes
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        predictor = self._predictor() if self._is_plain(environ) and self._may(environ) else None
-        if predictor is None:
+        answer = self._answer(environ) if self._is_plain(environ) else None
+        if answer is None:
             return self._application(environ, start_response)
-        answer = self._answer(environ, predictor)
         self._metrics.count_records(answer.n_predicted, answer.n_refused)
         environ[ROUTE] = environ["PATH_INFO"]
         length = str(len(answer.body))
@@ -89,22 +84,13 @@ class FastLane:
             and int(length) <= self._max_body_bytes
         )
 
-    def _may(self, environ: WSGIEnvironment) -> bool:
-        """Whether the guard lets a request pass; if not, Flask tells the client why."""
+    def _answer(self, environ: WSGIEnvironment) -> Answer | None:
+        """Return the answer; None where Flask has to tell why there is none, the body unread."""
         try:
             self._guard.check(environ, needs_key=True)
-        except HTTPException:
-            return False
-        return True
-
-    def _predictor(self) -> Predictor | None:
-        """Return the predictor; without one, Flask tells the client so."""
-        try:
-            return self._models.predictor()
-        except ArtifactError:
+            predictor = self._models.predictor()
+        except (HTTPException, ArtifactError):
             return None
-
-    def _answer(self, environ: WSGIEnvironment, predictor: Predictor) -> Answer:
         try:
             body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
             return answer_body(body, predictor)

@@ -32,13 +32,7 @@ encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 class Answer:
     """The answer to a JSON body, whoever sends it: the fast path or Flask.
 
-    Attributes
-    ----------
-    status : HTTPStatus
-    body : bytes
-        JSON.
-    n_predicted, n_refused : int
-        Records; both 0 where the body held none.
+    The numbers of records are both 0 where the body held none.
     """
 
     status: HTTPStatus
@@ -52,13 +46,7 @@ def answer_body(body: bytes, predictor: Predictor, *, with_contributions: bool =
 
     A body without a record, and a record with problems, have their answers too.
 
-    Parameters
-    ----------
-    body : bytes
-        JSON.
-    predictor : Predictor
-    with_contributions : bool
-        Whether the answer says what each feature adds.
+    With contributions it says what each feature adds.
     """
     try:
         prediction = read_json(body, predictor.schema).predict(predictor)

@@ -49,14 +49,9 @@ class Submission:
 
 
 def read_form(fields: Mapping[str, list[str]], schema: Schema) -> Submission:
-    """Return the record of a posted form.
+    """Return the record of a posted form, from everything that was sent under each name.
 
-    Parameters
-    ----------
-    fields : mapping of str to list of str
-        Everything that was sent under each name, without the token.
-    schema : Schema
-        The model's: fields that it does not have, and fields sent twice, become problems.
+    Fields that the model's schema does not have, and fields sent twice, become problems.
     """
     labels = {feature.name: feature.label for feature in schema.features}
     problems = []

@@ -30,8 +30,8 @@ def validations(book: openpyxl.Workbook) -> list:
     ("bounds", "expected"),
     [
         ({"minimum": 0, "maximum": 100}, ("decimal", "between", "0", "100")),
-        ({"minimum": 0.5}, ("decimal", "greaterThanOrEqual", "0.5", None)),
-        ({"maximum": 20}, ("decimal", "lessThanOrEqual", "20", None)),
+        ({"minimum": 0.5}, ("decimal", "between", "0.5", "1e+30")),
+        ({"maximum": 20}, ("decimal", "between", "-1e+30", "20")),
         ({}, (None, None, None, None)),
     ],
 )

@@ -8,7 +8,8 @@ from src.config import ROOT
 from src.exception import Problem
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
-from src.web.pages.forms import Field, error_summary, first_errors, form_groups, sensitive_labels
+from src.web.middleware.errors import first_errors
+from src.web.pages.forms import Field, error_summary, form_groups, sensitive_labels
 
 TARGET = NumericFeature(name="math", observed_minimum=0, observed_maximum=100)
 

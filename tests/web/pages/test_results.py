@@ -35,7 +35,11 @@ def test_as_many_decimals_are_shown_as_mean_something(low, high, decimals):
 
 def test_the_value_is_shown_rounded_and_kept_in_full(predictor):
     result = describe(prediction(71.30000000000001), predictor)
-    assert (result.shown, result.value, result.unit) == ("71.3", "71.30000000000001", "points")
+    assert (result.shown, result.value, result.model.measure.unit) == (
+        "71.3",
+        "71.30000000000001",
+        "points",
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,25 +58,25 @@ def test_the_prediction_is_compared_with_the_average(predictor, value, mean, wor
 def test_the_typical_error_comes_from_held_out_rows(predictor):
     metrics = {"held_out": {"n_samples": 200, "mae": {"value": 4.25}}}
     result = describe(prediction(70.0), Known(predictor, metrics))
-    assert (result.typical_error, result.held_out) == ("4.2 points", 200)
+    assert (result.model.typical_error, result.model.held_out) == ("4.2 points", 200)
 
 
 def test_the_interval_is_told_and_shaded(predictor):
     result = describe(prediction(70.0), predictor)
     assert result.interval == "61 and 79 points"
-    assert 'class="band"' in result.distribution.chart
+    assert 'class="band"' in result.chart
 
 
 def test_a_run_without_intervals_shows_none(predictor):
     result = describe(Prediction(70.0, {}, (), "run-1"), predictor)
     assert result.interval == ""
-    assert 'class="band"' not in result.distribution.chart
+    assert 'class="band"' not in result.chart
 
 
 @pytest.mark.parametrize("metrics", [{}, {"held_out": None}, {"held_out": {"mae": {}}}])
 def test_metrics_that_are_not_known_are_left_out(predictor, metrics):
     result = describe(prediction(70.0), Known(predictor, metrics))
-    assert (result.typical_error, result.comparison, result.distribution) == ("", "", None)
+    assert (result.model.typical_error, result.comparison, result.lower, result.chart) == ("",) * 4
 
 
 def test_the_chance_of_a_score_below_the_pass_mark_is_told_where_the_run_has_one(predictor):
@@ -80,17 +84,17 @@ def test_the_chance_of_a_score_below_the_pass_mark_is_told_where_the_run_has_one
     known.pass_mark = 50.0
     predicted = replace(prediction(55.0), probability_below=0.163)
     result = describe(predicted, known)
-    assert (result.pass_mark, result.chance_below) == ("50 points", "16\N{NO-BREAK SPACE}%")
-    assert 'class="pass"' in result.distribution.chart
-    assert "The dashed line is the pass mark." in result.distribution.below
+    assert (result.model.pass_mark, result.chance_below) == ("50 points", "16\N{NO-BREAK SPACE}%")
+    assert 'class="pass"' in result.chart
+    assert "The dashed line is the pass mark." in result.lower
     without = describe(prediction(55.0), predictor)
-    assert (without.pass_mark, without.chance_below) == ("", "")
-    assert 'class="pass"' not in without.distribution.chart
+    assert (without.model.pass_mark, without.chance_below) == ("", "")
+    assert 'class="pass"' not in without.chart
 
 
 def test_the_share_of_lower_scores_is_that_of_the_training_data(predictor):
     known = Known(predictor, {"target_distribution": {"edges": [0, 50, 100], "counts": [30, 10]}})
-    said = describe(prediction(75.0), known).distribution.below
+    said = describe(prediction(75.0), known).lower
     assert said == (
         "About 88\N{NO-BREAK SPACE}% of the 40 students that the model learnt from scored lower."
     )
@@ -107,7 +111,7 @@ def test_the_share_of_lower_scores_is_that_of_the_training_data(predictor):
 def test_the_distribution_stands_in_a_table_too(predictor, integer, edges, rows):
     metrics = {"target_distribution": {"edges": edges, "counts": [3, 1200]}}
     known = Known(predictor, metrics, integer=integer, observed_maximum=16.0)
-    table = describe(prediction(12.0), known).distribution.rows
+    table = describe(prediction(12.0), known).model.scores.rows
     found = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', table)
     assert found == [(rows[0], "3"), (rows[1], "1,200")]
 
@@ -119,5 +123,9 @@ def test_a_huge_prediction_is_written_short(predictor):
 
 def test_the_model_that_answered_is_named(predictor):
     result = describe(prediction(70.0), predictor)
-    assert (result.model, result.run_id, result.n_rows) == ("Ridge regression", "run-1", 1000)
-    assert result.trained_on.split()[-1] == predictor.run.manifest.created[:4]
+    assert (result.model.name, result.run_id, result.model.n_rows) == (
+        "Ridge regression",
+        "run-1",
+        1000,
+    )
+    assert result.model.trained_on.split()[-1] == predictor.run.manifest.created[:4]
