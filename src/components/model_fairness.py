@@ -18,7 +18,7 @@ from src.schema.record import Schema
 from src.stats.bootstrap import RESAMPLES, percentile_interval, wilson_interval
 from src.stats.conformal import PredictionIntervals
 from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups, single_rows_follow
-from src.stats.permutation_test import ALPHA, Comparison, compare_groups, noticeable_difference
+from src.stats.permutation_test import ALPHA, compare_groups, noticeable_difference
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 10_000  # held-out rows above which a sample of them is looked at: it takes seconds
 MOST_RESAMPLED = 500  # rows of a group in a resample
 MOST_VALUES = 5  # of a number, to be groups as they are; with more, its thirds are
-# Of the chance of a false finding, where two features are crossed: differences between the many
-# groups of a pair must be larger to be told, so that those of single features need not be.
-SINGLE_SHARE, PAIR_SHARE = 0.8, 0.2
 
 
 class ModelFairness:
@@ -84,23 +81,22 @@ class ModelFairness:
         partitions = partitions_of(schema, X, cross)
         clipped = schema.clip_all(y_pred)
         errors = clipped - y_true
-        comparisons = self._compare(partitions, errors)
+        p_values, critical = self._compare(partitions, errors)
         # A row's prediction, then the ends of its intervals.
         target, levels = schema.target, intervals.levels
         ends = [intervals.ends(y_pred, one, target.minimum, target.maximum) for one in levels]
         predicted = np.column_stack([clipped, *itertools.chain.from_iterable(ends)])
         groupings = tuple(
-            self._grouping(partition, y_true, predicted, [*intervals.half_widths], compared)
-            for partition, compared in zip(partitions, comparisons, strict=True)
+            self._grouping(partition, y_true, predicted, [*intervals.half_widths], of_groups)
+            for partition, of_groups in zip(partitions, p_values, strict=True)
         )
-        flat = [found for compared in comparisons for found in compared.values()]
-        findings = tuple(_findings(groupings, errors, flat))
+        findings = tuple(_findings(groupings, errors, critical))
         return Fairness(groupings, findings, len(errors), LEAST_ROWS)
 
     def _compare(
         self, partitions: Sequence[Partition], errors: NDArray[np.float64]
-    ) -> list[dict[int, Comparison]]:
-        """Return the comparisons of each partition's groups, by their codes."""
+    ) -> tuple[list[dict[int, dict[str, float]]], float]:
+        """Return the p-values of each partition's groups by their codes, and what is critical."""
         import numpy as np
 
         compared = [
@@ -109,19 +105,13 @@ class ModelFairness:
             for code in groups.shown
             if groups.counts[code] <= len(errors) - LEAST_ROWS
         ]
-        crossed = any(len(one.features) == 2 for one in partitions)
-        shares = {1: SINGLE_SHARE, 2: PAIR_SHARE} if crossed else {1: 1.0}
-        comparisons = compare_groups(
-            errors,
-            [np.flatnonzero(partitions[at].codes == code) for at, code in compared],
-            [shares[len(partitions[at].features)] for at, _ in compared],
-            self.n_resamples,
-            np.random.default_rng(self.random_state),
-        )
-        found: list[dict[int, Comparison]] = [{} for _ in partitions]
-        for (at, code), comparison in zip(compared, comparisons, strict=True):
-            found[at][code] = comparison
-        return found
+        groups = [np.flatnonzero(partitions[at].codes == code) for at, code in compared]
+        random = np.random.default_rng(self.random_state)
+        comparisons = compare_groups(errors, groups, self.n_resamples, random)
+        found: list[dict[int, dict[str, float]]] = [{} for _ in partitions]
+        for (at, code), p_values in zip(compared, comparisons.p_values, strict=True):
+            found[at][code] = p_values
+        return found, comparisons.critical
 
     def _grouping(
         self,
@@ -129,18 +119,14 @@ class ModelFairness:
         y_true: NDArray[np.float64],
         predicted: NDArray[np.float64],
         levels: Sequence[str],
-        compared: dict[int, Comparison],
+        p_values: dict[int, dict[str, float]],
     ) -> Grouping:
         """Return the figures of the groups that are shown, and the names of the others."""
         import numpy as np
 
         figures = self._figures(partition, y_true, predicted, levels)
         groups = tuple(
-            replace(
-                figures[code],
-                label=partition.labels[code],
-                p_values=compared[code].p_values if code in compared else {},
-            )
+            replace(figures[code], label=partition.labels[code], p_values=p_values.get(code, {}))
             for code in partition.shown
         )
         hidden = tuple(partition.labels[code] for code in np.flatnonzero(partition.hidden))
@@ -320,9 +306,7 @@ def _cross(one: Partition, other: Partition) -> Partition:
 
 
 def _findings(
-    groupings: Sequence[Grouping],
-    errors: NDArray[np.float64],
-    comparisons: Sequence[Comparison],
+    groupings: Sequence[Grouping], errors: NDArray[np.float64], critical: float
 ) -> Iterator[Finding]:
     """Yield a finding for each difference that is larger than chance, or one for none.
 
@@ -335,7 +319,7 @@ def _findings(
     elif not compared:
         yield Finding("too_few_rows", {"n_rows": n, "least_rows": LEAST_ROWS})
     elif not (differences := list(_differences(groupings, errors))):
-        yield _no_difference(compared, comparisons, errors)
+        yield _no_difference(compared, critical, errors)
     else:
         yield from differences
 
@@ -381,16 +365,13 @@ def _difference(group: GroupErrors, metric: str, errors: NDArray[np.float64]) ->
     )
 
 
-def _no_difference(
-    sizes: Sequence[int], comparisons: Sequence[Comparison], errors: NDArray[np.float64]
-) -> Finding:
+def _no_difference(sizes: Sequence[int], critical: float, errors: NDArray[np.float64]) -> Finding:
     """Return on how many rows it rests that nothing was found, and what would have been."""
     n, spread = len(errors), float(errors.std())
     if not spread:
         return Finding("equal_errors", {"n_rows": n})
-    ranked = sorted(zip(sizes, (one.critical for one in comparisons), strict=True))
     values: dict[str, float] = {"n_rows": n}
-    for name, (size, critical) in (("smallest", ranked[0]), ("largest", ranked[-1])):
+    for name, size in (("smallest", min(sizes)), ("largest", max(sizes))):
         values[f"{name}_rows"] = size
         values[f"{name}_noticed"] = noticeable_difference(critical, size, n, spread)
     return Finding("no_difference", values)

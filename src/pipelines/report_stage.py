@@ -17,7 +17,7 @@ from src.config import BLEND
 from src.exception import Problem
 from src.pipelines.rows import Rows
 from src.report.data_summary import summarize_data
-from src.report.facts import ExclusionCost, HeldOutPredictions, PassMark, ReportFacts, RunFacts
+from src.report.facts import ExclusionCost, HeldOutPredictions, PassMark, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
@@ -136,7 +136,7 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     return ReportFacts(
         trained.full_schema,
         run.read_json("metrics.json"),
-        run=RunFacts.of(run.manifest),
+        run=run.manifest,
         data=summarize_data(trained.rows.X, trained.rows.y, trained.full_schema, trained.problems),
         learning_curve=tuple(curve),
         too_few_to_learn_from=tuple(too_few),

@@ -3,48 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from src.artifact_store import RunManifest
 from src.schema.record import Schema
 from src.stats.bootstrap import Interval
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from src.artifact_store import RunManifest
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """Where a run came from, as its manifest has it.
-
-    Attributes
-    ----------
-    created : str
-        ISO 8601.
-    rows : mapping of str to int
-        ``total``, ``refused``, ``used``, ``train``, ``test``.
-    options : mapping
-        What the command was given, by the option's name with underscores.
-    dropped : mapping of str to str
-        Columns that are not used, with the reason.
-    """
-
-    run_id: str
-    created: str
-    seed: int
-    rows: Mapping[str, int]
-    data_sha256: str
-    options: Mapping[str, Any]
-    versions: Mapping[str, str]
-    python: str
-    dropped: Mapping[str, str]
-
-    @classmethod
-    def of(cls, manifest: RunManifest) -> Self:
-        return cls(**{one.name: getattr(manifest, one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -91,7 +59,6 @@ class DataSummary:
 
     Attributes
     ----------
-    target : NumericSummary
     edges : tuple of float
         Edges of the bins of the target's histogram, one more than ``counts``.
     """
@@ -120,9 +87,8 @@ class HeldOutPredictions:
 
     Attributes
     ----------
-    y_true, y_pred : ndarray of shape (n_samples,)
-    low, high : ndarray of shape (n_samples,) or None
-        Ends of the prediction intervals of ``level``.
+    y_true, y_pred, low, high : ndarray of shape (n_samples,)
+        The last two are the ends of the prediction intervals of ``level``.
     """
 
     y_true: NDArray[np.float64]
@@ -210,8 +176,6 @@ class Grouping:
 
     Attributes
     ----------
-    features : tuple of str
-        One or two names.
     suppressed : tuple of str
         Labels of groups whose figures are withheld, since they would say something of few.
     """
@@ -257,11 +221,6 @@ class ReliabilityBin:
     """Students with about the same predicted probability: its mean, and the share that came true.
 
     A bin holds so many students that its figures say nothing of one.
-
-    Attributes
-    ----------
-    low, high : float
-        Ends of the bin.
     """
 
     low: float
@@ -324,12 +283,12 @@ class ReportFacts:
     schema : Schema
         Of the whole table: with the features that ``exclusion`` says the model is not given.
     metrics : mapping
-        The content of ``metrics.json``.
+        ``metrics.json``.
     """
 
     schema: Schema
     metrics: Mapping[str, Any]
-    run: RunFacts | None = None
+    run: RunManifest | None = None
     data: DataSummary | None = None
     learning_curve: tuple[LearningPoint, ...] = ()
     too_few_to_learn_from: tuple[int, ...] = ()

@@ -185,8 +185,8 @@ def pass_mark(facts: ReportFacts) -> Section | None:
             f"Probability of less than {at}: {said}.",
             [one.predicted for one in mark.bins],
             [one.observed for one in mark.bins],
-            "Probability that was said",
-            f"Share below {at}",
+            "Probability that was said (%)",
+            f"Share below {at} (%)",
         )
         caption = (
             f"The closer to the line the better. In {within} of {count(len(mark.bins), 'group')} "

@@ -9,8 +9,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from src.artifact_store import RunManifest
 from src.report.document import CardPart, Cell, ReportTable
-from src.report.facts import ReportFacts, RunFacts
+from src.report.facts import ReportFacts
 from src.report.fairness import SIGN, group_table
 from src.report.findings import fairness_sentences
 from src.report.overview import accuracy, certainty, estimate, purpose, used_features
@@ -108,7 +109,7 @@ def _data(facts: ReportFacts) -> list[str]:
     return said
 
 
-def _rebuild(run: RunFacts) -> list[str]:
+def _rebuild(run: RunManifest) -> list[str]:
     said = [
         "With the same code, library versions, table and hints file, this command, given the path "
         "of the table, makes the same model and the same figures, to the last digit. The table is "

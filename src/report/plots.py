@@ -6,6 +6,7 @@ of one size everywhere. The name of the vertical axis stands above it, where it 
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ def dots(
     for text, row in zip(ax.get_yticklabels(), rows, strict=True):
         text.set_color(QUIET if row.colour == QUIET else TEXT)
     ax.yaxis.grid(False)
-    _number_axes(ax, x=True)
+    _number_axes(ax, y=False)
     _label(figure, ax, x_label)
     return to_svg(figure, name, alt)
 
@@ -122,14 +123,14 @@ def curves(
     for line, (colour, dash) in zip(lines, _PENS, strict=False):
         if line.low:
             ax.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
-        ax.plot(line.x, line.y, color=colour, linewidth=2.2, linestyle=dash,
+        ax.plot(line.x, line.y, color=colour, linewidth=2.2, linestyle=dash, label=line.label,
                 marker="o" if marked else None, markersize=5.5, markeredgewidth=0)  # fmt: skip
     ends = [v for line in lines for values in (line.y, line.low, line.high) for v in values]
     ax.set_ylim(*(y_limits or padded(ends)))
     ax.set_xlim(*padded([v for line in lines for v in line.x], 0.02))
     if len(lines) > 1:
-        _key(ax, [line.label for line in lines])
-    _number_axes(ax, x=True, y=True)
+        ax.legend(frameon=False, labelcolor=TEXT, fontsize=LETTERS)
+    _number_axes(ax)
     _label(figure, ax, x_label, y_label)
     return to_svg(figure, name, alt)
 
@@ -186,7 +187,7 @@ def scatter(
         ax.set_ylim(-furthest, furthest)
     if trend is not None:
         ax.plot(trend.x, trend.y, color=SECOND, linewidth=2.2)
-    _number_axes(ax, x=True, y=True)
+    _number_axes(ax)
     _label(figure, ax, x_label, y_label)
     return to_svg(figure, name, alt)
 
@@ -211,7 +212,7 @@ def histogram(
     ax.set_xlim(*padded(edges, 0.02))
     ax.set_ylim(0, max([1, *counts]) * 1.06)
     ax.xaxis.grid(False)
-    _number_axes(ax, x=True, y=True)
+    _number_axes(ax)
     _label(figure, ax, x_label, "Students")
     return to_svg(figure, name, alt)
 
@@ -224,16 +225,16 @@ def reliability(
     x_label: str,
     y_label: str,
 ) -> str:
-    """Draw the shares that came true against the probabilities that were said."""
+    """Draw the shares that came true against the probabilities that were said, in per cent."""
     figure, ax = _canvas(WIDTH - 20)
-    ax.plot([0, 1], [0, 1], color=TEXT, linewidth=1.4)
+    ax.plot([0, 100], [0, 100], color=TEXT, linewidth=1.4)
     for at, share in zip(predicted, observed, strict=True):
-        ax.plot([at, at], [share.low, share.high], color=ACCENT, linewidth=1.6)
-    ax.plot(predicted, [share.value for share in observed], "o", color=ACCENT, markersize=7,
-            markeredgewidth=0)  # fmt: skip
-    ax.set_xlim(-0.03, 1.03)
-    ax.set_ylim(-0.03, 1.03)
-    _number_axes(ax, x=True, y=True, percent=True)
+        whiskers = [100 * share.low, 100 * share.high]
+        ax.plot([100 * at, 100 * at], whiskers, color=ACCENT, linewidth=1.6)
+        ax.plot(100 * at, 100 * share.value, "o", color=ACCENT, markersize=7, markeredgewidth=0)
+    ax.set_xlim(-3, 103)
+    ax.set_ylim(-3, 103)
+    _number_axes(ax)
     _label(figure, ax, x_label, y_label)
     return to_svg(figure, name, alt)
 
@@ -264,28 +265,22 @@ def _canvas(
     return figure, ax
 
 
-def _number_axes(ax: Axes, *, x: bool = False, y: bool = False, percent: bool = False) -> None:
+def _number_axes(ax: Axes, *, y: bool = True) -> None:
     """Set the ticks, once the axes' ends are known."""
-    if x:
-        room = ax.get_position().width * WIDTH
-        ax.set_xticks(*_ticks(ax.get_xlim(), room, percent=percent))
+    ax.set_xticks(*_ticks(ax.get_xlim(), ax.get_position().width * WIDTH))
     if y:
-        ax.set_yticks(*_ticks(ax.get_ylim(), None, percent=percent))
+        ax.set_yticks(*_ticks(ax.get_ylim(), math.inf))
 
 
-def _ticks(
-    ends: tuple[float, float], room: float | None, *, percent: bool
-) -> tuple[list[float], list[str]]:
+def _ticks(ends: tuple[float, float], room: float) -> tuple[list[float], list[str]]:
     """Return where ticks stand and what they say, as many as there is room for."""
     from matplotlib.ticker import MaxNLocator
 
     for most in range(MOST_TICKS, 1, -1):
         found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(*sorted(ends))
         ticks = [float(tick) for tick in found if min(ends) <= tick <= max(ends)]
-        labels = tick_labels([100 * t for t in ticks] if percent else ticks)
-        if percent:
-            labels = [f"{label}\N{NO-BREAK SPACE}%" for label in labels]
-        if room is None or sum(_width(label) + LETTERS for label in labels) <= room:
+        labels = tick_labels(ticks)
+        if sum(_width(label) + LETTERS for label in labels) <= room:
             break
     return ticks, labels
 
@@ -319,14 +314,6 @@ def _label(figure: Figure, ax: Axes, x_label: str, y_label: str = "") -> None:
         figure.text(4 / WIDTH, above, _letters(y_label, WIDTH - 30), ha="left", **letters)
 
 
-def _key(ax: Axes, labels: Sequence[str]) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=colour, linewidth=2.2, linestyle=dash)
-               for colour, dash in _PENS]  # fmt: skip
-    ax.legend(handles, labels, frameon=False, labelcolor=TEXT, fontsize=LETTERS, loc="best")
-
-
 def _width(text: str) -> float:
     """Return about how wide a text is drawn; East Asian letters are twice as wide."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
@@ -336,11 +323,9 @@ def _width(text: str) -> float:
 def _shorten(text: str, room: float = 180) -> str:
     """Return as much of a text as there is room for."""
     text = " ".join(text.split())
-    if _width(text) <= room:
-        return text
-    while text and _width(text) > room:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    while _width(text) > room:
+        text = text[:-2].rstrip() + "…"
+    return text
 
 
 def _wrap(text: str, room: float = 180) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from src.stats.bootstrap import CELLS
 
@@ -16,37 +15,35 @@ if TYPE_CHECKING:
 ALPHA = 0.05  # chance of any group being told apart where no group differs
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A group's errors against those of all other rows.
+class Comparisons(NamedTuple):
+    """Groups' errors against those of all other rows.
 
     Attributes
     ----------
-    p_values : dict of str to float
-        Of ``mean_error`` and ``mae``, adjusted for all comparisons of both figures.
+    p_values : list of dict of str to float
+        Of ``mean_error`` and ``mae`` of each group, adjusted for all comparisons of both figures.
     critical : float
-        What the largest statistic of the group's family exceeds by chance as often as it may, on
-        the scale of a standard normal variable.
+        What the largest statistic exceeds by chance as often as it may, on the scale of a standard
+        normal variable.
     """
 
-    p_values: dict[str, float]
+    p_values: list[dict[str, float]]
     critical: float
 
 
 def compare_groups(
     errors: NDArray[np.float64],
     groups: Sequence[NDArray[np.intp]],
-    shares: Sequence[float],
     n_permutations: int,
     random: np.random.Generator,
-) -> list[Comparison]:
+) -> Comparisons:
     """Compare each group's mean error and the size of its errors with the other rows'.
 
     The errors are permuted between the rows; a p-value is the share of permutations in which the
-    largest of all statistics of a family, over its groups and both figures, reaches the group's
-    own. Each statistic is Welch's t, brought to the scale of a normal variable so that groups of
-    any size and spread are alike. The size of errors is compared by the roots of their absolute
-    values: those are nearly symmetric, so that small groups do not set the standard for all.
+    largest of all statistics, over the groups and both figures, reaches the group's own. Each
+    statistic is Welch's t, brought to the scale of a normal variable so that groups of any size and
+    spread are alike. The size of errors is compared by the roots of their absolute values: those
+    are nearly symmetric, so that small groups do not set the standard for all.
 
     Parameters
     ----------
@@ -54,9 +51,6 @@ def compare_groups(
         Prediction less truth.
     groups : sequence of ndarray of int
         Rows of each group, which may overlap; at least two rows in it and two outside.
-    shares : sequence of float
-        Which share of :data:`ALPHA` the group's family gets; groups of one share are a family, and
-        the families' shares sum to 1 at most.
     n_permutations : int
     random : Generator
 
@@ -70,29 +64,24 @@ def compare_groups(
     from scipy.sparse import csr_array
 
     if not groups or not np.ptp(errors):
-        return [Comparison({"mean_error": 1.0, "mae": 1.0}, math.inf) for _ in groups]
+        return Comparisons([{"mean_error": 1.0, "mae": 1.0} for _ in groups], math.inf)
     n = len(errors)
     ends = np.cumsum([0, *map(len, groups)])
     members = csr_array((np.ones(ends[-1]), np.concatenate(groups), ends), shape=(len(groups), n))
-    families = {share: np.flatnonzero(np.equal(shares, share)) for share in sorted(set(shares))}
-
-    observed = _statistics(errors[:, None], members)[..., 0].T
-    largest: dict[float, list[NDArray[np.float64]]] = {share: [] for share in families}
+    observed = _statistics(errors[:, None], members)
+    largest = []
     block = max(1, CELLS // n)
     for start in range(0, n_permutations, block):
         copies = np.tile(errors[:, None], min(block, n_permutations - start))
         found = _statistics(random.permuted(copies, axis=0), members)
-        for share, family in families.items():
-            largest[share].append(found[:, family].max(axis=(0, 1)))
-    comparisons = []
-    for share, statistics in zip(shares, observed, strict=True):
-        reference = np.concatenate(largest[share])
-        critical = float(np.quantile(reference, 1 - ALPHA * share, method="higher"))
-        reached = (reference[:, None] >= statistics * (1 - 1e-9)).sum(axis=0)
-        adjusted = np.minimum((1 + reached) / (1 + n_permutations) / share, 1).tolist()
-        p_values = dict(zip(("mean_error", "mae"), adjusted, strict=True))
-        comparisons.append(Comparison(p_values, critical))
-    return comparisons
+        largest.append(found.max(axis=(0, 1)))
+    reference = np.concatenate(largest)
+    reached = (reference >= observed * (1 - 1e-9)).sum(axis=2)
+    adjusted = ((1 + reached) / (1 + n_permutations)).T.tolist()
+    return Comparisons(
+        [{"mean_error": mean_error, "mae": mae} for mean_error, mae in adjusted],
+        critical=float(np.quantile(reference, 1 - ALPHA, method="higher")),
+    )
 
 
 def _statistics(errors: NDArray[np.float64], members: Any) -> NDArray[np.float64]:
@@ -147,7 +136,7 @@ def noticeable_difference(
     Parameters
     ----------
     critical : float
-        Of :class:`Comparison`.
+        Of :class:`Comparisons`.
     n_group, n_samples : int
         Rows of the group, rows in all.
     standard_deviation : float

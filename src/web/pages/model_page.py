@@ -19,7 +19,6 @@ from src.report.facts import (
     GroupErrors,
     Grouping,
     ReportFacts,
-    RunFacts,
 )
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
@@ -124,7 +123,7 @@ def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
     return ReportFacts(
         predictor.schema,
         predictor.metrics,
-        run=RunFacts.of(predictor.run.manifest),
+        run=predictor.run.manifest,
         fairness=_fairness(fairness) if fairness and fairness["groupings"] else None,
         # Earlier versions wrote no labels.
         exclusion=_typed(ExclusionCost, {"labels": cost["left_out"], **cost}) if cost else None,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.artifact_store import RunManifest
 from src.components.model_report import ModelReport, RenderedReport
 from src.report import facts
 from src.report.data_summary import summarize_data
@@ -76,11 +77,14 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
     return facts.ReportFacts(
         made,
         metrics(),
-        run=facts.RunFacts(
-            "20260131T120000Z-1a2b3c", "2026-01-31T12:00:00+00:00", 42,
-            {"total": n_rows + 2, "refused": 2, "used": n_rows, "train": n_rows - 40, "test": 40},
-            "ab" * 32, {"data": "marks.csv", "target": "mark", "budget": "standard"},
-            {"scikit-learn": "1.9.0"}, "3.11.7", {"id": "every value is another one"}),
+        run=RunManifest(
+            run_id="20260131T120000Z-1a2b3c", created="2026-01-31T12:00:00+00:00", seed=42,
+            rows={"total": n_rows + 2, "refused": 2, "used": n_rows, "train": n_rows - 40,
+                  "test": 40},
+            data_sha256="ab" * 32, schema_fingerprint="cd" * 32, model="Ridge regression",
+            options={"data": "marks.csv", "target": "mark", "budget": "standard"},
+            dropped={"id": "every value is another one"}, fit_time_s={},
+            versions={"scikit-learn": "1.9.0"}, requires=[], python="3.11.7"),
         data=summarize_data(X, y, made),
         learning_curve=(facts.LearningPoint(80, 0.7, 0.02, 0.9),
                         facts.LearningPoint(160, 0.8, 0.01, 0.85)),

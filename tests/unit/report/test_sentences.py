@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from src.artifact_store import RunManifest
 from src.report import facts
 from src.report.accuracy import coverage, leaderboard, learning_curve, predictions, residuals
 from src.report.fairness import exclusion, fairness, pass_mark
@@ -43,11 +44,21 @@ METRICS: dict[str, Any] = {
                  "mae": figure(4.0, 3.6, 4.4), "baseline_rmse": 10.0},
     "leaderboard": [row("ridge", 0.8), row("dummy", -0.01)],
 }  # fmt: skip
-RUN = facts.RunFacts(
-    "20260131T120000Z-1a2b3c", "2026-01-31T12:00:00+00:00", 42,
-    {"total": 1000, "refused": 0, "used": 1000, "train": 800, "test": 200}, "ab" * 32,
-    {"budget": "standard", "metric": "r2", "group": "school"}, {}, "3.11.7", {},
-)  # fmt: skip
+RUN = RunManifest(
+    run_id="20260131T120000Z-1a2b3c",
+    created="2026-01-31T12:00:00+00:00",
+    seed=42,
+    rows={"total": 1000, "refused": 0, "used": 1000, "train": 800, "test": 200},
+    data_sha256="ab" * 32,
+    schema_fingerprint="cd" * 32,
+    model="Ridge",
+    options={"budget": "standard", "metric": "r2", "group": "school"},
+    dropped={},
+    fit_time_s={},
+    versions={},
+    requires=[],
+    python="3.11.7",
+)
 
 
 def given(*features: Any, **parts: Any) -> facts.ReportFacts:
