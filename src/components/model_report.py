@@ -36,40 +36,42 @@ class ModelReport:
         """
         from markupsafe import Markup
 
-        from src.report.accuracy import accuracy_sections
+        from src.report import accuracy, fairness
         from src.report.data import data_section
-        from src.report.document import CardPart
-        from src.report.fairness import fairness_sections
+        from src.report.document import CardPart, Section
         from src.report.importance import dependence, importance
-        from src.report.limits import limits, limits_section
+        from src.report.limits import limits
         from src.report.model_card import card, measured
         from src.report.overview import summary
         from src.report.wording import Names, count, day, plain
 
-        sections = [
-            section
-            for section in (
-                data_section(facts),
-                *accuracy_sections(facts),
-                importance(facts),
-                dependence(facts),
-                *fairness_sections(facts),
-                limits_section(facts),
-            )
-            if section is not None
-        ]
+        made = (
+            data_section(facts),
+            accuracy.leaderboard(facts),
+            accuracy.learning_curve(facts),
+            accuracy.predictions(facts),
+            accuracy.residuals(facts),
+            accuracy.coverage(facts),
+            importance(facts),
+            dependence(facts),
+            fairness.fairness(facts),
+            fairness.exclusion(facts),
+            fairness.pass_mark(facts),
+            Section("limits", "Limits", points=limits(facts)),
+        )
+        sections = [section for section in made if section is not None]
         tiles, paragraphs = summary(facts)
         names, run = Names(facts.schema), facts.run
-        made = [f"Run {run.run_id}", day(run.created), count(run.rows["used"])] if run else []
+        origin = [f"Run {run.run_id}", day(run.created), count(run.rows["used"])] if run else []
         title = f"How well is {names.target} predicted?"
         parts = card(facts)
         templates = _templates()
         html = templates.get_template("report.html.jinja").render(
-            title=title, made=made, name=plain(facts.schema.title), tiles=tiles,
+            title=title, made=origin, name=plain(facts.schema.title), tiles=tiles,
             paragraphs=paragraphs, sections=sections, parts=parts, markup=Markup,
         )  # fmt: skip
         text = templates.get_template("model_card.md.jinja").render(
-            title=title, made=made, verbatim=Markup,
+            title=title, made=origin, verbatim=Markup,
             parts=[*parts, *measured(facts), CardPart("Limits", limits(facts))],
         )  # fmt: skip
         return RenderedReport(html.encode(), text.encode())

@@ -204,23 +204,19 @@ def predictions(facts: ReportFacts) -> Section | None:
     names, measure = Names(facts.schema), Measure.of(facts.schema.target)
     y_true, y_pred = held_out.y_true, held_out.y_pred
     within = float(np.quantile(np.abs(y_true - y_pred), 0.9))
-    band = None
-    if held_out.low is not None and held_out.high is not None:
-        band = held_out.low, held_out.high
     n = len(y_true)
     svg = scatter(
         "predicted",
         f"Actual against predicted {names.target} of {count(n)}: 90{SPACE}% of the predictions are "
         f"within {measure.amount(within)} of the truth.",
         y_pred, y_true, measure.axis("Predicted"), measure.axis("Actual"),
-        shift=_shift(facts, held_out), diagonal=True, band=band,
+        shift=_shift(facts, held_out), diagonal=True, band=(held_out.low, held_out.high),
     )  # fmt: skip
     caption = (
         f"The closer to the line the better: 90{SPACE}% of the predictions are within "
-        f"{measure.amount(within)} of the truth."
+        f"{measure.amount(within)} of the truth. The shade is the range that should hold "
+        f"{percent(held_out.level)}."
     )
-    if band is not None:
-        caption += f" The shade is the range that should hold {percent(held_out.level)}."
     lead = [
         f"Each dot is one of {count(n)} that the model never saw"
         + (f"; {SHOWN_POINTS:,} of them are drawn" if n > SHOWN_POINTS else "")
@@ -357,14 +353,3 @@ def coverage(facts: ReportFacts) -> Section | None:
     caption = f"{verdict} Upright marks: what is promised. Lines: 95{SPACE}% intervals."
     return Section("coverage", "Do the ranges keep their promise?", lead, (),
                    [Figure(svg, caption)], [table])  # fmt: skip
-
-
-def accuracy_sections(facts: ReportFacts) -> list[Section | None]:
-    """Return the sections of this module in their order."""
-    return [
-        leaderboard(facts),
-        learning_curve(facts),
-        predictions(facts),
-        residuals(facts),
-        coverage(facts),
-    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -97,17 +97,12 @@ def _edges(y: NDArray[np.float64], target: NumericFeature) -> NDArray[np.float64
 
 def _refused(problems: Iterable[Problem], schema: Schema) -> tuple[RefusedRows, ...]:
     rules = {feature.name: feature.rule for feature in (*schema.features, schema.target)}
-    rows: dict[str | None, set[int | None]] = {}
+    full = "a full row with as many cells as the header"
+    rows: defaultdict[str | None, set[int | None]] = defaultdict(set)
     for problem in problems:
-        rows.setdefault(problem.field, set()).add(problem.row)
-    counts: Counter[str | None] = Counter({field: len(found) for field, found in rows.items()})
-    return tuple(
-        RefusedRows(
-            field,
-            rules.get(field or "", "usable")
-            if field
-            else "a full row with as many cells as the header",
-            n_rows,
-        )
-        for field, n_rows in counts.most_common()
-    )
+        rows[problem.field].add(problem.row)
+    found = [
+        RefusedRows(field, rules.get(field, "usable") if field else full, len(of_field))
+        for field, of_field in rows.items()
+    ]
+    return tuple(sorted(found, key=lambda one: -one.n_rows))

@@ -212,8 +212,3 @@ def _brier(brier: Interval, baseline: float) -> str:
     if brier.value < baseline:
         return f"{said}, which is worse."
     return f"{said}: the probabilities are no better than that."
-
-
-def fairness_sections(facts: ReportFacts) -> list[Section | None]:
-    """Return the sections of this module in their order."""
-    return [fairness(facts), exclusion(facts), pass_mark(facts)]

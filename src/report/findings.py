@@ -5,7 +5,7 @@ What computes a figure knows no sentence; another language needs another module 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -22,13 +22,14 @@ Values = Mapping[str, Any]
 
 def category_label(feature: NumericFeature | CategoricalFeature, value: str | float) -> str:
     """Return the name of the students with a value."""
-    shown = value if isinstance(value, str) else _with_unit(feature, format_number(value))
-    return f"{_name(feature)} = {shown}"
+    shown = value if isinstance(value, str) else format_number(value)
+    unit = feature.unit if isinstance(feature, NumericFeature) else ""
+    return f"{feature.label or feature.name} = {shown} {unit}".rstrip()
 
 
 def missing_label(feature: NumericFeature | CategoricalFeature) -> str:
     """Return the name of the students without a value."""
-    return f"{_name(feature)} missing"
+    return f"{feature.label or feature.name} missing"
 
 
 def range_labels(feature: NumericFeature, edges: Sequence[float]) -> list[str]:
@@ -37,21 +38,12 @@ def range_labels(feature: NumericFeature, edges: Sequence[float]) -> list[str]:
     texts = [f"up to {ends[0]}"]
     texts += [f"over {low} to {high}" for low, high in pairwise(ends)]
     texts.append(f"over {ends[-1]}")
-    return [f"{_name(feature)} {_with_unit(feature, text)}" for text in texts]
+    return [f"{feature.label or feature.name} {text} {feature.unit}".rstrip() for text in texts]
 
 
 def pair_label(one: str, other: str) -> str:
     """Return the name of the students who are in two groups."""
     return f"{one} and {other}"
-
-
-def _name(feature: NumericFeature | CategoricalFeature) -> str:
-    return feature.label or feature.name
-
-
-def _with_unit(feature: NumericFeature | CategoricalFeature, text: str) -> str:
-    unit = feature.unit if isinstance(feature, NumericFeature) else ""
-    return f"{text} {unit}".strip()
 
 
 # --- fairness ------------------------------------------------------------------------------------
@@ -64,52 +56,45 @@ def fairness_sentences(fairness: Fairness, target: NumericFeature) -> tuple[str,
 
 
 def sentence(finding: Finding, measure: Measure) -> str:
-    """Return a finding in words.
-
-    Parameters
-    ----------
-    measure : Measure
-        The target's.
-    """
-    return plain(_SENTENCES[finding.kind](finding.values, measure))
-
-
-def _no_sensitive_feature(values: Values, measure: Measure) -> str:
-    return "No feature is marked as sensitive in the hints file, so no groups were compared."
-
-
-def _too_few_rows(values: Values, measure: Measure) -> str:
-    least = values["least_rows"]
-    return (
-        f"No groups were compared: a group needs {least} of the {values['n_rows']} held-out rows, "
-        f"with {least} outside it."
-    )
-
-
-def _mean_error_differs(values: Values, measure: Measure) -> str:
-    low, high = values["low"], values["high"]
-    if values["value"] <= 0:
-        low, high = -high, -low
-    sides = ["too high" if values[key] > 0 else "too low" for key in ("value", "others")]
-    return _difference(values, measure, (low, high), sides)
+    """Return a finding in words, with amounts as the target's measure writes them."""
+    values = finding.values
+    match finding.kind:
+        case "no_sensitive_feature":
+            said = "No feature is marked as sensitive in the hints file: no groups were compared."
+        case "too_few_rows":
+            least = values["least_rows"]
+            said = (
+                f"No groups were compared: a group needs {least} of the {values['n_rows']} "
+                f"held-out rows, with {least} outside it."
+            )
+        case "mean_error_differs":
+            sides = ["too high" if values[key] > 0 else "too low" for key in ("value", "others")]
+            said = _difference(values, measure, sides)
+        case "mae_differs":
+            said = _difference(values, measure, ["off", "off"])
+        case "no_difference":
+            said = _no_difference(values, measure)
+        case "equal_errors":
+            rows = f"{values['n_rows']:,} held-out rows"
+            said = f"{_NOTHING_FOUND} {rows}, whose errors are all the same."
+        case "as_written":  # in a run that was saved before findings carried values
+            said = str(values["text"])
+        case unknown:
+            raise ValueError(f"A finding must be of a known kind. Got {unknown!r}.")
+    return plain(said)
 
 
-def _mae_differs(values: Values, measure: Measure) -> str:
-    return _difference(values, measure, (values["low"], values["high"]), ["off", "off"])
-
-
-def _difference(
-    values: Values, measure: Measure, ends: tuple[float, float], sides: Sequence[str]
-) -> str:
+def _difference(values: Values, measure: Measure, sides: Sequence[str]) -> str:
     chance = 100 * values["p_value"]
     models = "fewer than 1" if chance < 1 else f"about {chance:.0f}"
-    low, high = map(measure.number, ends)
+    ends = values["low"], values["high"]
+    low, high = ends if values["value"] > 0 else (-ends[1], -ends[0])
     return (
         f"For {values['group']} the prediction is {measure.amount(abs(values['value']))} "
-        f"{sides[0]} on average (95 % interval {low} to {high}; {values['n_rows']:,} held-out "
-        f"rows), for the others {measure.amount(abs(values['others']))} {sides[1]}: that "
-        f"difference is more than chance explains. Of 100 fair models, {models} would show one as "
-        "large."
+        f"{sides[0]} on average (95 % interval {measure.number(low)} to {measure.number(high)}; "
+        f"{values['n_rows']:,} held-out rows), for the others "
+        f"{measure.amount(abs(values['others']))} {sides[1]}: that difference is more than chance "
+        f"explains. Of 100 fair models, {models} would show one as large."
     )
 
 
@@ -123,27 +108,9 @@ def _no_difference(values: Values, measure: Measure) -> str:
     )
 
 
-def _equal_errors(values: Values, measure: Measure) -> str:
-    return f"{_NOTHING_FOUND} {values['n_rows']:,} held-out rows, whose errors are all the same."
-
-
-def _as_written(values: Values, measure: Measure) -> str:
-    """Return the sentence of a run that was saved before findings carried values."""
-    return str(values["text"])
-
-
 _NOTHING_FOUND = (
     "No group's errors differ from the others' by more than chance explains. That rests on"
 )
-_SENTENCES: dict[str, Callable[[Values, Measure], str]] = {
-    "no_sensitive_feature": _no_sensitive_feature,
-    "too_few_rows": _too_few_rows,
-    "mean_error_differs": _mean_error_differs,
-    "mae_differs": _mae_differs,
-    "no_difference": _no_difference,
-    "equal_errors": _equal_errors,
-    "as_written": _as_written,
-}
 
 
 # --- other findings ------------------------------------------------------------------------------

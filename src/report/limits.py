@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from src.report.document import Section
 from src.report.facts import CategoricalSummary, ReportFacts
-from src.report.overview import coverage_at, used_features
+from src.report.overview import shown_coverage, used_features, used_sensitive_features
 from src.report.wording import Measure, Names, capitalize, count, end, listed
 from src.stats.disclosure import LEAST_ROWS
 
@@ -23,7 +22,7 @@ def limits(facts: ReportFacts) -> list[str]:
         "It knows the students of its table: of another school, year or test it may be wrong in "
         "ways that no figure here shows. Check it there before use.",
     ]
-    row = coverage_at(facts)
+    row = shown_coverage(facts)
     if row is not None:
         said.append(
             f"A single prediction can be far off: 1 student in 10 is expected outside a range that "
@@ -59,8 +58,7 @@ def limits(facts: ReportFacts) -> list[str]:
 
 def _limits_of_fairness(facts: ReportFacts) -> list[str]:
     names = Names(facts.schema)
-    sensitive = [f.name for f in facts.schema.features
-                 if f.sensitive and f.name in used_features(facts)]  # fmt: skip
+    sensitive = used_sensitive_features(facts)
     said = []
     if facts.exclusion is not None:
         left_out = listed(facts.exclusion.labels)
@@ -84,26 +82,16 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
             f"{capitalize(count(hidden, 'group'))} with too few held-out students could not be "
             "looked at."
         )
-    small = _with_small_categories(facts)
+    summaries = facts.data.features if facts.data else ()
+    small = [
+        one.name
+        for one in summaries
+        if isinstance(one, CategoricalSummary)
+        and any(0 < n < LEAST_ROWS for n in one.counts.values())
+    ]
     if small:
         said.append(
             f"Some categories of {names.all(small)} have fewer than "
             f"{LEAST_ROWS} students: what it says of those rests on very little."
         )
     return said
-
-
-def _with_small_categories(facts: ReportFacts) -> list[str]:
-    """Return the names of the features with a category of few students."""
-    summaries = facts.data.features if facts.data else ()
-    return [
-        one.name
-        for one in summaries
-        if isinstance(one, CategoricalSummary)
-        and any(0 < n < LEAST_ROWS for n in one.counts.values())
-    ]
-
-
-def limits_section(facts: ReportFacts) -> Section:
-    """Return the limits as a section."""
-    return Section("limits", "Limits", points=limits(facts))

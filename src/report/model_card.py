@@ -14,8 +14,9 @@ from src.report.document import CardPart, Cell, ReportTable
 from src.report.facts import ReportFacts
 from src.report.fairness import SIGN, group_table
 from src.report.findings import fairness_sentences
-from src.report.overview import accuracy, certainty, estimate, purpose, used_features
+from src.report.overview import accuracy, certainty, purpose, used_sensitive_features
 from src.report.wording import Measure, Names, count, day, listed, plain, r2_text
+from src.stats.bootstrap import Interval
 from src.tables.cells import format_number
 
 COMMAND = "python -m src.pipelines.train_pipeline"
@@ -99,11 +100,8 @@ def _data(facts: ReportFacts) -> list[str]:
             said.append(f"Columns not used: {listed(dropped, most=20)}.")
     elif note := facts.metrics.get("note"):
         said.append(plain(str(note)))
-    used = used_features(facts)
-    sensitive = [f.name for f in facts.schema.features if f.sensitive and f.name in used]
-    names = Names(facts.schema)
-    if sensitive:
-        said.append(f"Sensitive, and used: {names.all(sensitive)}.")
+    if sensitive := used_sensitive_features(facts):
+        said.append(f"Sensitive, and used: {Names(facts.schema).all(sensitive)}.")
     if facts.exclusion is not None:
         said.append(f"Sensitive, and not used: {listed(facts.exclusion.labels)}.")
     return said
@@ -139,11 +137,11 @@ def measured(facts: ReportFacts) -> list[CardPart]:
 
 def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable:
     """Return the errors on the held-out rows with their intervals."""
-    r2 = estimate(held_out["r2"])
+    r2 = Interval(**held_out["r2"])
     ends = f"{r2_text(r2.low)} to {r2_text(r2.high)}" if r2.low < r2.high else ""
     rows = [(Cell("R²"), Cell(r2_text(r2.value)), Cell(ends))]
     for key in ("rmse", "mae"):
-        error = estimate(held_out[key])
+        error = Interval(**held_out[key])
         name = Cell(measure.axis(key.upper()))
         rows.append((name, Cell(measure.number(error.value)), Cell(measure.interval(error))))
     baseline = f"{measure.axis('RMSE')} of the average for everyone"

@@ -11,10 +11,10 @@ from src.report.wording import (
     SPACE,
     Measure,
     Names,
-    between,
     count,
     day,
     end,
+    number,
     percent,
     plain,
     r2_text,
@@ -24,21 +24,21 @@ from src.stats.bootstrap import Interval
 SHOWN_LEVEL = 0.9
 
 
-def estimate(values: Mapping[str, float]) -> Interval:
-    """Return a figure of metrics.json."""
-    return Interval(values["value"], values["low"], values["high"])
-
-
-def coverage_at(facts: ReportFacts, level: float = SHOWN_LEVEL) -> Mapping[str, float] | None:
-    """Return what metrics.json says of the intervals of a level."""
-    rows = facts.metrics.get("coverage") or ()
-    return next((row for row in rows if abs(row["level"] - level) < 1e-9), None)
+def shown_coverage(facts: ReportFacts) -> Mapping[str, float] | None:
+    """Return what metrics.json says of the intervals that the texts speak of."""
+    return next((r for r in facts.metrics.get("coverage") or () if r["level"] == SHOWN_LEVEL), None)
 
 
 def used_features(facts: ReportFacts) -> list[str]:
     """Return the names of the features that the model is given."""
     left_out = facts.exclusion.left_out if facts.exclusion else ()
     return [name for name in facts.schema.names if name not in left_out]
+
+
+def used_sensitive_features(facts: ReportFacts) -> list[str]:
+    """Return the names of the sensitive ones among them."""
+    sensitive = {feature.name for feature in facts.schema.features if feature.sensitive}
+    return [name for name in used_features(facts) if name in sensitive]
 
 
 def purpose(facts: ReportFacts) -> str:
@@ -54,7 +54,7 @@ def accuracy(facts: ReportFacts) -> list[str]:
     """Return how well the model does on held-out rows, and better than what."""
     measure, held_out = Measure.of(facts.schema.target), facts.metrics["held_out"]
     n = held_out["n_samples"]
-    mae, rmse, r2 = (estimate(held_out[key]) for key in ("mae", "rmse", "r2"))
+    mae, rmse, r2 = (Interval(**held_out[key]) for key in ("mae", "rmse", "r2"))
     base = held_out["baseline_rmse"]
     interval = measure.interval(mae)
     sentences = [
@@ -78,7 +78,7 @@ def accuracy(facts: ReportFacts) -> list[str]:
     else:
         explained = f"It explains none of the differences between students (R² {r2_text(r2.value)}"
     if r2.low < r2.high:
-        explained += f", 95{SPACE}% interval {between(r2.low, r2.high, 3)}"
+        explained += f", 95{SPACE}% interval {number(r2.low, 3)} to {number(r2.high, 3)}"
         if r2.low <= 0 < r2.value:
             explained += "; so few students leave open whether it explains anything"
     return [*sentences, f"{explained})."]
@@ -86,7 +86,7 @@ def accuracy(facts: ReportFacts) -> list[str]:
 
 def certainty(facts: ReportFacts) -> list[str]:
     """Return how sure a single prediction is; nothing where there are no intervals."""
-    row = coverage_at(facts)
+    row = shown_coverage(facts)
     if row is None:
         return []
     measure = Measure.of(facts.schema.target)
@@ -110,10 +110,10 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     """Return the figures in large letters, and the paragraphs under them."""
     measure, held_out = Measure.of(facts.schema.target), facts.metrics["held_out"]
     n = held_out["n_samples"]
-    mae, rmse, r2 = (estimate(held_out[key]) for key in ("mae", "rmse", "r2"))
+    mae, rmse, r2 = (Interval(**held_out[key]) for key in ("mae", "rmse", "r2"))
     tiles = [Tile(measure.number(mae.value), measure.unit,
                   f"off on average, on {count(n)} not seen before")]  # fmt: skip
-    if (row := coverage_at(facts)) is not None:
+    if (row := shown_coverage(facts)) is not None:
         tiles.append(Tile(
             f"±{SPACE}{measure.number(row['mean_width'] / 2)}", measure.unit,
             "reach of the range that should hold 9 in 10 students",

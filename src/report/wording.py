@@ -111,11 +111,6 @@ def r2_text(value: float) -> str:
     return number(value, 3)
 
 
-def between(low: float, high: float, decimals: int) -> str:
-    """Return the ends of an interval."""
-    return f"{number(low, decimals)} to {number(high, decimals)}"
-
-
 @dataclass(frozen=True)
 class Measure:
     """How amounts of the target are written: its unit, and the decimals that mean something."""

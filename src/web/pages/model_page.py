@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -12,18 +12,10 @@ from markupsafe import Markup
 from src.artifact_store import ArtifactStore, Run
 from src.exception import ArtifactError
 from src.report.document import CardPart, Cell, ReportTable, Tile
-from src.report.facts import (
-    ExclusionCost,
-    Fairness,
-    Finding,
-    GroupErrors,
-    Grouping,
-    ReportFacts,
-)
+from src.report.facts import ExclusionCost, Fairness, ReportFacts, from_json
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
 from src.serving.predictor import Predictor
-from src.stats.bootstrap import Interval
 from src.web.charts import bar_list
 
 REPORTS = {"report.html": "text/html", "model_card.md": "text/markdown"}
@@ -80,7 +72,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     numbers: dict[str, Any] = {}
     try:
         content = run.read_report("report.json")
-        numbers = json.loads(content, object_hook=_figure) if content else {}
+        numbers = json.loads(content) if content else {}
     except ArtifactError as error:
         problem = str(error)
     facts = _facts(predictor, numbers)
@@ -120,36 +112,20 @@ def importance_of(run: Run) -> Mapping[str, float]:
 
 def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
     fairness, cost = numbers.get("fairness"), numbers.get("exclusion")
+    if fairness and "findings" not in fairness:  # saved before findings carried values
+        written = [
+            {"kind": "as_written", "values": {"text": text}} for text in fairness["sentences"]
+        ]
+        fairness = {**fairness, "findings": written}
+    if cost and "labels" not in cost:
+        cost = {**cost, "labels": cost["left_out"]}
     return ReportFacts(
         predictor.schema,
         predictor.metrics,
         run=predictor.run.manifest,
-        fairness=_fairness(fairness) if fairness and fairness["groupings"] else None,
-        # Earlier versions wrote no labels.
-        exclusion=_typed(ExclusionCost, {"labels": cost["left_out"], **cost}) if cost else None,
+        fairness=from_json(Fairness, fairness) if fairness and fairness["groupings"] else None,
+        exclusion=from_json(ExclusionCost, cost) if cost else None,
     )
-
-
-def _fairness(values: Mapping[str, Any]) -> Fairness:
-    if "findings" in values:
-        findings = tuple(_typed(Finding, one) for one in values["findings"])
-    else:  # earlier versions wrote sentences
-        findings = tuple(Finding("as_written", {"text": text}) for text in values["sentences"])
-    groupings = tuple(
-        _typed(Grouping, {**one, "groups": tuple(_typed(GroupErrors, g) for g in one["groups"])})
-        for one in values["groupings"]
-    )
-    return Fairness(groupings, findings, values["n_samples"], values["least_rows"])
-
-
-def _figure(values: dict[str, Any]) -> Any:
-    """Return an object of the report's JSON, as an interval where it is one."""
-    return Interval(**values) if values.keys() == {"value", "low", "high"} else values
-
-
-def _typed(kind: type[Any], values: Mapping[str, Any]) -> Any:
-    names = {one.name for one in fields(kind)}
-    return kind(**{name: value for name, value in values.items() if name in names})
 
 
 def _coverage(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:

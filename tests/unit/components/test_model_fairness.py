@@ -245,7 +245,7 @@ def test_a_table_without_sensitive_features_is_told_so() -> None:
     found = run(held_out(), Schema(features=(READING,), target=SCORE))
     assert found.groupings == ()
     assert sentences(found) == (
-        "No feature is marked as sensitive in the hints file, so no groups were compared.",
+        "No feature is marked as sensitive in the hints file: no groups were compared.",
     )
 
 

@@ -217,7 +217,7 @@ def test_a_learning_curve_says_which_sizes_are_missing():
 
 def test_fewer_than_ten_students_are_not_drawn():
     y = np.linspace(10, 90, 10)
-    drawn, hidden = (given(held_out=facts.HeldOutPredictions(y[:n], y[:n])) for n in (10, 9))
+    drawn, hidden = (given(held_out=facts.HeldOutPredictions(*[y[:n]] * 4)) for n in (10, 9))
     assert predictions(drawn)
     assert residuals(drawn)
     assert predictions(hidden) is None
@@ -233,7 +233,7 @@ def test_a_lean_to_one_side_is_told_from_chance(offset, expected):
     noise = np.random.default_rng(0).normal(size=100)
     y_pred = np.linspace(10, 90, 100)
     y_true = y_pred + noise - noise.mean() + offset
-    section = residuals(given(held_out=facts.HeldOutPredictions(y_true, y_pred)))
+    section = residuals(given(held_out=facts.HeldOutPredictions(y_true, y_pred, y_pred, y_pred)))
     assert expected in section.figures[0].caption
 
 
