@@ -67,11 +67,7 @@ class ModelEvaluation:
         baseline : float
             Mean of the training rows' target.
         """
-        figures, resampled = self._figures(y_true, y_pred)
-        r2, rmse, mae = (
-            percentile_interval(value, values)
-            for value, values in zip(figures, resampled, strict=True)
-        )
+        r2, rmse, mae = map(percentile_interval, *self._figures(y_true, y_pred))
         error = float(((y_true - baseline) ** 2).mean()) ** 0.5
         return Evaluation(len(y_true), r2, rmse, mae, baseline_rmse=error)
 
@@ -91,23 +87,16 @@ class ModelEvaluation:
             held-out or out-of-fold.
         left_out : sequence of features
         """
-        figures, resampled = self._figures(y_true, y_pred)
-        figures_without, resampled_without = self._figures(y_true, y_pred_without)
-        signs = (1, -1, -1)  # R² is lost, errors are added
-        r2, rmse, mae = (
-            percentile_interval(sign * (value - other), sign * (values - others))
-            for sign, value, other, values, others in zip(
-                signs, figures, figures_without, resampled, resampled_without, strict=True
-            )
-        )
-        return ExclusionCost(
-            tuple(feature.name for feature in left_out),
-            tuple(feature.label or feature.name for feature in left_out),
-            len(y_true),
-            r2,
-            rmse,
-            mae,
-        )
+        import numpy as np
+
+        signs = np.array([1, -1, -1])  # R² is lost, errors are added
+        with_them, without = self._figures(y_true, y_pred), self._figures(y_true, y_pred_without)
+        costs = signs * (with_them[0] - without[0])
+        resampled = signs[:, None] * (with_them[1] - without[1])
+        r2, rmse, mae = map(percentile_interval, costs, resampled)
+        names = tuple(feature.name for feature in left_out)
+        labels = tuple(feature.label or feature.name for feature in left_out)
+        return ExclusionCost(names, labels, len(y_true), r2, rmse, mae)
 
     def pass_mark(
         self,
@@ -159,7 +148,7 @@ class ModelEvaluation:
 
     def _figures(
         self, y_true: NDArray[np.float64], y_pred: NDArray[np.float64]
-    ) -> tuple[tuple[float, float, float], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return R², RMSE and MAE, and the same resampled, an array of shape (3, n_resamples).
 
         Equal numbers of rows are resampled alike, so that figures of two models are paired. R² is
@@ -177,8 +166,8 @@ class ModelEvaluation:
             r2 = 1 - squares / np.where(spread > 0, spread, np.nan)
             found.append([r2, np.sqrt(squares), np.abs(errors).mean(axis=1)])
         total, square = float(y_true.var()), float((residuals**2).mean())
-        figures = (1 - square / total if total else 0.0, square**0.5, float(abs(residuals).mean()))
-        return figures, np.concatenate(found, axis=1)
+        figures = 1 - square / total if total else 0.0, square**0.5, abs(residuals).mean()
+        return np.array(figures), np.concatenate(found, axis=1)
 
 
 def reliability(
@@ -205,13 +194,7 @@ def reliability(
     for first, end, count in spans:
         chosen = (tenths >= first) & (tenths < end)
         if count:
-            found.append(
-                ReliabilityBin(
-                    first / BINS,
-                    end / BINS,
-                    count,
-                    float(chance[chosen].mean()),
-                    wilson_interval(int(below[chosen].sum()), count),
-                )
-            )
+            predicted = float(chance[chosen].mean())
+            observed = wilson_interval(int(below[chosen].sum()), count)
+            found.append(ReliabilityBin(first / BINS, end / BINS, count, predicted, observed))
     return tuple(found)

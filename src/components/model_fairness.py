@@ -123,38 +123,25 @@ class ModelFairness:
     ) -> Grouping:
         """Return the figures of the groups that are shown, and the names of the others."""
         import numpy as np
-
-        figures = self._figures(partition, y_true, predicted, levels)
-        groups = tuple(
-            replace(figures[code], label=partition.labels[code], p_values=p_values.get(code, {}))
-            for code in partition.shown
-        )
-        hidden = tuple(partition.labels[code] for code in np.flatnonzero(partition.hidden))
-        return Grouping(partition.features, groups, hidden)
-
-    def _figures(
-        self,
-        partition: Partition,
-        y_true: NDArray[np.float64],
-        predicted: NDArray[np.float64],
-        levels: Sequence[str],
-    ) -> dict[int, GroupErrors]:
-        """Return the figures of each group of ten rows or more."""
-        import numpy as np
         from fairlearn.metrics import MetricFrame
 
-        if not partition.shown:
-            return {}
-        random = np.random.default_rng(self.random_state)
-
-        def errors(y_true: NDArray[np.float64], y_pred: NDArray[np.float64]) -> GroupErrors | None:
-            return self._errors(y_true, y_pred, levels, random)
-
-        # One function for all figures, so that the frame walks through the rows once.
-        frame = MetricFrame(
-            metrics=errors, y_true=y_true, y_pred=predicted, sensitive_features=partition.codes
-        )
-        return dict(frame.by_group)
+        shown = np.isin(partition.codes, partition.shown)
+        groups = ()
+        if shown.any():
+            random = np.random.default_rng(self.random_state)
+            # One function for all figures, so that the frame walks through the rows once.
+            frame = MetricFrame(
+                metrics=lambda y_true, y_pred: self._errors(y_true, y_pred, levels, random),
+                y_true=y_true[shown],
+                y_pred=predicted[shown],
+                sensitive_features=partition.codes[shown],
+            )
+            groups = tuple(
+                replace(found, label=partition.labels[code], p_values=p_values.get(code, {}))
+                for code, found in frame.by_group.items()
+            )
+        hidden = tuple(partition.labels[code] for code in np.flatnonzero(partition.hidden))
+        return Grouping(partition.features, groups, hidden)
 
     def _errors(
         self,
@@ -162,8 +149,8 @@ class ModelFairness:
         y_pred: NDArray[np.float64],
         levels: Sequence[str],
         random: np.random.Generator,
-    ) -> GroupErrors | None:
-        """Return the figures of some rows, None for fewer than ten.
+    ) -> GroupErrors:
+        """Return the figures of some rows.
 
         Of a large group fewer rows are resampled than there are, and the spread of the figures is
         scaled down accordingly.
@@ -175,21 +162,17 @@ class ModelFairness:
         """
         import numpy as np
 
+        def figures_of(errors: NDArray[np.float64]) -> NDArray[np.float64]:
+            means = errors.mean(axis=-1), abs(errors).mean(axis=-1), (errors**2).mean(axis=-1)
+            return np.array([means[0], means[1], np.sqrt(means[2])])
+
         n = len(y_true)
-        if n < LEAST_ROWS:
-            return None
-        errors = y_pred[:, 0] - y_true
-        figures = np.array([errors.mean(), abs(errors).mean(), np.sqrt((errors**2).mean())])
         n_drawn = min(n, MOST_RESAMPLED)
+        errors = y_pred[:, 0] - y_true
         drawn = errors[random.integers(n, size=(self.n_resamples, n_drawn), dtype=np.int32)]
-        resampled = np.array(
-            [drawn.mean(axis=1), abs(drawn).mean(axis=1), np.sqrt((drawn**2).mean(axis=1))]
-        )
-        resampled = figures[:, None] + (resampled - figures[:, None]) * np.sqrt(n_drawn / n)
-        mean_error, mae, rmse = (
-            percentile_interval(float(figure), values)
-            for figure, values in zip(figures, resampled, strict=True)
-        )
+        figures = figures_of(errors)
+        spread = (figures_of(drawn) - figures[:, None]) * np.sqrt(n_drawn / n)
+        mean_error, mae, rmse = map(percentile_interval, figures, figures[:, None] + spread)
         inside = (y_pred[:, 1::2] <= y_true[:, None]) & (y_true[:, None] <= y_pred[:, 2::2])
         coverage = {
             level: wilson_interval(int(hits), n)

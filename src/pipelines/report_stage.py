@@ -43,15 +43,12 @@ class Trained:
         With the sensitive features, though the model was trained without them.
     schema : Schema
         The model's.
-    trainer : ModelTrainerConfig
-    model : TrainedModel
     fitted : Pipeline
         Fitted on the training rows.
     y_pred : ndarray of shape (n_test,)
         What it predicts for the held-out rows, not clipped.
     problems : sequence of Problem
         What was wrong with the rows that are left out.
-    pass_mark : PassMark or None
     cross : (str, str) or None
         Sensitive features whose combinations are looked at too.
     """
@@ -86,14 +83,8 @@ def write_report(
     """
     facts = _facts(run, trained, progress)
     rendered = ModelReport().run(facts)
-    store.add_report(
-        run,
-        {
-            "report.html": rendered.html,
-            "model_card.md": rendered.model_card,
-            "report.json": to_json(report_numbers(facts)),
-        },
-    )
+    files = {"report.html": rendered.html, "model_card.md": rendered.model_card}
+    store.add_report(run, files | {"report.json": to_json(report_numbers(facts))})
     progress("", len(STEPS), len(STEPS))
 
 
@@ -115,24 +106,22 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     schema, train, test, seed = trained.schema, trained.train, trained.test, run.manifest.seed
     X_train, X_test = train.X[list(schema.names)], test.X[list(schema.names)]
     trainer, explanation = ModelTrainer(trained.trainer), ModelExplanation(schema, seed)
-    steps = iter(enumerate(STEPS))
 
-    def begin() -> None:
-        done, label = next(steps)
-        progress(label, done, len(STEPS))
+    def begin(step: int) -> None:
+        progress(STEPS[step], step, len(STEPS))
 
-    begin()
+    begin(0)
     curve, too_few = trainer.learning_curve(trained.model)
-    begin()
+    begin(1)
     importance = explanation.importance(trained.fitted, X_train, X_test, test.y)
-    begin()
+    begin(2)
     dependence = explanation.partial_dependence(trained.fitted, X_train)
-    begin()
+    begin(3)
     fairness = ModelFairness(seed).run(
         trained.full_schema, test.X, test.y, trained.y_pred, trained.intervals, trained.cross
     )
     exclusion = _cost_of_exclusion(trained, seed)
-    begin()
+    begin(4)
     return ReportFacts(
         trained.full_schema,
         run.read_json("metrics.json"),

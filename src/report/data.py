@@ -7,7 +7,7 @@ from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, Re
 from src.report.overview import used_features
 from src.report.plots import histogram
 from src.report.wording import Measure, Names, count, end, plain
-from src.schema.features import NumericFeature
+from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.disclosure import LEAST_ROWS, hidden_groups
 
 SHOWN_CATEGORIES = 12
@@ -79,16 +79,11 @@ def _features_table(facts: ReportFacts, data: DataSummary) -> ReportTable:
     rows = []
     any_missing = any(one.n_missing for one in data.features)
     for one in data.features:
-        feature = features.get(one.name)
-        marks = []
-        if feature is not None and feature.sensitive:
-            marks.append("sensitive")
+        feature = features[one.name]
+        marks = ["sensitive"] if feature.sensitive else []
         if one.name not in used_features(facts):
             marks.append("not used")
-        if isinstance(one, CategoricalSummary):
-            held = Cell(_categories(one))
-        else:
-            held = _numbers(one, feature if isinstance(feature, NumericFeature) else None)
+        held = _categories(one) if isinstance(one, CategoricalSummary) else _numbers(one, feature)
         missing = [Cell(f"{one.n_missing:,}")] if any_missing else []
         rows.append((Cell(names.of(one.name), ", ".join(marks)), held, *missing))
     caption = f"What {'the column holds' if len(rows) == 1 else f'the {len(rows)} columns hold'}"
@@ -98,7 +93,7 @@ def _features_table(facts: ReportFacts, data: DataSummary) -> ReportTable:
     )
 
 
-def _categories(one: CategoricalSummary) -> str:
+def _categories(one: CategoricalSummary) -> Cell:
     """Return categories with their counts, so that no small group's can be worked out."""
     import numpy as np
 
@@ -109,17 +104,16 @@ def _categories(one: CategoricalSummary) -> str:
         if is_hidden:
             held = f"fewer than {LEAST_ROWS}" if n < LEAST_ROWS else "not shown"
         shown.append(f"{plain(category)}: {held}")
-    return "; ".join(shown[:SHOWN_CATEGORIES]) + (
-        f"; and {len(shown) - SHOWN_CATEGORIES} more categories"
-        if len(shown) > SHOWN_CATEGORIES
-        else ""
-    )
+    if len(shown) > SHOWN_CATEGORIES:
+        more = f"and {len(shown) - SHOWN_CATEGORIES} more categories"
+        shown = [*shown[:SHOWN_CATEGORIES], more]
+    return Cell("; ".join(shown))
 
 
-def _numbers(one: NumericSummary, feature: NumericFeature | None) -> Cell:
+def _numbers(one: NumericSummary, feature: NumericFeature | CategoricalFeature) -> Cell:
     if one.mean is None or one.minimum is None or one.maximum is None:
         return Cell("no values")
-    measure = Measure("", 2) if feature is None else Measure.of(feature)
+    measure = Measure.of(feature) if isinstance(feature, NumericFeature) else Measure("", 2)
     spread = measure.number(one.standard_deviation or 0.0)
     return Cell(f"{end(one.minimum)} to {end(one.maximum)} {measure.unit}".strip(),
                 f"mean {measure.number(one.mean)}, standard deviation {spread}")  # fmt: skip

@@ -102,9 +102,7 @@ def dots(
     for text, row in zip(ax.get_yticklabels(), rows, strict=True):
         text.set_color(QUIET if row.colour == QUIET else TEXT)
     ax.yaxis.grid(False)
-    _number_axes(ax, y=False)
-    _label(figure, ax, x_label)
-    return to_svg(figure, name, alt)
+    return _finish(figure, name, alt, x_label)
 
 
 def curves(
@@ -130,9 +128,7 @@ def curves(
     ax.set_xlim(*padded([v for line in lines for v in line.x], 0.02))
     if len(lines) > 1:
         ax.legend(frameon=False, labelcolor=TEXT, fontsize=LETTERS)
-    _number_axes(ax)
-    _label(figure, ax, x_label, y_label)
-    return to_svg(figure, name, alt)
+    return _finish(figure, name, alt, x_label, y_label)
 
 
 def scatter(
@@ -187,9 +183,7 @@ def scatter(
         ax.set_ylim(-furthest, furthest)
     if trend is not None:
         ax.plot(trend.x, trend.y, color=SECOND, linewidth=2.2)
-    _number_axes(ax)
-    _label(figure, ax, x_label, y_label)
-    return to_svg(figure, name, alt)
+    return _finish(figure, name, alt, x_label, y_label)
 
 
 def histogram(
@@ -212,9 +206,7 @@ def histogram(
     ax.set_xlim(*padded(edges, 0.02))
     ax.set_ylim(0, max([1, *counts]) * 1.06)
     ax.xaxis.grid(False)
-    _number_axes(ax)
-    _label(figure, ax, x_label, "Students")
-    return to_svg(figure, name, alt)
+    return _finish(figure, name, alt, x_label, "Students")
 
 
 def reliability(
@@ -234,9 +226,7 @@ def reliability(
         ax.plot(100 * at, 100 * share.value, "o", color=ACCENT, markersize=7, markeredgewidth=0)
     ax.set_xlim(-3, 103)
     ax.set_ylim(-3, 103)
-    _number_axes(ax)
-    _label(figure, ax, x_label, y_label)
-    return to_svg(figure, name, alt)
+    return _finish(figure, name, alt, x_label, y_label)
 
 
 def padded(values: Sequence[float], share: float = 0.05) -> tuple[float, float]:
@@ -265,11 +255,21 @@ def _canvas(
     return figure, ax
 
 
-def _number_axes(ax: Axes, *, y: bool = True) -> None:
-    """Set the ticks, once the axes' ends are known."""
+def _finish(figure: Figure, name: str, alt: str, x_label: str, y_label: str = "") -> str:
+    """Write the axes' numbers and names, below on the right and above on the left, and draw it.
+
+    Without a name, the vertical axis keeps the ticks that it has.
+    """
+    (ax,) = figure.axes
+    height = figure.get_size_inches()[1] * POINTS_AN_INCH
+    letters: dict[str, Any] = {"color": TEXT, "fontsize": LETTERS}
     ax.set_xticks(*_ticks(ax.get_xlim(), ax.get_position().width * WIDTH))
-    if y:
+    figure.text(1 - 12 / WIDTH, 8 / height, _letters(x_label, WIDTH - 30), ha="right", **letters)
+    if y_label:
         ax.set_yticks(*_ticks(ax.get_ylim(), math.inf))
+        above = 1 - 16 / height
+        figure.text(4 / WIDTH, above, _letters(y_label, WIDTH - 30), ha="left", **letters)
+    return to_svg(figure, name, alt)
 
 
 def _ticks(ends: tuple[float, float], room: float) -> tuple[list[float], list[str]]:
@@ -302,16 +302,6 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
         )
         texts = [f"{tick:,.{decimals}f}" for tick in ticks]
     return [text.replace("-", "\N{MINUS SIGN}", 1) if text[0] == "-" else text for text in texts]
-
-
-def _label(figure: Figure, ax: Axes, x_label: str, y_label: str = "") -> None:
-    """Write the axes' names: below on the right, and above on the left."""
-    height = figure.get_size_inches()[1] * POINTS_AN_INCH
-    letters: dict[str, Any] = {"color": TEXT, "fontsize": LETTERS}
-    figure.text(1 - 12 / WIDTH, 8 / height, _letters(x_label, WIDTH - 30), ha="right", **letters)
-    if y_label:
-        above = 1 - 16 / height
-        figure.text(4 / WIDTH, above, _letters(y_label, WIDTH - 30), ha="left", **letters)
 
 
 def _width(text: str) -> float:

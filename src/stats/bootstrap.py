@@ -52,7 +52,7 @@ def percentile_interval(value: float, resampled: NDArray[np.float64]) -> Interva
     """
     import numpy as np
 
-    resampled = resampled[~np.isnan(resampled)]
+    value, resampled = float(value), resampled[~np.isnan(resampled)]
     if not len(resampled):
         return Interval(value, value, value)
     low, high = np.quantile(resampled, (0.025, 0.975))
