@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from src.report.facts import ExclusionCost, PassMark, ReliabilityBin
@@ -43,14 +44,7 @@ class Evaluation:
 
 
 class ModelEvaluation:
-    """Compare predictions with what was true.
-
-    Parameters
-    ----------
-    random_state : int
-    n_resamples : int
-        Of the bootstrap; its intervals are percentiles.
-    """
+    """Compare predictions with what was true; intervals are percentiles of a bootstrap."""
 
     def __init__(self, random_state: int = 42, n_resamples: int = RESAMPLES) -> None:
         self.random_state = random_state
@@ -85,7 +79,6 @@ class ModelEvaluation:
         y_true, y_pred, y_pred_without : ndarray of shape (n_samples,)
             Truth, and predictions of the model with the features and of the one without them;
             held-out or out-of-fold.
-        left_out : sequence of features
         """
         import numpy as np
 
@@ -114,7 +107,6 @@ class ModelEvaluation:
         ----------
         y_true, y_pred : ndarray of shape (n_samples,)
             Held-out rows; the predictions not clipped.
-        mark : float
         integer : bool
             Whether the target takes whole numbers only.
         base_rate : float
@@ -184,17 +176,16 @@ def reliability(
         return ()
     tenths = np.minimum((chance * BINS).astype(int), BINS - 1)
     counts = np.bincount(tenths, minlength=BINS)
-    spans: list[list[int]] = []  # first tenth, end, rows
-    for tenth, count in enumerate(counts.tolist()):
-        if spans and (spans[-1][2] < LEAST_ROWS or counts[tenth:].sum() < LEAST_ROWS):
-            spans[-1][1:] = [tenth + 1, spans[-1][2] + count]
-        else:
-            spans.append([tenth, tenth + 1, count])
+    starts, n_rows = [0], 0
+    for tenth in range(BINS):
+        n_rows += counts[tenth]
+        if n_rows >= LEAST_ROWS and counts[tenth + 1 :].sum() >= LEAST_ROWS:
+            starts.append(tenth + 1)
+            n_rows = 0
     found = []
-    for first, end, count in spans:
+    for first, end in pairwise([*starts, BINS]):
         chosen = (tenths >= first) & (tenths < end)
-        if count:
-            predicted = float(chance[chosen].mean())
-            observed = wilson_interval(int(below[chosen].sum()), count)
-            found.append(ReliabilityBin(first / BINS, end / BINS, count, predicted, observed))
+        n, predicted = int(chosen.sum()), float(chance[chosen].mean())
+        observed = wilson_interval(int(below[chosen].sum()), n)
+        found.append(ReliabilityBin(first / BINS, end / BINS, n, predicted, observed))
     return tuple(found)

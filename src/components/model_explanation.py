@@ -34,12 +34,6 @@ class ModelExplanation:
 
     A pipeline has the steps ``preprocessor`` and ``model``; rows are frames of typed columns by the
     schema's names. Predictions are explained as the model makes them, before they are clipped.
-
-    Parameters
-    ----------
-    schema : Schema
-    random_state : int
-        Of samples and permutations.
     """
 
     def __init__(self, schema: Schema, random_state: int = 42) -> None:
@@ -57,7 +51,6 @@ class ModelExplanation:
 
         Parameters
         ----------
-        pipeline : Pipeline
         X_train : DataFrame of shape (n_train, n_features)
             The rows that it was fitted on, with which contributions compare.
         X, y
@@ -86,7 +79,6 @@ class ModelExplanation:
 
         Parameters
         ----------
-        pipeline : Pipeline
         X : DataFrame of shape (n_samples, n_features)
             Rows that the pipeline was not fitted on; a sample is taken of many.
         y : ndarray of shape (n_samples,)
@@ -116,13 +108,8 @@ class ModelExplanation:
                 shuffled = truth - rows.predict(rows.mix(prepared, index)).reshape(REPEATS, -1)
                 drops = ((shuffled**2).sum(axis=1) - (residuals**2).sum()) / total
                 rises = np.abs(shuffled).mean(axis=1) - np.abs(residuals).mean()
-                found.append(
-                    Importance(
-                        name,
-                        float(drops.mean()), float(drops.std(ddof=1)),
-                        float(rises.mean()), float(rises.std(ddof=1)),
-                    )
-                )  # fmt: skip
+                fall, rise = ((float(v.mean()), float(v.std(ddof=1))) for v in (drops, rises))
+                found.append(Importance(name, *fall, *rise))
         return sorted(found, key=lambda one: -one.r2_drop)
 
     def partial_dependence(self, pipeline: Any, X: pd.DataFrame) -> list[PartialDependence]:
@@ -130,7 +117,6 @@ class ModelExplanation:
 
         Parameters
         ----------
-        pipeline : Pipeline
         X : DataFrame of shape (n_samples, n_features)
             Training rows; averaged over a sample of them.
 

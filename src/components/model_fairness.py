@@ -7,7 +7,7 @@ apart.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -31,14 +31,7 @@ MOST_VALUES = 5  # of a number, to be groups as they are; with more, its thirds 
 
 
 class ModelFairness:
-    """Compare a model's errors between groups.
-
-    Parameters
-    ----------
-    random_state : int
-    n_resamples : int
-        Of the bootstrap, and permutations of the test.
-    """
+    """Compare a model's errors between groups, by a bootstrap and as many permutations."""
 
     def __init__(self, random_state: int = 42, n_resamples: int = RESAMPLES) -> None:
         self.random_state = random_state
@@ -68,7 +61,6 @@ class ModelFairness:
             Held-out rows with typed columns. Of more than 10,000, a random sample is looked at.
         y_true, y_pred : ndarray of shape (n_samples,)
             The predictions not clipped.
-        intervals : PredictionIntervals
         cross : (str, str), optional
             Names of two sensitive features whose combinations are groups too.
         """
@@ -90,7 +82,7 @@ class ModelFairness:
             self._grouping(partition, y_true, predicted, [*intervals.half_widths], of_groups)
             for partition, of_groups in zip(partitions, p_values, strict=True)
         )
-        findings = tuple(_findings(groupings, errors, critical))
+        findings = _findings(groupings, errors, critical)
         return Fairness(groupings, findings, len(errors), LEAST_ROWS)
 
     def _compare(
@@ -290,32 +282,25 @@ def _cross(one: Partition, other: Partition) -> Partition:
 
 def _findings(
     groupings: Sequence[Grouping], errors: NDArray[np.float64], critical: float
-) -> Iterator[Finding]:
-    """Yield a finding for each difference that is larger than chance, or one for none.
+) -> tuple[Finding, ...]:
+    """Return a finding for each difference that is larger than chance, or one for none.
 
     A pair is not spoken of where one of its features was.
     """
     n = len(errors)
     compared = [g.n_samples for grouping in groupings for g in grouping.groups if g.p_values]
     if not groupings:
-        yield Finding("no_sensitive_feature")
-    elif not compared:
-        yield Finding("too_few_rows", {"n_rows": n, "least_rows": LEAST_ROWS})
-    elif not (differences := list(_differences(groupings, errors))):
-        yield _no_difference(compared, critical, errors)
-    else:
-        yield from differences
-
-
-def _differences(groupings: Sequence[Grouping], errors: NDArray[np.float64]) -> Iterator[Finding]:
+        return (Finding("no_sensitive_feature"),)
+    if not compared:
+        return (Finding("too_few_rows", {"n_rows": n, "least_rows": LEAST_ROWS}),)
+    found = []
     said: set[tuple[str, str]] = set()
-    for grouping in groupings:
-        for metric in ("mean_error", "mae"):
-            if any((name, metric) in said for name in grouping.features):
-                continue
-            for group in _worth_saying(grouping, metric):
-                said |= {(name, metric) for name in grouping.features}
-                yield _difference(group, metric, errors)
+    for grouping, metric in itertools.product(groupings, ("mean_error", "mae")):
+        of_features = {(name, metric) for name in grouping.features}
+        if not of_features & said and (groups := _worth_saying(grouping, metric)):
+            said |= of_features
+            found += [_difference(group, metric, errors) for group in groups]
+    return tuple(found) or (_no_difference(compared, critical, errors),)
 
 
 def _worth_saying(grouping: Grouping, metric: str) -> list[GroupErrors]:

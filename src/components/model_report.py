@@ -40,8 +40,7 @@ class ModelReport:
         from src.report.data import data_section
         from src.report.document import CardPart, Section
         from src.report.importance import dependence, importance
-        from src.report.limits import limits
-        from src.report.model_card import card, measured
+        from src.report.model_card import card, limits, measured
         from src.report.overview import summary
         from src.report.wording import Names, count, day, plain
 

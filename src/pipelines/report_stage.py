@@ -122,6 +122,8 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     )
     exclusion = _cost_of_exclusion(trained, seed)
     begin(4)
+    target = schema.target
+    low, high = trained.intervals.ends(trained.y_pred, LEVEL, target.minimum, target.maximum)
     return ReportFacts(
         trained.full_schema,
         run.read_json("metrics.json"),
@@ -129,7 +131,7 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         data=summarize_data(trained.rows.X, trained.rows.y, trained.full_schema, trained.problems),
         learning_curve=tuple(curve),
         too_few_to_learn_from=tuple(too_few),
-        held_out=_held_out(trained),
+        held_out=HeldOutPredictions(test.y, schema.clip_all(trained.y_pred), low, high, LEVEL),
         importance=tuple(importance),
         partial_dependence=tuple(dependence),
         fairness=fairness,
@@ -160,10 +162,3 @@ def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
         full.clip_all(trained.y_pred),
         left_out,
     )
-
-
-def _held_out(trained: Trained) -> HeldOutPredictions:
-    target = trained.schema.target
-    low, high = trained.intervals.ends(trained.y_pred, LEVEL, target.minimum, target.maximum)
-    clipped = trained.schema.clip_all(trained.y_pred)
-    return HeldOutPredictions(trained.test.y, clipped, low, high, LEVEL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -80,4 +80,4 @@ class CardPart:
     title: str
     sentences: Sequence[str]
     code: str = ""
-    tables: Sequence[ReportTable] = field(default=())
+    tables: Sequence[ReportTable] = ()

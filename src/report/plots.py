@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from src.report.matplotlib_svg import ACCENT, LINE, POINTS_AN_INCH, QUIET, SECOND, TEXT, to_svg
+from src.report.wording import number
 from src.stats.bootstrap import Interval
 
 if TYPE_CHECKING:
@@ -293,15 +294,11 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
     >>> tick_labels([0.85, 0.875, 0.9]), tick_labels([-1000, 0, 1000]), tick_labels([0, 5e12])
     (['0.850', '0.875', '0.900'], ['−1,000', '0', '1,000'], ['0', '5e+12'])
     """
-    if max(map(abs, ticks), default=0) >= 1e7:
-        texts = [f"{tick:.4g}" for tick in ticks]
-    else:
-        step = min((after - before for before, after in pairwise(ticks)), default=1.0)
-        decimals = next(
-            (d for d in range(9) if all(abs(round(t, d) - t) < step / 1e3 for t in ticks)), 9
-        )
-        texts = [f"{tick:,.{decimals}f}" for tick in ticks]
-    return [text.replace("-", "\N{MINUS SIGN}", 1) if text[0] == "-" else text for text in texts]
+    step = min((after - before for before, after in pairwise(ticks)), default=1.0)
+    decimals = next(
+        (d for d in range(9) if all(abs(round(t, d) - t) < step / 1e3 for t in ticks)), 9
+    )
+    return [number(tick, decimals) for tick in ticks]
 
 
 def _width(text: str) -> float:

@@ -69,9 +69,8 @@ def hidden_cells(
         weak = _weak_cells(counts, hidden, hidden_rows, hidden_columns, least)
         if not weak.any():
             break
-        for number, (row, column) in enumerate(np.argwhere(weak).tolist()):
-            # The first grows for sure; others may be safe already in what was hidden for it.
-            hidden |= _cheapest_rectangle(counts, hidden, row, column, grow=number == 0)
+        row, column = np.argwhere(weak)[0].tolist()
+        hidden |= _cheapest_rectangle(counts, hidden, row, column)
     return hidden
 
 
@@ -89,18 +88,18 @@ def single_rows_follow(
 
 
 def _cheapest_rectangle(
-    counts: NDArray[np.intp], hidden: NDArray[np.bool_], row: int, column: int, *, grow: bool
+    counts: NDArray[np.intp], hidden: NDArray[np.bool_], row: int, column: int
 ) -> NDArray[np.bool_]:
-    """Return the rectangle with a corner at a cell that hides the fewest rows more.
+    """Return the rectangle with a corner at a cell that hides the fewest rows more, but some.
 
-    With ``grow``, some. Where there is no rectangle, all filled cells are returned.
+    Where there is no rectangle, all filled cells are returned.
     """
     import numpy as np
 
     filled = counts > 0
     more = np.where(hidden, 0, counts)
     cost = (more + more[row] + more[:, [column]]).astype(float)
-    possible = filled & filled[row] & filled[:, [column]] & (cost >= grow)
+    possible = filled & filled[row] & filled[:, [column]] & (cost > 0)
     possible[row] = possible[:, column] = False
     if not possible.any():
         return filled

@@ -63,18 +63,11 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     # The report's words, not its plots: no library of training's is imported by them.
     from src.report.accuracy import leaderboard_table
     from src.report.fairness import group_table
-    from src.report.limits import limits
-    from src.report.model_card import card, held_out_table
+    from src.report.model_card import card, held_out_table, limits
     from src.report.overview import summary
 
     schema, run = predictor.schema, predictor.run
-    problem = ""
-    numbers: dict[str, Any] = {}
-    try:
-        content = run.read_report("report.json")
-        numbers = json.loads(content) if content else {}
-    except ArtifactError as error:
-        problem = str(error)
+    numbers, problem = _read_numbers(run)
     facts = _facts(predictor, numbers)
     names, measure = Names(schema), Measure.of(schema.target)
     tiles, paragraphs = summary(facts)
@@ -102,12 +95,17 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
 
 def importance_of(run: Run) -> Mapping[str, float]:
     """Return how much a run's model relies on each feature; nothing where no report says so."""
+    numbers, _ = _read_numbers(run)  # the model's page tells of a problem
+    return {row["feature"]: row["r2_drop"] for row in numbers.get("importance") or ()}
+
+
+def _read_numbers(run: Run) -> tuple[dict[str, Any], str]:
+    """Return report.json, and why it cannot be read."""
     try:
         content = run.read_report("report.json")
-    except ArtifactError:  # the model's page tells of it
-        content = None
-    rows = json.loads(content).get("importance") or () if content else ()
-    return {row["feature"]: row["r2_drop"] for row in rows}
+    except ArtifactError as error:
+        return {}, str(error)
+    return json.loads(content) if content else {}, ""
 
 
 def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:

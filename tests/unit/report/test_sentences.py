@@ -14,7 +14,7 @@ from src.report.accuracy import coverage, leaderboard, learning_curve, predictio
 from src.report.fairness import exclusion, fairness, pass_mark
 from src.report.findings import sentence
 from src.report.importance import dependence, importance
-from src.report.limits import limits
+from src.report.model_card import limits
 from src.report.overview import accuracy, certainty, purpose, summary
 from src.report.wording import Measure
 from src.schema.features import CategoricalFeature, NumericFeature
