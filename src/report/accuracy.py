@@ -97,9 +97,7 @@ def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTab
 
 
 def _remarks(row: Row, winner: str) -> str:
-    said = []
-    if row["name"] == winner:
-        said.append("chosen")
+    said = ["chosen"] if row["name"] == winner else []
     if row["name"] not in (BASELINE, BLEND):
         said.append(f"{count(row['n_trials'], 'setting')} tried")
     return ", ".join(said)

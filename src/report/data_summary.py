@@ -53,10 +53,21 @@ def summarize_data(
 def target_histogram(
     y: NDArray[np.float64], target: NumericFeature
 ) -> tuple[list[float], list[int]]:
-    """Return the edges of some bins and how many values lie in each."""
+    """Return the edges of equal bins and how many values lie in each.
+
+    Bins are of whole widths around whole numbers where the target has only those.
+    """
     import numpy as np
 
-    edges = _edges(y, target)
+    low, high = float(y.min()), float(y.max())
+    if target.integer and high - low < 1e6:
+        width = int(np.ceil((high - low + 1) / MOST_BINS))
+        n_bins = int(np.ceil((high - low + 1) / width))
+        edges = low - 0.5 + width * np.arange(n_bins + 1, dtype=np.float64)
+    elif high > low:
+        edges = np.linspace(low, high, int(np.clip(np.sqrt(len(y)), 5, MOST_BINS)) + 1)
+    else:
+        edges = np.array([low - 0.5, low + 0.5])
     return edges.tolist(), np.histogram(y, edges)[0].tolist()
 
 
@@ -80,19 +91,6 @@ def _categorical(feature: CategoricalFeature, values: pd.Series) -> CategoricalS
     found = values.value_counts()
     counts = {category: int(found.get(category, 0)) for category in feature.categories}
     return CategoricalSummary(feature.name, int(values.isna().sum()), counts)
-
-
-def _edges(y: NDArray[np.float64], target: NumericFeature) -> NDArray[np.float64]:
-    """Return equal bins; of whole widths around whole numbers where the target has only those."""
-    import numpy as np
-
-    low, high = float(y.min()), float(y.max())
-    if target.integer and high - low < 1e6:
-        width = int(np.ceil((high - low + 1) / MOST_BINS))
-        n_bins = int(np.ceil((high - low + 1) / width))
-        return low - 0.5 + width * np.arange(n_bins + 1, dtype=np.float64)
-    n_bins = int(np.clip(np.sqrt(len(y)), 5, MOST_BINS))
-    return np.linspace(low, high, n_bins + 1) if high > low else np.array([low - 0.5, low + 0.5])
 
 
 def _refused(problems: Iterable[Problem], schema: Schema) -> tuple[RefusedRows, ...]:

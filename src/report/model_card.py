@@ -201,10 +201,6 @@ def limits(facts: ReportFacts) -> list[str]:
              for f in numeric), most=4)  # fmt: skip
         said.append(f"Outside what it saw it guesses: {ranges}.")
     said += _limits_of_fairness(facts)
-    if run is not None and run.options.get("budget") not in (None, "quick", "standard"):
-        said.append(
-            "Its search was bounded by the clock: on another machine it may end at another model."
-        )
     return said
 
 

@@ -70,13 +70,8 @@ def accuracy(facts: ReportFacts) -> list[str]:
         sentences.append(f"{compared}. The model errs {percent(1 - rmse.value / base)} less.")
     else:
         sentences.append(f"{compared}: on these students the model is no better than that.")
-    if r2.value > 0:
-        explained = (
-            f"It explains {percent(r2.value)} of the differences between students "
-            f"(R² {r2_text(r2.value)}"
-        )
-    else:
-        explained = f"It explains none of the differences between students (R² {r2_text(r2.value)}"
+    share = percent(r2.value) if r2.value > 0 else "none"
+    explained = f"It explains {share} of the differences between students (R² {r2_text(r2.value)}"
     if r2.low < r2.high:
         explained += f", 95{SPACE}% interval {number(r2.low, 3)} to {number(r2.high, 3)}"
         if r2.low <= 0 < r2.value:
@@ -95,15 +90,6 @@ def certainty(facts: ReportFacts) -> list[str]:
         f"is {measure.amount(row['mean_width'])} wide on average, and held "
         f"{percent(row['coverage'])} of the students that were not seen."
     ]
-
-
-def fairness_in_short(facts: ReportFacts) -> list[str]:
-    """Return what stands out between groups; nothing where that was not looked at."""
-    if facts.fairness is None or not facts.fairness.groupings:
-        return []
-    found = fairness_sentences(facts.fairness, facts.schema.target)
-    more = [f"More under the heading Fairness ({len(found) - 2})."] if len(found) > 2 else []
-    return [" ".join([*found[:2], *more])] if found else []
 
 
 def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
@@ -127,11 +113,16 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     made = ""
     if facts.run is not None:
         made = f"It was trained on {day(facts.run.created)} with {count(facts.run.rows['used'])}. "
+    stands_out: list[str] = []
+    if facts.fairness is not None and facts.fairness.groupings:
+        stands_out += fairness_sentences(facts.fairness, facts.schema.target)
+    if len(stands_out) > 2:
+        stands_out[2:] = [f"More under the heading Fairness ({len(stands_out) - 2})."]
     paragraphs = [
         f"{purpose(facts)} {made}The method is: {how}.",
         " ".join(accuracy(facts)),
         *certainty(facts),
-        *fairness_in_short(facts),
+        *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",
     ]
     return tiles, paragraphs

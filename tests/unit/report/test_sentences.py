@@ -14,7 +14,7 @@ from src.report.accuracy import coverage, leaderboard, learning_curve, predictio
 from src.report.fairness import exclusion, fairness, pass_mark
 from src.report.findings import sentence
 from src.report.importance import dependence, importance
-from src.report.model_card import limits
+from src.report.model_card import card, limits
 from src.report.overview import accuracy, certainty, purpose, summary
 from src.report.wording import Measure
 from src.schema.features import CategoricalFeature, NumericFeature
@@ -371,13 +371,18 @@ def test_probabilities_are_compared_with_the_same_for_everyone(brier, expected):
         (held_out(n_samples=20), "Only 20 students"),
         (given(run=replace(RUN, rows=RUN.rows | {"train": 80})), "chosen on 80 students"),
         (given(run=replace(RUN, options={})), "drawn at random"),
-        (given(run=replace(RUN, options={"budget": 30.0})), "bounded by the clock"),
     ],
 )
 def test_limits_follow_from_the_facts(made, expected):
     assert expected in " ".join(limits(made))
 
 
-@pytest.mark.parametrize("unsaid", ["drawn at random", "bounded by the clock", "Only", "few"])
+@pytest.mark.parametrize(("budget", "bounded"), [(30.0, True), ("standard", False)])
+def test_the_card_says_where_a_search_was_bounded_by_the_clock(budget, bounded):
+    parts = card(given(run=replace(RUN, options={"budget": budget})))
+    assert any("bounded by the clock" in " ".join(part.sentences) for part in parts) == bounded
+
+
+@pytest.mark.parametrize("unsaid", ["drawn at random", "Only", "few"])
 def test_limits_that_do_not_hold_are_not_named(unsaid):
     assert unsaid not in " ".join(limits(given(run=RUN)))
