@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,8 @@ class ModelExplanation:
     """Explain fitted pipelines of a schema.
 
     A pipeline has the steps ``preprocessor`` and ``model``; rows are frames of typed columns by the
-    schema's names. Predictions are explained as the model makes them, before they are clipped.
+    schema's names. Predictions are explained as the model makes them, before they are clipped, in
+    one thread: sums are then the same on every machine, and no thread waits for another.
     """
 
     def __init__(self, schema: Schema, random_state: int = 42) -> None:
@@ -57,13 +57,14 @@ class ModelExplanation:
             As in :meth:`permutation_importance`.
         """
         import numpy as np
+        from threadpoolctl import threadpool_limits
 
         from src.explanations.explainer import Explainer
 
         background = self.background(X_train)
         explainer = Explainer(self.schema, pipeline, background, self.random_state)
         n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, MOST_MIXED // explainer.n_mixtures))
-        with _one_thread():
+        with threadpool_limits(limits=1):
             values = explainer.contributions(X.iloc[:n_rows])
         means = np.abs(values).mean(axis=0).tolist()
         sizes = dict(zip(self.schema.names, means, strict=True))
@@ -89,6 +90,7 @@ class ModelExplanation:
         Dominici (2019), "All Models are Wrong, but Many are Useful", JMLR 20.
         """
         import numpy as np
+        from threadpoolctl import threadpool_limits
 
         from src.explanations.feature_rows import FeatureRows
 
@@ -99,7 +101,7 @@ class ModelExplanation:
         total = ((truth - truth.mean()) ** 2).sum() or np.inf  # R² means nothing of equal truths
         every = np.arange(len(sample))
         found = []
-        with _one_thread():
+        with threadpool_limits(limits=1):
             prepared = rows.prepare(X.iloc[sample])
             residuals = truth - rows.predict(prepared)
             for position, name in enumerate(rows.names):
@@ -127,6 +129,7 @@ class ModelExplanation:
         """
         import numpy as np
         import pandas as pd
+        from threadpoolctl import threadpool_limits
 
         from src.explanations.feature_rows import FeatureRows
 
@@ -136,7 +139,7 @@ class ModelExplanation:
         ends = np.cumsum([len(grid) for grid in grids]).tolist()
         sample = _sample(random, len(X), MOST_PREDICTED // ends[-1])
         found = []
-        with _one_thread():
+        with threadpool_limits(limits=1):
             # The grids stand below one another; of each of their rows one feature's value is used.
             shown = X.iloc[np.zeros(ends[-1], dtype=int)].reset_index(drop=True)
             for grid, end, name in zip(grids, ends, rows.names, strict=True):
@@ -150,24 +153,12 @@ class ModelExplanation:
                 index[:, position] = np.repeat(values, len(sample))
                 curves = rows.predict(rows.mix(prepared, index)).reshape(len(grid), -1)
                 mean = curves.mean(axis=1)
-                low, high = np.quantile(
-                    curves - curves.mean(axis=0) + mean.mean(), OUTER_TENTHS, axis=1
-                )
-                found.append(
-                    PartialDependence(
-                        rows.names[position],
-                        tuple(None if value != value else value for value in grid),
-                        *(tuple(each.tolist()) for each in (mean, low, high)),
-                    )
-                )
+                level = curves - curves.mean(axis=0) + mean.mean()
+                low, high = np.quantile(level, OUTER_TENTHS, axis=1)
+                at = tuple(None if value != value else value for value in grid)
+                lines = (tuple(each.tolist()) for each in (mean, low, high))
+                found.append(PartialDependence(rows.names[position], at, *lines))
         return found
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Keep libraries to one thread: their sums are the same on every machine, and none waits."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(limits=1)
 
 
 def _sample(random: np.random.Generator, n_rows: int, n_wanted: int) -> NDArray[np.intp]:

@@ -227,8 +227,7 @@ def _cut(
     missing = np.isnan(numbers)
     known = numbers[~missing]
     edges = np.unique(known)
-    few = len(edges) <= MOST_VALUES
-    if few:
+    if len(edges) <= MOST_VALUES:
         labels = [category_label(feature, value) for value in edges.tolist()]
     else:
         thirds = np.quantile(known, (1 / 3, 2 / 3), method="inverted_cdf")

@@ -78,23 +78,17 @@ class ModelReport:
 
 def _templates() -> Environment:
     """Return the templates: what they print is escaped for HTML, or else for Markdown."""
-    from jinja2 import (
-        Environment,
-        PackageLoader,
-        StrictUndefined,
-        pass_eval_context,
-        select_autoescape,
-    )
+    import jinja2
 
-    @pass_eval_context
+    @jinja2.pass_eval_context
     def finalize(context: EvalContext, value: object) -> object:
         return value if context.autoescape else escape_markdown(value)
 
-    return Environment(
-        loader=PackageLoader("src.report"),
-        autoescape=select_autoescape(["html.jinja"], default_for_string=True),
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("src.report"),
+        autoescape=jinja2.select_autoescape(["html.jinja"], default_for_string=True),
         finalize=finalize,
-        undefined=StrictUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -156,9 +156,7 @@ def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
     preprocessor = DataTransformation(full, seed).run()
     found = trainer.run(train.X, train.y, preprocessor, groups=train.groups, weight=train.weight)
     fitted = trainer.fit(found.pipeline, train.X, train.y, train.weight)
+    y_pred, y_pred_without = fitted.predict(test.X), trained.y_pred
     return ModelEvaluation(seed).cost(
-        test.y,
-        full.clip_all(fitted.predict(test.X)),
-        full.clip_all(trained.y_pred),
-        left_out,
+        test.y, full.clip_all(y_pred), full.clip_all(y_pred_without), left_out
     )

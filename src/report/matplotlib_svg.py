@@ -71,9 +71,7 @@ def _clean_tag(match: re.Match[str]) -> str:
     if tag.startswith("<g "):
         tag = re.sub(r' id="[^"]*"', "", tag)  # the same in every figure; nothing refers to it
     tag = re.sub(r'style="([^"]*)"', _attributes, tag)
-    return re.sub(
-        r"\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), tag
-    )
+    return re.sub(r"\d+\.\d+", lambda number: f"{round(float(number[0]), 2):g}", tag)
 
 
 def _attributes(match: re.Match[str]) -> str:

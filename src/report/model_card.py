@@ -166,16 +166,14 @@ def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable
 def limits(facts: ReportFacts) -> list[str]:
     """Return what a reader must keep in mind, as far as it follows from the figures."""
     names, measure = Names(facts.schema), Measure.of(facts.schema.target)
-    held_out, run = facts.metrics["held_out"], facts.run
-    n = held_out["n_samples"]
+    n, run = facts.metrics["held_out"]["n_samples"], facts.run
     said = [
         "It repeats what its table holds, unfair differences included. It finds what goes "
         "together, not what causes what: changing a value does not change the student.",
         "It knows the students of its table: of another school, year or test it may be wrong in "
         "ways that no figure here shows. Check it there before use.",
     ]
-    row = shown_coverage(facts)
-    if row is not None:
+    if (row := shown_coverage(facts)) is not None:
         said.append(
             f"A single prediction can be far off: 1 student in 10 is expected outside a range that "
             f"is {measure.amount(row['mean_width'])} wide on average. That holds over all "

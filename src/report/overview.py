@@ -81,8 +81,7 @@ def accuracy(facts: ReportFacts) -> list[str]:
 
 def certainty(facts: ReportFacts) -> list[str]:
     """Return how sure a single prediction is; nothing where there are no intervals."""
-    row = shown_coverage(facts)
-    if row is None:
+    if (row := shown_coverage(facts)) is None:
         return []
     measure = Measure.of(facts.schema.target)
     return [
