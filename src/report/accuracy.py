@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
-DRAWN_SHIFT = 0.01  # of the predictions' range: how far a dot is moved at most
+DRAWN_SHIFT = 0.01  # of the truths' range: how far a dot is moved at most
 MOVED = "Dots are moved a little at random, so that none is a student's exact result."
 
 Row = Mapping[str, Any]
@@ -60,9 +60,7 @@ def leaderboard(facts: ReportFacts) -> Section:
          for row in drawn],
         "R² (1 is perfect)",
     )  # fmt: skip
-    figure = Figure(
-        svg, f"{_choice(winner, drawn, facts)} Lines reach one standard error to each side."
-    )
+    caption = f"{_choice(winner, drawn, facts)} Lines reach one standard error to each side."
     notes = [
         "R²: share of the differences between students that is explained, ± one standard error. "
         "RMSE and MAE: typical and mean size of an error."
@@ -72,7 +70,7 @@ def leaderboard(facts: ReportFacts) -> Section:
         reasons.setdefault(reason, []).append(plain(label))
     notes += [f"Not tried, {plain(reason)}: {'; '.join(names)}."
               for reason, names in reasons.items()]  # fmt: skip
-    return Section("models", "The models compared", lead, (), [figure],
+    return Section("models", "The models compared", lead, (), [Figure(svg, caption)],
                    [leaderboard_table(metrics, measure)], notes)  # fmt: skip
 
 
@@ -265,8 +263,7 @@ def residuals(facts: ReportFacts) -> Section | None:
 
 def _shift(facts: ReportFacts, held_out: HeldOutPredictions) -> float:
     """Return how far a dot is moved at most: a share of the range, nearly half a whole number."""
-    values = [*held_out.y_true.tolist(), *held_out.y_pred.tolist()]
-    share = DRAWN_SHIFT * (max(values) - min(values))
+    share = DRAWN_SHIFT * float(held_out.y_true.max() - held_out.y_true.min())
     return max(share, 0.4) if facts.schema.target.integer else share
 
 

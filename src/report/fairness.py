@@ -12,10 +12,10 @@ from src.report.overview import SHOWN_LEVEL
 from src.report.plots import Dot, dots, padded, reliability
 from src.report.wording import SPACE, Measure, Names, count, listed, number, percent, plain, signed
 from src.stats.bootstrap import Interval
+from src.stats.permutation_test import ALPHA
 from src.tables.cells import format_number
 
 DRAWN_GROUPS = 16
-ALPHA = 0.05  # adjusted chance below which a group stands out in a plot
 SIGN = (
     "Mean error is predicted less actual: below zero, a group is predicted to reach less than it "
     "does."
@@ -74,21 +74,20 @@ def _draw(name: str, one: Grouping, facts: ReportFacts, limits: tuple[float, flo
 
 
 def _stands_out(group: GroupErrors) -> bool:
-    return any(p < ALPHA for p in group.p_values.values())
+    return any(p <= ALPHA for p in group.p_values.values())
 
 
 def _apart(one: Grouping, names: Names, measure: Measure) -> str:
     """Say between which groups the mean errors are farthest apart; chance is told of elsewhere."""
     ranked = sorted(one.groups, key=lambda group: group.mean_error.value)
-    low, high = ranked[0], ranked[-1]
     ends = [
         f"{_label(group.label, one, names)} ({measure.signed(group.mean_error.value)})"
-        for group in (low, high)
+        for group in (ranked[0], ranked[-1])
     ]
     drawn = f" The {DRAWN_GROUPS} largest groups are drawn." if len(ranked) > DRAWN_GROUPS else ""
     if len(ranked) == 1:
         return f"Only {ends[0]} has enough students to be shown."
-    gap = measure.amount(high.mean_error.value - low.mean_error.value)
+    gap = measure.amount(ranked[-1].mean_error.value - ranked[0].mean_error.value)
     marked = " Orange: different from the rest by more than chance." if any(
         _stands_out(group) for group in one.groups) else ""  # fmt: skip
     return f"Farthest apart, by {gap}, are {ends[0]} and {ends[1]}.{marked}{drawn}"
