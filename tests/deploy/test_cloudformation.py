@@ -9,7 +9,7 @@ import pytest
 from deploy.policies import EXAMPLES
 from deploy.rehearsal.buildspec import Buildspec
 from deploy.rehearsal.options import from_template, problems, read_ebextensions
-from deploy.templates import FOLDER, Template
+from deploy.templates import FOLDER, Account, Template
 
 ROOT = Path(__file__).resolve().parents[2]
 BALANCED = {"EnvironmentType": "LoadBalanced"}
@@ -17,7 +17,7 @@ CERTIFICATE = {"CertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate
 
 
 def resources(name, **parameters):
-    return Template.read(FOLDER / name, {**EXAMPLES[name], **parameters}).resources
+    return Template(name, EXAMPLES[name] | parameters, Account()).resources
 
 
 def settings(**parameters):
@@ -123,9 +123,8 @@ def test_the_pipeline_is_v2_with_source_build_deploy(mode):
     assert [stage["Name"] for stage in stages] == ["Source", "Build", "Deploy"]
     # CodePipeline refuses a rollback where executions run beside one another.
     assert (stages[2].get("OnFailure") == {"Result": "ROLLBACK"}) == (mode != "PARALLEL")
-    assert Template.read(FOLDER / "pipeline.yaml", {"RepositoryId": "a/b"}).parameters[
-        "ExecutionMode"
-    ] == "SUPERSEDED"  # fmt: skip
+    default = Template("pipeline.yaml", {"RepositoryId": "a/b"}, Account())
+    assert default.parameters["ExecutionMode"] == "SUPERSEDED"
 
 
 def test_the_artifact_bucket_is_encrypted_closed_and_emptied_in_time():
@@ -157,7 +156,7 @@ def test_the_pipeline_deploys_to_the_environment_that_the_app_template_makes():
 
 def test_build_and_platform_have_the_same_python():
     python = Buildspec.read(ROOT / "buildspec.yml").python
-    pattern = Template.read(FOLDER / "app.yaml", EXAMPLES["app.yaml"]).document["Parameters"][
+    pattern = Template("app.yaml", EXAMPLES["app.yaml"], Account()).document["Parameters"][
         "SolutionStackName"
     ]["AllowedPattern"]
     assert re.fullmatch(pattern, f"64bit Amazon Linux 2023 v4.9.1 running Python {python}")
@@ -176,7 +175,7 @@ def test_build_and_platform_have_the_same_python():
 )  # fmt: skip
 def test_wrong_parameters_are_refused(name, parameters, said):
     with pytest.raises(ValueError, match=said):
-        Template.read(FOLDER / name, parameters)
+        Template(name, parameters, Account())
 
 
 # ---------------------------------------------------------------- in moto
