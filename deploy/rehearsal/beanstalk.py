@@ -23,10 +23,12 @@ LINUX = "64bit Amazon Linux 2023"
 Shape = dict[str, Any]
 
 
-class InvalidParameterError(Exception):
-    """A request that Beanstalk would refuse."""
+class RefusedError(Exception):
+    """A request that AWS would refuse; ``code`` is that of its answer."""
 
-    code = "InvalidParameterValue"
+    def __init__(self, message: str, code: str = "InvalidParameterValue") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class DeploymentFailedError(Exception):
@@ -41,9 +43,7 @@ class Beanstalk:
     ----------
     deploy : callable
         Takes a version (None for a change of settings alone) and all settings, brings them to the
-        instances, and raises :class:`DeploymentFailedError` if that fails.
-    exists : callable
-        Takes bucket and key, returns whether there is such an object.
+        instances, and raises if that fails.
     versions : dict of str to dict
         By label.
     events : list of dict
@@ -56,12 +56,10 @@ class Beanstalk:
     platform: str
     settings: Settings
     deploy: Callable[[Shape | None, Settings], None]
-    exists: Callable[[str, str], bool]
     versions: dict[str, Shape] = field(default_factory=dict)
     events: list[Shape] = field(default_factory=list)
     current: str = "Sample Application"
     status: str = "Ready"
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def bucket(self) -> str:
@@ -81,7 +79,7 @@ class Beanstalk:
 
         Raises
         ------
-        InvalidParameterError
+        RefusedError
             If Beanstalk would refuse the request, or the action is not known here.
         """
         match action:
@@ -112,56 +110,43 @@ class Beanstalk:
                     {"Namespace": namespace, "OptionName": name, "Value": value}
                     for (namespace, name), value in self.settings.items()
                 ]
-                return {
-                    "ConfigurationSettings": [self._environment() | {"OptionSettings": options}]
-                }
+                shown = self._environment() | {"OptionSettings": options}
+                return {"ConfigurationSettings": [shown]}
             case "DescribeEvents":
                 of_update, since = asked.get("RequestId"), asked.get("StartTime")
-                if since is not None:  # moto reads it without a zone
-                    since = since.replace(tzinfo=datetime.UTC)
                 events = [
                     event
                     for event in reversed(self.events)
                     if of_update in (None, event["RequestId"])
-                    and (since is None or event["EventDate"] >= since)
+                    # moto reads the time without its zone
+                    and (since is None or event["EventDate"] >= since.replace(tzinfo=datetime.UTC))
                 ]
                 return {"Events": events}
             case "UpdateEnvironment":
                 return self._start_update(asked, request_id)
-        raise InvalidParameterError(f"The rehearsal does not know {action}.")
+        raise RefusedError(f"The rehearsal does not know {action}.")
 
     def _create_version(self, asked: Mapping[str, Any]) -> Shape:
         label, source = asked["VersionLabel"], asked["SourceBundle"]
         if label in self.versions:
-            raise InvalidParameterError(f"Application Version {label} already exists.")
-        if not self.exists(source["S3Bucket"], source["S3Key"]):
-            raise InvalidParameterError(f"Unable to download from S3 location {source}.")
-        self.versions[label] = {
-            "ApplicationName": self.app_name,
-            "VersionLabel": label,
-            "Status": "PROCESSED",
-            "SourceBundle": source,
-            "DateCreated": _now(),
-            "DateUpdated": _now(),
-        }
+            raise RefusedError(f"Application Version {label} already exists.")
+        names = {"ApplicationName": self.app_name, "VersionLabel": label}
+        dates = {"DateCreated": _now(), "DateUpdated": _now()}
+        self.versions[label] = {**names, **dates, "SourceBundle": source, "Status": "PROCESSED"}
         return self.versions[label]
 
     def _start_update(self, asked: Mapping[str, Any], request_id: str) -> Shape:
         name, label = asked.get("EnvironmentName", self.env_name), asked.get("VersionLabel")
         if name != self.env_name:
-            raise InvalidParameterError(f"No Environment found for EnvironmentName = '{name}'.")
+            raise RefusedError(f"No Environment found for EnvironmentName = '{name}'.")
         if label and label not in self.versions:
-            raise InvalidParameterError(f"No Application Version named '{label}' found.")
+            raise RefusedError(f"No Application Version named '{label}' found.")
         given = _settings(asked.get("OptionSettings"))
         for problem in problems(given):
-            raise InvalidParameterError(f"Invalid option specification: {problem}")
-        with self._lock:
-            if self.status != "Ready":
-                raise InvalidParameterError(
-                    f"Environment named {self.env_name} is in an invalid state for this operation."
-                    " Must be Ready."
-                )
-            self.status = "Updating"
+            raise RefusedError(f"Invalid option specification: {problem}")
+        if self.status != "Ready":
+            raise RefusedError(f"Environment {name} is in an invalid state. Must be Ready.")
+        self.status = "Updating"
         self._record("Environment update is starting.", request_id)
         removed = _settings(asked.get("OptionsToRemove"))
         settings = {k: v for k, v in (self.settings | given).items() if k not in removed}
@@ -171,7 +156,7 @@ class Beanstalk:
     def _update(self, label: str | None, settings: Settings, request_id: str) -> None:
         try:
             self.deploy(self.versions[label] if label else None, settings)
-        except DeploymentFailedError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must end the update
             self._record(str(error), request_id, "ERROR")
             self.status = "Ready"
             self._record(NOT_UPDATED if label else NOT_CONFIGURED, request_id, "ERROR")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 ONLY_AWS = (
     "that the roles' policies suffice for what Beanstalk does in the caller's name on EC2, Auto "
@@ -25,22 +24,20 @@ class RehearsalFailedError(Exception):
     """A claim that did not hold."""
 
 
-@dataclass
 class Report:
     """Prints and collects steps, proofs and figures."""
 
-    console: Console
-    started: float = field(default_factory=time.monotonic)
-    proven: list[str] = field(default_factory=list)
-    figures: list[tuple[str, str]] = field(default_factory=list)
-    steps: list[tuple[str, float]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.started = time.monotonic()
+        self.proven: list[str] = []
+        self.figures: list[tuple[str, str]] = []
+        self.steps: list[tuple[str, float]] = []
 
     def log(self, line: str, style: str = "dim") -> None:
         """Print a line with the time since the start."""
-        with self._lock:
-            self.console.print(f"[blue]{time.monotonic() - self.started:6.1f} s[/]  ", end="")
-            self.console.print(line, style=style, markup=False, highlight=False)
+        seconds = f"{time.monotonic() - self.started:6.1f} s  "
+        self.console.print(Text.assemble((seconds, "blue"), (line, style)))
 
     def step(self, title: str) -> None:
         """Begin a step."""
@@ -67,16 +64,15 @@ class Report:
 
     def finish(self) -> None:
         """Print what was proven and measured, how long it took, and what only AWS can prove."""
-        ends = [*(began for _, began in self.steps[1:]), time.monotonic()]
-        took = [
-            (f"{end - began:.0f} s", title)
-            for (title, began), end in zip(self.steps, ends, strict=True)
-        ]
+        now = time.monotonic()
+        ends = [*(began for _, began in self.steps[1:]), now]
+        spans = zip(self.steps, ends, strict=True)
+        took = [(f"{end - began:.0f} s", title) for (title, began), end in spans]
         self._table("Proven here", "green", (("✓", claim) for claim in self.proven))
         self._table("Measured", "magenta", self.figures)
         self._table("Took", "blue", took)
         self._table("Only AWS can prove", "yellow", (("·", text) for text in ONLY_AWS))
-        minutes = (time.monotonic() - self.started) / 60
+        minutes = (now - self.started) / 60
         self.console.print(f"[bold green]The rehearsal passed[/] in {minutes:.1f} minutes.")
 
     def _table(self, title: str, color: str, rows: Iterable[tuple[str, str]]) -> None:

@@ -155,7 +155,7 @@ def test_the_pipeline_deploys_to_the_environment_that_the_app_template_makes():
 
 
 def test_build_and_platform_have_the_same_python():
-    python = Buildspec.read(ROOT / "buildspec.yml").python
+    python = Buildspec(ROOT / "buildspec.yml").python
     pattern = Template("app.yaml", EXAMPLES["app.yaml"], Account()).document["Parameters"][
         "SolutionStackName"
     ]["AllowedPattern"]

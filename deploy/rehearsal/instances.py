@@ -1,0 +1,284 @@
+"""The instances of an environment, and the load balancer before them.
+
+Each does with a bundle what Beanstalk's Python platform does, in its order, so that what goes wrong
+goes wrong where it would on AWS: staging folder, option settings, virtual environment, predeploy
+hooks, the move to the current folder, nginx, the Procfile's process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from deploy.rehearsal import nginx
+from deploy.rehearsal.beanstalk import DeploymentFailedError
+from deploy.rehearsal.options import ENVIRONMENT, Settings, problems, read_ebextensions
+from deploy.rehearsal.system import end_gracefully, free_port, unpack, wait_until
+
+SIZE = 2
+HEALTHY_WITHIN_S = 90.0
+INSTALLED = ".installed_s"  # in a virtual environment: the seconds that its packages took
+
+
+class Fleet:
+    """Two instances and the load balancer before them, on ``port``.
+
+    Parameters
+    ----------
+    folder : Path
+        For instances and logs; ``programs`` below it holds the platform's ``aws``.
+    python : Path
+        The interpreter that the platform would bring.
+    venvs : Path
+        Virtual environments by the hash of what is installed in them; a later rehearsal uses them.
+    log : callable
+        Takes a line for people.
+
+    Attributes
+    ----------
+    credentials : dict of str to str
+        Variables with which a hook's ``aws`` calls as the instance role.
+    """
+
+    def __init__(self, folder: Path, python: Path, venvs: Path, log: Callable[[str], None]) -> None:
+        self.folder, self.python, self.venvs, self.log = folder, python, venvs, log
+        self.port = free_port()
+        self.credentials: dict[str, str] = {}
+        self.instances: list[Instance] = []
+        self._made = 0
+        self._balancer: subprocess.Popen[bytes] | None = None
+        self._installing = threading.Lock()
+
+    def install(self, requirements: Path) -> Path:
+        """Return the virtual environment for a requirements.txt, made unless it was made before.
+
+        Raises
+        ------
+        DeploymentFailedError
+            With what pip printed.
+        """
+        venv = self.venvs / hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+        pip = [f"{venv}/bin/python", "-m", "pip", "--disable-pip-version-check"]
+        with self._installing:
+            if not (venv / INSTALLED).is_file():
+                started = time.monotonic()
+                for command in (
+                    [str(self.python), "-m", "venv", "--clear", str(venv)],
+                    [*pip, "install", "--quiet", "-r", str(requirements)],
+                ):
+                    run = subprocess.run(command, capture_output=True, text=True, check=False)
+                    if run.returncode:
+                        raise DeploymentFailedError(f"Installing packages failed. {run.stderr}")
+                (venv / INSTALLED).write_text(f"{time.monotonic() - started:.1f}")
+        return venv
+
+    def installed_s(self, venv: Path) -> float:
+        """Return the seconds that a virtual environment's making and installation took."""
+        return float((venv / INSTALLED).read_text())
+
+    def replace(self, bundle: Path, settings: Settings) -> None:
+        """Bring a bundle to new instances, and the traffic to them once all are healthy.
+
+        Raises
+        ------
+        DeploymentFailedError
+            If an instance does not come up; the earlier ones go on serving.
+        """
+        fresh: list[Instance] = []
+        try:
+            for _ in range(SIZE):
+                self._made += 1
+                fresh.append(Instance(f"i-{self._made:02d}", self))
+                started = time.monotonic()
+                fresh[-1].install(bundle, settings)
+                self.log(f"{fresh[-1].name}: healthy after {time.monotonic() - started:.1f} s")
+        except Exception:
+            for instance in fresh:
+                instance.stop()
+            raise
+        old, self.instances = self.instances, fresh
+        self._balance(fresh)
+        for instance in old:
+            instance.stop()
+
+    def configure(self, settings: Settings) -> None:
+        """Bring changed settings to the instances, one after another.
+
+        Raises
+        ------
+        DeploymentFailedError
+            If a hook refuses them; the instances keep the settings from before.
+        """
+        before = [instance.settings for instance in self.instances]
+        try:
+            for instance in self.instances:
+                instance.settings = read_ebextensions(instance.current) | settings
+                instance.run_hooks("confighooks/predeploy", instance.current)
+        except Exception:
+            for instance, old in zip(self.instances, before, strict=True):
+                instance.settings = old
+            raise
+        for instance in self.instances:
+            self._balance([other for other in self.instances if other is not instance])
+            instance.start_web()
+        self._balance(self.instances)
+
+    def stop(self) -> None:
+        """End everything."""
+        for instance in self.instances:
+            instance.stop()
+        if self._balancer is not None:
+            end_gracefully(self._balancer, signal.SIGQUIT)
+
+    def _balance(self, instances: list[Instance]) -> None:
+        folder = self.folder / "balancer"
+        targets = [instance.port for instance in instances]
+        nginx.write_balancer(folder, self.port, targets, instances[0].settings)
+        if self._balancer is None:
+            self._balancer = nginx.start(folder)
+            time.sleep(0.5)
+        else:
+            nginx.reload(self._balancer)
+
+
+class Instance:
+    """A machine, in a folder of its own.
+
+    Attributes
+    ----------
+    current : Path
+        Where the app runs: /var/app/current on AWS.
+    settings : dict
+        The bundle's option settings, overruled by the environment's.
+    hooks_peak_mb : float
+        The most memory that a process of its hooks took, in MiB.
+    """
+
+    venv: Path
+
+    def __init__(self, name: str, fleet: Fleet) -> None:
+        self.name = name
+        self.fleet = fleet
+        self.folder = fleet.folder / name
+        self.current = self.folder / "current"
+        self.port, self.app_port = free_port(), free_port()
+        self.settings: Settings = {}
+        self.hooks_peak_mb = 0.0
+        self.web: subprocess.Popen[bytes] | None = None
+        self._proxy: subprocess.Popen[bytes] | None = None
+
+    def install(self, bundle: Path, settings: Settings) -> None:
+        """Bring a bundle to the point where it answers behind nginx.
+
+        Parameters
+        ----------
+        bundle : Path
+            The zip file.
+        settings : dict
+            What is set on the environment; it overrules the bundle's option settings.
+
+        Raises
+        ------
+        DeploymentFailedError
+            With the step that failed and the end of what it printed.
+        """
+        staging = self.folder / "staging"
+        staging.mkdir(parents=True)
+        unpack(bundle, staging)
+        self.settings = read_ebextensions(staging) | settings
+        for problem in problems(self.settings):
+            raise self._failed("reading .ebextensions", problem)
+        self.venv = self.fleet.install(staging / "requirements.txt")
+        self.run_hooks("hooks/predeploy", staging)
+        staging.rename(self.current)
+        proxy = self.folder / "nginx"
+        nginx.write_platform(proxy, self.current, self.settings, self.port, self.app_port)
+        if wrong := nginx.problem(proxy):
+            raise self._failed("checking nginx's configuration", wrong)
+        self._proxy = nginx.start(proxy)
+        self.start_web()
+
+    def run_hooks(self, kind: str, app: Path) -> None:
+        """Run the bundle's hooks of a kind, in the order of their names.
+
+        Raises
+        ------
+        DeploymentFailedError
+            If one exits with another status than 0.
+        """
+        for hook in sorted((app / ".platform" / kind).glob("*")):
+            hook.chmod(0o755)  # the platform does this too
+            started, log_file = time.monotonic(), self.folder / f"{hook.name}.log"
+            with log_file.open("wb") as output:
+                process = self._start([str(hook)], app, output, self.fleet.credentials)
+                # Unlike wait(), it tells the memory of the largest process of the hook.
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+            said = log_file.read_text("utf-8", "replace")
+            self.hooks_peak_mb = max(self.hooks_peak_mb, usage.ru_maxrss / 1024)
+            if process.returncode:
+                raise self._failed(f"{kind}/{hook.name}", said)
+            last = (said.splitlines() or [""])[-1]
+            seconds = time.monotonic() - started
+            self.fleet.log(f"{self.name}: {hook.name} {seconds:.1f} s  {last}")
+
+    def start_web(self) -> None:
+        """Start what the Procfile names ``web`` with the current settings, in place of the old.
+
+        Raises
+        ------
+        DeploymentFailedError
+            If the health check's path does not answer through nginx.
+        """
+        if self.web is not None:
+            end_gracefully(self.web, signal.SIGTERM)
+        procfile = (self.current / "Procfile").read_text("utf-8").splitlines()
+        command = dict(line.split(": ", 1) for line in procfile)["web"]
+        command = command.replace("127.0.0.1:8000", f"127.0.0.1:{self.app_port}")
+        log_file = self.folder / "web.stdout.log"
+        with log_file.open("ab") as log:
+            self.web = web = self._start(["sh", "-c", f"exec {command}"], self.current, log, {})
+        wait_until(lambda: web.poll() is not None or self._is_healthy(), HEALTHY_WITHIN_S)
+        if not self._is_healthy():
+            raise self._failed("health check", log_file.read_text("utf-8", "replace"))
+
+    def stop(self) -> None:
+        """End nginx and the app, each after the requests under way."""
+        if self._proxy is not None:
+            end_gracefully(self._proxy, signal.SIGQUIT)
+        if self.web is not None:
+            end_gracefully(self.web, signal.SIGTERM)
+
+    def _start(
+        self, command: list[str], folder: Path, output: IO[Any], extra: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        given = {name: v for (space, name), v in self.settings.items() if space == ENVIRONMENT}
+        path = f"{self.venv}/bin:{self.fleet.folder}/programs:/usr/local/bin:/usr/bin:/bin"
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env={"PATH": path, "HOME": str(self.folder), "PORT": "8000", **given, **extra},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+
+    def _is_healthy(self) -> bool:
+        path = self.settings[nginx.PROCESS, "HealthCheckPath"]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def _failed(self, step: str, said: str) -> DeploymentFailedError:
+        tail = " ".join(said.strip().splitlines()[-3:])
+        return DeploymentFailedError(f"Instance {self.name}: {step} failed. {tail}")
