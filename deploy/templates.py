@@ -57,13 +57,6 @@ _Loader.add_multi_constructor("!", _function)
 class Template:
     """A template of ``cloudformation/`` with values for its parameters.
 
-    Attributes
-    ----------
-    document : dict
-        As written, with a :class:`Function` for each call.
-    parameters : dict
-        Given values over the defaults, and AWS's pseudo parameters.
-
     Raises
     ------
     ValueError
@@ -73,12 +66,9 @@ class Template:
     def __init__(self, name: str, given: dict[str, str], account: Account) -> None:
         self.account = account
         self.document = yaml.load((FOLDER / name).read_text("utf-8"), _Loader)
-        self.parameters: dict[str, Any] = {
-            "AWS::AccountId": account.account,
-            "AWS::Region": account.region,
-            "AWS::Partition": "aws",
-            "AWS::NoValue": NO_VALUE,
-        }
+        pseudo = {"AccountId": account.account, "Region": account.region, "Partition": "aws"}
+        self.parameters: dict[str, Any] = {f"AWS::{key}": v for key, v in pseudo.items()}
+        self.parameters["AWS::NoValue"] = NO_VALUE
         for key, definition in self.document["Parameters"].items():
             value = given.get(key, definition.get("Default"))
             if value is None:

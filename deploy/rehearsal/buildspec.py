@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
 
-from deploy.rehearsal.system import unpack
+from deploy.rehearsal.system import start, unpack
 
 PHASES = ("install", "pre_build", "build", "post_build")
 LISTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
@@ -21,17 +20,7 @@ class BuildFailedError(Exception):
 
 
 class Buildspec:
-    """The parts of a buildspec that this project uses.
-
-    Attributes
-    ----------
-    variables : dict of str to str
-    commands : list of str
-        Of all phases, in order.
-    python : str
-        The runtime's version, such as ``3.13``.
-    base_directory : str
-        Below which the artifact's files lie.
+    """The parts of a buildspec that this project uses; ``commands`` are those of all phases.
 
     Raises
     ------
@@ -60,15 +49,7 @@ class Buildspec:
     ) -> Path:
         """Run the commands in a source folder and return the artifact's folder.
 
-        Parameters
-        ----------
-        source : Path
-        log_file : Path
-            Gets what the commands print.
-        environment : mapping
-            All variables that the commands see, besides the buildspec's own.
-        log : callable
-            Takes a line for people, before and after each command.
+        They see the variables of ``environment`` and the buildspec's own.
 
         Raises
         ------
@@ -78,20 +59,12 @@ class Buildspec:
         for command in self.commands:
             started = time.monotonic()
             log(f"build: {command} …")
-            with log_file.open("ab") as output:
-                run = subprocess.run(
-                    ["sh", "-c", command],
-                    cwd=source,
-                    env={**environment, **self.variables},
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    check=False,
-                )
+            variables = {**environment, **self.variables}
+            status = start(["sh", "-c", command], source, variables, log_file).wait()
             log(f"build: {command.split(' -')[0]} took {time.monotonic() - started:.0f} s")
-            if run.returncode:
+            if status:
                 tail = "\n".join(log_file.read_text("utf-8", "replace").splitlines()[-12:])
-                raise BuildFailedError(f"`{command}` failed ({run.returncode}):\n{tail}")
+                raise BuildFailedError(f"`{command}` failed ({status}):\n{tail}")
         return source / self.base_directory
 
 

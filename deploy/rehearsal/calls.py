@@ -60,12 +60,7 @@ def beanstalk(
 ) -> tuple[str, list[str]]:
     """Return the action and the resources of a request to Elastic Beanstalk.
 
-    Parameters
-    ----------
-    arn : str
-        The ARNs of the account's resources, up to their kind.
-    app_name, env_name : str
-        Of requests that give the environment's id, or leave the application out.
+    The names are those of requests that give the environment's id, or leave the application out.
     """
 
     def named(kind: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import csv
 import os
 import shutil
 import subprocess
@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import requests
-import yaml
 
 from deploy.rehearsal.beanstalk import Beanstalk
 from deploy.rehearsal.buildspec import Buildspec, prepare
 from deploy.rehearsal.emulator import ACCOUNT, Emulator, shipped_policies
-from deploy.rehearsal.instances import Fleet
+from deploy.rehearsal.instances import INSTALLED, Fleet
 from deploy.rehearsal.load import Load
-from deploy.rehearsal.options import Settings, from_template
+from deploy.rehearsal.options import Settings, from_rows
 from deploy.rehearsal.pipeline import Execution, Pipeline
 from deploy.rehearsal.report import RehearsalFailedError, Report
-from deploy.rehearsal.system import installed_mb, memory_mb, wait_until
+from deploy.rehearsal.system import installed_mb, memory_mb, start, wait_until
 from deploy.templates import Template
 from deploy.tools import ROOT, tool
 
@@ -52,30 +51,8 @@ def plain_environment(home: Path) -> dict[str, str]:
     return {**kept, "PATH": path, "HOME": str(home), "GIT_CONFIG_GLOBAL": os.devnull}
 
 
-def write_eb_config(folder: Path, app_name: str, env_name: str, platform: str) -> None:
-    """Write what ``eb init`` and ``eb use`` would write into a folder."""
-    config = {
-        "branch-defaults": {name: {"environment": env_name} for name in ("main", "default")},
-        "global": {
-            "application_name": app_name,
-            "default_platform": platform,
-            "default_region": ACCOUNT.region,
-            "workspace_type": "Application",
-        },
-    }
-    (folder / ".elasticbeanstalk").mkdir()
-    (folder / ".elasticbeanstalk" / "config.yml").write_text(yaml.safe_dump(config))
-
-
 class Rehearsal:
-    """An environment of two instances as the templates make it, and a clone to push from.
-
-    Parameters
-    ----------
-    folder : Path
-        Temporary: for the clone, instances, logs and downloads.
-    report : Report
-    """
+    """An environment of two instances as the templates make it, and a clone to push from."""
 
     load: Load
     run_id: str
@@ -99,12 +76,13 @@ class Rehearsal:
         properties = pipeline.resources["Pipeline"]["Properties"]
         self.bucket: str = properties["ArtifactStore"]["Location"]
         self.fleet = Fleet(folder, BIN / f"python{PYTHON}", KEPT / "venvs", report.log)
+        self.url = f"http://127.0.0.1:{self.fleet.port}"
         self.beanstalk = Beanstalk(
             ACCOUNT,
             app["Application"]["Properties"]["ApplicationName"],
             environment["EnvironmentName"],
             stack,
-            from_template(environment["OptionSettings"]),
+            from_rows(environment["OptionSettings"]),
             self._bring,
         )
         self.emulator = Emulator(shipped_policies(), self.beanstalk)
@@ -155,28 +133,25 @@ class Rehearsal:
 
     def _deploy(self, execution: Execution, key: str) -> str:
         """Register the bundle as a version and deploy it, as CodePipeline does."""
-        beanstalk = self.emulator.client("elasticbeanstalk", "pipeline")
-        bucket = beanstalk.create_storage_location()["S3Bucket"]
-        names = {
-            "EnvironmentName": self.beanstalk.env_name,
-            "VersionLabel": f"code-pipeline-{execution.number:02d}-{execution.commit[:8]}",
-        }
+        api = self.emulator.client("elasticbeanstalk", "pipeline")
+        bucket = api.create_storage_location()["S3Bucket"]
         self._put("pipeline", key, self._get("pipeline", key), bucket)
-        beanstalk.create_application_version(
-            ApplicationName=self.beanstalk.app_name,
-            VersionLabel=names["VersionLabel"],
-            SourceBundle={"S3Bucket": bucket, "S3Key": key},
+        app_name, env_name = self.beanstalk.app_name, self.beanstalk.env_name
+        label = f"code-pipeline-{execution.number:02d}-{execution.commit[:8]}"
+        source = {"S3Bucket": bucket, "S3Key": key}
+        api.create_application_version(
+            ApplicationName=app_name, VersionLabel=label, SourceBundle=source
         )
-        update = beanstalk.update_environment(**names)["ResponseMetadata"]["RequestId"]
-        events: list[dict[str, str]] = []
+        answer = api.update_environment(EnvironmentName=env_name, VersionLabel=label)
 
-        def has_ended() -> bool:
+        def is_ready() -> bool:
             time.sleep(0.5)
-            events[:] = beanstalk.describe_events(RequestId=update)["Events"]
-            found = beanstalk.describe_environments(EnvironmentNames=[names["EnvironmentName"]])
-            return bool(found["Environments"][0]["Status"] == "Ready")
+            found = api.describe_environments(EnvironmentNames=[env_name])["Environments"]
+            return bool(found[0]["Status"] == "Ready")
 
-        wait_until(has_ended, LONGEST_S)
+        wait_until(is_ready, LONGEST_S)
+        time.sleep(0.5)  # the last event follows the status
+        events = api.describe_events(RequestId=answer["ResponseMetadata"]["RequestId"])["Events"]
         if errors := [event["Message"] for event in events if event["Severity"] == "ERROR"]:
             raise RehearsalFailedError(" ".join(errors))
         return key
@@ -195,14 +170,8 @@ class Rehearsal:
 
     def git(self, *arguments: str, folder: Path | None = None) -> str:
         """Run git, in the clone unless told otherwise, and return what it printed."""
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=folder or self.clone,
-            env=self.variables,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        command, place = ["git", *arguments], folder or self.clone
+        return subprocess.check_output(command, cwd=place, env=self.variables, text=True).strip()
 
     def commit(self, subject: str, mark: int | None = None) -> str:
         """Commit the clone's changes, with a mark that can be seen from outside."""
@@ -225,23 +194,13 @@ class Rehearsal:
 
     def developer(self, program: str, *arguments: str) -> tuple[bool, str]:
         """Run ``eb`` or ``aws`` in the clone; return whether it succeeded, and what it printed."""
-        run = subprocess.run(
-            [str(tool(program)), *arguments],
-            cwd=self.clone,
-            env=self.variables | self.emulator.environment("developer"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return run.returncode == 0, run.stdout[-600:]
+        command = [str(tool(program)), *arguments]
+        variables = self.variables | self.emulator.environment("developer")
+        log_file = self.folder / f"{program}.log"
+        status = start(command, self.clone, variables, log_file).wait()
+        return status == 0, log_file.read_text()[-600:]
 
     # --- what is asked of the app -----------------------------------------------------------------
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.fleet.port}"
 
     def serves(self, mark: int) -> bool:
         """Whether the file that is served comes from the commit with this mark."""
@@ -255,16 +214,10 @@ class Rehearsal:
         """Return the run that ``/ready`` names."""
         return str(requests.get(f"{self.url}/ready", timeout=30).json().get("model_version"))
 
-    def record(self) -> dict[str, Any]:
-        """Return a record inside the ranges of the training table."""
-        runs = self.fleet.instances[0].current / "artifacts" / "runs"
-        schema = json.loads((runs / self.run_id / "schema.json").read_text("utf-8"))
-        return {
-            feature["name"]: feature["categories"][0]
-            if "categories" in feature
-            else feature["observed_minimum"]
-            for feature in schema["features"]
-        }
+    def record(self) -> dict[str, str]:
+        """Return the first of the examples that the app gives for a table."""
+        table = requests.get(f"{self.url}/batch/template.csv", timeout=30).content
+        return next(csv.DictReader(table.decode("utf-8-sig").splitlines()))
 
     def score_table(self, record: dict[str, Any], n_rows: int) -> int:
         """Upload a table as a browser does, wait for it, and return the number of predictions."""
@@ -301,8 +254,8 @@ class Rehearsal:
     def measure(self, packages: str) -> float:
         """Measure an instance's packages, and two workers under load; return the packages' MB."""
         instance = self.fleet.instances[0]
-        size, seconds = installed_mb(instance.venv), self.fleet.installed_s(instance.venv)
-        self.report.figure(f"installed, {packages}", f"{size:.0f} MB in {seconds:.0f} s")
+        size, seconds = installed_mb(instance.venv), (instance.venv / INSTALLED).read_text()
+        self.report.figure(f"installed, {packages}", f"{size:.0f} MB in {seconds} s")
         assert instance.web is not None
         used = memory_mb(instance.web.pid)
         self.report.figure(f"memory of two workers under load, {packages}", f"{used:.0f} MB")

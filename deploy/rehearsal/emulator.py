@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections import Counter
@@ -37,37 +38,21 @@ def shipped_policies() -> dict[str, list[Document]]:
 class Emulator:
     """The server; it lets a call through only if the caller's policies allow it.
 
-    Parameters
-    ----------
-    policies : dict of str to list of documents
-        By principal.
-    beanstalk : Beanstalk
-
-    Attributes
-    ----------
-    allowed : Counter of (principal, action)
-    denied : list of str
-        Who asked for what.
+    It counts what it allowed, by principal and action, and notes what it denied to whom.
     """
 
     def __init__(self, policies: Mapping[str, list[Document]], beanstalk: Beanstalk) -> None:
         from moto.server import DomainDispatcherApplication, create_backend_app
         from werkzeug.serving import WSGIRequestHandler, make_server
 
-        class Quiet(WSGIRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log(self, *arguments: Any) -> None:
-                """Print nothing: the calls are counted."""
-
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # the calls are counted
+        WSGIRequestHandler.protocol_version = "HTTP/1.1"
         self.policies = policies
         self.beanstalk = beanstalk
         self.allowed: Counter[tuple[str, str]] = Counter()
         self.denied: list[str] = []
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server(
-            "127.0.0.1", 0, self._application, threaded=True, request_handler=Quiet
-        )
+        self._server = make_server("127.0.0.1", 0, self._application, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -38,15 +38,8 @@ def is_allowed(
 ) -> bool:
     """Whether a principal with these policies may make a call.
 
-    Parameters
-    ----------
-    documents : iterable of dict
-        The principal's policies.
-    action : str
-    resources : iterable of str
-        ARNs; ``*`` alone for an action without resources.
-    context : dict of str to str, optional
-        Condition keys and their values.
+    ``resources`` are ARNs, or ``*`` alone for an action without resources; ``context`` holds the
+    call's condition keys and their values.
 
     Examples
     --------

@@ -14,14 +14,13 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
 
 from deploy.rehearsal import nginx
 from deploy.rehearsal.beanstalk import DeploymentFailedError
 from deploy.rehearsal.options import ENVIRONMENT, Settings, problems, read_ebextensions
-from deploy.rehearsal.system import end_gracefully, free_port, unpack, wait_until
+from deploy.rehearsal.system import end_gracefully, free_port, start, unpack, wait_until
 
 SIZE = 2
 HEALTHY_WITHIN_S = 90.0
@@ -31,27 +30,14 @@ INSTALLED = ".installed_s"  # in a virtual environment: the seconds that its pac
 class Fleet:
     """Two instances and the load balancer before them, on ``port``.
 
-    Parameters
-    ----------
-    folder : Path
-        For instances and logs; ``programs`` below it holds the platform's ``aws``.
-    python : Path
-        The interpreter that the platform would bring.
-    venvs : Path
-        Virtual environments by the hash of what is installed in them; a later rehearsal uses them.
-    log : callable
-        Takes a line for people.
-
-    Attributes
-    ----------
-    credentials : dict of str to str
-        Variables with which a hook's ``aws`` calls as the instance role.
+    ``venvs`` holds virtual environments by the hash of what is installed in them, for a later
+    rehearsal too; ``folder/programs`` the platform's ``aws``.
     """
 
     def __init__(self, folder: Path, python: Path, venvs: Path, log: Callable[[str], None]) -> None:
         self.folder, self.python, self.venvs, self.log = folder, python, venvs, log
         self.port = free_port()
-        self.credentials: dict[str, str] = {}
+        self.credentials: dict[str, str] = {}  # with which a hook's aws calls
         self.instances: list[Instance] = []
         self._made = 0
         self._balancer: subprocess.Popen[bytes] | None = None
@@ -77,12 +63,8 @@ class Fleet:
                     run = subprocess.run(command, capture_output=True, text=True, check=False)
                     if run.returncode:
                         raise DeploymentFailedError(f"Installing packages failed. {run.stderr}")
-                (venv / INSTALLED).write_text(f"{time.monotonic() - started:.1f}")
+                (venv / INSTALLED).write_text(f"{time.monotonic() - started:.0f}")
         return venv
-
-    def installed_s(self, venv: Path) -> float:
-        """Return the seconds that a virtual environment's making and installation took."""
-        return float((venv / INSTALLED).read_text())
 
     def replace(self, bundle: Path, settings: Settings) -> None:
         """Bring a bundle to new instances, and the traffic to them once all are healthy.
@@ -150,17 +132,7 @@ class Fleet:
 
 
 class Instance:
-    """A machine, in a folder of its own.
-
-    Attributes
-    ----------
-    current : Path
-        Where the app runs: /var/app/current on AWS.
-    settings : dict
-        The bundle's option settings, overruled by the environment's.
-    hooks_peak_mb : float
-        The most memory that a process of its hooks took, in MiB.
-    """
+    """A machine, in a folder of its own."""
 
     venv: Path
 
@@ -168,22 +140,15 @@ class Instance:
         self.name = name
         self.fleet = fleet
         self.folder = fleet.folder / name
-        self.current = self.folder / "current"
+        self.current = self.folder / "current"  # /var/app/current on AWS
         self.port, self.app_port = free_port(), free_port()
-        self.settings: Settings = {}
-        self.hooks_peak_mb = 0.0
+        self.settings: Settings = {}  # the bundle's, overruled by the environment's
+        self.hooks_peak_mb = 0.0  # the most memory that a process of its hooks took, in MiB
         self.web: subprocess.Popen[bytes] | None = None
         self._proxy: subprocess.Popen[bytes] | None = None
 
     def install(self, bundle: Path, settings: Settings) -> None:
-        """Bring a bundle to the point where it answers behind nginx.
-
-        Parameters
-        ----------
-        bundle : Path
-            The zip file.
-        settings : dict
-            What is set on the environment; it overrules the bundle's option settings.
+        """Bring a zip file to the point where it answers behind nginx.
 
         Raises
         ------
@@ -217,11 +182,11 @@ class Instance:
         for hook in sorted((app / ".platform" / kind).glob("*")):
             hook.chmod(0o755)  # the platform does this too
             started, log_file = time.monotonic(), self.folder / f"{hook.name}.log"
-            with log_file.open("wb") as output:
-                process = self._start([str(hook)], app, output, self.fleet.credentials)
-                # Unlike wait(), it tells the memory of the largest process of the hook.
-                _, status, usage = os.wait4(process.pid, 0)
-                process.returncode = os.waitstatus_to_exitcode(status)
+            variables = self._variables() | self.fleet.credentials
+            process = start([str(hook)], app, variables, log_file)
+            # Unlike wait(), it tells the memory of the largest process of the hook.
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
             said = log_file.read_text("utf-8", "replace")
             self.hooks_peak_mb = max(self.hooks_peak_mb, usage.ru_maxrss / 1024)
             if process.returncode:
@@ -244,8 +209,8 @@ class Instance:
         command = dict(line.split(": ", 1) for line in procfile)["web"]
         command = command.replace("127.0.0.1:8000", f"127.0.0.1:{self.app_port}")
         log_file = self.folder / "web.stdout.log"
-        with log_file.open("ab") as log:
-            self.web = web = self._start(["sh", "-c", f"exec {command}"], self.current, log, {})
+        shell = ["sh", "-c", f"exec {command}"]
+        self.web = web = start(shell, self.current, self._variables(), log_file)
         wait_until(lambda: web.poll() is not None or self._is_healthy(), HEALTHY_WITHIN_S)
         if not self._is_healthy():
             raise self._failed("health check", log_file.read_text("utf-8", "replace"))
@@ -257,19 +222,10 @@ class Instance:
         if self.web is not None:
             end_gracefully(self.web, signal.SIGTERM)
 
-    def _start(
-        self, command: list[str], folder: Path, output: IO[Any], extra: Mapping[str, str]
-    ) -> subprocess.Popen[bytes]:
+    def _variables(self) -> dict[str, str]:
         given = {name: v for (space, name), v in self.settings.items() if space == ENVIRONMENT}
         path = f"{self.venv}/bin:{self.fleet.folder}/programs:/usr/local/bin:/usr/bin:/bin"
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env={"PATH": path, "HOME": str(self.folder), "PORT": "8000", **given, **extra},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
+        return {"PATH": path, "HOME": str(self.folder), "PORT": "8000", **given}
 
     def _is_healthy(self) -> bool:
         path = self.settings[nginx.PROCESS, "HealthCheckPath"]

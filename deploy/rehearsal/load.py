@@ -17,24 +17,11 @@ THREADS = 3
 
 
 class Load:
-    """Predictions, pages and static files through the load balancer, from now on.
-
-    Parameters
-    ----------
-    port : int
-        The load balancer's.
-    record : dict
-        A record to predict.
-
-    Attributes
-    ----------
-    answers : list of (float, str)
-        For each request, when it was sent and what went wrong; empty where nothing did.
-    """
+    """Predictions, pages and static files through the load balancer on a port, from now on."""
 
     def __init__(self, port: int, record: dict[str, Any]) -> None:
         self.port, self.record = port, record
-        self.answers: list[tuple[float, str]] = []
+        self.answers: list[tuple[float, str]] = []  # when each was sent, and what went wrong
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(number,), daemon=True)

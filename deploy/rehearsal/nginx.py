@@ -10,8 +10,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
+from deploy.rehearsal import system
 from deploy.rehearsal.options import Settings
-from deploy.rehearsal.system import children, wait_until
 
 STATIC_FILES = "aws:elasticbeanstalk:environment:proxy:staticfiles"
 PROCESS = "aws:elasticbeanstalk:environment:process:default"
@@ -34,15 +34,6 @@ def write_platform(folder: Path, app: Path, settings: Settings, port: int, app_p
 
     Three things of the bundle's files are replaced, since several instances share this machine:
     the app's port, its folder, and the private network, which is the loopback here.
-
-    Parameters
-    ----------
-    folder : Path
-        For configuration, logs and temporary files.
-    app : Path
-        The unpacked bundle, where it will run.
-    port, app_port : int
-        What nginx listens on, and the app behind it.
     """
     served = folder / "conf.d" / "elasticbeanstalk"
     static = {name: value for (space, name), value in settings.items() if space == STATIC_FILES}
@@ -75,12 +66,11 @@ def problem(folder: Path) -> str | None:
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """Start nginx in the foreground of a process of its own; SIGQUIT ends it gracefully."""
-    with (folder / "output.log").open("ab") as output:
-        return subprocess.Popen(_command(folder), stdout=output, stderr=output)
+    return system.start(_command(folder), folder, os.environ, folder / "output.log")
 
 
 def reload(process: subprocess.Popen[bytes]) -> None:
     """Read the configuration anew, and wait until the old workers have finished."""
     process.send_signal(signal.SIGHUP)
     time.sleep(0.2)
-    wait_until(lambda: len(children(process.pid)) == 1, timeout_s=10)
+    system.wait_until(lambda: len(system.children(process.pid)) == 1, timeout_s=10)

@@ -18,37 +18,20 @@ Action = Callable[["Execution", str], str]
 
 @dataclass
 class Execution:
-    """One push.
-
-    Attributes
-    ----------
-    status : str
-        ``InProgress``, then ``Succeeded``, ``Failed`` or ``Superseded``.
-    stage : str
-        The one it is in, waits for, or ended in.
-    reason : str
-        Why it failed.
-    """
+    """One push; its ``stage`` is the one that it is in, waits for, or ended in."""
 
     number: int
     commit: str
-    status: str = "InProgress"
+    status: str = "InProgress"  # then Succeeded, Failed or Superseded
     stage: str = ""
     reason: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
 
 class Pipeline:
-    """The stages of a template's pipeline, and what each does here.
+    """The stages of a template's pipeline; ``actions`` says what each provider does here.
 
-    Parameters
-    ----------
-    properties : mapping
-        Of the ``AWS::CodePipeline::Pipeline``, resolved.
-    actions : mapping of str to callable
-        By the provider that the template names. An action that raises fails the execution.
-    log : callable
-        Takes a line for people.
+    An action that raises fails the execution.
 
     Raises
     ------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -64,19 +63,18 @@ class Report:
 
     def finish(self) -> None:
         """Print what was proven and measured, how long it took, and what only AWS can prove."""
-        now = time.monotonic()
-        ends = [*(began for _, began in self.steps[1:]), now]
-        spans = zip(self.steps, ends, strict=True)
-        took = [(f"{end - began:.0f} s", title) for (title, began), end in spans]
-        self._table("Proven here", "green", (("✓", claim) for claim in self.proven))
-        self._table("Measured", "magenta", self.figures)
-        self._table("Took", "blue", took)
-        self._table("Only AWS can prove", "yellow", (("·", text) for text in ONLY_AWS))
-        minutes = (now - self.started) / 60
+        ends = [*(began for _, began in self.steps[1:]), time.monotonic()]
+        steps = zip(self.steps, ends, strict=True)
+        parts = {
+            "Proven here": [("✓", claim) for claim in self.proven],
+            "Measured": self.figures,
+            "Took": [(f"{end - began:.0f} s", title) for (title, began), end in steps],
+            "Only AWS can prove": [("·", text) for text in ONLY_AWS],
+        }
+        for title, rows in parts.items():
+            table = Table(title=title, show_header=False, expand=True, title_style="bold")
+            for row in rows:
+                table.add_row(*row)
+            self.console.print(table, soft_wrap=False)
+        minutes = (ends[-1] - self.started) / 60
         self.console.print(f"[bold green]The rehearsal passed[/] in {minutes:.1f} minutes.")
-
-    def _table(self, title: str, color: str, rows: Iterable[tuple[str, str]]) -> None:
-        table = Table(title=title, show_header=False, expand=True, title_style=f"bold {color}")
-        for row in rows:
-            table.add_row(*row)
-        self.console.print(table, soft_wrap=False)

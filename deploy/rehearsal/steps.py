@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.rehearsal.beanstalk import CONFIGURED, NOT_CONFIGURED
-from deploy.rehearsal.context import INSTANCE_MB, KEPT, Rehearsal, finished, write_eb_config
-from deploy.rehearsal.emulator import PRINCIPALS
+from deploy.rehearsal.context import INSTANCE_MB, KEPT, PYTHON, Rehearsal, finished
+from deploy.rehearsal.emulator import ACCOUNT, PRINCIPALS
 from deploy.rehearsal.load import Load
 from deploy.rehearsal.options import ENVIRONMENT
 from deploy.rehearsal.report import RehearsalFailedError, Report
@@ -84,8 +84,12 @@ def push_without_build(r: Rehearsal) -> None:
 def deploy_from_laptop(r: Rehearsal) -> None:
     """Deploy from the clone, with the run that is promoted there."""
     shutil.copytree(KEPT / "source" / "artifacts", r.clone / "artifacts", dirs_exist_ok=True)
-    (r.clone / ".git" / "info" / "exclude").write_text(".elasticbeanstalk/\n")
-    write_eb_config(r.clone, r.beanstalk.app_name, r.beanstalk.env_name, r.beanstalk.branch)
+    region = ("--region", ACCOUNT.region, "--platform", f"Python {PYTHON}")
+    r.report.prove(
+        "eb init finds application and platform",
+        *r.developer("eb", "init", r.beanstalk.app_name, *region),
+    )
+    r.developer("eb", "use", r.beanstalk.env_name)
     r.commit("From a laptop", mark=3)
     with r.no_failed_request("two instances rolled to eb deploy's version"):
         deployed, printed = r.developer("eb", "deploy", "--timeout", "20")

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 
@@ -27,6 +27,21 @@ def wait_until(holds: Callable[[], bool], timeout_s: float = 120.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def start(
+    command: list[str], folder: Path, variables: Mapping[str, str], log_file: Path
+) -> subprocess.Popen[bytes]:
+    """Start a process in a folder; what it prints goes to the end of a file."""
+    with log_file.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
 
 
 def end_gracefully(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

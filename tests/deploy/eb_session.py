@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 from deploy.rehearsal.beanstalk import Beanstalk
-from deploy.rehearsal.context import plain_environment, write_eb_config
+from deploy.rehearsal.context import plain_environment
 from deploy.rehearsal.emulator import ACCOUNT, Emulator, shipped_policies
 from deploy.tools import tool
 
@@ -40,7 +40,11 @@ def main() -> None:
         subprocess.run(["git", "init", "--quiet", str(clone)], check=True)
         if below:  # the clone around it is set up for the app
             (folder / "Dockerrun.aws.json").write_text("{}")
-            write_eb_config(clone, "stuprediction", "stuprediction-web", "Python 3.13")
+            (clone / ".elasticbeanstalk").mkdir()
+            (clone / ".elasticbeanstalk/config.yml").write_text(
+                "branch-defaults: {main: {environment: stuprediction-web}}\n"
+                "global: {application_name: stuprediction, default_platform: Python 3.13}\n"
+            )
         environment = plain_environment(Path(name)) | emulator.environment("developer")
         runs = [
             subprocess.run(

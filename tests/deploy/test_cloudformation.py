@@ -8,7 +8,7 @@ import pytest
 
 from deploy.policies import EXAMPLES
 from deploy.rehearsal.buildspec import Buildspec
-from deploy.rehearsal.options import from_template, problems, read_ebextensions
+from deploy.rehearsal.options import from_rows, problems, read_ebextensions
 from deploy.templates import FOLDER, Account, Template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ def resources(name, **parameters):
 
 
 def settings(**parameters):
-    return from_template(
+    return from_rows(
         resources("app.yaml", **parameters)["Environment"]["Properties"]["OptionSettings"]
     )
 
@@ -62,7 +62,7 @@ def test_beanstalk_knows_every_option_of_the_template(name):
         given = variant if name == "app.yaml" else {}
         for resource in resources(name, **given).values():
             options = resource.get("Properties", {}).get("OptionSettings", [])
-            assert list(problems(from_template(options))) == []
+            assert list(problems(from_rows(options))) == []
 
 
 def test_a_single_instance_has_no_load_balancer():
@@ -99,7 +99,7 @@ def test_instances_are_asked_for_tokens_from_the_start():
 
 def test_the_second_environment_is_kept_as_the_first_is():
     made = resources("streamlit.yaml")
-    given = from_template(made["Environment"]["Properties"]["OptionSettings"])
+    given = from_rows(made["Environment"]["Properties"]["OptionSettings"])
     theirs = settings() | read_ebextensions(ROOT)
     for namespace, name in (
         ("autoscaling:launchconfiguration", "DisableIMDSv1"),
