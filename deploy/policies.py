@@ -41,11 +41,7 @@ EXAMPLES = {
 def shipped(account: Account = DEFAULTS, **names: str) -> dict[str, dict[str, Any]]:
     """Return the policies by file name.
 
-    Parameters
-    ----------
-    account : Account
-    **names : str
-        Parameters of the templates, such as ``AppName``; a template takes those that it has.
+    ``names`` are parameters such as ``AppName``; a template takes those that it has.
     """
     found = {}
     for (template, logical_id), file in FILES.items():

@@ -41,17 +41,10 @@ class DeploymentFailedError(Exception):
 
 @dataclass
 class Beanstalk:
-    """One application with one environment.
+    """One application with one environment; the oldest version and event come first.
 
-    Attributes
-    ----------
-    deploy : callable
-        Takes a version (None for a change of settings alone) and all settings, brings them to the
-        instances, and raises if that fails.
-    versions : dict of str to dict
-        By label.
-    events : list of dict
-        The oldest first.
+    ``deploy`` brings a version (None for a change of settings alone) and all settings to the
+    instances, and raises if that fails.
     """
 
     account: Account
@@ -76,10 +69,7 @@ class Beanstalk:
     def answer(self, action: str, asked: Mapping[str, Any], request_id: str = "") -> Shape:
         """Return the answer to a request; its id is that of the events that follow.
 
-        Raises
-        ------
-        RefusedError
-            If Beanstalk would refuse the request, or the action is not known here.
+        A :class:`RefusedError` says that Beanstalk would refuse it, or that it is not known here.
         """
         answers = yaml.safe_load(jinja2.Template(ANSWERS.read_text("utf-8")).render(vars(self)))
         match action:

@@ -22,10 +22,7 @@ class BuildFailedError(Exception):
 class Buildspec:
     """The parts of a buildspec that this project uses; ``commands`` are those of all phases.
 
-    Raises
-    ------
-    ValueError
-        If it holds what this reader does not know, so that nothing is left out silently.
+    What this reader does not know is a :class:`ValueError`, so that nothing is left out silently.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,12 +46,8 @@ class Buildspec:
     ) -> Path:
         """Run the commands in a source folder and return the artifact's folder.
 
-        They see the variables of ``environment`` and the buildspec's own.
-
-        Raises
-        ------
-        BuildFailedError
-            With the command that failed and the end of what it printed.
+        They see the variables of ``environment`` and the buildspec's own. The first that fails is a
+        :class:`BuildFailedError` with the end of what it printed.
         """
         for command in self.commands:
             started = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,20 +34,15 @@ INSTANCE_MB = 1024  # of a t3.micro
 LONGEST_S = 1200.0
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 BIN = Path(sys.base_prefix) / "bin"  # of the interpreter that the tools' environment was made with
-KEPT_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "lang", "lc_all", "tmpdir",
-                  "openblas_coretype", "openblas_l2_size")  # fmt: skip
+# What a new machine would not have stays out; packages have to come from somewhere.
+KEPT_VARIABLES = re.compile(
+    "(PIP|SSL|REQUESTS|OPENBLAS)_.*|(HTTPS?|NO)_PROXY|LANG|LC_ALL|TMPDIR", re.IGNORECASE
+)
 
 
 def plain_environment(home: Path) -> dict[str, str]:
-    """Return the variables of a machine without this one's settings.
-
-    Those of pip and of the proxy stay, since packages have to come from somewhere.
-    """
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(("PIP_", "SSL_", "REQUESTS_")) or name.lower() in KEPT_VARIABLES
-    }
+    """Return the variables of a machine without this one's settings."""
+    kept = {name: v for name, v in os.environ.items() if KEPT_VARIABLES.fullmatch(name)}
     path = f"{BIN}:{os.environ.get('PATH', os.defpath)}"
     return {**kept, "PATH": path, "HOME": str(home), "GIT_CONFIG_GLOBAL": os.devnull}
 

@@ -44,13 +44,7 @@ class Fleet:
         self._installing = threading.Lock()
 
     def install(self, requirements: Path) -> Path:
-        """Return the virtual environment for a requirements.txt, made unless it was made before.
-
-        Raises
-        ------
-        DeploymentFailedError
-            With what pip printed.
-        """
+        """Return the virtual environment for a requirements.txt, made unless it was made before."""
         venv = self.venvs / hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
         pip = [f"{venv}/bin/python", "-m", "pip", "--disable-pip-version-check"]
         with self._installing:
@@ -69,10 +63,7 @@ class Fleet:
     def replace(self, bundle: Path, settings: Settings) -> None:
         """Bring a bundle to new instances, and the traffic to them once all are healthy.
 
-        Raises
-        ------
-        DeploymentFailedError
-            If an instance does not come up; the earlier ones go on serving.
+        If one does not come up, its error is raised and the earlier ones go on serving.
         """
         fresh: list[Instance] = []
         try:
@@ -94,10 +85,7 @@ class Fleet:
     def configure(self, settings: Settings) -> None:
         """Bring changed settings to the instances, one after another.
 
-        Raises
-        ------
-        DeploymentFailedError
-            If a hook refuses them; the instances keep the settings from before.
+        If a hook refuses them, its error is raised and the settings from before stay.
         """
         before = [instance.settings for instance in self.instances]
         try:
@@ -172,13 +160,7 @@ class Instance:
         self.start_web()
 
     def run_hooks(self, kind: str, app: Path) -> None:
-        """Run the bundle's hooks of a kind, in the order of their names.
-
-        Raises
-        ------
-        DeploymentFailedError
-            If one exits with another status than 0.
-        """
+        """Run the bundle's hooks of a kind, in the order of their names."""
         for hook in sorted((app / ".platform" / kind).glob("*")):
             hook.chmod(0o755)  # the platform does this too
             started, log_file = time.monotonic(), self.folder / f"{hook.name}.log"
@@ -196,13 +178,7 @@ class Instance:
             self.fleet.log(f"{self.name}: {hook.name} {seconds:.1f} s  {last}")
 
     def start_web(self) -> None:
-        """Start what the Procfile names ``web`` with the current settings, in place of the old.
-
-        Raises
-        ------
-        DeploymentFailedError
-            If the health check's path does not answer through nginx.
-        """
+        """Start what the Procfile names ``web`` with the current settings, and wait for it."""
         if self.web is not None:
             end_gracefully(self.web, signal.SIGTERM)
         procfile = (self.current / "Procfile").read_text("utf-8").splitlines()

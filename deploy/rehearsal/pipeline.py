@@ -31,12 +31,8 @@ class Execution:
 class Pipeline:
     """The stages of a template's pipeline; ``actions`` says what each provider does here.
 
-    An action that raises fails the execution.
-
-    Raises
-    ------
-    ValueError
-        If the template asks for what is not played here.
+    An action that raises fails the execution. What a template asks for and is not played here is a
+    :class:`ValueError`.
     """
 
     def __init__(

@@ -49,13 +49,7 @@ class Report:
         self.log(f"{name}: {value}", "magenta")
 
     def prove(self, claim: str, holds: bool, otherwise: object = "") -> None:
-        """Note that a claim holds.
-
-        Raises
-        ------
-        RehearsalFailedError
-            If it does not, with what was seen ``otherwise``.
-        """
+        """Note that a claim holds; if it does not, raise with what was seen ``otherwise``."""
         if not holds:
             raise RehearsalFailedError(f"Not shown: {claim}. {otherwise}")
         self.proven.append(claim)

@@ -28,14 +28,14 @@ NOT_SHIPPED = {"tests", "benchmarks", "deploy", "docs", ".git", ".venv"}
 
 
 def start_account(r: Rehearsal) -> None:
-    """Install the full list meanwhile, for the push without a build stage."""
+    """Start an AWS account on a loopback port, as the templates make it."""
     r.report.log(f"moto, Elastic Beanstalk and IAM at {r.emulator.url}")
-    full_list = r.clone / "requirements.txt"
+    full_list = r.clone / "requirements.txt"  # installed meanwhile, for the push without a build
     threading.Thread(target=r.fleet.install, args=(full_list,), daemon=True).start()
 
 
 def push_first_version(r: Rehearsal) -> None:
-    """Push, build, deploy; measure what was installed; start the load."""
+    """Push for the first time: source, build, deploy."""
     execution = finished(r.push("First push", mark=1, without=""))
     r.report.prove(
         "a push is tested, trained, bundled and deployed by the shipped buildspec and template",
@@ -64,7 +64,7 @@ def push_first_version(r: Rehearsal) -> None:
 
 
 def push_without_build(r: Rehearsal) -> None:
-    """Push with the build stage skipped: the instances train."""
+    """Push with the build stage skipped: each instance trains."""
     with r.no_failed_request("two instances rolled while training"):
         execution = finished(r.push("Without a build", mark=2))
         r.report.prove(
@@ -82,7 +82,7 @@ def push_without_build(r: Rehearsal) -> None:
 
 
 def deploy_from_laptop(r: Rehearsal) -> None:
-    """Deploy from the clone, with the run that is promoted there."""
+    """Deploy from a laptop with eb: the run that is promoted there is shipped."""
     shutil.copytree(KEPT / "source" / "artifacts", r.clone / "artifacts", dirs_exist_ok=True)
     region = ("--region", ACCOUNT.region, "--platform", f"Python {PYTHON}")
     r.report.prove(
@@ -105,7 +105,7 @@ def deploy_from_laptop(r: Rehearsal) -> None:
 
 
 def refuse_broken_versions(r: Rehearsal) -> None:
-    """Push and deploy versions that must not reach the traffic."""
+    """Push and deploy broken versions: none of them reaches the traffic."""
     app = r.clone / "src" / "web" / "app.py"
     table = r.clone / "notebooks" / "data" / "stud.csv"
     for name, said in (("broken import", "no_such_module"), ("missing model", "sample table")):
@@ -133,7 +133,7 @@ def refuse_broken_versions(r: Rehearsal) -> None:
 
 
 def refuse_wrong_setting(r: Rehearsal) -> None:
-    """Set what the app cannot use."""
+    """Set what the app cannot use: it is refused."""
     setting = f"Namespace={ENVIRONMENT},OptionName=TRUSTED_PROXIES,Value=many"
     options = ("--environment-name", r.beanstalk.env_name, "--option-settings", setting)
     with r.nothing_changed("wrong setting"):
@@ -148,7 +148,7 @@ def refuse_wrong_setting(r: Rehearsal) -> None:
 
 
 def fetch_model_from_s3(r: Rehearsal) -> None:
-    """Publish a run and name it in the settings."""
+    """Publish a run to S3 and name it in the settings."""
     uri = f"s3://{r.beanstalk.bucket}/models/{r.run_id}"
     run = f"artifacts/runs/{r.run_id}"
     published = r.developer("aws", "s3", "cp", "--recursive", "--only-show-errors", run, uri)
@@ -163,7 +163,7 @@ def fetch_model_from_s3(r: Rehearsal) -> None:
 
 
 def push_three_in_a_row(r: Rehearsal) -> None:
-    """Push three times without a build; the instances fetch the named run."""
+    """Push three times in a row: the one that waits is superseded."""
     with r.no_failed_request("two more rolls"):
         first = r.push("First of three", mark=4)
         wait_until(lambda: r.beanstalk.status == "Updating")
@@ -182,7 +182,7 @@ def push_three_in_a_row(r: Rehearsal) -> None:
 
 
 def roll_back(r: Rehearsal) -> None:
-    """Deploy an earlier version again."""
+    """Roll back to the first version."""
     first = next(iter(r.beanstalk.versions))
     with r.no_failed_request("the rollback"):
         deployed, printed = r.developer("eb", "deploy", "--version", first)
@@ -196,7 +196,7 @@ def roll_back(r: Rehearsal) -> None:
 
 
 def check_calls(r: Rehearsal) -> None:
-    """Count the calls to AWS, and show that one without a permission is refused."""
+    """Check every call against the shipped IAM policies."""
     denied = list(r.emulator.denied)
     made = {call: n for call, n in r.emulator.allowed.items() if call[0] in PRINCIPALS}
     r.report.prove(
@@ -217,18 +217,18 @@ def check_calls(r: Rehearsal) -> None:
     r.report.prove("a call without a permission is refused", code == "AccessDenied", code)
 
 
-STEPS = {
-    "An AWS account on a loopback port, as the templates make it": start_account,
-    "A first push: source, build, deploy (build stage from the template)": push_first_version,
-    "A push with the build stage skipped: each instance trains": push_without_build,
-    "eb deploy from a laptop, and a roll of two instances under load": deploy_from_laptop,
-    "Broken versions: none of them reaches the traffic": refuse_broken_versions,
-    "A wrong setting: it does not reach the traffic": refuse_wrong_setting,
-    "A named run from S3": fetch_model_from_s3,
-    "SUPERSEDED: three pushes in a row": push_three_in_a_row,
-    "Rollback to the first version": roll_back,
-    "Every call against the shipped IAM policies": check_calls,
-}
+STEPS = [
+    start_account,
+    push_first_version,
+    push_without_build,
+    deploy_from_laptop,
+    refuse_broken_versions,
+    refuse_wrong_setting,
+    fetch_model_from_s3,
+    push_three_in_a_row,
+    roll_back,
+    check_calls,
+]
 
 
 def main() -> int:
@@ -239,8 +239,8 @@ def main() -> int:
     rehearsal = Rehearsal(folder, report)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the instances end with it
     try:
-        for title, step in STEPS.items():
-            report.step(title)
+        for step in STEPS:
+            report.step(str(step.__doc__))
             step(rehearsal)
         report.finish()
         if keep:
