@@ -147,7 +147,8 @@ class Rehearsal:
 
         wait_until(is_ready, LONGEST_S)
         time.sleep(0.5)  # the last event follows the status
-        events = api.describe_events(RequestId=answer["ResponseMetadata"]["RequestId"])["Events"]
+        request_id = answer["ResponseMetadata"]["RequestId"]
+        events = api.describe_events(EnvironmentName=env_name, RequestId=request_id)["Events"]
         if errors := [event["Message"] for event in events if event["Severity"] == "ERROR"]:
             raise RehearsalFailedError(" ".join(errors))
         return key
