@@ -22,7 +22,6 @@ from src.exception import ModelNotFoundError, StuPredictionError
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_BYTES = 512 << 20  # of a source bundle, by Beanstalk's rules
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can hold
 SHORT_LIST = "requirements-serve.txt"
 COMPILED = "compiled.json"
 TABLES = "notebooks"
@@ -62,16 +61,15 @@ def contents(root: Path) -> dict[str, Path]:
         If the promoted run is damaged.
     """
     run = promoted_run(root)
+    names = shipped(root)
+    if run is None:
+        return {name: root / name for name in names if not name.startswith(f"{RUNS}/")}
     files = {}
-    for name in shipped(root):
-        if run is not None and name.startswith(f"{TABLES}/"):
-            continue
-        if name.startswith(f"{RUNS}/") and (
-            run is None or not name.startswith(f"{RUNS}/{run.run_id}/")
-        ):
-            continue
-        files[name] = root / name
-    if run is not None and COMPILED in run.manifest.files:
+    for name in names:
+        of_other_run = name.startswith(f"{RUNS}/") and name.split("/")[2] != run.run_id
+        if not of_other_run and not name.startswith(f"{TABLES}/"):
+            files[name] = root / name
+    if COMPILED in run.manifest.files:
         files["requirements.txt"] = root / SHORT_LIST
     return files
 
@@ -100,13 +98,12 @@ def write_zip(files: dict[str, Path], path: Path) -> None:
         If it is larger than Beanstalk takes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, source in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, EPOCH)
+            entry = zipfile.ZipInfo(name)  # of 1980-01-01, whenever it was made
             entry.create_system = 3  # Unix: the mode below counts
             entry.external_attr = (0o100000 | mode(Path(name))) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, source.read_bytes(), compresslevel=9)
+            archive.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED, 9)
     size = path.stat().st_size
     if size > LIMIT_BYTES:
         raise ValueError(

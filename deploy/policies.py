@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deploy.templates import FOLDER, Account, Template, policies
+from deploy.templates import Account, Template
 
 DEFAULTS = Account()
 FILES = {
@@ -41,18 +41,14 @@ EXAMPLES = {
 def shipped(account: Account = DEFAULTS, **names: str) -> dict[str, dict[str, Any]]:
     """Return the policies by file name.
 
-    Parameters
-    ----------
-    account : Account
-    **names : str
-        Parameters of the templates, such as ``AppName``; a template takes those that it has.
+    ``names`` are parameters such as ``AppName``; a template takes those that it has.
     """
     found = {}
-    for template_name, examples in EXAMPLES.items():
-        path = FOLDER / template_name
-        template = Template.read(path, {**examples, **names}, account)
-        for logical_id, document in policies(template.resources).items():
-            found[FILES[template_name, logical_id]] = document
+    for (template, logical_id), file in FILES.items():
+        resources = Template(template, EXAMPLES[template] | names, account).resources
+        properties = resources[logical_id]["Properties"]
+        (policy,) = properties.get("Policies", [properties])
+        found[file] = policy["PolicyDocument"]
     return found
 
 

@@ -16,25 +16,24 @@ from deploy import tools
 NEEDED = {
     "git": "install git",
     "make": "install make; on Debian and Ubuntu: apt install make",
-    "nginx": "install nginx; on Debian and Ubuntu: apt install nginx-light; on macOS: "
-    "brew install nginx",
+    "nginx": "install nginx; on Debian and Ubuntu: apt install nginx-light",
 }
 
 
 def missing() -> list[str]:
     """Return what this machine lacks, each with what to do."""
-    found = [f"{name} is not installed: {how}." for name, how in NEEDED.items()
-             if shutil.which(name) is None]  # fmt: skip
     if not sys.platform.startswith("linux"):
-        found.append("The rehearsal uses Linux's loopback addresses and /proc: run it on Linux.")
-    if shutil.which("git"):
+        return ["The rehearsal uses Linux's loopback addresses and /proc: run it on Linux."]
+    absent = [name for name in NEEDED if shutil.which(name) is None]
+    found = [f"{name} is not installed: {NEEDED[name]}." for name in absent]
+    if "git" not in absent:
         command = ["git", "-C", str(tools.ROOT), "rev-parse", "HEAD"]
         if subprocess.run(command, capture_output=True, check=False).returncode:
             found.append(f"{tools.ROOT} is not a git clone with a commit: nothing can be pushed.")
     return found
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Check what is needed, install the tools, and go on with their Python."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.rehearse",
@@ -46,20 +45,17 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="leave the instances running at the end, to look around; Ctrl-C ends them",
     )
-    parser.parse_args(arguments)
+    parser.parse_args()
     if problems := missing():
         print("\n".join(problems), file=sys.stderr)
         return 1
-    if not tools.are_current():
-        print(f"Installing the tools into {tools.TOOLS.relative_to(tools.ROOT)} …", flush=True)
     try:
         tools.install()
     except subprocess.CalledProcessError as error:
         print(f"The tools could not be installed: {error}", file=sys.stderr)
         return 1
-    python = str(tools.tool("python"))
-    given = sys.argv[1:] if arguments is None else arguments
-    return subprocess.call([python, "-m", "deploy.rehearsal.steps", *given], cwd=tools.ROOT)
+    command = [str(tools.tool("python")), "-m", "deploy.rehearsal.steps", *sys.argv[1:]]
+    return subprocess.call(command, cwd=tools.ROOT)
 
 
 if __name__ == "__main__":

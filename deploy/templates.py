@@ -1,12 +1,10 @@
-"""CloudFormation templates, read and resolved: intrinsic functions, conditions, parameters."""
+"""CloudFormation templates, resolved: intrinsic functions, conditions, parameters."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -27,94 +25,73 @@ ARNS = {
 }
 # Of these, !Ref gives the ARN as well, not the name.
 REF_IS_ARN = ("AWS::CodeConnections::Connection", "AWS::IAM::ManagedPolicy", "AWS::SNS::Topic")
-NAMES = ("RoleName", "BucketName", "Name", "LogGroupName", "ApplicationName", "EnvironmentName",
-         "InstanceProfileName", "ManagedPolicyName", "GroupName", "RepositoryName")  # fmt: skip
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads ``!Sub x`` as ``{"Fn::Sub": x}``."""
-
-
-def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = value.split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _function)
-
-
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """Where a template is resolved for."""
 
     account: str = "111122223333"
     region: str = "us-east-1"
 
 
-@dataclass
-class Template:
-    """A template with values for its parameters.
+class Function(NamedTuple):
+    """A call of an intrinsic function: ``!Sub x`` is ``Function("Sub", "x")``."""
 
-    Attributes
-    ----------
-    document : dict
-        As written, functions as ``{"Fn::…": …}``.
-    parameters : dict
-        Given values over the defaults.
+    name: str
+    argument: Any
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> Function:
+    if isinstance(node, yaml.SequenceNode):
+        return Function(name, loader.construct_sequence(node, deep=True))
+    return Function(name, loader.construct_scalar(node))
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+class Template:
+    """A template of ``cloudformation/`` with values for its parameters.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has neither a default nor a value, or a value that it does not allow.
     """
 
-    document: dict[str, Any]
-    parameters: dict[str, Any]
-    account: Account = field(default_factory=Account)
-
-    @classmethod
-    def read(
-        cls, path: Path, parameters: Mapping[str, Any] | None = None, account: Account | None = None
-    ) -> Template:
-        """Read a template.
-
-        Raises
-        ------
-        ValueError
-            If a parameter has neither a default nor a value, or a value that it does not allow.
-        """
-        document = yaml.load(path.read_text("utf-8"), _Loader)
-        values = {}
-        for name, definition in document["Parameters"].items():
-            value = (parameters or {}).get(name, definition.get("Default"))
+    def __init__(self, name: str, given: dict[str, str], account: Account) -> None:
+        self.account = account
+        self.document = yaml.load((FOLDER / name).read_text("utf-8"), _Loader)
+        pseudo = {"AccountId": account.account, "Region": account.region, "Partition": "aws"}
+        self.parameters: dict[str, Any] = {f"AWS::{key}": v for key, v in pseudo.items()}
+        self.parameters["AWS::NoValue"] = NO_VALUE
+        for key, definition in self.document["Parameters"].items():
+            value = given.get(key, definition.get("Default"))
             if value is None:
-                raise ValueError(f"{path.name}: the parameter {name} needs a value.")
-            pattern, allowed = definition.get("AllowedPattern"), definition.get("AllowedValues")
-            if (pattern and not re.fullmatch(pattern, str(value))) or (
-                allowed and value not in allowed
-            ):
-                raise ValueError(f"{path.name}: {name} may not be {value!r}.")
-            values[name] = value
-        return cls(document, values, account or Account())
+                raise ValueError(f"{name}: the parameter {key} needs a value.")
+            fits = re.fullmatch(definition.get("AllowedPattern", "(?s:.*)"), str(value))
+            if not fits or value not in definition.get("AllowedValues", [value]):
+                raise ValueError(f"{name}: {key} may not be {value!r}.")
+            self.parameters[key] = value
 
     @property
     def resources(self) -> dict[str, dict[str, Any]]:
         """The resources whose condition holds, resolved."""
         return {
-            name: self.resolve({k: v for k, v in resource.items() if k != "Condition"})
+            name: self.resolve(resource)
             for name, resource in self.document["Resources"].items()
             if "Condition" not in resource or self._call("Condition", resource["Condition"])
         }
 
     def resolve(self, value: Any) -> Any:
         """Return a value with every function replaced by its result."""
+        if isinstance(value, Function):
+            return self._call(*value)
         if isinstance(value, dict):
-            if len(value) == 1:
-                ((name, argument),) = value.items()
-                if name.startswith("Fn::") or name in ("Ref", "Condition"):
-                    return self._call(name.removeprefix("Fn::"), argument)
             resolved = {key: self.resolve(item) for key, item in value.items()}
             return {key: item for key, item in resolved.items() if item is not NO_VALUE}
         if isinstance(value, list):
@@ -123,16 +100,14 @@ class Template:
 
     def _call(self, function: str, argument: Any) -> Any:
         match function:
-            case "Ref":
+            case "Ref" | "GetAtt":
                 return self._reference(argument)
-            case "GetAtt":
-                return self._reference(".".join(argument))
             case "Sub":
                 text = re.sub(r"\$\{([^!}]+)\}", lambda m: str(self._reference(m[1])), argument)
                 return text.replace("${!", "${")
             case "Join":
-                separator, parts = argument
-                return separator.join(map(str, self.resolve(parts)))
+                separator, parts = self.resolve(argument)
+                return separator.join(parts)
             case "If":
                 condition, yes, no = argument
                 return self.resolve(yes if self._call("Condition", condition) else no)
@@ -147,33 +122,14 @@ class Template:
                 return all(self.resolve(argument))
         raise ValueError(f"Fn::{function} is not known here.")
 
-    def _reference(self, name: str) -> Any:
-        known = self.parameters | {
-            "AWS::AccountId": self.account.account,
-            "AWS::Region": self.account.region,
-            "AWS::Partition": "aws",
-            "AWS::NoValue": NO_VALUE,
-        }
-        if name in known:
-            return known[name]
-        logical_id, _, attribute = name.partition(".")
+    def _reference(self, target: str) -> Any:
+        if target in self.parameters:
+            return self.parameters[target]
+        logical_id, _, attribute = target.partition(".")
         resource = self.document["Resources"][logical_id]
-        properties = resource.get("Properties", {})
-        named = next((properties[key] for key in NAMES if key in properties), logical_id.lower())
-        named = self.resolve(named)
-        if attribute == "Arn" or (not attribute and resource["Type"] in REF_IS_ARN):
-            return ARNS[resource["Type"]].format(name=named, **vars(self.account))
-        return f"{named}.{attribute}" if attribute else named
-
-
-def policies(resources: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the policy documents of a resolved template: logical id to document."""
-    found = {}
-    for logical_id, resource in resources.items():
-        properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::IAM::ManagedPolicy":
-            found[logical_id] = properties["PolicyDocument"]
-        elif resource["Type"] == "AWS::IAM::Role" and properties.get("Policies"):
-            (policy,) = properties["Policies"]
-            found[logical_id] = policy["PolicyDocument"]
-    return found
+        properties, kind = resource.get("Properties", {}), resource["Type"]
+        default = properties.get("Name", logical_id.lower())
+        name = self.resolve(properties.get(f"{kind.rpartition(':')[2]}Name", default))
+        if attribute == "Arn" or (not attribute and kind in REF_IS_ARN):
+            return ARNS[kind].format(name=name, **self.account._asdict())
+        return f"{name}.{attribute}" if attribute else name

@@ -7,7 +7,6 @@ packages than training does, so they cannot stand in ``.venv``.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,17 +28,11 @@ def are_current() -> bool:
 
 
 def install() -> None:
-    """Make the environment anew where the lock changed.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If a package cannot be installed; pip has said why.
-    """
+    """Make the environment anew where the lock changed; raise what pip's failure raises."""
     if are_current():
         return
-    shutil.rmtree(TOOLS, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", str(TOOLS)], check=True)
+    print(f"Installing the tools into {TOOLS.relative_to(ROOT)} …", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(TOOLS)], check=True)
     pip = [str(tool("python")), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     subprocess.run([*pip, "-r", str(LOCK)], check=True)
     STAMP.write_text(_fingerprint(), "utf-8")

@@ -9,24 +9,30 @@ import datetime
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from deploy.rehearsal.options import Settings, problems
+import jinja2
+import yaml
+
+from deploy.rehearsal.options import Settings, from_rows, problems
 from deploy.templates import Account
 
 UPDATED = "Environment update completed successfully."
 CONFIGURED = "Successfully deployed new configuration to environment."
 NOT_UPDATED = "Failed to deploy application."
 NOT_CONFIGURED = "Failed to deploy configuration."
-LINUX = "64bit Amazon Linux 2023"
+ANSWERS = Path(__file__).with_name("answers.yaml")
 
 Shape = dict[str, Any]
 
 
-class InvalidParameterError(Exception):
-    """A request that Beanstalk would refuse."""
+class RefusedError(Exception):
+    """A request that AWS would refuse; ``code`` is that of its answer."""
 
-    code = "InvalidParameterValue"
+    def __init__(self, message: str, code: str = "InvalidParameterValue") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class DeploymentFailedError(Exception):
@@ -35,19 +41,10 @@ class DeploymentFailedError(Exception):
 
 @dataclass
 class Beanstalk:
-    """One application with one environment.
+    """One application with one environment; the oldest version and event come first.
 
-    Attributes
-    ----------
-    deploy : callable
-        Takes a version (None for a change of settings alone) and all settings, brings them to the
-        instances, and raises :class:`DeploymentFailedError` if that fails.
-    exists : callable
-        Takes bucket and key, returns whether there is such an object.
-    versions : dict of str to dict
-        By label.
-    events : list of dict
-        The oldest first.
+    ``deploy`` brings a version (None for a change of settings alone) and all settings to the
+    instances, and raises if that fails.
     """
 
     account: Account
@@ -56,122 +53,92 @@ class Beanstalk:
     platform: str
     settings: Settings
     deploy: Callable[[Shape | None, Settings], None]
-    exists: Callable[[str, str], bool]
     versions: dict[str, Shape] = field(default_factory=dict)
     events: list[Shape] = field(default_factory=list)
     current: str = "Sample Application"
     status: str = "Ready"
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def bucket(self) -> str:
-        return f"elasticbeanstalk-{self.account.region}-{self.account.account}"
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:elasticbeanstalk:{self.account.region}:{self.account.account}"
-
-    @property
-    def branch(self) -> str:
-        """The platform's name without its version, as ``eb init`` writes it."""
-        return f"{self.platform.partition(' running ')[2]} running on {LINUX}"
+    def __post_init__(self) -> None:
+        account, region = self.account
+        self.bucket = f"elasticbeanstalk-{region}-{account}"
+        self.arn = f"arn:aws:elasticbeanstalk:{region}:{account}"
+        system, _, language = self.platform.partition(" running ")
+        # The platform's name without its version, as ``eb init`` writes it.
+        self.branch = f"{language} running on {system.rpartition(' v')[0]}"
 
     def answer(self, action: str, asked: Mapping[str, Any], request_id: str = "") -> Shape:
         """Return the answer to a request; its id is that of the events that follow.
 
-        Raises
-        ------
-        InvalidParameterError
-            If Beanstalk would refuse the request, or the action is not known here.
+        A :class:`RefusedError` says that Beanstalk would refuse it, or that it is not known here.
         """
+        answers = yaml.safe_load(jinja2.Template(ANSWERS.read_text("utf-8")).render(vars(self)))
         match action:
-            case "CreateStorageLocation":
-                return {"S3Bucket": self.bucket}
-            case "DescribeApplications":
-                return {"Applications": [{"ApplicationName": self.app_name}]}
-            case "ListAvailableSolutionStacks":
-                return {"SolutionStacks": [self.platform]}
-            case "ListPlatformBranches":
-                branches = [value for rule in asked["Filters"] for value in rule["Values"]]
-                found = {"BranchName": self.branch, "LifecycleState": "Supported"}
-                return {"PlatformBranchSummaryList": [found] if self.branch in branches else []}
-            case "DescribePlatformVersion":
-                names = {"PlatformArn": asked["PlatformArn"], "SolutionStackName": self.platform}
-                return {"PlatformDescription": {**names, "PlatformStatus": "Ready"}}
             case "CreateApplicationVersion":
                 return {"ApplicationVersion": self._create_version(asked)}
             case "DescribeApplicationVersions":
                 labels = asked.get("VersionLabels") or self.versions
                 listed = [v for label, v in self.versions.items() if label in labels]
                 return {"ApplicationVersions": listed[::-1]}
-            case "DescribeEnvironments":
-                known = self.env_name in (asked.get("EnvironmentNames") or [self.env_name])
-                return {"Environments": [self._environment()] if known else []}
             case "DescribeConfigurationSettings":
                 options = [
                     {"Namespace": namespace, "OptionName": name, "Value": value}
                     for (namespace, name), value in self.settings.items()
                 ]
-                return {
-                    "ConfigurationSettings": [self._environment() | {"OptionSettings": options}]
-                }
+                (environment,) = answers["DescribeEnvironments"]["Environments"]
+                return {"ConfigurationSettings": [environment | {"OptionSettings": options}]}
             case "DescribeEvents":
                 of_update, since = asked.get("RequestId"), asked.get("StartTime")
-                if since is not None:  # moto reads it without a zone
-                    since = since.replace(tzinfo=datetime.UTC)
                 events = [
                     event
                     for event in reversed(self.events)
                     if of_update in (None, event["RequestId"])
-                    and (since is None or event["EventDate"] >= since)
+                    # moto reads the time without its zone
+                    and (since is None or event["EventDate"] >= since.replace(tzinfo=datetime.UTC))
                 ]
                 return {"Events": events}
             case "UpdateEnvironment":
-                return self._start_update(asked, request_id)
-        raise InvalidParameterError(f"The rehearsal does not know {action}.")
+                self._start_update(asked, request_id)
+                return {"EnvironmentName": self.env_name, "Status": self.status}
+            case "DescribeEnvironments" if self.env_name not in (
+                asked.get("EnvironmentNames") or [self.env_name]
+            ):
+                return {"Environments": []}
+            case "ListPlatformBranches" if self.branch not in str(asked["Filters"]):
+                return {"PlatformBranchSummaryList": []}
+        if action not in answers:
+            raise RefusedError(f"The rehearsal does not know {action}.")
+        return dict(answers[action])
 
     def _create_version(self, asked: Mapping[str, Any]) -> Shape:
-        label, source = asked["VersionLabel"], asked["SourceBundle"]
+        label, now = asked["VersionLabel"], datetime.datetime.now(datetime.UTC)
         if label in self.versions:
-            raise InvalidParameterError(f"Application Version {label} already exists.")
-        if not self.exists(source["S3Bucket"], source["S3Key"]):
-            raise InvalidParameterError(f"Unable to download from S3 location {source}.")
-        self.versions[label] = {
-            "ApplicationName": self.app_name,
-            "VersionLabel": label,
-            "Status": "PROCESSED",
-            "SourceBundle": source,
-            "DateCreated": _now(),
-            "DateUpdated": _now(),
-        }
+            raise RefusedError(f"Application Version {label} already exists.")
+        given = {key: asked[key] for key in ("ApplicationName", "VersionLabel", "SourceBundle")}
+        dates = {"DateCreated": now, "DateUpdated": now}
+        self.versions[label] = {**given, **dates, "Status": "PROCESSED"}
         return self.versions[label]
 
-    def _start_update(self, asked: Mapping[str, Any], request_id: str) -> Shape:
+    def _start_update(self, asked: Mapping[str, Any], request_id: str) -> None:
         name, label = asked.get("EnvironmentName", self.env_name), asked.get("VersionLabel")
         if name != self.env_name:
-            raise InvalidParameterError(f"No Environment found for EnvironmentName = '{name}'.")
+            raise RefusedError(f"No Environment found for EnvironmentName = '{name}'.")
         if label and label not in self.versions:
-            raise InvalidParameterError(f"No Application Version named '{label}' found.")
-        given = _settings(asked.get("OptionSettings"))
+            raise RefusedError(f"No Application Version named '{label}' found.")
+        given = from_rows(asked.get("OptionSettings") or [])
         for problem in problems(given):
-            raise InvalidParameterError(f"Invalid option specification: {problem}")
-        with self._lock:
-            if self.status != "Ready":
-                raise InvalidParameterError(
-                    f"Environment named {self.env_name} is in an invalid state for this operation."
-                    " Must be Ready."
-                )
-            self.status = "Updating"
+            raise RefusedError(f"Invalid option specification: {problem}")
+        if self.status != "Ready":
+            raise RefusedError(f"Environment {name} is in an invalid state. Must be Ready.")
+        self.status = "Updating"
         self._record("Environment update is starting.", request_id)
-        removed = _settings(asked.get("OptionsToRemove"))
+        removed = from_rows(asked.get("OptionsToRemove") or [])
         settings = {k: v for k, v in (self.settings | given).items() if k not in removed}
         threading.Thread(target=self._update, args=(label, settings, request_id)).start()
-        return self._environment()
 
     def _update(self, label: str | None, settings: Settings, request_id: str) -> None:
         try:
             self.deploy(self.versions[label] if label else None, settings)
-        except DeploymentFailedError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must end the update
             self._record(str(error), request_id, "ERROR")
             self.status = "Ready"
             self._record(NOT_UPDATED if label else NOT_CONFIGURED, request_id, "ERROR")
@@ -182,33 +149,7 @@ class Beanstalk:
         self._record(UPDATED if label else CONFIGURED, request_id)
 
     def _record(self, message: str, request_id: str, severity: str = "INFO") -> None:
-        event = {"EventDate": _now(), "Message": message, "Severity": severity}
+        now = datetime.datetime.now(datetime.UTC)
         names = {"ApplicationName": self.app_name, "EnvironmentName": self.env_name}
+        event = {"EventDate": now, "Message": message, "Severity": severity}
         self.events.append({**event, **names, "RequestId": request_id})
-
-    def _environment(self) -> Shape:
-        return {
-            "ApplicationName": self.app_name,
-            "EnvironmentName": self.env_name,
-            "EnvironmentId": "e-rehearsal1",
-            "EnvironmentArn": f"{self.arn}:environment/{self.app_name}/{self.env_name}",
-            "VersionLabel": self.current,
-            "SolutionStackName": self.platform,
-            "PlatformArn": f"{self.arn.rpartition(':')[0]}::platform/{self.branch}/4.0.0",
-            "Status": self.status,
-            "Health": "Green",
-            "HealthStatus": "Ok",
-            "CNAME": "localhost",
-            "DateCreated": _now(),
-            "DateUpdated": _now(),
-            "AbortableOperationInProgress": False,
-            "Tier": {"Name": "WebServer", "Type": "Standard", "Version": "1.0"},
-        }
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
-def _settings(options: list[Mapping[str, str]] | None) -> Settings:
-    return {(one["Namespace"], one["OptionName"]): one.get("Value", "") for one in options or ()}

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from deploy.rehearsal.instance import unpack
+from deploy.rehearsal.system import start, unpack
 
 PHASES = ("install", "pre_build", "build", "post_build")
 LISTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
@@ -21,47 +19,23 @@ class BuildFailedError(Exception):
     """A command of the build did not succeed."""
 
 
-@dataclass(frozen=True)
 class Buildspec:
-    """The parts of a buildspec that this project uses.
+    """The parts of a buildspec that this project uses; ``commands`` are those of all phases.
 
-    Attributes
-    ----------
-    variables : dict of str to str
-    commands : tuple of str
-        Of all phases, in order.
-    python : str
-        The runtime's version, such as ``3.13``.
-    base_directory : str
-        Below which the artifact's files lie.
+    What this reader does not know is a :class:`ValueError`, so that nothing is left out silently.
     """
 
-    variables: dict[str, str]
-    commands: tuple[str, ...]
-    python: str
-    base_directory: str
-
-    @classmethod
-    def read(cls, path: Path) -> Buildspec:
-        """Read a buildspec.
-
-        Raises
-        ------
-        ValueError
-            If it holds what this reader does not know, so that nothing is left out silently.
-        """
+    def __init__(self, path: Path) -> None:
         document = yaml.safe_load(path.read_text("utf-8"))
         unknown = set(document) - {"version", "env", "phases", "artifacts", "cache"}
         unknown |= set(document["phases"]) - set(PHASES)
         if document["version"] != 0.2 or unknown or document["artifacts"]["files"] != ["**/*"]:
             raise ValueError(f"{path.name} holds what this reader does not know: {unknown}.")
         phases = [document["phases"].get(name, {}) for name in PHASES]
-        return cls(
-            document.get("env", {}).get("variables", {}),
-            tuple(command for phase in phases for command in phase.get("commands", [])),
-            phases[0]["runtime-versions"]["python"],
-            document["artifacts"]["base-directory"],
-        )
+        self.variables: dict[str, str] = document["env"]["variables"]
+        self.commands = [command for phase in phases for command in phase.get("commands", [])]
+        self.python: str = phases[0]["runtime-versions"]["python"]
+        self.base_directory: str = document["artifacts"]["base-directory"]
 
     def run(
         self,
@@ -72,56 +46,31 @@ class Buildspec:
     ) -> Path:
         """Run the commands in a source folder and return the artifact's folder.
 
-        Parameters
-        ----------
-        source : Path
-        log_file : Path
-            Gets what the commands print.
-        environment : mapping
-            All variables that the commands see, besides the buildspec's own.
-        log : callable
-            Takes a line for people, before and after each command.
-
-        Raises
-        ------
-        BuildFailedError
-            With the command that failed and the end of what it printed.
+        They see the variables of ``environment`` and the buildspec's own. The first that fails is a
+        :class:`BuildFailedError` with the end of what it printed.
         """
         for command in self.commands:
             started = time.monotonic()
             log(f"build: {command} …")
-            with log_file.open("ab") as output:
-                run = subprocess.run(
-                    ["sh", "-c", command],
-                    cwd=source,
-                    env={**environment, **self.variables},
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    check=False,
-                )
+            variables = {**environment, **self.variables}
+            status = start(["sh", "-c", command], source, variables, log_file).wait()
             log(f"build: {command.split(' -')[0]} took {time.monotonic() - started:.0f} s")
-            if run.returncode:
+            if status:
                 tail = "\n".join(log_file.read_text("utf-8", "replace").splitlines()[-12:])
-                raise BuildFailedError(f"`{command}` failed ({run.returncode}):\n{tail}")
+                raise BuildFailedError(f"`{command}` failed ({status}):\n{tail}")
         return source / self.base_directory
 
 
 def prepare(archive: Path, work: Path) -> None:
     """Unpack a source archive, and keep the folder's virtual environment if it is still right."""
-    before = _lists(work)
+    lists = [work / name for name in LISTS]
+    before = [path.read_bytes() for path in lists if path.exists()]
     for path in work.glob("*"):
-        if path.is_dir() and path.name != ".venv":
-            shutil.rmtree(path)
-        elif path.is_file():
-            path.unlink()
+        if path.name != ".venv":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     unpack(archive, work)
-    if _lists(work) != before:
+    if [path.read_bytes() for path in lists] != before:
         shutil.rmtree(work / ".venv", ignore_errors=True)
-    for stamp in (work / ".venv" / ".setup", work / ".venv" / ".dev"):
-        if stamp.is_file():
-            stamp.touch()  # newer than the lists, so that make installs nothing
-
-
-def _lists(work: Path) -> list[bytes]:
-    return [path.read_bytes() for name in LISTS if (path := work / name).is_file()]
+    for name in (".setup", ".dev"):
+        if (work / ".venv" / name).exists():  # newer than the lists, make installs nothing
+            (work / ".venv" / name).touch()

@@ -1,6 +1,7 @@
 """Which IAM action a request to AWS needs, on which ARNs.
 
-The names follow AWS's "Service Authorization Reference".
+The names follow AWS's "Service Authorization Reference". What is not known here is refused: it must
+be added, not let through.
 """
 
 from __future__ import annotations
@@ -11,23 +12,14 @@ from typing import Any
 
 from werkzeug import Request
 
+from deploy.rehearsal.beanstalk import RefusedError
+
 CREDENTIAL = re.compile(r"Credential=AKIA0*([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
 OBJECT_ACTIONS = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "POST": "Put", "DELETE": "Delete"}
-BUCKET_QUERIES = {
-    "location": "GetBucketLocation",
-    "versioning": "GetBucketVersioning",
-    "policy": "GetBucketPolicy",
-    "acl": "GetBucketAcl",
-}
+LISTS = {"list-type", "prefix", "delimiter", "encoding-type", "max-keys", "marker"}
 WITHOUT_RESOURCE = ("CreateStorageLocation", "ListAvailableSolutionStacks", "ListPlatformBranches")
-ON_PLATFORMS = ("DescribePlatformVersion", "ListPlatformVersions")
 ON_VERSIONS = ("CreateApplicationVersion", "DescribeApplicationVersions")
-
-
-class UnknownCallError(Exception):
-    """A request whose IAM action is not known here; it must be added, not let through."""
-
-    code = "AccessDenied"
+DENIED = "AccessDenied"
 
 
 def access_key(principal: str) -> str:
@@ -36,27 +28,15 @@ def access_key(principal: str) -> str:
 
 
 def signer(request: Request) -> tuple[str, str]:
-    """Return the principal and the service that a request was signed for.
-
-    Raises
-    ------
-    UnknownCallError
-        If it was not signed.
-    """
+    """Return the principal and the service that a request was signed for."""
     match = CREDENTIAL.search(request.headers.get("Authorization", ""))
     if match is None:
-        raise UnknownCallError("A request without a signature.")
+        raise RefusedError("A request without a signature.", DENIED)
     return match[1].lower(), match[2]
 
 
 def s3(request: Request) -> tuple[str, list[str]]:
-    """Return the action and the resources of a request to S3.
-
-    Raises
-    ------
-    UnknownCallError
-        If its action is not known here.
-    """
+    """Return the action and the resources of a request to S3."""
     bucket, _, key = request.path.lstrip("/").partition("/")
     arn = f"arn:aws:s3:::{bucket}"
     if not bucket:
@@ -66,11 +46,13 @@ def s3(request: Request) -> tuple[str, list[str]]:
         version = "Version" if "versionId" in request.args and verb != "Put" else ""
         return f"s3:{verb}Object{version}", [f"{arn}/{key}"]
     if request.method in ("GET", "HEAD"):
-        asked = (action for name, action in BUCKET_QUERIES.items() if name in request.args)
-        return f"s3:{next(asked, 'ListBucket')}", [arn]
+        if "location" in request.args:
+            return "s3:GetBucketLocation", [arn]
+        if set(request.args) <= LISTS:
+            return "s3:ListBucket", [arn]
     if request.method == "PUT" and not request.args:
         return "s3:CreateBucket", [arn]
-    raise UnknownCallError(f"{request.method} {request.full_path}")
+    raise RefusedError(f"The rehearsal does not know {request.method} {request.full_path}", DENIED)
 
 
 def beanstalk(
@@ -78,12 +60,7 @@ def beanstalk(
 ) -> tuple[str, list[str]]:
     """Return the action and the resources of a request to Elastic Beanstalk.
 
-    Parameters
-    ----------
-    arn : str
-        The ARNs of the account's resources, up to their kind.
-    app_name, env_name : str
-        Of requests that give the environment's id, or leave the application out.
+    The names are those of requests that give the environment's id, or leave the application out.
     """
 
     def named(kind: str) -> list[str]:
@@ -92,7 +69,7 @@ def beanstalk(
     application = parameters.get("ApplicationName", "*")
     if action in WITHOUT_RESOURCE:
         resources = ["*"]
-    elif action in ON_PLATFORMS:
+    elif action == "DescribePlatformVersion":
         resources = [f"{arn.rpartition(':')[0]}::platform/*"]
     elif action == "DescribeApplications":
         resources = [f"{arn}:application/{name}" for name in named("ApplicationName")]

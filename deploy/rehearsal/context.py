@@ -1,192 +1,264 @@
-"""What the steps share: the account, the repository, the pipeline, and what is asked of the app."""
+"""What the steps share: account, clone, pipeline, and what is asked of the app."""
 
 from __future__ import annotations
 
-import json
+import csv
+import os
+import re
 import shutil
+import subprocess
+import sys
 import time
-import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from deploy.rehearsal.account import EmulatedAccount, plain_environment
-from deploy.rehearsal.buildspec import BuildFailedError, Buildspec, prepare
-from deploy.rehearsal.instance import installed_mb, installed_s, memory_mb
+from deploy.rehearsal.beanstalk import Beanstalk
+from deploy.rehearsal.buildspec import Buildspec, prepare
+from deploy.rehearsal.emulator import ACCOUNT, Emulator, shipped_policies
+from deploy.rehearsal.instances import INSTALLED, Fleet
 from deploy.rehearsal.load import Load
-from deploy.rehearsal.pipeline import ActionFailedError, Execution, Pipeline
+from deploy.rehearsal.options import Settings, from_rows
+from deploy.rehearsal.pipeline import Execution, Pipeline
 from deploy.rehearsal.report import RehearsalFailedError, Report
-from deploy.rehearsal.repository import Repository
-from deploy.tools import ROOT
+from deploy.rehearsal.system import installed_mb, memory_mb, start, wait_until
+from deploy.templates import Template
+from deploy.tools import ROOT, tool
 
 KEPT = ROOT / ".envs" / "rehearsal"
 MARK = "static/rehearsal.txt"
 INSTANCE_MB = 1024  # of a t3.micro
 LONGEST_S = 1200.0
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+BIN = Path(sys.base_prefix) / "bin"  # of the interpreter that the tools' environment was made with
+# What a new machine would not have stays out; packages have to come from somewhere.
+KEPT_VARIABLES = re.compile(
+    "(PIP|SSL|REQUESTS|OPENBLAS)_.*|(HTTPS?|NO)_PROXY|LANG|LC_ALL|TMPDIR", re.IGNORECASE
+)
+
+
+def plain_environment(home: Path) -> dict[str, str]:
+    """Return the variables of a machine without this one's settings."""
+    kept = {name: v for name, v in os.environ.items() if KEPT_VARIABLES.fullmatch(name)}
+    path = f"{BIN}:{os.environ.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, "HOME": str(home), "GIT_CONFIG_GLOBAL": os.devnull}
 
 
 class Rehearsal:
-    """The parts of a rehearsal, in a temporary folder."""
+    """An environment of two instances as the templates make it, and a clone to push from."""
 
     load: Load
     run_id: str
 
     def __init__(self, folder: Path, report: Report) -> None:
-        self.folder = folder
-        self.report = report
-        for name in ("home", "build/source"):
-            (KEPT / name).mkdir(parents=True, exist_ok=True)
-        self.account = EmulatedAccount(folder, KEPT / "venvs", report.log)
-        self.repository = Repository.make(ROOT, folder)
+        self.folder, self.report = folder, report
+        self.clone, self.origin = folder / "clone", folder / "origin.git"
+        for made in (KEPT / "home", KEPT / "source", folder / "programs", folder / "bundles"):
+            made.mkdir(parents=True, exist_ok=True)
+        (folder / "programs" / "aws").symlink_to(tool("aws"))  # the platform has it
+        self.variables = plain_environment(KEPT / "home")
+        self.git("clone", "--quiet", "--bare", str(ROOT), str(self.origin), folder=folder)
+        self.git("clone", "--quiet", str(self.origin), str(self.clone), folder=folder)
+        self.git("checkout", "--quiet", "-B", "main")
+
+        stack = f"64bit Amazon Linux 2023 v4.0.0 running Python {PYTHON}"
+        given = {"SolutionStackName": stack, "EnvironmentType": "LoadBalanced"}
+        app = Template("app.yaml", given, ACCOUNT).resources
+        environment = app["Environment"]["Properties"]
+        pipeline = Template("pipeline.yaml", {"RepositoryId": "you/stuprediction"}, ACCOUNT)
+        properties = pipeline.resources["Pipeline"]["Properties"]
+        self.bucket: str = properties["ArtifactStore"]["Location"]
+        self.fleet = Fleet(folder, BIN / f"python{PYTHON}", KEPT / "venvs", report.log)
+        self.url = f"http://127.0.0.1:{self.fleet.port}"
+        self.beanstalk = Beanstalk(
+            ACCOUNT,
+            app["Application"]["Properties"]["ApplicationName"],
+            environment["EnvironmentName"],
+            stack,
+            from_rows(environment["OptionSettings"]),
+            self._bring,
+        )
+        self.emulator = Emulator(shipped_policies(), self.beanstalk)
+        for bucket in (self.bucket, self.beanstalk.bucket):
+            self.emulator.client("s3", "administrator").create_bucket(Bucket=bucket)
+        self.fleet.credentials = self.emulator.environment("instance")
         actions = {
             "CodeStarSourceConnection": self._source,
             "CodeBuild": self._build,
             "ElasticBeanstalk": self._deploy,
         }
-        self.pipeline = Pipeline(self.account.pipeline, actions, report.log)
+        self.pipeline = Pipeline(properties, actions, report.log)
 
-    # --- the pipeline's actions -------------------------------------------------------------------
+    def stop(self) -> None:
+        """End everything that runs."""
+        if hasattr(self, "load"):
+            self.load.stop()
+        self.fleet.stop()
+        self.emulator.stop()
+
+    # --- what the services do ---------------------------------------------------------------------
+
+    def _bring(self, version: dict[str, Any] | None, settings: Settings) -> None:
+        """Bring a version to new instances, or settings to those that run."""
+        if version is None:
+            self.fleet.configure(settings)
+            return
+        path = self.folder / "bundles" / f"{version['VersionLabel']}.zip"
+        source = version["SourceBundle"]
+        client = self.emulator.client("s3", "instance")
+        client.download_file(source["S3Bucket"], source["S3Key"], str(path))
+        self.fleet.replace(path, settings)
 
     def _source(self, execution: Execution, _: str) -> str:
         path = self.folder / f"source-{execution.number}.zip"
-        self.repository.archive(execution.commit, path)
-        return self._put("pipeline", f"stuprediction/Source/{execution.number}.zip", path)
+        archive = ("archive", "--format=zip", "--output", str(path), execution.commit)
+        self.git(*archive, folder=self.origin)
+        return self._put("pipeline", f"Source/{execution.number}.zip", path)
 
     def _build(self, execution: Execution, key: str) -> str:
-        work = KEPT / "build" / "source"
+        work = KEPT / "source"
         prepare(self._get("build", key), work)
         log_file = self.folder / f"build-{execution.number}.log"
-        try:
-            artifact = Buildspec.read(work / "buildspec.yml").run(
-                work, log_file, plain_environment(KEPT / "home"), self.report.log
-            )
-        except BuildFailedError as error:
-            raise ActionFailedError(str(error)) from error
+        buildspec = Buildspec(work / "buildspec.yml")
+        artifact = buildspec.run(work, log_file, self.variables, self.report.log)
         path = shutil.make_archive(str(self.folder / f"bundle-{execution.number}"), "zip", artifact)
-        return self._put("build", f"stuprediction/Bundle/{execution.number}.zip", Path(path))
+        return self._put("build", f"Bundle/{execution.number}.zip", Path(path))
 
     def _deploy(self, execution: Execution, key: str) -> str:
-        """Register the bundle as a version and deploy it, with the real ``eb``."""
-        folder = self.folder / f"deploy-{execution.number}"
-        self.account.write_eb_config(folder, artifact="bundle.zip")
-        shutil.move(self._get("pipeline", key), folder / "bundle.zip")
+        """Register the bundle as a version and deploy it, as CodePipeline does."""
+        api = self.emulator.client("elasticbeanstalk", "pipeline")
+        bucket = api.create_storage_location()["S3Bucket"]
+        self._put("pipeline", key, self._get("pipeline", key), bucket)
+        app_name, env_name = self.beanstalk.app_name, self.beanstalk.env_name
         label = f"code-pipeline-{execution.number:02d}-{execution.commit[:8]}"
-        options = (self.account.beanstalk.env_name, "--label", label, "--timeout", "20")
-        run = self.account.run("pipeline", "eb", "deploy", *options, folder=folder)
-        if run.returncode:
-            errors = [line for line in run.stdout.splitlines() if "ERROR" in line]
-            raise ActionFailedError(" ".join(errors)[-600:] or run.stdout[-600:])
+        source = {"S3Bucket": bucket, "S3Key": key}
+        api.create_application_version(
+            ApplicationName=app_name, VersionLabel=label, SourceBundle=source
+        )
+        answer = api.update_environment(EnvironmentName=env_name, VersionLabel=label)
+
+        def is_ready() -> bool:
+            time.sleep(0.5)
+            found = api.describe_environments(EnvironmentNames=[env_name])["Environments"]
+            return bool(found[0]["Status"] == "Ready")
+
+        wait_until(is_ready, LONGEST_S)
+        time.sleep(0.5)  # the last event follows the status
+        request_id = answer["ResponseMetadata"]["RequestId"]
+        events = api.describe_events(EnvironmentName=env_name, RequestId=request_id)["Events"]
+        if errors := [event["Message"] for event in events if event["Severity"] == "ERROR"]:
+            raise RehearsalFailedError(" ".join(errors))
         return key
 
-    def _put(self, principal: str, key: str, path: Path) -> str:
-        bucket = self.account.pipeline["ArtifactStore"]["Location"]
-        self.account.emulator.s3(principal).upload_file(str(path), bucket, key)
+    def _put(self, principal: str, key: str, path: Path, bucket: str = "") -> str:
+        client = self.emulator.client("s3", principal)
+        client.upload_file(str(path), bucket or self.bucket, key)
         return key
 
     def _get(self, principal: str, key: str) -> Path:
         path = self.folder / f"{principal}-{key.replace('/', '-')}"
-        bucket = self.account.pipeline["ArtifactStore"]["Location"]
-        self.account.emulator.s3(principal).download_file(bucket, key, str(path))
+        self.emulator.client("s3", principal).download_file(self.bucket, key, str(path))
         return path
 
     # --- what a developer does --------------------------------------------------------------------
 
-    def push(
-        self, subject: str, change: Callable[[Path], object], without: tuple[str, ...] = ("Build",)
-    ) -> Execution:
-        """Commit a change, push it, and return the execution that the push started."""
-        commit = self.repository.commit(subject, change)
-        arrived = self.repository.push()
+    def git(self, *arguments: str, folder: Path | None = None) -> str:
+        """Run git, in the clone unless told otherwise, and return what it printed."""
+        command, place = ["git", *arguments], folder or self.clone
+        return subprocess.check_output(command, cwd=place, env=self.variables, text=True).strip()
+
+    def commit(self, subject: str, mark: int | None = None) -> str:
+        """Commit the clone's changes, with a mark that can be seen from outside."""
+        if mark is not None:
+            (self.clone / MARK).write_text(str(mark))
+        author = ("-c", "user.name=Rehearsal", "-c", "user.email=rehearsal@localhost")
+        self.git("add", "--all")
+        self.git(*author, "commit", "--quiet", "--allow-empty", "-m", subject)
+        return self.git("rev-parse", "HEAD")
+
+    def push(self, subject: str, mark: int | None = None, without: str = "Build") -> Execution:
+        """Commit, push, and return the execution that the push started."""
+        commit = self.commit(subject, mark)
+        self.git("push", "--quiet", "--force", "origin", "main")
+        arrived = self.git("rev-parse", "main", folder=self.origin)
         if arrived != commit:
             raise RehearsalFailedError(f"Pushed {commit}, but {arrived} arrived.")
         self.report.log(f"git push: {commit[:8]} “{subject}”")
         return self.pipeline.start(commit, without)
 
     def developer(self, program: str, *arguments: str) -> tuple[bool, str]:
-        """Run a program in the clone; return whether it succeeded, and what it printed."""
-        run = self.account.run("developer", program, *arguments, folder=self.repository.folder)
-        return run.returncode == 0, run.stdout[-600:]
-
-    def mark(self, number: int) -> Callable[[Path], object]:
-        """Return a change that can be seen from outside."""
-        return lambda folder: (folder / MARK).write_text(str(number))
+        """Run ``eb`` or ``aws`` in the clone; return whether it succeeded, and what it printed."""
+        command = [str(tool(program)), *arguments]
+        variables = self.variables | self.emulator.environment("developer")
+        log_file = self.folder / f"{program}.log"
+        status = start(command, self.clone, variables, log_file).wait()
+        return status == 0, log_file.read_text()[-600:]
 
     # --- what is asked of the app -----------------------------------------------------------------
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.account.fleet.port}"
-
-    def ask(self, path: str, record: dict[str, Any] | None = None) -> requests.Response:
-        """Ask the load balancer for a path, or post a record to it."""
-        method = "GET" if record is None else "POST"
-        return requests.request(method, f"{self.url}{path}", json=record, timeout=30)
-
-    def serves_mark(self, number: int) -> bool:
+    def serves(self, mark: int) -> bool:
         """Whether the file that is served comes from the commit with this mark."""
-        return self.ask(f"/{MARK}").text == str(number)
+        return requests.get(f"{self.url}/{MARK}", timeout=30).text == str(mark)
+
+    def predict(self, record: dict[str, Any]) -> requests.Response:
+        """Post a record to the load balancer."""
+        return requests.post(f"{self.url}/predict", json=record, timeout=30)
 
     def model_version(self) -> str:
         """Return the run that ``/ready`` names."""
-        return str(self.ask("/ready").json().get("model_version"))
+        return str(requests.get(f"{self.url}/ready", timeout=30).json().get("model_version"))
 
-    def record(self) -> dict[str, Any]:
-        """Return a record inside the ranges of the training table."""
-        runs = self.account.fleet.instances[0].current / "artifacts" / "runs"
-        schema = json.loads((runs / self.run_id / "schema.json").read_text("utf-8"))
-        return {
-            feature["name"]: feature["categories"][0]
-            if "categories" in feature
-            else feature["observed_minimum"]
-            for feature in schema["features"]
-        }
+    def record(self) -> dict[str, str]:
+        """Return the first of the examples that the app gives for a table."""
+        table = requests.get(f"{self.url}/batch/template.csv", timeout=30).content
+        return next(csv.DictReader(table.decode("utf-8-sig").splitlines()))
 
-    def score_table(self, n_rows: int) -> int:
+    def score_table(self, record: dict[str, Any], n_rows: int) -> int:
         """Upload a table as a browser does, wait for it, and return the number of predictions."""
         browser = requests.Session()
-        record = self.record()
         line = ",".join(map(str, record.values()))
         table = "\n".join([",".join(record), *[line] * n_rows])
         job = browser.post(f"{self.url}/batch", files={"file": ("class.csv", table)}).url
-        wait_for(lambda: bool(browser.get(f"{job}/progress").json()["done"]))
+        wait_until(lambda: bool(browser.get(f"{job}/progress").json()["done"]))
         return len(browser.get(f"{job}/predictions.csv").text.splitlines()) - 1
 
     # --- proofs and measurements of several steps -------------------------------------------------
 
-    def prove_no_request_failed(self, since: float, during: str) -> None:
-        """Show that every request since a moment was answered."""
+    @contextmanager
+    def no_failed_request(self, during: str) -> Iterator[None]:
+        """Show that every request since the block's begin was answered."""
+        since = time.monotonic()
+        yield
         time.sleep(0.5)
         count, wrong = self.load.summary(since)
         claim = f"{during}: {count:,} requests, none failed"
         self.report.prove(claim, count > 20 and not wrong, wrong)
 
-    def prove_unchanged(self, version: str, since: float, name: str) -> None:
-        """Show that the version from before still answers everybody."""
-        unchanged = self.account.beanstalk.current == version and self.serves_mark(3)
-        self.report.prove(f"{name}: the version from before goes on serving", unchanged)
-        self.prove_no_request_failed(since, name)
+    @contextmanager
+    def nothing_changed(self, name: str) -> Iterator[None]:
+        """Show that the version from before goes on serving, and make the clone what it was."""
+        version = self.beanstalk.current
+        good = self.git("rev-parse", "HEAD")
+        with self.no_failed_request(name):
+            yield
+            unchanged = self.beanstalk.current == version and self.serves(3)
+            self.report.prove(f"{name}: the version from before goes on serving", unchanged)
+        self.git("reset", "--quiet", "--hard", good)
 
-    def measure_installation(self, packages: str) -> float:
-        """Measure the packages of an instance, and return their megabytes."""
-        venv = self.account.fleet.instances[0].venv
-        size = installed_mb(venv)
-        self.report.figure(f"installed, {packages}", f"{size:.0f} MB in {installed_s(venv):.0f} s")
-        return size
-
-    def measure_memory(self, packages: str) -> None:
-        """Measure two workers under load."""
-        used = memory_mb(self.account.fleet.instances[0].pid)
+    def measure(self, packages: str) -> float:
+        """Measure an instance's packages, and two workers under load; return the packages' MB."""
+        instance = self.fleet.instances[0]
+        size, seconds = installed_mb(instance.venv), (instance.venv / INSTALLED).read_text()
+        self.report.figure(f"installed, {packages}", f"{size:.0f} MB in {seconds} s")
+        assert instance.web is not None
+        used = memory_mb(instance.web.pid)
         self.report.figure(f"memory of two workers under load, {packages}", f"{used:.0f} MB")
         claim = f"two workers leave half of a t3.micro ({INSTANCE_MB} MiB) free, {packages}"
         self.report.prove(claim, used < INSTANCE_MB / 2, f"{used:.0f} MB")
-
-    def stop(self) -> None:
-        """End everything that runs."""
-        if hasattr(self, "load"):
-            self.load.stop()
-        self.account.stop()
+        return size
 
 
 def finished(execution: Execution) -> Execution:
@@ -194,18 +266,3 @@ def finished(execution: Execution) -> Execution:
     if not execution.ended.wait(LONGEST_S):
         raise RehearsalFailedError(f"#{execution.number} did not end: {execution.stage}.")
     return execution
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + 120
-    while not holds():
-        if time.monotonic() > deadline:
-            raise RehearsalFailedError("A condition was not met within 120 s.")
-        time.sleep(0.05)
-
-
-def names_in(bundle: Path) -> set[str]:
-    """Return the top-level names of a zip file."""
-    with zipfile.ZipFile(bundle) as archive:
-        return {name.split("/")[0] for name in archive.namelist()}

@@ -7,33 +7,10 @@ allow. A condition on a key that the call does not carry fails, unless it ends i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 Document = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request to AWS.
-
-    Attributes
-    ----------
-    principal : str
-        Who calls, such as ``pipeline``.
-    action : str
-        Such as ``s3:GetObject``.
-    resources : tuple of str
-        ARNs; ``*`` alone for an action without resources.
-    context : dict of str to str
-        Condition keys and their values.
-    """
-
-    principal: str
-    action: str
-    resources: tuple[str, ...] = ("*",)
-    context: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 def _matches(patterns: str | Iterable[str], value: str) -> bool:
@@ -53,32 +30,37 @@ def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, st
     return True
 
 
-def _applies(statement: Mapping[str, Any], call: Call, resource: str) -> bool:
-    if "NotAction" in statement:
-        action = not _matches(statement["NotAction"], call.action)
-    else:
-        action = _matches(statement["Action"], call.action)
-    return (
-        action
-        and _matches(statement["Resource"], resource)
-        and _holds(statement.get("Condition", {}), call.context)
-    )
-
-
-def is_allowed(documents: Iterable[Document], call: Call) -> bool:
+def is_allowed(
+    documents: Iterable[Document],
+    action: str,
+    resources: Iterable[str],
+    context: Mapping[str, str] | None = None,
+) -> bool:
     """Whether a principal with these policies may make a call.
+
+    ``resources`` are ARNs, or ``*`` alone for an action without resources; ``context`` holds the
+    call's condition keys and their values.
 
     Examples
     --------
     >>> policy = {"Statement": [{"Effect": "Allow", "Action": "s3:Get*",
     ...                          "Resource": "arn:aws:s3:::bundles/*"}]}
-    >>> is_allowed([policy], Call("me", "s3:GetObject", ("arn:aws:s3:::bundles/a.zip",)))
+    >>> is_allowed([policy], "s3:GetObject", ["arn:aws:s3:::bundles/a.zip"])
     True
-    >>> is_allowed([policy], Call("me", "s3:PutObject", ("arn:aws:s3:::bundles/a.zip",)))
+    >>> is_allowed([policy], "s3:PutObject", ["arn:aws:s3:::bundles/a.zip"])
     False
     """
     statements = [statement for document in documents for statement in document["Statement"]]
+
+    def applies(statement: Mapping[str, Any], resource: str) -> bool:
+        names_action = _matches(statement.get("Action") or statement["NotAction"], action)
+        return (
+            names_action == ("Action" in statement)
+            and _matches(statement["Resource"], resource)
+            and _holds(statement.get("Condition", {}), context or {})
+        )
+
     return all(
-        {s["Effect"] for s in statements if _applies(s, call, resource)} == {"Allow"}
-        for resource in call.resources
+        {s["Effect"] for s in statements if applies(s, resource)} == {"Allow"}
+        for resource in resources
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 from urllib3 import HTTPConnectionPool
@@ -17,35 +16,23 @@ PAUSE_S = 0.01
 THREADS = 3
 
 
-@dataclass
 class Load:
-    """Predictions, pages and static files through the load balancer.
+    """Predictions, pages and static files through the load balancer on a port, from now on."""
 
-    Attributes
-    ----------
-    port : int
-        The load balancer's.
-    record : dict
-        A record to predict.
-    answers : list of (float, str)
-        For each request, when it was sent and what went wrong; empty where nothing did.
-    """
-
-    port: int
-    record: dict[str, Any]
-    answers: list[tuple[float, str]] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
-
-    def start(self) -> None:
-        """Begin to send requests."""
-        for number in range(THREADS):
-            self._threads.append(threading.Thread(target=self._run, args=(number,), daemon=True))
-            self._threads[-1].start()
+    def __init__(self, port: int, record: dict[str, Any]) -> None:
+        self.port, self.record = port, record
+        self.answers: list[tuple[float, str]] = []  # when each was sent, and what went wrong
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), daemon=True)
+            for number in range(THREADS)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """End after the requests under way."""
-        self._stop.set()
+        self._ended.set()
         for thread in self._threads:
             thread.join()
 
@@ -55,7 +42,7 @@ class Load:
         return len(problems), Counter(problem for problem in problems if problem)
 
     def _run(self, turn: int) -> None:
-        while not self._stop.is_set() and len(self.answers) < MOST_REQUESTS:
+        while not self._ended.wait(PAUSE_S) and len(self.answers) < MOST_REQUESTS:
             turn += THREADS
             kind = ("predict", "page", "predict", "static")[turn // CLIENTS % 4]
             started, problem = time.monotonic(), ""
@@ -64,7 +51,6 @@ class Load:
             except (HTTPError, OSError, ValueError, KeyError) as error:
                 problem = f"{kind}: {error!r}"
             self.answers.append((started, problem))
-            time.sleep(PAUSE_S)
 
     def _send(self, client: int, kind: str) -> None:
         source = (f"127.1.{client // 8}.{client % 8 + 1}", 0)

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
+from deploy.rehearsal import system
 from deploy.rehearsal.options import Settings
 
 STATIC_FILES = "aws:elasticbeanstalk:environment:proxy:staticfiles"
@@ -34,15 +34,6 @@ def write_platform(folder: Path, app: Path, settings: Settings, port: int, app_p
 
     Three things of the bundle's files are replaced, since several instances share this machine:
     the app's port, its folder, and the private network, which is the loopback here.
-
-    Parameters
-    ----------
-    folder : Path
-        For configuration, logs and temporary files.
-    app : Path
-        The unpacked bundle, where it will run.
-    port, app_port : int
-        What nginx listens on, and the app behind it.
     """
     served = folder / "conf.d" / "elasticbeanstalk"
     static = {name: value for (space, name), value in settings.items() if space == STATIC_FILES}
@@ -62,48 +53,24 @@ def write_balancer(folder: Path, port: int, targets: list[int], settings: Settin
     _write("balancer.conf", folder / "nginx.conf", port=port, targets=targets, sticky=sticky)
 
 
+def _command(folder: Path) -> list[str]:
+    return ["nginx", "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+
+
 def problem(folder: Path) -> str | None:
     """Return what nginx finds wrong with a configuration; None where it is right."""
-    command = ["nginx", "-t", "-q", "-e", str(folder / "error.log"), "-c"]
-    run = subprocess.run(
-        [*command, str(folder / "nginx.conf")], capture_output=True, text=True, check=False
-    )
+    command = [*_command(folder), "-t", "-q"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     return None if run.returncode == 0 else run.stderr.strip()
 
 
-@dataclass(frozen=True)
-class Nginx:
-    """A running nginx."""
-
-    process: subprocess.Popen[bytes]
-
-    @classmethod
-    def start(cls, folder: Path) -> Nginx:
-        """Start it in the foreground of a process of its own."""
-        command = ["nginx", "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
-        with (folder / "output.log").open("ab") as output:
-            return cls(subprocess.Popen(command, stdout=output, stderr=output))
-
-    def reload(self, timeout_s: float = 10.0) -> None:
-        """Read the configuration anew, and wait until the old workers have finished."""
-        self.process.send_signal(signal.SIGHUP)
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        deadline = time.monotonic() + timeout_s
-        time.sleep(0.2)
-        while len(children.read_text().split()) > 1 and time.monotonic() < deadline:
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """Finish the requests under way, then end."""
-        end_gracefully(self.process, signal.SIGQUIT, 20)
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start nginx in the foreground of a process of its own; SIGQUIT ends it gracefully."""
+    return system.start(_command(folder), folder, os.environ, folder / "output.log")
 
 
-def end_gracefully(process: subprocess.Popen[bytes], number: signal.Signals, wait_s: float) -> None:
-    """Ask a process to end, and kill it if it takes too long."""
-    if process.poll() is None:
-        process.send_signal(number)
-        try:
-            process.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def reload(process: subprocess.Popen[bytes]) -> None:
+    """Read the configuration anew, and wait until the old workers have finished."""
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    system.wait_until(lambda: len(system.children(process.pid)) == 1, timeout_s=10)

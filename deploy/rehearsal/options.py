@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +21,27 @@ def as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def from_rows(rows: Iterable[Mapping[str, Any]]) -> Settings:
+    """Return the settings of ``OptionSettings``, as templates and requests have them."""
+    return {(row["Namespace"], row["OptionName"]): as_text(row.get("Value", "")) for row in rows}
+
+
 def read_ebextensions(folder: Path) -> Settings:
     """Return what the ``.config`` files of a bundle set, in the order Beanstalk reads them in.
 
     Raises
     ------
     ValueError
-        If a file is no YAML mapping, or holds a key that Beanstalk does not know.
+        If a file holds anything else than option settings.
     """
     settings: Settings = {}
     for path in sorted((folder / ".ebextensions").glob("*.config")):
         document = yaml.safe_load(path.read_text("utf-8"))
-        if not isinstance(document, dict):
-            raise ValueError(f"{path.name} is not a mapping.")
-        if unknown := set(document) - {"option_settings"}:
-            raise ValueError(f"{path.name} has keys this project does not use: {sorted(unknown)}.")
+        if not isinstance(document, dict) or set(document) != {"option_settings"}:
+            raise ValueError(f"{path.name} must hold option_settings and nothing else.")
         for namespace, options in document["option_settings"].items():
             settings |= {(namespace, name): as_text(value) for name, value in options.items()}
     return settings
-
-
-def from_template(option_settings: list[Mapping[str, Any]]) -> Settings:
-    """Return the settings of a resolved template's ``OptionSettings``."""
-    return {(row["Namespace"], row["OptionName"]): as_text(row["Value"]) for row in option_settings}
 
 
 def problems(settings: Settings) -> Iterator[str]:
@@ -56,9 +54,9 @@ def problems(settings: Settings) -> Iterator[str]:
     """
     known = tomllib.loads(KNOWN.read_text("utf-8"))
     for (namespace, name), value in settings.items():
-        options = known.get(namespace)
-        pattern = options.get(name, options.get("*")) if options is not None else None
-        if options is None:
+        options = known.get(namespace, {})
+        pattern = options.get(name, options.get("*"))
+        if not options:
             yield f"{namespace}: there is no such namespace."
         elif pattern is None:
             yield f"{namespace} {name}: unknown configuration setting."

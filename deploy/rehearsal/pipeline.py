@@ -16,76 +16,23 @@ from typing import Any
 Action = Callable[["Execution", str], str]
 
 
-class ActionFailedError(Exception):
-    """A stage that did not succeed; the execution ends there."""
-
-
 @dataclass
 class Execution:
-    """One push.
-
-    Attributes
-    ----------
-    status : str
-        ``InProgress``, then ``Succeeded``, ``Failed`` or ``Superseded``.
-    stage : str
-        The one it is in, waits for, or ended in.
-    reason : str
-        Why it failed.
-    """
+    """One push; its ``stage`` is the one that it is in, waits for, or ended in."""
 
     number: int
     commit: str
-    status: str = "InProgress"
+    status: str = "InProgress"  # then Succeeded, Failed or Superseded
     stage: str = ""
     reason: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
 
-class Slot:
-    """Holds the execution that a stage runs, and the one that waits for it."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.running: Execution | None = None
-        self.waiting: Execution | None = None
-
-    def enter(self, execution: Execution) -> bool:
-        """Wait until the stage is free; return False if a newer execution took the place."""
-        with self._changed:
-            if self.waiting is not None and self.waiting.number > execution.number:
-                return False
-            self.waiting = execution
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self.waiting is not execution or self.running is None)
-            if self.waiting is not execution:
-                return False
-            self.running, self.waiting = execution, None
-            return True
-
-    def leave(self) -> None:
-        """Free the stage."""
-        with self._changed:
-            self.running = None
-            self._changed.notify_all()
-
-
 class Pipeline:
-    """The stages of a template's pipeline, and what each does here.
+    """The stages of a template's pipeline; ``actions`` says what each provider does here.
 
-    Parameters
-    ----------
-    properties : mapping
-        Of the ``AWS::CodePipeline::Pipeline``, resolved.
-    actions : mapping of str to callable
-        By the provider that the template names.
-    log : callable
-        Takes a line for people.
-
-    Raises
-    ------
-    ValueError
-        If the template asks for what is not played here.
+    An action that raises fails the execution. What a template asks for and is not played here is a
+    :class:`ValueError`.
     """
 
     def __init__(
@@ -104,46 +51,59 @@ class Pipeline:
             if provider not in actions:
                 raise ValueError(f"The rehearsal does not play {provider}.")
             self.stages[stage["Name"]] = actions[provider]
-        self._slots = {name: Slot() for name in self.stages}
+        self._running: dict[str, Execution] = {}
+        self._waiting: dict[str, Execution] = {}
+        self._changed = threading.Condition()
         self._started = 0
 
-    def start(self, commit: str, without: tuple[str, ...] = ()) -> Execution:
-        """Start an execution and return it at once.
-
-        Parameters
-        ----------
-        commit : str
-        without : tuple of str
-            Stages to leave out, as in a pipeline made with "Skip build stage".
-        """
+    def start(self, commit: str, without: str = "") -> Execution:
+        """Start an execution, maybe without a stage ("Skip build stage"), and return it at once."""
         self._started += 1
         execution = Execution(self._started, commit)
-        stages = [name for name in self.stages if name not in without]
-        threading.Thread(target=self._run, args=(execution, stages), daemon=True).start()
+        threading.Thread(target=self._run, args=(execution, without), daemon=True).start()
         return execution
 
-    def _run(self, execution: Execution, stages: list[str]) -> None:
+    def _run(self, execution: Execution, without: str) -> None:
+        key, name = "", f"#{execution.number}"
         try:
-            key = ""
-            for name in stages:
-                execution.stage = name
-                slot = self._slots[name]
-                if not slot.enter(execution):
+            for stage, action in self.stages.items():
+                if stage == without:
+                    continue
+                execution.stage = stage
+                if not self._enter(stage, execution):
                     execution.status = "Superseded"
-                    break
+                    return
                 started = time.monotonic()
-                self.log(f"#{execution.number} {name} …")
+                self.log(f"{name} {stage} …")
                 try:
-                    key = self.stages[name](execution, key)
+                    key = action(execution, key)
                 finally:
-                    slot.leave()
-                self.log(f"#{execution.number} {name} took {time.monotonic() - started:.1f} s")
-            else:
-                execution.status = "Succeeded"
-        except ActionFailedError as error:
-            execution.status, execution.reason = "Failed", str(error)
+                    self._leave(stage)
+                self.log(f"{name} {stage} took {time.monotonic() - started:.1f} s")
+            execution.status = "Succeeded"
         except Exception as error:  # noqa: BLE001 - a thread's error would be lost
             execution.status, execution.reason = "Failed", f"{type(error).__name__}: {error}"
         finally:
-            self.log(f"#{execution.number} {execution.status} {execution.reason}")
+            self.log(f"{name} {execution.status} {execution.reason}")
             execution.ended.set()
+
+    def _enter(self, stage: str, execution: Execution) -> bool:
+        """Wait until a stage is free; return False if a newer execution took the place."""
+        with self._changed:
+            other = self._waiting.get(stage, execution)
+            if other.number > execution.number:
+                return False
+            self._waiting[stage] = execution
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: self._waiting.get(stage) is not execution or stage not in self._running
+            )
+            if self._waiting.get(stage) is not execution:
+                return False
+            self._running[stage] = self._waiting.pop(stage)
+            return True
+
+    def _leave(self, stage: str) -> None:
+        with self._changed:
+            del self._running[stage]
+            self._changed.notify_all()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 ONLY_AWS = (
     "that the roles' policies suffice for what Beanstalk does in the caller's name on EC2, Auto "
@@ -25,22 +23,20 @@ class RehearsalFailedError(Exception):
     """A claim that did not hold."""
 
 
-@dataclass
 class Report:
     """Prints and collects steps, proofs and figures."""
 
-    console: Console
-    started: float = field(default_factory=time.monotonic)
-    proven: list[str] = field(default_factory=list)
-    figures: list[tuple[str, str]] = field(default_factory=list)
-    steps: list[tuple[str, float]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.started = time.monotonic()
+        self.proven: list[str] = []
+        self.figures: list[tuple[str, str]] = []
+        self.steps: list[tuple[str, float]] = []
 
     def log(self, line: str, style: str = "dim") -> None:
         """Print a line with the time since the start."""
-        with self._lock:
-            self.console.print(f"[blue]{time.monotonic() - self.started:6.1f} s[/]  ", end="")
-            self.console.print(line, style=style, markup=False, highlight=False)
+        seconds = f"{time.monotonic() - self.started:6.1f} s  "
+        self.console.print(Text.assemble((seconds, "blue"), (line, style)))
 
     def step(self, title: str) -> None:
         """Begin a step."""
@@ -53,13 +49,7 @@ class Report:
         self.log(f"{name}: {value}", "magenta")
 
     def prove(self, claim: str, holds: bool, otherwise: object = "") -> None:
-        """Note that a claim holds.
-
-        Raises
-        ------
-        RehearsalFailedError
-            If it does not, with what was seen ``otherwise``.
-        """
+        """Note that a claim holds; if it does not, raise with what was seen ``otherwise``."""
         if not holds:
             raise RehearsalFailedError(f"Not shown: {claim}. {otherwise}")
         self.proven.append(claim)
@@ -68,19 +58,17 @@ class Report:
     def finish(self) -> None:
         """Print what was proven and measured, how long it took, and what only AWS can prove."""
         ends = [*(began for _, began in self.steps[1:]), time.monotonic()]
-        took = [
-            (f"{end - began:.0f} s", title)
-            for (title, began), end in zip(self.steps, ends, strict=True)
-        ]
-        self._table("Proven here", "green", (("✓", claim) for claim in self.proven))
-        self._table("Measured", "magenta", self.figures)
-        self._table("Took", "blue", took)
-        self._table("Only AWS can prove", "yellow", (("·", text) for text in ONLY_AWS))
-        minutes = (time.monotonic() - self.started) / 60
+        steps = zip(self.steps, ends, strict=True)
+        parts = {
+            "Proven here": [("✓", claim) for claim in self.proven],
+            "Measured": self.figures,
+            "Took": [(f"{end - began:.0f} s", title) for (title, began), end in steps],
+            "Only AWS can prove": [("·", text) for text in ONLY_AWS],
+        }
+        for title, rows in parts.items():
+            table = Table(title=title, show_header=False, expand=True, title_style="bold")
+            for row in rows:
+                table.add_row(*row)
+            self.console.print(table, soft_wrap=False)
+        minutes = (ends[-1] - self.started) / 60
         self.console.print(f"[bold green]The rehearsal passed[/] in {minutes:.1f} minutes.")
-
-    def _table(self, title: str, color: str, rows: Iterable[tuple[str, str]]) -> None:
-        table = Table(title=title, show_header=False, expand=True, title_style=f"bold {color}")
-        for row in rows:
-            table.add_row(*row)
-        self.console.print(table, soft_wrap=False)

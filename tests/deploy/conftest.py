@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +18,7 @@ import pytest
 from deploy import tools
 from deploy.rehearsal import nginx
 from deploy.rehearsal.options import read_ebextensions
+from deploy.rehearsal.system import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,12 +42,6 @@ def run_tool():
 def need_nginx() -> None:
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_bundle(folder: Path, artifacts: Path) -> Path:
@@ -100,12 +95,13 @@ def proxied(
     with (folder / "app.log").open("wb") as log:
         app = subprocess.Popen([str(python or sys.executable), "-m", *command.split()], cwd=bundle,
                                env=environment, stdout=log, stderr=log)  # fmt: skip
-    proxy = nginx.Nginx.start(folder)
+    proxy = nginx.start(folder)
     try:
         wait_for(port, folder / "app.log")
         yield port
     finally:
-        proxy.stop()
+        proxy.send_signal(signal.SIGQUIT)
+        proxy.wait(40)
         app.terminate()
         app.wait(40)
 

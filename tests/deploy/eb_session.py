@@ -12,24 +12,14 @@ import time
 import zipfile
 from pathlib import Path
 
-from deploy.policies import shipped
-from deploy.rehearsal.account import (
-    ACCOUNT,
-    ADMINISTRATOR,
-    EB_CONFIG,
-    PRINCIPALS,
-    plain_environment,
-)
 from deploy.rehearsal.beanstalk import Beanstalk
-from deploy.rehearsal.emulator import Emulator, Gate
+from deploy.rehearsal.context import plain_environment
+from deploy.rehearsal.emulator import ACCOUNT, Emulator, shipped_policies
 from deploy.tools import tool
 
 
 def main() -> None:
     env_name, platform, below, commands = sys.argv[1:]
-    policies = shipped(ACCOUNT)
-    developer = [policies[name] for name in PRINCIPALS["developer"]]
-    gate = Gate({"developer": developer, "administrator": [ADMINISTRATOR]})
     deployed = []
 
     def deploy(version, settings) -> None:
@@ -38,10 +28,10 @@ def main() -> None:
 
     beanstalk = Beanstalk(
         ACCOUNT, "stuprediction", env_name, f"64bit Amazon Linux 2023 v4.0.0 running {platform}",
-        {}, deploy, lambda bucket, key: True,
+        {}, deploy,
     )  # fmt: skip
-    emulator = Emulator(gate, beanstalk)
-    s3 = emulator.s3("administrator")
+    emulator = Emulator(shipped_policies(), beanstalk)
+    s3 = emulator.client("s3", "administrator")
     s3.create_bucket(Bucket=beanstalk.bucket)
     with tempfile.TemporaryDirectory() as name:
         clone = Path(name) / "clone"
@@ -51,11 +41,10 @@ def main() -> None:
         if below:  # the clone around it is set up for the app
             (folder / "Dockerrun.aws.json").write_text("{}")
             (clone / ".elasticbeanstalk").mkdir()
-            config = EB_CONFIG.format(
-                env_name="stuprediction-web", app_name="stuprediction", platform="Python 3.13",
-                region=ACCOUNT.region, deploy="",
-            )  # fmt: skip
-            (clone / ".elasticbeanstalk/config.yml").write_text(config)
+            (clone / ".elasticbeanstalk/config.yml").write_text(
+                "branch-defaults: {main: {environment: stuprediction-web}}\n"
+                "global: {application_name: stuprediction, default_platform: Python 3.13}\n"
+            )
         environment = plain_environment(Path(name)) | emulator.environment("developer")
         runs = [
             subprocess.run(
@@ -74,9 +63,8 @@ def main() -> None:
                 shipped_files += [one for one in archive.namelist() if not one.endswith("/")]
     emulator.stop()
     said = [f"{run.args[1:]}: {run.stdout}{run.stderr}" for run in runs if run.returncode]
-    denied = [f"{call.action} {call.resources}" for call in gate.denied]
-    json.dump({"failed": said, "denied": denied, "config": config, "shipped": shipped_files},
-              sys.stdout)  # fmt: skip
+    outcome = {"failed": said, "denied": emulator.denied, "config": config}
+    json.dump(outcome | {"shipped": shipped_files}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from deploy.rehearsal.buildspec import BuildFailedError, Buildspec
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILDSPEC = Buildspec.read(ROOT / "buildspec.yml")
+BUILDSPEC = Buildspec(ROOT / "buildspec.yml")
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def spec(tmp_path):
             '    runtime-versions: {python: "3.13"}\n    commands: []\n  build:\n    commands:\n'
             f"{lines}artifacts:\n  base-directory: out\n  files: ['**/*']\n"
         )
-        return Buildspec.read(path)
+        return Buildspec(path)
 
     return write
 
@@ -92,4 +92,4 @@ def test_what_the_reader_does_not_know_is_refused(tmp_path):
     text = (ROOT / "buildspec.yml").read_text().replace("phases:", "batch: {}\nphases:")
     (tmp_path / "buildspec.yml").write_text(text)
     with pytest.raises(ValueError, match="batch"):
-        Buildspec.read(tmp_path / "buildspec.yml")
+        Buildspec(tmp_path / "buildspec.yml")

@@ -8,8 +8,8 @@ import pytest
 
 from deploy.policies import EXAMPLES
 from deploy.rehearsal.buildspec import Buildspec
-from deploy.rehearsal.options import from_template, problems, read_ebextensions
-from deploy.templates import FOLDER, Template
+from deploy.rehearsal.options import from_rows, problems, read_ebextensions
+from deploy.templates import FOLDER, Account, Template
 
 ROOT = Path(__file__).resolve().parents[2]
 BALANCED = {"EnvironmentType": "LoadBalanced"}
@@ -17,11 +17,11 @@ CERTIFICATE = {"CertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate
 
 
 def resources(name, **parameters):
-    return Template.read(FOLDER / name, {**EXAMPLES[name], **parameters}).resources
+    return Template(name, EXAMPLES[name] | parameters, Account()).resources
 
 
 def settings(**parameters):
-    return from_template(
+    return from_rows(
         resources("app.yaml", **parameters)["Environment"]["Properties"]["OptionSettings"]
     )
 
@@ -62,7 +62,7 @@ def test_beanstalk_knows_every_option_of_the_template(name):
         given = variant if name == "app.yaml" else {}
         for resource in resources(name, **given).values():
             options = resource.get("Properties", {}).get("OptionSettings", [])
-            assert list(problems(from_template(options))) == []
+            assert list(problems(from_rows(options))) == []
 
 
 def test_a_single_instance_has_no_load_balancer():
@@ -99,7 +99,7 @@ def test_instances_are_asked_for_tokens_from_the_start():
 
 def test_the_second_environment_is_kept_as_the_first_is():
     made = resources("streamlit.yaml")
-    given = from_template(made["Environment"]["Properties"]["OptionSettings"])
+    given = from_rows(made["Environment"]["Properties"]["OptionSettings"])
     theirs = settings() | read_ebextensions(ROOT)
     for namespace, name in (
         ("autoscaling:launchconfiguration", "DisableIMDSv1"),
@@ -123,9 +123,8 @@ def test_the_pipeline_is_v2_with_source_build_deploy(mode):
     assert [stage["Name"] for stage in stages] == ["Source", "Build", "Deploy"]
     # CodePipeline refuses a rollback where executions run beside one another.
     assert (stages[2].get("OnFailure") == {"Result": "ROLLBACK"}) == (mode != "PARALLEL")
-    assert Template.read(FOLDER / "pipeline.yaml", {"RepositoryId": "a/b"}).parameters[
-        "ExecutionMode"
-    ] == "SUPERSEDED"  # fmt: skip
+    default = Template("pipeline.yaml", {"RepositoryId": "a/b"}, Account())
+    assert default.parameters["ExecutionMode"] == "SUPERSEDED"
 
 
 def test_the_artifact_bucket_is_encrypted_closed_and_emptied_in_time():
@@ -156,8 +155,8 @@ def test_the_pipeline_deploys_to_the_environment_that_the_app_template_makes():
 
 
 def test_build_and_platform_have_the_same_python():
-    python = Buildspec.read(ROOT / "buildspec.yml").python
-    pattern = Template.read(FOLDER / "app.yaml", EXAMPLES["app.yaml"]).document["Parameters"][
+    python = Buildspec(ROOT / "buildspec.yml").python
+    pattern = Template("app.yaml", EXAMPLES["app.yaml"], Account()).document["Parameters"][
         "SolutionStackName"
     ]["AllowedPattern"]
     assert re.fullmatch(pattern, f"64bit Amazon Linux 2023 v4.9.1 running Python {python}")
@@ -176,7 +175,7 @@ def test_build_and_platform_have_the_same_python():
 )  # fmt: skip
 def test_wrong_parameters_are_refused(name, parameters, said):
     with pytest.raises(ValueError, match=said):
-        Template.read(FOLDER / name, parameters)
+        Template(name, parameters, Account())
 
 
 # ---------------------------------------------------------------- in moto

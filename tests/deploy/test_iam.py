@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.policies import FILES, shipped
-from deploy.rehearsal.iam import Call, is_allowed
-from deploy.templates import FOLDER, Account
+from deploy.policies import EXAMPLES, FILES, shipped
+from deploy.rehearsal.iam import is_allowed
+from deploy.templates import FOLDER, Account, Template
 
 ROOT = Path(__file__).resolve().parents[2]
 IAM = ROOT / "deploy" / "iam"
@@ -54,6 +54,14 @@ def test_the_file_is_what_the_template_makes(name):
 
 
 def test_no_other_policy_is_shipped():
+    made = {
+        (name, logical_id)
+        for name, given in EXAMPLES.items()
+        for logical_id, resource in Template(name, given, Account()).resources.items()
+        if {"Policies", "PolicyDocument"} & resource.get("Properties", {}).keys()
+        and resource["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+    }
+    assert made == FILES.keys()
     assert {path.name for path in IAM.glob("*.json")} == {*FILES.values(), "what-not-to-do.json"}
 
 
@@ -177,8 +185,8 @@ def test_who_deploys_makes_and_deletes_the_stack_of_an_immutable_deployment_and_
     stack = "arn:aws:cloudformation:us-east-1:111122223333:stack"
     for action in ("cloudformation:CreateStack", "cloudformation:DeleteStack"):
         for made, allowed in (("awseb-e-1-immutable-stack/1", True), ("awseb-e-1-stack/1", False)):
-            call = Call("me", action, (f"{stack}/{made}",))
-            assert is_allowed([POLICIES[name]], call) is allowed
+            resources = [f"{stack}/{made}"]
+            assert is_allowed([POLICIES[name]], action, resources) is allowed
 
 
 @pytest.mark.parametrize("name", ["pipeline-role.json", "developer.json"])
@@ -187,24 +195,24 @@ def test_who_deploys_reads_the_platforms_files_in_buckets_of_aws(name, bucket):
     """Deployments of roles without this ended in "Access Denied: S3Bucket=elasticbeanstalk-…"."""
     arn = f"arn:aws:s3:::elasticbeanstalk-{bucket}/eb_patching_resources/x"
     for action, allowed in (("s3:GetObject", True), ("s3:PutObject", False)):
-        assert is_allowed([POLICIES[name]], Call("me", action, (arn,))) is allowed
+        assert is_allowed([POLICIES[name]], action, [arn]) is allowed
 
 
 def test_the_pipeline_deletes_no_version():
     bucket = "arn:aws:s3:::elasticbeanstalk-us-east-1-111122223333"
     for key, allowed in (("resources/environments/e-1/_runtime/x", True), ("stu/v1.zip", False)):
-        call = Call("pipeline", "s3:DeleteObject", (f"{bucket}/{key}",))
-        assert is_allowed([POLICIES["pipeline-role.json"]], call) is allowed
+        documents = [POLICIES["pipeline-role.json"]]
+        assert is_allowed(documents, "s3:DeleteObject", [f"{bucket}/{key}"]) is allowed
 
 
 def test_without_a_second_factor_people_make_one_under_any_name_and_nothing_else():
     documents = [POLICIES[n] for n in ("require-mfa.json", "developer.json")]
     device = "arn:aws:iam::111122223333:mfa/my-phone"
-    assert is_allowed(documents, Call("me", "iam:CreateVirtualMFADevice", (device,)))
+    assert is_allowed(documents, "iam:CreateVirtualMFADevice", [device])
     deploy = "elasticbeanstalk:CreateStorageLocation"
     for present in ("false", "true"):
-        call = Call("me", deploy, ("*",), {"aws:MultiFactorAuthPresent": present})
-        assert is_allowed(documents, call) is (present == "true")
+        context = {"aws:MultiFactorAuthPresent": present}
+        assert is_allowed(documents, deploy, ["*"], context) is (present == "true")
 
 
 # ---------------------------------------------------------------- the guide
@@ -263,10 +271,10 @@ ALLOW = {"Effect": "Allow", "Action": ["s3:Get*"], "Resource": f"{BUCKET}/*"}
 )  # fmt: skip
 def test_calls_are_allowed_as_iam_allows_them(extra, action, resources, context, allowed):
     documents = [{"Statement": [ALLOW, *extra]}]
-    assert is_allowed(documents, Call("me", action, resources, context)) is allowed
+    assert is_allowed(documents, action, resources, context) is allowed
 
 
 def test_a_condition_that_is_not_known_is_no_silent_yes():
     statement = {**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
     with pytest.raises(ValueError, match="IpAddress"):
-        is_allowed([{"Statement": [statement]}], Call("me", "s3:GetObject", (f"{BUCKET}/a",)))
+        is_allowed([{"Statement": [statement]}], "s3:GetObject", [f"{BUCKET}/a"])

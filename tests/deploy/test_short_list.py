@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.rehearsal.instance import installed_mb, memory_mb
+from deploy.rehearsal.system import installed_mb, memory_mb
 from src.artifact_store import ArtifactStore
 
 pytestmark = pytest.mark.e2e
