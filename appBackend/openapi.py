@@ -70,7 +70,8 @@ def _paths(schema: Schema) -> dict[str, dict[str, Any]]:
     metrics = _response("Prometheus's text format.", _TEXT, "text/plain")
     return {
         "/predict": _route(
-            "post", "predict",
+            "post",
+            "predict",
             f"Predict {target} for one record",
             "Numbers may be sent as text. A value outside what training saw is predicted, with a "
             "warning.",
@@ -79,32 +80,48 @@ def _paths(schema: Schema) -> dict[str, dict[str, Any]]:
             requestBody=_body(ref("Record"), record),
         ),
         "/predict/batch": _route(
-            "post", "predictBatch",
+            "post",
+            "predictBatch",
             f"Predict {target} for a list of records or a file",
             _BATCH_DESCRIPTION,
             _batch_responses(),
             requestBody=_body(_BATCH, [record, record]),
         ),
         "/schema": _get(
-            "schema", "What a record must look like", "Everything that a form needs.",
-            "Schema", "503",
+            "schema",
+            "What a record must look like",
+            "Everything that a form needs.",
+            "Schema",
+            "503",
         ),
         "/model": _get(
-            "model", "Which model answers", "When and on what it was trained, and how good it is.",
-            "Model", "503",
+            "model",
+            "Which model answers",
+            "When and on what it was trained, and how good it is.",
+            "Model",
+            "503",
         ),
         "/health": _get(
-            "health", "Whether the process is alive", "Whatever the model.", "Health",
+            "health",
+            "Whether the process is alive",
+            "Whatever the model.",
+            "Health",
         ),
         "/ready": _get(
-            "ready", "Whether a model is loaded", "With the reason where none is.", "Ready", "503",
+            "ready",
+            "Whether a model is loaded",
+            "With the reason where none is.",
+            "Ready",
+            "503",
         ),
         "/metrics": _route(
-            "get", "metrics", "Counts for Prometheus",
+            "get",
+            "metrics",
+            "Counts for Prometheus",
             "Of all workers: requests, how long they took, records.",
             {"200": metrics, **_errors()},
         ),
-    }  # fmt: skip
+    }
 
 
 def _guard(operation: dict[str, Any], *, keys: bool, limited: bool) -> None:

@@ -62,9 +62,12 @@ class Api:
         """Return the rows of a CSV or Excel file with their predictions, as CSV."""
         asked = {} if pass_mark is None else {"pass_mark": repr(pass_mark)}
         answer = self._ask(
-            "POST", "predict/batch", params=asked, files={"file": (name, content)},
+            "POST",
+            "predict/batch",
+            params=asked,
+            files={"file": (name, content)},
             answer_s=FILE_ANSWER_S,
-        )  # fmt: skip
+        )
         if not answer.headers.get("Content-Type", "").startswith("text/csv"):
             raise self._stranger()
         return answer.content
@@ -80,9 +83,13 @@ class Api:
         try:
             # A redirect is not followed: it would carry a student's data to another address.
             answer = requests.request(
-                method, f"{self.url}/api/v1/{path}", auth=self._sign,
-                timeout=(CONNECT_S, answer_s), allow_redirects=False, **options,
-            )  # fmt: skip
+                method,
+                f"{self.url}/api/v1/{path}",
+                auth=self._sign,
+                timeout=(CONNECT_S, answer_s),
+                allow_redirects=False,
+                **options,
+            )
         except requests.Timeout as error:
             raise BackEndError(
                 "The back end takes too long to answer",

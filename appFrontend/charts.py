@@ -153,9 +153,10 @@ def contributions_chart(values: Mapping[str, float], schema: Json) -> Chart:
         color=alt.condition(BELOW, alt.value(ink.less), alt.value(ink.accent))
     )
     numbers = base.mark_text(
-        align=alt.expr(f"{BELOW} ? 'right' : 'left'"), dx=alt.expr(f"{BELOW} ? -4 : 4"),
+        align=alt.expr(f"{BELOW} ? 'right' : 'left'"),
+        dx=alt.expr(f"{BELOW} ? -4 : 4"),
         color=ink.quiet,
-    ).encode(text=alt.Text("value:Q", format=number))  # fmt: skip
+    ).encode(text=alt.Text("value:Q", format=number))
     return _titled("What moves this prediction", [bars, numbers], len(table))
 
 

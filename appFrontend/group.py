@@ -90,10 +90,15 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
     known = model["metrics"].get("pass_mark")
     low, high = (float(end) for end in limits(target))
     pass_mark = mark_column.number_input(
-        with_unit(target, "Pass mark"), low, high, float(known["mark"]) if known else None,
-        step=1.0, format="%g", placeholder="none",
+        with_unit(target, "Pass mark"),
+        low,
+        high,
+        float(known["mark"]) if known else None,
+        step=1.0,
+        format="%g",
+        placeholder="none",
         help="Who is predicted below it stands on the list of those at risk.",
-    )  # fmt: skip
+    )
     if file is None:
         st.session_state.pop("class", None)
         st.info(
@@ -163,9 +168,13 @@ def _filtered(scored: Scored, target: Json) -> pd.DataFrame:
         if known.nunique() > 1:
             low, high = float(known.min()), float(known.max())
             ends = st.slider(
-                "Prediction", low, high, (low, high), format=_printf(target),
+                "Prediction",
+                low,
+                high,
+                (low, high),
+                format=_printf(target),
                 key=f"filter:prediction:{low}:{high}",
-            )  # fmt: skip
+            )
             if ends != (low, high):
                 table = table[table[PREDICTION].between(*ends)]
     if text:

@@ -116,9 +116,13 @@ def _show_importance(importance: list[Json], features: dict[str, Json], target: 
     st.subheader("What it relies on", anchor=False)
     measures = {"mae_rise": with_unit(target, "Rise of the mean error"), "r2_drop": "Fall of R²"}
     measure = st.segmented_control(
-        "Measured by shuffling a feature", list(measures), default="mae_rise", required=True,
-        format_func=measures.__getitem__, key="measure",
-    )  # fmt: skip
+        "Measured by shuffling a feature",
+        list(measures),
+        default="mae_rise",
+        required=True,
+        format_func=measures.__getitem__,
+        key="measure",
+    )
     table = pd.DataFrame(
         {
             "name": label_of(features[one["feature"]]),
@@ -177,13 +181,19 @@ def _show_fairness(fairness: Json, features: dict[str, Json], target: Json) -> N
     called = {"mean_error": "Too high or too low", "mae": "Size of errors"}
     left, right = st.columns(2, gap="large")
     name = left.selectbox(
-        "Sensitive feature", list(groupings), key="fairness",
+        "Sensitive feature",
+        list(groupings),
+        key="fairness",
         format_func=lambda name: label_of(features[name]) if name in features else name,
-    )  # fmt: skip
+    )
     measure = right.segmented_control(
-        "Measure", list(called), default="mean_error", required=True,
-        format_func=called.__getitem__, key="fairness-measure",
-    )  # fmt: skip
+        "Measure",
+        list(called),
+        default="mean_error",
+        required=True,
+        format_func=called.__getitem__,
+        key="fairness-measure",
+    )
     rows = [
         {
             "name": group["label"].partition(" = ")[2] or group["label"],

@@ -52,20 +52,27 @@ class DataTransformation:
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
-        numeric = Pipeline([
-            ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("scaler", StandardScaler()),
-        ])  # fmt: skip
+        numeric = Pipeline(
+            [
+                ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
+                ("scaler", StandardScaler()),
+            ]
+        )
         many = [f for f in self.schema.categorical if len(f.categories) > MOST_ONE_HOT]
         few = [f for f in self.schema.categorical if len(f.categories) <= MOST_ONE_HOT]
-        means = Pipeline([
-            ("encoder", TargetEncoder(
-                categories=[_categories(f) for f in many],
-                target_type="continuous",
-                cv=KFold(TARGET_FOLDS, shuffle=True, random_state=self.random_state),
-            )),
-            ("scaler", StandardScaler()),
-        ])  # fmt: skip
+        means = Pipeline(
+            [
+                (
+                    "encoder",
+                    TargetEncoder(
+                        categories=[_categories(f) for f in many],
+                        target_type="continuous",
+                        cv=KFold(TARGET_FOLDS, shuffle=True, random_state=self.random_state),
+                    ),
+                ),
+                ("scaler", StandardScaler()),
+            ]
+        )
         encoder = OneHotEncoder(
             categories=[_categories(f) for f in few], drop="if_binary", sparse_output=False
         )

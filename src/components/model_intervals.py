@@ -74,8 +74,12 @@ class ModelIntervals:
             if score < (1 - LEAST_GAIN) * self._score(residuals, np.ones_like(y), constant):
                 at, scale = fit_scale(np.abs(residuals), y_pred, n_bins)
                 return PredictionIntervals(
-                    varying.half_widths, varying.quantiles, len(y),
-                    scale_at=tuple(at.tolist()), scale=tuple(scale.tolist()))  # fmt: skip
+                    varying.half_widths,
+                    varying.quantiles,
+                    len(y),
+                    scale_at=tuple(at.tolist()),
+                    scale=tuple(scale.tolist()),
+                )
         return constant
 
     def _learn(self, residuals: NDArray[np.float64]) -> PredictionIntervals:

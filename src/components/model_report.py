@@ -66,13 +66,21 @@ class ModelReport:
         parts = card(facts)
         templates = _templates()
         html = templates.get_template("report.html.jinja").render(
-            title=title, made=origin, name=plain(facts.schema.title), tiles=tiles,
-            paragraphs=paragraphs, sections=sections, parts=parts, markup=Markup,
-        )  # fmt: skip
+            title=title,
+            made=origin,
+            name=plain(facts.schema.title),
+            tiles=tiles,
+            paragraphs=paragraphs,
+            sections=sections,
+            parts=parts,
+            markup=Markup,
+        )
         text = templates.get_template("model_card.md.jinja").render(
-            title=title, made=origin, verbatim=Markup,
+            title=title,
+            made=origin,
+            verbatim=Markup,
             parts=[*parts, *measured(facts), CardPart("Limits", limits(facts))],
-        )  # fmt: skip
+        )
         return RenderedReport(html.encode(), text.encode())
 
 

@@ -125,8 +125,13 @@ def coverage_of(
     for level in intervals.levels:
         low, high = intervals.ends(y_pred, level, target.minimum, target.maximum)
         inside = (y >= low) & (y <= high)
-        found.append({"level": level, "coverage": float(inside.mean()),
-                      "mean_width": float((high - low).mean())})  # fmt: skip
+        found.append(
+            {
+                "level": level,
+                "coverage": float(inside.mean()),
+                "mean_width": float((high - low).mean()),
+            }
+        )
     return found
 
 

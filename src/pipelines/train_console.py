@@ -103,8 +103,11 @@ def progress_shown(console: Console | None) -> Iterator[Progress]:
     from rich.progress import Progress as ProgressBar
 
     columns = (
-        TextColumn("{task.description:30}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    )  # fmt: skip
+        TextColumn("{task.description:30}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with ProgressBar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("Reading the table", total=None)
 
@@ -138,8 +141,12 @@ def show_history(store: ArtifactStore, out: Console) -> dict[str, Any]:
         if run_id not in {line.run_id for line in history}:
             grid.add_row(run_id, "never", "", *_described(store, run_id))
     out.print(grid if runs or history else "Nothing was trained yet.")
-    return {"run_id": current, "trained": False, "history": [asdict(line) for line in history],
-            "runs": runs}  # fmt: skip
+    return {
+        "run_id": current,
+        "trained": False,
+        "history": [asdict(line) for line in history],
+        "runs": runs,
+    }
 
 
 def _described(store: ArtifactStore, run_id: str) -> tuple[str, str]:

@@ -142,8 +142,9 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
     mode = parser.add_argument_group("instead of training").add_mutually_exclusive_group()
     mode.add_argument("--if-missing", help="do nothing where a promoted run loads", **_FLAG)
     mode.add_argument("--history", help="list promotions and saved runs", **_FLAG)
-    mode.add_argument("--promote", metavar="RUN_ID", type=_text, action=_Once,
-                      help="serve an earlier run again")  # fmt: skip
+    mode.add_argument(
+        "--promote", metavar="RUN_ID", type=_text, action=_Once, help="serve an earlier run again"
+    )
     defaults = {
         name: list(v) if isinstance(v, tuple) else v for name, v in vars(TrainConfig()).items()
     }

@@ -95,10 +95,14 @@ class TrainPipeline:
         )
         self.trainer = ModelTrainer(
             ModelTrainerConfig(
-                models=config.models, random_state=config.seed, jobs=config.jobs,
-                folds=config.cv, budget=config.budget, metric=config.metric,
+                models=config.models,
+                random_state=config.seed,
+                jobs=config.jobs,
+                folds=config.cv,
+                budget=config.budget,
+                metric=config.metric,
             )
-        )  # fmt: skip
+        )
 
     def run(self, progress: Progress = lambda label, done, total: None) -> TrainResult:
         """Train, save and promote.
@@ -133,9 +137,13 @@ class TrainPipeline:
             names, X, y = list(schema.names), good.X[list(schema.names)], good.y
             preprocessor = DataTransformation(schema, config.seed).run()
             trained = self.trainer.run(
-                train.X[names], train.y, preprocessor, progress,
-                groups=train.groups, weight=train.weight,
-            )  # fmt: skip
+                train.X[names],
+                train.y,
+                preprocessor,
+                progress,
+                groups=train.groups,
+                weight=train.weight,
+            )
             intervals = ModelIntervals(random_state=config.seed).run(
                 trained.folds.truth, trained.out_of_fold
             )
@@ -154,8 +162,13 @@ class TrainPipeline:
                 promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
             )
             background = ModelExplanation(schema, config.seed).background(X)
-            rows = {"total": len(table.rows), "refused": good.n_refused, "used": len(y),
-                    "train": len(train.y), "test": len(test.y)}  # fmt: skip
+            rows = {
+                "total": len(table.rows),
+                "refused": good.n_refused,
+                "used": len(y),
+                "train": len(train.y),
+                "test": len(test.y),
+            }
             metrics = metrics_of(schema, trained, evaluation, rows, y) | {
                 "coverage": coverage_of(intervals, schema, test.y, y_pred),
                 "pass_mark": asdict(marked) if marked else None,
@@ -181,11 +194,20 @@ class TrainPipeline:
             problem = None
             if config.budget != "quick":
                 work = Trained(
-                    full_schema=inferred.schema, schema=schema, trainer=self.trainer.config,
-                    model=trained, fitted=fitted, rows=good, train=train, test=test, y_pred=y_pred,
-                    intervals=intervals, problems=good.problems, pass_mark=marked,
+                    full_schema=inferred.schema,
+                    schema=schema,
+                    trainer=self.trainer.config,
+                    model=trained,
+                    fitted=fitted,
+                    rows=good,
+                    train=train,
+                    test=test,
+                    y_pred=y_pred,
+                    intervals=intervals,
+                    problems=good.problems,
+                    pass_mark=marked,
                     cross=cross,
-                )  # fmt: skip
+                )
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s
         return TrainResult(run, schema, trained, evaluation, promoted_s, report_s, problem)
@@ -210,9 +232,13 @@ class TrainPipeline:
         if mark is None:
             return None
         return ModelEvaluation(self.config.seed).pass_mark(
-            test.y, y_pred, intervals, mark,
-            integer=schema.target.integer, base_rate=float((train.y < mark).mean()),
-        )  # fmt: skip
+            test.y,
+            y_pred,
+            intervals,
+            mark,
+            integer=schema.target.integer,
+            base_rate=float((train.y < mark).mean()),
+        )
 
     def _report(self, run: Run, work: Trained, progress: Progress) -> str | None:
         """Write the report; return what kept it from being written, which costs no model."""
@@ -237,9 +263,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         shared = ("LOG_LEVEL", "LOG_FILE", "ARTIFACTS_DIR")
-        settings = load_settings({"LOG_LEVEL": "WARNING"} | {
-            name: os.environ[name] for name in shared if os.environ.get(name)
-        })  # fmt: skip
+        settings = load_settings(
+            {"LOG_LEVEL": "WARNING"}
+            | {name: os.environ[name] for name in shared if os.environ.get(name)}
+        )
         options = build_parser(settings.artifacts_dir).parse_args(arguments)
         configure_logging("ERROR" if options.quiet else settings.log_level, settings.log_file)
         out = Console(quiet=options.quiet, stderr=options.json, highlight=False)

@@ -44,8 +44,11 @@ def leaderboard(facts: ReportFacts) -> Section:
     metrics, measure = facts.metrics, Measure.of(facts.schema.target)
     board: list[Row] = list(metrics["leaderboard"])
     winner = next(row for row in board if row["name"] == metrics["winner"])
-    drawn = [row for row in board if row["name"] == winner["name"]
-             or (row["name"] != BASELINE and row["r2"] > 0)]  # fmt: skip
+    drawn = [
+        row
+        for row in board
+        if row["name"] == winner["name"] or (row["name"] != BASELINE and row["r2"] > 0)
+    ]
     drawn.sort(key=lambda row: -row["r2"])
     lead = [
         "Each model was fitted on a part of the training rows and scored on the rest, several "
@@ -54,12 +57,20 @@ def leaderboard(facts: ReportFacts) -> Section:
     svg = dots(
         "leaderboard",
         "R² of the models that were compared: "
-        + "; ".join(f"{_label(row)} {r2_text(row['r2'])}" for row in drawn) + ".",
-        [Dot(_label(row), row["r2"], row["r2"] - row["r2_standard_error"],
-             row["r2"] + row["r2_standard_error"], colour=ACCENT if row is winner else QUIET)
-         for row in drawn],
+        + "; ".join(f"{_label(row)} {r2_text(row['r2'])}" for row in drawn)
+        + ".",
+        [
+            Dot(
+                _label(row),
+                row["r2"],
+                row["r2"] - row["r2_standard_error"],
+                row["r2"] + row["r2_standard_error"],
+                colour=ACCENT if row is winner else QUIET,
+            )
+            for row in drawn
+        ],
         "R² (1 is perfect)",
-    )  # fmt: skip
+    )
     caption = f"{_choice(winner, drawn, facts)} Lines reach one standard error to each side."
     notes = [
         "R²: share of the differences between students that is explained, ± one standard error. "
@@ -68,10 +79,18 @@ def leaderboard(facts: ReportFacts) -> Section:
     reasons: dict[str, list[str]] = {}
     for label, reason in (metrics.get("left_out") or {}).items():
         reasons.setdefault(reason, []).append(plain(label))
-    notes += [f"Not tried, {plain(reason)}: {'; '.join(names)}."
-              for reason, names in reasons.items()]  # fmt: skip
-    return Section("models", "The models compared", lead, (), [Figure(svg, caption)],
-                   [leaderboard_table(metrics, measure)], notes)  # fmt: skip
+    notes += [
+        f"Not tried, {plain(reason)}: {'; '.join(names)}." for reason, names in reasons.items()
+    ]
+    return Section(
+        "models",
+        "The models compared",
+        lead,
+        (),
+        [Figure(svg, caption)],
+        [leaderboard_table(metrics, measure)],
+        notes,
+    )
 
 
 def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
@@ -162,8 +181,9 @@ def learning_curve(facts: ReportFacts) -> Section | None:
     alt = "R² on new students by the number of students learnt from: " + "; ".join(
         f"{point.n_train:,}: {r2_text(point.r2)}" for point in points
     )
-    svg = curves("learning", f"{alt}.", lines, "Students learnt from", "R² (1 is perfect)",
-                 marked=True)  # fmt: skip
+    svg = curves(
+        "learning", f"{alt}.", lines, "Students learnt from", "R² (1 is perfect)", marked=True
+    )
     caption = f"{_would_more_help(points)} The band is one standard error to each side."
     if facts.too_few_to_learn_from:
         sizes = listed([f"{size:,}" for size in facts.too_few_to_learn_from])
@@ -205,9 +225,14 @@ def predictions(facts: ReportFacts) -> Section | None:
         "predicted",
         f"Actual against predicted {names.target} of {count(n)}: 90{SPACE}% of the predictions are "
         f"within {measure.amount(within)} of the truth.",
-        y_pred, y_true, measure.axis("Predicted"), measure.axis("Actual"),
-        shift=_shift(facts, held_out), diagonal=True, band=(held_out.low, held_out.high),
-    )  # fmt: skip
+        y_pred,
+        y_true,
+        measure.axis("Predicted"),
+        measure.axis("Actual"),
+        shift=_shift(facts, held_out),
+        diagonal=True,
+        band=(held_out.low, held_out.high),
+    )
     caption = (
         f"The closer to the line the better: 90{SPACE}% of the predictions are within "
         f"{measure.amount(within)} of the truth. The shade is the range that should hold "
@@ -237,12 +262,16 @@ def residuals(facts: ReportFacts) -> Section | None:
             "residuals",
             f"Actual less predicted by the prediction: mean {measure.signed(residual.mean())}, "
             f"standard deviation {measure.amount(residual.std())}.",
-            held_out.y_pred, residual, measure.axis("Predicted"),
-            measure.axis("Actual less predicted"), shift=_shift(facts, held_out), trend=trend,
+            held_out.y_pred,
+            residual,
+            measure.axis("Predicted"),
+            measure.axis("Actual less predicted"),
+            shift=_shift(facts, held_out),
+            trend=trend,
         ),
         f"{_bias(residual, measure)}{_uneven(held_out.y_pred, residual, measure)}{line}",
         "By the prediction",
-    )  # fmt: skip
+    )
     half, most = np.quantile(np.abs(residual), (0.5, 0.95))
     furthest = float(np.abs(residual).max()) or 1.0
     edges = np.linspace(-furthest, furthest, min(31, int(np.sqrt(len(residual))) | 1) + 1)
@@ -252,11 +281,17 @@ def residuals(facts: ReportFacts) -> Section | None:
         f"{measure.amount(most)}."
     )
     distribution = Figure(
-        histogram("errors", f"Histogram of actual less predicted. {sizes}", edges.tolist(),
-                  counts.tolist(), measure.axis("Actual less predicted"), marks=[0.0]),
+        histogram(
+            "errors",
+            f"Histogram of actual less predicted. {sizes}",
+            edges.tolist(),
+            counts.tolist(),
+            measure.axis("Actual less predicted"),
+            marks=[0.0],
+        ),
         sizes,
         "How large they are",
-    )  # fmt: skip
+    )
     lead = ["Above zero the model predicted too little, below zero too much."]
     return Section("residuals", "The errors", lead, (), [by_prediction, distribution])
 
@@ -274,8 +309,11 @@ def _trend(y_pred: NDArray[np.float64], residual: NDArray[np.float64]) -> Line |
     if steps < 2:
         return None
     parts = np.array_split(np.argsort(y_pred, kind="stable"), steps)
-    return Line("", [float(y_pred[part].mean()) for part in parts],
-                [float(residual[part].mean()) for part in parts])  # fmt: skip
+    return Line(
+        "",
+        [float(y_pred[part].mean()) for part in parts],
+        [float(residual[part].mean()) for part in parts],
+    )
 
 
 def _bias(residual: NDArray[np.float64], measure: Measure) -> str:
@@ -319,11 +357,18 @@ def coverage(facts: ReportFacts) -> Section | None:
         "Share of students inside their range: "
         + "; ".join(f"{percent(r['level'])} wanted, {percent(r['coverage'])} found" for r in rows)
         + ".",
-        [Dot(f"{percent(row['level'])} range", 100 * one.value, 100 * one.low, 100 * one.high,
-             nominal=100 * row["level"])
-         for row, one in zip(rows, held, strict=True)],
+        [
+            Dot(
+                f"{percent(row['level'])} range",
+                100 * one.value,
+                100 * one.low,
+                100 * one.high,
+                nominal=100 * row["level"],
+            )
+            for row, one in zip(rows, held, strict=True)
+        ],
         "Students inside their range (%)",
-    )  # fmt: skip
+    )
     outside = [
         f"the {percent(row['level'])} range holds {percent(row['coverage'])}, "
         + ("fewer than promised" if row["level"] > one.high else "more than promised")
@@ -338,13 +383,16 @@ def coverage(facts: ReportFacts) -> Section | None:
         "The ranges in figures",
         ("Range", "Held the truth", measure.axis("Mean width")),
         [
-            (Cell(percent(row["level"])),
-             Cell(percent(one.value), f"{100 * one.low:.0f} to {100 * one.high:.0f}{SPACE}%"),
-             Cell(measure.number(row["mean_width"])))
+            (
+                Cell(percent(row["level"])),
+                Cell(percent(one.value), f"{100 * one.low:.0f} to {100 * one.high:.0f}{SPACE}%"),
+                Cell(measure.number(row["mean_width"])),
+            )
             for row, one in zip(rows, held, strict=True)
         ],
-    )  # fmt: skip
+    )
     lead = [f"Each prediction's ranges were held against the truth of {count(n)} not seen."]
     caption = f"{verdict} Upright marks: what is promised. Lines: 95{SPACE}% intervals."
-    return Section("coverage", "Do the ranges keep their promise?", lead, (),
-                   [Figure(svg, caption)], [table])  # fmt: skip
+    return Section(
+        "coverage", "Do the ranges keep their promise?", lead, (), [Figure(svg, caption)], [table]
+    )

@@ -33,10 +33,13 @@ def data_section(facts: ReportFacts) -> Section | None:
     if data is not None:
         points += [
             f"{count(found.n_rows, 'row')} refused: "
-            + (f"{names.of(found.field)} must be {plain(found.rule)}." if found.field
-               else f"not {plain(found.rule)}.")
+            + (
+                f"{names.of(found.field)} must be {plain(found.rule)}."
+                if found.field
+                else f"not {plain(found.rule)}."
+            )
             for found in data.problems
-        ]  # fmt: skip
+        ]
     if run is not None:
         if run.rows["refused"] and not (data and data.problems):
             points.append(f"{count(run.rows['refused'], 'row')} refused.")
@@ -68,8 +71,9 @@ def _target_figure(facts: ReportFacts, data: DataSummary) -> Figure:
         f"{measure.number(target.minimum or 0)} to {measure.amount(target.maximum or 0)}, "
         f"average {measure.number(mean)}."
     )
-    svg = histogram("target", alt, data.edges, data.counts, measure.axis(names.target),
-                    marks=[mean])  # fmt: skip
+    svg = histogram(
+        "target", alt, data.edges, data.counts, measure.axis(names.target), marks=[mean]
+    )
     return Figure(svg, caption, f"What is predicted: {names.target}")
 
 
@@ -115,5 +119,7 @@ def _numbers(one: NumericSummary, feature: NumericFeature | CategoricalFeature) 
         return Cell("no values")
     measure = Measure.of(feature) if isinstance(feature, NumericFeature) else Measure("", 2)
     spread = measure.number(one.standard_deviation or 0.0)
-    return Cell(f"{end(one.minimum)} to {end(one.maximum)} {measure.unit}".strip(),
-                f"mean {measure.number(one.mean)}, standard deviation {spread}")  # fmt: skip
+    return Cell(
+        f"{end(one.minimum)} to {end(one.maximum)} {measure.unit}".strip(),
+        f"mean {measure.number(one.mean)}, standard deviation {spread}",
+    )

@@ -31,11 +31,14 @@ def fairness(facts: ReportFacts) -> Section | None:
     errors = [group.mean_error for one in singles for group in one.groups]
     limits = padded([0.0, *(end for error in errors for end in (error.low, error.high))])
     figures = [
-        Figure(_draw(f"fairness-{i}", one, facts, limits), _apart(one, names, measure),
-               names.all(one.features))
+        Figure(
+            _draw(f"fairness-{i}", one, facts, limits),
+            _apart(one, names, measure),
+            names.all(one.features),
+        )
         for i, one in enumerate(singles)
         if one.groups
-    ]  # fmt: skip
+    ]
     notes = [
         f"Lines and small letters: 95{SPACE}% intervals. Among many groups a few stand out by "
         "chance alone; the sentences above allow for that. Groups of few students are withheld."
@@ -63,11 +66,16 @@ def _draw(name: str, one: Grouping, facts: ReportFacts, limits: tuple[float, flo
     names, measure = Names(facts.schema), Measure.of(facts.schema.target)
     largest = sorted(one.groups, key=lambda group: -group.n_samples)[:DRAWN_GROUPS]
     rows = [
-        Dot(_label(group.label, one, names), group.mean_error.value, group.mean_error.low,
-            group.mean_error.high, colour=SECOND if _stands_out(group) else ACCENT)
+        Dot(
+            _label(group.label, one, names),
+            group.mean_error.value,
+            group.mean_error.low,
+            group.mean_error.high,
+            colour=SECOND if _stands_out(group) else ACCENT,
+        )
         for group in one.groups
         if group in largest
-    ]  # fmt: skip
+    ]
     said = "; ".join(f"{row.label} {measure.signed(row.value)}" for row in rows)
     alt = f"Mean error by {names.all(one.features)}: {said}."
     return dots(name, alt, rows, measure.axis("Mean error"), reference=0.0, limits=limits)
@@ -88,8 +96,11 @@ def _apart(one: Grouping, names: Names, measure: Measure) -> str:
     if len(ranked) == 1:
         return f"Only {ends[0]} has enough students to be shown."
     gap = measure.amount(ranked[-1].mean_error.value - ranked[0].mean_error.value)
-    marked = " Orange: different from the rest by more than chance." if any(
-        _stands_out(group) for group in one.groups) else ""  # fmt: skip
+    marked = (
+        " Orange: different from the rest by more than chance."
+        if any(_stands_out(group) for group in one.groups)
+        else ""
+    )
     return f"Farthest apart, by {gap}, are {ends[0]} and {ends[1]}.{marked}{drawn}"
 
 
@@ -112,8 +123,14 @@ def group_table(
         (Cell(_label(label, one, names)), Cell("withheld"), *[Cell("–")] * 4)
         for label in one.suppressed
     ]
-    header = ("Group", "Students", measure.axis("Mean error"), measure.axis("MAE"),
-              measure.axis("RMSE"), f"Inside the {percent(SHOWN_LEVEL)} range")  # fmt: skip
+    header = (
+        "Group",
+        "Students",
+        measure.axis("Mean error"),
+        measure.axis("MAE"),
+        measure.axis("RMSE"),
+        f"Inside the {percent(SHOWN_LEVEL)} range",
+    )
     return ReportTable(f"Errors by {names.all(one.features)}", header, rows, folded=folded)
 
 
@@ -193,12 +210,16 @@ def pass_mark(facts: ReportFacts) -> Section | None:
             "intervals."
         )
         figures = [Figure(svg, caption)]
-        tables = [ReportTable(
-            "Said and come true",
-            ("Probability that was said", "Came true", "Students"),
-            [(Cell(percent(one.predicted)), _share(one.observed), Cell(f"{one.n_samples:,}"))
-             for one in mark.bins],
-        )]  # fmt: skip
+        tables = [
+            ReportTable(
+                "Said and come true",
+                ("Probability that was said", "Came true", "Students"),
+                [
+                    (Cell(percent(one.predicted)), _share(one.observed), Cell(f"{one.n_samples:,}"))
+                    for one in mark.bins
+                ],
+            )
+        ]
     return Section("pass-mark", f"Below the pass mark of {at}", lead, (), figures, tables)
 
 

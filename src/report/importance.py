@@ -31,14 +31,22 @@ def importance(facts: ReportFacts) -> Section | None:
     svg = dots(
         "importance",
         "Fall of R² when a feature is shuffled: "
-        + "; ".join(f"{names.of(row.feature)} {number(row.r2_drop, 3)}" for row in shown) + ".",
-        [Dot(names.of(row.feature), row.r2_drop, row.r2_drop - row.r2_drop_std,
-             row.r2_drop + row.r2_drop_std, colour=ACCENT if _matters(row) else QUIET)
-         for row in shown],
+        + "; ".join(f"{names.of(row.feature)} {number(row.r2_drop, 3)}" for row in shown)
+        + ".",
+        [
+            Dot(
+                names.of(row.feature),
+                row.r2_drop,
+                row.r2_drop - row.r2_drop_std,
+                row.r2_drop + row.r2_drop_std,
+                colour=ACCENT if _matters(row) else QUIET,
+            )
+            for row in shown
+        ],
         "Fall of R² when shuffled",
         reference=0.0,
         bars=True,
-    )  # fmt: skip
+    )
     drawn = f" The {len(shown)} most important are drawn." if len(rows) > len(shown) else ""
     lead = [
         "One feature at a time was shuffled among the students, so that it says nothing any more, "
@@ -51,8 +59,15 @@ def importance(facts: ReportFacts) -> Section | None:
         "students.",
     ]
     caption = f"{_relies_on(rows, names)}{drawn} Lines: standard deviation over the repeats."
-    return Section("importance", "What the model relies on", lead, (), [Figure(svg, caption)],
-                   [_importance_table(rows, facts)], notes)  # fmt: skip
+    return Section(
+        "importance",
+        "What the model relies on",
+        lead,
+        (),
+        [Figure(svg, caption)],
+        [_importance_table(rows, facts)],
+        notes,
+    )
 
 
 def _importance_table(rows: Sequence[Importance], facts: ReportFacts) -> ReportTable:
@@ -60,11 +75,13 @@ def _importance_table(rows: Sequence[Importance], facts: ReportFacts) -> ReportT
     cells = []
     for row in rows:
         share = row.mean_absolute_contribution
-        cells.append([
-            Cell(names.of(row.feature)),
-            Cell(number(row.r2_drop, 3), f"± {number(row.r2_drop_std, 3)}"),
-            Cell("" if share is None else measure.number(share)),
-        ])  # fmt: skip
+        cells.append(
+            [
+                Cell(names.of(row.feature)),
+                Cell(number(row.r2_drop, 3), f"± {number(row.r2_drop_std, 3)}"),
+                Cell("" if share is None else measure.number(share)),
+            ]
+        )
     caption = f"All {len(rows)} features" if len(rows) > 1 else "The feature"
     header = ("Feature", "Fall of R²", measure.axis(SHARE))
     return ReportTable(caption, header, cells, folded=len(rows) > DRAWN_BARS)
@@ -108,12 +125,15 @@ def dependence(facts: ReportFacts) -> Section | None:
     ]
     tables = []
     if others:
-        tables.append(ReportTable(
-            f"{count(len(others), 'feature')} of less importance",
-            ("Feature", "How the prediction moves"),
-            [(Cell(names.of(one.feature)), Cell(_moves(one, facts))) for one in others],
-            words=frozenset({1}), folded=True,
-        ))  # fmt: skip
+        tables.append(
+            ReportTable(
+                f"{count(len(others), 'feature')} of less importance",
+                ("Feature", "How the prediction moves"),
+                [(Cell(names.of(one.feature)), Cell(_moves(one, facts))) for one in others],
+                words=frozenset({1}),
+                folded=True,
+            )
+        )
     banded = any(  # a band as thin as its line is none to a reader
         high - low > 0.1 * room
         for one in drawn
@@ -147,8 +167,16 @@ def _draw(
     feature = next((f for f in facts.schema.features if f.name == one.feature), None)
     unit = feature.unit if isinstance(feature, NumericFeature) else ""
     line = Line("", x, one.mean, one.low, one.high)
-    return curves(name, alt, [line], Measure(plain(unit), 0).axis(label), y_label, y_limits=limits,
-                  marked=len(x) <= MARKED_POINTS, height=SMALL_HEIGHT)  # fmt: skip
+    return curves(
+        name,
+        alt,
+        [line],
+        Measure(plain(unit), 0).axis(label),
+        y_label,
+        y_limits=limits,
+        marked=len(x) <= MARKED_POINTS,
+        height=SMALL_HEIGHT,
+    )
 
 
 def _is_numeric(one: PartialDependence) -> bool:

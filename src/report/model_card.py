@@ -71,23 +71,30 @@ def card(facts: ReportFacts) -> list[CardPart]:
         )
     parts = [
         CardPart("The model", model),
-        CardPart("What it is for", [
-            f"To estimate {names.target} of a student like those in its table, so that somebody "
-            "who knows the student can offer help in time; and for learning how such models work.",
-            "Whoever uses it looks at the range around a prediction, not at the prediction alone.",
-        ]),
-        CardPart("What it must not be used for", [
-            "To decide about a person: admission, grades, rank, discipline, money or work.",
-            "To judge teachers or schools, or in place of the real "
-            f"{names.target} where it is known.",
-            "For students unlike those it learnt from, without checking it on such students first.",
-            "To find causes: it does not say what would happen if something were changed.",
-        ]),
+        CardPart(
+            "What it is for",
+            [
+                f"To estimate {names.target} of a student like those in its table, so that a person "
+                "who knows the student can offer help in time; and to learn how such models work.",
+                "Whoever uses it looks at the range around a prediction, not at the number alone.",
+            ],
+        ),
+        CardPart(
+            "What it must not be used for",
+            [
+                "To decide about a person: admission, grades, rank, discipline, money or work.",
+                "To judge teachers or schools, or in place of the real "
+                f"{names.target} where it is known.",
+                "For students unlike those it learnt from, unless it was checked on such students.",
+                "To find causes: it does not say what would happen if something were changed.",
+            ],
+        ),
         CardPart("The data", _data(facts)),
-    ]  # fmt: skip
+    ]
     if run is not None:
-        parts.append(CardPart("How to make it again", _rebuild(run),
-                              rebuild_command(run.options, run.seed)))  # fmt: skip
+        parts.append(
+            CardPart("How to make it again", _rebuild(run), rebuild_command(run.options, run.seed))
+        )
     return parts
 
 
@@ -195,8 +202,12 @@ def limits(facts: ReportFacts) -> list[str]:
     numeric = [f for f in facts.schema.numeric if f.name in used]
     if numeric:
         ranges = listed(
-            (f"{names.of(f.name)} {end(f.observed_minimum)} to {end(f.observed_maximum)}"
-             for f in numeric), most=4)  # fmt: skip
+            (
+                f"{names.of(f.name)} {end(f.observed_minimum)} to {end(f.observed_maximum)}"
+                for f in numeric
+            ),
+            most=4,
+        )
         said.append(f"Outside what it saw it guesses: {ranges}.")
     said += _limits_of_fairness(facts)
     return said

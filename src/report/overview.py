@@ -96,18 +96,27 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     measure, held_out = Measure.of(facts.schema.target), facts.metrics["held_out"]
     n = held_out["n_samples"]
     mae, rmse, r2 = (Interval(**held_out[key]) for key in ("mae", "rmse", "r2"))
-    tiles = [Tile(measure.number(mae.value), measure.unit,
-                  f"off on average, on {count(n)} not seen before")]  # fmt: skip
+    tiles = [
+        Tile(
+            measure.number(mae.value),
+            measure.unit,
+            f"off on average, on {count(n)} not seen before",
+        )
+    ]
     if (row := shown_coverage(facts)) is not None:
-        tiles.append(Tile(
-            f"±{SPACE}{measure.number(row['mean_width'] / 2)}", measure.unit,
-            "reach of the range that should hold 9 in 10 students",
-        ))  # fmt: skip
+        tiles.append(
+            Tile(
+                f"±{SPACE}{measure.number(row['mean_width'] / 2)}",
+                measure.unit,
+                "reach of the range that should hold 9 in 10 students",
+            )
+        )
     tiles.append(Tile(r2_text(r2.value), "R²", "1 is perfect, 0 is guessing the average"))
     base = held_out["baseline_rmse"]
     if rmse.value < base:
-        tiles.append(Tile(percent(1 - rmse.value / base), "", "less error than the average for "
-                          "everyone"))  # fmt: skip
+        tiles.append(
+            Tile(percent(1 - rmse.value / base), "", "less error than the average for everyone")
+        )
     how = plain(str(facts.metrics["model"]))
     made = ""
     if facts.run is not None:

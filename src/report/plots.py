@@ -80,8 +80,9 @@ def dots(
     figure, ax = _canvas(step * len(rows) + 54, left=left, top=6, bottom=48)
     places = range(len(rows))
     if limits is None:
-        ends = [v for row in rows for v in (row.value, row.low, row.high, row.nominal)
-                if v is not None]  # fmt: skip
+        ends = [
+            v for row in rows for v in (row.value, row.low, row.high, row.nominal) if v is not None
+        ]
         limits = padded(ends if reference is None else [*ends, reference])
     if reference is not None:
         ax.axvline(reference, color=QUIET, linewidth=1)
@@ -122,8 +123,17 @@ def curves(
     for line, (colour, dash) in zip(lines, _PENS, strict=False):
         if line.low:
             ax.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
-        ax.plot(line.x, line.y, color=colour, linewidth=2.2, linestyle=dash, label=line.label,
-                marker="o" if marked else None, markersize=5.5, markeredgewidth=0)  # fmt: skip
+        ax.plot(
+            line.x,
+            line.y,
+            color=colour,
+            linewidth=2.2,
+            linestyle=dash,
+            label=line.label,
+            marker="o" if marked else None,
+            markersize=5.5,
+            markeredgewidth=0,
+        )
     ends = [v for line in lines for values in (line.y, line.low, line.high) for v in values]
     ax.set_ylim(*(y_limits or padded(ends)))
     ax.set_xlim(*padded([v for line in lines for v in line.x], 0.02))
@@ -170,8 +180,15 @@ def scatter(
         at, first = np.unique(x, return_index=True)
         ax.fill_between(at, band[0][first], band[1][first], color=ACCENT, alpha=0.13, linewidth=0)
     alpha = 0.55 if len(shown) < 300 else 0.3
-    ax.plot(moved_x[shown], moved_y[shown], "o", color=ACCENT, alpha=alpha, markersize=5.5,
-            markeredgewidth=0)  # fmt: skip
+    ax.plot(
+        moved_x[shown],
+        moved_y[shown],
+        "o",
+        color=ACCENT,
+        alpha=alpha,
+        markersize=5.5,
+        markeredgewidth=0,
+    )
     if diagonal:
         ends = padded([*x.tolist(), *y.tolist()])
         ax.plot(ends, ends, color=TEXT, linewidth=1.4)

@@ -191,8 +191,10 @@ class NumericFeature(Feature):
     @cached_property
     def _plain_range(self) -> tuple[float, float]:
         """What is neither refused nor warned of."""
-        bounds = (-LARGEST_NUMBER if self.minimum is None else self.minimum,
-                  LARGEST_NUMBER if self.maximum is None else self.maximum)  # fmt: skip
+        bounds = (
+            -LARGEST_NUMBER if self.minimum is None else self.minimum,
+            LARGEST_NUMBER if self.maximum is None else self.maximum,
+        )
         return max(bounds[0], self.observed_minimum), min(bounds[1], self.observed_maximum)
 
     def _check_number(self, number: float, got: object) -> Checked:

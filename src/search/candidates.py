@@ -151,8 +151,13 @@ def made(path: str, **parameters: Any) -> Any:
 
 
 def _catboost(seed: int) -> BaseEstimator:
-    return made("catboost.CatBoostRegressor", random_seed=seed, thread_count=1,
-                allow_writing_files=False, verbose=False)  # fmt: skip
+    return made(
+        "catboost.CatBoostRegressor",
+        random_seed=seed,
+        thread_count=1,
+        allow_writing_files=False,
+        verbose=False,
+    )
 
 
 def _linear_s(n_rows: int, n_columns: int) -> float:

@@ -71,9 +71,13 @@ class Tried:
     def row(self) -> LeaderboardRow:
         """Return its row of the leaderboard."""
         return leaderboard_row(
-            self.candidate.name, self.candidate.label, self.scores,
-            fit_time_s=self.fit_time_s, n_trials=self.n_trials, params=self.params,
-        )  # fmt: skip
+            self.candidate.name,
+            self.candidate.label,
+            self.scores,
+            fit_time_s=self.fit_time_s,
+            n_trials=self.n_trials,
+            params=self.params,
+        )
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,12 @@ def code_categories(
     def cast(dtype: str) -> FunctionTransformer:
         return FunctionTransformer(np.ndarray.astype, kw_args={"dtype": dtype})
 
-    coded = Pipeline([
-        ("code", FunctionTransformer(np.dot, kw_args={"b": codes})),
-        ("integer", cast("int64")),
-    ])  # fmt: skip
+    coded = Pipeline(
+        [
+            ("code", FunctionTransformer(np.dot, kw_args={"b": codes})),
+            ("integer", cast("int64")),
+        ]
+    )
     steps = [
         ("plain", cast("object"), list(range(start))),
         ("coded", coded, list(range(start, n_columns))),

@@ -111,9 +111,11 @@ def plan_search(
         If none can be trained.
     """
     baseline = Candidate(
-        BASELINE, "Mean of the target (baseline)",
-        lambda seed: made("sklearn.dummy.DummyRegressor"), lambda n, d: 0.0,
-    )  # fmt: skip
+        BASELINE,
+        "Mean of the target (baseline)",
+        lambda seed: made("sklearn.dummy.DummyRegressor"),
+        lambda n, d: 0.0,
+    )
     plan, left_out = [(baseline, 1)], {}
     room, n_folds = budget.fitting_s, len(folds.splits)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds

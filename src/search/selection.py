@@ -81,9 +81,11 @@ class Selection:
             return self._blended(shares, blended)
         only = self.tried[next(iter(shares))]
         return Winner(
-            only.row(), only.scores[self.metric], predicted[only.candidate.name],
+            only.row(),
+            only.scores[self.metric],
+            predicted[only.candidate.name],
             only.unfitted(self.random_state),
-        )  # fmt: skip
+        )
 
     def _contenders(self) -> list[Tried]:
         """Return the families that may win, best first.
@@ -141,9 +143,10 @@ class Selection:
         )
         if not self.quick:
             fitted, fitted_blended = cross_blend(
-                matrix, folds.tests,
+                matrix,
+                folds.tests,
                 lambda of: greedy_weights(matrix[:, rows(of)], folds.truth[rows(of)], BLEND_STEPS),
-            )  # fmt: skip
+            )
             gains = folds.scores(fitted_blended, self.metric) - folds.scores(blended, self.metric)
             gain, error = mean_and_standard_error(gains)
             if gain > max(self.within, error) and np.count_nonzero(fitted) > 1:

@@ -81,8 +81,9 @@ def _width(rows: Iterator[tuple[int, tuple[Any, ...]]]) -> int:
     The table is as wide as its first row, the header, or as most rows where that is a title. A cell
     that someone formatted or filled far to the right would make all rows as wide.
     """
-    last_cells = (max((i for i, v in enumerate(row, 1) if v is not None), default=0)
-                  for _, row in rows)  # fmt: skip
+    last_cells = (
+        max((i for i, v in enumerate(row, 1) if v is not None), default=0) for _, row in rows
+    )
     widths = list(itertools.islice(filter(None, last_cells), HEAD_ROWS))
     if not widths:
         return 1

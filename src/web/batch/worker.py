@@ -109,8 +109,13 @@ def start(
     run_folder = predictor.run.folder.resolve()
     return subprocess.Popen(  # noqa: S603 - nothing here comes from a request
         [
-            sys.executable, "-m", "src.web.batch.worker", str(job.folder.resolve()),
-            str(run_folder.parent.parent), predictor.run.run_id, str(most_bytes),
+            sys.executable,
+            "-m",
+            "src.web.batch.worker",
+            str(job.folder.resolve()),
+            str(run_folder.parent.parent),
+            predictor.run.run_id,
+            str(most_bytes),
         ],
         cwd=ROOT,
         env=environment,
@@ -118,7 +123,7 @@ def start(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,  # nothing of a file may come into the log
         start_new_session=True,  # what interrupts the server from a keyboard
-    )  # fmt: skip
+    )
 
 
 def _limit(most_bytes: int) -> None:
