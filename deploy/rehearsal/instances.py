@@ -138,10 +138,7 @@ class Instance:
     def install(self, bundle: Path, settings: Settings) -> None:
         """Bring a zip file to the point where it answers behind nginx.
 
-        Raises
-        ------
-        DeploymentFailedError
-            With the step that failed and the end of what it printed.
+        A :class:`DeploymentFailedError` names the step that failed and the end of what it printed.
         """
         staging = self.folder / "staging"
         staging.mkdir(parents=True)

@@ -29,10 +29,7 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> Settings:
 def read_ebextensions(folder: Path) -> Settings:
     """Return what the ``.config`` files of a bundle set, in the order Beanstalk reads them in.
 
-    Raises
-    ------
-    ValueError
-        If a file holds anything else than option settings.
+    A file that holds anything else than option settings is a :class:`ValueError`.
     """
     settings: Settings = {}
     for path in sorted((folder / ".ebextensions").glob("*.config")):

@@ -240,7 +240,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the instances end with it
     try:
         for step in STEPS:
-            report.step(str(step.__doc__))
+            report.step(str(step.__doc__).rstrip("."))
             step(rehearsal)
         report.finish()
         if keep:
