@@ -74,8 +74,8 @@ def card(facts: ReportFacts) -> list[CardPart]:
         CardPart(
             "What it is for",
             [
-                f"To estimate {names.target} of a student like those in its table, so that a person "
-                "who knows the student can offer help in time; and to learn how such models work.",
+                f"To estimate {names.target} of a student like those in its table, so that people "
+                "who know the student can offer help in time; and to learn how such models work.",
                 "Whoever uses it looks at the range around a prediction, not at the number alone.",
             ],
         ),
