@@ -59,6 +59,8 @@ def to_svg(figure: Figure, name: str, alt: str) -> str:
     _, drawn = out.getvalue().split("</defs>", 1)  # before it stands Matplotlib's style sheet
     drawn = re.sub(r">\s+<", "><", re.sub(r"<[^>]+>", _clean_tag, drawn))
     drawn = re.sub(r"(<g[^>]*)>((?:<use [^>]*/>)+)</g>", _say_once, drawn).strip()
+    while (bare := re.sub(r"<g>((?:(?!</?g\b).)*)</g>|<g/>", r"\1", drawn)) != drawn:
+        drawn = bare  # without groups that say nothing
     width, height = (round(inches * POINTS_AN_INCH) for inches in figure.get_size_inches())
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
@@ -70,6 +72,7 @@ def _clean_tag(match: re.Match[str]) -> str:
     tag = " ".join(match[0].split()).replace("xlink:href", "href")
     if tag.startswith("<g "):
         tag = re.sub(r' id="[^"]*"', "", tag)  # the same in every figure; nothing refers to it
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag)
     tag = re.sub(r'style="([^"]*)"', _attributes, tag)
     return re.sub(r"\d+\.\d+", lambda number: f"{round(float(number[0]), 2):g}", tag)
 

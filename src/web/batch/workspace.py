@@ -162,7 +162,8 @@ class Workspace:
             weakref.finalize(self, _remove, self.folder, os.getpid())
             for left in temporary.glob(f"{PREFIX}*"):  # by processes that were killed
                 with suppress(OSError):  # somebody uses or removes it
-                    if _is_ours(left) and not _sweep(left):
+                    unused = time.time() > left.stat().st_mtime + LIFETIME_S
+                    if _is_ours(left) and not _sweep(left) and unused:
                         left.rmdir()
         else:
             _sweep(folder)
@@ -215,6 +216,7 @@ class Workspace:
 
     def _make(self) -> Job:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.utime(self.folder)  # another service of this user removes what is empty and old
         job = Job(self.folder / secrets.token_urlsafe(24))
         job.folder.mkdir(mode=0o700)
         job.report(0)
