@@ -44,6 +44,7 @@ from flask import Flask, Response, request
 from benchmarks.process import clean_environment
 from benchmarks.result_page import bare_page, sent_form
 from src.config import ROOT, Settings
+from src.logger import AccessLog
 from src.utils import sha256
 from src.web.middleware.instrumentation import Operations
 from src.web.middleware.metrics import Metrics
@@ -103,7 +104,7 @@ def equal_flask(body: bytes, path: str = PATH, *, encoded: bool) -> Flask:
         return Response(body, mimetype="application/json") if encoded else value
 
     metrics = Metrics([("POST", path)])
-    app.wsgi_app = Operations(app.wsgi_app, metrics)  # type: ignore[method-assign]
+    app.wsgi_app = Operations(app.wsgi_app, metrics, AccessLog())  # type: ignore[method-assign]
     return app
 
 

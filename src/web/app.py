@@ -12,7 +12,7 @@ from werkzeug.serving import WSGIRequestHandler
 from src.artifact_store import ArtifactStore
 from src.config import ROOT, Settings, load_settings
 from src.exception import ConfigurationError
-from src.logger import configure_logging, get_logger
+from src.logger import AccessLog, configure_logging, get_logger
 from src.web.batch.service import BatchService
 from src.web.health import health
 from src.web.middleware.access import Guard
@@ -71,7 +71,7 @@ def _add_middleware(app: Flask, settings: Settings) -> None:
         app.before_request(step)
     paths = [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS]
     fast = FastLane(app.wsgi_app, paths, guard, models, metrics, settings.max_body_bytes)
-    wrapped = Operations(fast, metrics)
+    wrapped = Operations(fast, metrics, AccessLog(json_lines=settings.json_logs))
     n = settings.trusted_proxies
     # The nearest proxy says how it was asked; each of them adds whom it was asked by.
     app.wsgi_app = (  # type: ignore[method-assign]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from src.logger import ROOT, configure_logging, get_logger, log_answer, request_id
+from src.logger import ROOT, AccessLog, configure_logging, get_logger, request_id
 
 
 def test_importing_configures_nothing() -> None:
@@ -104,17 +104,14 @@ def test_an_access_line_goes_where_the_others_go(
     json_lines: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging(file=tmp_path / "log", json_lines=json_lines)
-    token = request_id.set("abc")
-    log_answer("POST", "/predict", "200", 0.00123)
-    request_id.reset(token)
+    AccessLog(json_lines=json_lines).write("POST", "/predict", "200", 0.00123, "abc")
     line = capsys.readouterr().err
     assert (tmp_path / "log").read_text("utf-8") == line
     if json_lines:
         read = json.loads(line)
         assert read.pop("time").endswith("Z")
         assert read == {
-            "level": "INFO", "logger": "stuprediction.access",
-            "message": "POST /predict 200 1.2 ms",
+            "level": "INFO", "logger": "stuprediction.access", "message": "POST /predict 200",
             "method": "POST", "route": "/predict", "status": 200, "duration_ms": 1.23,
             "request_id": "abc",
         }  # fmt: skip
@@ -124,5 +121,5 @@ def test_an_access_line_goes_where_the_others_go(
 
 def test_access_lines_are_silent_above_info(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("WARNING")
-    log_answer("GET", "/", "200", 0.1)
+    AccessLog().write("GET", "/", "200", 0.1, "abc")
     assert capsys.readouterr().err == ""

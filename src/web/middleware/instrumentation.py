@@ -7,7 +7,7 @@ from random import getrandbits
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from src.logger import log_answer, request_id
+from src.logger import AccessLog, request_id
 from src.web.middleware.metrics import OTHER, UNMATCHED, Metrics
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ class Operations:
     It stands outside Flask because there it costs a fraction of what hooks and header objects do.
     """
 
-    def __init__(self, application: WSGIApplication, metrics: Metrics) -> None:
+    def __init__(self, application: WSGIApplication, metrics: Metrics, log: AccessLog) -> None:
         self._application = application
         self._metrics = metrics
+        self._log = log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = perf_counter()
@@ -69,5 +70,5 @@ class Operations:
             if method not in METHODS:
                 method = OTHER
             self._metrics.count_request(method, route, code, seconds)
-            log_answer(method, route, code, seconds)
+            self._log.write(method, route, code, seconds, answering)
             request_id.set("")

@@ -47,9 +47,9 @@ def test_the_sums_are_those_of_all_processes_even_of_such_as_ended():
 
 
 @forks
-def test_a_process_that_was_killed_leaves_its_counts():
-    counters = SharedCounters(1)
-    for _ in range(5):
+def test_a_process_that_was_killed_leaves_its_row_to_the_next():
+    counters = SharedCounters(1, n_rows=2)
+    for _ in range(5):  # each would need a row of its own otherwise
         in_child(lambda: (counters.add((0, 1)), os.kill(os.getpid(), signal.SIGKILL)))
     assert counters.totals() == [5]
 
