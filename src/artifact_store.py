@@ -255,7 +255,6 @@ class ArtifactStore:
 
     Parameters
     ----------
-    root : Path
     signing_key : str
         Signs the manifest of a run that is saved, and is asked of one that is read; empty: no
         signatures. It has no default, so that no caller can leave the check out unawares.

@@ -146,10 +146,6 @@ class _Tests:
 
     A *line* holds a small integer for each row: how many of a number's cuts it is above, or, of one
     test of a category, 0 or 1. A test's answer is whether its line is above its rank.
-
-    Attributes
-    ----------
-    lines, ranks : ndarray of int, shape (n_tests,)
     """
 
     def __init__(self, model: CompiledModel) -> None:
@@ -231,13 +227,7 @@ class _Fork:
 
 @dataclass(frozen=True)
 class _Walk:
-    """A tree as arrays of its nodes; a leaf leads to itself.
-
-    Attributes
-    ----------
-    children : ndarray of int, shape (2 * n_nodes,)
-        For the answers 0 and 1.
-    """
+    """A tree as arrays of its nodes; a leaf leads to itself. Two children a node: for 0 and 1."""
 
     lines: NDArray[np.intp]
     ranks: NDArray[np.int32]

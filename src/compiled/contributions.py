@@ -164,15 +164,6 @@ class _LeafGame:
     rows at each test about an unknown one. Only which columns lead to it matters, so the Shapley
     values of each combination are worked out once.
 
-    Attributes
-    ----------
-    features : tuple of int
-        Of each column on the way to the leaf.
-    needed : tuple of tuple of (int, int)
-        Tests about each of these columns and the answers that lead on.
-    shares : tuple of float
-        Of the training rows that take these turns.
-
     References
     ----------
     Lundberg et al. (2020), "From local explanations to global understanding with explainable AI
@@ -180,9 +171,9 @@ class _LeafGame:
     """
 
     value: float
-    features: tuple[int, ...]
-    needed: tuple[tuple[tuple[int, int], ...], ...]
-    shares: tuple[float, ...]
+    features: tuple[int, ...]  # of each column on the way to the leaf
+    needed: tuple[tuple[tuple[int, int], ...], ...]  # its tests, and the answers that lead on
+    shares: tuple[float, ...]  # of the training rows that take these turns
     known: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
     @property

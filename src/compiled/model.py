@@ -256,7 +256,6 @@ class CompiledModel:
     products : tuple of (int, int, float, float)
         Positions of two numbers, the weight of the product of what they are above their centers,
         and the product that it is counted from; there are none without linear terms.
-    n_tests : int
     """
 
     VERSION: ClassVar[int] = 3

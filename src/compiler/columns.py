@@ -72,7 +72,6 @@ def read_columns(
 
     Parameters
     ----------
-    schema : Schema
     preprocessor : ColumnTransformer
         Fitted on the schema's features.
 

@@ -35,7 +35,6 @@ class FittedCurve:
 
     Attributes
     ----------
-    column : int
     breaks : ndarray of shape (n_pieces - 1,)
         Ascending; a value on one belongs to the piece that begins there.
     origins : ndarray of shape (n_pieces,)

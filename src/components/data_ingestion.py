@@ -83,7 +83,6 @@ class DataIngestion:
 
         Parameters
         ----------
-        n_rows : int
         groups : sequence of str of length n_rows, optional
             Rows of one group go to the same side; the share is then one of the groups.
 

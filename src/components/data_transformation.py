@@ -23,7 +23,6 @@ class DataTransformation:
 
     Parameters
     ----------
-    schema : Schema
     random_state : int
         Of the folds in which categories are replaced by the target's mean.
     """

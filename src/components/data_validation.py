@@ -33,7 +33,6 @@ class ValidatedTable:
 
     Attributes
     ----------
-    schema : Schema
     n_rows : int
         Of the table, refused ones among them.
     columns : dict of str to list of float, str or None

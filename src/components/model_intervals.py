@@ -25,7 +25,6 @@ class ModelIntervals:
     ----------
     levels : tuple of float
         Wanted coverages, in (0, 1).
-    random_state : int
     """
 
     def __init__(self, levels: tuple[float, ...] = LEVELS, random_state: int = 42) -> None:

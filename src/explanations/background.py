@@ -40,10 +40,8 @@ class Background:
 
         Parameters
         ----------
-        schema : Schema
         X : DataFrame of shape (n_samples, n_features)
             Typed columns by name.
-        random_state : int
 
         References
         ----------

@@ -34,7 +34,6 @@ class Explainer:
 
     Parameters
     ----------
-    schema : Schema
     pipeline : Pipeline
         Fitted, with the steps ``preprocessor`` and ``model``.
     background : Background

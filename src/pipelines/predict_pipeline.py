@@ -41,8 +41,6 @@ def predict_file(
 
     Parameters
     ----------
-    predictor : Predictor
-    source, output : Path
     progress : callable
         Called with the number of rows done so far.
 

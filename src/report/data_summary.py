@@ -28,7 +28,6 @@ def summarize_data(
     ----------
     X : DataFrame of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
-    schema : Schema
     problems : iterable of Problem
         What was found in the rows that are left out; only their rules and numbers are kept.
     """

@@ -89,7 +89,6 @@ class Feature:
 
         Parameters
         ----------
-        cell : str
         decimal_comma : bool
             Whether ``72,5`` is a number.
         suggest : bool

@@ -22,7 +22,6 @@ def typed_frame(
 
     Parameters
     ----------
-    schema : Schema
     columns : mapping of str to sequence of length n_samples
         Numbers and texts by feature; None or NaN where a value is missing.
     """

@@ -47,7 +47,6 @@ class InferredSchema:
 
     Attributes
     ----------
-    schema : Schema
     positions : dict of str to int
         Where each feature and the target stand in the table's header.
     dropped : dict of str to str

@@ -23,7 +23,6 @@ class TreeCount:
 
     Attributes
     ----------
-    parameter : str
     usual : int
         Where nothing is tried out.
     most : int

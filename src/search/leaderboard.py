@@ -90,7 +90,6 @@ class TrainedModel:
         Best first; the baseline stands among them.
     left_out : dict of str to str
         Families that were not tried, with the reason.
-    winner : LeaderboardRow
     pipeline : Pipeline
         Preprocessor and estimator of the winner, not fitted.
     folds : StackedFolds

@@ -66,7 +66,6 @@ class Scorer:
 
     Parameters
     ----------
-    predictor : Predictor
     pass_mark : float or None
         In the target's unit.
     vectorised : bool
@@ -209,7 +208,6 @@ def score_chunks(
 
     Parameters
     ----------
-    reader : TableReader
     scorer : Scorer
     output : text file
         Gets all rows: the cells as they were, the score's columns, and ``problem``, empty where

@@ -51,7 +51,6 @@ def compare_groups(
         Prediction less truth.
     groups : sequence of ndarray of int
         Rows of each group, which may overlap; at least two rows in it and two outside.
-    n_permutations : int
     random : Generator
 
     References
@@ -87,14 +86,8 @@ def compare_groups(
 def _statistics(errors: NDArray[np.float64], members: Any) -> NDArray[np.float64]:
     """Return the absolute statistics of mean error and of the errors' size.
 
-    Parameters
-    ----------
-    errors : ndarray of shape (n_samples, n_permutations)
-    members : sparse array of shape (n_groups, n_samples)
-
-    Returns
-    -------
-    ndarray of shape (2, n_groups, n_permutations)
+    Their shape is (2, n_groups, n_permutations), for errors of shape (n_samples, n_permutations)
+    and a sparse array of members of shape (n_groups, n_samples).
     """
     import numpy as np
 

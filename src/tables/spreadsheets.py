@@ -92,13 +92,7 @@ def _width(rows: Iterator[tuple[int, tuple[Any, ...]]]) -> int:
 
 
 def _quietly(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield numbered rows without openpyxl's warnings.
-
-    Raises
-    ------
-    ValueError
-        If there are more rows than a sheet can have.
-    """
+    """Yield numbered rows without openpyxl's warnings; ValueError where a sheet has no more."""
     numbered = enumerate(rows, start=1)
     while True:
         # Not around the loop: what a generator changes, the code between its steps would meet.

@@ -94,7 +94,6 @@ def form_groups(schema: Schema, importance: Mapping[str, float] | None = None) -
 
     Parameters
     ----------
-    schema : Schema
     importance : mapping of str to float, optional
         How much the model relies on each feature. Where there are many and the hints group none,
         those that it relies on most come first.
