@@ -85,7 +85,6 @@ def run_peer(table: Path, matrix: Path, artifacts: Path, output: Path) -> dict[s
     """Parse, predict a ready matrix and write, and return the seconds of each."""
     predictor = Predictor.load(artifacts)
     model, intervals = predictor.run.load_object("model.pkl"), predictor.intervals
-    half = intervals.half_widths[LEVEL]
     ready = np.load(matrix)
     seconds = dict.fromkeys(("parse", "predict", "write"), 0.0)
     began = time.perf_counter()
@@ -103,10 +102,7 @@ def run_peer(table: Path, matrix: Path, artifacts: Path, output: Path) -> dict[s
                 return seconds
             stop = start + len(chunk.rows)
             predicted = np.asarray(model.predict(ready[start:stop]), dtype=np.float64).ravel()
-            width = half
-            if intervals.scale:
-                width = half * np.interp(predicted, intervals.scale_at, intervals.scale)
-            ends = (predicted - width).clip(0, 100), (predicted + width).clip(0, 100)
+            ends = intervals.interval_of_each(predicted, float(LEVEL), 0, 100)
             done = time.perf_counter()
             columns = (predicted.tolist(), *(end.tolist() for end in ends))
             write_rows(

@@ -20,6 +20,7 @@ from src.stats.conformal import PredictionIntervals
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
 LEAST_ROWS = 10  # of a line in the reliability table; smaller ones join their neighbours
@@ -93,6 +94,7 @@ class ModelEvaluation:
 
     def pass_mark(
         self,
+        X: pd.DataFrame,
         y_true: NDArray[np.float64],
         y_pred: NDArray[np.float64],
         intervals: PredictionIntervals,
@@ -105,8 +107,10 @@ class ModelEvaluation:
 
         Parameters
         ----------
+        X : DataFrame of shape (n_samples, n_features)
+            Held-out rows.
         y_true, y_pred : ndarray of shape (n_samples,)
-            Held-out rows; the predictions not clipped.
+            The predictions not clipped.
         integer : bool
             Whether the target takes whole numbers only.
         base_rate : float
@@ -120,9 +124,7 @@ class ModelEvaluation:
         import numpy as np
 
         below = y_true < mark
-        chance = np.array(
-            [intervals.probability_below(mark, float(p), integer=integer) for p in y_pred]
-        )
+        chance = intervals.probability_below_of_each(mark, y_pred, integer=integer, columns=X)
         squares = (chance - below) ** 2
         random = np.random.default_rng(self.random_state)
         means = [

@@ -76,10 +76,11 @@ class ModelFairness:
         p_values, critical = self._compare(partitions, errors)
         # A row's prediction, then the ends of its intervals.
         target, levels = schema.target, intervals.levels
-        ends = [intervals.ends(y_pred, one, target.minimum, target.maximum) for one in levels]
+        bounds = target.minimum, target.maximum
+        ends = [intervals.interval_of_each(y_pred, one, *bounds, X) for one in levels]
         predicted = np.column_stack([clipped, *itertools.chain.from_iterable(ends)])
         groupings = tuple(
-            self._grouping(partition, y_true, predicted, [*intervals.half_widths], of_groups)
+            self._grouping(partition, y_true, predicted, [*map(str, levels)], of_groups)
             for partition, of_groups in zip(partitions, p_values, strict=True)
         )
         findings = _findings(groupings, errors, critical)

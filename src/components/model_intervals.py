@@ -1,25 +1,36 @@
-"""Conformal residuals: from out-of-fold predictions to the few numbers that serving needs."""
+"""The distribution of a model's errors: from out-of-fold predictions to a table for serving."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
-from src.stats.conformal import PredictionIntervals, conformal_rank
+from src.stats.conformal import Curve, Factor, PredictionIntervals
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
+    from sklearn.preprocessing import SplineTransformer
 
 LEVELS = (0.8, 0.9, 0.95)
-POINTS = 101  # quantiles of the residuals that are kept
-ROWS_A_BIN = 50
-MOST_BINS = 10
-LEAST_GAIN = 0.02  # of the mean interval score, for a scale that varies to be worth its keep
+POINTS = 101  # quantiles of the residuals that are kept, at most
+ROWS_A_KNOT, LEAST_KNOTS, MOST_KNOTS = 75, 4, 21  # of a curve
+FOLDS = 5
+ROWS_FOR_CURVES = 60
+ROWS_FOR_FEATURES = 100
+MOST_FEATURES = 3
+CHANCE = 0.01  # of taking noise for a feature that sets the spread
+PRIOR_ROWS = 5.0  # weight of the belief that nothing sets the spread
+SOLVER = "newton-cholesky"  # few columns
+HEAP_ROWS, HEAP_SHARE, HEAP_TIMES = 10, 0.02, 2  # at least; times as many as its neighbour
 
 
 class ModelIntervals:
-    """Learn prediction intervals from residuals of rows that the model was not fitted on.
+    """Learn where the truth lies around a prediction, from rows that the model was not fitted on.
 
     Parameters
     ----------
@@ -31,125 +42,336 @@ class ModelIntervals:
         self.levels = levels
         self.random_state = random_state
 
-    def run(self, y: NDArray[np.float64], y_pred: NDArray[np.float64]) -> PredictionIntervals:
+    def run(
+        self,
+        y: NDArray[np.float64],
+        y_pred: NDArray[np.float64],
+        X: pd.DataFrame | None = None,
+        ratio: float = 1.0,
+    ) -> PredictionIntervals:
         """Return the intervals.
 
-        The half-width is the conformal quantile of the absolute residuals. Where the typical
-        residual depends on the prediction, they are divided by a piecewise linear scale first,
-        learnt on other folds than it is applied to; it is kept only where it narrows the
-        intervals at the same coverage.
+        Residuals are divided by a scale before their quantiles are taken: a gamma regression of
+        their size on the prediction and on the features that set it, as far as these are told from
+        chance. A row's scale is learnt on other folds than the row's. A score at an end of the
+        target's range that many rows have exactly gets a chance of its own, by a logistic
+        regression on the prediction.
 
         The promised coverage is that of new rows like the training rows (of new groups, where the
-        folds kept groups together), averaged over all of them: not of each group, nor at each
-        prediction. The folds' models have fewer rows than the one that predicts, so that intervals
-        are rather too wide than too narrow: with some hundred rows and tens of columns by a point
-        of coverage, else by less.
+        folds kept groups together), averaged over all of them.
 
         Parameters
         ----------
         y, y_pred : ndarray of shape (n_samples,)
             Truth and out-of-fold prediction, in score points, not clipped.
+        X : DataFrame of shape (n_samples, n_features), optional
+            The same rows' typed columns.
+        ratio : float
+            Typical error of the model that will predict, over that of ``y_pred``.
 
         Returns
         -------
         PredictionIntervals
-            With too few residuals for a level, its half-width is the largest residual.
+            With too few residuals for a level, it ends at the outermost residuals.
 
         References
         ----------
         Lei et al. (2018), "Distribution-Free Predictive Inference for Regression", JASA 113(523),
         sections 2 and 5.2. Barber et al. (2021), "Predictive inference with the jackknife+",
-        Annals of Statistics 49(1), for residuals across folds.
+        Annals of Statistics 49(1), for residuals across folds. Papadopoulos, Gammerman and Vovk
+        (2008), "Normalized nonconformity measures for regression conformal prediction", for scales
+        that are learnt. Hyndman and Fan (1996), "Sample quantiles in statistical packages", The
+        American Statistician 50(4), type 6.
         """
         import numpy as np
 
-        residuals = y - y_pred
-        constant = self._learn(residuals)
-        n_bins = min(MOST_BINS, len(y) // ROWS_A_BIN)
-        if n_bins >= 2:
-            crossed = self._cross_scale(np.abs(residuals), y_pred, n_bins)
-            varying = self._learn(residuals / crossed)
-            score = self._score(residuals, crossed, varying)
-            if score < (1 - LEAST_GAIN) * self._score(residuals, np.ones_like(y), constant):
-                at, scale = fit_scale(np.abs(residuals), y_pred, n_bins)
-                return PredictionIntervals(
-                    varying.half_widths,
-                    varying.quantiles,
-                    len(y),
-                    scale_at=tuple(at.tolist()),
-                    scale=tuple(scale.tolist()),
-                )
-        return constant
+        rows = _Rows.of(y, y_pred, X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a fit that stops early serves as well
+            parts = self._choose(rows)
+            centre, scale = self._crossed(rows, parts)
+            made = fit_spread(rows, parts)
+        z = ((y - centre) / scale)[rows.spread]
+        quantiles = np.quantile(ratio * z, np.linspace(0, 1, min(len(z), POINTS)))
+        return replace(
+            made, levels=self.levels, quantiles=tuple(quantiles.tolist()), n_samples=len(z)
+        )
 
-    def _learn(self, residuals: NDArray[np.float64]) -> PredictionIntervals:
+    def _choose(self, rows: _Rows) -> _Parts:
+        """Return what the spread is made to depend on.
+
+        A part stays where the likelihood (Laplace's distribution) of rows that it was not learnt on
+        gains. Features must have passed a test, corrected for their number.
+        """
+        best, n = self._trial(rows, _Parts()), int(rows.spread.sum())
+        if n < ROWS_FOR_CURVES or not best.size.any():
+            return best.parts
+        best = best.or_better(self._trial(rows, _Parts(by_prediction=True)))
+        best = best.or_better(self._trial(rows, replace(best.parts, centred=True)))
+        names = features_that_set(best.size, rows.X[rows.spread]) if n >= ROWS_FOR_FEATURES else []
+        if names:
+            best = best.or_better(self._trial(rows, replace(best.parts, features=tuple(names))))
+        return best.parts
+
+    def _trial(self, rows: _Rows, parts: _Parts) -> _Trial:
         import numpy as np
 
-        ordered = np.sort(np.abs(residuals))
-        half_widths = {}
-        for level in self.levels:
-            rank = conformal_rank(len(ordered), level) or len(ordered)
-            half_widths[str(level)] = float(ordered[rank - 1])
-        quantiles = np.quantile(residuals, np.linspace(0, 1, POINTS))
-        return PredictionIntervals(half_widths, tuple(quantiles.tolist()), len(residuals))
+        centre, scale = self._crossed(rows, parts)
+        size, scale = np.abs(rows.y - centre)[rows.spread], scale[rows.spread]
+        if not parts.scaled:
+            scale = np.full_like(size, max(size.mean(), np.finfo(float).tiny))
+        return _Trial(parts, np.log(scale) + size / scale, size / scale)
 
-    def _cross_scale(
-        self, absolute: NDArray[np.float64], y_pred: NDArray[np.float64], n_bins: int
-    ) -> NDArray[np.float64]:
-        """Return each row's scale, learnt without that row's fold."""
+    def _crossed(
+        self, rows: _Rows, parts: _Parts
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each row's centre and scale, learnt without that row's fold."""
         import numpy as np
         from sklearn.model_selection import KFold
 
-        scale = np.empty_like(absolute)
-        folds = KFold(5, shuffle=True, random_state=self.random_state)
-        for rest, fold in folds.split(absolute):
-            at, values = fit_scale(absolute[rest], y_pred[rest], n_bins)
-            scale[fold] = np.interp(y_pred[fold], at, values)
-        return scale
-
-    def _score(
-        self,
-        residuals: NDArray[np.float64],
-        scale: NDArray[np.float64],
-        intervals: PredictionIntervals,
-    ) -> float:
-        """Return the mean interval score over the levels: width, and a penalty for misses.
-
-        References
-        ----------
-        Gneiting and Raftery (2007), "Strictly Proper Scoring Rules", JASA 102(477), eq. 43.
-        """
-        import numpy as np
-
-        scores = []
-        for level, half in intervals.half_widths.items():
-            beyond = np.maximum(np.abs(residuals) - half * scale, 0)
-            scores.append(float((2 * half * scale + 2 / (1 - float(level)) * beyond).mean()))
-        return math.fsum(scores) / len(scores)
+        centre, scale = rows.y_pred.copy(), np.ones_like(rows.y)
+        if parts == _Parts() and rows.spread.all():
+            return centre, scale
+        folds = KFold(FOLDS, shuffle=True, random_state=self.random_state)
+        for rest, fold in folds.split(rows.y):
+            made, tested = fit_spread(rows.take(rest), parts), rows.take(fold)
+            found = [
+                made.spread(p, values)[:2]
+                for p, values in zip(tested.y_pred, tested.values(parts.features), strict=True)
+            ]
+            centre[fold], scale[fold] = np.array(found).T
+        return centre, scale
 
 
-def fit_scale(
-    absolute: NDArray[np.float64], y_pred: NDArray[np.float64], n_bins: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return a piecewise linear curve of the mean absolute residual by the prediction.
+@dataclass(frozen=True)
+class _Parts:
+    """What the middle and the scale depend on: the prediction, features."""
 
-    Parameters
+    centred: bool = False
+    by_prediction: bool = False
+    features: tuple[str, ...] = ()
+
+    @property
+    def scaled(self) -> bool:
+        return self.by_prediction or bool(self.features)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """How well some parts do, on the rows that lie in no heap.
+
+    Attributes
     ----------
-    absolute, y_pred : ndarray of shape (n_samples,)
-    n_bins : int
-        Points of the curve: bins of equally many rows. Each bin is drawn towards the overall mean
-        as if ten more rows lay there, so that none is zero.
+    loss, size : ndarray of shape (n_samples,)
+        Each row's negative log-likelihood, and its error over what is typical.
+    """
 
-    Returns
-    -------
-    at, scale : ndarray of shape (at most n_bins,)
+    parts: _Parts
+    loss: NDArray[np.float64]
+    size: NDArray[np.float64]
+
+    def or_better(self, other: _Trial) -> _Trial:
+        """Return the likelier of the two."""
+        return other if other.loss.mean() < self.loss.mean() else self
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows that a model was not fitted on.
+
+    Attributes
+    ----------
+    lowest, highest : float or None
+        Scores at the ends of what was seen that form heaps.
+    """
+
+    y: NDArray[np.float64]
+    y_pred: NDArray[np.float64]
+    X: pd.DataFrame
+    lowest: float | None
+    highest: float | None
+
+    @classmethod
+    def of(
+        cls, y: NDArray[np.float64], y_pred: NDArray[np.float64], X: pd.DataFrame | None
+    ) -> Self:
+        import pandas as pd
+
+        highest = heap_at_the_least(-y)
+        X = pd.DataFrame(index=range(len(y))) if X is None else X
+        return cls(y, y_pred, X, heap_at_the_least(y), None if highest is None else -highest)
+
+    @cached_property
+    def spread(self) -> NDArray[np.bool_]:
+        """Which rows lie in no heap."""
+        inside: NDArray[np.bool_] = (self.y != self.lowest) & (self.y != self.highest)
+        return inside
+
+    def take(self, rows: NDArray[np.intp]) -> _Rows:
+        return replace(self, y=self.y[rows], y_pred=self.y_pred[rows], X=self.X.iloc[rows])
+
+    def values(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Return some features' values, row by row."""
+        columns = [self.X[name].tolist() for name in names]
+        found = zip(*columns, strict=True) if names else [()] * len(self.y)
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def heap_at_the_least(y: NDArray[np.float64]) -> float | None:
+    """Return the least value where so many rows have it that it is a case of its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> heap_at_the_least(np.array([0.0] * 10 + [3.0, 4.0, 4.5])), heap_at_the_least(np.arange(9.0))
+    (0.0, None)
     """
     import numpy as np
 
-    overall = max(float(absolute.mean()), np.finfo(float).tiny)
-    order = np.argsort(y_pred, kind="stable")
-    at, scale = [], []
-    for rows in np.array_split(order, n_bins):
-        at.append(float(y_pred[rows].mean()))
-        scale.append((float(absolute[rows].sum()) + 10 * overall) / (len(rows) + 10))
-    points = dict(zip(at, scale, strict=True))  # equal predictions: one point
-    return np.array(list(points)), np.array(list(points.values()))
+    scores, counts = np.unique(y, return_counts=True)
+    least = max(HEAP_ROWS, HEAP_SHARE * len(y))
+    if len(scores) < 3 or counts[0] < max(least, HEAP_TIMES * counts[1]):
+        return None
+    return float(scores[0])
+
+
+def features_that_set(size: NDArray[np.float64], X: pd.DataFrame) -> list[str]:
+    """Return the features that errors depend on in size, the surest first.
+
+    Parameters
+    ----------
+    size : ndarray of shape (n_samples,)
+        Errors without their sign, over what is typical.
+    X : DataFrame of shape (n_samples, n_features)
+        Numbers are tested by Spearman's rank correlation, categories by an analysis of variance of
+        the logarithm; p-values are corrected for the number of features (Bonferroni).
+    """
+    import numpy as np
+    from pandas.api.types import is_numeric_dtype
+    from scipy import stats
+
+    logs, found = np.log(size + 0.05 * size.mean()), {}
+    for name in map(str, X):
+        column = X[name]
+        known = column.notna().to_numpy()
+        if is_numeric_dtype(column):
+            found[name] = stats.spearmanr(column[known], size[known]).pvalue
+            continue
+        sorts = [logs[(column == each).to_numpy()] for each in column[known].unique()]
+        sorts = [each for each in sorts if len(each) > 1]
+        found[name] = stats.f_oneway(*sorts).pvalue if len(sorts) > 1 else 1.0
+    ranked = sorted(found, key=lambda name: found[name])
+    return [name for name in ranked if found[name] * len(found) < CHANCE][:MOST_FEATURES]
+
+
+def fit_spread(rows: _Rows, parts: _Parts) -> PredictionIntervals:
+    """Return the distribution of the truth without its quantiles, learnt on some rows."""
+    import numpy as np
+    from sklearn.linear_model import GammaRegressor, LogisticRegression, Ridge
+
+    over_prediction = _Number.over(rows.y_pred)
+    knots = over_prediction.knots
+    at_knots, seen = over_prediction.columns(knots), over_prediction.columns(rows.y_pred)
+
+    def curve(values: NDArray[np.float64]) -> Curve:
+        return Curve(tuple(knots.tolist()), tuple(values.tolist()))
+
+    def chance(heap: float | None) -> Curve | None:
+        if heap is None:
+            return None
+        logistic = LogisticRegression(solver=SOLVER).fit(seen, rows.y == heap)
+        return curve(logistic.predict_proba(at_knots)[:, 1])
+
+    residuals, centre = (rows.y - rows.y_pred)[rows.spread], None
+    if parts.centred or not rows.spread.all():
+        ridge = Ridge(PRIOR_ROWS).fit(seen[rows.spread], residuals)
+        residuals = residuals - ridge.predict(seen[rows.spread])
+        centre = curve(ridge.predict(at_knots))
+    scale, factors = None, {}
+    if parts.scaled:
+        terms = {name: term_of(rows.X[name]) for name in parts.features}
+        blocks = [seen] if parts.by_prediction else []
+        blocks += [term.columns(rows.X[name]) for name, term in terms.items()]
+        size = np.abs(residuals)
+        gamma = GammaRegressor(alpha=PRIOR_ROWS / len(size), solver=SOLVER)
+        gamma.fit(np.hstack(blocks)[rows.spread], size.clip(max(0.01 * size.mean(), 1e-300)))
+        shares = np.split(gamma.coef_, np.cumsum([block.shape[1] for block in blocks])[:-1])
+        typical = np.full(len(knots), gamma.intercept_)
+        if parts.by_prediction:
+            typical += at_knots @ shares.pop(0)
+        scale = curve(np.exp(typical))
+        factors = {
+            name: terms[name].factor(share) for name, share in zip(terms, shares, strict=True)
+        }
+    return PredictionIntervals(
+        (), (), 0, scale, centre, factors, rows.lowest, rows.highest,
+        chance(rows.lowest), chance(rows.highest))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A piecewise linear term over a number: its trend, and what bends it."""
+
+    mean: float
+    spread: float
+    splines: SplineTransformer
+    knots: NDArray[np.float64]
+
+    @classmethod
+    def over(cls, values: NDArray[np.float64]) -> Self:
+        import numpy as np
+        from sklearn.preprocessing import SplineTransformer
+
+        known = values[~np.isnan(values)]
+        n_knots = min(max(len(known) // ROWS_A_KNOT, LEAST_KNOTS), MOST_KNOTS)
+        knots = np.unique(np.quantile(known, np.linspace(0, 1, n_knots)))
+        if len(knots) == 1:
+            knots = knots[0] + np.array([0.0, 1.0])
+        splines = SplineTransformer(degree=1, knots=knots[:, None], extrapolation="constant")
+        return cls(
+            float(known.mean()), float(known.std()) or 1.0, splines.fit(known[:, None]), knots
+        )
+
+    def columns(self, values: Any) -> NDArray[np.float64]:
+        import numpy as np
+
+        x = np.asarray(values, dtype=np.float64)
+        missing = np.isnan(x)[:, None]
+        x = np.where(missing, self.mean, x[:, None]).clip(self.knots[0], self.knots[-1])
+        parts = [(x - self.mean) / self.spread, self.splines.transform(x)]
+        return np.hstack([np.where(missing, 0, np.hstack(parts)), missing])
+
+    def factor(self, share: NDArray[np.float64]) -> Factor:
+        import numpy as np
+
+        found = np.exp(self.columns([*self.knots, np.nan]) @ share)
+        curve = Curve(tuple(self.knots.tolist()), tuple(found[:-1].tolist()))
+        return Factor(curve=curve, missing=float(found[-1]))
+
+
+@dataclass(frozen=True)
+class _Category:
+    """A term for each category, and one for none."""
+
+    categories: tuple[str, ...]
+
+    def columns(self, values: Any) -> NDArray[np.float64]:
+        import numpy as np
+
+        known = [[value == category for category in self.categories] for value in values]
+        return np.column_stack([np.array(known, dtype=np.float64), [v != v for v in values]])
+
+    def factor(self, share: NDArray[np.float64]) -> Factor:
+        import numpy as np
+
+        *found, missing = np.exp(share).tolist()
+        return Factor(dict(zip(self.categories, found, strict=True)), missing=missing)
+
+
+def term_of(column: pd.Series) -> _Number | _Category:
+    """Return how a feature may set the spread."""
+    from pandas.api.types import is_numeric_dtype
+
+    if is_numeric_dtype(column):
+        return _Number.over(column.to_numpy())
+    return _Category(tuple(sorted(column.dropna().unique())))

@@ -123,7 +123,9 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     exclusion = _cost_of_exclusion(trained, seed)
     begin(4)
     target = schema.target
-    low, high = trained.intervals.ends(trained.y_pred, LEVEL, target.minimum, target.maximum)
+    low, high = trained.intervals.interval_of_each(
+        trained.y_pred, LEVEL, target.minimum, target.maximum, trained.test.X
+    )
     return ReportFacts(
         trained.full_schema,
         run.read_json("metrics.json"),

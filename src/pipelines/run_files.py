@@ -117,13 +117,14 @@ def metrics_of(
 def coverage_of(
     intervals: PredictionIntervals,
     schema: Schema,
+    X: pd.DataFrame,
     y: NDArray[np.float64],
     y_pred: NDArray[np.float64],
 ) -> list[dict[str, float]]:
     """Return how often the held-out rows lie in their intervals, and how wide these are."""
     found, target = [], schema.target
     for level in intervals.levels:
-        low, high = intervals.ends(y_pred, level, target.minimum, target.maximum)
+        low, high = intervals.interval_of_each(y_pred, level, target.minimum, target.maximum, X)
         inside = (y >= low) & (y <= high)
         found.append(
             {

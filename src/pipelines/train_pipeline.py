@@ -68,7 +68,7 @@ from src.report.facts import PassMark
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.inference import infer_schema
 from src.schema.record import Schema
-from src.search.plan import Progress
+from src.search.plan import Progress, searched_rows
 from src.serving.predictor import COMPILED, Predictor
 from src.stats.conformal import PredictionIntervals
 from src.utils import dump_object, to_json
@@ -144,8 +144,9 @@ class TrainPipeline:
                 groups=train.groups,
                 weight=train.weight,
             )
+            searched = searched_rows(len(train.y), config.seed)
             intervals = ModelIntervals(random_state=config.seed).run(
-                trained.folds.truth, trained.out_of_fold
+                trained.folds.truth, trained.out_of_fold, train.X[names].iloc[searched]
             )
 
             # The test rows are read here, once: nothing below chooses anything by them.
@@ -170,7 +171,7 @@ class TrainPipeline:
                 "test": len(test.y),
             }
             metrics = metrics_of(schema, trained, evaluation, rows, y) | {
-                "coverage": coverage_of(intervals, schema, test.y, y_pred),
+                "coverage": coverage_of(intervals, schema, test.X, test.y, y_pred),
                 "pass_mark": asdict(marked) if marked else None,
             }
             dropped = dropped_columns(config, inferred, schema)
@@ -232,6 +233,7 @@ class TrainPipeline:
         if mark is None:
             return None
         return ModelEvaluation(self.config.seed).pass_mark(
+            test.X,
             test.y,
             y_pred,
             intervals,

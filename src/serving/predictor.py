@@ -211,12 +211,14 @@ class Predictor:
         target = self.schema.target
         predicted = self.unclipped(values)
         intervals = {
-            name: self.intervals.interval(predicted, level, target.minimum, target.maximum)
+            name: self.intervals.interval(predicted, level, target.minimum, target.maximum, values)
             for name, level in self._levels
         }
         below = None
         if pass_mark is not None:
-            below = self.intervals.probability_below(pass_mark, predicted, integer=target.integer)
+            below = self.intervals.probability_below(
+                pass_mark, predicted, integer=target.integer, values=values
+            )
         return Prediction(
             self.schema.clip(predicted), values, warnings, self.run.run_id, intervals, below
         )

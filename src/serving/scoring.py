@@ -76,7 +76,7 @@ class Scorer:
         self.predictor = predictor
         self.pass_mark = pass_mark
         self._vectorised = vectorised or predictor.compiled is None
-        self._level = float(LEVEL) if LEVEL in predictor.intervals.half_widths else None
+        self._level = float(LEVEL) if float(LEVEL) in predictor.intervals.levels else None
 
     @property
     def columns(self) -> list[str]:
@@ -96,12 +96,12 @@ class Scorer:
         scores: dict[str, NDArray[Any]] = {PREDICTION: predictions}
         if self._level is not None:
             scores[LOW], scores[HIGH] = intervals.interval_of_each(
-                unclipped, self._level, target.minimum, target.maximum
+                unclipped, self._level, target.minimum, target.maximum, columns
             )
         if mark is not None:
             scores[BELOW] = predictions < mark
             scores[CHANCE] = intervals.probability_below_of_each(
-                mark, unclipped, integer=target.integer
+                mark, unclipped, integer=target.integer, columns=columns
             )
         return {name: column.tolist() for name, column in scores.items()}
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
@@ -12,6 +13,8 @@ from src.components.model_intervals import ModelIntervals
 from src.report.findings import exclusion_sentence
 from src.schema.features import CategoricalFeature
 from src.stats.bootstrap import CELLS
+
+NO_COLUMNS = pd.DataFrame()
 
 
 @pytest.fixture
@@ -155,9 +158,11 @@ def scores(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_chances_of_a_good_model_are_calibrated_and_beat_the_base_rate() -> None:
-    made = ModelIntervals().run(*scores(1_000, 0))
+    made = ModelIntervals().run(*scores(4_000, 0))
     truth, predicted = scores(2_000, 1)
-    found = ModelEvaluation().pass_mark(truth, predicted, made, 50, integer=True, base_rate=0.35)
+    found = ModelEvaluation().pass_mark(
+        NO_COLUMNS, truth, predicted, made, 50, integer=True, base_rate=0.35
+    )
     assert (found.mark, found.n_samples, found.n_below) == (50, 2_000, (truth < 50).sum())
     assert found.baseline_brier == pytest.approx(((truth < 50) - 0.35).var() + (
         (truth < 50).mean() - 0.35) ** 2)  # fmt: skip
@@ -171,7 +176,7 @@ def test_chances_that_are_off_show_as_such() -> None:
     made = ModelIntervals().run(*scores(1_000, 0))
     truth, predicted = scores(2_000, 1)
     found = ModelEvaluation().pass_mark(
-        truth, predicted + 6, made, 50, integer=True, base_rate=0.35
+        NO_COLUMNS, truth, predicted + 6, made, 50, integer=True, base_rate=0.35
     )
     middle = [one for one in found.bins if 0.1 < one.predicted < 0.9]
     assert all(one.observed.low > one.predicted for one in middle)
@@ -200,6 +205,8 @@ def test_so_few_rows_have_no_bins() -> None:
 def test_a_mark_that_nobody_misses_can_be_evaluated() -> None:
     made = ModelIntervals().run(*scores(400, 0))
     truth, predicted = scores(200, 1)
-    found = ModelEvaluation().pass_mark(truth, predicted, made, 1, integer=True, base_rate=0.0)
+    found = ModelEvaluation().pass_mark(
+        NO_COLUMNS, truth, predicted, made, 1, integer=True, base_rate=0.0
+    )
     assert (found.n_below, found.baseline_brier) == (0, 0)
     assert json.loads(json.dumps(asdict(found), allow_nan=False))["brier"]["value"] < 0.001
