@@ -26,7 +26,7 @@ _PROBLEM = {"field": _OR_NULL, "message": _TEXT, "got": _OR_NULL}
 _LIST_OF_PROBLEMS = {"type": "array", "items": ref("Problem")}
 _INTERVALS = {
     "type": "object",
-    "description": "Ends of the prediction interval by the share of similar students in it.",
+    "description": "Ends of a range by the share of students whose scores such ranges hold.",
     "additionalProperties": {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
 }
 _PASS_MARK = object_of(

@@ -101,7 +101,7 @@ def _show_details(
 def _in_words(answer: Json, target: Json) -> str:
     parts = []
     if ends := _interval(answer, target):
-        parts.append(f"9 in 10 similar students score {ends}.")
+        parts.append(f"{ends}.")
     if mark := answer.get("pass_mark"):
         chance = mark["probability_below"]
         parts.append(f"The chance of less than {mark['mark']:g} is {chance:.0%}.")
@@ -112,7 +112,10 @@ def _interval(answer: Json, target: Json) -> str:
     if LEVEL not in answer["intervals"]:
         return ""
     low, high = answer["intervals"][LEVEL]
-    return f"between {low:{number_format(target, -1)}} and {amount(high, target, -1)}"
+    if low == high:
+        return f"Most likely exactly {amount(low, target, -1)} (about 9 in 10)"
+    between = f"between {low:{number_format(target, -1)}} and {amount(high, target, -1)}"
+    return f"9 in 10 students score within such a range: here {between}"
 
 
 def _show_changes(before: Json, now: Json, schema: Json) -> None:

@@ -211,6 +211,96 @@ def with_unit(value: float, decimals: int, unit: str) -> str:
 
 
 def interval_ends(ends: tuple[float, float] | None, decimals: int, word: str) -> str:
+    """Return the ends of a prediction interval: a decimal fewer than the prediction has suffices.
+
+    Examples
+    --------
+    >>> interval_ends((61.37, 78.94), 1, " to "), interval_ends(None, 1, " to ")
+    ('61 to 79', '')
+    >>> interval_ends((0.0, 0.4), 1, " to "), interval_ends((0.0, 0.0), 1, " to ")
+    ('0.0 to 0.4', 'exactly 0')
+    """
+    if ends is None:
+        return ""
+    rough = [number(end, max(decimals - 1, 0)) for end in ends]
+    if ends[0] == ends[1]:
+        return f"exactly {rough[0]}"
+    return word.join(rough if rough[0] != rough[1] else [number(end, decimals) for end in ends])
+
+
+def signed(self, value: float) -> str:
+        """Return a difference with its sign and without its unit."""
+        return signed(value, self.decimals)
+
+    def interval(self, estimate: Interval, *, signed: bool = False) -> str:
+        """Return the ends of an interval, nothing where it is a point."""
+        if estimate.low == estimate.high:
+            return ""
+        write = self.signed if signed else self.number
+        return f"{write(estimate.low)} to {write(estimate.high)}"
+
+    def axis(self, name: str) -> str:
+        """Return the name of an axis in this unit."""
+        return f"{name} ({self.unit})" if self.unit else name
+
+
+@dataclass(frozen=True)
+class Names:
+    """What people call the schema's columns."""
+
+    schema: Schema
+
+    @property
+    def target(self) -> str:
+        return plain(self.schema.target.label or self.schema.target.name)
+
+    def of(self, name: str) -> str:
+        """Return a column's label, or the name itself where the schema has no such column."""
+        for feature in (*self.schema.features, self.schema.target):
+            if feature.name == name:
+                return plain(feature.label or feature.name)
+        return plain(name)
+
+    def all(self, names: Iterable[str]) -> str:
+        return listed(self.of(name) for name in names)
+
+
+def day(moment: str) -> str:
+    """Return the date of an ISO 8601 moment.
+
+    Examples
+    --------
+    >>> day("2026-03-05T10:00:00+00:00")
+    '5 March 2026'
+    """
+    at = datetime.fromisoformat(moment)
+    return f"{at.day} {at:%B %Y}"
+
+
+def sensible_decimals(target: NumericFeature) -> int:
+    """Return how many decimals of a number are worth showing: about 1/200 of its range.
+
+    Pages, report, console and workbooks show so many; the API and files give numbers in full.
+
+    Examples
+    --------
+    >>> sensible_decimals(NumericFeature(name="score", observed_minimum=0, observed_maximum=100))
+    1
+    >>> sensible_decimals(NumericFeature(name="grade", observed_minimum=1, observed_maximum=5))
+    2
+    """
+    low, high = target.range
+    if high <= low:
+        return 1
+    return min(6, max(0, math.ceil(-math.log10((high - low) / 200))))
+
+
+def with_unit(value: float, decimals: int, unit: str) -> str:
+    """Return a number that a sentence can hold."""
+    return f"{number(value, decimals)} {unit}".strip()
+
+
+def interval_ends(ends: tuple[float, float] | None, decimals: int, word: str) -> str:
     """Return the ends of a prediction interval, with a decimal fewer than the prediction has.
 
     Examples

@@ -14,6 +14,7 @@ from src.tables.cells import almost_number, clean, format_number, parse_number, 
 
 SHOWN_CHOICES = 12
 LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
+FAMILIAR_MARGIN = 0.1  # of the width of what training saw
 Value = float | str | None
 
 
@@ -209,6 +210,12 @@ class NumericFeature(Feature):
             warning=f"is {format_number(number)}, outside the range of {low} to {high} that "
             "training saw: the prediction is an extrapolation.",
         )
+
+    @cached_property
+    def familiar_range(self) -> tuple[float, float]:
+        """Where errors are known: what training saw, and a tenth of its width on both sides."""
+        margin = FAMILIAR_MARGIN * (self.observed_maximum - self.observed_minimum)
+        return self.observed_minimum - margin, self.observed_maximum + margin
 
     def within(self, number: float) -> bool:
         """Whether a number keeps the bounds that the hints set."""

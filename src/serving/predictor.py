@@ -17,6 +17,7 @@ from src.logger import get_logger
 from src.schema.features import NumericFeature, Value
 from src.schema.record import Schema
 from src.stats.conformal import PredictionIntervals
+from src.tables.cells import format_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,10 @@ logger = get_logger(__name__)
 
 COMPILED = "compiled.json"
 FIGURE = ("value", "low", "high")  # of a metric with its interval
+NO_RANGE = (
+    "No range is given: an answer lies so far outside what training saw that nothing is known of "
+    "the errors there."
+)
 Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
 
 
@@ -50,9 +55,10 @@ class Prediction:
     run_id : str
         The run that answered.
     intervals : dict of str to (float, float)
-        Ends of the prediction interval by level, such as ``"0.9"``, in the target's unit.
+        Ends of the prediction interval by level, such as ``"0.9"``, in the target's unit. Empty
+        where an answer lies far outside what training saw.
     probability_below : float or None
-        Chance of a score below the pass mark; None without one.
+        Chance of a score below the pass mark; None without one, and where there are no intervals.
     """
 
     prediction: float
@@ -97,6 +103,11 @@ class Predictor:
         marked = metrics.get("pass_mark")
         self.pass_mark: float | None = marked["mark"] if marked else None
         self._levels = [(str(level), level) for level in intervals.levels]
+        self.familiar_ranges = [
+            (feature.name, *feature.familiar_range)
+            for feature in schema.features
+            if isinstance(feature, NumericFeature)
+        ]
         if compiled is None:
             logger.info("Run %s is served from its pickles. %s", run.run_id, fallback_reason)
             self._preprocessor = run.load_object("preprocessor.pkl")
@@ -210,6 +221,12 @@ class Predictor:
         """
         target = self.schema.target
         predicted = self.unclipped(values)
+        prediction = self.schema.clip(predicted)
+        if not target.observed_minimum <= prediction <= target.observed_maximum:
+            warnings += (self._beyond_what_was_seen(prediction),)
+        if self.is_far_from_training(values):
+            warnings += (Problem(NO_RANGE),)
+            return Prediction(prediction, values, warnings, self.run.run_id)
         intervals = {
             name: self.intervals.interval(predicted, level, target.minimum, target.maximum, values)
             for name, level in self._levels
@@ -219,9 +236,34 @@ class Predictor:
             below = self.intervals.probability_below(
                 pass_mark, predicted, integer=target.integer, values=values
             )
-        return Prediction(
-            self.schema.clip(predicted), values, warnings, self.run.run_id, intervals, below
+        return Prediction(prediction, values, warnings, self.run.run_id, intervals, below)
+
+    def is_far_from_training(self, values: Mapping[str, Value]) -> bool:
+        """Whether a number lies so far outside what training saw that errors are not known."""
+        for name, low, high in self.familiar_ranges:
+            value = values[name]
+            if value is not None and not low <= value <= high:  # type: ignore[operator]
+                return True
+        return False
+
+    def _beyond_what_was_seen(self, prediction: float) -> Problem:
+        target = self.schema.target
+        if prediction > target.observed_maximum:
+            side, end, seen, bound = "above", "greatest", target.observed_maximum, target.maximum
+            hint, more = "maximum", "greater"
+        else:
+            side, end, seen, bound = "below", "least", target.observed_minimum, target.minimum
+            hint, more = "minimum", "less"
+        message = (
+            f"The prediction lies {side} every {target.name} that training saw: the {end} was "
+            f"{format_number(seen)}."
         )
+        if bound is None:
+            message += (
+                f" If none can be {more}, write {hint} = {format_number(seen)} for it in "
+                "the hints and train again."
+            )
+        return Problem(message, target.name)
 
     def explain(self, values: Mapping[str, Value]) -> Contributions:
         """Return what each checked value of a record adds to its prediction.

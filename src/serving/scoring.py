@@ -27,7 +27,7 @@ from src.tables.writer import write_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEVEL = "0.9"  # of the interval: "9 in 10 similar students"
+LEVEL = "0.9"  # of the interval: "9 in 10 students"
 PROBLEM = "problem"
 CHUNK_ROWS = 1 << 13
 HOPELESS_ROWS = 3 * CHUNK_ROWS  # if all of these are refused, the rest is not read
@@ -43,11 +43,12 @@ class Score(NamedTuple):
     Attributes
     ----------
     prediction, low_90, high_90 : float
-        In the target's unit; the ends are None where the run knows no interval.
+        In the target's unit; the ends are None where the run knows no interval, or an answer lies
+        far outside what training saw.
     below_pass_mark : bool or None
         Whether the prediction is below the pass mark; None without one.
     chance_below_pass_mark : float or None
-        Chance that the truth is below it.
+        Chance that the truth is below it; None where there is no interval.
     """
 
     prediction: float
@@ -103,7 +104,21 @@ class Scorer:
             scores[CHANCE] = intervals.probability_below_of_each(
                 mark, unclipped, integer=target.integer, columns=columns
             )
-        return {name: column.tolist() for name, column in scores.items()}
+        found = {name: column.tolist() for name, column in scores.items()}
+        for row in self._far_rows(columns):
+            for name in {LOW, HIGH, CHANCE} & found.keys():
+                found[name][row] = None
+        return found
+
+    def _far_rows(self, columns: Mapping[str, list[Value]]) -> list[int]:
+        """Return which rows lie so far outside what training saw that they get no interval."""
+        import numpy as np
+
+        far = np.zeros(len(next(iter(columns.values()))), dtype=bool)
+        for name, low, high in self.predictor.familiar_ranges:
+            numbers = np.asarray(columns[name], dtype=np.float64)
+            far |= (numbers < low) | (numbers > high)
+        return np.flatnonzero(far).tolist()
 
     def _one_by_one(self, columns: Mapping[str, list[Value]]) -> Scores:
         rows = zip(*columns.values(), strict=True)
@@ -111,8 +126,8 @@ class Scorer:
         found = [self.predictor.predict_values(r, pass_mark=self.pass_mark) for r in records]
         scores: Scores = {PREDICTION: [one.prediction for one in found]}
         if self._level is not None:
-            scores[LOW] = [one.intervals[LEVEL][0] for one in found]
-            scores[HIGH] = [one.intervals[LEVEL][1] for one in found]
+            ends = [one.intervals.get(LEVEL, (None, None)) for one in found]
+            scores[LOW], scores[HIGH] = ([pair[side] for pair in ends] for side in (0, 1))
         if self.pass_mark is not None:
             scores[BELOW] = [one.prediction < self.pass_mark for one in found]
             scores[CHANCE] = [one.probability_below for one in found]
@@ -124,7 +139,10 @@ def _texts(scores: Scores) -> Iterator[tuple[str, ...]]:
     columns = dict(scores)
     if BELOW in scores:
         columns[BELOW] = ["yes" if below else "no" for below in scores[BELOW]]
-    return zip(*(map(str, column) for column in columns.values()), strict=True)
+    texts = (
+        ["" if value is None else str(value) for value in column] for column in columns.values()
+    )
+    return zip(*texts, strict=True)
 
 
 @dataclass

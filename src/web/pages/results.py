@@ -18,7 +18,7 @@ from src.serving.predictor import Prediction, Predictor
 from src.tables.cells import format_number
 from src.web.charts import distribution, table_rows
 
-SHOWN_LEVEL = "0.9"  # "9 in 10 similar students"
+SHOWN_LEVEL = "0.9"  # "9 in 10 students"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Result:
     comparison : str
         How it compares with the average of the training data.
     interval : str
-        Where nine in ten similar students lie, in the target's unit.
+        Ends of a range that holds the scores of nine in ten students, in the target's unit.
     chance_below : str
         The chance of a score below the pass mark.
     lower, chart : str, Markup
@@ -156,8 +156,8 @@ def _place(
     sentence = f"About {lower} of the {n:,} students that the model learnt from scored lower."
     description = (
         f"A histogram of {model.target} in the training data. The most frequent scores are "
-        f"{scores.most_frequent}; {lower} lie below the prediction. The shaded part is where 9 in "
-        "10 similar students score."
+        f"{scores.most_frequent}; {lower} lie below the prediction. The shaded part is a range "
+        "that holds 9 in 10 students' scores."
     )
     if mark is not None:
         sentence += " The dashed line is the pass mark."

@@ -43,7 +43,7 @@ def test_a_record_is_answered_with_its_prediction(client, predictor, student, pa
 
 
 def test_warnings_come_with_the_answer(client, predictor, student):
-    odd = student | {"reading_score": 0}
+    odd = student | {"reading_score": 12}
     (warning,) = predictor.predict_record(odd).warnings
     body = client.post("/predict", json=odd).get_json()
     assert body["warnings"] == [{k: v for k, v in asdict(warning).items() if k != "row"}]
