@@ -10,6 +10,7 @@ DATA =
 TARGET =
 INPUT =
 OUTPUT = predictions.csv
+PART =
 ARGS =
 
 # The first that runs: a name on PATH may be a shim for a version that isn't installed.
@@ -57,8 +58,8 @@ test: lint .envs/deploy/.tools  ## Everything a change must pass: lint, then all
 test-quick: .venv/.dev  ## The tests that need neither a browser nor a server
 	.venv/bin/python -m pytest -n auto --dist loadfile -m "not slow and not browser and not e2e" $(ARGS)
 
-test-slow: .venv/.dev  ## The slow tests alone, among them the other Python versions
-	.venv/bin/python -m pytest -m slow $(ARGS)
+test-slow: .venv/.dev  ## The slow tests alone, among them the other Python versions (PART=statistics for a folder of them)
+	.venv/bin/python -m pytest -m slow $(if $(PART),tests/$(PART)) $(ARGS)
 
 notebooks: .venv/.dev  ## Run the notebooks, write pages and figures to build/notebooks (DATA= TARGET=)
 	.venv/bin/python notebooks/build.py $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)") $(ARGS)
