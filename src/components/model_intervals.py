@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LEVELS = (0.8, 0.9, 0.95)
 POINTS = 101  # quantiles of the residuals that are kept, at most
-ROWS_A_KNOT, LEAST_KNOTS, MOST_KNOTS = 75, 4, 21  # of a curve
+ROWS_A_KNOT, LEAST_KNOTS, MOST_KNOTS = 50, 4, 21  # of a curve
 FOLDS = 5
 ROWS_FOR_CURVES = 60
 ROWS_FOR_FEATURES = 100
@@ -282,19 +282,27 @@ def fit_spread(rows: _Rows, parts: _Parts) -> PredictionIntervals:
         logistic = LogisticRegression(solver=SOLVER).fit(seen, rows.y == heap)
         return curve(logistic.predict_proba(at_knots)[:, 1])
 
-    residuals, centre = (rows.y - rows.y_pred)[rows.spread], None
+    residuals = (rows.y - rows.y_pred)[rows.spread]
+    terms = {name: term_of(rows.X[name]) for name in parts.features}
+    blocks = [seen] if parts.by_prediction else []
+    blocks += [term.columns(rows.X[name]) for name, term in terms.items()]
+    gamma = GammaRegressor(alpha=PRIOR_ROWS / len(residuals), solver=SOLVER)
+
+    def typical_error() -> NDArray[np.float64]:
+        if not parts.scaled:
+            return np.ones_like(residuals)
+        size, columns = np.abs(residuals), np.hstack(blocks)[rows.spread]
+        found = gamma.fit(columns, size.clip(max(0.01 * size.mean(), 1e-300))).predict(columns)
+        return np.asarray(found)
+
+    weight, centre = typical_error() ** -2, None
     if parts.centred or not rows.spread.all():
-        ridge = Ridge(PRIOR_ROWS).fit(seen[rows.spread], residuals)
+        ridge = Ridge(PRIOR_ROWS).fit(seen[rows.spread], residuals, weight / weight.mean())
         residuals = residuals - ridge.predict(seen[rows.spread])
         centre = curve(ridge.predict(at_knots))
+        typical_error()
     scale, factors = None, {}
     if parts.scaled:
-        terms = {name: term_of(rows.X[name]) for name in parts.features}
-        blocks = [seen] if parts.by_prediction else []
-        blocks += [term.columns(rows.X[name]) for name, term in terms.items()]
-        size = np.abs(residuals)
-        gamma = GammaRegressor(alpha=PRIOR_ROWS / len(size), solver=SOLVER)
-        gamma.fit(np.hstack(blocks)[rows.spread], size.clip(max(0.01 * size.mean(), 1e-300)))
         shares = np.split(gamma.coef_, np.cumsum([block.shape[1] for block in blocks])[:-1])
         typical = np.full(len(knots), gamma.intercept_)
         if parts.by_prediction:
@@ -324,7 +332,8 @@ class _Number:
 
         known = values[~np.isnan(values)]
         n_knots = min(max(len(known) // ROWS_A_KNOT, LEAST_KNOTS), MOST_KNOTS)
-        knots = np.unique(np.quantile(known, np.linspace(0, 1, n_knots)))
+        shares = (1 - np.cos(np.linspace(0, np.pi, n_knots))) / 2  # closer towards the ends
+        knots = np.unique(np.quantile(known, shares))
         if len(knots) == 1:
             knots = knots[0] + np.array([0.0, 1.0])
         splines = SplineTransformer(degree=1, knots=knots[:, None], extrapolation="constant")
