@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LEVELS = (0.8, 0.9, 0.95)
 POINTS = 101  # quantiles of the residuals that are kept, at most
-ROWS_A_KNOT, LEAST_KNOTS, MOST_KNOTS = 50, 4, 21  # of a curve
+ROWS_A_KNOT, LEAST_KNOTS, MOST_KNOTS = 50, 4, 31  # of a curve
 FOLDS = 5
 ROWS_FOR_CURVES = 60
 ROWS_FOR_FEATURES = 100
