@@ -102,7 +102,7 @@ class Predictor:
         self.fallback_reason = fallback_reason
         marked = metrics.get("pass_mark")
         self.pass_mark: float | None = marked["mark"] if marked else None
-        self._levels = [(str(level), level) for level in intervals.levels]
+        self._levels = [*map(str, intervals.levels)]
         self.familiar_ranges = [
             (feature.name, *feature.familiar_range)
             for feature in schema.features
@@ -227,16 +227,22 @@ class Predictor:
         if self.is_far_from_training(values):
             warnings += (Problem(NO_RANGE),)
             return Prediction(prediction, values, warnings, self.run.run_id)
-        intervals = {
-            name: self.intervals.interval(predicted, level, target.minimum, target.maximum, values)
-            for name, level in self._levels
-        }
+        ends = self.intervals.intervals(
+            predicted, self.intervals.levels, target.minimum, target.maximum, values
+        )
         below = None
         if pass_mark is not None:
             below = self.intervals.probability_below(
                 pass_mark, predicted, integer=target.integer, values=values
             )
-        return Prediction(prediction, values, warnings, self.run.run_id, intervals, below)
+        return Prediction(
+            prediction,
+            values,
+            warnings,
+            self.run.run_id,
+            dict(zip(self._levels, ends, strict=True)),
+            below,
+        )
 
     def is_far_from_training(self, values: Mapping[str, Value]) -> bool:
         """Whether a number lies so far outside what training saw that errors are not known."""

@@ -238,23 +238,38 @@ class PredictionIntervals:
         """
         if level not in self.levels:
             raise KeyError(level)
+        return self.intervals(prediction, (level,), minimum, maximum, values)[0]
+
+    def intervals(
+        self,
+        prediction: float,
+        levels: Sequence[float],
+        minimum: float | None,
+        maximum: float | None,
+        values: Mapping[str, Value] = NOTHING,
+    ) -> list[tuple[float, float]]:
+        """Return a record's :meth:`interval` at each of several levels."""
         spread = self.spread(prediction, values)
         bottom = minimum if self.lowest is None else self.lowest
         top = maximum if self.highest is None else self.highest
-        below = above = (1 - level) / 2
-        at_bottom = bottom is not None and self._up_to(bottom, spread) >= below
-        at_top = top is not None and self._from(top, spread) >= above
-        if at_bottom:
-            below, above = 0.0, 1 - level
-        if at_top:
-            below, above = (0.0 if at_bottom else 1 - level), 0.0
-        low = -math.inf if at_bottom else self._score(below, spread)
-        high = math.inf if at_top else self._score(1 - above, spread)
-        if bottom is not None:
-            low, high = max(low, bottom), max(high, bottom)
-        if top is not None:
-            low, high = min(low, top), min(high, top)
-        return low, high
+        up_to = 0.0 if bottom is None else self._up_to(bottom, spread)
+        beyond = 0.0 if top is None else self._from(top, spread)
+        found = []
+        for level in levels:
+            below = above = (1 - level) / 2
+            at_bottom, at_top = up_to >= below, beyond >= above
+            if at_bottom:
+                above = 1 - level
+            if at_top:
+                below = 1 - level
+            low = -math.inf if at_bottom else self._score(below, spread)
+            high = math.inf if at_top else self._score(1 - above, spread)
+            if bottom is not None:
+                low, high = max(low, bottom), max(high, bottom)
+            if top is not None:
+                low, high = min(low, top), min(high, top)
+            found.append((low, high))
+        return found
 
     def probability_below(
         self,
