@@ -74,10 +74,10 @@ class ValidatedTable:
 class DataValidation:
     """Check rows of text cells against a schema."""
 
-    def __init__(self, schema: Schema, *, decimal_comma: bool = False) -> None:
+    def __init__(self, schema: Schema, *, decimal_comma: bool = False, typed: bool = False) -> None:
         self.schema = schema
         self._columns = {
-            feature.name: _Column(feature, decimal_comma)
+            feature.name: _Column(feature, decimal_comma, typed)
             for feature in (*schema.features, schema.target)
         }
         self._all_optional = all(feature.optional for feature in schema.features)
@@ -128,10 +128,11 @@ class DataValidation:
 class _Column:
     """The checks of one column: each different cell once, those of earlier chunks not again."""
 
-    def __init__(self, feature: Feature, decimal_comma: bool) -> None:
+    def __init__(self, feature: Feature, decimal_comma: bool, typed: bool) -> None:
         self._feature = feature
         self._numeric = isinstance(feature, NumericFeature)
         self._decimal_comma = decimal_comma
+        self._typed = typed
         self._n_refused = 0
         self._values: dict[str, Value] = {}
         self._problems: dict[str, str] = {}
@@ -166,6 +167,7 @@ class _Column:
         checked = self._feature.check_cell(
             "" if marked else cell,
             decimal_comma=self._decimal_comma,
+            typed=self._typed,
             suggest=self._n_refused < SUGGESTIONS,
         )
         self._values[cell] = checked.value

@@ -7,14 +7,16 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
 from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.findings import Reading
 from src.schema.hints import ColumnHints, Hints
 from src.schema.record import Schema
 from src.tables.cells import (
@@ -58,16 +60,31 @@ class InferredSchema:
     dropped: dict[str, str]
 
 
+@dataclass(frozen=True)
+class CheckedColumn:
+    """What the check of a table found of a column that is used."""
+
+    is_numeric: bool
+    reading: Reading
+
+
 class _Column:
     """One column of the table: its cells, counted, and read as numbers where they are some."""
 
     def __init__(
-        self, header: str, position: int, cells: Iterable[str], hints: Hints, decimal_comma: bool
+        self,
+        header: str,
+        position: int,
+        cells: Iterable[str],
+        hints: Hints,
+        decimal_comma: bool,
+        checked: Mapping[str, CheckedColumn],
     ) -> None:
         self.header = header
         self.name = column_name(header)
         self.position = position
         self.hints = hints.of(self.name)
+        self.checked = checked.get(self.name)
         self.cells = list(cells)
         cleaned = {cell: clean(cell) for cell in set(self.cells)}
         if any(cell != text for cell, text in cleaned.items()):
@@ -80,8 +97,19 @@ class _Column:
     def said(self) -> ColumnHints:
         return self.hints or ColumnHints()
 
+    @property
+    def reading(self) -> Reading:
+        return self.checked.reading if self.checked else Reading()
+
+    @property
+    def is_meant(self) -> bool:
+        """Whether someone described it, or the check of the table took it for a feature."""
+        return self.checked is not None or self.said.describes
+
     @cached_property
     def is_numeric(self) -> bool:
+        if self.checked:
+            return self.checked.is_numeric
         if self.said.says_numeric or self.said.says_categorical:
             return self.said.says_numeric
         return self._are_most(self.numbers, MISSING_MARKS)
@@ -102,7 +130,7 @@ class _Column:
     @cached_property
     def advice(self) -> str:
         """What to change so that its cells are read as numbers; empty where they are no numbers."""
-        if self.is_numeric or not self.present:
+        if self.is_numeric or self.checked or not self.present:
             return ""
         found = {cell: almost_number(cell) for cell in self.present}
         advice = Counter(text for text in found.values() if text)
@@ -120,7 +148,11 @@ class _Column:
 
 
 def infer_schema(
-    table: Table, hints: Hints, target: str | None = None, drop: Sequence[str] = ()
+    table: Table,
+    hints: Hints,
+    target: str | None = None,
+    drop: Sequence[str] = (),
+    checked: Mapping[str, CheckedColumn] = MappingProxyType({}),
 ) -> InferredSchema:
     """Learn the schema of a table.
 
@@ -133,6 +165,8 @@ def infer_schema(
         The column to predict; default: the hints'.
     drop : sequence of str
         Columns that shall not be features.
+    checked : mapping of str to CheckedColumn
+        What the check of the table found of each column that it takes for a feature or the target.
 
     Returns
     -------
@@ -150,7 +184,7 @@ def infer_schema(
         left.
     """
     dropped: dict[str, str] = {}
-    columns = _read_columns(table, hints, dropped)
+    columns = _read_columns(table, hints, dropped, checked)
     by_key = {match_key(column.name): column for column in columns}
     chosen = target or hints.target
     if not chosen:
@@ -190,7 +224,12 @@ def infer_schema(
     return InferredSchema(schema, {name: positions[name] for name in used}, dropped)
 
 
-def _read_columns(table: Table, hints: Hints, dropped: dict[str, str]) -> list[_Column]:
+def _read_columns(
+    table: Table,
+    hints: Hints,
+    dropped: dict[str, str],
+    checked: Mapping[str, CheckedColumn],
+) -> list[_Column]:
     good = [row for i, row in enumerate(table.rows) if i not in table.malformed]
     if not good:
         raise DataValidationError(
@@ -219,7 +258,7 @@ def _read_columns(table: Table, hints: Hints, dropped: dict[str, str]) -> list[_
             )
             continue
         first[key] = header
-        columns.append(_Column(header, position, cells, hints, table.decimal_comma))
+        columns.append(_Column(header, position, cells, hints, table.decimal_comma, checked))
     if problems:
         raise DataValidationError(
             "The header names columns twice. The first row must hold the names of the columns.",
@@ -285,8 +324,8 @@ def _why_not(column: _Column, target: _Column) -> str | None:
         return f"is {shorten(next(iter(column.present)))!r} in every row"
     if column.is_numeric and _copies(_pairs(column, target)):
         return f"is a copy of the target {target.name}"
-    if column.hints is not None:
-        return None  # someone described it: it is meant
+    if column.is_meant:
+        return None
     if column.is_numeric:
         whole = all(isinstance(number, float) and number.is_integer() for number in distinct)
         unique = whole and len(distinct) == n_present
@@ -364,6 +403,7 @@ def _numeric(column: _Column, position: int) -> NumericFeature:
     }
     probe = NumericFeature(name="", observed_minimum=0.0, observed_maximum=0.0, **bounds)
     numbers = set(column.numbers.values())
+    numbers = numbers - set(column.reading.apart) or numbers
     seen = {number for number in numbers if probe.within(number)} or numbers
     whole = all(number.is_integer() for number in seen)
     return NumericFeature(
@@ -374,6 +414,8 @@ def _numeric(column: _Column, position: int) -> NumericFeature:
         observed_minimum=min(seen),
         observed_maximum=max(seen),
         integer=whole if said.integer is None else said.integer,
+        format=column.reading.format,
+        absent=column.reading.missing,
     )
 
 
@@ -398,6 +440,7 @@ def _categorical(column: _Column, position: int) -> CategoricalFeature:
         logger.warning(
             "Column %s is taken as text. If it is a number: %s", column.name, column.advice
         )
+    other = column.reading.other
     alike = Counter(category.casefold() for category in sorted(seen))
     for category, n in alike.items():
         if n > 1:
@@ -412,6 +455,7 @@ def _categorical(column: _Column, position: int) -> CategoricalFeature:
         **_words(column, position),
         optional="" in column.counts,
         categories=tuple(wanted + rest),
+        other=other if other in seen else "",
     )
 
 

@@ -222,7 +222,7 @@ def score_chunks(
     """
     schema, header = scorer.predictor.schema, reader.header
     positions = schema.locate(header)
-    validation = DataValidation(schema, decimal_comma=reader.decimal_comma)
+    validation = DataValidation(schema, decimal_comma=reader.decimal_comma, typed=reader.typed)
     kept = slice(_n_own_columns(header, positions))
     header = header[kept]
     write_rows(output, [[*header, *(_free_name(n, header) for n in (*scorer.columns, PROBLEM))]])
