@@ -15,6 +15,7 @@ from src.tables.notes import NO_NOTES, FileNotes
 
 CHUNK_ROWS = 20_000
 COLUMN_LIMIT = 10_000
+EMPTY_ROW = "The row is empty."
 SAMPLE_LINES = 100  # lines that show the delimiter, the decimal mark and the width
 Record = tuple[int, list[str], Problem | None]  # line, cells, and why they cannot be used
 
@@ -47,7 +48,7 @@ class Chunk:
                 row=line,
             )
         if problem is None and _is_blank(cells):
-            problem = Problem("The row is empty.", row=line)
+            problem = Problem(EMPTY_ROW, row=line)
         if problem is not None:
             self.malformed[len(self.rows)] = problem
             cells = [cell.replace("\0", "") for cell in cells[:width]]

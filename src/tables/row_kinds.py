@@ -9,6 +9,11 @@ from src.tables.cells import match_key, parse_number, word_set
 from src.tables.look_alike import fold
 
 SUMMARY, UNITS, HEADER = "summary", "units", "header"
+NO_PUPIL = {
+    SUMMARY: "a total, an average or the like",
+    UNITS: "units",
+    HEADER: "the names of the columns again",
+}
 
 _LABELS = word_set("""
 total | totals | sum | sums | mean | means | average | averages | avg | avg. | grand total |
