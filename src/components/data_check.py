@@ -26,7 +26,7 @@ from src.schema.check_target import target_findings
 from src.schema.column_kinds import CATEGORY, DATE, IDENTIFYING, NUMBER, TEXT, Kind, column_kind
 from src.schema.findings import NOTE, STOP, WARNING, ColumnUse, Finding, Reading
 from src.schema.hints import ColumnHints, Hints
-from src.schema.prepared_table import Rewriting, rewrite
+from src.schema.prepared_table import plain_numbers, rewrite
 from src.stats.leaks import correlates
 from src.stats.same_rows import joined
 from src.tables.cells import column_name, match_key
@@ -150,8 +150,7 @@ class DataCheck:
             readings[target.name] = replace(
                 readings[target.name], missing=(*target.said.missing, *words_for_missing(target))
             )
-            if rewriting := Rewriting.of_numbers(target):
-                rewritings[target.position] = rewriting
+            rewritings[target.position] = plain_numbers(target)
         groups, grouped = self._groups(learnt, uses, self._find(learnt, target.name))
         unread = {f.columns[0] for f in findings if f.kind == "formula_without_value"}
         findings += [f for f in (*more, *grouped) if not unread.intersection(f.columns)]
@@ -160,7 +159,10 @@ class DataCheck:
         return CheckedTable(
             tuple(_with_lines(finding, lines) for finding in findings),
             tuple(uses),
-            rewrite(table.take(kept) if odd.left_out else table, rewritings),
+            rewrite(
+                table.take(kept) if odd.left_out else table,
+                {position: changed for position, changed in rewritings.items() if changed},
+            ),
             left_out,
             readings,
             None if groups is None else _spread(groups, rows[known], kept, len(table.rows)),
@@ -180,11 +182,11 @@ class DataCheck:
         columns: Sequence[ColumnProfile],
         target: ColumnProfile,
         lines: NDArray[np.intp],
-    ) -> tuple[list[ColumnUse], list[Finding], dict[str, Reading], dict[int, Rewriting]]:
+    ) -> tuple[list[ColumnUse], list[Finding], dict[str, Reading], dict[int, dict[str, str]]]:
         uses: dict[str, ColumnUse] = {}
         findings: list[Finding] = []
         readings: dict[str, Reading] = {}
-        rewritings: dict[int, Rewriting] = {}
+        rewritings: dict[int, dict[str, str]] = {}
         candidates: list[ColumnProfile] = []
         for column in columns:
             key = match_key(column.header)
@@ -205,11 +207,8 @@ class DataCheck:
             findings += number_findings(column)
             findings += [] if is_target else word_findings(column, lines)
             read = self._category if kind.kind == CATEGORY else _number
-            more, reading, rewriting = read(column)
+            more, readings[column.name], rewritings[column.position] = read(column)
             findings += more
-            readings[column.name] = reading
-            if rewriting:
-                rewritings[column.position] = rewriting
             if not is_target:
                 candidates.append(column)
         if target.is_numeric:
@@ -222,13 +221,11 @@ class DataCheck:
         said = self._said(column)
         if said.describes or match_key(column.header) in self._keys["keep"]:
             return Kind(_plain_kind(column))
-        describes = (
-            column.is_numeric and target.is_numeric
-            and correlates(column.values, target.values) >= RELATED
-        )  # fmt: skip
+        both = column.is_numeric and target.is_numeric
+        describes = both and correlates(column.values, target.values) >= RELATED
         return column_kind(column, describes=describes)
 
-    def _category(self, column: ColumnProfile) -> tuple[list[Finding], Reading, Rewriting | None]:
+    def _category(self, column: ColumnProfile) -> tuple[list[Finding], Reading, dict[str, str]]:
         name, said = (column.name,), self._said(column)
         found: list[Finding] = []
         respelt = spellings(column)
@@ -247,10 +244,10 @@ class DataCheck:
             found.append(
                 Finding("rare", NOTE, name, other, counts, ("list",), (), tuple(sorted(rare)[:5]))
             )
-        rewriting = {cell: other if (best := respelt.get(cell, cell)) in rare else best
-                     for cell, _ in column.texts()}  # fmt: skip
+        best = {cell: respelt.get(cell, cell) for cell, _ in column.texts()}
+        rewriting = {cell: other if text in rare else text for cell, text in best.items()}
         many = len(set(rewriting.values())) > MANY_CATEGORIES
-        return found, Reading(other=other if many else ""), Rewriting(rewriting)
+        return found, Reading(other=other if many else ""), rewriting
 
     def _leaks(
         self, target: ColumnProfile, candidates: list[ColumnProfile], uses: dict[str, ColumnUse]
@@ -302,11 +299,11 @@ def _plain_kind(column: ColumnProfile) -> str:
     return NUMBER if column.is_numeric else CATEGORY
 
 
-def _number(column: ColumnProfile) -> tuple[list[Finding], Reading, Rewriting | None]:
+def _number(column: ColumnProfile) -> tuple[list[Finding], Reading, dict[str, str]]:
     findings, apart = odd_values(column) if column.is_numeric else ([], ())
     missing = (*column.said.missing, *words_for_missing(column))
-    shape = column.numbers.format
-    return findings, Reading(shape, missing, apart), Rewriting.of_numbers(column)
+    reading = Reading(True, column.numbers.format, missing, apart)
+    return findings, reading, plain_numbers(column) if column.is_numeric else {}
 
 
 def _file_findings(table: Table, lines: frozenset[int]) -> list[Finding]:

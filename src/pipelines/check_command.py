@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from src.components.data_check import CheckedTable
 from src.exception import ConfigurationError, DataValidationError, Problem, TrainingError
@@ -29,18 +28,10 @@ logger = get_logger(__name__)
 _STYLES = {"stop": "red", "warning": "yellow", "note": ""}
 
 
-class Checks(Protocol):
-    """What reads a table and checks it."""
-
-    config: TrainConfig
-
-    def check(self) -> tuple[Hints, CheckedTable]:
-        """Return the table's hints, and what was found."""
-
-
-def check_table(pipeline: Checks, asked: argparse.Namespace, out: Console) -> dict[str, Any]:
-    """Print what is found in a table; return it as JSON has it."""
-    hints, checked = pipeline.check()
+def show_check(
+    hints: Hints, checked: CheckedTable, asked: argparse.Namespace, out: Console
+) -> dict[str, Any]:
+    """Print what was found in a table; return it as JSON has it."""
     show_findings(out, checked)
     n_features = sum(use.use == "feature" for use in checked.columns)
     if checked.ok:
@@ -52,7 +43,7 @@ def check_table(pipeline: Checks, asked: argparse.Namespace, out: Console) -> di
         out.print("Settle what is marked first; nothing can be trained before.", style="red")
     proposed = proposed_hints(checked, hints, asked.target or hints.target or "")
     if asked.write_hints:
-        write_hints(Path(pipeline.config.data), proposed, out)
+        write_hints(Path(asked.data), proposed, out)
     return {
         "ok": checked.ok,
         "findings": [as_dict(finding, private=True) for finding in checked.findings],
@@ -93,12 +84,8 @@ def show_findings(console: Console, checked: CheckedTable, *, training: bool = F
         if found:
             console.print(f"{HEADINGS[severity]}:", style="bold")
         for finding in found:
-            offered = "; ".join(options(finding))
-            line = f"  {message(finding, private=True)} {advice(finding)}".rstrip()
-            console.print(
-                f"{line} ({offered})" if offered else line,
-                style=_STYLES[severity], markup=False, soft_wrap=True,
-            )  # fmt: skip
+            line = f"  {_told(finding)}"
+            console.print(line, style=_STYLES[severity], markup=False, soft_wrap=True)
 
 
 def log_findings(checked: CheckedTable) -> None:
@@ -125,9 +112,9 @@ def refuse_to_train(checked: CheckedTable) -> None:
 
 
 def _told(finding: Finding) -> str:
-    offered = options(finding)
-    tail = f" ({'; '.join(offered)})" if offered else ""
-    return f"{message(finding, private=True)} {advice(finding)}{tail}"
+    offered = "; ".join(options(finding))
+    parts = (message(finding, private=True), advice(finding), offered and f"({offered})")
+    return " ".join(filter(None, parts))
 
 
 @contextmanager
@@ -163,11 +150,8 @@ def refuse_unknown(table: Table, target: str | None, config: TrainConfig) -> Non
             table.malformed.values(),
         )
     keys = [match_key(header) for header in table.header if header]
-    twice = [key for key, n in Counter(keys).items() if n > 1]
-    if twice:
-        return  # told with both names where the schema is learnt
-    if not target:
-        return
+    if not target or len(set(keys)) < len(keys):
+        return  # told where the schema is learnt: names that stand twice, with both
     named = [("--target" if config.target else "The hints' target", target)]
     named += [("--keep", name) for name in config.keep]
     named += [("--drop", name) for name in config.drop]

@@ -13,9 +13,8 @@ from src.components.data_validation import DataValidation
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
 from src.pipelines.training import TrainConfig
-from src.schema.column_kinds import NUMBER
 from src.schema.hints import Hints
-from src.schema.inference import CheckedColumn, InferredSchema, infer_schema
+from src.schema.inference import InferredSchema, infer_schema
 from src.schema.record import Schema
 from src.stats.same_rows import joined
 from src.tables.cells import match_key, parse_number, shorten, to_text
@@ -108,18 +107,13 @@ def learn_schema(
     StuPredictionError
         As :func:`infer_schema` and :func:`usable_rows` do.
     """
-    columns = {
-        use.name: CheckedColumn(use.kind == NUMBER, checked.readings[use.name])
-        for use in checked.columns
-        if use.use != "left out"
-    }
     drop = [*config.drop, *(use.name for use in checked.columns if use.use == "left out")]
-    inferred = infer_schema(checked.table, hints, config.target, drop, columns)
+    inferred = infer_schema(checked.table, hints, config.target, drop, checked.readings)
     good = usable_rows(checked.table, inferred, config, checked.groups)
     if len(good.y) == len(checked.table.rows):
         return inferred, good
     used = checked.table.take(good.indices)
-    inferred = infer_schema(used, hints, config.target, drop, columns)
+    inferred = infer_schema(used, hints, config.target, drop, checked.readings)
     again = usable_rows(used, inferred, config)
     return inferred, replace(good, X=again.X, y=again.y)
 

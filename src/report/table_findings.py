@@ -43,7 +43,7 @@ def message(finding: Finding, *, private: bool = False) -> str:
 
 def advice(finding: Finding) -> str:
     """Return what a person may do, empty where there is nothing to do."""
-    return " ".join(filter(None, (_ADVICE[remedy](finding) for remedy in finding.remedies)))
+    return " ".join(map(_ADVICE.__getitem__, finding.remedies))
 
 
 def options(finding: Finding) -> list[str]:
@@ -263,34 +263,28 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
         "those and the others."
     ),
 }
-_ADVICE: dict[str, Callable[[Finding], str]] = {
-    "drop": lambda f: "Leave it out.",
-    "keep": lambda f: "If it is an answer like any other, keep it.",
-    "known_before": lambda f: (
+_ADVICE = {
+    "drop": "Leave it out.",
+    "keep": "If it is an answer like any other, keep it.",
+    "known_before": (
         "Where it is known before the target is, say `known_before = true` of it in the hints."
     ),
-    "pupil": lambda f: "Name another column, or none where each row is another pupil's.",
-    "sheet": lambda f: "Read all sheets, or name one.",
-    "missing": lambda f: (
-        "If it means a missing value, list it as `missing` of the column in the hints."
-    ),
-    "decimal": lambda f: 'Say `decimal = ","` or `decimal = "."` of the column in the hints.',
-    "percent": lambda f: (
+    "pupil": "Name another column, or none where each row is another pupil's.",
+    "sheet": "Read all sheets, or name one.",
+    "missing": ("If it means a missing value, list it as `missing` of the column in the hints."),
+    "decimal": 'Say `decimal = ","` or `decimal = "."` of the column in the hints.',
+    "percent": (
         "Say `percent = true` of the column in the hints where 0.85 means 85, "
         "`percent = false` where it does not."
     ),
-    "mend": lambda f: "Compare these rows with their source, and mend the table.",
-    "open": lambda f: "Open the workbook in a spreadsheet program and save it.",
-    "kind": lambda f: (
-        ""
-        if f.variant == "leading_zeros"
-        else 'Say `kind = "categorical"` of it in the hints where the order means nothing.'
-    ),
-    "age": lambda f: "Make a number of it, such as an age.",
-    "list": lambda f: "To keep them apart, list them as `categories` of the column in the hints.",
-    "remove": lambda f: "If a pupil stands there twice by mistake, keep one row.",
-    "class": lambda f: "A model of classes would fit better.",
-    "bounds": lambda f: "Say `minimum` and `maximum` of the target in the hints where it has them.",
+    "mend": "Compare these rows with their source, and mend the table.",
+    "open": "Open the workbook in a spreadsheet program and save it.",
+    "kind": 'Say `kind = "categorical"` of it in the hints where the order means nothing.',
+    "age": "Make a number of it, such as an age.",
+    "list": "To keep them apart, list them as `categories` of the column in the hints.",
+    "remove": "If a pupil stands there twice by mistake, keep one row.",
+    "class": "A model of classes would fit better.",
+    "bounds": "Say `minimum` and `maximum` of the target in the hints where it has them.",
 }
 
 

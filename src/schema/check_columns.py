@@ -40,7 +40,8 @@ def kind_findings(column: ColumnProfile, kind: Kind) -> list[Finding]:
         severity = WARNING if rule == "ranges" else NOTE
         found.append(Finding("date", severity, name, rule, counts, ("age",)))
     if kind.rule in ("leading_zeros", "code"):
-        found.append(Finding("code", NOTE, name, kind.rule, counts, ("kind",)))
+        remedies = ("kind",) if kind.rule == "code" else ()
+        found.append(Finding("code", NOTE, name, kind.rule, counts, remedies))
     return found
 
 
@@ -105,9 +106,17 @@ def odd_values(column: ColumnProfile) -> tuple[list[Finding], tuple[float, ...]]
     for code in codes:
         rows = tuple(int(i) for i in (column.values == code).nonzero()[0])
         found.append(
-            Finding("sentinel", WARNING, (column.name,), "", {"n_rows": len(rows)}, ("missing",),
-                    rows, (format_number(code),))
-        )  # fmt: skip
+            Finding(
+                "sentinel",
+                WARNING,
+                (column.name,),
+                "",
+                {"n_rows": len(rows)},
+                ("missing",),
+                rows,
+                (format_number(code),),
+            )
+        )
     if far:
         rows = tuple(int(i) for i in _is_in(column, far)[column.codes].nonzero()[0])
         cells = tuple(format_number(column.values[i]) for i in rows[:5])

@@ -15,7 +15,6 @@ from src.schema.header_words import (
     PLACE,
     REMARK,
     header_words,
-    says,
 )
 from src.tables.dates import is_compact_date, is_date
 from src.tables.look_alike import truth
@@ -143,8 +142,3 @@ def _share(texts: list[tuple[str, int]], true: Iterable[bool]) -> float:
     """Return the share of the rows whose cells are so."""
     total = sum(n for _, n in texts)
     return sum(n for (_, n), so in zip(texts, true, strict=True) if so) / total if total else 0.0
-
-
-def names_pupils(header: str) -> bool:
-    """Whether a header is one of pupils' names, such as the template keeps a column for."""
-    return says(header, PERSON) and not says(header, PLACE)

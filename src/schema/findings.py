@@ -44,29 +44,6 @@ class Finding:
     rows: tuple[int, ...] = ()
     cells: tuple[str, ...] = ()
 
-    def public(self) -> dict[str, Any]:
-        """Return what may be saved and shown anywhere; :meth:`from_dict` reads it."""
-        return {
-            "kind": self.kind,
-            "severity": self.severity,
-            "columns": list(self.columns),
-            "variant": self.variant,
-            "counts": dict(self.counts),
-            "remedies": list(self.remedies),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Finding:
-        """Return the public part of a finding that was saved."""
-        return cls(
-            values["kind"],
-            values["severity"],
-            tuple(values["columns"]),
-            values["variant"],
-            values["counts"],
-            tuple(values["remedies"]),
-        )
-
 
 @dataclass(frozen=True)
 class ColumnUse:
@@ -94,6 +71,8 @@ class Reading:
 
     Attributes
     ----------
+    numeric : bool
+        Whether the column holds numbers.
     format : NumberFormat
     missing : tuple of str
         Cells that stand for no value, beside the usual marks.
@@ -103,6 +82,7 @@ class Reading:
         The category that stands for the rare ones; empty where there are none.
     """
 
+    numeric: bool = False
     format: NumberFormat = PLAIN_NUMBERS
     missing: tuple[str, ...] = ()
     apart: tuple[float, ...] = ()

@@ -73,8 +73,3 @@ def header_words(header: str) -> frozenset[str]:
     joined = {a + b for a, b in itertools.pairwise(words)} if len(words) == 2 else set()
     known = PERSON | BIRTH | CONTACT | IDENTIFIER
     return frozenset([*words, *(joined & known)])
-
-
-def says(header: str, words: frozenset[str]) -> bool:
-    """Whether a header holds one of some words."""
-    return bool(header_words(header) & words)

@@ -60,14 +60,6 @@ class InferredSchema:
     dropped: dict[str, str]
 
 
-@dataclass(frozen=True)
-class CheckedColumn:
-    """What the check of a table found of a column that is used."""
-
-    is_numeric: bool
-    reading: Reading
-
-
 class _Column:
     """One column of the table: its cells, counted, and read as numbers where they are some."""
 
@@ -78,7 +70,7 @@ class _Column:
         cells: Iterable[str],
         hints: Hints,
         decimal_comma: bool,
-        checked: Mapping[str, CheckedColumn],
+        checked: Mapping[str, Reading],
     ) -> None:
         self.header = header
         self.name = column_name(header)
@@ -99,7 +91,7 @@ class _Column:
 
     @property
     def reading(self) -> Reading:
-        return self.checked.reading if self.checked else Reading()
+        return self.checked or Reading()
 
     @property
     def is_meant(self) -> bool:
@@ -109,7 +101,7 @@ class _Column:
     @cached_property
     def is_numeric(self) -> bool:
         if self.checked:
-            return self.checked.is_numeric
+            return self.checked.numeric
         if self.said.says_numeric or self.said.says_categorical:
             return self.said.says_numeric
         return self._are_most(self.numbers, MISSING_MARKS)
@@ -152,7 +144,7 @@ def infer_schema(
     hints: Hints,
     target: str | None = None,
     drop: Sequence[str] = (),
-    checked: Mapping[str, CheckedColumn] = MappingProxyType({}),
+    checked: Mapping[str, Reading] = MappingProxyType({}),
 ) -> InferredSchema:
     """Learn the schema of a table.
 
@@ -165,8 +157,8 @@ def infer_schema(
         The column to predict; default: the hints'.
     drop : sequence of str
         Columns that shall not be features.
-    checked : mapping of str to CheckedColumn
-        What the check of the table found of each column that it takes for a feature or the target.
+    checked : mapping of str to Reading
+        How the check of the table reads each column that it takes for a feature or the target.
 
     Returns
     -------
@@ -228,7 +220,7 @@ def _read_columns(
     table: Table,
     hints: Hints,
     dropped: dict[str, str],
-    checked: Mapping[str, CheckedColumn],
+    checked: Mapping[str, Reading],
 ) -> list[_Column]:
     good = [row for i, row in enumerate(table.rows) if i not in table.malformed]
     if not good:

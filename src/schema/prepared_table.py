@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from src.tables.cells import MISSING_MARKS, clean, format_number, parse_number
@@ -13,47 +13,28 @@ if TYPE_CHECKING:
     from src.tables.profile import ColumnProfile
 
 
-@dataclass(frozen=True)
-class Rewriting:
-    """The cells of a column that are written otherwise.
-
-    Attributes
-    ----------
-    cells : mapping of str to str
-        By the cleaned cell.
-    """
-
-    cells: Mapping[str, str]
-
-    @classmethod
-    def of_numbers(cls, column: ColumnProfile) -> Rewriting | None:
-        """Return the plain spelling of a column's numbers; words become missing values."""
-        if not column.is_numeric:
-            return None
-        changed: dict[str, str] = {}
-        decimal_comma = column.evidence.decimal_comma
-        for cell, value in zip(column.cells, column.numbers.values.tolist(), strict=True):
-            if value != value:
-                if cell.lower() not in MISSING_MARKS and not any(map(str.isdigit, cell)):
-                    changed[cell] = ""
-            elif parse_number(cell, decimal_comma=decimal_comma) != value:
-                text = format_number(value)
-                changed[cell] = text.replace(".", ",") if decimal_comma else text
-        changed |= dict.fromkeys(column.said.missing, "")
-        return cls(changed) if changed else None
-
-    def __call__(self, cell: str) -> str:
-        return self.cells.get(cell) or self.cells.get(clean(cell), cell)
+def plain_numbers(column: ColumnProfile) -> dict[str, str]:
+    """Return how a numeric column's cells are written plainly, by cell; words become missing."""
+    changed: dict[str, str] = {}
+    decimal_comma = column.evidence.decimal_comma
+    for cell, value in zip(column.cells, column.numbers.values.tolist(), strict=True):
+        if value != value:
+            if cell.lower() not in MISSING_MARKS and not any(map(str.isdigit, cell)):
+                changed[cell] = ""
+        elif parse_number(cell, decimal_comma=decimal_comma) != value:
+            text = format_number(value)
+            changed[cell] = text.replace(".", ",") if decimal_comma else text
+    return changed | dict.fromkeys(column.said.missing, "")
 
 
-def rewrite(table: Table, rewritings: Mapping[int, Rewriting]) -> Table:
-    """Return a table whose columns, by position, are rewritten."""
+def rewrite(table: Table, rewritings: Mapping[int, Mapping[str, str]]) -> Table:
+    """Return a table whose columns, by position, have some cleaned cells written otherwise."""
     if not rewritings:
         return table
     columns: dict[int, list[Any]] = {}
     for position, rewriting in rewritings.items():
         cells = table.column(position)
-        changed = {cell: rewriting(cell) for cell in set(cells)}
+        changed = {c: rewriting.get(c) or rewriting.get(clean(c), c) for c in set(cells)}
         if any(cell != text for cell, text in changed.items()):
             columns[position] = [changed[cell] for cell in cells]
     if not columns:

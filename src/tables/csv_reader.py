@@ -13,13 +13,13 @@ from src.exception import DataValidationError, Problem
 from src.tables.encoding import find_encoding
 from src.tables.layout import (
     SAMPLE_LINES,
+    FileNotes,
     Record,
     TableReader,
     _is_blank,
     read_header,
     without_blank_end,
 )
-from src.tables.notes import FileNotes
 
 DELIMITERS = (",", ";", "\t", "|")
 LINE_LIMIT = 1 << 17  # characters, also the csv module's limit; a longer line is no table of people

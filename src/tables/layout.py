@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO
 
 from src.exception import DataValidationError, Problem
 from src.tables.cells import shorten
-from src.tables.notes import NO_NOTES, FileNotes
 
 CHUNK_ROWS = 20_000
 COLUMN_LIMIT = 10_000
 EMPTY_ROW = "The row is empty."
 SAMPLE_LINES = 100  # lines that show the delimiter, the decimal mark and the width
 Record = tuple[int, list[str], Problem | None]  # line, cells, and why they cannot be used
+
+
+@dataclass(frozen=True)
+class FileNotes:
+    """What is worth knowing of a file beside its cells.
+
+    Attributes
+    ----------
+    encoding : str
+        Where it was guessed; else empty.
+    sheets, sheets_read : tuple of str
+        Names of a workbook's sheets, and of those that were read; empty for other files.
+    merged : mapping of int to int
+        Cells that took the value of a merged range, by the column's position.
+    formulas : mapping of int to tuple of int
+        Rows of formulas without a stored result, by the column's position.
+    """
+
+    encoding: str = ""
+    sheets: tuple[str, ...] = ()
+    sheets_read: tuple[str, ...] = ()
+    merged: Mapping[int, int] = field(default_factory=dict)
+    formulas: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+NO_NOTES = FileNotes()
 
 
 @dataclass
@@ -72,7 +97,7 @@ class Table(Chunk):
     decimal_comma: bool = False
     delimiter: str = ""
     typed: bool = False
-    notes: FileNotes = field(default_factory=FileNotes)
+    notes: FileNotes = NO_NOTES
 
     def column(self, position: int) -> list[str]:
         """Return the cells of one column."""
@@ -116,7 +141,7 @@ class TableReader:
     _text: IO[str] | None = None  # Python closes, and warns of, a file that nothing refers to
     delimiter: str = ""
     typed: bool = False
-    notes: FileNotes = field(default_factory=FileNotes)
+    notes: FileNotes = NO_NOTES
 
     def chunks(self, size: int = CHUNK_ROWS) -> Iterator[Chunk]:
         """Yield the rows, at most ``size`` at a time."""

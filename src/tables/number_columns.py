@@ -101,9 +101,6 @@ class NumberHints:
         return "" if self.missing and is_one_of(text, self.missing) else text
 
 
-NO_HINTS = NumberHints()
-
-
 def is_one_of(cell: str, words: Sequence[str]) -> bool:
     """Whether a cell is one of some words, or the same number.
 
@@ -149,7 +146,7 @@ def read_numbers(
     cells: Sequence[str],
     counts: NDArray[np.intp],
     evidence: Evidence,
-    said: NumberHints = NO_HINTS,
+    said: NumberHints,
 ) -> NumberColumn:
     """Read a column's different cells as numbers.
 
@@ -165,7 +162,6 @@ def read_numbers(
     import numpy as np
 
     numeric = said.numeric
-
     count = dict(zip(cells, counts.tolist(), strict=True))
     marks = {cell for cell in cells if cell.lower() in MISSING_MARKS}
     n_present = sum(count.values()) - sum(count[cell] for cell in marks)
@@ -196,12 +192,14 @@ def read_numbers(
     words = [
         c for c, is_number in zip(cells, known, strict=True) if not is_number and c not in marks
     ]
-    is_numeric = numeric is True or _is_numeric(n_known, n_present, words, count, values[known])
-    if not is_numeric and n_known and question == THOUSANDS:
-        is_numeric = True
+    is_numeric = (
+        numeric is True
+        or _is_numeric(n_known, n_present, words, count, values[known])
+        or (n_known > 0 and question == THOUSANDS)
+    )
     if is_numeric and not question:
-        scaled, question, examples2 = _scales(cells, values, counts, said.percent)
-        values, examples = scaled, examples2 or examples
+        values, question, shown = _scales(cells, values, counts, said.percent)
+        examples = shown or examples
     if not is_numeric:
         question = UNITS if question == UNITS else ""
     words = [word for word in words if not any(map(str.isdigit, word))]
@@ -266,7 +264,7 @@ def _format(
     if (
         fractions
         and sum(count[c] for c in fractions) >= HALF * total
-        and not plain.keys() - marks_of(plain)
+        and all(v.is_integer() for v in plain.values())
     ):
         wholes = {bottom for _, bottom in fractions.values()}
         proper = sum(top <= 1.2 * bottom for top, bottom in fractions.values())
@@ -314,11 +312,6 @@ def _format(
     shown = tuple(c for c in cores if c not in plain) or (tuple(grouped) if thousands else ())
     style = PERCENT if affix == "%" else "plain"
     return NumberFormat(style, thousands, "" if affix == "%" else affix), "", shown
-
-
-def marks_of(plain: dict[str, float]) -> set[str]:
-    """Return whole numbers, which may stand beside fractions as marks out of the same whole."""
-    return {c for c, v in plain.items() if v.is_integer()}
 
 
 _ONE_GROUP_COMMA = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
@@ -382,9 +375,7 @@ def _groups(
     """
     whole = [core for core in rest if core.isdigit()]
     n_zero = sum(count[c] for c in cells if cores[c].endswith("0"))
-    return (
-        bool(whole) and len(whole) == len(rest) and all(len(w) <= 3 for w in whole) and n_zero > 0
-    )
+    return bool(rest) and len(whole) == len(rest) and max(map(len, whole)) <= 3 and n_zero > 0
 
 
 def _scales(

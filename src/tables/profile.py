@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from src.tables.cells import MISSING_MARKS, column_name, match_key
@@ -74,7 +73,7 @@ class ColumnProfile:
 
         if self.is_numeric:
             return np.array([cell.lower() not in MISSING_MARKS for cell in self.cells], dtype=bool)
-        return np.array([bool(cell) for cell in self.cells], dtype=bool)
+        return np.array(list(map(bool, self.cells)), dtype=bool)
 
     @cached_property
     def n_present(self) -> int:
@@ -111,24 +110,19 @@ class ColumnProfile:
 
 def profile_columns(
     table: Table,
-    rows: NDArray[np.intp] | None = None,
-    hints: Mapping[str, NumberHints] = MappingProxyType({}),
+    rows: NDArray[np.intp],
+    hints: Mapping[str, NumberHints],
 ) -> list[ColumnProfile]:
     """Return a profile of each column that has a name.
 
     Parameters
     ----------
     table : Table
-    rows : ndarray of int, optional
-        The rows to look at; default: all that could be read.
+    rows : ndarray of int
+        The rows to look at.
     hints : mapping of str to NumberHints
         What a person says of how columns are read, by :func:`match_key` of their header.
     """
-    import numpy as np
-
-    if rows is None:
-        bad = table.malformed
-        rows = np.array([i for i in range(len(table.rows)) if i not in bad], dtype=np.intp)
     kept = table.rows if len(rows) == len(table.rows) else [table.rows[i] for i in rows.tolist()]
     said = {
         position: hints.get(match_key(header), NumberHints())

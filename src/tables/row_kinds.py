@@ -45,12 +45,6 @@ wochen minuten prozent heures ans jours puntos horas años días puan saat
 """)  # fmt: skip
 
 
-def is_label(cell: str) -> bool:
-    """Whether a text alone says that its row is a total, an average or the like."""
-    text = fold(cell).rstrip(" :=")
-    return text in _LABELS or _LABEL_OF.fullmatch(text) is not None
-
-
 def row_kind(
     header: Sequence[str], cells: Sequence[str], legitimate: frozenset[str] = frozenset()
 ) -> str:
@@ -83,9 +77,8 @@ def row_kind(
         return UNITS
     for cell in texts:
         text = fold(cell).rstrip(" :=")
-        if text in legitimate:
-            continue
-        if is_label(cell) or (text in _WEAK and len(texts) == 1):
+        label = text in _LABELS or _LABEL_OF.fullmatch(text) or (text in _WEAK and len(texts) == 1)
+        if label and text not in legitimate:
             return SUMMARY
     return ""
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from src.exception import ConfigurationError, DataValidationError
 from src.logger import get_logger
 from src.tables.cells import format_number, match_key, to_text
-from src.tables.notes import FileNotes
+from src.tables.layout import FileNotes
 from src.tables.workbook_parts import (
     Merged,
     SheetParts,
