@@ -5,12 +5,10 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 from src.exception import ConfigurationError, DataValidationError, Problem
@@ -21,7 +19,6 @@ from src.schema.hints import ColumnHints, Hints
 from src.schema.record import Schema
 from src.tables.cells import (
     MISSING_MARKS,
-    almost_number,
     clean,
     column_name,
     format_number,
@@ -33,14 +30,8 @@ from src.tables.layout import Table
 
 logger = get_logger(__name__)
 
-MOST = 0.8  # of the cells that are not missing, for a column to be taken as numbers, as dates
-UNIQUE_TEXT_SHARE = 0.9  # distinct texts a row from which a text column is an identifier
-RELATED = 0.5  # |Spearman's rho| with the target from which unique integers are a measurement
-COPIED_ROWS = 10  # that must agree before a column is called a copy of the target
 MANY_CATEGORIES = 100
 MAX_CATEGORIES = 1000  # each is a column of the model's input and a choice on the form
-
-_DATE = re.compile(r"(?:\d{4}([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2(?:\d{4}|\d\d))(?:[T ].*)?")
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,7 @@ class InferredSchema:
 
 
 class _Column:
-    """One column of the table: its cells, counted, and read as numbers where they are some."""
+    """One column of the table: its different cells, counted, and those that are numbers."""
 
     def __init__(
         self,
@@ -70,18 +61,16 @@ class _Column:
         cells: Iterable[str],
         hints: Hints,
         decimal_comma: bool,
-        checked: Mapping[str, Reading],
+        readings: Mapping[str, Reading],
     ) -> None:
         self.header = header
         self.name = column_name(header)
         self.position = position
         self.hints = hints.of(self.name)
-        self.checked = checked.get(self.name)
-        self.cells = list(cells)
-        cleaned = {cell: clean(cell) for cell in set(self.cells)}
-        if any(cell != text for cell, text in cleaned.items()):
-            self.cells = [cleaned[cell] for cell in self.cells]
-        self.counts = Counter(self.cells)
+        self.reading = readings.get(self.name, Reading())
+        self.counts = Counter[str]()
+        for cell, n in Counter(cells).items():
+            self.counts[clean(cell)] += n
         parsed = ((c, parse_number(c, decimal_comma=decimal_comma)) for c in self.counts)
         self.numbers = {cell: number for cell, number in parsed if number is not None}
 
@@ -89,27 +78,10 @@ class _Column:
     def said(self) -> ColumnHints:
         return self.hints or ColumnHints()
 
-    @property
-    def reading(self) -> Reading:
-        return self.checked or Reading()
-
-    @property
-    def is_meant(self) -> bool:
-        """Whether someone described it, or the check of the table took it for a feature."""
-        return self.checked is not None or self.said.describes
-
-    @cached_property
-    def is_numeric(self) -> bool:
-        if self.checked:
-            return self.checked.numeric
-        if self.said.says_numeric or self.said.says_categorical:
-            return self.said.says_numeric
-        return self._are_most(self.numbers, MISSING_MARKS)
-
     @cached_property
     def present(self) -> Counter[str]:
         """The cells that are not missing values, with their counts."""
-        marks = MISSING_MARKS if self.is_numeric else frozenset(("",))
+        marks = MISSING_MARKS if self.reading.numeric else frozenset(("",))
         present = Counter({c: n for c, n in self.counts.items() if c.lower() not in marks})
         # A lone mark in a column of texts may be a category; where nothing else stands, it is none.
         alone = len(present) == 1 and next(iter(present)).lower() in MISSING_MARKS
@@ -119,32 +91,13 @@ class _Column:
     def examples(self) -> str:
         return ", ".join(repr(shorten(cell)) for cell in itertools.islice(self.present, 3))
 
-    @cached_property
-    def advice(self) -> str:
-        """What to change so that its cells are read as numbers; empty where they are no numbers."""
-        if self.is_numeric or self.checked or not self.present:
-            return ""
-        found = {cell: almost_number(cell) for cell in self.present}
-        advice = Counter(text for text in found.values() if text)
-        if not advice or not self._are_most(c for c in found if found[c] or c in self.numbers):
-            return ""
-        return advice.most_common(1)[0][0]
-
-    @cached_property
-    def holds_dates(self) -> bool:
-        return self._are_most([cell for cell in self.present if _DATE.fullmatch(cell)])
-
-    def _are_most(self, cells: Iterable[str], missing: Iterable[str] = ("",)) -> bool:
-        present = sum(n for cell, n in self.counts.items() if cell.lower() not in missing)
-        return present > 0 and sum(self.counts[cell] for cell in cells) >= MOST * present
-
 
 def infer_schema(
     table: Table,
     hints: Hints,
+    readings: Mapping[str, Reading],
     target: str | None = None,
     drop: Sequence[str] = (),
-    checked: Mapping[str, Reading] = MappingProxyType({}),
 ) -> InferredSchema:
     """Learn the schema of a table.
 
@@ -153,18 +106,18 @@ def infer_schema(
     table : Table
     hints : Hints
         ``Hints()`` where there are none.
+    readings : mapping of str to Reading
+        How the cells of the features' and the target's columns are read, by name.
     target : str, optional
         The column to predict; default: the hints'.
     drop : sequence of str
         Columns that shall not be features.
-    checked : mapping of str to Reading
-        How the check of the table reads each column that it takes for a feature or the target.
 
     Returns
     -------
     InferredSchema
-        Identifiers, dates, constant, empty and nameless columns and copies of the target are
-        dropped from it, each with a warning in the log.
+        Constant, empty and nameless columns, and texts beyond all choosing, are dropped from it,
+        each with a warning in the log.
 
     Raises
     ------
@@ -176,7 +129,7 @@ def infer_schema(
         left.
     """
     dropped: dict[str, str] = {}
-    columns = _read_columns(table, hints, dropped, checked)
+    columns = _read_columns(table, hints, dropped, readings)
     by_key = {match_key(column.name): column for column in columns}
     chosen = target or hints.target
     if not chosen:
@@ -199,7 +152,7 @@ def infer_schema(
             continue
         if column.name in left_out:
             dropped[column.name] = "named in --drop"
-        elif reason := _why_not(column, target_column):
+        elif reason := _why_not(column):
             _drop(dropped, column.name, reason)
         else:
             features.append(_feature(column, len(features)))
@@ -220,7 +173,7 @@ def _read_columns(
     table: Table,
     hints: Hints,
     dropped: dict[str, str],
-    checked: Mapping[str, Reading],
+    readings: Mapping[str, Reading],
 ) -> list[_Column]:
     good = [row for i, row in enumerate(table.rows) if i not in table.malformed]
     if not good:
@@ -250,7 +203,7 @@ def _read_columns(
             )
             continue
         first[key] = header
-        columns.append(_Column(header, position, cells, hints, table.decimal_comma, checked))
+        columns.append(_Column(header, position, cells, hints, table.decimal_comma, readings))
     if problems:
         raise DataValidationError(
             "The header names columns twice. The first row must hold the names of the columns.",
@@ -280,8 +233,8 @@ def _named(wanted: str, by_key: dict[str, _Column], said_by: str) -> _Column:
 
 
 def _target(column: _Column) -> NumericFeature:
-    if not column.is_numeric or not column.numbers:
-        what_to_do = column.advice or "Name another column with --target."
+    if not column.reading.numeric or not column.numbers:
+        what_to_do = "Name another column with --target."
         if column.said.says_categorical:
             what_to_do = "The hints call it categorical: mend them or name another with --target."
         raise DataValidationError(
@@ -302,65 +255,21 @@ def _target(column: _Column) -> NumericFeature:
     return feature
 
 
-def _why_not(column: _Column, target: _Column) -> str | None:
+def _why_not(column: _Column) -> str | None:
     """Return why a column cannot be a feature, as the rest of 'it …'; None where it can."""
     n_present = column.present.total()
     if not n_present:
         return "is empty in every row"
     distinct = (
         {column.numbers.get(cell, cell) for cell in column.present}
-        if column.is_numeric
+        if column.reading.numeric
         else set(column.present)
     )
-    if len(distinct) == 1 and (column.is_numeric or n_present == len(column.cells)):
+    if len(distinct) == 1 and (column.reading.numeric or n_present == column.counts.total()):
         return f"is {shorten(next(iter(column.present)))!r} in every row"
-    if column.is_numeric and _copies(_pairs(column, target)):
-        return f"is a copy of the target {target.name}"
-    if column.is_meant:
-        return None
-    if column.is_numeric:
-        whole = all(isinstance(number, float) and number.is_integer() for number in distinct)
-        unique = whole and len(distinct) == n_present
-        if unique and not _is_measurement(list(_pairs(column, target))):
-            return "is a different whole number in every row, as a key is"
-        return None
-    if column.holds_dates:
-        return (
-            "holds dates, and later records bring later ones. Make a number of it, such as an age"
-        )
-    if len(distinct) > UNIQUE_TEXT_SHARE * n_present:
-        advice = f"; if it is a number: {column.advice.rstrip('.')}" if column.advice else ""
-        return f"differs in almost every row, as a name or a key does{advice}"
-    if len(distinct) > MAX_CATEGORIES:
+    if not (column.reading.numeric or column.said.describes) and len(distinct) > MAX_CATEGORIES:
         return f"is text with {len(distinct)} different values, too many to choose from"
     return None
-
-
-def _pairs(column: _Column, target: _Column) -> Iterator[tuple[float, float]]:
-    """Yield the numbers of the rows in which both columns hold one."""
-    for cell, answer in zip(column.cells, target.cells, strict=True):
-        if cell in column.numbers and answer in target.numbers:
-            yield column.numbers[cell], target.numbers[answer]
-
-
-def _copies(pairs: Iterator[tuple[float, float]]) -> bool:
-    n_equal = 0
-    for value, answer in pairs:
-        if value != answer:
-            return False
-        n_equal += 1
-    return n_equal >= COPIED_ROWS
-
-
-def _is_measurement(both: list[tuple[float, float]]) -> bool:
-    """Whether whole numbers that never repeat say something of the target, as keys do not."""
-    from scipy.stats import spearmanr
-
-    values, answers = zip(*both, strict=True) if both else ((), ())
-    in_file_order = list(values) in (sorted(values), sorted(values, reverse=True))
-    if in_file_order or len(set(answers)) < 2:
-        return False
-    return abs(float(spearmanr(values, answers).statistic)) >= RELATED
 
 
 def _words(column: _Column, position: int) -> dict[str, Any]:
@@ -379,7 +288,7 @@ def _words(column: _Column, position: int) -> dict[str, Any]:
 
 
 def _feature(column: _Column, position: int) -> NumericFeature | CategoricalFeature:
-    return (_numeric if column.is_numeric else _categorical)(column, position)
+    return (_numeric if column.reading.numeric else _categorical)(column, position)
 
 
 def _numeric(column: _Column, position: int) -> NumericFeature:
@@ -428,20 +337,7 @@ def _categorical(column: _Column, position: int) -> CategoricalFeature:
             len(seen),
             column.name,
         )
-    if column.hints is None and column.advice:
-        logger.warning(
-            "Column %s is taken as text. If it is a number: %s", column.name, column.advice
-        )
     other = column.reading.other
-    alike = Counter(category.casefold() for category in sorted(seen))
-    for category, n in alike.items():
-        if n > 1:
-            logger.warning(
-                "Column %s holds %r in %d spellings that differ in case only: each is a category.",
-                column.name,
-                category,
-                n,
-            )
     rest = sorted(seen - set(wanted), key=_natural)
     return CategoricalFeature(
         **_words(column, position),

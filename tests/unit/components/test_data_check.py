@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -68,6 +70,41 @@ def test_a_column_that_is_kept_is_a_feature_whatever_it_looks_like() -> None:
     table = as_table(marks(name=[f"P{i}" for i in range(300)]))
     assert check(table, "final").left_out == {"name": "identifier"}
     assert check(table, "final", keep=("Name",)).left_out == {}
+
+
+KEYS = random.Random(1).sample(range(1000, 9000), 300)
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([f"S{i}" for i in range(300)], "identifier"),
+        ([*(f"S{i}" for i in range(298)), "", ""], "identifier"),
+        (range(1, 301), "identifier"),
+        (range(300, 0, -1), "identifier"),
+        (KEYS, "identifier"),
+        ([f"{key}.0" for key in KEYS], "identifier"),
+        ([*KEYS[:-3], "", "NA", ""], "identifier"),
+        ([f"2024-01-{1 + i % 9:02}" for i in range(300)], "date"),
+        ([f"{1 + i % 9}.{1 + i % 5}.2011" for i in range(300)], "date"),
+        ([f"{1 + i % 9}/{1 + i % 5}/11" for i in range(300)], "date"),
+        (["2024-01-15 08:30", "2024-01-15T09:00:00"] * 150, "date"),
+    ],
+)
+def test_a_key_or_a_date_is_left_out(cells: Sequence[object], why: str) -> None:
+    """R2b."""
+    table = as_table(marks(extra=list(map(str, cells))))
+    assert check(table, "final").left_out == {"extra": why}
+    assert check(table, "final", hints=hints(extra={"label": "Extra"})).left_out == {}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_measurement_that_never_repeats_is_kept(sign: int) -> None:
+    """R2b."""
+    cells = [sign * (1000 * int(mark) + i) for i, mark in enumerate(marks()["final"])]
+    fractions = [i + 0.5 for i in range(300)]
+    table = as_table(marks(extra=list(map(str, cells)), half=list(map(str, fractions))))
+    assert check(table, "final").left_out == {}
 
 
 def test_a_leak_is_let_through_where_it_is_known_before() -> None:
