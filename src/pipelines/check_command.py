@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,8 @@ from src.pipelines.training import TrainConfig
 from src.report.table_findings import HEADINGS, LEAVES_OUT, advice, as_dict, message, options
 from src.schema.findings import SEVERITIES, STOP, WARNING, Finding
 from src.schema.hints import Hints
-from src.tables.cells import column_name, match_key, parse_number
+from src.schema.inference import position_of
+from src.tables.cells import match_key
 from src.tables.layout import Table
 
 if TYPE_CHECKING:
@@ -158,13 +158,4 @@ def refuse_unknown(table: Table, target: str | None, config: TrainConfig) -> Non
     if config.pupil not in (None, "none"):
         named.append(("--pupil", str(config.pupil)))
     for option, name in named:
-        if match_key(name) not in keys:
-            names = {header.casefold(): column_name(header) for header in table.header if header}
-            close = difflib.get_close_matches(name.casefold(), names, n=1)
-            hint = f" Did you mean {names[close[0]]!r}?" if close else ""
-            if any(parse_number(h, decimal_comma=True) is not None for h in table.header):
-                hint += " The first row must hold the names of the columns."
-            raise ConfigurationError(
-                f"{option}: there is no column {name!r}.{hint} The columns are: "
-                f"{', '.join(names.values())}."
-            )
+        position_of(table.header, name, option)

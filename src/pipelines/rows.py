@@ -14,7 +14,7 @@ from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
 from src.pipelines.training import TrainConfig
 from src.schema.hints import Hints
-from src.schema.inference import InferredSchema, infer_schema
+from src.schema.inference import InferredSchema, infer_schema, position_of
 from src.schema.record import Schema
 from src.stats.same_rows import joined
 from src.tables.cells import match_key, parse_number, shorten, to_text
@@ -93,7 +93,7 @@ def columns_apart(table: Table, config: TrainConfig, target: str | None) -> list
         if name and match_key(name) == match_key(target or ""):
             raise ConfigurationError(f"{option} names {name}, which is the target.")
         if name:
-            position_of(table, name, option)
+            position_of(table.header, name, option)
     return [name for _, name in named if name]
 
 
@@ -176,7 +176,7 @@ def _groups(
 
     values = None
     if config.group:
-        at = position_of(table, config.group, "--group")
+        at = position_of(table.header, config.group, "--group")
         values = [table.rows[i][at].strip() for i in rows]
     if pupils is None:
         return values
@@ -230,29 +230,13 @@ def warn_of_share(n_test: int, n_rows: int, config: TrainConfig) -> None:
         )
 
 
-def position_of(table: Table, name: str, option: str) -> int:
-    """Return where a column stands that is no feature.
-
-    Raises
-    ------
-    ConfigurationError
-        If it does not.
-    """
-    keys = [match_key(header) for header in table.header]
-    if match_key(name) not in keys:
-        raise ConfigurationError(
-            f"{option}: there is no column {name!r}. The columns are: {', '.join(table.header)}."
-        )
-    return keys.index(match_key(name))
-
-
 def read_weights(
     table: Table, name: str, accepted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], list[Problem]]:
     """Return each row's weight, 0 where it is none, and what is wrong with the accepted rows'."""
     import numpy as np
 
-    at = position_of(table, name, "--sample-weight")
+    at = position_of(table.header, name, "--sample-weight")
     weights, problems = np.zeros(len(table.rows)), []
     for index, row in enumerate(table.rows):
         number = parse_number(row[at], decimal_comma=table.decimal_comma)

@@ -130,19 +130,20 @@ def infer_schema(
     """
     dropped: dict[str, str] = {}
     columns = _read_columns(table, hints, dropped, readings)
-    by_key = {match_key(column.name): column for column in columns}
     chosen = target or hints.target
     if not chosen:
         raise ConfigurationError(
             "Which column shall be predicted? Name it with --target COLUMN, or as target in the "
             f"hints. The columns are: {', '.join(c.name for c in columns)}."
         )
-    target_column = _named(chosen, by_key, "--target" if target else "The hints' target")
-    left_out = {_named(name, by_key, "--drop").name for name in drop}
+    headers = [column.header for column in columns]
+    said_by = "--target" if target else "The hints' target"
+    target_column = columns[position_of(headers, chosen, said_by)]
+    left_out = {columns[position_of(headers, name, "--drop")].name for name in drop}
     if target_column.name in left_out:
         raise ConfigurationError(f"{target_column.name} is the target: it cannot be dropped too.")
     for key, spelt in hints.spelling.items():
-        if key not in by_key:
+        if key not in map(match_key, headers):
             logger.warning("The hints describe %s, which is no column of the table.", spelt)
 
     target_feature = _target(target_column)
@@ -217,19 +218,26 @@ def _drop(dropped: dict[str, str], name: str, reason: str) -> None:
     dropped[name] = f"it {reason}"
 
 
-def _named(wanted: str, by_key: dict[str, _Column], said_by: str) -> _Column:
-    column = by_key.get(match_key(wanted))
-    if column is None:
-        names = {column.name.casefold(): column.name for column in by_key.values()}
-        close = difflib.get_close_matches(wanted.casefold(), names, n=1)
-        hint = f" Did you mean {names[close[0]]!r}?" if close else ""
-        if any(parse_number(c.header, decimal_comma=True) is not None for c in by_key.values()):
-            hint += " The first row must hold the names of the columns."
-        raise ConfigurationError(
-            f"{said_by}: there is no column {wanted!r}.{hint} The columns are: "
-            f"{', '.join(names.values())}."
-        )
-    return column
+def position_of(header: Sequence[str], wanted: str, said_by: str) -> int:
+    """Return where a column stands.
+
+    Raises
+    ------
+    ConfigurationError
+        If it does not; with what named it, and the nearest name.
+    """
+    keys = [match_key(name) if name else None for name in header]
+    if match_key(wanted) in keys:
+        return keys.index(match_key(wanted))
+    names = {name.casefold(): column_name(name) for name in header if name}
+    close = difflib.get_close_matches(wanted.casefold(), names, n=1)
+    hint = f" Did you mean {names[close[0]]!r}?" if close else ""
+    if any(parse_number(name, decimal_comma=True) is not None for name in header):
+        hint += " The first row must hold the names of the columns."
+    raise ConfigurationError(
+        f"{said_by}: there is no column {wanted!r}.{hint} The columns are: "
+        f"{', '.join(names.values())}."
+    )
 
 
 def _target(column: _Column) -> NumericFeature:
