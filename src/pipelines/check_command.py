@@ -12,6 +12,8 @@ from src.components.data_check import CheckedTable
 from src.exception import ConfigurationError, DataValidationError, Problem, TrainingError
 from src.logger import get_logger
 from src.pipelines.proposed_hints import proposed_hints
+from src.pipelines.rows import learn_schema
+from src.pipelines.train_options import config_of
 from src.pipelines.training import TrainConfig
 from src.report.table_findings import HEADINGS, LEAVES_OUT, advice, as_dict, message, options
 from src.schema.findings import SEVERITIES, STOP, WARNING, Finding
@@ -28,16 +30,22 @@ logger = get_logger(__name__)
 _STYLES = {"stop": "red", "warning": "yellow", "note": ""}
 
 
-def show_check(
+def check_table(
     hints: Hints, checked: CheckedTable, asked: argparse.Namespace, out: Console
 ) -> dict[str, Any]:
-    """Print what was found in a table; return it as JSON has it."""
+    """Print what was found in a table; return it as JSON has it.
+
+    Raises
+    ------
+    StuPredictionError
+        If training would refuse the table though nothing in it must be settled.
+    """
     show_findings(out, checked)
-    n_features = sum(use.use == "feature" for use in checked.columns)
     if checked.ok:
+        inferred, good = learn_schema(checked, hints, config_of(asked))
+        n_rows, n_features = len(good.y), len(inferred.schema.features)
         out.print(
-            f"The table can be trained on: {len(checked.table.rows)} rows, {n_features} features.",
-            markup=False,
+            f"The table can be trained on: {n_rows} rows, {n_features} features.", markup=False
         )
     else:
         out.print("Settle what is marked first; nothing can be trained before.", style="red")

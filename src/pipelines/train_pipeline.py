@@ -38,11 +38,11 @@ from src.exception import (
 )
 from src.logger import configure_logging, get_logger
 from src.pipelines.check_command import (
+    check_table,
     log_findings,
     naming_the_cause,
     refuse_to_train,
     refuse_unknown,
-    show_check,
     show_findings,
 )
 from src.pipelines.report_stage import Trained, write_report
@@ -358,7 +358,7 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         raise ConfigurationError("The sample table is not installed. Name a table with --data.")
     pipeline = TrainPipeline(config_of(options))
     if options.check:
-        return show_check(*pipeline.check(), options, out)
+        return check_table(*pipeline.check(), options, out)
     if options.write_hints:
         raise ConfigurationError("--write-hints goes with --check.")
     notice = log_findings if options.quiet else partial(show_findings, errors, training=True)
