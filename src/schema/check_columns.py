@@ -96,41 +96,23 @@ def word_findings(column: ColumnProfile, lines: NDArray[np.intp]) -> list[Findin
 
 def odd_values(column: ColumnProfile) -> tuple[list[Finding], tuple[float, ...]]:
     """Return codes for missing values and slips of the pen, and the numbers that they are."""
-    numbers = counted(column.numbers.values, column.counts)
-    codes = sentinels(numbers)
-    rest = counted(
-        column.numbers.values[~_is_in(column, codes)], column.counts[~_is_in(column, codes)]
-    )
-    far = outliers(rest)
-    found = []
-    for code in codes:
-        rows = tuple(int(i) for i in (column.values == code).nonzero()[0])
-        found.append(
-            Finding(
-                "sentinel",
-                WARNING,
-                (column.name,),
-                "",
-                {"n_rows": len(rows)},
-                ("missing",),
-                rows,
-                (format_number(code),),
-            )
-        )
-    if far:
-        rows = tuple(int(i) for i in _is_in(column, far)[column.codes].nonzero()[0])
-        cells = tuple(format_number(column.values[i]) for i in rows[:5])
-        counts = {"n_rows": len(rows)}
-        found.append(
-            Finding("outlier", WARNING, (column.name,), "", counts, ("mend",), rows, cells)
-        )
-    return found, (*codes, *far)
-
-
-def _is_in(column: ColumnProfile, values: list[float]) -> NDArray[np.bool_]:
     import numpy as np
 
-    return np.isin(column.numbers.values, values)
+    numbers = counted(column.numbers.values, column.counts)
+    codes = sentinels(numbers)
+    others = ~np.isin(column.numbers.values, codes)
+    far = outliers(counted(column.numbers.values[others], column.counts[others]))
+    found, name = [], (column.name,)
+    for code in codes:
+        rows = tuple(int(i) for i in np.flatnonzero(column.values == code))
+        counts, cells = {"n_rows": len(rows)}, (format_number(code),)
+        found.append(Finding("sentinel", WARNING, name, "", counts, ("missing",), rows, cells))
+    if far:
+        rows = tuple(int(i) for i in np.flatnonzero(np.isin(column.values, far)))
+        shown = tuple(format_number(column.values[i]) for i in rows[:5])
+        counts = {"n_rows": len(rows)}
+        found.append(Finding("outlier", WARNING, name, "", counts, ("mend",), rows, shown))
+    return found, (*codes, *far)
 
 
 def spellings(column: ColumnProfile) -> dict[str, str]:

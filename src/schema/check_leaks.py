@@ -77,9 +77,10 @@ def leak_findings(
         if variant == "part" and any(name in f.columns for f in findings):
             continue
         counts: dict[str, Any] = {
-            "r2_alone": worth.alone(blamed), "r2_without": worth.without,
-        }  # fmt: skip
-        counts["others"] = [] if variant == "part" else list(others)
+            "r2_alone": worth.alone(blamed),
+            "r2_without": worth.without,
+            "others": [] if variant == "part" else list(others),
+        }
         remedies = ("drop", "known_before")
         findings.append(Finding("leak", STOP, blamed, variant, counts, remedies))
     return findings + _strong(search, worth, target)

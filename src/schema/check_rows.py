@@ -50,19 +50,15 @@ def odd_rows(table: Table, columns: Sequence[ColumnProfile], rows: NDArray[np.in
     for kind in (SUMMARY, "sum", "mean", UNITS, HEADER):
         indices = sorted(i for i, what in found.items() if what == kind)
         if indices:
-            findings.append(
-                Finding(
-                    "header_rows" if kind == HEADER else "not_a_pupil", WARNING, (), kind,
-                    {"n_rows": len(indices)}, (), tuple(table.lines[i] for i in indices),
-                    tuple(_label(table.rows[i]) for i in indices[:5]),
-                )
-            )  # fmt: skip
+            what = "header_rows" if kind == HEADER else "not_a_pupil"
+            lines = tuple(table.lines[i] for i in indices)
+            labels = tuple(_label(table.rows[i]) for i in indices[:5])
+            counts = {"n_rows": len(indices)}
+            findings.append(Finding(what, WARNING, (), kind, counts, (), lines, labels))
     doubtful = [int(rows[k]) for k in _far_out(columns) if int(rows[k]) not in found]
     if doubtful:
-        lines = tuple(table.lines[i] for i in doubtful)
-        findings.append(
-            Finding("not_a_pupil", WARNING, (), "doubtful", {"n_rows": len(doubtful)}, (), lines)
-        )
+        lines, counts = tuple(table.lines[i] for i in doubtful), {"n_rows": len(doubtful)}
+        findings.append(Finding("not_a_pupil", WARNING, (), "doubtful", counts, (), lines))
     return OddRows(found, findings)
 
 

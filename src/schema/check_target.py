@@ -28,8 +28,8 @@ def target_findings(
         return []
     values, counts = np.unique(y, return_counts=True)
     if len(values) <= FEW_CLASSES:
-        return [Finding("class_target", NOTE, (name,), "binary" if len(values) == 2 else "ordered",
-                        {"n_distinct": len(values)}, ("class",))]  # fmt: skip
+        variant, counted = "binary" if len(values) == 2 else "ordered", {"n_distinct": len(values)}
+        return [Finding("class_target", NOTE, (name,), variant, counted, ("class",))]
     found = []
     share = counts / len(y)
     zero = float(share[values == 0].sum())
@@ -38,10 +38,8 @@ def target_findings(
     for side, k in (("low", 0), ("high", -1)):
         is_zero = values[k] == 0 and zero >= MANY_ZEROS
         if share[k] >= AT_A_BOUND and share[k] > 2 * share[1 if k == 0 else -2] and not is_zero:
-            found.append(
-                Finding("bounded_target", NOTE, (name,), side, {"share": round(float(share[k]), 4)},
-                        ("bounds",))
-            )  # fmt: skip
+            at_bound = {"share": round(float(share[k]), 4)}
+            found.append(Finding("bounded_target", NOTE, (name,), side, at_bound, ("bounds",)))
     skewness = float((((y - y.mean()) / y.std()) ** 3).mean())
     if abs(skewness) >= SKEWED:
         found.append(

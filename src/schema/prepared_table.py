@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from src.tables.cells import MISSING_MARKS, clean, format_number, parse_number
 from src.tables.layout import Table
@@ -29,17 +29,13 @@ def plain_numbers(column: ColumnProfile) -> dict[str, str]:
 
 def rewrite(table: Table, rewritings: Mapping[int, Mapping[str, str]]) -> Table:
     """Return a table whose columns, by position, have some cleaned cells written otherwise."""
-    if not rewritings:
-        return table
-    columns: dict[int, list[Any]] = {}
+    columns: dict[int, list[str]] = {}
     for position, rewriting in rewritings.items():
         cells = table.column(position)
         changed = {c: rewriting.get(c) or rewriting.get(clean(c), c) for c in set(cells)}
         if any(cell != text for cell, text in changed.items()):
             columns[position] = [changed[cell] for cell in cells]
-    if not columns:
-        return table
-    rows = [row[:] for row in table.rows]
+    rows = [row[:] for row in table.rows] if columns else table.rows
     for position, cells in columns.items():
         for row, cell in zip(rows, cells, strict=True):
             row[position] = cell

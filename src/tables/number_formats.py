@@ -75,8 +75,8 @@ class NumberFormat:
             top, bottom = (float(part.replace(",", ".")) for part in parts.groups())
             return round(top / bottom * self.whole, 9) if bottom else None
         if self.style == DURATION and (parts := _DURATION.fullmatch(text)):
-            return self._duration(*(int(part) if part else 0 for part in parts.groups()),
-                                  three=parts[3] is not None)  # fmt: skip
+            numbers = [int(part or 0) for part in parts.groups()]
+            return self._duration(*numbers, three=parts[3] is not None)
         dressed = split_number(text)
         if dressed is None:
             return None

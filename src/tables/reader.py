@@ -75,9 +75,12 @@ def read_table(source: Path | BinaryIO, name: str = "", choice: SheetChoice = FI
     """Read a whole file; see :func:`open_table`."""
     with open_table(source, name, choice) as reader:
         table = Table(
-            header=reader.header, decimal_comma=reader.decimal_comma,
-            delimiter=reader.delimiter, typed=reader.typed, notes=reader.notes,
-        )  # fmt: skip
+            header=reader.header,
+            decimal_comma=reader.decimal_comma,
+            delimiter=reader.delimiter,
+            typed=reader.typed,
+            notes=reader.notes,
+        )
         with collector_paused():
             for line, cells, problem in reader.records:
                 table.add(line, cells, len(reader.header), problem)
