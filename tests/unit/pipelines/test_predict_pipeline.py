@@ -332,7 +332,8 @@ def test_an_unknown_category_is_refused_with_the_allowed_ones_and_the_nearest(
     )
 
 
-def test_f4_another_case_and_stray_blanks_are_folded(predictor, student) -> None:
+def test_another_case_and_stray_blanks_are_folded(predictor, student) -> None:
+    """F4."""
     answer = predictor.predict_record(student | {"lunch": " STANDARD"})
     assert answer == predictor.predict_record(student)
 
