@@ -1,7 +1,7 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve frontend train predict lint test test-quick test-slow notebooks docs rehearse lock clean
+.PHONY: help setup run serve frontend check train predict lint test test-quick test-slow notebooks docs rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000
@@ -38,6 +38,9 @@ frontend: .venv/.frontend  ## Serve the form and, beside it, the Streamlit page 
 	trap 'kill $$app $$page 2>/dev/null; wait; exit' INT TERM; \
 	while kill -0 $$app && kill -0 $$page; do sleep 1; done 2>/dev/null; \
 	kill $$app $$page 2>/dev/null; wait; exit 1
+
+check: setup  ## Look at a table before training: make check DATA=mine.csv TARGET=final_score (ARGS= for more)
+	.venv/bin/python -m src.pipelines.train_pipeline --check $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)") $(ARGS)
 
 train: setup  ## Train on a table: make train DATA=mine.csv TARGET=final_score (ARGS= for more options)
 	.venv/bin/python -m src.pipelines.train_pipeline $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)") $(ARGS)

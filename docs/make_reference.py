@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
         "python -m benchmarks.batch": "benchmarks/batch.py",
         "python -m benchmarks.uploads": "benchmarks/uploads.py",
         "python -m benchmarks.lighthouse": "benchmarks/lighthouse.py",
+        "python -m benchmarks.table_check": "benchmarks/table_check.py",
     },
 }
 # What other commands start; nobody types these.

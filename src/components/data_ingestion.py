@@ -18,6 +18,7 @@ from src.exception import ConfigurationError, DataValidationError
 from src.logger import get_logger
 from src.tables.layout import Table
 from src.tables.reader import read_table, table_from_records
+from src.tables.spreadsheets import FIRST_TABLE, SheetChoice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,7 @@ class DataIngestionConfig:
     query: str | None = None  # SQL, where the source is a database
     test_size: float = 0.2  # share of rows
     random_state: int = 42
+    sheet: SheetChoice = FIRST_TABLE  # of a workbook
 
 
 class DataIngestion:
@@ -72,7 +74,7 @@ class DataIngestion:
         elif scheme:
             table = self._from_url()
         else:
-            table = read_table(Path(source))
+            table = read_table(Path(source), choice=self.config.sheet)
         logger.info("Read %d rows and %d columns", len(table.rows), len(table.header))
         return table
 
@@ -112,8 +114,8 @@ class DataIngestion:
             n_groups = len(set(groups))
             if not 1 <= math.ceil(n_groups * share) <= n_groups - 2:
                 raise ConfigurationError(
-                    f"The column of groups has {n_groups} groups, too few to put a share of "
-                    f"{share} of them aside for testing and to learn from the rest.",
+                    f"The rows belong to {n_groups} groups, too few to put a share of {share} of "
+                    "them aside for testing and to learn from the rest.",
                     setting="groups",
                 )
             splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
@@ -150,7 +152,7 @@ class DataIngestion:
             raise ConfigurationError(f"{shown} cannot be downloaded: {reason}.") from error
         if len(content) > DOWNLOAD_LIMIT:
             raise DataValidationError(f"{name} is larger than {DOWNLOAD_LIMIT >> 30} GiB.")
-        return read_table(io.BytesIO(content), name)
+        return read_table(io.BytesIO(content), name, self.config.sheet)
 
     def _from_database(self) -> Table:
         if not self.config.query:

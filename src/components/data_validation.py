@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from src.exception import Problem
 from src.schema.features import Feature, NumericFeature, Value
 from src.schema.record import Schema
-from src.tables.cells import MISSING_MARKS, clean, shorten
-from src.tables.layout import Chunk
+from src.tables.cells import MISSING_MARKS, clean, match_key, shorten
+from src.tables.layout import EMPTY_ROW, Chunk
+from src.tables.look_alike import fold
+from src.tables.row_kinds import NO_PUPIL, may_be_no_pupil, row_kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +43,10 @@ class ValidatedTable:
         What is wrong with the other rows, by position in the table, in order.
     warnings : Counter of str
         How many good rows' cells of a column lie outside what training saw.
+    mended : Counter of str
+        How many good rows' cells of a column were read as what they clearly stand for.
+    skipped : dict of int to Problem
+        Rows that are no pupils, by position: totals, units, the header again, blank ones.
     """
 
     schema: Schema
@@ -48,6 +54,8 @@ class ValidatedTable:
     columns: dict[str, list[Value]]
     refused: dict[int, list[Problem]]
     warnings: Counter[str]
+    mended: Counter[str] = field(default_factory=Counter)
+    skipped: dict[int, Problem] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[Problem]:
@@ -60,7 +68,7 @@ class ValidatedTable:
         import numpy as np
 
         accepted = np.ones(self.n_rows, dtype=bool)
-        accepted[list(self.refused)] = False
+        accepted[[*self.refused, *self.skipped]] = False
         return accepted
 
     @cached_property
@@ -72,12 +80,32 @@ class ValidatedTable:
 
 
 class DataValidation:
-    """Check rows of text cells against a schema."""
+    """Check rows of text cells against a schema.
 
-    def __init__(self, schema: Schema, *, decimal_comma: bool = False) -> None:
+    Parameters
+    ----------
+    schema : Schema
+    decimal_comma, typed : bool
+        See :class:`TableReader`.
+    header : sequence of str, optional
+        Of a file to predict: rows that are no pupils are then found.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        decimal_comma: bool = False,
+        typed: bool = False,
+        header: Sequence[str] | None = None,
+    ) -> None:
         self.schema = schema
+        self._header = header
+        self._keys = [match_key(name) for name in header or ()]
+        self._ordinary = frozenset(fold(c) for f in schema.categorical for c in f.categories)
+        self._looked_at: dict[tuple[str, str], bool] = {}
         self._columns = {
-            feature.name: _Column(feature, decimal_comma)
+            feature.name: _Column(feature, decimal_comma, typed)
             for feature in (*schema.features, schema.target)
         }
         self._all_optional = all(feature.optional for feature in schema.features)
@@ -97,45 +125,77 @@ class DataValidation:
             Whether the target is checked and returned too, its column last.
         """
         names = [*self.schema.names, *([self.schema.target.name] if with_target else [])]
-        refused = {index: [problem] for index, problem in chunk.malformed.items()}
+        skipped = self._no_pupils(chunk)
+        malformed = {i: [p] for i, p in chunk.malformed.items() if i not in skipped}
+        refused = dict(malformed)
         cells, values = {}, {}
         for name in names:
             cells[name] = [row[positions[name]] for row in chunk.rows]
             values[name] = self._columns[name].read(cells[name])
             for index, message in self._columns[name].problems(cells[name]):
-                if index not in chunk.malformed:
+                if index not in malformed and index not in skipped:
                     got = shorten(cells[name][index])
                     problem = Problem(f"{name} {message}", name, chunk.lines[index], got)
                     refused.setdefault(index, []).append(problem)
         if self._all_optional:
             for index, row in enumerate(zip(*(values[n] for n in self.schema.names), strict=True)):
-                if index not in refused and all(value is None for value in row):
+                if (
+                    index not in refused
+                    and index not in skipped
+                    and not any(value is not None for value in row)
+                ):
                     message = "The row holds no value of any feature."
                     refused[index] = [Problem(message, row=chunk.lines[index])]
-        warnings: Counter[str] = Counter()
+        warnings, mended = Counter[str](), Counter[str]()
         good = bytearray(b"\1") * len(chunk.rows)
-        for index in refused:
+        for index in (*refused, *skipped):
             good[index] = 0
         for name in names:
-            if n_unseen := self._columns[name].count_unseen(compress(cells[name], good)):
-                warnings[name] = n_unseen
-            if refused:
+            n_unseen, n_mended = self._columns[name].count(cells[name], good)
+            warnings += Counter({name: n_unseen})
+            mended += Counter({name: n_mended})
+            if refused or skipped:
                 values[name] = list(compress(values[name], good))
         in_order = {index: refused[index] for index in sorted(refused)}
-        return ValidatedTable(self.schema, len(chunk.rows), values, in_order, warnings)
+        return ValidatedTable(
+            self.schema, len(chunk.rows), values, in_order, warnings, mended, skipped
+        )
+
+    def _no_pupils(self, chunk: Chunk) -> dict[int, Problem]:
+        """Return the rows of a file to predict that are no pupils, with what they are."""
+        if self._header is None:
+            return {}
+        found = {i: p for i, p in chunk.malformed.items() if p.message == EMPTY_ROW}
+        for index, row in enumerate(chunk.rows):
+            if index not in chunk.malformed and any(map(self._may_be_no_pupil, row, self._keys)):
+                kind = row_kind(self._header, row, self._ordinary)
+                if kind:
+                    message = f"The row holds {NO_PUPIL[kind]}, no pupil: it is left out."
+                    found[index] = Problem(message, row=chunk.lines[index])
+        return found
+
+    def _may_be_no_pupil(self, cell: str, key: str) -> bool:
+        memory = self._looked_at
+        if (cell, key) not in memory:
+            if len(memory) > REMEMBERED:
+                memory.clear()
+            memory[cell, key] = may_be_no_pupil(cell, key)
+        return memory[cell, key]
 
 
 class _Column:
     """The checks of one column: each different cell once, those of earlier chunks not again."""
 
-    def __init__(self, feature: Feature, decimal_comma: bool) -> None:
+    def __init__(self, feature: Feature, decimal_comma: bool, typed: bool) -> None:
         self._feature = feature
         self._numeric = isinstance(feature, NumericFeature)
         self._decimal_comma = decimal_comma
+        self._typed = typed
         self._n_refused = 0
         self._values: dict[str, Value] = {}
         self._problems: dict[str, str] = {}
         self._unseen: set[str] = set()
+        self._mended: set[str] = set()
 
     def read(self, cells: Sequence[str]) -> list[Value]:
         """Return each cell's value, None where it is missing or refused."""
@@ -143,7 +203,7 @@ class _Column:
             return list(map(self._values.__getitem__, cells))
         except KeyError:  # some are new
             if len(self._values) > REMEMBERED:
-                for memory in (self._values, self._problems, self._unseen):
+                for memory in (self._values, self._problems, self._unseen, self._mended):
                     memory.clear()
             for cell in dict.fromkeys(cells):
                 if cell not in self._values:
@@ -157,15 +217,19 @@ class _Column:
         messages = map(self._problems.get, cells)
         return [(index, message) for index, message in enumerate(messages) if message]
 
-    def count_unseen(self, cells: compress[str]) -> int:
-        """Return how many of the cells that were read lie outside what training saw."""
-        return sum(map(self._unseen.__contains__, cells)) if self._unseen else 0
+    def count(self, cells: Sequence[str], good: bytearray) -> tuple[int, int]:
+        """Return how many good rows' cells lie outside what training saw, and were mended."""
+        return (
+            sum(map(self._unseen.__contains__, compress(cells, good))) if self._unseen else 0,
+            sum(map(self._mended.__contains__, compress(cells, good))) if self._mended else 0,
+        )
 
     def _check(self, cell: str) -> None:
         marked = self._numeric and clean(cell).lower() in MISSING_MARKS
         checked = self._feature.check_cell(
             "" if marked else cell,
             decimal_comma=self._decimal_comma,
+            typed=self._typed,
             suggest=self._n_refused < SUGGESTIONS,
         )
         self._values[cell] = checked.value
@@ -174,3 +238,5 @@ class _Column:
             self._n_refused += 1
         elif checked.warning:
             self._unseen.add(cell)
+        if checked.mended:
+            self._mended.add(cell)

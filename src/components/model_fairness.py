@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from src.report.facts import Fairness, Finding, GroupErrors, Grouping
+from src.report.facts import Fairness, FairnessFinding, GroupErrors, Grouping
 from src.report.findings import category_label, missing_label, pair_label, range_labels
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -282,7 +282,7 @@ def _cross(one: Partition, other: Partition) -> Partition:
 
 def _findings(
     groupings: Sequence[Grouping], errors: NDArray[np.float64], critical: float
-) -> tuple[Finding, ...]:
+) -> tuple[FairnessFinding, ...]:
     """Return a finding for each difference that is larger than chance, or one for none.
 
     A pair is not spoken of where one of its features was.
@@ -290,9 +290,9 @@ def _findings(
     n = len(errors)
     compared = [g.n_samples for grouping in groupings for g in grouping.groups if g.p_values]
     if not groupings:
-        return (Finding("no_sensitive_feature"),)
+        return (FairnessFinding("no_sensitive_feature"),)
     if not compared:
-        return (Finding("too_few_rows", {"n_rows": n, "least_rows": LEAST_ROWS}),)
+        return (FairnessFinding("too_few_rows", {"n_rows": n, "least_rows": LEAST_ROWS}),)
     found = []
     said: set[tuple[str, str]] = set()
     for grouping, metric in itertools.product(groupings, ("mean_error", "mae")):
@@ -316,10 +316,10 @@ def _worth_saying(grouping: Grouping, metric: str) -> list[GroupErrors]:
     return found[:1]
 
 
-def _difference(group: GroupErrors, metric: str, errors: NDArray[np.float64]) -> Finding:
+def _difference(group: GroupErrors, metric: str, errors: NDArray[np.float64]) -> FairnessFinding:
     n, figure = group.n_samples, getattr(group, metric)
     total = float((abs(errors) if metric == "mae" else errors).sum())
-    return Finding(
+    return FairnessFinding(
         f"{metric}_differs",
         {
             "group": group.label,
@@ -333,13 +333,15 @@ def _difference(group: GroupErrors, metric: str, errors: NDArray[np.float64]) ->
     )
 
 
-def _no_difference(sizes: Sequence[int], critical: float, errors: NDArray[np.float64]) -> Finding:
+def _no_difference(
+    sizes: Sequence[int], critical: float, errors: NDArray[np.float64]
+) -> FairnessFinding:
     """Return on how many rows it rests that nothing was found, and what would have been."""
     n, spread = len(errors), float(errors.std())
     if not spread:
-        return Finding("equal_errors", {"n_rows": n})
+        return FairnessFinding("equal_errors", {"n_rows": n})
     values: dict[str, float] = {"n_rows": n}
     for name, size in (("smallest", min(sizes)), ("largest", max(sizes))):
         values[f"{name}_rows"] = size
         values[f"{name}_noticed"] = noticeable_difference(critical, size, n, spread)
-    return Finding("no_difference", values)
+    return FairnessFinding("no_difference", values)

@@ -17,8 +17,9 @@ from src.logger import configure_logging
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.serving.predictor import Predictor
 from src.serving.scoring import Scorer, Tally, can_vectorise, score_chunks
-from src.tables.cells import format_number
+from src.tables.cells import format_number, match_key
 from src.tables.reader import open_table
+from src.tables.spreadsheets import SheetChoice
 from src.utils import atomic_open
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def predict_file(
     source: Path,
     output: Path,
     progress: Callable[[int], None] = lambda n_rows: None,
+    sheet: str | None = None,
+    *,
+    all_sheets: bool = False,
 ) -> Tally:
     """Predict a CSV, Excel or Parquet file into a CSV file.
 
@@ -43,6 +47,10 @@ def predict_file(
     ----------
     progress : callable
         Called with the number of rows done so far.
+    sheet : str, optional
+        Of a workbook; default: the first whose header fits the model.
+    all_sheets : bool
+        Whether all sheets are read that have the first one's columns.
 
     Raises
     ------
@@ -63,7 +71,9 @@ def predict_file(
     scorer = Scorer(predictor, predictor.pass_mark, vectorised=can_vectorise())
     tally = Tally()
     with ExitStack() as stack:
-        reader = stack.enter_context(open_table(source))
+        wanted = frozenset(map(match_key, predictor.schema.names))
+        choice = SheetChoice(sheet, all_sheets, wanted)
+        reader = stack.enter_context(open_table(source, choice=choice))
         files = [
             stack.enter_context(atomic_open(path, "w", encoding="utf-8", newline=""))
             for path in (to_fix, output)
@@ -114,6 +124,11 @@ exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1
         metavar="DIR",
         help="folder that training wrote (default: %(default)s)",
     )
+    sheets = parser.add_mutually_exclusive_group()
+    sheets.add_argument("--sheet", metavar="NAME", help="the sheet of a workbook to read")
+    sheets.add_argument(
+        "--all-sheets", action="store_true", help="read all sheets of a workbook, one after another"
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return parser
 
@@ -143,7 +158,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ):
             task = bar.add_task("", total=None)
             tally = predict_file(
-                predictor, options.input, options.output, lambda n: bar.update(task, completed=n)
+                predictor,
+                options.input,
+                options.output,
+                lambda n: bar.update(task, completed=n),
+                options.sheet,
+                all_sheets=options.all_sheets,
             )
     except StuPredictionError as error:
         return fail(str(error))
@@ -166,6 +186,10 @@ def _show(tally: Tally, predictor: Predictor, output: Path, console: Console) ->
                 style="yellow",
                 markup=False,
             )
+    for name, count in tally.mended.items():
+        console.print(f"{name}: {count} cell(s) read as what they clearly stand for.", markup=False)
+    if tally.n_skipped:
+        console.print(f"Left out {tally.n_skipped:,} row(s) that are no pupils.", markup=False)
     console.print(
         f"Predicted {predictor.schema.target.name} for {tally.n_predicted:,} of "
         f"{tally.n_rows:,} rows: {output}",

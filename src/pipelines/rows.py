@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from src.components.data_check import CheckedTable
 from src.components.data_validation import DataValidation
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
 from src.pipelines.training import TrainConfig
-from src.schema.inference import InferredSchema
+from src.schema.hints import Hints
+from src.schema.inference import InferredSchema, infer_schema, position_of
 from src.schema.record import Schema
+from src.stats.same_rows import joined
 from src.tables.cells import match_key, parse_number, shorten, to_text
 from src.tables.layout import Table
 from src.tables.writer import write_rows
@@ -28,7 +31,6 @@ logger = get_logger(__name__)
 
 REFUSED_SHARE = 0.1  # of the rows: above it, something is wrong with the table, not with the rows
 UNEVEN_SHARE = 0.1  # of the rows, between those held out and those asked for: above it, a warning
-COPIED_SHARE = 0.05  # of the held-out rows that equal a training row: above it, a warning
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,13 @@ class GoodRows(Rows):
         Rows of the table that could not be used.
     problems : sequence of Problem
         What is wrong with them.
+    indices : list of int
+        Where in the table the rows stand.
     """
 
     n_refused: int
     problems: Sequence[Problem]
+    indices: list[int]
 
 
 def columns_apart(table: Table, config: TrainConfig, target: str | None) -> list[str]:
@@ -88,12 +93,46 @@ def columns_apart(table: Table, config: TrainConfig, target: str | None) -> list
         if name and match_key(name) == match_key(target or ""):
             raise ConfigurationError(f"{option} names {name}, which is the target.")
         if name:
-            position_of(table, name, option)
+            position_of(table.header, name, option)
     return [name for _, name in named if name]
 
 
-def usable_rows(table: Table, inferred: InferredSchema, config: TrainConfig) -> GoodRows:
+def learn_schema(
+    checked: CheckedTable, hints: Hints, config: TrainConfig
+) -> tuple[InferredSchema, GoodRows]:
+    """Return the schema and the rows that training uses: it is learnt from those alone.
+
+    Raises
+    ------
+    StuPredictionError
+        As :func:`infer_schema` and :func:`usable_rows` do.
+    """
+    drop = [*config.drop, *(use.name for use in checked.columns if use.use == "left out")]
+    inferred = infer_schema(checked.table, hints, checked.readings, config.target, drop)
+    good = usable_rows(checked.table, inferred, config, checked.groups)
+    if len(good.y) == len(checked.table.rows):
+        return inferred, good
+    used = checked.table.take(good.indices)
+    inferred = infer_schema(used, hints, checked.readings, config.target, drop)
+    again = usable_rows(used, inferred, config)
+    return inferred, replace(good, X=again.X, y=again.y)
+
+
+def usable_rows(
+    table: Table,
+    inferred: InferredSchema,
+    config: TrainConfig,
+    pupils: NDArray[np.integer] | None = None,
+) -> GoodRows:
     """Return the rows that training uses: valid, with a target, and with a weight where one is due.
+
+    Parameters
+    ----------
+    table : Table
+    inferred : InferredSchema
+    config : TrainConfig
+    pupils : ndarray of shape (n_rows,), optional
+        Rows of the same number belong together.
 
     Raises
     ------
@@ -103,7 +142,7 @@ def usable_rows(table: Table, inferred: InferredSchema, config: TrainConfig) -> 
     import numpy as np
 
     schema = inferred.schema
-    validation = DataValidation(schema, decimal_comma=table.decimal_comma)
+    validation = DataValidation(schema, decimal_comma=table.decimal_comma, typed=table.typed)
     validated = validation.run(table, inferred.positions, with_target=True)
     problems, accepted = validated.problems, validated.accepted
     weight = None
@@ -118,18 +157,33 @@ def usable_rows(table: Table, inferred: InferredSchema, config: TrainConfig) -> 
     if not known.all():
         logger.warning("%d rows are left out: they have no %s.", (~known).sum(), schema.target.name)
     frame = frame[known]
-    groups = None
-    if config.group:
-        at = position_of(table, config.group, "--group")
-        groups = [table.rows[i][at].strip() for i in frame.index]
     return GoodRows(
         X=frame[list(schema.names)].reset_index(drop=True),
         y=frame[schema.target.name].to_numpy(),
-        groups=groups,
+        groups=_groups(table, frame.index.tolist(), config, pupils),
         weight=None if weight is None else weight[frame.index],
         n_refused=n_refused,
         problems=problems,
+        indices=frame.index.tolist(),
     )
+
+
+def _groups(
+    table: Table, rows: list[int], config: TrainConfig, pupils: NDArray[np.integer] | None
+) -> list[str] | None:
+    """Return what says which rows stay on one side of every split, None where nothing does."""
+    import numpy as np
+
+    values = None
+    if config.group:
+        at = position_of(table.header, config.group, "--group")
+        values = [table.rows[i][at].strip() for i in rows]
+    if pupils is None:
+        return values
+    found = [pupils[rows]]
+    if values is not None:
+        found.append(np.unique(values, return_inverse=True)[1])
+    return list(map(str, joined(*found).tolist()))
 
 
 def _check_refused(n_refused: int, n_rows: int, problems: Sequence[Problem]) -> None:
@@ -176,44 +230,13 @@ def warn_of_share(n_test: int, n_rows: int, config: TrainConfig) -> None:
         )
 
 
-def warn_of_copies(train: Rows, test: Rows) -> None:
-    """Warn of held-out rows that training sees too: what is known of them flatters the metrics."""
-    import pandas as pd
-
-    seen = pd.util.hash_pandas_object(train.X.assign(**{"": train.y}), index=False)
-    held_out = pd.util.hash_pandas_object(test.X.assign(**{"": test.y}), index=False)
-    copies = int(held_out.isin(seen).sum())
-    if copies > COPIED_SHARE * len(held_out):
-        logger.warning(
-            "%d of %d held-out rows are equal to training rows in every column. If the table holds "
-            "rows twice, the metrics are too good: keep one of each.",
-            *(copies, len(held_out)),
-        )
-
-
-def position_of(table: Table, name: str, option: str) -> int:
-    """Return where a column stands that is no feature.
-
-    Raises
-    ------
-    ConfigurationError
-        If it does not.
-    """
-    keys = [match_key(header) for header in table.header]
-    if match_key(name) not in keys:
-        raise ConfigurationError(
-            f"{option}: there is no column {name!r}. The columns are: {', '.join(table.header)}."
-        )
-    return keys.index(match_key(name))
-
-
 def read_weights(
     table: Table, name: str, accepted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], list[Problem]]:
     """Return each row's weight, 0 where it is none, and what is wrong with the accepted rows'."""
     import numpy as np
 
-    at = position_of(table, name, "--sample-weight")
+    at = position_of(table.header, name, "--sample-weight")
     weights, problems = np.zeros(len(table.rows)), []
     for index, row in enumerate(table.rows):
         number = parse_number(row[at], decimal_comma=table.decimal_comma)

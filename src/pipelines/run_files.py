@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import Run, RunManifest, library_versions, new_run_id, utc_now
 from src.compiled.model import CompiledModel
+from src.components.data_check import CheckedTable
 from src.components.data_ingestion import without_secrets
 from src.components.model_evaluation import Evaluation
 from src.exception import ArtifactError
 from src.pipelines.training import TrainConfig
 from src.report.data_summary import target_histogram
+from src.report.table_findings import left_out_because
 from src.schema.inference import InferredSchema
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
@@ -32,14 +34,15 @@ CHECKED_ROWS = 100  # predicted again from the saved files before they are promo
 
 
 def dropped_columns(
-    config: TrainConfig, inferred: InferredSchema, schema: Schema
+    config: TrainConfig, inferred: InferredSchema, schema: Schema, checked: CheckedTable
 ) -> dict[str, str]:
     """Return the columns that are not features, with the reasons."""
     reasons = {
         config.group: "it says which rows belong together (--group)",
         config.sample_weight: "it holds the rows' weights (--sample-weight)",
     }
-    apart = {match_key(name): reason for name, reason in reasons.items() if name}
+    apart = {match_key(name): reason for name, reason in left_out_because(checked.findings).items()}
+    apart |= {match_key(name): reason for name, reason in reasons.items() if name}
     return {n: apart.get(match_key(n), reason) for n, reason in inferred.dropped.items()} | {
         name: "it is sensitive (--exclude-sensitive)"
         for name in inferred.schema.names

@@ -84,6 +84,14 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--hints", "TOML file of labels, units and bounds (default: NAME.schema.toml beside the "
          "table, where there is one)", {"metavar": "FILE", "type": _path}),
         ("--drop", "columns that must not be features", {"metavar": "COLUMN"} | _MANY),
+        ("--keep", "columns that are features though the check of the table would leave them out "
+         "or stop", {"metavar": "COLUMN"} | _MANY),
+        ("--pupil", "says whose row it is: one pupil's rows stay on one side of every split "
+         "('none': each row is another pupil's; default: as the check of the table finds)",
+         {"metavar": "COLUMN"}),
+        ("--sheet", "the sheet of a workbook to read", {"metavar": "NAME"}),
+        ("--all-sheets", "read all sheets of a workbook; the sheet's name becomes a column",
+         _FLAG),
     ),
     "the search": (
         ("--models", f"families to try (default: all of {_FAMILIES})",
@@ -114,6 +122,8 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--artifacts", "folder that everything is written to (default: %(default)s)",
          {"metavar": "DIR", "type": _path}),
         ("--json", "the summary as one JSON object on the last line of stdout", _FLAG),
+        ("--write-hints", "with --check: write NAME.schema.toml beside the table, where there is "
+         "none", _FLAG),
         ("--quiet", "say nothing but errors", _FLAG),
     ),
 }  # fmt: skip
@@ -141,6 +151,9 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
             group.add_argument(name, help=text, **common | more)
     mode = parser.add_argument_group("instead of training").add_mutually_exclusive_group()
     mode.add_argument("--if-missing", help="do nothing where a promoted run loads", **_FLAG)
+    mode.add_argument(
+        "--check", help="only look at the table, and say what to settle before training", **_FLAG
+    )
     mode.add_argument("--history", help="list promotions and saved runs", **_FLAG)
     mode.add_argument(
         "--promote", metavar="RUN_ID", type=_text, action=_Once, help="serve an earlier run again"
@@ -173,6 +186,10 @@ def check_config(config: TrainConfig) -> None:
         (0 < size < 1, f"--test-size is a share of the rows, between 0 and 1. Got {size}."),
         (jobs >= 1, f"--jobs must be at least 1. Got {jobs}."),
         (0 <= seed < 2**32, f"--seed must be from 0 to {2**32 - 1}. Got {seed}."),
+        (
+            not (config.sheet and config.all_sheets),
+            "--sheet and --all-sheets exclude each other: give one.",
+        ),
         (cv >= 2, f"--cv must be at least 2. Got {cv}."),
     )
     for holds, message in rules:

@@ -14,12 +14,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import ArtifactStore, Run
+from src.components.data_check import CheckedTable, DataCheck, DataCheckConfig
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig, check_enough
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import ModelCompiler
@@ -35,12 +37,19 @@ from src.exception import (
     StuPredictionError,
 )
 from src.logger import configure_logging, get_logger
+from src.pipelines.check_command import (
+    check_table,
+    log_findings,
+    naming_the_cause,
+    refuse_to_train,
+    refuse_unknown,
+    show_findings,
+)
 from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
     Rows,
     columns_apart,
-    usable_rows,
-    warn_of_copies,
+    learn_schema,
     warn_of_share,
     write_tables,
 )
@@ -66,11 +75,12 @@ from src.pipelines.train_options import (
 from src.pipelines.training import TrainConfig, TrainResult
 from src.report.facts import PassMark
 from src.schema.hints import Hints, find_hints, read_hints
-from src.schema.inference import infer_schema
 from src.schema.record import Schema
 from src.search.plan import Progress, searched_rows
 from src.serving.predictor import COMPILED, Predictor
 from src.stats.conformal import PredictionIntervals
+from src.tables.cells import match_key
+from src.tables.spreadsheets import SheetChoice
 from src.utils import dump_object, to_json
 
 if TYPE_CHECKING:
@@ -91,7 +101,9 @@ class TrainPipeline:
         self.config = config
         self.store = ArtifactStore(config.artifacts, read_signing_key())
         self.ingestion = DataIngestion(
-            DataIngestionConfig(config.data, config.query, config.test_size, config.seed)
+            DataIngestionConfig(
+                config.data, config.query, config.test_size, config.seed, _sheet(config)
+            )
         )
         self.trainer = ModelTrainer(
             ModelTrainerConfig(
@@ -104,8 +116,19 @@ class TrainPipeline:
             )
         )
 
-    def run(self, progress: Progress = lambda label, done, total: None) -> TrainResult:
+    def run(
+        self,
+        progress: Progress = lambda label, done, total: None,
+        notice: Callable[[CheckedTable], None] = log_findings,
+    ) -> TrainResult:
         """Train, save and promote.
+
+        Parameters
+        ----------
+        progress : callable
+            Called with what is being done, and how much of it.
+        notice : callable
+            Called with what the check of the table found, before anything is learnt.
 
         Raises
         ------
@@ -117,33 +140,32 @@ class TrainPipeline:
         started, config = time.monotonic(), self.config
         with naming_options(), self.store.training():
             # What is learnt from: the table, its schema, the rows that can be used.
-            table, hints = self.ingestion.run(), self._hints()
-            check_enough(len(table.rows))
-            apart = columns_apart(table, config, config.target or hints.target)
-            inferred = infer_schema(table, hints, config.target, (*config.drop, *apart))
+            hints, checked = self.check()
+            notice(checked)
+            refuse_to_train(checked)
+            inferred, good = learn_schema(checked, hints, config)
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
             check_pass_mark(config.pass_mark, schema)
             cross = crossed_features(config.cross, inferred.schema)
-            good = usable_rows(table, inferred, config)
 
             # The split: what is held out, and what the search may see.
             positions = self.ingestion.split(len(good.y), good.groups)
             train, test = map(good.take, positions)
             warn_of_share(len(test.y), len(good.y), config)
-            warn_of_copies(train, test)
             data_sha256 = write_tables(config.artifacts, good, schema, *positions)
 
             # The search, by cross-validation on the training rows.
             names, X, y = list(schema.names), good.X[list(schema.names)], good.y
             preprocessor = DataTransformation(schema, config.seed).run()
-            trained = self.trainer.run(
-                train.X[names],
-                train.y,
-                preprocessor,
-                progress,
-                groups=train.groups,
-                weight=train.weight,
-            )
+            with naming_the_cause(checked, schema.target.name):
+                trained = self.trainer.run(
+                    train.X[names],
+                    train.y,
+                    preprocessor,
+                    progress,
+                    groups=train.groups,
+                    weight=train.weight,
+                )
             searched = searched_rows(len(train.y), config.seed)
             intervals = ModelIntervals(random_state=config.seed).run(
                 trained.folds.truth, trained.out_of_fold, train.X[names].iloc[searched]
@@ -164,8 +186,8 @@ class TrainPipeline:
             )
             background = ModelExplanation(schema, config.seed).background(X)
             rows = {
-                "total": len(table.rows),
-                "refused": good.n_refused,
+                "total": checked.n_rows,
+                "refused": good.n_refused + checked.n_summary_rows,
                 "used": len(y),
                 "train": len(train.y),
                 "test": len(test.y),
@@ -174,7 +196,7 @@ class TrainPipeline:
                 "coverage": coverage_of(intervals, schema, test.X, test.y, y_pred),
                 "pass_mark": asdict(marked) if marked else None,
             }
-            dropped = dropped_columns(config, inferred, schema)
+            dropped = dropped_columns(config, inferred, schema, checked)
             run = self.store.save(
                 manifest_of(config, schema, trained, rows, dropped, data_sha256),
                 {
@@ -211,7 +233,21 @@ class TrainPipeline:
                 )
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s
-        return TrainResult(run, schema, trained, evaluation, promoted_s, report_s, problem)
+        return TrainResult(
+            run, schema, trained, evaluation, promoted_s, report_s, problem, checked.findings
+        )
+
+    def check(self) -> tuple[Hints, CheckedTable]:
+        """Return the table's hints, and what is found in it; nothing is written."""
+        table, hints, config = self.ingestion.run(), self._hints(), self.config
+        check_enough(len(table.rows))
+        target = config.target or hints.target
+        apart = columns_apart(table, config, target)
+        refuse_unknown(table, target, config)
+        check = DataCheckConfig(
+            target or "", hints, config.drop, config.keep, tuple(apart), config.pupil
+        )
+        return hints, DataCheck(check).run(table)
 
     def _hints(self) -> Hints:
         path = self.config.hints or find_hints(Path(self.config.data))
@@ -256,6 +292,11 @@ class TrainPipeline:
         return None
 
 
+def _sheet(config: TrainConfig) -> SheetChoice:
+    wanted = frozenset([match_key(config.target)] if config.target else ())
+    return SheetChoice(config.sheet, config.all_sheets, wanted)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: --jobs spreads fits, not threads
@@ -286,9 +327,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         errors.print(f"Stopped. {NOT_PROMOTED}", style="red")
         return stopped_status(stop)
     if options.json:
-        summary["elapsed_s"] = round(time.monotonic() - started, 3)
+        if not options.check:
+            summary["elapsed_s"] = round(time.monotonic() - started, 3)
         sys.stdout.write(json.dumps(summary) + "\n")
-    return 0
+    return 0 if summary.get("ok", True) else 1
 
 
 def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str, Any]:
@@ -317,8 +359,13 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
     if options.data == str(SAMPLE_TABLE) and not SAMPLE_TABLE.is_file():
         raise ConfigurationError("The sample table is not installed. Name a table with --data.")
     pipeline = TrainPipeline(config_of(options))
+    if options.check:
+        return check_table(*pipeline.check(), options, out)
+    if options.write_hints:
+        raise ConfigurationError("--write-hints goes with --check.")
+    notice = log_findings if options.quiet else partial(show_findings, errors, training=True)
     with progress_shown(None if options.quiet else errors) as progress:
-        result = pipeline.run(progress)
+        result = pipeline.run(progress, notice)
     show_result(result, options, out)
     return {
         "run_id": result.run.run_id,

@@ -9,6 +9,7 @@ from pathlib import Path
 from src.artifact_store import Run
 from src.components.model_evaluation import Evaluation
 from src.config import ARTIFACTS, SAMPLE_TABLE
+from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.search.folds import FOLDS
 from src.search.leaderboard import TrainedModel
@@ -23,6 +24,10 @@ class TrainConfig:
     target: str | None = None
     hints: Path | None = None
     drop: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    pupil: str | None = None
+    sheet: str | None = None
+    all_sheets: bool = False
     models: tuple[str, ...] = ()
     budget: str | float = "standard"
     metric: str = "r2"
@@ -48,6 +53,8 @@ class TrainResult:
         Seconds until the run was promoted, and that the report took after it.
     report_problem : str or None
         Why there is no report, though there should be.
+    findings : tuple of Finding
+        What the check of the table found.
     """
 
     run: Run
@@ -57,3 +64,4 @@ class TrainResult:
     promoted_s: float
     report_s: float
     report_problem: str | None
+    findings: tuple[Finding, ...] = ()

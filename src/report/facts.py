@@ -186,7 +186,7 @@ class Grouping:
 
 
 @dataclass(frozen=True)
-class Finding:
+class FairnessFinding:
     """Something to say: its kind, and the values in it.
 
     :func:`src.report.findings.sentence` makes the words.
@@ -204,14 +204,14 @@ class Fairness:
     ----------
     groupings : tuple of Grouping
         Single features first, then the pair that was crossed.
-    findings : tuple of Finding
+    findings : tuple of FairnessFinding
         Which differences are larger than chance, or that none is and on how many rows that rests.
     least_rows : int
         Groups of fewer are suppressed, and as many others as keep them from being worked out.
     """
 
     groupings: tuple[Grouping, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[FairnessFinding, ...]
     n_samples: int
     least_rows: int
 

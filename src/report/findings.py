@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from src.report.facts import ExclusionCost, Fairness, Finding
+from src.report.facts import ExclusionCost, Fairness, FairnessFinding
 from src.report.wording import Measure, listed, plain
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.tables.cells import format_number
@@ -55,7 +55,7 @@ def fairness_sentences(fairness: Fairness, target: NumericFeature) -> tuple[str,
     return tuple(sentence(finding, measure) for finding in fairness.findings)
 
 
-def sentence(finding: Finding, measure: Measure) -> str:
+def sentence(finding: FairnessFinding, measure: Measure) -> str:
     """Return a finding in words, with amounts as the target's measure writes them."""
     values = finding.values
     match finding.kind:

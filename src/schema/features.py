@@ -11,10 +11,14 @@ from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 from src.tables.cells import almost_number, clean, format_number, parse_number, shorten
+from src.tables.look_alike import fold, truth
+from src.tables.number_columns import is_one_of
+from src.tables.number_formats import PLAIN_NUMBERS, NumberFormat
 
 SHOWN_CHOICES = 12
 LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
 FAMILIAR_MARGIN = 0.1  # of the width of what training saw
+NUMBER, SPELLING = "number", "spelling"  # what a check mends
 Value = float | str | None
 
 
@@ -40,11 +44,14 @@ class Checked(NamedTuple):
         The rest of the sentence that begins with the feature's name; empty when all is well.
     warning : str
         Likewise, for a value that is accepted but lies outside what training saw.
+    mended : str
+        ``number`` or ``spelling``, where a cell was read as what it clearly stands for.
     """
 
     value: Value
     problem: str = ""
     warning: str = ""
+    mended: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +91,21 @@ class Feature:
         raise NotImplementedError
 
     def check_cell(
-        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+        self,
+        cell: str,
+        *,
+        decimal_comma: bool = False,
+        typed: bool = False,
+        suggest: bool = True,
     ) -> Checked:
-        """Check the text of a table's cell or of a form's field.
+        """Check the text of a table's cell or of a form's field, and mend what is clear.
 
         Parameters
         ----------
         decimal_comma : bool
-            Whether ``72,5`` is a number.
+            Whether the file writes ``72,5``, so that ``1,250`` is no thousand.
+        typed : bool
+            Whether the file keeps numbers as numbers, so that ``1.250`` is no thousand.
         suggest : bool
             Whether to say which allowed value may be meant, which takes a millisecond.
         """
@@ -129,6 +143,10 @@ class NumericFeature(Feature):
         For example ``points``.
     integer : bool
         Whether training held whole numbers only: the step and the keyboard of the form.
+    format : NumberFormat
+        How training's file wrote its numbers.
+    absent : tuple of str
+        Cells that stand for no value, beside the usual marks.
     """
 
     minimum: float | None = None
@@ -137,6 +155,8 @@ class NumericFeature(Feature):
     observed_maximum: float
     unit: str = ""
     integer: bool = False
+    format: NumberFormat = PLAIN_NUMBERS
+    absent: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "numeric"
 
@@ -164,20 +184,31 @@ class NumericFeature(Feature):
         return "a number"
 
     def check_cell(
-        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+        self,
+        cell: str,
+        *,
+        decimal_comma: bool = False,
+        typed: bool = False,
+        suggest: bool = True,
     ) -> Checked:
-        if not cell.strip():
+        text = cell.strip()
+        if not text or (self.absent and is_one_of(clean(text), self.absent)):
             return self.missing()
-        number = parse_number(cell, decimal_comma=decimal_comma)
+        number = self.format.read(text, decimal_comma=decimal_comma, typed=typed)
         if number is None:
-            return self.refused(cell.strip(), almost_number(cell) if suggest else "")
-        return self._check_number(number, cell.strip())
+            return self.refused(text, almost_number(cell) if suggest else "")
+        checked = self._check_number(number, text)
+        mended = parse_number(text, decimal_comma=decimal_comma) != number
+        return checked._replace(mended=NUMBER) if mended else checked
 
     def check_json(self, value: object, *, suggest: bool = True) -> Checked:
         if value is None:
             return self.missing()
         if isinstance(value, str):
-            return self.check_cell(value, suggest=suggest)
+            number = parse_number(value)
+            if number is None and value.strip():
+                return self.refused(value.strip(), almost_number(value) if suggest else "")
+            return self.missing() if number is None else self._check_number(number, value.strip())
         number = finite(value)
         return self.refused(value) if number is None else self._check_number(number, value)
 
@@ -198,6 +229,8 @@ class NumericFeature(Feature):
         return max(bounds[0], self.observed_minimum), min(bounds[1], self.observed_maximum)
 
     def _check_number(self, number: float, got: object) -> Checked:
+        if self.absent and is_one_of(format_number(number), self.absent):
+            return self.missing()
         if not self.within(number):
             return self.refused(got)
         if abs(number) > LARGEST_NUMBER:
@@ -236,9 +269,12 @@ class CategoricalFeature(Feature):
     ----------
     categories : tuple of str
         What training saw, in the order in which a person should see it.
+    other : str
+        The category that an unseen value is given; empty where one is refused.
     """
 
     categories: tuple[str, ...]
+    other: str = ""
 
     kind: ClassVar[str] = "categorical"
 
@@ -249,14 +285,25 @@ class CategoricalFeature(Feature):
         return f"one of {shown}" + (f" or {more} more" if more > 0 else "")
 
     def check_cell(
-        self, cell: str, *, decimal_comma: bool = False, suggest: bool = True
+        self,
+        cell: str,
+        *,
+        decimal_comma: bool = False,
+        typed: bool = False,
+        suggest: bool = True,
     ) -> Checked:
         category = clean(cell)
         if not category:
             return self.missing()
-        known = category if category in self._spellings else self._same(category)
-        if known:
-            return Checked(known)
+        if category in self._spellings:
+            return Checked(category)
+        if known := self._same(category):
+            return Checked(known, mended=SPELLING)
+        if self.other:
+            return Checked(
+                self.other,
+                warning=f"is a value that training did not see: {self.other!r} is taken.",
+            )
         return self.refused(category, self._suggestion(category) if suggest else "")
 
     def check_json(self, value: object, *, suggest: bool = True) -> Checked:
@@ -274,25 +321,30 @@ class CategoricalFeature(Feature):
         return value if value.__class__ is str and value in self._spellings else None
 
     def _same(self, cell: str) -> str | None:
-        """Return the one category that is the same truth value or number, otherwise spelt.
+        """Return the one category that is the same text, truth value or number, otherwise spelt.
 
         Programs write ``True`` and ``TRUE``; pandas writes ``1.0`` for 1 beside missing values.
         """
-        same = self._spellings_of.get(_meaning(cell), ())
-        return same[0] if len(same) == 1 else None
+        for key in (fold(cell), parse_number(cell), f"is {truth(cell)}"):
+            same = self._spellings_of.get(key, ())
+            if len(same) == 1:
+                return same[0]
+        return None
 
     @cached_property
     def _spellings(self) -> frozenset[str]:
         return frozenset(self.categories)
 
     @cached_property
-    def _spellings_of(self) -> dict[float | str | None, list[str]]:
-        """Categories by the number or truth value that they spell."""
-        found: dict[float | str | None, list[str]] = {}
+    def _spellings_of(self) -> dict[object, list[str]]:
+        """Categories by their folded text, and by the number or truth value that they spell."""
+        found: dict[object, list[str]] = {}
         for category in self.categories:
-            if (meaning := _meaning(category)) is not None:
-                found.setdefault(meaning, []).append(category)
-        return found
+            found.setdefault(fold(category), []).append(category)
+            if (number := parse_number(category)) is not None:
+                found.setdefault(number, []).append(category)
+        truths = {f"is {truth(category)}": [category] for category in self.categories}
+        return found | truths if sorted(truths) == ["is False", "is True"] else found
 
     def _suggestion(self, got: str) -> str:
         close = nearest(got.casefold(), {c.casefold(): c for c in reversed(self.categories)})
@@ -307,12 +359,6 @@ def nearest(got: str, known: Mapping[str, str]) -> str | None:
     return known[close[0]] if close else None
 
 
-def _meaning(cell: str) -> float | str | None:
-    """Return the number or the truth value that a text spells, None where it is neither."""
-    truth = cell.casefold()
-    return truth if truth in ("true", "false") else parse_number(cell)
-
-
 def feature_to_dict(feature: Feature) -> dict[str, Any]:
     """Return a feature as a JSON object."""
     values = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(feature).items()}
@@ -325,5 +371,9 @@ def feature_from_dict(values: Mapping[str, Any]) -> NumericFeature | Categorical
     if values["kind"] == CategoricalFeature.kind:
         return CategoricalFeature(**{**rest, "categories": tuple(rest["categories"])})
     if values["kind"] == NumericFeature.kind:
-        return NumericFeature(**rest)
+        read = {
+            "format": NumberFormat(**rest.get("format", {})),
+            "absent": tuple(rest.get("absent", ())),
+        }
+        return NumericFeature(**rest | read)
     raise TypeError(f"unknown kind {values['kind']!r}")

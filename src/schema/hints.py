@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from src.exception import ConfigurationError, Problem
-from src.tables.cells import clean, match_key, shorten
+from src.tables.cells import clean, format_number, match_key, shorten
+from src.tables.number_columns import NumberHints
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,22 @@ class ColumnHints:
     sensitive: bool | None = None
     actionable: bool | None = None
     order: int | None = None
+    missing: tuple[str, ...] | None = None
+    decimal: str | None = None
+    percent: bool | None = None
+    known_before: bool | None = None
+
+    @property
+    def describes(self) -> bool:
+        """Whether the column is described as one to use, not only how its cells are read."""
+        how_read = ("missing", "decimal", "percent", "known_before")
+        return any(v is not None for key, v in vars(self).items() if key not in how_read)
+
+    @property
+    def numbers(self) -> NumberHints:
+        """What is said of how the column's numbers are read."""
+        numeric = True if self.says_numeric else False if self.says_categorical else None
+        return NumberHints(self.decimal, self.percent, numeric, self.missing or ())
 
     @property
     def says_numeric(self) -> bool:
@@ -60,11 +77,14 @@ class Hints:
 
 _TEXT, _NUMBER, _FLAG, _TEXTS = "a text", "a number", "true or false", "a list of texts"
 _KIND = "'numeric' or 'categorical'"
+_MARK = "'.' or ','"
+_VALUES = "a list of numbers and texts"
 _COLUMN_KEYS = {
     "label": _TEXT, "help": _TEXT, "unit": _TEXT, "group": _TEXT,
     "minimum": _NUMBER, "maximum": _NUMBER,
     "integer": _FLAG, "sensitive": _FLAG, "actionable": _FLAG,
     "kind": _KIND, "categories": _TEXTS, "order": "a whole number",
+    "missing": _VALUES, "decimal": _MARK, "percent": _FLAG, "known_before": _FLAG,
 }  # fmt: skip
 _TOP_KEYS = {"target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _TEXTS}
 
@@ -72,6 +92,12 @@ _TOP_KEYS = {"target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _T
 def _fits(value: Any, wanted: str) -> bool:
     if wanted == _TEXTS:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if wanted == _VALUES:
+        return isinstance(value, list) and all(
+            isinstance(item, str) or _fits(item, _NUMBER) for item in value
+        )
+    if wanted == _MARK:
+        return value in (".", ",")
     if wanted == _FLAG:
         return isinstance(value, bool)
     if wanted == _TEXT:
@@ -107,7 +133,9 @@ def _take(
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
-    return tuple(map(clean, value)) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(clean(v) if isinstance(v, str) else format_number(v) for v in value)
+    return value
 
 
 def find_hints(data: Path) -> Path | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,11 +14,11 @@ from typing import Any
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
 from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.findings import Reading
 from src.schema.hints import ColumnHints, Hints
 from src.schema.record import Schema
 from src.tables.cells import (
     MISSING_MARKS,
-    almost_number,
     clean,
     column_name,
     format_number,
@@ -31,14 +30,8 @@ from src.tables.layout import Table
 
 logger = get_logger(__name__)
 
-MOST = 0.8  # of the cells that are not missing, for a column to be taken as numbers, as dates
-UNIQUE_TEXT_SHARE = 0.9  # distinct texts a row from which a text column is an identifier
-RELATED = 0.5  # |Spearman's rho| with the target from which unique integers are a measurement
-COPIED_ROWS = 10  # that must agree before a column is called a copy of the target
 MANY_CATEGORIES = 100
 MAX_CATEGORIES = 1000  # each is a column of the model's input and a choice on the form
-
-_DATE = re.compile(r"(?:\d{4}([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2(?:\d{4}|\d\d))(?:[T ].*)?")
 
 
 @dataclass(frozen=True)
@@ -59,20 +52,25 @@ class InferredSchema:
 
 
 class _Column:
-    """One column of the table: its cells, counted, and read as numbers where they are some."""
+    """One column of the table: its different cells, counted, and those that are numbers."""
 
     def __init__(
-        self, header: str, position: int, cells: Iterable[str], hints: Hints, decimal_comma: bool
+        self,
+        header: str,
+        position: int,
+        cells: Iterable[str],
+        hints: Hints,
+        decimal_comma: bool,
+        readings: Mapping[str, Reading],
     ) -> None:
         self.header = header
         self.name = column_name(header)
         self.position = position
         self.hints = hints.of(self.name)
-        self.cells = list(cells)
-        cleaned = {cell: clean(cell) for cell in set(self.cells)}
-        if any(cell != text for cell, text in cleaned.items()):
-            self.cells = [cleaned[cell] for cell in self.cells]
-        self.counts = Counter(self.cells)
+        self.reading = readings.get(self.name, Reading())
+        self.counts = Counter[str]()
+        for cell, n in Counter(cells).items():
+            self.counts[clean(cell)] += n
         parsed = ((c, parse_number(c, decimal_comma=decimal_comma)) for c in self.counts)
         self.numbers = {cell: number for cell, number in parsed if number is not None}
 
@@ -81,15 +79,9 @@ class _Column:
         return self.hints or ColumnHints()
 
     @cached_property
-    def is_numeric(self) -> bool:
-        if self.said.says_numeric or self.said.says_categorical:
-            return self.said.says_numeric
-        return self._are_most(self.numbers, MISSING_MARKS)
-
-    @cached_property
     def present(self) -> Counter[str]:
         """The cells that are not missing values, with their counts."""
-        marks = MISSING_MARKS if self.is_numeric else frozenset(("",))
+        marks = MISSING_MARKS if self.reading.numeric else frozenset(("",))
         present = Counter({c: n for c, n in self.counts.items() if c.lower() not in marks})
         # A lone mark in a column of texts may be a category; where nothing else stands, it is none.
         alone = len(present) == 1 and next(iter(present)).lower() in MISSING_MARKS
@@ -99,28 +91,13 @@ class _Column:
     def examples(self) -> str:
         return ", ".join(repr(shorten(cell)) for cell in itertools.islice(self.present, 3))
 
-    @cached_property
-    def advice(self) -> str:
-        """What to change so that its cells are read as numbers; empty where they are no numbers."""
-        if self.is_numeric or not self.present:
-            return ""
-        found = {cell: almost_number(cell) for cell in self.present}
-        advice = Counter(text for text in found.values() if text)
-        if not advice or not self._are_most(c for c in found if found[c] or c in self.numbers):
-            return ""
-        return advice.most_common(1)[0][0]
-
-    @cached_property
-    def holds_dates(self) -> bool:
-        return self._are_most([cell for cell in self.present if _DATE.fullmatch(cell)])
-
-    def _are_most(self, cells: Iterable[str], missing: Iterable[str] = ("",)) -> bool:
-        present = sum(n for cell, n in self.counts.items() if cell.lower() not in missing)
-        return present > 0 and sum(self.counts[cell] for cell in cells) >= MOST * present
-
 
 def infer_schema(
-    table: Table, hints: Hints, target: str | None = None, drop: Sequence[str] = ()
+    table: Table,
+    hints: Hints,
+    readings: Mapping[str, Reading],
+    target: str | None = None,
+    drop: Sequence[str] = (),
 ) -> InferredSchema:
     """Learn the schema of a table.
 
@@ -129,6 +106,8 @@ def infer_schema(
     table : Table
     hints : Hints
         ``Hints()`` where there are none.
+    readings : mapping of str to Reading
+        How the cells of the features' and the target's columns are read, by name.
     target : str, optional
         The column to predict; default: the hints'.
     drop : sequence of str
@@ -137,8 +116,8 @@ def infer_schema(
     Returns
     -------
     InferredSchema
-        Identifiers, dates, constant, empty and nameless columns and copies of the target are
-        dropped from it, each with a warning in the log.
+        Constant, empty and nameless columns, and texts beyond all choosing, are dropped from it,
+        each with a warning in the log.
 
     Raises
     ------
@@ -150,20 +129,21 @@ def infer_schema(
         left.
     """
     dropped: dict[str, str] = {}
-    columns = _read_columns(table, hints, dropped)
-    by_key = {match_key(column.name): column for column in columns}
+    columns = _read_columns(table, hints, dropped, readings)
     chosen = target or hints.target
     if not chosen:
         raise ConfigurationError(
             "Which column shall be predicted? Name it with --target COLUMN, or as target in the "
             f"hints. The columns are: {', '.join(c.name for c in columns)}."
         )
-    target_column = _named(chosen, by_key, "--target" if target else "The hints' target")
-    left_out = {_named(name, by_key, "--drop").name for name in drop}
+    headers = [column.header for column in columns]
+    said_by = "--target" if target else "The hints' target"
+    target_column = columns[position_of(headers, chosen, said_by)]
+    left_out = {columns[position_of(headers, name, "--drop")].name for name in drop}
     if target_column.name in left_out:
         raise ConfigurationError(f"{target_column.name} is the target: it cannot be dropped too.")
     for key, spelt in hints.spelling.items():
-        if key not in by_key:
+        if key not in map(match_key, headers):
             logger.warning("The hints describe %s, which is no column of the table.", spelt)
 
     target_feature = _target(target_column)
@@ -173,7 +153,7 @@ def infer_schema(
             continue
         if column.name in left_out:
             dropped[column.name] = "named in --drop"
-        elif reason := _why_not(column, target_column):
+        elif reason := _why_not(column):
             _drop(dropped, column.name, reason)
         else:
             features.append(_feature(column, len(features)))
@@ -190,7 +170,12 @@ def infer_schema(
     return InferredSchema(schema, {name: positions[name] for name in used}, dropped)
 
 
-def _read_columns(table: Table, hints: Hints, dropped: dict[str, str]) -> list[_Column]:
+def _read_columns(
+    table: Table,
+    hints: Hints,
+    dropped: dict[str, str],
+    readings: Mapping[str, Reading],
+) -> list[_Column]:
     good = [row for i, row in enumerate(table.rows) if i not in table.malformed]
     if not good:
         raise DataValidationError(
@@ -219,7 +204,7 @@ def _read_columns(table: Table, hints: Hints, dropped: dict[str, str]) -> list[_
             )
             continue
         first[key] = header
-        columns.append(_Column(header, position, cells, hints, table.decimal_comma))
+        columns.append(_Column(header, position, cells, hints, table.decimal_comma, readings))
     if problems:
         raise DataValidationError(
             "The header names columns twice. The first row must hold the names of the columns.",
@@ -233,24 +218,31 @@ def _drop(dropped: dict[str, str], name: str, reason: str) -> None:
     dropped[name] = f"it {reason}"
 
 
-def _named(wanted: str, by_key: dict[str, _Column], said_by: str) -> _Column:
-    column = by_key.get(match_key(wanted))
-    if column is None:
-        names = {column.name.casefold(): column.name for column in by_key.values()}
-        close = difflib.get_close_matches(wanted.casefold(), names, n=1)
-        hint = f" Did you mean {names[close[0]]!r}?" if close else ""
-        if any(parse_number(c.header, decimal_comma=True) is not None for c in by_key.values()):
-            hint += " The first row must hold the names of the columns."
-        raise ConfigurationError(
-            f"{said_by}: there is no column {wanted!r}.{hint} The columns are: "
-            f"{', '.join(names.values())}."
-        )
-    return column
+def position_of(header: Sequence[str], wanted: str, said_by: str) -> int:
+    """Return where a column stands.
+
+    Raises
+    ------
+    ConfigurationError
+        If it does not; with what named it, and the nearest name.
+    """
+    keys = [match_key(name) if name else None for name in header]
+    if match_key(wanted) in keys:
+        return keys.index(match_key(wanted))
+    names = {name.casefold(): column_name(name) for name in header if name}
+    close = difflib.get_close_matches(wanted.casefold(), names, n=1)
+    hint = f" Did you mean {names[close[0]]!r}?" if close else ""
+    if any(parse_number(name, decimal_comma=True) is not None for name in header):
+        hint += " The first row must hold the names of the columns."
+    raise ConfigurationError(
+        f"{said_by}: there is no column {wanted!r}.{hint} The columns are: "
+        f"{', '.join(names.values())}."
+    )
 
 
 def _target(column: _Column) -> NumericFeature:
-    if not column.is_numeric or not column.numbers:
-        what_to_do = column.advice or "Name another column with --target."
+    if not column.reading.numeric or not column.numbers:
+        what_to_do = "Name another column with --target."
         if column.said.says_categorical:
             what_to_do = "The hints call it categorical: mend them or name another with --target."
         raise DataValidationError(
@@ -271,65 +263,21 @@ def _target(column: _Column) -> NumericFeature:
     return feature
 
 
-def _why_not(column: _Column, target: _Column) -> str | None:
+def _why_not(column: _Column) -> str | None:
     """Return why a column cannot be a feature, as the rest of 'it …'; None where it can."""
     n_present = column.present.total()
     if not n_present:
         return "is empty in every row"
     distinct = (
         {column.numbers.get(cell, cell) for cell in column.present}
-        if column.is_numeric
+        if column.reading.numeric
         else set(column.present)
     )
-    if len(distinct) == 1 and (column.is_numeric or n_present == len(column.cells)):
+    if len(distinct) == 1 and (column.reading.numeric or n_present == column.counts.total()):
         return f"is {shorten(next(iter(column.present)))!r} in every row"
-    if column.is_numeric and _copies(_pairs(column, target)):
-        return f"is a copy of the target {target.name}"
-    if column.hints is not None:
-        return None  # someone described it: it is meant
-    if column.is_numeric:
-        whole = all(isinstance(number, float) and number.is_integer() for number in distinct)
-        unique = whole and len(distinct) == n_present
-        if unique and not _is_measurement(list(_pairs(column, target))):
-            return "is a different whole number in every row, as a key is"
-        return None
-    if column.holds_dates:
-        return (
-            "holds dates, and later records bring later ones. Make a number of it, such as an age"
-        )
-    if len(distinct) > UNIQUE_TEXT_SHARE * n_present:
-        advice = f"; if it is a number: {column.advice.rstrip('.')}" if column.advice else ""
-        return f"differs in almost every row, as a name or a key does{advice}"
-    if len(distinct) > MAX_CATEGORIES:
+    if not (column.reading.numeric or column.said.describes) and len(distinct) > MAX_CATEGORIES:
         return f"is text with {len(distinct)} different values, too many to choose from"
     return None
-
-
-def _pairs(column: _Column, target: _Column) -> Iterator[tuple[float, float]]:
-    """Yield the numbers of the rows in which both columns hold one."""
-    for cell, answer in zip(column.cells, target.cells, strict=True):
-        if cell in column.numbers and answer in target.numbers:
-            yield column.numbers[cell], target.numbers[answer]
-
-
-def _copies(pairs: Iterator[tuple[float, float]]) -> bool:
-    n_equal = 0
-    for value, answer in pairs:
-        if value != answer:
-            return False
-        n_equal += 1
-    return n_equal >= COPIED_ROWS
-
-
-def _is_measurement(both: list[tuple[float, float]]) -> bool:
-    """Whether whole numbers that never repeat say something of the target, as keys do not."""
-    from scipy.stats import spearmanr
-
-    values, answers = zip(*both, strict=True) if both else ((), ())
-    in_file_order = list(values) in (sorted(values), sorted(values, reverse=True))
-    if in_file_order or len(set(answers)) < 2:
-        return False
-    return abs(float(spearmanr(values, answers).statistic)) >= RELATED
 
 
 def _words(column: _Column, position: int) -> dict[str, Any]:
@@ -348,7 +296,7 @@ def _words(column: _Column, position: int) -> dict[str, Any]:
 
 
 def _feature(column: _Column, position: int) -> NumericFeature | CategoricalFeature:
-    return (_numeric if column.is_numeric else _categorical)(column, position)
+    return (_numeric if column.reading.numeric else _categorical)(column, position)
 
 
 def _numeric(column: _Column, position: int) -> NumericFeature:
@@ -364,6 +312,7 @@ def _numeric(column: _Column, position: int) -> NumericFeature:
     }
     probe = NumericFeature(name="", observed_minimum=0.0, observed_maximum=0.0, **bounds)
     numbers = set(column.numbers.values())
+    numbers = numbers - set(column.reading.apart) or numbers
     seen = {number for number in numbers if probe.within(number)} or numbers
     whole = all(number.is_integer() for number in seen)
     return NumericFeature(
@@ -374,6 +323,8 @@ def _numeric(column: _Column, position: int) -> NumericFeature:
         observed_minimum=min(seen),
         observed_maximum=max(seen),
         integer=whole if said.integer is None else said.integer,
+        format=column.reading.format,
+        absent=column.reading.missing,
     )
 
 
@@ -394,24 +345,13 @@ def _categorical(column: _Column, position: int) -> CategoricalFeature:
             len(seen),
             column.name,
         )
-    if column.hints is None and column.advice:
-        logger.warning(
-            "Column %s is taken as text. If it is a number: %s", column.name, column.advice
-        )
-    alike = Counter(category.casefold() for category in sorted(seen))
-    for category, n in alike.items():
-        if n > 1:
-            logger.warning(
-                "Column %s holds %r in %d spellings that differ in case only: each is a category.",
-                column.name,
-                category,
-                n,
-            )
+    other = column.reading.other
     rest = sorted(seen - set(wanted), key=_natural)
     return CategoricalFeature(
         **_words(column, position),
         optional="" in column.counts,
         categories=tuple(wanted + rest),
+        other=other if other in seen else "",
     )
 
 

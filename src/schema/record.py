@@ -168,7 +168,10 @@ class Schema:
             if (plain := feature.plain(got)) is not None:
                 values[feature.name] = plain
                 continue
-            checked = feature.check_json(got, suggest=suggest)
+            if form and isinstance(got, str):
+                checked = feature.check_cell(got, suggest=suggest)
+            else:
+                checked = feature.check_json(got, suggest=suggest)
             called = feature.label if form and feature.label else feature.name
             values[feature.name] = checked.value
             for text, found in ((checked.problem, problems), (checked.warning, warnings)):

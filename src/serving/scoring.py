@@ -151,23 +151,30 @@ class Tally:
 
     Attributes
     ----------
-    warnings : dict of str to int
-        Cells of a column that lie outside what training saw.
+    n_skipped : int
+        Rows that are no pupils: totals, units, the header again, blank ones.
+    warnings, mended : dict of str to int
+        Cells of a column that lie outside what training saw, and that were read as what they
+        clearly stand for.
     """
 
     n_rows: int = 0
     n_refused: int = 0
+    n_skipped: int = 0
     warnings: dict[str, int] = field(default_factory=dict)
+    mended: dict[str, int] = field(default_factory=dict)
 
     @property
     def n_predicted(self) -> int:
-        return self.n_rows - self.n_refused
+        return self.n_rows - self.n_refused - self.n_skipped
 
     def add(self, checked: ValidatedTable) -> None:
         """Count the rows of a chunk."""
         self.n_rows += checked.n_rows
         self.n_refused += len(checked.refused)
+        self.n_skipped += len(checked.skipped)
         self.warnings = dict(Counter(self.warnings) + checked.warnings)
+        self.mended = dict(Counter(self.mended) + checked.mended)
 
 
 class ShownRow(NamedTuple):
@@ -240,7 +247,9 @@ def score_chunks(
     """
     schema, header = scorer.predictor.schema, reader.header
     positions = schema.locate(header)
-    validation = DataValidation(schema, decimal_comma=reader.decimal_comma)
+    validation = DataValidation(
+        schema, decimal_comma=reader.decimal_comma, typed=reader.typed, header=header
+    )
     kept = slice(_n_own_columns(header, positions))
     header = header[kept]
     write_rows(output, [[*header, *(_free_name(n, header) for n in (*scorer.columns, PROBLEM))]])
@@ -250,9 +259,10 @@ def score_chunks(
     for chunk in reader.chunks(CHUNK_ROWS):
         checked = validation.run(chunk, positions)
         scores = scorer.score(checked.columns)
-        wrong = {
+        refused = {
             i: _problem_text(chunk.lines[i], problems) for i, problems in checked.refused.items()
         }
+        wrong = refused | {i: str(problem) for i, problem in checked.skipped.items()}
         texts = _texts(scores)
         write_rows(
             output,
@@ -261,7 +271,7 @@ def score_chunks(
                 for i, row in enumerate(chunk.rows)
             ),
         )
-        write_rows(to_fix, ([*chunk.rows[i][kept], text] for i, text in wrong.items()))
+        write_rows(to_fix, ([*chunk.rows[i][kept], text] for i, text in refused.items()))
         yield chunk, checked, scores
     if chunk is None:
         raise DataValidationError(f"{reader.name} holds a header and no row.")
@@ -332,7 +342,8 @@ def _preview(
     columns = [scores.get(name, repeat(None)) for name in Score._fields]
     following = map(Score, *columns)
     for i, (line, row) in enumerate(zip(chunk.lines, chunk.rows, strict=True)):
-        score = None if i in checked.refused else next(following)
+        left_out = i in checked.refused or i in checked.skipped
+        score = None if left_out else next(following)
         yield ShownRow(line, [shorten(row[position]) for position in shown], score)
 
 

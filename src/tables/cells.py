@@ -14,10 +14,16 @@ MISSING_MARKS = frozenset(
 )
 
 
+def word_set(text: str, separator: str | None = None) -> frozenset[str]:
+    """Return the words of a text, or the phrases between its separators."""
+    return frozenset(" ".join(part.split()) for part in text.split(separator))
+
+
 SHOWN_CHARACTERS = 60
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _GROUPED_BY_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+", re.ASCII)
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([ ,.'’])\d{3}(?:\1\d{3})*(?:[.,]\d+)?", re.ASCII)
+_FORMULA = re.compile(r"=[A-Z]{1,3}\d{1,7}")
 _WITH_UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[^\W\d_].*", re.DOTALL)
 
 
@@ -92,6 +98,11 @@ def almost_number(text: str) -> str:
     """
     if len(text) > SHOWN_CHARACTERS:
         return ""
+    if _FORMULA.fullmatch(text):
+        return (
+            f"Cell {text[1:]} holds a formula without a result: open the workbook in a "
+            "spreadsheet program and save it."
+        )
     plain = unicodedata.normalize("NFKC", text).replace("−", "-").strip()
     bare = plain.removesuffix("%").strip()
     if _GROUPED.fullmatch(bare):
@@ -164,6 +175,9 @@ def to_text(value: object) -> str:
         return format_number(number) if math.isfinite(number) else str(number)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()
+    if isinstance(value, datetime.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     return str(value)

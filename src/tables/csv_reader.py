@@ -13,6 +13,7 @@ from src.exception import DataValidationError, Problem
 from src.tables.encoding import find_encoding
 from src.tables.layout import (
     SAMPLE_LINES,
+    FileNotes,
     Record,
     TableReader,
     _is_blank,
@@ -31,7 +32,7 @@ _GROUPED_BY_COMMAS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 
 def open_csv(file: BinaryIO, name: str) -> TableReader:
     """Return the reader of a text table."""
-    encoding = find_encoding(file, name)
+    encoding, guessed = find_encoding(file, name)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     lines = _Lines(text)
@@ -46,7 +47,15 @@ def open_csv(file: BinaryIO, name: str) -> TableReader:
     rows = [cells for _, cells, problem in sample if problem is None]
     header = read_header(_as_wide_as(cells, rows), rows, name)
     records = without_blank_end(_csv_records(lines, delimiter, width=len(header)))
-    return TableReader(name, header, _decimal_comma(rows, delimiter), records, text)
+    return TableReader(
+        name,
+        header,
+        _decimal_comma(rows, delimiter),
+        records,
+        text,
+        delimiter=delimiter,
+        notes=FileNotes(encoding=encoding if guessed else ""),
+    )
 
 
 class _Lines:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from src.exception import DataValidationError
 from src.logger import get_logger
+from src.tables.scripts import find_script
 
 logger = get_logger(__name__)
 
@@ -33,6 +34,12 @@ _LATIN = {
     "cp1252": _WESTERN, "cp1250": _CENTRAL, "cp1254": _TURKISH, "cp1257": _BALTIC,
     "iso8859_2": _CENTRAL, "mac_roman": _WESTERN, "cp850": _WESTERN, "cp852": _CENTRAL,
 }  # fmt: skip
+# Bytes of ı, ş, ğ, İ, Ş, Ğ, which Western encodings have for ý, þ, ð; beside them no á, é, í, æ,
+# without which Icelandic has hardly a line.
+_TURKISH_AS_WESTERN = re.compile(
+    rb"(?=.*[\xfd\xfe\xf0\xdd\xde\xd0])[\x00-\x7f\xfd\xfe\xf0\xdd\xde\xd0\xf6\xfc\xe7\xd6\xdc\xc7]*",
+    re.DOTALL,
+)
 _MARKS_OF_ALL = "€£§°²³±‘’‚“”„–—…«»·ºª®©™´\xa0"
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -40,8 +47,8 @@ _BYTE_ORDER_MARKS = (
 )  # fmt: skip
 
 
-def find_encoding(file: BinaryIO, name: str) -> str:
-    """Return an encoding in which the whole file can be read.
+def find_encoding(file: BinaryIO, name: str) -> tuple[str, bool]:
+    """Return an encoding in which the whole file can be read, and whether it was guessed.
 
     Parameters
     ----------
@@ -61,13 +68,14 @@ def find_encoding(file: BinaryIO, name: str) -> str:
         raise DataValidationError(f"{name} is empty.")
     encoding = next((e for mark, e in _BYTE_ORDER_MARKS if sample.startswith(mark)), "")
     encoding = encoding or _utf16_without_mark(sample)
+    guessed = False
     if not encoding:
         if _decodes(file, "utf-8"):
             encoding = "utf-8"
         elif b"\0" in sample:
             raise DataValidationError(f"{name} is not a text table.")
         else:
-            encoding = _guess(_foreign_lines(file), name)
+            encoding, guessed = _guess(_foreign_lines(file), name), True
             logger.warning(
                 "%s is not UTF-8: read as %s. Save it as UTF-8 to be sure.", name, encoding
             )
@@ -77,7 +85,7 @@ def find_encoding(file: BinaryIO, name: str) -> str:
         )
     if _is_binary(sample.decode(encoding, errors="replace")):
         raise DataValidationError(f"{name} is not a text table.")
-    return encoding
+    return encoding, guessed
 
 
 def _utf16_without_mark(sample: bytes) -> str:
@@ -131,10 +139,12 @@ def _guess(sample: bytes, name: str) -> str:
             f"{name} is UTF-8 but for some bytes, as if it was cut off or put together from "
             "several files. Save it as UTF-8 again."
         )
+    if script := find_script(sample):
+        return script
     coverage = {encoding: _coverage(sample, encoding) for encoding in _LATIN}
     best = max(coverage, key=coverage.__getitem__)
     if coverage[best] >= COVERED:
-        return best
+        return "cp1254" if best == "cp1252" and _TURKISH_AS_WESTERN.fullmatch(sample) else best
     among_latin = len(re.findall(rb"[A-Za-z][\x80-\xff]|[\x80-\xff][A-Za-z]", sample))
     if 2 * among_latin > len(re.findall(rb"[\x80-\xff]", sample)) and (
         _coverage(sample, "cp1252", ("".join(_WESTERN),)) >= COVERED
@@ -158,6 +168,8 @@ def _coverage(sample: bytes, encoding: str, alphabets: tuple[str, ...] = ()) -> 
         text = sample.decode(encoding)
     except UnicodeDecodeError:
         return 0.0
-    foreign = Counter(c for c in text.lower() if c > "\x7f" and c not in _MARKS_OF_ALL)
+    foreign = Counter(
+        c for c in text.replace("İ", "i").lower() if c > "\x7f" and c not in _MARKS_OF_ALL
+    )
     held = (sum(foreign[c] for c in alphabet) for alphabet in alphabets or _LATIN[encoding])
     return max(held) / foreign.total() if foreign else 1.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 from src.exception import DataValidationError, Problem
@@ -14,8 +14,35 @@ from src.tables.cells import shorten
 
 CHUNK_ROWS = 20_000
 COLUMN_LIMIT = 10_000
+EMPTY_ROW = "The row is empty."
 SAMPLE_LINES = 100  # lines that show the delimiter, the decimal mark and the width
 Record = tuple[int, list[str], Problem | None]  # line, cells, and why they cannot be used
+
+
+@dataclass(frozen=True)
+class FileNotes:
+    """What is worth knowing of a file beside its cells.
+
+    Attributes
+    ----------
+    encoding : str
+        Where it was guessed; else empty.
+    sheets, sheets_read : tuple of str
+        Names of a workbook's sheets, and of those that were read; empty for other files.
+    merged : mapping of int to int
+        Cells that took the value of a merged range, by the column's position.
+    formulas : mapping of int to tuple of int
+        Rows of formulas without a stored result, by the column's position.
+    """
+
+    encoding: str = ""
+    sheets: tuple[str, ...] = ()
+    sheets_read: tuple[str, ...] = ()
+    merged: Mapping[int, int] = field(default_factory=dict)
+    formulas: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+NO_NOTES = FileNotes()
 
 
 @dataclass
@@ -46,7 +73,7 @@ class Chunk:
                 row=line,
             )
         if problem is None and _is_blank(cells):
-            problem = Problem("The row is empty.", row=line)
+            problem = Problem(EMPTY_ROW, row=line)
         if problem is not None:
             self.malformed[len(self.rows)] = problem
             cells = [cell.replace("\0", "") for cell in cells[:width]]
@@ -57,14 +84,33 @@ class Chunk:
 
 @dataclass
 class Table(Chunk):
-    """A whole table: its header, and what its numbers look like."""
+    """A whole table: its header, and what its numbers look like.
+
+    Attributes
+    ----------
+    header : list of str
+    decimal_comma, delimiter, typed, notes
+        See :class:`TableReader`.
+    """
 
     header: list[str] = field(default_factory=list)
     decimal_comma: bool = False
+    delimiter: str = ""
+    typed: bool = False
+    notes: FileNotes = NO_NOTES
 
     def column(self, position: int) -> list[str]:
         """Return the cells of one column."""
         return [row[position] for row in self.rows]
+
+    def take(self, indices: Iterable[int]) -> Table:
+        """Return some of the rows, with their lines and what is wrong with them."""
+        kept = list(indices)
+        malformed = {
+            new: self.malformed[old] for new, old in enumerate(kept) if old in self.malformed
+        }
+        lines, rows = [self.lines[i] for i in kept], [self.rows[i] for i in kept]
+        return replace(self, lines=lines, rows=rows, malformed=malformed)
 
 
 @dataclass(frozen=True)
@@ -81,6 +127,11 @@ class TableReader:
         Whether the comma is the decimal mark, as in ``72,5``.
     records : iterator
         Line, cells and what is wrong with them, row after row.
+    delimiter : str
+        Of a text file; else empty.
+    typed : bool
+        Whether the file keeps numbers as numbers, as workbooks, Parquet files and databases do.
+    notes : FileNotes
     """
 
     name: str
@@ -88,6 +139,9 @@ class TableReader:
     decimal_comma: bool
     records: Iterator[Record]
     _text: IO[str] | None = None  # Python closes, and warns of, a file that nothing refers to
+    delimiter: str = ""
+    typed: bool = False
+    notes: FileNotes = NO_NOTES
 
     def chunks(self, size: int = CHUNK_ROWS) -> Iterator[Chunk]:
         """Yield the rows, at most ``size`` at a time."""
@@ -114,7 +168,7 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def sheet_reader(records: Iterator[Record], name: str) -> TableReader:
+def sheet_reader(records: Iterator[Record], name: str, notes: FileNotes = NO_NOTES) -> TableReader:
     """Return the reader of a sheet: its first row that is not blank is the header."""
     records = (record for record in records)
     header = next((cells for _, cells, _ in records if not _is_blank(cells)), None)
@@ -128,7 +182,7 @@ def sheet_reader(records: Iterator[Record], name: str) -> TableReader:
         (line, _fit(cells, len(header)), problem)
         for line, cells, problem in itertools.chain(sample, records)
     )
-    return TableReader(name, header, False, without_blank_end(fitted))
+    return TableReader(name, header, False, without_blank_end(fitted), typed=True, notes=notes)
 
 
 def _fit(cells: list[str], width: int) -> list[str]:

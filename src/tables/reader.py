@@ -18,7 +18,7 @@ from src.exception import ConfigurationError, DataValidationError
 from src.tables.cells import to_text
 from src.tables.csv_reader import open_csv
 from src.tables.layout import Table, TableReader, collector_paused, sheet_reader
-from src.tables.spreadsheets import excel_rows, parquet_rows
+from src.tables.spreadsheets import FIRST_TABLE, SheetChoice, excel_rows, parquet_rows
 
 _ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
 _SIGNATURES = {
@@ -39,7 +39,9 @@ _SIGNATURES = {
 
 
 @contextmanager
-def open_table(source: Path | BinaryIO, name: str = "") -> Iterator[TableReader]:
+def open_table(
+    source: Path | BinaryIO, name: str = "", choice: SheetChoice = FIRST_TABLE
+) -> Iterator[TableReader]:
     """Open a CSV, Excel or Parquet file for reading in chunks.
 
     Parameters
@@ -48,6 +50,8 @@ def open_table(source: Path | BinaryIO, name: str = "") -> Iterator[TableReader]
         Closed with the block.
     name : str
         What the file is called in messages; its ending says what it claims to be.
+    choice : SheetChoice
+        Of a workbook.
 
     Raises
     ------
@@ -63,14 +67,20 @@ def open_table(source: Path | BinaryIO, name: str = "") -> Iterator[TableReader]
         except OSError as error:
             raise ConfigurationError(f"{source} cannot be read: {error.strerror}.") from error
     with source as file:
-        reader = _reader(file if file.seekable() else io.BytesIO(file.read()), name)
+        reader = _reader(file if file.seekable() else io.BytesIO(file.read()), name, choice)
         yield reader
 
 
-def read_table(source: Path | BinaryIO, name: str = "") -> Table:
+def read_table(source: Path | BinaryIO, name: str = "", choice: SheetChoice = FIRST_TABLE) -> Table:
     """Read a whole file; see :func:`open_table`."""
-    with open_table(source, name) as reader:
-        table = Table(header=reader.header, decimal_comma=reader.decimal_comma)
+    with open_table(source, name, choice) as reader:
+        table = Table(
+            header=reader.header,
+            decimal_comma=reader.decimal_comma,
+            delimiter=reader.delimiter,
+            typed=reader.typed,
+            notes=reader.notes,
+        )
         with collector_paused():
             for line, cells, problem in reader.records:
                 table.add(line, cells, len(reader.header), problem)
@@ -79,7 +89,7 @@ def read_table(source: Path | BinaryIO, name: str = "") -> Table:
 
 def table_from_records(header: Sequence[str], records: Iterable[Sequence[object]]) -> Table:
     """Return a table of typed values, such as a database gives, as text cells."""
-    table = Table(header=[str(name).strip() for name in header])
+    table = Table(header=[str(name).strip() for name in header], typed=True)
     for line, record in enumerate(records, start=2):
         table.add(line, [to_text(value) for value in record], len(table.header))
     return table
@@ -88,19 +98,22 @@ def table_from_records(header: Sequence[str], records: Iterable[Sequence[object]
 # --- what all formats share ---------------------------------------------------------------------
 
 
-def _reader(file: BinaryIO, name: str) -> TableReader:
+def _reader(file: BinaryIO, name: str, choice: SheetChoice) -> TableReader:
     ending = Path(name).suffix.lower()
     head = file.read(64)
     file.seek(0)
     found = next((s for s in _SIGNATURES if head.removeprefix(b"\xef\xbb\xbf").startswith(s)), b"")
     if ending in (".xlsx", ".xlsm"):
         _expect(_ZIP, found, name, "an Excel workbook")
-        return sheet_reader(((*row, None) for row in excel_rows(file, name)), name)
+        rows, notes = excel_rows(file, name, choice)
+        return sheet_reader(((*row, None) for row in rows), name, notes)
+    if choice.name is not None or choice.every:
+        raise ConfigurationError(f"{name} is no workbook: it has no sheets to choose from.")
     if ending in (".parquet", ".pq"):
         _expect(_PARQUET, found, name, "a Parquet file")
-        columns, rows = parquet_rows(file, name)
+        columns, records = parquet_rows(file, name)
         return sheet_reader(
-            itertools.chain([(1, columns, None)], ((*row, None) for row in rows)), name
+            itertools.chain([(1, columns, None)], ((*row, None) for row in records)), name
         )
     if found:
         raise DataValidationError(

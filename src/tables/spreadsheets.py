@@ -8,14 +8,26 @@ import warnings
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from src.exception import ConfigurationError, DataValidationError
 from src.logger import get_logger
-from src.tables.cells import to_text
+from src.tables.cells import format_number, match_key, to_text
+from src.tables.layout import FileNotes
+from src.tables.workbook_parts import (
+    Merged,
+    SheetParts,
+    column_letters,
+    has_percents,
+    sheet_parts,
+)
 
 logger = get_logger(__name__)
+
+SHEET_COLUMN = "sheet"
 
 Rows = Iterator[tuple[int, list[str]]]  # row of the sheet and its cells
 
@@ -35,21 +47,52 @@ _DAMAGED = (
 )  # fmt: skip
 
 
-def excel_rows(file: BinaryIO, name: str) -> Rows:
-    """Yield the rows of a workbook's first visible sheet; a blank one has no cells.
+@dataclass(frozen=True)
+class SheetChoice:
+    """Which sheet of a workbook is read.
 
-    Cells that stand apart to the right of the table, such as notes, are left out.
+    Attributes
+    ----------
+    name : str or None
+        The sheet that a person named.
+    every : bool
+        Whether all sheets with the first one's columns are read, one below the other; the sheet's
+        name becomes a column.
+    wanted : frozenset of str
+        Headers, by :func:`match_key`, that the sheet should have where no name is given.
+    """
+
+    name: str | None = None
+    every: bool = False
+    wanted: frozenset[str] = frozenset()
+
+
+FIRST_TABLE = SheetChoice()
+
+
+def excel_rows(
+    file: BinaryIO, name: str, choice: SheetChoice = FIRST_TABLE
+) -> tuple[Rows, FileNotes]:
+    """Return the rows of a workbook's sheet, and what is worth knowing of them.
+
+    A blank row has no cells. Cells that stand apart to the right of the table, such as notes, are
+    left out. Merged ranges are filled with their value; numbers that are shown in per cent are
+    written so; a formula without a stored result becomes ``=`` and its cell's name.
 
     Parameters
     ----------
     file : seekable binary file
     name : str
         What the file is called in messages.
+    choice : SheetChoice
+        Default: the first visible sheet with a table on it.
 
     Raises
     ------
     DataValidationError
         If it is no workbook that can be read, or unpacks to more than a table of its size would.
+    ConfigurationError
+        If it has no sheet of the name that is asked for.
     """
     import openpyxl
 
@@ -58,21 +101,116 @@ def excel_rows(file: BinaryIO, name: str) -> Rows:
         with warnings.catch_warnings(action="ignore"):  # of styles and links, which do not matter
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         sheets = book.worksheets
-        sheet = next((s for s in sheets if s.sheet_state == "visible"), sheets[0])
-        if len(sheets) > 1:
-            logger.warning("%s has %d sheets: %r is read.", name, len(sheets), sheet.title)
-        sheet.reset_dimensions()  # what the file says of its size may be wrong
+        titles = tuple(sheet.title for sheet in sheets)
+        chosen = _chosen(sheets, choice, name)
+        if len(titles) > len(chosen):
+            read = ", ".join(repr(sheet.title) for sheet in chosen)
+            logger.warning("%s has %d sheets: %s is read.", name, len(titles), read)
+        with zipfile.ZipFile(file) as archive:
+            percents = has_percents(archive)
+            parts = {s.title: sheet_parts(archive, s._worksheet_path) for s in chosen}
+        first = parts[chosen[0].title]
+    except _DAMAGED as error:
+        raise DataValidationError(f"{name} is not an Excel workbook that can be read.") from error
+    notes = FileNotes(
+        sheets=titles if len(titles) > 1 else (),
+        sheets_read=tuple(sheet.title for sheet in chosen) if len(titles) > 1 else (),
+        merged=_filled(first),
+        formulas={position: tuple(rows) for position, rows in first.formulas.items()},
+    )
+    rows = (_sheet_rows(sheet, parts[sheet.title], name, percents=percents) for sheet in chosen)
+    return (_stacked(rows, chosen) if choice.every else next(rows)), notes
+
+
+def _chosen(sheets: list[Any], choice: SheetChoice, name: str) -> list[Any]:
+    if choice.name is not None:
+        found = [s for s in sheets if s.title.strip().casefold() == choice.name.strip().casefold()]
+        if not found:
+            titles = ", ".join(repr(sheet.title) for sheet in sheets)
+            raise ConfigurationError(f"{name} has no sheet {choice.name!r}. Its sheets: {titles}.")
+        return found[:1]
+    visible = [sheet for sheet in sheets if sheet.sheet_state == "visible"] or sheets[:1]
+    headers = {sheet.title: _header_keys(sheet) for sheet in visible}
+    tables = [s for s in visible if choice.wanted and choice.wanted <= headers[s.title]]
+    tables = tables or [sheet for sheet in visible if len(headers[sheet.title]) > 1] or visible
+    if not choice.every:
+        return tables[:1]
+    first = headers[tables[0].title]
+    return [s for s in tables if len(first & headers[s.title]) >= 0.5 * len(first)]
+
+
+def _header_keys(sheet: Any) -> frozenset[str]:
+    sheet.reset_dimensions()  # what the file says of its size may be wrong
+    rows = _quietly(sheet.iter_rows(values_only=True, max_row=HEAD_ROWS))
+    filled = ([v for v in row if v is not None] for _, row in rows)
+    header = next((row for row in filled if row), [])
+    return frozenset(match_key(to_text(value)) for value in header)
+
+
+def _sheet_rows(sheet: Any, parts: SheetParts, name: str, *, percents: bool) -> Rows:
+    try:
+        sheet.reset_dimensions()
         width = _width(_quietly(sheet.iter_rows(values_only=True)))
-        for number, row in _quietly(sheet.iter_rows(values_only=True, max_col=width)):
+        formulas = {(row, at) for at, rows in parts.formulas.items() for row in rows}
+        merged = sorted(parts.merged, key=lambda one: one.top, reverse=True)
+        open_ranges: list[tuple[Merged, str]] = []
+        for number, row in _quietly(sheet.iter_rows(values_only=not percents, max_col=width)):
             if number * width > SHEET_CELLS:
                 raise DataValidationError(
                     f"{name} has more than {SHEET_CELLS:,} cells, empty ones included. Save it as "
                     "CSV, or take out what stands far from the table."
                 )
-            blank = all(value is None for value in row)
-            yield number, [] if blank else [to_text(value) for value in row]
+            cells = [_shown(cell) for cell in row] if percents else [to_text(v) for v in row]
+            for at in range(len(cells)) if formulas else ():
+                if (number, at) in formulas:
+                    cells[at] = f"={column_letters(at)}{number}"
+            open_ranges = [one for one in open_ranges if one[0].bottom >= number]
+            for one, text in open_ranges:
+                cells += [""] * (min(one.right + 1, width) - len(cells))
+                cells[one.left : one.right + 1] = [text] * len(cells[one.left : one.right + 1])
+            while merged and merged[-1].top <= number:
+                one = merged.pop()
+                if one.left < len(cells):
+                    open_ranges.append((one, cells[one.left]))
+            yield number, cells if any(cells) else []
     except _DAMAGED as error:
         raise DataValidationError(f"{name} is not an Excel workbook that can be read.") from error
+
+
+def _shown(cell: Any) -> str:
+    """Return a cell's text; a number that is shown in per cent is written so."""
+    value = cell.value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and "%" in (cell.number_format or ""):
+        return f"{format_number(round(100 * value, 9))}%"
+    return to_text(value)
+
+
+def _filled(parts: SheetParts) -> dict[int, int]:
+    """Return how many cells of each column took a merged range's value."""
+    found: Counter[int] = Counter()
+    for one in parts.merged:
+        for position in range(one.left, min(one.right, one.left + 50) + 1):
+            found[position] += one.bottom - one.top
+    return dict(found)
+
+
+def _stacked(sheets: Iterable[Rows], chosen: list[Any]) -> Rows:
+    """Yield the rows of several sheets under the first one's header, and each sheet's name."""
+    places: list[str] = []
+    for rows, sheet in zip(sheets, chosen, strict=True):
+        header = next(((number, cells) for number, cells in rows if cells), None)
+        if header is None:
+            continue
+        keys = [match_key(cell) for cell in header[1]]
+        if not places:
+            places = keys
+            yield header[0], [*header[1], SHEET_COLUMN if "sheet" not in keys else "sheet name"]
+        at = [keys.index(key) if key in keys else None for key in places]
+        for number, cells in rows:
+            if cells:
+                picked = [cells[i] if i is not None and i < len(cells) else "" for i in at]
+                yield number, [*picked, sheet.title]
 
 
 def _width(rows: Iterator[tuple[int, tuple[Any, ...]]]) -> int:

@@ -25,10 +25,10 @@ from src.components.data_validation import DataValidation
 from src.components.model_intervals import LEVELS, ModelIntervals
 from src.config import SAMPLE_TABLE
 from src.schema.hints import Hints
-from src.schema.inference import infer_schema
 from src.schema.record import Schema
 from src.search.folds import stack_folds
 from src.tables.reader import read_table
+from tests.readings import learn
 
 ESTIMATORS: dict[str, BaseEstimator] = {
     "ridge": Ridge(5.0),
@@ -40,7 +40,7 @@ ESTIMATORS: dict[str, BaseEstimator] = {
 def read(path: Path, target: str) -> tuple[Schema, pd.DataFrame, np.ndarray]:
     """Return a table's schema, its features and its target, as training reads them."""
     table = read_table(path)
-    inferred = infer_schema(table, Hints(), target)
+    inferred = learn(table, Hints(), target)
     frame = DataValidation(inferred.schema).run(table, inferred.positions, with_target=True).frame
     frame = frame[frame[target].notna()].reset_index(drop=True)
     return inferred.schema, frame[list(inferred.schema.names)], frame[target].to_numpy()

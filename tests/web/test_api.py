@@ -88,13 +88,13 @@ def test_a_list_is_answered_record_by_record(client, predictor, student):
 
 def test_what_is_wrong_with_a_record_stands_beside_its_row(client, student):
     """C12."""
-    records = [student, student | {"lunch": "Standard", "reading_score": 101}, 7, student]
+    records = [student, student | {"lunch": "standart", "reading_score": 101}, 7, student]
     response = client.post(f"{API}/predict/batch", json=records)
     body = response.get_json()
     assert (response.status_code, body["n_records"], body["n_refused"]) == (200, 4, 2)
     assert [answer is None for answer in body["predictions"]] == [False, True, True, False]
     assert [(e["row"], e["field"], e["got"]) for e in body["errors"]] == [
-        (2, "lunch", "Standard"),
+        (2, "lunch", "standart"),
         (2, "reading_score", "101"),
         (3, None, None),
     ]

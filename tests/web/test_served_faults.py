@@ -105,7 +105,7 @@ def rows_of(answer: Answer) -> list[dict[str, str]]:
     pytest.param({"reading_score": "1_0"}, "reading_score", "Got '1_0'", id="F3-underscore"),
     pytest.param({"reading_score": "５０"}, "reading_score", "digits 0 to 9", id="F3-full-width"),
     pytest.param({"reading_score": True}, "reading_score", "Got True", id="F3-true"),
-    pytest.param({"lunch": "Standard"}, "lunch", "Did you mean 'standard'?", id="F4-near"),
+    pytest.param({"lunch": "standart"}, "lunch", "Did you mean 'standard'?", id="F4-near"),
     pytest.param({"lunch": "soup"}, "lunch", "must be one of 'standard'", id="F4-far"),
     pytest.param({"raeding_score": 5}, "raeding_score", "'reading_score'?", id="F5-extra"),
 ])  # fmt: skip

@@ -148,7 +148,7 @@ def test_every_problem_stands_in_one_report_in_the_order_of_the_rows() -> None:
     found = validate(
         "lunch,score,hours,club\n"
         "standard,72,3,chess\n"
-        "Standard,101,x,chess\n"  # three problems
+        "standart,101,x,chess\n"  # three problems
         "standard,72,3\n"  # C5
         '"standard,72,3,chess\n'  # C5
         "standard,inf,3,chess\n"  # C7
@@ -164,7 +164,7 @@ def test_every_problem_stands_in_one_report_in_the_order_of_the_rows() -> None:
     assert found.accepted.tolist() == [True, *[False] * 7, True]
     assert found.frame["score"].tolist() == [72.0, 30.0]
     assert str(found.problems[0]) == (
-        "Row 3: lunch must be one of 'standard', 'free/reduced'. Got 'Standard'. "
+        "Row 3: lunch must be one of 'standard', 'free/reduced'. Got 'standart'. "
         "Did you mean 'standard'?"
     )
     assert found.problems[5].got == "inf"

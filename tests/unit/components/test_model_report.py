@@ -98,7 +98,7 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
         ),
         fairness=facts.Fairness(
             (facts.Grouping((name,), (group,), (f"{name} = none",)),),
-            (facts.Finding("equal_errors", {"n_rows": 200}),), 200, 10,
+            (facts.FairnessFinding("equal_errors", {"n_rows": 200}),), 200, 10,
         ),
         pass_mark=facts.PassMark(50.0, 200, 60, around(0.1), 0.21,
                                  (facts.ReliabilityBin(0.0, 0.5, 100, 0.1, around(0.12)),

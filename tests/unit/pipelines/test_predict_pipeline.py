@@ -256,7 +256,7 @@ def test_a_missing_value_is_predicted_where_training_had_them(tmp_path) -> None:
     table = table.sample(frac=1, random_state=0).astype({"a": object, "b": object})
     table.iloc[3, 0], table.iloc[4, 1] = "NA", ""
     table.to_csv(tmp_path / "t.csv", index=False)
-    config = TrainConfig(data=str(tmp_path / "t.csv"), target="t", models=("ridge",),
+    config = TrainConfig(data=str(tmp_path / "t.csv"), target="t", models=("ridge",), keep=("a",),
                          artifacts=tmp_path / "artifacts")  # fmt: skip
     predictor = Predictor.from_run(TrainPipeline(config).run().run)
     (tmp_path / "new.csv").write_text("a,b\nNA,x\nnull,y\n,z\n5,\n5,NA\n")
@@ -326,10 +326,16 @@ def test_an_unknown_category_is_refused_with_the_allowed_ones_and_the_nearest(
 ) -> None:
     """F4."""
     with pytest.raises(DataValidationError) as raised:
-        predictor.predict_record(student | {"lunch": "Standard"})
+        predictor.predict_record(student | {"lunch": "standart"})
     assert str(raised.value) == (
-        "lunch must be one of 'standard', 'free/reduced'. Got 'Standard'. Did you mean 'standard'?"
+        "lunch must be one of 'standard', 'free/reduced'. Got 'standart'. Did you mean 'standard'?"
     )
+
+
+def test_another_case_and_stray_blanks_are_folded(predictor, student) -> None:
+    """F4."""
+    answer = predictor.predict_record(student | {"lunch": " STANDARD"})
+    assert answer == predictor.predict_record(student)
 
 
 def test_all_problems_of_a_record_are_told_at_once(predictor) -> None:

@@ -303,7 +303,7 @@ def group(label: str, error: float, p: float = 0.5) -> facts.GroupErrors:
                              {"mean_error": p})  # fmt: skip
 
 
-FINDING = facts.Finding("equal_errors", {"n_rows": 200})
+FINDING = facts.FairnessFinding("equal_errors", {"n_rows": 200})
 
 
 def compared(*groupings: facts.Grouping) -> facts.ReportFacts:

@@ -139,7 +139,7 @@ def test_utf8_with_some_damage_is_not_read_as_something_else(content: bytes) -> 
 @given(st.binary(min_size=1, max_size=300))
 def test_what_is_found_decodes_the_file(content: bytes) -> None:
     try:
-        encoding = find_encoding(io.BytesIO(content), "class.csv")
+        encoding, _ = find_encoding(io.BytesIO(content), "class.csv")
     except DataValidationError:
         return
     content.decode(encoding)

@@ -85,11 +85,11 @@ def test_every_problem_is_listed(client, predictor):
 
 def test_an_unknown_category_is_refused_with_the_nearest(client, student):
     """F4."""
-    response = client.post("/predict", json=student | {"lunch": "Standard"})
+    response = client.post("/predict", json=student | {"lunch": "standart"})
     (problem,) = assert_error(response, 422)["errors"]
-    assert problem["got"] == "Standard"
+    assert problem["got"] == "standart"
     assert problem["message"] == (
-        "lunch must be one of 'standard', 'free/reduced'. Got 'Standard'. Did you mean 'standard'?"
+        "lunch must be one of 'standard', 'free/reduced'. Got 'standart'. Did you mean 'standard'?"
     )
 
 

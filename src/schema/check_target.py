@@ -1,0 +1,48 @@
+"""What kind of target a column makes, and what that means for the ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from src.schema.findings import NOTE, Finding
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FEW_CLASSES = 5
+AT_A_BOUND = 0.1  # of the rows, that share the lowest or the highest value
+MANY_ZEROS = 0.2
+SKEWED = 2.0  # of the third standardised moment
+
+
+def target_findings(
+    name: str, y: NDArray[np.float64], apart: Sequence[float] = ()
+) -> list[Finding]:
+    """Return notes on a target: classes, many zeros, a bound that many reach, a long tail."""
+    import numpy as np
+
+    y = y[np.isfinite(y) & ~np.isin(y, apart)]
+    if len(y) < 20 or y.std() == 0:
+        return []
+    values, counts = np.unique(y, return_counts=True)
+    if len(values) <= FEW_CLASSES:
+        variant, counted = "binary" if len(values) == 2 else "ordered", {"n_distinct": len(values)}
+        return [Finding("class_target", NOTE, (name,), variant, counted, ("class",))]
+    found = []
+    share = counts / len(y)
+    zero = float(share[values == 0].sum())
+    if zero >= MANY_ZEROS and values[0] >= 0:
+        found.append(Finding("zero_heavy_target", NOTE, (name,), "", {"share": round(zero, 4)}))
+    for side, k in (("low", 0), ("high", -1)):
+        is_zero = values[k] == 0 and zero >= MANY_ZEROS
+        if share[k] >= AT_A_BOUND and share[k] > 2 * share[1 if k == 0 else -2] and not is_zero:
+            at_bound = {"share": round(float(share[k]), 4)}
+            found.append(Finding("bounded_target", NOTE, (name,), side, at_bound, ("bounds",)))
+    skewness = float((((y - y.mean()) / y.std()) ** 3).mean())
+    if abs(skewness) >= SKEWED:
+        found.append(
+            Finding("skewed_target", NOTE, (name,), "long_tail", {"skewness": round(skewness, 2)})
+        )
+    return found

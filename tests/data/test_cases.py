@@ -1,0 +1,207 @@
+"""The cases of ``../shared/cases``: what is found in each, and what is predicted."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from src.components.data_check import CheckedTable, DataCheck, DataCheckConfig
+from src.pipelines.predict_pipeline import predict_file
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
+from src.serving.predictor import Predictor
+from src.tables.reader import read_table
+from src.tables.spreadsheets import SheetChoice
+
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
+
+# file, target, what must be found (severity, kind, columns); notes may stand beside it.
+FOUND = [
+    ("absent_feature25/train.csv", "final", [("warning", "mostly_numbers", "previous")]),
+    ("absent_target30/train.csv", "final", [("warning", "mostly_numbers", "final")]),
+    ("binary_target/train.csv", "passed", [("note", "class_target", "passed")]),
+    ("bool_mix/train.csv", "final", [("note", "look_alike", "tutor")]),
+    ("code_column/train.csv", "final", [("note", "code", "region_code")]),
+    ("comma_thousands_semicolon/train.csv", "final", [("stop", "number_format", "income")]),
+    ("cover_sheet/train.xlsx", "final", [("warning", "other_sheets", "")]),
+    ("currency/train.csv", "final", [("note", "number_format", "income")]),
+    ("date_compact/train.csv", "final", [
+        ("note", "date", "birth"), ("note", "identifier", "birth"),
+    ]),
+    ("date_words/train.csv", "final", [("note", "date", "birth"), ("note", "identifier", "birth")]),
+    ("durations/train.csv", "final", [("note", "number_format", "study_time")]),
+    ("excel_dates/train.xlsx", "final", [("warning", "date", "hours_range")]),
+    ("excel_dates/all.xlsx", "final", [("note", "date", "hours_range")]),
+    ("excel_text_comma/train.xlsx", "final", [("note", "number_format", "previous")]),
+    ("formulas/target.xlsx", "final", [("stop", "formula_without_value", "final")]),
+    ("formulas/train.xlsx", "final", [("stop", "formula_without_value", "quiz_mean")]),
+    ("fraction_marks/train.csv", "final", [("note", "number_format", "previous")]),
+    ("german_school/train.csv", "Endpunkte Mathe", [
+        ("stop", "leak", "Bestanden"), ("stop", "leak", "Note_Mathe"),
+        ("note", "identifier", "Schüler_ID"), ("note", "identifier", "Nachname"),
+        ("note", "identifier", "Vorname"), ("note", "identifier", "Geburtsdatum"),
+        ("note", "date", "Anmeldedatum"), ("note", "free_text", "Bemerkung"),
+    ]),
+    ("group_constant/train.csv", "school_score", [("note", "repeated_pupil", "school_code")]),
+    ("header_repeated/train.csv", "final", [("warning", "header_rows", "")]),
+    ("leak_average/train.csv", "final", [("stop", "leak", "average")]),
+    ("leak_grade/train.csv", "final", [("stop", "leak", "grade")]),
+    ("leak_total/train.csv", "final", [("stop", "leak", "total_score")]),
+    ("long_table/train.csv", "mark", [("note", "repeated_pupil", "student_id")]),
+    ("lookalike_categories/train.csv", "math_score", [
+        ("note", "look_alike", "race_ethnicity"),
+        ("note", "look_alike", "parental_level_of_education"),
+    ]),
+    ("merged_cells/train.xlsx", "final", [("note", "merged_cells", "class")]),
+    ("merged_cells/filled.xlsx", "final", []),
+    ("no_target_category/train.csv", "final", []),
+    ("percent_excel/train.csv", "final", []),
+    ("points_thousands/train.csv", "final", [("note", "number_format", "income")]),
+    ("points_thousands/plain.csv", "final", []),
+    ("sentinel_999/train.csv", "final", [("warning", "sentinel", "previous")]),
+    ("sentinel_target/train.csv", "final", [("warning", "sentinel", "final")]),
+    ("sheet_per_class/train.xlsx", "final", [("warning", "other_sheets", "")]),
+    ("skewed/train.csv", "minutes", [("note", "skewed_target", "minutes")]),
+    ("text_marks/train.csv", "score", []),
+    ("totals_sum/train.csv", "final", [
+        ("warning", "not_a_pupil", ""), ("note", "identifier", "student"),
+    ]),
+    ("totals_sum/train.xlsx", "final", [("warning", "not_a_pupil", "")]),
+    ("typo_target/train.csv", "final", [("warning", "outlier", "final")]),
+    ("typo_target/train10.csv", "final", [("warning", "outlier", "final")]),
+    ("uci_mean_row/train.csv", "G3", [("warning", "not_a_pupil", "")]),
+    ("units_row/train.csv", "final", [("warning", "not_a_pupil", "")]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def case():
+    def path(name: str) -> Path:
+        if not (CASES / name).is_file():
+            pytest.skip(f"{name} is not in ../shared/cases")
+        return CASES / name
+
+    return path
+
+
+def check(path: Path, target: str) -> CheckedTable:
+    table = read_table(path, choice=SheetChoice(wanted=frozenset([target])))
+    return DataCheck(DataCheckConfig(target)).run(table)
+
+
+@pytest.mark.parametrize(("name", "target", "expected"), FOUND, ids=[case[0] for case in FOUND])
+def test_what_is_wrong_with_a_table_is_found_and_nothing_else(
+    case, name: str, target: str, expected: list[tuple[str, str, str]]
+) -> None:
+    checked = check(case(name), target)
+    found = [(f.severity, f.kind, ", ".join(f.columns)) for f in checked.findings]
+    assert set(expected) <= set(found)
+    louder = {one for one in found if one[0] != "note"}
+    assert louder == {one for one in expected if one[0] != "note"}
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "rows", "cells"),
+    [
+        ("header_repeated/train.csv", "final", (152,), ("gender",)),
+        ("totals_sum/train.csv", "final", (302,), ("Total",)),
+        ("typo_target/train.csv", "final", (9,), ("7400",)),
+        ("uci_mean_row/train.csv", "G3", (397,), ("Mean",)),
+        ("units_row/train.csv", "final", (2,), ("[h]",)),
+    ],
+)
+def test_the_row_and_the_value_are_named(case, name, target, rows, cells) -> None:
+    (finding,) = (f for f in check(case(name), target).findings if f.rows)
+    assert (finding.rows, finding.cells) == (rows, cells)
+
+
+# training table, target, options, file to predict, predictions (None: refused or left out)
+PREDICTED = [
+    ("percent_excel/train0.csv", "final", {}, "percent_excel/in.xlsx",
+     [73.9, 89.8, 93.7, 100.0, 116.1]),
+    ("percent_excel/train0.csv", "final", {}, "percent_excel/in_right.csv",
+     [73.9, 89.8, 93.7, 100.0, 116.1]),
+    ("absent_feature25/train.csv", "final", {}, "absent_feature25/in.csv",
+     [56.1, 55.0, 71.4, 74.3]),
+    ("no_target_category/train.csv", "final", {}, "no_target_category/in.csv",
+     [71.1, 70.9, None, 128.5]),
+    ("header_repeated/train.csv", "final", {}, "header_repeated/in.csv", [71.1, 71.5, None]),
+    ("units_row/train.csv", "final", {}, "units_row/in.csv", [70.0, None]),
+    ("points_thousands/train.csv", "final", {}, "points_thousands/in.csv",
+     [61.9, 62.8, 62.8, 77.2, 77.2]),
+    ("totals_sum/train.csv", "final", {}, "totals_sum/in.csv", [71.1, 139.8, 427.9]),
+    ("uci_mean_row/train.csv", "G3", {}, "uci_mean_row/in.csv", [4.9, None]),
+    ("formulas/opt.csv", "final", {}, "formulas/in.xlsx", [None] * 5),
+    ("german_school/train.csv", "Endpunkte Mathe", {"drop": ("Bestanden", "Note Mathe")},
+     "german_school/new_pupils.csv", [64.4, 64.4, 64.4]),
+    ("excel_dates/train.xlsx", "final", {}, "excel_dates/in.csv", [70.3, 70.3]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "target", "options", "name", "expected"),
+    PREDICTED,
+    ids=[f"{case[0]} {case[3]}" for case in PREDICTED],
+)
+def test_the_right_numbers_come_out(
+    case, tmp_path: Path, trained_on, target, options, name, expected
+) -> None:
+    predictor = trained(case(trained_on), target, tmp_path, **options)
+    predict_file(predictor, case(name), tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        cells = [row["prediction"] for row in csv.DictReader(file)]
+    assert [round(float(cell), 1) if cell else None for cell in cells] == expected
+
+
+def trained(path: Path, target: str, folder: Path, **options: object) -> Predictor:
+    config = TrainConfig(
+        data=str(path), target=target, models=("ridge",), budget="quick",
+        artifacts=folder / "artifacts", **options,
+    )  # fmt: skip
+    return Predictor.from_run(TrainPipeline(config).run().run)
+
+
+def test_durations_and_minutes_make_the_same_model(case, tmp_path: Path) -> None:
+    record = {"gender": "male", "lunch": "standard", "prep": "none", "study_hours": 10,
+              "attendance": 80, "previous": 70}  # fmt: skip
+    as_time = trained(case("durations/train.csv"), "final", tmp_path / "a")
+    as_minutes = trained(case("durations/minutes.csv"), "final", tmp_path / "b")
+    form = as_time.predict_record(record | {"study_time": "1:30"}, form=True).prediction
+    assert form == as_minutes.predict_record(record | {"study_time": 90}).prediction
+
+
+def test_a_workbook_that_is_one_file_a_class_can_be_read_whole(case) -> None:
+    path = case("sheet_per_class/train.xlsx")
+    table = read_table(path, choice=SheetChoice(every=True))
+    assert (len(table.rows), table.header[-1]) == (200, "sheet")
+    assert {row[-1] for row in table.rows} == {"8A", "8B", "8C", "8D"}
+    assert len(read_table(path, choice=SheetChoice(name="8c")).rows) == 50
+
+
+def test_turkish_names_are_read_as_they_are(case) -> None:
+    table = read_table(case("encodings/turkish_cp1254.csv"))
+    assert [row[0] for row in table.rows[:3]] == ["Mehmet Yılmaz", "Ayşe Kaya", "İbrahim Demir"]
+    assert table.notes.encoding == "cp1254"
+
+
+def test_what_is_clear_in_a_class_list_is_mended(case, predictor: Predictor, tmp_path) -> None:
+    predict_file(predictor, case("class_lists/class7b.xlsx"), tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    by_name = {row["Student name"]: row["prediction"] for row in rows}
+    assert by_name["Clara Vogt"]  # "Female "
+
+
+def test_identifying_values_stand_nowhere_in_a_run(case, tmp_path: Path) -> None:
+    path = case("german_school/train.csv")
+    trained(path, "Endpunkte Mathe", tmp_path, drop=("Bestanden", "Note Mathe"))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        pupils = list(csv.DictReader(file, delimiter=";"))
+    secret = {row[name] for row in pupils for name in ("Nachname", "Vorname", "Bemerkung")}
+    secret = {value for value in secret if len(value) > 3}
+    for file in sorted((tmp_path / "artifacts").rglob("*")):
+        if file.is_file():
+            content = file.read_bytes()
+            assert not [value for value in secret if value.encode() in content], file.name

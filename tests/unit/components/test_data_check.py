@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from src.components.data_check import CheckedTable, DataCheck, DataCheckConfig
+from src.report.table_findings import as_dict
+from src.schema.findings import NOTE, STOP, WARNING, Finding
+from src.schema.hints import ColumnHints, Hints
+from src.tables.cells import match_key
+from src.tables.layout import Table
+from src.tables.reader import read_table
+from tests.planted_faults import FAULTS, Planted, as_table, clean_tables, plant
+
+SEEDS = range(2)
+
+
+def check(table: Table, target: str, **options: object) -> CheckedTable:
+    return DataCheck(DataCheckConfig(target, **options)).run(table)
+
+
+def is_found(planted: Planted) -> bool:
+    return any(
+        finding.kind == planted.kind
+        and (not planted.column or planted.column in finding.columns)
+        and (planted.row is None or planted.row in finding.rows)
+        for finding in check(planted.table, planted.target).findings
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found_with_its_column_or_row(fault: str) -> None:
+    found = [is_found(planted) for seed in SEEDS for planted in plant(fault, seed)]
+    assert all(found)
+
+
+def test_clean_tables_are_neither_stopped_nor_warned_of() -> None:
+    for seed in SEEDS:
+        for columns, target in clean_tables(seed):
+            checked = check(as_table(columns), target)
+            assert [f for f in checked.findings if f.severity in (STOP, WARNING)] == []
+            assert {use.name for use in checked.columns if use.use != "left out"} == set(columns)
+
+
+def hints(**columns: dict[str, object]) -> Hints:
+    said = {match_key(name): ColumnHints(**what) for name, what in columns.items()}
+    return Hints(columns=said)
+
+
+def marks(**more: list[str]) -> dict[str, list[str]]:
+    return clean_tables(0)[0][0] | more
+
+
+def kinds(checked: CheckedTable) -> set[tuple[str, str]]:
+    return {(f.severity, f.kind) for f in checked.findings}
+
+
+def one(checked: CheckedTable, kind: str) -> Finding:
+    (finding,) = (f for f in checked.findings if f.kind == kind)
+    return finding
+
+
+# --- what a person may answer --------------------------------------------------------------------
+
+
+def test_a_column_that_is_kept_is_a_feature_whatever_it_looks_like() -> None:
+    table = as_table(marks(name=[f"P{i}" for i in range(300)]))
+    assert check(table, "final").left_out == {"name": "identifier"}
+    assert check(table, "final", keep=("Name",)).left_out == {}
+
+
+KEYS = random.Random(1).sample(range(1000, 9000), 300)
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([f"S{i}" for i in range(300)], "identifier"),
+        ([*(f"S{i}" for i in range(298)), "", ""], "identifier"),
+        (range(1, 301), "identifier"),
+        (range(300, 0, -1), "identifier"),
+        (KEYS, "identifier"),
+        ([f"{key}.0" for key in KEYS], "identifier"),
+        ([*KEYS[:-3], "", "NA", ""], "identifier"),
+        ([f"2024-01-{1 + i % 9:02}" for i in range(300)], "date"),
+        ([f"{1 + i % 9}.{1 + i % 5}.2011" for i in range(300)], "date"),
+        ([f"{1 + i % 9}/{1 + i % 5}/11" for i in range(300)], "date"),
+        (["2024-01-15 08:30", "2024-01-15T09:00:00"] * 150, "date"),
+    ],
+)
+def test_a_key_or_a_date_is_left_out(cells: Sequence[object], why: str) -> None:
+    """R2b."""
+    table = as_table(marks(extra=list(map(str, cells))))
+    assert check(table, "final").left_out == {"extra": why}
+    assert check(table, "final", hints=hints(extra={"label": "Extra"})).left_out == {}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_measurement_that_never_repeats_is_kept(sign: int) -> None:
+    """R2b."""
+    cells = [sign * (1000 * int(mark) + i) for i, mark in enumerate(marks()["final"])]
+    fractions = [i + 0.5 for i in range(300)]
+    table = as_table(marks(extra=list(map(str, cells)), half=list(map(str, fractions))))
+    assert check(table, "final").left_out == {}
+
+
+def test_a_leak_is_let_through_where_it_is_known_before() -> None:
+    table = as_table(marks())
+    doubled = [str(2 * int(cell)) for cell in table.column(5)]
+    table = as_table(marks(double=doubled))
+    assert not check(table, "final").ok
+    assert check(table, "final", keep=("double",)).ok
+    assert check(table, "final", drop=("double",)).ok
+    assert check(table, "final", hints=hints(double={"known_before": True})).ok
+
+
+def test_an_exact_copy_of_the_target_is_left_out_with_a_warning() -> None:
+    table = as_table(marks(again=marks()["final"]))
+    checked = check(table, "final")
+    assert (one(checked, "leak").severity, checked.left_out) == (WARNING, {"again": "leak"})
+
+
+def test_a_missing_value_is_what_the_hints_list() -> None:
+    cells = ["999" if i % 20 == 0 else cell for i, cell in enumerate(marks()["previous"])]
+    table = as_table(marks(previous=cells))
+    asked = check(table, "final")
+    assert one(asked, "sentinel").columns == ("previous",)
+    assert asked.readings["previous"].apart == (999.0,)
+    told = check(table, "final", hints=hints(previous={"missing": ("999",)}))
+    assert (WARNING, "sentinel") not in kinds(told)
+    assert told.readings["previous"].missing == ("999",)
+    assert told.table.column(4).count("") == 15
+
+
+@pytest.mark.parametrize(("mark", "value"), [(",", "15827"), (".", "15.827")])
+def test_digits_that_can_be_read_in_two_ways_are_asked_and_answered(mark, value) -> None:
+    text = "income;final\n" + "".join(f"{10 + i % 50}.{i * 37 % 1000:03};{i}\n" for i in range(300))
+    text = text.replace("10.000;0", "15.827;0")
+    table = read_table(io.BytesIO(text.encode()), "t.csv")
+    assert one(check(table, "final"), "number_format").severity == STOP
+    told = check(table, "final", hints=hints(income={"decimal": mark}))
+    assert told.table.rows[0][0] == value
+    assert told.ok
+
+
+@pytest.mark.parametrize(("answer", "value"), [(True, "85"), (False, "0.85")])
+def test_shares_beside_per_cents_are_asked_and_answered(answer: bool, value: str) -> None:
+    cells = ["0.85" if i % 3 == 0 else cell for i, cell in enumerate(marks()["attendance"])]
+    cells[3], cells[6] = "0.7", "0.92"
+    table = as_table(marks(attendance=cells))
+    assert one(check(table, "final"), "number_format").variant == "scale"
+    told = check(table, "final", hints=hints(attendance={"percent": answer}))
+    assert told.ok
+    assert told.table.rows[0][3] == value
+
+
+def test_pupils_are_kept_together_as_named_or_not_at_all() -> None:
+    planted = plant("pupils in several rows", 0)[0]
+    checked = check(planted.table, planted.target)
+    assert checked.left_out == {planted.column: "repeated_pupil"}
+    assert len(set(checked.groups.tolist())) == 60
+    assert check(planted.table, planted.target, pupil="none").groups is None
+    named = check(planted.table, planted.target, pupil="gender")
+    assert len(set(named.groups.tolist())) == 2
+
+
+# --- the table as training takes it --------------------------------------------------------------
+
+
+def test_rows_that_are_no_pupils_are_taken_out_of_the_table() -> None:
+    planted = plant("summary row", 0)[0]
+    checked = check(planted.table, planted.target)
+    assert (len(checked.table.rows), checked.n_summary_rows) == (300, 1)
+
+
+def test_rare_categories_are_grouped_under_the_name_that_is_there() -> None:
+    cells = ["Polish" if i % 75 == 0 else "German" if i % 3 else "Andere" for i in range(300)]
+    checked = check(as_table(marks(language=cells)), "final")
+    at = checked.table.header.index("language")
+    assert set(checked.table.column(at)) == {"German", "Andere"}
+    listed = hints(language={"categories": ("German", "Polish")})
+    kept = check(as_table(marks(language=cells)), "final", hints=listed)
+    assert (NOTE, "rare") in kinds(checked)
+    assert (NOTE, "rare") not in kinds(kept)
+
+
+def test_words_among_numbers_are_missing_and_only_usual_ones_are_remembered() -> None:
+    cells = ["AB" if i % 20 == 0 else c for i, c in enumerate(marks()["previous"])]
+    cells[5] = "ask Anna"
+    checked = check(as_table(marks(previous=cells)), "final")
+    assert checked.readings["previous"].missing == ("AB",)
+    assert checked.table.column(4).count("") == 16
+
+
+def test_the_public_part_of_a_finding_holds_no_row_and_no_cell() -> None:
+    planted = plant("names", 0)[0]
+    for finding in check(planted.table, planted.target).findings:
+        public = as_dict(finding, private=False)
+        assert public["rows"] == []
+        assert not any(f" {cell}" in public["message"] for cell in finding.cells)
+
+
+def test_names_of_schools_and_courses_are_categories() -> None:
+    schools = [f"{['Nord', 'Sued', 'Ost', 'West', 'Mitte'][i % 5]}schule" for i in range(300)]
+    checked = check(as_table(marks(**{"school name": schools})), "final")
+    assert checked.left_out == {}
+
+
+def test_a_table_of_which_no_row_says_anything_is_no_crash() -> None:
+    table = Table(header=["a", "b"], rows=[["", ""]] * 5, lines=list(range(2, 7)))
+    assert check(table, "b").findings == ()
+    assert check(Table(header=["a"]), "a").columns == ()
