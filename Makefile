@@ -56,7 +56,7 @@ lint: .venv/.dev  ## Check style, types and import contracts
 	.venv/bin/lint-imports
 
 test: lint .envs/deploy/.tools  ## Everything a change must pass: lint, then all tests but the slow ones, with coverage
-	.venv/bin/python -m pytest -n auto --dist loadfile --cov $(ARGS)
+	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov $(ARGS)
 
 test-quick: .venv/.dev  ## The tests that need neither a browser nor a server
 	.venv/bin/python -m pytest -n auto --dist loadfile -m "not slow and not browser and not e2e" $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,18 @@ from src.serving.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_TABLES = ROOT.parent / "shared" / "data"
+LONGEST = ("test_notebooks", "test_commands", "test_model_trainer", "test_page")
+
+
+@pytest.hookimpl(optionalhook=True)  # where pytest-xdist is installed
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: much of the time a test waits for a server or a browser."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no worker comes to one when the others are done."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,7 @@ def test_other_tables_need_no_change_of_the_code(
 ) -> None:
     summary = train_and_serve(
         clean_tree, command, "--data", real_table(name), "--target", target,
-        "--models", "ridge", "gradient_boosting",
+        "--models", "ridge", "gradient_boosting", "--budget", "quick",
     )  # fmt: skip
     assert summary["held_out"]["r2"]["value"] >= r2
 

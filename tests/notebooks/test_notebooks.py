@@ -70,8 +70,15 @@ def test_no_cell_warns(built):
 
 @pytest.mark.e2e
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("path", "scheme"),
+    [
+        (NOTEBOOKS[0], "dark"),
+        (NOTEBOOKS[1], "light"),
+        pytest.param(NOTEBOOKS[0], "light", marks=pytest.mark.slow),
+        pytest.param(NOTEBOOKS[1], "dark", marks=pytest.mark.slow),
+    ],
+)
 def test_a_page_is_readable_for_everybody_and_fetches_nothing(built, path, scheme):
     phone = {"width": 320, "height": 800}
     with launched() as browser, watched(browser, built.as_uri()) as visit:

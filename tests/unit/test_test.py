@@ -8,8 +8,9 @@ from src.test import main, module_name
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a small repository: two modules with tests, one without."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # pytest itself starts at once
     for source in ("schema.py", "tables.py", "components/data_ingestion.py"):
         path = tmp_path / "src" / source
         path.parent.mkdir(parents=True, exist_ok=True)

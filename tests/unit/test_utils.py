@@ -4,7 +4,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.utils import (
@@ -78,6 +78,7 @@ def test_json_knows_neither_nan_nor_infinity(number: float) -> None:
         to_json([number])
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
+@settings(max_examples=25)
+@given(st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=9))
 def test_objects_come_back_as_they_were_saved(value: object) -> None:
     assert pickle.loads(dump_object(value)) == value

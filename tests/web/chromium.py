@@ -52,6 +52,15 @@ def watched(browser, home: str) -> Iterator[Callable]:
     assert [text for text in said if "Failed to load resource: the server" not in text] == []
 
 
+def looks(width: str, scheme: str) -> pytest.MarkDecorator:
+    """Parametrize by a phone in light and a desktop in dark; the other two pairs are slow."""
+    pairs = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]
+    marks: tuple = ((), (), (pytest.mark.slow,), (pytest.mark.slow,))
+    return pytest.mark.parametrize(
+        (width, scheme), [pytest.param(*p, marks=m) for p, m in zip(pairs, marks, strict=True)]
+    )
+
+
 def unfold(page) -> None:
     """Open all that is folded away."""
     for part in page.locator("details").all():

@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
-from tests.web.chromium import n_printed, unfold, violations, watched
+from tests.web.chromium import looks, n_printed, unfold, violations, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 NASTY = "\"'><script>alert(1)</script>{{7*7}}${7*7}"
@@ -239,8 +239,7 @@ CONTRAST = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@looks("width", "scheme")
 def test_axe_finds_nothing_in_the_form_its_errors_and_its_result(open_page, student, width, scheme):
     page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     assert violations(page) == []

@@ -147,19 +147,16 @@ def test_many_numbers_leave_room_for_a_booster_beside_their_products() -> None:
 
 def test_larger_budgets_try_more() -> None:
     def trials(budget: str | float) -> dict[str, int]:
-        found = search(
-            n_rows=1_000, models=("ridge", "gradient_boosting"), budget=budget
-        ).leaderboard
+        found = search(n_rows=1_000, models=("ridge", "svr"), budget=budget).leaderboard
         return {row.name: row.n_trials for row in found}
 
     quick, standard, thorough = trials("quick"), trials("standard"), trials("thorough")
-    name = "gradient_boosting"
-    assert quick[name] < standard[name] < thorough[name]
+    assert quick["svr"] < standard["svr"] < thorough["svr"]
 
 
 def test_a_thorough_search_is_repeatable() -> None:
     """R1."""
-    options = {"models": ("ridge", "xgboost"), "budget": "thorough"}
+    options = {"n_rows": 40, "models": ("ridge", "xgboost"), "budget": "thorough"}
     one, two = search(**options), search(**options)
     assert [(row.r2, row.params) for row in one.leaderboard] == [
         (row.r2, row.params) for row in two.leaderboard

@@ -57,7 +57,7 @@ def table(n_rows: int = 150) -> tuple[pd.DataFrame, np.ndarray]:
 @cache
 def trained(*families: str) -> Pipeline:
     X, y = table()
-    trainer = ModelTrainer(ModelTrainerConfig(models=families, budget="standard"))
+    trainer = ModelTrainer(ModelTrainerConfig(models=families, budget="quick"))
     if len(families) > 1:
         preprocessor = DataTransformation(SCHEMA).run()
         members = [(f, trained(f).named_steps["model"]) for f in families]

@@ -22,7 +22,7 @@ from tests.web.batch.test_routes import (
     UNUSABLE,
     table,
 )
-from tests.web.chromium import unfold, violations, watched
+from tests.web.chromium import looks, unfold, violations, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 HEADER = ("name", "gender", "race_ethnicity", "parental_level_of_education", "lunch",
@@ -212,8 +212,7 @@ def test_what_is_gone_is_told_on_a_page(open_page, path):
 # ---------------------------------------------------------------- accessibility
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@looks("width", "scheme")
 def test_axe_finds_nothing_in_any_state_of_a_file(open_page, width, scheme):
     page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     unfold(page)
