@@ -90,8 +90,8 @@ _REPORT = {
         },
         "fairness": {
             "type": ["object", "null"],
-            "description": "Errors by each sensitive feature. A mean error above zero says that "
-            "the predictions are too high.",
+            "description": "Errors by each sensitive feature. A mean error is actual less "
+            "predicted: above zero, the predictions are too low.",
             "properties": {
                 "sentences": {"type": "array", "items": _TEXT},
                 "findings": {

@@ -17,6 +17,7 @@ from appBackend.openapi import example_record, openapi_document
 from src.artifact_store import Run
 from src.config import Settings
 from src.exception import ArtifactError, Problem
+from src.report.saved_report import read_report
 from src.schema.record import Schema
 from src.serving.predictor import Predictor
 from src.web.app import assemble, create_or_exit, run_for_development
@@ -137,12 +138,11 @@ def _document(predictor: Predictor) -> dict[str, Any]:
 def _report(run: Run) -> dict[str, Any] | None:
     """Return what the run's report found out, as far as it can be drawn; None until it is there."""
     try:
-        content = run.read_report("report.json")
+        found = read_report(run)
     except ArtifactError:  # the page on the model says so
-        content = None
-    if content is None:
+        found = {}
+    if not found:
         return None
-    found = json.loads(content)
     fairness = found["fairness"]
     if fairness:  # by one feature each: runs of old hold every combination
         single = [one for one in fairness["groupings"] if len(one["features"]) == 1]

@@ -177,7 +177,7 @@ def _show_fairness(fairness: Json, features: dict[str, Json], target: Json) -> N
     groupings = {one["features"][0]: one for one in fairness["groupings"]}
     if not groupings:
         return
-    axes = {"mean_error": "Mean error, above zero: too high", "mae": "Mean absolute error"}
+    axes = {"mean_error": "Mean error, above zero: too low", "mae": "Mean absolute error"}
     called = {"mean_error": "Too high or too low", "mae": "Size of errors"}
     left, right = st.columns(2, gap="large")
     name = left.selectbox(

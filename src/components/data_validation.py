@@ -103,7 +103,7 @@ class DataValidation:
         self._header = header
         self._keys = [match_key(name) for name in header or ()]
         self._ordinary = frozenset(fold(c) for f in schema.categorical for c in f.categories)
-        self._looked_at: dict[tuple[str, str], bool] = {}
+        self._looked_at: dict[str, dict[str, bool]] = {}
         self._columns = {
             feature.name: _Column(feature, decimal_comma, typed)
             for feature in (*schema.features, schema.target)
@@ -166,21 +166,27 @@ class DataValidation:
         if self._header is None:
             return {}
         found = {i: p for i, p in chunk.malformed.items() if p.message == EMPTY_ROW}
-        for index, row in enumerate(chunk.rows):
-            if index not in chunk.malformed and any(map(self._may_be_no_pupil, row, self._keys)):
-                kind = row_kind(self._header, row, self._ordinary)
+        for index in self._suspects(chunk.rows):
+            if index not in chunk.malformed:
+                kind = row_kind(self._header, chunk.rows[index], self._ordinary)
                 if kind:
                     message = f"The row holds {NO_PUPIL[kind]}, no pupil: it is left out."
                     found[index] = Problem(message, row=chunk.lines[index])
         return found
 
-    def _may_be_no_pupil(self, cell: str, key: str) -> bool:
-        memory = self._looked_at
-        if (cell, key) not in memory:
+    def _suspects(self, rows: Sequence[Sequence[str]]) -> list[int]:
+        """Return the rows with a cell that a pupil's row seldom has; each different cell once."""
+        found: set[int] = set()
+        for key, cells in zip(self._keys, zip(*rows, strict=True), strict=True):
+            memory = self._looked_at.setdefault(key, {})
             if len(memory) > REMEMBERED:
                 memory.clear()
-            memory[cell, key] = may_be_no_pupil(cell, key)
-        return memory[cell, key]
+            different = set(cells)
+            for cell in different - memory.keys():
+                memory[cell] = may_be_no_pupil(cell, key)
+            if any(map(memory.__getitem__, different)):
+                found.update(i for i, cell in enumerate(cells) if memory[cell])
+        return sorted(found)
 
 
 class _Column:

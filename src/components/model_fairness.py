@@ -72,7 +72,7 @@ class ModelFairness:
             X, y_true, y_pred = X.iloc[rows], y_true[rows], y_pred[rows]
         partitions = partitions_of(schema, X, cross)
         clipped = schema.clip_all(y_pred)
-        errors = clipped - y_true
+        errors = y_true - clipped
         p_values, critical = self._compare(partitions, errors)
         # A row's prediction, then the ends of its intervals.
         target, levels = schema.target, intervals.levels
@@ -161,7 +161,7 @@ class ModelFairness:
 
         n = len(y_true)
         n_drawn = min(n, MOST_RESAMPLED)
-        errors = y_pred[:, 0] - y_true
+        errors = y_true - y_pred[:, 0]
         drawn = errors[random.integers(n, size=(self.n_resamples, n_drawn), dtype=np.int32)]
         figures = figures_of(errors)
         spread = (figures_of(drawn) - figures[:, None]) * np.sqrt(n_drawn / n)

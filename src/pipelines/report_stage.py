@@ -19,6 +19,7 @@ from src.pipelines.rows import Rows
 from src.report.data_summary import summarize_data
 from src.report.facts import ExclusionCost, HeldOutPredictions, PassMark, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
+from src.report.saved_report import ERROR
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
 from src.stats.conformal import PredictionIntervals
@@ -92,6 +93,7 @@ def report_numbers(facts: ReportFacts) -> dict[str, Any]:
     """Return report.json: what a run's report found out, in figures and in words."""
     fairness, cost = facts.fairness, facts.exclusion
     return {
+        "error": ERROR,
         "learning_curve": [asdict(point) for point in facts.learning_curve],
         "importance": [asdict(one) for one in facts.importance],
         "partial_dependence": [asdict(one) for one in facts.partial_dependence],

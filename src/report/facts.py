@@ -153,7 +153,7 @@ class GroupErrors:
     label : str
         Such as ``Lunch = standard`` or ``Age up to 15 years``: the feature's label first.
     mean_error : Interval
-        Of prediction less truth: below zero the group is under-predicted.
+        Of truth less prediction: above zero the group is predicted too low.
     coverage : mapping of str to Interval
         Share of the students inside their range, by level (``"0.9"``).
     p_values : mapping of str to float

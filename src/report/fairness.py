@@ -16,10 +16,7 @@ from src.stats.permutation_test import ALPHA
 from src.tables.cells import format_number
 
 DRAWN_GROUPS = 16
-SIGN = (
-    "Mean error is predicted less actual: below zero, a group is predicted to reach less than it "
-    "does."
-)
+SIGN = "Mean error is actual less predicted: above zero, a group reaches more than is predicted."
 
 
 def fairness(facts: ReportFacts) -> Section | None:

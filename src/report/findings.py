@@ -68,7 +68,7 @@ def sentence(finding: FairnessFinding, measure: Measure) -> str:
                 f"held-out rows, with {least} outside it."
             )
         case "mean_error_differs":
-            sides = ["too high" if values[key] > 0 else "too low" for key in ("value", "others")]
+            sides = ["too low" if values[key] > 0 else "too high" for key in ("value", "others")]
             said = _difference(values, measure, sides)
         case "mae_differs":
             said = _difference(values, measure, ["off", "off"])

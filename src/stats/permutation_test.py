@@ -48,7 +48,7 @@ def compare_groups(
     Parameters
     ----------
     errors : ndarray of shape (n_samples,)
-        Prediction less truth.
+        Truth less prediction.
     groups : sequence of ndarray of int
         Rows of each group, which may overlap; at least two rows in it and two outside.
     random : Generator

@@ -8,18 +8,19 @@ import pytest
 
 from src.components.data_validation import DataValidation
 from src.schema.hints import Hints, find_hints, read_hints
-from src.schema.inference import InferredSchema, infer_schema
+from src.schema.inference import InferredSchema
 from src.tables.layout import Table
 from src.tables.reader import read_table
+from tests.readings import learn
 
 
 @pytest.fixture
 def learnt(real_table):
-    def learn(name: str, target: str) -> tuple[Table, InferredSchema]:
+    def learnt(name: str, target: str) -> tuple[Table, InferredSchema]:
         table = read_table(real_table(name))
-        return table, infer_schema(table, Hints(), target)
+        return table, learn(table, Hints(), target)
 
-    return learn
+    return learnt
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_the_sample_tables_hints_fit_the_original_table_under_its_own_header(rea
     table = read_table(real_table("stud.csv"))
     table.header = [name.replace("race_", "race/").replace("_", " ") for name in table.header]
     assert "race/ethnicity" in table.header
-    schema = infer_schema(table, read_hints(path)).schema
+    schema = learn(table, read_hints(path)).schema
     assert schema.names[1] == "race_ethnicity"
     assert schema.target.name == "math_score"
     assert all(math.isfinite(feature.observed_maximum) for feature in schema.numeric)

@@ -193,7 +193,7 @@ def test_the_axis_of_mean_errors_says_which_way_the_apis_numbers_point(open_page
     )  # fmt: skip
     said = next(one for one in report["fairness"]["sentences"] if called in one)
     too_high = "too high" in said.partition(" on average")[0]
-    assert ("above zero: too high" in drawn) == (too_high == (value > 0))
+    assert ("above zero: too low" in drawn) == (too_high == (value < 0))
 
 
 # ---------------------------------------------------------------- trouble

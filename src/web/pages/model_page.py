@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from src.exception import ArtifactError
 from src.report.document import CardPart, Cell, ReportTable, Tile
 from src.report.facts import ExclusionCost, Fairness, ReportFacts, from_json
 from src.report.findings import exclusion_sentence, fairness_sentences
+from src.report.saved_report import read_report
 from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
 from src.serving.predictor import Predictor
 from src.web.charts import bar_list
@@ -102,10 +102,9 @@ def importance_of(run: Run) -> Mapping[str, float]:
 def _read_numbers(run: Run) -> tuple[dict[str, Any], str]:
     """Return report.json, and why it cannot be read."""
     try:
-        content = run.read_report("report.json")
+        return read_report(run), ""
     except ArtifactError as error:
         return {}, str(error)
-    return json.loads(content) if content else {}, ""
 
 
 def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:

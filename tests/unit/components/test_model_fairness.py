@@ -91,7 +91,7 @@ def test_what_is_found_is_a_kind_with_values_that_json_can_hold() -> None:
     (finding,) = run((X, y, y_pred - 3 * poor)).findings
     assert finding.kind == "mean_error_differs"
     assert finding.values["group"] == "School lunch = free/reduced"
-    assert finding.values["low"] < finding.values["value"] < finding.values["high"] < 0
+    assert 0 < finding.values["low"] < finding.values["value"] < finding.values["high"]
     assert json.loads(json.dumps(finding.values)) == finding.values
 
 
@@ -111,7 +111,7 @@ def test_the_figures_are_those_of_scikit_learn_for_the_groups_rows() -> None:
         assert one.n_samples == rows.sum()
         assert one.mae.value == pytest.approx(expected["mae"])
         assert one.rmse.value == pytest.approx(expected["rmse"])
-        assert one.mean_error.value == pytest.approx((clipped - y)[rows].mean())
+        assert one.mean_error.value == pytest.approx((y - clipped)[rows].mean())
 
 
 def test_coverage_is_the_share_of_the_groups_rows_inside_their_intervals() -> None:
@@ -153,7 +153,7 @@ def test_a_group_that_is_predicted_too_low_is_told_in_plain_words() -> None:
     (sentence,) = sentences(found)
     one = group(found, "School lunch = free/reduced")
     assert one.p_values["mean_error"] <= 0.05
-    assert one.mean_error.value == pytest.approx(-3, abs=1.2)
+    assert one.mean_error.value == pytest.approx(3, abs=1.2)
     pattern = (
         r"For School lunch = free/reduced the prediction is (\S+) points too low on average "
         r"\(95 % interval (\S+) to (\S+); (\d+) held-out rows\), for the others (\S+) points "
@@ -164,7 +164,7 @@ def test_a_group_that_is_predicted_too_low_is_told_in_plain_words() -> None:
     assert told is not None, sentence
     value, low, high, rows = (float(told[i]) for i in (1, 2, 3, 4))
     assert low < value < high
-    assert (value, rows) == (round(-one.mean_error.value, 1), poor.sum())
+    assert (value, rows) == (round(one.mean_error.value, 1), poor.sum())
 
 
 def test_a_group_that_is_predicted_too_high_is_told_so() -> None:
@@ -271,7 +271,7 @@ def test_of_very_many_rows_a_sample_is_looked_at() -> None:
     found = run((X, y, y_pred + 2 * (X.gender == "male").to_numpy()), schema)
     assert found.n_samples == MOST_ROWS
     assert sum(g.n_samples for g in found.groupings[0].groups) == MOST_ROWS
-    assert group(found, "Gender = male").mean_error.value == pytest.approx(2, abs=0.3)
+    assert group(found, "Gender = male").mean_error.value == pytest.approx(-2, abs=0.3)
 
 
 def test_the_result_is_json_and_the_same_for_the_same_seed() -> None:

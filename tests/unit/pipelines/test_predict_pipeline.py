@@ -345,7 +345,7 @@ def test_all_problems_of_a_record_are_told_at_once(predictor) -> None:
 
 
 def test_a_value_outside_what_training_saw_is_a_warning(predictor, student) -> None:
-    answer = predictor.predict_record(student | {"reading_score": 1})
+    answer = predictor.predict_record(student | {"reading_score": 12})
     assert [w.field for w in answer.warnings] == ["reading_score"]
     assert "extrapolation" in answer.warnings[0].message
 
