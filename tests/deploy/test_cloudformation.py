@@ -81,7 +81,7 @@ def test_a_rolling_deployment_beside_an_immutable_update_is_found():
     assert "does not go with an immutable update type" in problem
 
 
-# Control Tower's ELASTICBEANSTALK.PR.1 to PR.3: what its reference wants a template to say, literally.
+# Control Tower's ELASTICBEANSTALK.PR.1 to PR.3: what they want a template to say, literally.
 CONTROLS = {
     ("aws:elasticbeanstalk:healthreporting:system", "SystemType"): "enhanced",
     ("aws:elasticbeanstalk:managedactions", "ManagedActionsEnabled"): "true",

@@ -17,7 +17,7 @@ SPOOLED_BYTES = 1 << 18  # of a file that are held in memory
 
 
 def _spool() -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(SPOOLED_BYTES, dir=disk_folder())
+    return tempfile.SpooledTemporaryFile(SPOOLED_BYTES, dir=str(disk_folder()))
 
 
 class DiskRequest(Request):

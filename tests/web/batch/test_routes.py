@@ -376,7 +376,7 @@ def test_uploads_and_what_the_form_parser_keeps_lie_on_a_disk(app, client, monke
 
     monkeypatch.setattr(request_body.tempfile, "SpooledTemporaryFile", folder_of)
     client.post("/batch", data={"file": (io.BytesIO(table(STUDENT).encode()), "class.csv")})
-    assert spooled == [on_disk]
+    assert spooled == [str(on_disk)]
 
 
 def test_a_disk_that_is_nearly_full_takes_no_file(client, upload, workspace, monkeypatch):
