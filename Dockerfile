@@ -1,6 +1,6 @@
 # The Flask app for people who prefer a container. Trained in the first stage, served by the second,
-# which holds no training library:  docker build -t stuprediction . && \
-#   docker run -p 8000:8000 stuprediction
+# which holds no training library. It runs gunicorn alone, which a few dozen slow senders keep from
+# answering: put a proxy in front that waits for whole requests, as compose.yaml does.
 ARG PYTHON=python:3.13-slim-bookworm
 # hadolint ignore=DL3006
 FROM ${PYTHON} AS trained

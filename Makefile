@@ -1,7 +1,7 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve frontend check train predict lint test test-quick test-slow notebooks docs rehearse lock clean
+.PHONY: help setup run serve frontend check train predict lint test test-quick test-slow notebooks docs bundle rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000
@@ -72,6 +72,9 @@ docs: .venv/.dev  ## Build the documentation and check its links: build/docs/ind
 	.venv/bin/python docs/make_architecture.py --check
 	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs $(ARGS)
 
+bundle: setup  ## Put together what Elastic Beanstalk gets: build/bundle.zip, with the promoted run
+	.venv/bin/python -m deploy.bundle --output build/bundle --zip build/bundle.zip
+
 rehearse: .venv/bin/python  ## Play a push and its deployment on this machine, without AWS (ARGS=--keep to look around)
 	.venv/bin/python -m deploy.rehearse $(ARGS)
 
@@ -101,11 +104,11 @@ clean:  ## Remove caches and builds; .venv and artifacts stay
 # A stamp per list of packages: a second `make run` starts at once, a changed list is installed.
 .venv/.setup: requirements.txt requirements-dev.txt pyproject.toml .venv/bin/python
 	.venv/bin/python -m pip install 'pip>=24.1'
-	.venv/bin/python -m pip install -r requirements.txt -c requirements-dev.txt -e '.[data]'
+	.venv/bin/python -m pip install -r requirements.txt -c requirements-dev.txt -e '.[bundle,data]'
 	touch .venv/.setup
 
 .venv/.frontend: .venv/.setup
-	.venv/bin/python -m pip install -c requirements-dev.txt -e '.[data,frontend]'
+	.venv/bin/python -m pip install -c requirements-dev.txt -e '.[bundle,data,frontend]'
 	touch .venv/.frontend
 
 .venv/.dev: .venv/.setup

@@ -27,8 +27,9 @@ FILES = {
     ("pipeline.yaml", "PipelineRole"): "pipeline-role.json",
     ("streamlit.yaml", "InstanceRole"): "streamlit-instance-role.json",
 }
-EXAMPLES = {
-    "account.yaml": {"BudgetEmail": "you@example.com"},
+EXAMPLES: dict[str, dict[str, str]] = {
+    "budget.yaml": {"BudgetEmail": "you@example.com"},
+    "account.yaml": {},
     "app.yaml": {"SolutionStackName": "64bit Amazon Linux 2023 v4.0.0 running Python 3.13"},
     "pipeline.yaml": {"RepositoryId": "you/stuprediction"},
     "streamlit.yaml": {

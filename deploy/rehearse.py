@@ -7,6 +7,7 @@ into an environment of their own. Everything listens on loopback and ends with t
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -54,8 +55,10 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"The tools could not be installed: {error}", file=sys.stderr)
         return 1
-    command = [str(tools.tool("python")), "-m", "deploy.rehearsal.steps", *sys.argv[1:]]
-    return subprocess.call(command, cwd=tools.ROOT)
+    python = str(tools.tool("python"))
+    os.chdir(tools.ROOT)
+    # In the place of this process, so that whoever ends it ends all.
+    return os.execv(python, [python, "-m", "deploy.rehearsal.steps", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

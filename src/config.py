@@ -112,13 +112,14 @@ SETTINGS = (
     Setting("max_upload_bytes", "MAX_UPLOAD_BYTES", _positive,
             "bytes that an uploaded file may have, with what is sent around it"),
     Setting("uploads_dir", "UPLOADS_DIR", Path,
-            "a private folder for uploads, which lie there for 30 minutes at most; unless set, a "
-            "temporary one that goes with the server"),
+            "a private folder for uploads, which lie there for 30 minutes at most; unless set, one "
+            "below `TMPDIR` or `/var/tmp` that goes with the server"),
     Setting("api_keys", "API_KEYS", str,
             "SHA-256 of each key that the API asks for, or the path of a file with one a line",
             secret=True),
     Setting("rate_limit", "RATE_LIMIT", _positive,
-            "requests a minute that one client may make; no limit unless set"),
+            "requests a minute that one client may make of one instance: behind a load balancer, "
+            "each instance counts its own; no limit unless set"),
     Setting("trusted_hosts", "TRUSTED_HOSTS", _hosts,
             "names under which the app answers (`.school.org`: all below it); any unless set"),
     Setting("trusted_proxies", "TRUSTED_PROXIES", _whole,

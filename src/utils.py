@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,18 @@ def atomic_open(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any
         temporary.unlink(missing_ok=True)
         raise
     fsync_folder(path.parent)
+
+
+def disk_folder() -> Path:
+    """Return the folder for temporary files that may be large: on a disk, where the system has one.
+
+    ``/tmp`` is memory on Amazon Linux 2023, Fedora and Debian 13; ``/var/tmp`` is not. ``TMPDIR``
+    decides where it is set.
+    """
+    for folder in (os.environ.get("TMPDIR"), "/var/tmp"):  # noqa: S108 - names there are secret
+        if folder and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder)
+    return Path(tempfile.gettempdir())
 
 
 def write_bytes(path: Path, content: bytes) -> None:

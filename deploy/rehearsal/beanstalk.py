@@ -125,7 +125,7 @@ class Beanstalk:
         if label and label not in self.versions:
             raise RefusedError(f"No Application Version named '{label}' found.")
         given = from_rows(asked.get("OptionSettings") or [])
-        for problem in problems(given):
+        for problem in problems(self.settings | given):
             raise RefusedError(f"Invalid option specification: {problem}")
         if self.status != "Ready":
             raise RefusedError(f"Environment {name} is in an invalid state. Must be Ready.")

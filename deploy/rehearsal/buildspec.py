@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy.rehearsal.system import start, unpack
+from deploy.rehearsal.system import StuckError, finish, start, unpack
 
 PHASES = ("install", "pre_build", "build", "post_build")
 LISTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
@@ -46,18 +46,24 @@ class Buildspec:
     ) -> Path:
         """Run the commands in a source folder and return the artifact's folder.
 
-        They see the variables of ``environment`` and the buildspec's own. The first that fails is a
-        :class:`BuildFailedError` with the end of what it printed.
+        They see the variables of ``environment`` and the buildspec's own. The first that fails or
+        gets stuck is a :class:`BuildFailedError` with the end of what it printed; one that works on
+        is waited for, however slow the machine.
         """
         for command in self.commands:
             started = time.monotonic()
             log(f"build: {command} …")
             variables = {**environment, **self.variables}
-            status = start(["sh", "-c", command], source, variables, log_file).wait()
+            problem = ""
+            try:
+                status = finish(start(["sh", "-c", command], source, variables, log_file)).status
+                problem = f"failed ({status}):" if status else ""
+            except StuckError as error:
+                problem = f"got stuck. {error}"
             log(f"build: {command.split(' -')[0]} took {time.monotonic() - started:.0f} s")
-            if status:
+            if problem:
                 tail = "\n".join(log_file.read_text("utf-8", "replace").splitlines()[-12:])
-                raise BuildFailedError(f"`{command}` failed ({status}):\n{tail}")
+                raise BuildFailedError(f"`{command}` {problem}\n{tail}")
         return source / self.base_directory
 
 

@@ -20,10 +20,19 @@ from pathlib import Path
 from deploy.rehearsal import nginx
 from deploy.rehearsal.beanstalk import DeploymentFailedError
 from deploy.rehearsal.options import ENVIRONMENT, Settings, problems, read_ebextensions
-from deploy.rehearsal.system import end_gracefully, free_port, start, unpack, wait_until
+from deploy.rehearsal.system import (
+    Watch,
+    end_gracefully,
+    finish,
+    free_port,
+    listens,
+    start,
+    unpack,
+    wait_until,
+)
 
 SIZE = 2
-HEALTHY_WITHIN_S = 90.0
+UNHEALTHY_S = 30.0  # without work and without an answer, after which a process will give none
 INSTALLED = ".installed_s"  # in a virtual environment: the seconds that its packages took
 
 
@@ -47,6 +56,7 @@ class Fleet:
         """Return the virtual environment for a requirements.txt, made unless it was made before."""
         venv = self.venvs / hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
         pip = [f"{venv}/bin/python", "-m", "pip", "--disable-pip-version-check"]
+        log_file = self.folder / f"{venv.name}.log"
         with self._installing:
             if not (venv / INSTALLED).is_file():
                 started = time.monotonic()
@@ -54,9 +64,9 @@ class Fleet:
                     [str(self.python), "-m", "venv", "--clear", str(venv)],
                     [*pip, "install", "--quiet", "-r", str(requirements)],
                 ):
-                    run = subprocess.run(command, capture_output=True, text=True, check=False)
-                    if run.returncode:
-                        raise DeploymentFailedError(f"Installing packages failed. {run.stderr}")
+                    if finish(start(command, self.folder, os.environ, log_file)).status:
+                        said = log_file.read_text("utf-8", "replace")
+                        raise DeploymentFailedError(f"Installing packages failed. {said}")
                 (venv / INSTALLED).write_text(f"{time.monotonic() - started:.0f}")
         return venv
 
@@ -114,7 +124,7 @@ class Fleet:
         nginx.write_balancer(folder, self.port, targets, instances[0].settings)
         if self._balancer is None:
             self._balancer = nginx.start(folder)
-            time.sleep(0.5)
+            wait_until(lambda: listens(self.port), 60)
         else:
             nginx.reload(self._balancer)
 
@@ -162,13 +172,10 @@ class Instance:
             hook.chmod(0o755)  # the platform does this too
             started, log_file = time.monotonic(), self.folder / f"{hook.name}.log"
             variables = self._variables() | self.fleet.credentials
-            process = start([str(hook)], app, variables, log_file)
-            # Unlike wait(), it tells the memory of the largest process of the hook.
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            ended = finish(start([str(hook)], app, variables, log_file))
             said = log_file.read_text("utf-8", "replace")
-            self.hooks_peak_mb = max(self.hooks_peak_mb, usage.ru_maxrss / 1024)
-            if process.returncode:
+            self.hooks_peak_mb = max(self.hooks_peak_mb, ended.peak_mb)
+            if ended.status:
                 raise self._failed(f"{kind}/{hook.name}", said)
             last = (said.splitlines() or [""])[-1]
             seconds = time.monotonic() - started
@@ -184,8 +191,10 @@ class Instance:
         log_file = self.folder / "web.stdout.log"
         shell = ["sh", "-c", f"exec {command}"]
         self.web = web = start(shell, self.current, self._variables(), log_file)
-        wait_until(lambda: web.poll() is not None or self._is_healthy(), HEALTHY_WITHIN_S)
-        if not self._is_healthy():
+        watch = Watch(web.pid, UNHEALTHY_S)
+        while not (healthy := self._is_healthy()) and web.poll() is None and not watch.is_stuck():
+            time.sleep(0.5)
+        if not healthy:
             raise self._failed("health check", log_file.read_text("utf-8", "replace"))
 
     def stop(self) -> None:

@@ -73,4 +73,4 @@ def reload(process: subprocess.Popen[bytes]) -> None:
     """Read the configuration anew, and wait until the old workers have finished."""
     process.send_signal(signal.SIGHUP)
     time.sleep(0.2)
-    system.wait_until(lambda: len(system.children(process.pid)) == 1, timeout_s=10)
+    system.wait_until(lambda: len(system.children(process.pid)) == 1, timeout_s=60)

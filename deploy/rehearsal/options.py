@@ -12,6 +12,8 @@ import yaml
 
 KNOWN = Path(__file__).resolve().parent.parent / "beanstalk_options.toml"
 ENVIRONMENT = "aws:elasticbeanstalk:application:environment"
+POLICY = ("aws:elasticbeanstalk:command", "DeploymentPolicy")
+UPDATE_TYPE = ("aws:autoscaling:updatepolicy:rollingupdate", "RollingUpdateType")
 
 Settings = dict[tuple[str, str], str]
 
@@ -59,3 +61,6 @@ def problems(settings: Settings) -> Iterator[str]:
             yield f"{namespace} {name}: unknown configuration setting."
         elif not re.fullmatch(pattern, value):
             yield f"{namespace} {name}: {value!r} is not a value of it."
+    # Versions that roll through instances which any change of settings replaces.
+    if settings.get(UPDATE_TYPE) == "Immutable" and settings.get(POLICY) not in (None, "Immutable"):
+        yield f"{' '.join(POLICY)}: {settings[POLICY]!r} does not go with an immutable update type."

@@ -19,11 +19,12 @@ from deploy.rehearsal.emulator import ACCOUNT, PRINCIPALS
 from deploy.rehearsal.load import Load
 from deploy.rehearsal.options import ENVIRONMENT
 from deploy.rehearsal.report import RehearsalFailedError, Report
-from deploy.rehearsal.system import wait_until
+from deploy.rehearsal.system import StuckError, adopt_orphans, end_descendants, wait_until
 
 SHORT_LIST_MB = 60
 N_ROWS = 2_000
 OTHER_SCIKIT_LEARN = "1.8.0"
+EB_MINUTES = "120"  # which eb counts by the clock, however slow the machine
 NOT_SHIPPED = {"tests", "benchmarks", "deploy", "docs", ".git", ".venv"}
 
 
@@ -92,7 +93,7 @@ def deploy_from_laptop(r: Rehearsal) -> None:
     r.developer("eb", "use", r.beanstalk.env_name)
     r.commit("From a laptop", mark=3)
     with r.no_failed_request("two instances rolled to eb deploy's version"):
-        deployed, printed = r.developer("eb", "deploy", "--timeout", "20")
+        deployed, printed = r.developer("eb", "deploy", "--timeout", EB_MINUTES)
         r.report.prove(
             "eb deploy ships the promoted run",
             deployed and r.serves(3) and r.model_version() == r.run_id,
@@ -124,7 +125,7 @@ def refuse_broken_versions(r: Rehearsal) -> None:
         short = (r.clone / "requirements-serve.txt").read_text("utf-8")
         pin = f"scikit-learn=={OTHER_SCIKIT_LEARN}\n"
         (r.clone / "requirements.txt").write_text(short + pin)
-        deployed, printed = r.developer("eb", "deploy", "--timeout", "20")
+        deployed, printed = r.developer("eb", "deploy", "--timeout", EB_MINUTES)
         r.report.prove(
             f"wrong scikit-learn: refused, and says “{OTHER_SCIKIT_LEARN}”",
             not deployed and OTHER_SCIKIT_LEARN in printed,
@@ -137,7 +138,10 @@ def refuse_wrong_setting(r: Rehearsal) -> None:
     setting = f"Namespace={ENVIRONMENT},OptionName=TRUSTED_PROXIES,Value=many"
     options = ("--environment-name", r.beanstalk.env_name, "--option-settings", setting)
     with r.nothing_changed("wrong setting"):
-        r.developer("aws", "elasticbeanstalk", "update-environment", *options)
+        r.report.prove(
+            "a setting is sent to Beanstalk",
+            *r.developer("aws", "elasticbeanstalk", "update-environment", *options),
+        )
         wait_until(lambda: r.beanstalk.events[-1]["Message"] in (CONFIGURED, NOT_CONFIGURED))
         events = [event["Message"] for event in r.beanstalk.events[-2:]]
         r.report.prove(
@@ -154,7 +158,7 @@ def fetch_model_from_s3(r: Rehearsal) -> None:
     published = r.developer("aws", "s3", "cp", "--recursive", "--only-show-errors", run, uri)
     r.report.prove("a run is published to S3", *published)
     with r.no_failed_request("settings changed, instance by instance"):
-        changed, printed = r.developer("eb", "setenv", f"MODEL_URI={uri}")
+        changed, printed = r.developer("eb", "setenv", f"MODEL_URI={uri}", "--timeout", EB_MINUTES)
         r.report.prove(
             "eb setenv reaches the running instances",
             changed and r.beanstalk.events[-1]["Message"] == CONFIGURED,
@@ -166,9 +170,9 @@ def push_three_in_a_row(r: Rehearsal) -> None:
     """Push three times in a row: the one that waits is superseded."""
     with r.no_failed_request("two more rolls"):
         first = r.push("First of three", mark=4)
-        wait_until(lambda: r.beanstalk.status == "Updating")
+        wait_until(lambda: r.beanstalk.status == "Updating" or first.ended.is_set())
         second = r.push("Second of three", mark=5)
-        wait_until(lambda: second.stage == "Deploy")
+        wait_until(lambda: second.stage == "Deploy" or second.ended.is_set())
         time.sleep(0.5)
         third = r.push("Third of three", mark=6)
         statuses = [finished(execution).status for execution in (first, second, third)]
@@ -185,7 +189,7 @@ def roll_back(r: Rehearsal) -> None:
     """Roll back to the first version."""
     first = next(iter(r.beanstalk.versions))
     with r.no_failed_request("the rollback"):
-        deployed, printed = r.developer("eb", "deploy", "--version", first)
+        deployed, printed = r.developer("eb", "deploy", "--version", first, "--timeout", EB_MINUTES)
         claim = "an earlier version is deployed again by its label"
         r.report.prove(claim, deployed and r.serves(1), printed)
     r.load.stop()
@@ -236,9 +240,11 @@ def main() -> int:
     keep = "--keep" in sys.argv
     report = Report(Console(soft_wrap=True))
     folder = Path(tempfile.mkdtemp(prefix="stuprediction-rehearsal-"))
-    rehearsal = Rehearsal(folder, report)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the instances end with it
+    adopt_orphans()
+    rehearsal = None
     try:
+        rehearsal = Rehearsal(folder, report)
         for step in STEPS:
             report.step(str(step.__doc__).rstrip("."))
             step(rehearsal)
@@ -248,14 +254,16 @@ def main() -> int:
                 f"Look around: {rehearsal.url}, logs and instances in {folder}. Ctrl-C ends it."
             )
             signal.pause()
-    except RehearsalFailedError as error:
+    except (RehearsalFailedError, StuckError) as error:
         report.log(f"{error} Logs and instances: {folder}", "bold red")
         return 1
     except KeyboardInterrupt:
         report.log("Ended.")
         return 0 if keep else 1
     finally:
-        rehearsal.stop()
+        if rehearsal is not None:
+            rehearsal.stop()
+        end_descendants()
     shutil.rmtree(folder, ignore_errors=True)
     return 0
 

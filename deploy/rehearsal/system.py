@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+STILL_S = 600.0  # after which a process that does next to nothing counts as stuck
+LEAST_WORK = 0.01  # processor seconds a second; less is waiting
+PR_SET_CHILD_SUBREAPER = 36
+
+_ending = threading.Event()
+
+
+class StuckError(Exception):
+    """A process stopped working without coming to its end."""
+
+
+class Finished(NamedTuple):
+    """How a process ended: its status, and the most memory that it took, in MiB."""
+
+    status: int
+    peak_mb: float
 
 
 def free_port() -> int:
@@ -19,8 +41,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 120.0) -> bool:
-    """Wait until a condition holds; return False if it did not in time."""
+def listens(port: int) -> bool:
+    """Whether something takes connections on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = float("inf")) -> bool:
+    """Wait until a condition holds; return False if it did not in time.
+
+    Without a limit only for what is sure to come to an end, however slow the machine.
+    """
     deadline = time.monotonic() + timeout_s
     while not holds():
         if time.monotonic() > deadline:
@@ -29,10 +60,29 @@ def wait_until(holds: Callable[[], bool], timeout_s: float = 120.0) -> bool:
     return True
 
 
+class Watch:
+    """Tells a slow process from one that is stuck, by the processor time of it and its children."""
+
+    def __init__(self, pid: int, still_s: float = STILL_S) -> None:
+        self.pid, self.still_s = pid, still_s
+        self._since, self._worked = time.monotonic(), worked_s(pid)
+
+    def is_stuck(self) -> bool:
+        """Whether it did next to nothing for ``still_s`` seconds."""
+        now, worked = time.monotonic(), worked_s(self.pid)
+        waited = now - self._since
+        if abs(worked - self._worked) > 0.05 + LEAST_WORK * waited:
+            self._since, self._worked = now, worked
+            return False
+        return waited > self.still_s
+
+
 def start(
     command: list[str], folder: Path, variables: Mapping[str, str], log_file: Path
 ) -> subprocess.Popen[bytes]:
     """Start a process in a folder; what it prints goes to the end of a file."""
+    if _ending.is_set():
+        raise StuckError("The rehearsal is ending.")
     with log_file.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -42,6 +92,51 @@ def start(
             stdout=output,
             stderr=output,
         )
+
+
+def finish(process: subprocess.Popen[bytes], still_s: float = STILL_S) -> Finished:
+    """Wait for the end of a process, as long as it works.
+
+    Raises
+    ------
+    StuckError
+        If it got stuck; it and its children are ended then.
+    """
+    watch = Watch(process.pid, still_s)
+    while True:
+        # Unlike wait(), it tells the memory of the largest process below it.
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return Finished(process.returncode, usage.ru_maxrss / 1024)
+        if watch.is_stuck():
+            end_all([process.pid, *descendants(process.pid)])
+            process.wait()
+            raise StuckError(f"It did nothing for {still_s / 60:.0f} minutes, and was ended.")
+        time.sleep(0.05)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever a child of this process leaves behind, to end it too."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_descendants() -> None:
+    """End every process that was started from here, by whomever below; start none from now on."""
+    _ending.set()
+    while pids := descendants(os.getpid()):
+        end_all(pids)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.05)
+
+
+def end_all(pids: list[int]) -> None:
+    """Kill processes, those that are gone left aside."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def end_gracefully(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -64,9 +159,31 @@ def unpack(archive: Path, folder: Path) -> None:
                 path.chmod(entry.external_attr >> 16 & 0o777 or 0o644)
 
 
-def children(pid: int) -> list[str]:
-    """Return the ids of a process's children."""
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+def children(pid: int) -> list[int]:
+    """Return the ids of a process's children, whichever of its threads started them."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            found += map(int, path.read_text().split())
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the ids of a process's children, of their children, and so on."""
+    found = children(pid)
+    return found + [below for child in found for below in descendants(child)]
+
+
+def worked_s(pid: int) -> float:
+    """Return the processor seconds of a process, its descendants, and what they waited for."""
+
+    def ticks() -> Iterator[int]:
+        for one in (pid, *descendants(pid)):
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+                yield sum(map(int, fields[11:15]))
+
+    return sum(ticks()) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mb(pid: int) -> float:

@@ -20,7 +20,7 @@ from src.web.middleware.errors import register_error_handlers
 from src.web.middleware.instrumentation import Operations
 from src.web.middleware.metrics import Metrics
 from src.web.middleware.origin import refuse_cross_site
-from src.web.middleware.request_body import read_chunked_body
+from src.web.middleware.request_body import DiskRequest, read_chunked_body
 from src.web.model_holder import ModelHolder
 from src.web.single.fast_path import FastLane
 
@@ -46,6 +46,7 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     settings = settings or load_settings()
     configure_logging(settings.log_level, settings.log_file, json_lines=settings.json_logs)
     app = Flask("application", root_path=str(ROOT))
+    app.request_class = DiskRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters

@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
-account = {"BudgetEmail": "you@example.com"}
 names = {
-    "account": account,
+    "account": {},
+    "budget": {"BudgetEmail": "you@example.com"},
     "app": {
         "SolutionStackName": "64bit Amazon Linux 2023 v4.0.0 running Python 3.13",
         "AlarmEmail": "you@example.com",

@@ -30,7 +30,7 @@ def spec(tmp_path):
 
 def test_it_sets_up_tests_trains_and_bundles_in_this_order():
     text = " ".join(BUILDSPEC.commands)
-    marks = ["make setup", "make test-quick", "train_pipeline", "deploy.bundle"]
+    marks = ["make setup", "make test-quick", "train_pipeline", "make bundle"]
     positions = [text.index(mark) for mark in marks]
     assert positions == sorted(positions)
 
@@ -67,7 +67,10 @@ def test_its_modules_understand_the_options_they_are_given(tmp_path):
 
 
 def test_the_artifact_is_what_the_bundle_is_written_to():
-    assert f"--output {BUILDSPEC.base_directory} " in f"{BUILDSPEC.commands[-1]} "
+    assert BUILDSPEC.commands[-1] == "make bundle"
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    recipe = re.search(r"^bundle: .*\n\t(.+)", makefile, re.MULTILINE)[1]
+    assert f"--output {BUILDSPEC.base_directory} " in recipe
 
 
 def test_commands_run_in_order_in_the_source_with_the_variables(spec, tmp_path):

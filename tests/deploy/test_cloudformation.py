@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from deploy.policies import EXAMPLES
+from deploy.policies import EXAMPLES, shipped
 from deploy.rehearsal.buildspec import Buildspec
+from deploy.rehearsal.iam import is_allowed
 from deploy.rehearsal.options import from_rows, problems, read_ebextensions
 from deploy.templates import FOLDER, Account, Template
 
 ROOT = Path(__file__).resolve().parents[2]
 BALANCED = {"EnvironmentType": "LoadBalanced"}
+NETWORK = {"VpcId": "vpc-0a", "Subnets": "subnet-0a,subnet-0b"}
 CERTIFICATE = {"CertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/1"}
 
 
@@ -46,7 +48,7 @@ def test_the_linter_finds_nothing_in_ours_and_each_seeded_mistake(run_tool, tmp_
         path.write_text(text.replace(right, wrong))
         files[str(path)] = rule
     ours = [str(path) for path in sorted(FOLDER.glob("*.yaml"))]
-    assert len(ours) == 4
+    assert len(ours) == 5
     run = run_tool("cfn-lint", "--format", "json", *ours, *files)
     found = {(one["Filename"], one["Rule"]["Id"]) for one in json.loads(run.stdout)}
     assert files.items() <= found
@@ -58,16 +60,129 @@ def test_the_linter_finds_nothing_in_ours_and_each_seeded_mistake(run_tool, tmp_
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_beanstalk_knows_every_option_of_the_template(name):
-    for variant in ({}, BALANCED, BALANCED | CERTIFICATE):
+    """Of each variant, and together with what .ebextensions set, which a template overrules.
+
+    D2: a rolling deployment of versions left the update of settings immutable, which is refused.
+    """
+    rolling = BALANCED | {"DeploymentPolicy": "RollingWithAdditionalBatch"}
+    variants = ({}, BALANCED, BALANCED | CERTIFICATE, rolling, BALANCED | NETWORK)
+    for variant in variants:
         given = variant if name == "app.yaml" else {}
         for resource in resources(name, **given).values():
             options = resource.get("Properties", {}).get("OptionSettings", [])
-            assert list(problems(from_rows(options))) == []
+            ours = read_ebextensions(ROOT) if name == "app.yaml" and options else {}
+            assert list(problems(ours | from_rows(options))) == []
+
+
+def test_a_rolling_deployment_beside_an_immutable_update_is_found():
+    """D2."""
+    policy = {("aws:elasticbeanstalk:command", "DeploymentPolicy"): "RollingWithAdditionalBatch"}
+    (problem,) = problems(read_ebextensions(ROOT) | policy)
+    assert "does not go with an immutable update type" in problem
+
+
+# Control Tower's ELASTICBEANSTALK.PR.1 to PR.3: what they want a template to say, literally.
+CONTROLS = {
+    ("aws:elasticbeanstalk:healthreporting:system", "SystemType"): "enhanced",
+    ("aws:elasticbeanstalk:managedactions", "ManagedActionsEnabled"): "true",
+    ("aws:elasticbeanstalk:managedactions", "PreferredStartTime"): r"[A-Z][a-z]{2}:\d\d:\d\d",
+    ("aws:elasticbeanstalk:managedactions:platformupdate", "UpdateLevel"): "minor|patch",
+    ("aws:elasticbeanstalk:cloudwatch:logs", "StreamLogs"): "true",
+}
+
+
+@pytest.mark.parametrize("name", ["app.yaml", "streamlit.yaml"])
+def test_an_environment_passes_the_controls_of_control_tower(name):
+    """D1."""
+    document = Template(name, EXAMPLES[name], Account()).document
+    rows = document["Resources"]["Environment"]["Properties"]["OptionSettings"]
+    literal = from_rows(row for row in rows if isinstance(row, dict))
+    for option, wanted in CONTROLS.items():
+        assert re.fullmatch(wanted, literal.get(option, "")), option
+    assert resources(name)["Environment"]["Properties"]["OptionSettings"]
+
+
+def test_the_two_kinds_of_replacement_are_set_together():
+    """D2."""
+    update = ("aws:autoscaling:updatepolicy:rollingupdate", "RollingUpdateType")
+    assert settings()[update] == "Immutable"
+    rolling = settings(**BALANCED, DeploymentPolicy="RollingWithAdditionalBatch")
+    assert rolling[update] == "Health"
+
+
+def test_an_account_without_a_default_network_names_one():
+    """D6."""
+    given = settings(**BALANCED, **NETWORK)
+    assert given["aws:ec2:vpc", "VPCId"] == NETWORK["VpcId"]
+    assert given["aws:ec2:vpc", "Subnets"] == NETWORK["Subnets"]
+    assert given["aws:ec2:vpc", "ELBSubnets"] == NETWORK["Subnets"]
+    assert "ELBSubnets" not in {name for _, name in settings(**NETWORK)}
+    assert not [space for space, _ in settings() if space == "aws:ec2:vpc"]
+    for name in ("app.yaml", "streamlit.yaml"):
+        rules = Template(name, EXAMPLES[name], Account()).document["Rules"]
+        assert "VpcNeedsSubnets" in rules
+
+
+@pytest.mark.parametrize("name", ["app.yaml", "pipeline.yaml", "streamlit.yaml"])
+def test_every_role_takes_the_boundary_of_an_organisation(name):
+    """D6."""
+    boundary = "arn:aws:iam::111122223333:policy/boundary"
+    for given, wanted in (({}, {None}), ({"PermissionsBoundary": boundary}, {boundary})):
+        roles = [r for r in resources(name, **given).values() if r["Type"] == "AWS::IAM::Role"]
+        assert {role["Properties"].get("PermissionsBoundary") for role in roles} == wanted
+
+
+def test_two_regions_of_an_account_make_no_two_things_of_one_name():
+    """D6: IAM's names count in all regions, and a role's has 64 letters at most."""
+    named = {"RoleName", "ManagedPolicyName", "GroupName", "InstanceProfileName"}
+    for name, example in EXAMPLES.items():
+        longest = {"AppName": "a" * 31}
+        found = []
+        for region in ("us-east-1", "ap-southeast-2"):
+            made = Template(name, example | longest, Account("1" * 12, region)).resources
+            properties = [resource.get("Properties", {}) for resource in made.values()]
+            found.append({p[key] for p in properties for key in named & p.keys()})
+            assert not [p["RoleName"] for p in properties if len(p.get("RoleName", "")) > 64]
+        assert not found[0] & found[1], name
+
+
+def test_who_deploys_launches_machines_with_a_key_pair():
+    """D6."""
+    for file in ("pipeline-role.json", "developer-environment.json"):
+        key = "arn:aws:ec2:us-east-1:111122223333:key-pair/mine"
+        assert is_allowed([shipped()[file]], "ec2:RunInstances", [key])
+    given = settings(KeyName="mine")
+    assert given["aws:autoscaling:launchconfiguration", "EC2KeyName"] == "mine"
+
+
+def test_the_budget_counts_what_credits_pay_and_warns_above_the_usual_bill():
+    """D7: the guide's table says what a month costs."""
+    made = resources("budget.yaml")
+    assert list(made) == ["Budget"]  # what a new account cannot have yet takes nothing with it
+    budget = made["Budget"]["Properties"]["Budget"]
+    assert budget["CostTypes"] == {"IncludeCredit": False}
+    table = (ROOT / "deploy/README.md").read_text("utf-8").split("## What it costs")[1]
+    usual = int(re.search(r"single t3.micro.*\| (\d+) \|", table)[1]) + 3
+    marks = [
+        n["Notification"]["Threshold"] * budget["BudgetLimit"]["Amount"] / 100
+        for n in made["Budget"]["Properties"]["NotificationsWithSubscribers"]
+    ]
+    assert usual < min(marks)
+
+
+def test_the_group_scales_by_what_predicting_takes_and_never_by_bytes():
+    """D12: Beanstalk's own trigger is outgoing bytes, of which there are few."""
+    given = settings(**BALANCED)
+    assert given["aws:autoscaling:trigger", "MeasureName"] == "CPUUtilization"
+    low, high = (int(given["aws:autoscaling:trigger", f"{k}Threshold"]) for k in ("Lower", "Upper"))
+    assert low <= 5 < 50 <= high < 100
+    # Unless somebody asks for more, instances with uploads do not end for want of traffic.
+    assert given["aws:autoscaling:asg", "MinSize"] == given["aws:autoscaling:asg", "MaxSize"]
 
 
 def test_a_single_instance_has_no_load_balancer():
     names = {name for name, _ in settings()}
-    assert not [name for name in names if "elbv2" in name or "asg" in name]
+    assert not [name for name in names if re.search("elbv2|asg|trigger", name)]
     assert settings()["aws:elasticbeanstalk:environment", "EnvironmentType"] == "SingleInstance"
 
 
@@ -128,12 +243,13 @@ def test_the_pipeline_is_v2_with_source_build_deploy(mode):
 
 
 def test_the_artifact_bucket_is_encrypted_closed_and_emptied_in_time():
+    """D8: a rollback needs the artifacts of executions that CodePipeline remembers for a year."""
     bucket = resources("pipeline.yaml")["Artifacts"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert "BucketEncryption" in bucket
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 30)
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 365)
 
 
 def test_the_artifacts_of_each_stage_are_those_of_the_next():
@@ -213,8 +329,10 @@ def test_what_was_made_is_as_promised(created):
     facts = created["facts"]
     assert "AES256" in facts["encryption"]
     assert facts["roles"] == {
-        "aws-elasticbeanstalk-service-role": {"Service": "elasticbeanstalk.amazonaws.com"},
-        "aws-elasticbeanstalk-ec2-role": {"Service": "ec2.amazonaws.com"},
-        "stuprediction-build": {"Service": "codebuild.amazonaws.com"},
-        "stuprediction-pipeline": {"Service": "codepipeline.amazonaws.com"},
+        "aws-elasticbeanstalk-service-role-us-east-1": {
+            "Service": "elasticbeanstalk.amazonaws.com"
+        },
+        "aws-elasticbeanstalk-ec2-role-us-east-1": {"Service": "ec2.amazonaws.com"},
+        "stuprediction-build-us-east-1": {"Service": "codebuild.amazonaws.com"},
+        "stuprediction-pipeline-us-east-1": {"Service": "codepipeline.amazonaws.com"},
     }

@@ -36,13 +36,56 @@ def test_the_steps_are_numbered_without_a_gap():
     assert len(numbers) >= 10
 
 
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (1, ["Account → IAM user and role access to Billing", "Upgrade plan", "The credits stay"]),
+        (3, ["Enable with AWS Organizations"]),
+        (4, ["On an account's first day AWS makes no budget", "takes nothing else with it"]),
+        (6, ["Subscription Confirmation", "aws sns list-subscriptions", "RATE_LIMIT"]),
+        (8, ["Concurrently running builds", "Cannot have more than 0 builds"]),
+    ],
+)
+def test_what_stops_a_new_account_stands_at_the_step_where_it_does(step, said):
+    """D7, D8."""
+    text = re.search(rf"^{step}\. .*?(?=^{step + 1}\. |^## )", TEXT, re.M | re.S)[0]
+    assert [words for words in said if words not in text] == []
+
+
+def test_taking_it_down_waits_for_the_end_of_each_stack():
+    """D8."""
+    block = TEXT[TEXT.index("## Taking it all down") :].split("```")[1]
+    stacks = re.search(r"for stack in (.+?);", block)[1].split()
+    assert {f"{stack}.yaml" for stack in stacks} == set(ALL)
+    assert block.index("delete-stack") < block.index("wait stack-delete-complete")
+
+
+def test_windows_has_one_route_and_it_stands_before_the_first_step():
+    """D10."""
+    assert TEXT.index("**On Windows**") < TEXT.index("wsl --install") < TEXT.index("\n1. ")
+    installed = re.search(r"apt install -y ([a-z0-9 -]+)", TEXT)[1].split()
+    assert {"git", "make", "python3-venv", "unzip", "curl", "pipx"} <= set(installed)
+
+
+def test_no_command_of_a_guide_asks_for_a_python_that_has_nothing_installed():
+    """D5: after `make setup`, the project's packages are in .venv alone."""
+    bare = [
+        (page.name, line)
+        for page in (ROOT / "deploy").rglob("*.md")
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.S)
+        for line in block.splitlines()
+        if re.match(r"\s*python3? -m (deploy|src)", line) and ".venv/bin/activate" not in block
+    ]
+    assert bare == []
+
+
 def test_every_template_is_deployed_with_parameters_it_has():
     end = r"(?=\n\s*(?:```|aws |ACCOUNT=))"
     commands = re.findall(rf"aws cloudformation deploy(.*?){end}", TEXT, re.S)
     deployed = set()
     for command in commands:
         name = re.search(r"--template-file deploy/cloudformation/(\S+)", command)[1]
-        given = set(re.findall(r"[\s\"](\w+)=", command.split("--parameter-overrides")[1]))
+        given = set(re.findall(r"[\s\"](\w+)=", command.partition("--parameter-overrides")[2]))
         assert given <= ALL[name], (name, given - ALL[name])
         deployed.add(name)
     assert deployed == set(ALL)
@@ -89,6 +132,7 @@ for service, operation, options in json.load(sys.stdin):
     table = getattr(command, "subcommand_table", None) or command._get_command_table()
     if operation not in table:
         wrong.append(f"{service} {operation}")
+    if operation not in table or operation == "wait":  # whose options are those of its waiters
         continue
     known = {"query", "output", *(name.removeprefix("--") for name in table[operation].arg_table)}
     wrong += [f"{service} {operation} --{option}" for option in options if option not in known]

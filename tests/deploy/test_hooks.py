@@ -1,12 +1,16 @@
 """The hooks that stand between a bundle and its traffic, run as an instance runs them."""
 
 import json
+import os
 import shutil
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from tests.deploy.conftest import make_bundle
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +83,45 @@ def test_a_run_that_cannot_be_fetched_is_refused(bundle, hook, tmp_path):
     brought = hook(bundle / BRING, **environment)
     assert brought.returncode == 1
     assert "AccessDenied" in brought.stderr
+
+
+# The platform's user, on a machine that has none of this name: it owns what it makes, and may read
+# this Python, wherever that is.
+AS_NOBODY = """#!/bin/sh
+first=$1; shift
+case "$0" in
+  */chown) exec /bin/chown "$first" nobody "$2" ;;
+  */runuser) shift 2; exec setpriv --reuid nobody --clear-groups --inh-caps +dac_read_search \
+    --ambient-caps +dac_read_search "$@" ;;
+  */id) [ "${1:-}" = webapp ] && set -- nobody; exec /usr/bin/id "$first" "$@" ;;
+esac
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may go on as somebody else")
+def test_what_a_hook_of_root_makes_belongs_to_the_user_that_the_app_runs_as(
+    sample_artifacts, hook, request
+):
+    """D9: a LOG_FILE of root's kept the app from starting."""
+    folder = Path(tempfile.mkdtemp())  # nobody may not enter those of pytest
+    request.addfinalizer(lambda: shutil.rmtree(folder))
+    folder.chmod(0o755)
+    bundle = make_bundle(folder / "bundle", sample_artifacts)
+    programs, logs = folder / "programs", folder / "logs"
+    programs.mkdir()
+    logs.mkdir()
+    logs.chmod(0o777)
+    for name in ("chown", "runuser", "id"):
+        (programs / name).write_text(AS_NOBODY)
+        (programs / name).chmod(0o755)
+    path = f"{programs}:{Path(sys.executable).parent}:/usr/bin:/bin"
+    for number, script in enumerate((BRING, CHECK, RECHECK)):
+        log = logs / f"{number}.log"
+        ran = hook(bundle / script, PATH=path, LOG_FILE=str(log), PYTHONDONTWRITEBYTECODE="1")
+        assert ran.returncode == 0, ran.stderr
+        if script != BRING:
+            assert log.owner() == "nobody"
+    assert {each.owner() for each in (bundle / "artifacts").rglob("*")} == {"nobody"}
 
 
 def test_a_broken_import_is_refused(bundle, hook):

@@ -94,7 +94,7 @@ def test_the_linter_finds_nothing_in_ours_and_each_seeded_mistake(lint):
 
 
 def test_every_policy_fits_into_what_iam_takes():
-    long = shipped(Account("999988887777", "ap-southeast-2"), AppName="a" * 31, EnvName="e" * 40)
+    long = shipped(Account("999988887777", "ap-southeast-2"), AppName="a" * 31, EnvName="e" * 28)
     managed_limit, inline_limit = 6144, 10240
     for name, document in long.items():
         limit = inline_limit if name.endswith("-role.json") else managed_limit

@@ -4,20 +4,34 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
+from functools import partial
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from werkzeug import Request
 
-from deploy.rehearsal import calls
+from deploy.rehearsal import buildspec, calls, nginx
 from deploy.rehearsal.beanstalk import Beanstalk, DeploymentFailedError, RefusedError
+from deploy.rehearsal.buildspec import BuildFailedError
 from deploy.rehearsal.pipeline import Pipeline
 from deploy.rehearsal.report import ONLY_AWS, RehearsalFailedError, Report
-from deploy.rehearsal.system import wait_until
+from deploy.rehearsal.system import (
+    StuckError,
+    children,
+    descendants,
+    finish,
+    free_port,
+    listens,
+    start,
+    wait_until,
+)
 from deploy.templates import Account, Template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -356,6 +370,135 @@ def test_a_claim_that_does_not_hold_ends_the_rehearsal_with_what_was_seen_instea
     with pytest.raises(RehearsalFailedError, match=r"Not shown: it predicts\. 503"):
         report.prove("it predicts", False, "503")
     assert report.proven == []
+
+
+# ---------------------------------------------------------------- slow, stuck, left behind
+
+
+def python(tmp_path, text):
+    return start([sys.executable, "-c", text], tmp_path, os.environ, tmp_path / "log")
+
+
+def test_a_process_is_waited_for_as_long_as_it_works(tmp_path):
+    """D11: not by the clock: the machine may be busy."""
+    slow = "import time\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass"
+    assert finish(python(tmp_path, slow), still_s=1).status == 0
+    assert finish(python(tmp_path, "raise SystemExit(3)"), still_s=60).status == 3
+    assert finish(python(tmp_path, "x = b'x' * (64 << 20)"), still_s=60).peak_mb > 64
+
+
+def test_a_process_that_is_stuck_is_ended_with_its_children_and_said_to_be(tmp_path, spec_of):
+    """D11: "did not end: Build." said nothing."""
+    stuck = python(tmp_path, "import subprocess; subprocess.run(['sleep', '600'])")
+    assert wait_until(lambda: children(stuck.pid), 30)
+    (child,) = children(stuck.pid)
+    with pytest.raises(StuckError, match="did nothing for 0 minutes, and was ended"):
+        finish(stuck, still_s=0.5)
+    assert wait_until(lambda: not alive(child), 30)
+    with pytest.raises(BuildFailedError, match=r"`sleep 600` got stuck\. It did nothing"):
+        spec_of("sleep 600").run(tmp_path, tmp_path / "log", os.environ)
+
+
+@pytest.fixture
+def spec_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(buildspec, "finish", partial(finish, still_s=0.5))
+
+    def read(command: str) -> buildspec.Buildspec:
+        (tmp_path / "buildspec.yml").write_text(
+            "version: 0.2\nenv: {variables: {}}\nphases:\n  install:\n"
+            f"    runtime-versions: {{python: '3.13'}}\n    commands: ['{command}']\n"
+            "artifacts: {base-directory: out, files: ['**/*']}\n"
+        )
+        return buildspec.Buildspec(tmp_path / "buildspec.yml")
+
+    return read
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+LEAVE_BEHIND = """
+import os, subprocess
+from deploy.rehearsal.system import adopt_orphans, descendants, end_descendants
+adopt_orphans()
+subprocess.run("setsid sleep 600 >/dev/null 2>&1 &", shell=True)
+print(*descendants(os.getpid()), flush=True)
+end_descendants()
+"""
+
+
+def test_what_a_process_left_behind_is_ended_too(tmp_path):
+    """D11."""
+    run = subprocess.run(
+        [sys.executable, "-c", LEAVE_BEHIND], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (left,) = map(int, run.stdout.split())
+    assert not alive(left)
+
+
+def test_the_load_balancer_takes_bodies_of_any_size(need_nginx, tmp_path):
+    """D11: it answered 413 above 1 MB, which AWS's does not."""
+    target = HTTPServer(("127.0.0.1", 0), Counting)
+    threading.Thread(target=target.serve_forever, daemon=True).start()
+    port = free_port()
+    nginx.write_balancer(tmp_path / "balancer", port, [target.server_port], {})
+    process = nginx.start(tmp_path / "balancer")
+    try:
+        assert wait_until(lambda: listens(port), 30)
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("POST", "/batch", b"x" * (9 << 20))
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, str(9 << 20).encode())
+        connection.close()
+    finally:
+        process.terminate()
+        process.wait(40)
+        target.shutdown()
+        target.server_close()
+
+
+class Counting(BaseHTTPRequestHandler):
+    """Answers with how many bytes came."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(str(len(body)).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_whoever_ends_the_rehearsal_ends_everything(tmp_path, number):
+    """D11: in the midst of the build, when there is most of it."""
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "deploy.rehearse"]
+    with log.open("wb") as output:
+        rehearsal = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=output,
+            stderr=output,
+        )  # fmt: skip
+    assert wait_until(lambda: "build: make setup" in log.read_text(), 300), log.read_text()
+    below = descendants(rehearsal.pid)
+    assert below
+    rehearsal.send_signal(number)
+    assert rehearsal.wait(120) == 1
+    assert [pid for pid in below if alive(pid)] == []
+    marked = [path for path in Path("/proc").glob("[0-9]*/environ") if f"={tmp_path}" in read(path)]
+    assert marked == []
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 # ---------------------------------------------------------------- the command

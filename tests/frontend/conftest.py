@@ -58,14 +58,14 @@ def run_streamlit(folder: Path, api_url: str) -> Iterator[str]:
             cwd=ROOT, env={**clean, "API_URL": api_url}, stdout=output, stderr=output,
         )  # fmt: skip
     try:
-        _wait_for(f"{url}/_stcore/health", process, log_file)
+        wait_for(f"{url}/_stcore/health", process, log_file)
         yield url
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log_file: Path) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], log_file: Path) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:

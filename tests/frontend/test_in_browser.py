@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.frontend.conftest import run_streamlit
+from deploy.rehearsal import nginx
+from tests.frontend.conftest import ROOT, run_streamlit, wait_for
 from tests.web.chromium import violations, watched
 from tests.web.conftest import run_gunicorn
 
@@ -67,6 +69,35 @@ def test_a_student_a_class_and_the_model_while_the_back_end_stops_and_starts(
         with run_gunicorn(tmp_path / "second", *bind, **settings):
             page.get_by_role("button", name="Try again").click()
             expect(now).to_be_visible()
+
+
+def test_a_file_of_more_than_a_megabyte_reaches_the_page_behind_beanstalks_proxy(
+    browser, back_end, student, tmp_path: Path, free_port: int, request
+):
+    """D4: nginx of the Docker platform takes 1 MB unless told otherwise."""
+    if shutil.which("nginx") is None:
+        pytest.skip("nginx is not installed")
+    expect = pytest.importorskip("playwright.sync_api").expect
+    row = ",".join(str(value) for value in student.values())
+    table = f"{','.join(student)},notes\n" + f"{row},{'x' * 30_000}\n" * 60
+    with run_streamlit(tmp_path, back_end.url) as direct:
+        proxy, port = tmp_path / "nginx", int(direct.rpartition(":")[2])
+        nginx.write_platform(proxy, ROOT / "deploy/streamlit", {}, free_port, port)
+        assert nginx.problem(proxy) is None
+        process = nginx.start(proxy)
+        request.addfinalizer(lambda: (process.terminate(), process.wait()))
+        url = f"http://127.0.0.1:{free_port}"
+        wait_for(f"{url}/_stcore/health", process, proxy / "error.log")
+        with watched(browser, url) as visit:
+            page = visit()
+            page.set_default_timeout(30_000)
+            page.get_by_role("tab", name="A class").click()
+            page.locator("input[type=file]").set_input_files(
+                {"name": "class.csv", "mimeType": "text/csv", "buffer": table.encode()}
+            )
+            expect(
+                page.get_by_role("button", name="Download all rows with predictions")
+            ).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,6 +3,8 @@
 # training on the sample table. Same table, same seed: every instance comes to the same model.
 set -eu
 cd "$(dirname "$0")/../../.."
+set -- .platform/hooks/predeploy/10_bring_model.sh
+. .platform/as_webapp
 for programs in /var/app/venv/*/bin; do PATH="$programs:$PATH"; done
 umask 022
 

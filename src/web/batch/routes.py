@@ -22,7 +22,10 @@ from src.web.model_holder import current_models
 
 WAIT_S = 4.0  # for a process, before the page that shows its progress is shown
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-GONE = "There is no such file. It was deleted, or uploaded more than 30 minutes ago."
+GONE = (
+    "There is no such file. It was deleted, or uploaded more than 30 minutes ago, or the server "
+    "was restarted or updated since. Please upload it again."
+)
 
 batch = Blueprint("batch", __name__, url_prefix="/batch")
 

@@ -20,7 +20,6 @@ import re
 import secrets
 import shutil
 import stat
-import tempfile
 import threading
 import time
 import weakref
@@ -31,7 +30,7 @@ from typing import Any
 
 from src.exception import Problem
 from src.serving.scoring import Summary
-from src.utils import write_bytes
+from src.utils import disk_folder, write_bytes
 from src.web.middleware.shared_memory import SharedLocks
 
 LIFETIME_S = 29 * 60
@@ -145,14 +144,14 @@ class Workspace:
     Parameters
     ----------
     folder : Path or None
-        Where it stands; None for one below the system's folder for temporary files, whose name
-        nobody can guess, and which goes with the process that made this object.
+        Where it stands; None for one on the disk's folder for temporary files, whose name nobody
+        can guess, and which goes with the process that made this object.
     most_bytes : int
         Of one upload.
     """
 
     def __init__(self, folder: Path | None, most_bytes: int) -> None:
-        temporary = Path(tempfile.gettempdir())
+        temporary = disk_folder()
         self.folder = folder or temporary / f"{PREFIX}{secrets.token_hex(16)}"
         self.most_bytes = most_bytes
         self._lock = SharedLocks()
@@ -178,6 +177,7 @@ class Workspace:
         """
         self.sweep()
         with self._lock.held():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_room()
             if heavy:
                 self._check_running()
@@ -215,7 +215,6 @@ class Workspace:
         return _sweep(self.folder)
 
     def _make(self) -> Job:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.utime(self.folder)  # another service of this user removes what is empty and old
         job = Job(self.folder / secrets.token_urlsafe(24))
         job.folder.mkdir(mode=0o700)
@@ -231,7 +230,9 @@ class Workspace:
             for name in names:
                 with suppress(OSError):  # it was removed
                     used += Path(parent, name).stat().st_size
-        if used + (1 + 2 * FILE_FACTOR) * self.most_bytes > ROOM_FACTOR * self.most_bytes:
+        needed = (1 + 2 * FILE_FACTOR) * self.most_bytes
+        free = shutil.disk_usage(self.folder).free
+        if used + needed > ROOM_FACTOR * self.most_bytes or needed > free:
             raise _busy("There is no room for another file just now.")
 
     def _check_running(self) -> None:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import tempfile
 import time
+from typing import IO
 
-from flask import Response, after_this_request, request
+from flask import Request, Response, after_this_request, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+
+from src.utils import disk_folder
 
 DISCARD_FOR_S = 5.0
 PIECE = 1 << 16  # bytes
-SPOOLED_BYTES = 1 << 18  # of a body in pieces that are held in memory
+SPOOLED_BYTES = 1 << 18  # of a file that are held in memory
+
+
+def _spool() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(SPOOLED_BYTES, dir=str(disk_folder()))
+
+
+class DiskRequest(Request):
+    """A request whose form's files are kept on a disk."""
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        return _spool()
 
 
 def read_chunked_body() -> None:
@@ -41,7 +55,7 @@ def spool_body(most_bytes: int) -> None:
         If a piece cannot be read.
     """
     pieces, length = request.environ["wsgi.input"], 0
-    whole = tempfile.SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - read by the view
+    whole = _spool()
 
     @after_this_request
     def close_with(response: Response) -> Response:
