@@ -61,6 +61,11 @@ class Schema:
         return tuple(feature.name for feature in self.features)
 
     @property
+    def keys(self) -> frozenset[str]:
+        """What the headers of the features' columns are compared by."""
+        return frozenset(map(match_key, self.names))
+
+    @property
     def numeric(self) -> tuple[NumericFeature, ...]:
         return tuple(f for f in self.features if isinstance(f, NumericFeature))
 

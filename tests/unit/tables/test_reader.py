@@ -519,7 +519,7 @@ def test_cells_are_quoted_only_where_they_must_be() -> None:
 
 
 cells = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc"]) | st.sampled_from('",;\t\r\n|=+-@\''),
+    st.characters(codec="utf-8", exclude_categories=["Cc"]) | st.sampled_from("\",;\t\r\n|=+-@'"),
     max_size=8,
 )
 

@@ -14,7 +14,7 @@ import pytest
 
 from src.web.batch import workspace as batch_store
 from src.web.batch.service import BatchService
-from src.web.batch.workspace import LIFETIME_S, Workspace
+from src.web.batch.workspace import LIFETIME_S, Order, Workspace
 from tests.web.conftest import workbook
 
 NAMES = ("gender", "race_ethnicity", "parental_level_of_education", "lunch",
@@ -383,7 +383,7 @@ def test_no_more_large_files_than_two_are_worked_on_at_once(client, upload, work
 def test_a_job_whose_process_died_says_so(client, workspace):
     job = workspace.create(heavy=True)
     job.upload.write_bytes(table(STUDENT).encode())
-    job.write_order({"name": "class.csv", "pass_mark": None})
+    job.write_order(Order("class.csv"))
     page = client.get(f"/batch/{job.id}")
     assert page.status_code == 200
     assert "Working on class.csv" in page.text
