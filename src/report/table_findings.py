@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from src.report.document import CardPart, Cell, ReportTable, Section
+from src.report.facts import ReportFacts
 from src.report.wording import count, listed, percent, plain
 from src.schema.findings import NOTE, STOP, WARNING, Finding
 
@@ -294,11 +296,50 @@ def as_dict(finding: Finding, *, private: bool) -> dict[str, Any]:
         "kind": finding.kind,
         "severity": finding.severity,
         "columns": list(finding.columns),
+        "counts": dict(finding.counts),
         "rows": list(finding.rows) if private else [],
         "message": message(finding, private=private),
         "advice": advice(finding),
         "options": options(finding),
     }
+
+
+def warnings(findings: Iterable[Finding]) -> list[str]:
+    """Return what anybody may read of the warnings, each with what may be done about it."""
+    found = (one for one in findings if one.severity == WARNING)
+    return [" ".join(filter(None, (message(one), advice(one)))) for one in found]
+
+
+def notes_table(findings: Iterable[Finding]) -> ReportTable | None:
+    """Return the notes by column, None where there is none."""
+    notes = [finding for finding in findings if finding.severity == NOTE]
+    if not notes:
+        return None
+    rows = [
+        (Cell(listed(map(plain, one.columns)) or "The rows"), Cell(message(one))) for one in notes
+    ]
+    caption = f"{HEADINGS[NOTE]}: {count(len(notes), 'note')} on the table"
+    return ReportTable(caption, ("Column", "What was found"), rows, frozenset({1}), folded=True)
+
+
+def findings_section(facts: ReportFacts) -> Section | None:
+    """Return what the check of the table found, None where it found nothing."""
+    if not facts.findings:
+        return None
+    notes = notes_table(facts.findings)
+    return Section(
+        "table",
+        "What was found in the table",
+        points=warnings(facts.findings),
+        tables=[notes] if notes else [],
+    )
+
+
+def findings_card(facts: ReportFacts) -> list[CardPart]:
+    """Return the same for the model card."""
+    notes = [message(one) for one in facts.findings if one.severity == NOTE]
+    said = [*warnings(facts.findings), *notes]
+    return [CardPart("What was found in the table", said)] if said else []
 
 
 def left_out_because(findings: Iterable[Finding]) -> dict[str, str]:

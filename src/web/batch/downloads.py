@@ -6,7 +6,7 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import IO
+from typing import IO, Any
 
 from flask import Response, request
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
@@ -75,14 +75,14 @@ def answer_file() -> Response:
 
 def summary_header(summary: Summary) -> str:
     """Return how a file went, as JSON that a header can hold: proxies allow little in all."""
-    fields = {
+    fields: dict[str, Any] = {
         "n_rows": summary.n_rows,
         "n_predicted": summary.n_predicted,
         "n_refused": summary.n_refused,
         "n_skipped": summary.n_skipped,
         "n_mended": sum(summary.mended.values()),
     }
-    more = {
+    more: dict[str, Any] = {
         "sheets_read": summary.sheets_read,
         "sheets": summary.sheets,
         "encoding": summary.encoding,

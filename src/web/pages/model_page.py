@@ -29,6 +29,9 @@ class ModelPage:
 
     Attributes
     ----------
+    warnings : sequence of str
+    notes : ReportTable or None
+        What the check of the training table found.
     groups : tuple of ReportTable
         Errors by each sensitive feature.
     importance : Markup
@@ -46,6 +49,8 @@ class ModelPage:
     summary: Sequence[str]
     card: Sequence[CardPart]
     limits: Sequence[str]
+    warnings: Sequence[str]
+    notes: ReportTable | None
     metrics: ReportTable
     leaderboard: ReportTable
     coverage: ReportTable
@@ -65,6 +70,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     from src.report.fairness import group_table
     from src.report.model_card import card, held_out_table, limits
     from src.report.overview import summary
+    from src.report.table_findings import notes_table, warnings
 
     schema, run = predictor.schema, predictor.run
     numbers, problem = _read_numbers(run)
@@ -78,6 +84,8 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         summary=paragraphs,
         card=card(facts),
         limits=limits(facts),
+        warnings=warnings(predictor.findings),
+        notes=notes_table(predictor.findings),
         metrics=held_out_table(predictor.metrics["held_out"], measure),
         leaderboard=leaderboard_table(predictor.metrics, measure),
         coverage=_coverage(predictor.metrics, measure),
@@ -123,6 +131,7 @@ def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
         run=predictor.run.manifest,
         fairness=from_json(Fairness, fairness) if fairness and fairness["groupings"] else None,
         exclusion=from_json(ExclusionCost, cost) if cost else None,
+        findings=predictor.findings,
     )
 
 
