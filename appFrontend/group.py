@@ -85,7 +85,8 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
             "Class list: CSV or Excel, a student a row, the names of the columns in the first row",
             type=["csv", "xlsx"],
         )
-        empty = pd.DataFrame(columns=[feature["name"] for feature in schema["features"]])
+        names = [feature["name"] for feature in schema["features"]]
+        empty = pd.DataFrame(columns=[*schema.get("people", ()), *names])
         _download("Download an empty list with these columns", empty, "class.csv", "tertiary")
     known = model["metrics"].get("pass_mark")
     low, high = (float(end) for end in limits(target))

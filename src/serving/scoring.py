@@ -19,8 +19,9 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError, Problem
 from src.schema.features import Value
+from src.schema.record import Schema
 from src.serving.predictor import Predictor
-from src.tables.cells import shorten
+from src.tables.cells import match_key, shorten
 from src.tables.layout import Chunk, FileNotes, TableReader
 from src.tables.writer import write_rows
 
@@ -329,7 +330,7 @@ def score_table(
         As :func:`score_chunks`, and if a long table begins with refused rows alone.
     """
     schema = scorer.predictor.schema
-    shown = _shown_positions(reader.header, schema.locate(reader.header))
+    shown = _shown_positions(reader.header, schema)
     low, high = schema.target.range
     summary = Summary(
         run_id=scorer.predictor.run.run_id,
@@ -391,15 +392,17 @@ def _n_own_columns(header: list[str], positions: dict[str, int]) -> int:
     return last if header[last] == PROBLEM and last not in positions.values() else last + 1
 
 
-def _shown_positions(header: list[str], positions: dict[str, int]) -> list[int]:
+def _shown_positions(header: list[str], schema: Schema) -> list[int]:
     """Return which columns a page shows beside a score: what says who it is, else the first ones.
 
     A file may hold names or numbers of students, which the model does not look at.
     """
-    used = set(positions.values())
+    positions = schema.locate(header)
+    used, people = set(positions.values()), set(map(match_key, schema.people))
     n_own = _n_own_columns(header, positions)
     others = [i for i, name in enumerate(header[:n_own]) if i not in used and name]
-    return (others or sorted(used))[:2]
+    who = [i for i in others if match_key(header[i]) in people]
+    return (who or others or sorted(used))[:2]
 
 
 def _free_name(name: str, header: list[str]) -> str:
