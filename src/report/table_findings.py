@@ -257,8 +257,8 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
     "class_target": _class_target,
     "bounded_target": _bounded,
     "skewed_target": lambda found, columns: (
-        f"{columns}, the target, has a long tail. Ranges are too wide for usual values and too "
-        "narrow for the largest."
+        f"{columns}, the target, has a long tail: a few values lie far from most. Ranges are "
+        "wider there, and rest on few pupils."
     ),
     "zero_heavy_target": lambda found, columns: (
         f"{percent(found.counts['share'])} of the targets are 0. The model predicts a mean of "
