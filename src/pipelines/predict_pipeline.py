@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from src.config import ARTIFACTS
 from src.exception import ConfigurationError, StuPredictionError
 from src.logger import configure_logging
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
-from src.report.scored_file import beyond_training, reading
+from src.report.scored_file import beyond_training, left_out, reading
 from src.serving.predictor import Predictor
 from src.serving.scoring import Scorer, Tally, can_vectorise, score_chunks
 from src.tables.reader import open_table
@@ -177,7 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(tally: Tally, predictor: Predictor, output: Path, console: Console) -> None:
     """Say how the file went."""
-    for line in (*reading(tally), *beyond_training(tally, predictor.schema)):
+    remarks = (reading(tally), left_out(tally), beyond_training(tally, predictor.schema))
+    for line in chain.from_iterable(remarks):
         console.print(line, style="yellow", markup=False)
     console.print(
         f"Predicted {predictor.schema.target.name} for {tally.n_predicted:,} of "

@@ -26,7 +26,7 @@ class ScoredFile(Protocol):
 
 
 def reading(file: ScoredFile) -> list[str]:
-    """Return which sheet was read, in which encoding, what was mended and what was left out."""
+    """Return which sheet was read, in which encoding, and what was mended."""
     said = []
     if file.sheets:
         counts: Mapping[str, Sequence[str]] = {"sheets": file.sheets, "read": file.sheets_read}
@@ -41,11 +41,16 @@ def reading(file: ScoredFile) -> list[str]:
             said.append(
                 f"{plain(name)}: {n:,} cells are read as what they clearly mean, such as: {example}"
             )
-    if file.n_skipped == 1:
-        said.append("One row is left out: it is no pupil.")
-    elif file.n_skipped:
-        said.append(f"{file.n_skipped:,} rows are left out: they are no pupils.")
     return said
+
+
+def left_out(file: ScoredFile) -> list[str]:
+    """Return how many rows are no pupils."""
+    if not file.n_skipped:
+        return []
+    if file.n_skipped == 1:
+        return ["One row is left out: it is no pupil."]
+    return [f"{file.n_skipped:,} rows are left out: they are no pupils."]
 
 
 def beyond_training(file: ScoredFile, schema: Schema) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from src.report.document import CardPart, Cell, ReportTable, Section
+from src.report.document import CardPart, Section
 from src.report.facts import ReportFacts
 from src.report.wording import count, listed, percent, plain
 from src.schema.findings import NOTE, STOP, WARNING, Finding
 
 HEADINGS = {STOP: "Settle this first", WARNING: "Look at this", NOTE: "Good to know"}
+TITLE = "What was found in the table"
 LEAVES_OUT = ("identifier", "free_text", "date", "repeated_pupil")
 _WHY_IDENTIFYING = {
     "email": "holds e-mail addresses",
@@ -310,36 +311,26 @@ def warnings(findings: Iterable[Finding]) -> list[str]:
     return [" ".join(filter(None, (message(one), advice(one)))) for one in found]
 
 
-def notes_table(findings: Iterable[Finding]) -> ReportTable | None:
-    """Return the notes by column, None where there is none."""
-    notes = [finding for finding in findings if finding.severity == NOTE]
-    if not notes:
-        return None
-    rows = [
-        (Cell(listed(map(plain, one.columns)) or "The rows"), Cell(message(one))) for one in notes
+def notes(findings: Sequence[Finding]) -> list[str]:
+    """Return what anybody may read of the notes; of a column that names people, that alone."""
+    named = {name for one in findings if one.kind == "identifier" for name in one.columns}
+    return [
+        message(one)
+        for one in findings
+        if one.severity == NOTE and not (one.kind == "date" and named.issuperset(one.columns))
     ]
-    caption = f"{HEADINGS[NOTE]}: {count(len(notes), 'note')} on the table"
-    return ReportTable(caption, ("Column", "What was found"), rows, frozenset({1}), folded=True)
 
 
 def findings_section(facts: ReportFacts) -> Section | None:
     """Return what the check of the table found, None where it found nothing."""
-    if not facts.findings:
-        return None
-    notes = notes_table(facts.findings)
-    return Section(
-        "table",
-        "What was found in the table",
-        points=warnings(facts.findings),
-        tables=[notes] if notes else [],
-    )
+    said = [*warnings(facts.findings), *notes(facts.findings)]
+    return Section("table", TITLE, points=said) if said else None
 
 
 def findings_card(facts: ReportFacts) -> list[CardPart]:
     """Return the same for the model card."""
-    notes = [message(one) for one in facts.findings if one.severity == NOTE]
-    said = [*warnings(facts.findings), *notes]
-    return [CardPart("What was found in the table", said)] if said else []
+    said = [*warnings(facts.findings), *notes(facts.findings)]
+    return [CardPart(TITLE, said)] if said else []
 
 
 def left_out_because(findings: Iterable[Finding]) -> dict[str, str]:

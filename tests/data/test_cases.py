@@ -276,8 +276,8 @@ def test_ranges_of_a_long_tailed_target_hold_for_its_largest_predictions_too(
     predict_file(predictor, tmp_path / "rest.csv", tmp_path / "out.csv")
     known = [row for row in scored(tmp_path / "out.csv") if row["low_90"]]
     known.sort(key=lambda row: float(row["prediction"]))
-    for fifth in (known[:30], known[-30:]):
-        inside = [
-            float(row["low_90"]) <= float(row["minutes"]) <= float(row["high_90"]) for row in fifth
-        ]
-        assert sum(inside) >= 25
+    inside = [
+        float(row["low_90"]) <= float(row["minutes"]) <= float(row["high_90"])
+        for row in known[-30:]  # the highest fifth of the predictions
+    ]
+    assert sum(inside) >= 25

@@ -29,8 +29,7 @@ class ModelPage:
 
     Attributes
     ----------
-    warnings : sequence of str
-    notes : ReportTable or None
+    warnings, notes : sequence of str
         What the check of the training table found.
     groups : tuple of ReportTable
         Errors by each sensitive feature.
@@ -50,7 +49,7 @@ class ModelPage:
     card: Sequence[CardPart]
     limits: Sequence[str]
     warnings: Sequence[str]
-    notes: ReportTable | None
+    notes: Sequence[str]
     metrics: ReportTable
     leaderboard: ReportTable
     coverage: ReportTable
@@ -70,7 +69,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     from src.report.fairness import group_table
     from src.report.model_card import card, held_out_table, limits
     from src.report.overview import summary
-    from src.report.table_findings import notes_table, warnings
+    from src.report.table_findings import notes, warnings
 
     schema, run = predictor.schema, predictor.run
     numbers, problem = _read_numbers(run)
@@ -85,7 +84,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         card=card(facts),
         limits=limits(facts),
         warnings=warnings(predictor.findings),
-        notes=notes_table(predictor.findings),
+        notes=notes(predictor.findings),
         metrics=held_out_table(predictor.metrics["held_out"], measure),
         leaderboard=leaderboard_table(predictor.metrics, measure),
         coverage=_coverage(predictor.metrics, measure),

@@ -147,8 +147,8 @@ def _mended(entered: Mapping[str, str], prediction: Prediction, schema: Schema) 
     """Return how each answer is read that was not typed as the model takes it."""
     said = []
     for feature in schema.features:
-        typed, value = entered.get(feature.name, "").strip(), prediction.values[feature.name]
-        if typed and value is not None and value not in (typed, parse_number(typed)):
+        typed, value = entered.get(feature.name, ""), prediction.values.get(feature.name)
+        if value is not None and value not in (typed, parse_number(typed)):
             said.append(f"{feature.label or feature.name}: {read_as(typed, value)}")
     return tuple(said)
 
