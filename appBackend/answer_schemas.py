@@ -113,6 +113,19 @@ _REPORT = {
     },
     "required": ["importance", "partial_dependence", "fairness"],
 }
+_TEXTS = {"type": "array", "items": _TEXT}
+_FINDING = object_of(
+    {
+        "kind": _TEXT,
+        "severity": {"enum": ["stop", "warning", "note"]},
+        "columns": _TEXTS,
+        "counts": {"type": "object"},
+        "rows": {"type": "array", "maxItems": 0, "description": "Never told by the API."},
+        "message": _TEXT,
+        "advice": _TEXT,
+        "options": _TEXTS,
+    }
+)
 _VERSION = {"type": "string", "description": "The run that answered."}
 ANSWERS = {
     "Problem": object_of(_PROBLEM),
@@ -160,6 +173,11 @@ ANSWERS = {
             "backend": {"enum": ["compiled", "pickles"]},
             "fallback_reason": _OR_NULL,
             "metrics": {"type": "object"},
+            "findings": {
+                "type": "array",
+                "description": "What the check of the training table found.",
+                "items": _FINDING,
+            },
             "report": _REPORT,
             "python": _TEXT,
             "libraries": {"type": "object", "additionalProperties": _TEXT},

@@ -18,6 +18,7 @@ from src.artifact_store import Run
 from src.config import Settings
 from src.exception import ArtifactError, Problem
 from src.report.saved_report import read_report
+from src.report.table_findings import as_dict
 from src.schema.record import Schema
 from src.serving.predictor import Predictor
 from src.web.app import assemble, create_or_exit, run_for_development
@@ -64,6 +65,7 @@ def model() -> ResponseReturnValue:
         "backend": predictor.backend,
         "fallback_reason": predictor.fallback_reason or None,
         "metrics": predictor.metrics,
+        "findings": [as_dict(finding, private=False) for finding in predictor.findings],
         "report": _report(predictor.run),
         "python": manifest.python,
         "libraries": manifest.versions,

@@ -230,6 +230,10 @@ def _batch_responses() -> dict[str, Any]:
     description = "A prediction or null for each record, in order; CSV where a file was sent."
     responses = _responses(description, "BatchAnswer", *REFUSALS)
     responses["200"]["content"][CSV] = {"schema": _TEXT}
+    responses["200"]["headers"]["X-Summary"] = {
+        "description": "Of a file: how it was read and what came of its rows, as JSON.",
+        "schema": _TEXT,
+    }
     return responses
 
 
@@ -253,7 +257,11 @@ null, and its problems stand among the errors.
 A file is taken too: CSV as the body with Content-Type {CSV}, or CSV or Excel as the part `file` \
 of multipart/form-data. Its first row names the features. It comes back as {CSV}, row by row, with \
 the columns prediction, low_90, high_90 and problem; the query `pass_mark=NUMBER` adds whether a \
-prediction is below that mark, and how likely the truth is."""
+prediction is below that mark, and how likely the truth is. Of a workbook, the query `sheet=NAME` \
+reads that sheet and `all_sheets=1` all of them; else the first whose columns fit. The header \
+X-Summary holds JSON: how many rows were predicted, refused and left out since they are no pupils \
+(n_skipped), how many cells were mended, which sheets there are and which were read, and the \
+encoding where it was guessed. What was mended in a row stands in its column problem."""
 _BATCH = {
     "type": "array",
     "minItems": 1,

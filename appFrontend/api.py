@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,9 +59,19 @@ class Api:
         """Return the prediction of one record, with what each feature adds to it."""
         return self._json("POST", "predict", params={"contributions": "1"}, json=record)
 
-    def predict_file(self, name: str, content: bytes, pass_mark: float | None) -> bytes:
-        """Return the rows of a CSV or Excel file with their predictions, as CSV."""
+    def predict_file(
+        self, name: str, content: bytes, pass_mark: float | None, sheet: str | None = None
+    ) -> tuple[bytes, Json]:
+        """Return the rows of a CSV or Excel file with their predictions, as CSV, and a summary.
+
+        Parameters
+        ----------
+        sheet : str, optional
+            Of a workbook; an empty name stands for all.
+        """
         asked = {} if pass_mark is None else {"pass_mark": repr(pass_mark)}
+        if sheet is not None:
+            asked |= {"sheet": sheet} if sheet else {"all_sheets": "1"}
         answer = self._ask(
             "POST",
             "predict/batch",
@@ -70,7 +81,11 @@ class Api:
         )
         if not answer.headers.get("Content-Type", "").startswith("text/csv"):
             raise self._stranger()
-        return answer.content
+        try:
+            summary = json.loads(answer.headers.get("X-Summary", "{}"))
+        except ValueError as error:
+            raise self._stranger() from error
+        return answer.content, summary
 
     @property
     def address(self) -> str:

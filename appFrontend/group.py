@@ -21,6 +21,7 @@ PREDICTION, LOW, HIGH = "prediction", "low_90", "high_90"
 BELOW, CHANCE, PROBLEM = "below_pass_mark", "chance_below_pass_mark", "problem"
 ADDED = (PREDICTION, LOW, HIGH, BELOW, CHANCE, PROBLEM)
 NUMBERS = (PREDICTION, LOW, HIGH, CHANCE)
+LEFT_OUT = "it is left out."  # the end of what it says of a row that is no student
 MOST_VALUES = 20  # of a column that one can filter by
 PROBLEM_COLUMN = st.column_config.TextColumn("Problem", width="large")
 
@@ -39,15 +40,18 @@ class Scored:
         Those of them that are features, with the schema's words on each.
     content : bytes
         The answer as it came.
+    summary : dict
+        How the back end read the file.
     """
 
     table: pd.DataFrame
     own: list[str]
     answers: dict[str, Json]
     content: bytes
+    summary: Json
 
 
-def read_scored(content: bytes, schema: Json) -> Scored:
+def read_scored(content: bytes, summary: Json, schema: Json) -> Scored:
     """Return the table in the back end's answer.
 
     What the back end adds stands last. It calls it `prediction_2` where a file has a `prediction`.
@@ -67,7 +71,7 @@ def read_scored(content: bytes, schema: Json) -> Scored:
         table[column] = pd.to_numeric(table[column])
     features = {_match_key(feature["name"]): feature for feature in schema["features"]}
     answers = {name: features[key] for name in own if (key := _match_key(name)) in features}
-    return Scored(table, own, answers, content)
+    return Scored(table, own, answers, content, summary)
 
 
 def _match_key(header: str) -> str:
@@ -85,7 +89,8 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
             "Class list: CSV or Excel, a student a row, the names of the columns in the first row",
             type=["csv", "xlsx"],
         )
-        empty = pd.DataFrame(columns=[feature["name"] for feature in schema["features"]])
+        names = [feature["name"] for feature in schema["features"]]
+        empty = pd.DataFrame(columns=[*schema.get("people", ()), *names])
         _download("Download an empty list with these columns", empty, "class.csv", "tertiary")
     known = model["metrics"].get("pass_mark")
     low, high = (float(end) for end in limits(target))
@@ -106,27 +111,56 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
             "answer stays in this page's memory until you take the file away or close the page."
         )
         return
+    sheet = st.session_state.get(f"sheet:{file.file_id}")
     try:
         with st.spinner(f"Predicting {file.name} …"):
-            scored = _score(api, file, pass_mark, schema)
+            scored = _score(api, file, pass_mark, sheet, schema)
     except BackEndError as error:
         show_trouble(error, "class")
     else:
+        _show_reading(scored.summary, file.file_id)
         _show_scored(scored, pass_mark, target)
 
 
-def _score(api: Api, file: Any, pass_mark: float | None, schema: Json) -> Scored:
-    """Return the scored file, asking once for each file, pass mark and model."""
-    key = (file.file_id, pass_mark, schema["model_version"])
+def _score(api: Api, file: Any, pass_mark: float | None, sheet: str | None, schema: Json) -> Scored:
+    """Return the scored file, asking once for each file, pass mark, sheet and model."""
+    key = (file.file_id, pass_mark, sheet, schema["model_version"])
     kept = st.session_state.get("class")
     if kept is None or kept[0] != key:
-        content = api.predict_file(file.name, file.getvalue(), pass_mark)
-        kept = st.session_state["class"] = (key, read_scored(content, schema))
+        content, summary = api.predict_file(file.name, file.getvalue(), pass_mark, sheet)
+        kept = st.session_state["class"] = (key, read_scored(content, summary, schema))
     return kept[1]
 
 
+def _show_reading(summary: Json, file_id: str) -> None:
+    """Say how the file was read, and let a sheet be chosen where it has several."""
+    if sheets := summary.get("sheets"):
+        read = summary["sheets_read"]
+        options = [*sheets, ""]
+        st.selectbox(
+            f"The workbook has {len(sheets)} sheets. Read:",
+            options,
+            options.index(read[0] if len(read) == 1 else ""),
+            format_func=lambda sheet: sheet or "all, one below the other",
+            key=f"sheet:{file_id}",
+        )
+    said = []
+    if encoding := summary.get("encoding"):
+        said.append(f"The file is not UTF-8: it was read as {encoding}, by its letters.")
+    if n := summary.get("n_mended"):
+        said.append(
+            f"{n:,} cell{' was' if n == 1 else 's were'} read as what "
+            f"{'it' if n == 1 else 'they'} clearly mean{'s' if n == 1 else ''}: see the column "
+            "Problem."
+        )
+    if n := summary.get("n_skipped"):
+        said.append(f"{n:,} row{' is' if n == 1 else 's are'} no student: left out.")
+    if said:
+        st.info(" ".join(said))
+
+
 def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
-    table = scored.table
+    table = scored.table[~scored.table[PROBLEM].str.endswith(LEFT_OUT)]
     predictions, refused = table[PREDICTION].dropna(), table[table[PREDICTION].isna()]
     at_risk = table.iloc[:0]
     if pass_mark is not None:
@@ -145,7 +179,7 @@ def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
         if not predictions.empty:
             chart = histogram_chart(predictions, target, pass_mark)
             show(chart, "Histogram of the predictions of this class.")
-        _show_table(_filtered(scored, target), scored, target)
+        _show_table(_filtered(scored, table, target), scored, target)
         _download("Download all rows with predictions", scored.content, "predictions.csv")
     with views[1]:
         _show_at_risk(at_risk, scored, pass_mark, target)
@@ -153,8 +187,8 @@ def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
         _show_problems(refused, scored)
 
 
-def _filtered(scored: Scored, target: Json) -> pd.DataFrame:
-    table = scored.table
+def _filtered(scored: Scored, students: pd.DataFrame, target: Json) -> pd.DataFrame:
+    table = students
     by = [c for c in scored.own if 1 < table[c].nunique() <= MOST_VALUES]
     with st.expander("Filters", icon=":material/filter_alt:"):
         text = st.text_input("Text in any column", key="filter-text")
@@ -164,7 +198,7 @@ def _filtered(scored: Scored, target: Json) -> pd.DataFrame:
             wanted = st.multiselect(column, values, key=f"filter:{column}")
             if wanted:
                 table = table[table[column].isin(wanted)]
-        known = scored.table[PREDICTION].dropna()
+        known = students[PREDICTION].dropna()
         if known.nunique() > 1:
             low, high = float(known.min()), float(known.max())
             ends = st.slider(
@@ -181,8 +215,8 @@ def _filtered(scored: Scored, target: Json) -> pd.DataFrame:
         own = table[scored.own]
         hit = own.apply(lambda column: column.str.contains(text, case=False, regex=False))
         table = table[hit.any(axis=1)]
-    if len(table) < len(scored.table):
-        st.caption(f"{len(table):,} of {len(scored.table):,} students")
+    if len(table) < len(students):
+        st.caption(f"{len(table):,} of {len(students):,} students")
     return table
 
 

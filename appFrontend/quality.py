@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from datetime import datetime
 
 import pandas as pd
@@ -33,6 +34,7 @@ def show_quality(schema: Json, model: Json) -> None:
         f"{day.day} {day:%B %Y} to predict *{label_of(target)}*. Version "
         f"`{model['model_version']}`."
     )
+    _show_findings(model.get("findings", []))
     _show_metrics(model["metrics"], target)
     _show_leaderboard(model["metrics"]["leaderboard"], target)
     if report is None:
@@ -52,6 +54,26 @@ def show_quality(schema: Json, model: Json) -> None:
         _show_fairness(report["fairness"], features, target)
     else:
         st.info("Groups were not compared for this model.")
+
+
+def _show_findings(findings: list[Json]) -> None:
+    """Say what the check of the training table found."""
+    warnings = [f"{one['message']} {one['advice']}" for one in findings if _is(one, "warning")]
+    notes = [one["message"] for one in findings if _is(one, "note")]
+    if warnings:
+        st.warning("**What was found in the table**\n\n" + _bullets(warnings))
+    if notes:
+        with st.expander(f"What was found in the table: {len(notes)} to know"):
+            st.markdown(_bullets(notes))
+
+
+def _is(finding: Json, severity: str) -> bool:
+    return bool(finding["severity"] == severity)
+
+
+def _bullets(texts: list[str]) -> str:
+    """Return texts as a list in which Markdown sees no formula, emphasis or link; code is code."""
+    return "\n".join("- " + re.sub(r"([*\[\]$<>~])", r"\\\1", text) for text in texts)
 
 
 def _show_metrics(metrics: Json, target: Json) -> None:

@@ -13,6 +13,7 @@ from src.serving.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_TABLES = ROOT.parent / "shared" / "data"
+CASES = ROOT.parent / "shared" / "cases"
 LONGEST = ("test_notebooks", "test_commands", "test_model_trainer", "test_page")
 
 
@@ -62,5 +63,17 @@ def real_table():
         if not (REAL_TABLES / name).is_file():
             pytest.skip(f"{name} is not in ../shared/data")
         return REAL_TABLES / name
+
+    return path
+
+
+@pytest.fixture(scope="session")
+def case():
+    """Return the path of a file of the shared cases; the test is skipped where it is absent."""
+
+    def path(name: str) -> Path:
+        if not (CASES / name).is_file():
+            pytest.skip(f"{name} is not in ../shared/cases")
+        return CASES / name
 
     return path

@@ -101,6 +101,14 @@ class CheckedTable:
         """Whether nothing must be settled before training."""
         return not any(finding.severity == STOP for finding in self.findings)
 
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Columns that say whose row it is: names, else the columns that number the pupils."""
+        named = [f for f in self.findings if (f.kind, f.variant) == ("identifier", "name")]
+        numbered = [f for f in self.findings if f.variant in ("unique", "key")]
+        repeated = [f for f in self.findings if f.kind == "repeated_pupil"]
+        return tuple(f.columns[0] for f in named or numbered or repeated)
+
 
 class DataCheck:
     """Check a table.

@@ -13,7 +13,7 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from src.exception import Problem
-from src.schema.features import Feature, NumericFeature, Value
+from src.schema.features import Feature, NumericFeature, Value, read_as
 from src.schema.record import Schema
 from src.tables.cells import MISSING_MARKS, clean, match_key, shorten
 from src.tables.layout import EMPTY_ROW, Chunk
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REMEMBERED = 50_000  # distinct cells of a column whose check is kept
+LEFT_OUT = "it is left out."  # the end of what is said of a row that is no pupil
 SUGGESTIONS = 200  # refused cells of a column that are compared with what is allowed: it takes time
 
 
@@ -47,6 +48,8 @@ class ValidatedTable:
         How many good rows' cells of a column were read as what they clearly stand for.
     skipped : dict of int to Problem
         Rows that are no pupils, by position: totals, units, the header again, blank ones.
+    notes : dict of int to list of Problem
+        What was mended in good rows, by position in the table.
     """
 
     schema: Schema
@@ -56,6 +59,7 @@ class ValidatedTable:
     warnings: Counter[str]
     mended: Counter[str] = field(default_factory=Counter)
     skipped: dict[int, Problem] = field(default_factory=dict)
+    notes: dict[int, list[Problem]] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[Problem]:
@@ -147,30 +151,38 @@ class DataValidation:
                     message = "The row holds no value of any feature."
                     refused[index] = [Problem(message, row=chunk.lines[index])]
         warnings, mended = Counter[str](), Counter[str]()
+        notes: dict[int, list[Problem]] = {}
         good = bytearray(b"\1") * len(chunk.rows)
         for index in (*refused, *skipped):
             good[index] = 0
         for name in names:
-            n_unseen, n_mended = self._columns[name].count(cells[name], good)
-            warnings += Counter({name: n_unseen})
-            mended += Counter({name: n_mended})
+            warnings += Counter({name: self._columns[name].n_unseen(cells[name], good)})
+            for index, message in self._columns[name].mended(cells[name], good):
+                got = shorten(cells[name][index])
+                problem = Problem(f"{name} {message}", name, chunk.lines[index], got)
+                notes.setdefault(index, []).append(problem)
+                mended[name] += 1
             if refused or skipped:
                 values[name] = list(compress(values[name], good))
         in_order = {index: refused[index] for index in sorted(refused)}
         return ValidatedTable(
-            self.schema, len(chunk.rows), values, in_order, warnings, mended, skipped
+            self.schema, len(chunk.rows), values, in_order, warnings, mended, skipped, notes
         )
 
     def _no_pupils(self, chunk: Chunk) -> dict[int, Problem]:
         """Return the rows of a file to predict that are no pupils, with what they are."""
         if self._header is None:
             return {}
-        found = {i: p for i, p in chunk.malformed.items() if p.message == EMPTY_ROW}
+        found = {
+            i: Problem(f"The row is empty: {LEFT_OUT}", row=p.row)
+            for i, p in chunk.malformed.items()
+            if p.message == EMPTY_ROW
+        }
         for index in self._suspects(chunk.rows):
             if index not in chunk.malformed:
                 kind = row_kind(self._header, chunk.rows[index], self._ordinary)
                 if kind:
-                    message = f"The row holds {NO_PUPIL[kind]}, no pupil: it is left out."
+                    message = f"The row holds {NO_PUPIL[kind]}, no pupil: {LEFT_OUT}"
                     found[index] = Problem(message, row=chunk.lines[index])
         return found
 
@@ -201,7 +213,7 @@ class _Column:
         self._values: dict[str, Value] = {}
         self._problems: dict[str, str] = {}
         self._unseen: set[str] = set()
-        self._mended: set[str] = set()
+        self._mended: dict[str, str] = {}
 
     def read(self, cells: Sequence[str]) -> list[Value]:
         """Return each cell's value, None where it is missing or refused."""
@@ -223,12 +235,16 @@ class _Column:
         messages = map(self._problems.get, cells)
         return [(index, message) for index, message in enumerate(messages) if message]
 
-    def count(self, cells: Sequence[str], good: bytearray) -> tuple[int, int]:
-        """Return how many good rows' cells lie outside what training saw, and were mended."""
-        return (
-            sum(map(self._unseen.__contains__, compress(cells, good))) if self._unseen else 0,
-            sum(map(self._mended.__contains__, compress(cells, good))) if self._mended else 0,
-        )
+    def n_unseen(self, cells: Sequence[str], good: bytearray) -> int:
+        """Return how many good rows' cells lie outside what training saw."""
+        return sum(map(self._unseen.__contains__, compress(cells, good))) if self._unseen else 0
+
+    def mended(self, cells: Sequence[str], good: bytearray) -> list[tuple[int, str]]:
+        """Return which of the good rows' cells are read as what they clearly stand for, and how."""
+        if self._mended.keys().isdisjoint(cells):
+            return []
+        messages = map(self._mended.get, cells)
+        return [(i, text) for i, text in enumerate(messages) if text and good[i]]
 
     def _check(self, cell: str) -> None:
         marked = self._numeric and clean(cell).lower() in MISSING_MARKS
@@ -245,4 +261,4 @@ class _Column:
         elif checked.warning:
             self._unseen.add(cell)
         if checked.mended:
-            self._mended.add(cell)
+            self._mended[cell] = read_as(cell, checked.value)

@@ -42,9 +42,11 @@ class ModelReport:
         from src.report.importance import dependence, importance
         from src.report.model_card import card, limits, measured
         from src.report.overview import summary
+        from src.report.table_findings import findings_card, findings_section
         from src.report.wording import Names, count, day, plain
 
         made = (
+            findings_section(facts),
             data_section(facts),
             accuracy.leaderboard(facts),
             accuracy.learning_curve(facts),
@@ -79,7 +81,12 @@ class ModelReport:
             title=title,
             made=origin,
             verbatim=Markup,
-            parts=[*parts, *measured(facts), CardPart("Limits", limits(facts))],
+            parts=[
+                *findings_card(facts),
+                *parts,
+                *measured(facts),
+                CardPart("Limits", limits(facts)),
+            ],
         )
         return RenderedReport(html.encode(), text.encode())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ from src.config import ARTIFACTS
 from src.exception import ConfigurationError, StuPredictionError
 from src.logger import configure_logging
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
+from src.report.scored_file import beyond_training, left_out, reading
 from src.serving.predictor import Predictor
 from src.serving.scoring import Scorer, Tally, can_vectorise, score_chunks
-from src.tables.cells import format_number, match_key
 from src.tables.reader import open_table
 from src.tables.spreadsheets import SheetChoice
 from src.utils import atomic_open
@@ -71,9 +72,9 @@ def predict_file(
     scorer = Scorer(predictor, predictor.pass_mark, vectorised=can_vectorise())
     tally = Tally()
     with ExitStack() as stack:
-        wanted = frozenset(map(match_key, predictor.schema.names))
-        choice = SheetChoice(sheet, all_sheets, wanted)
+        choice = SheetChoice(sheet, all_sheets, predictor.schema.keys)
         reader = stack.enter_context(open_table(source, choice=choice))
+        tally.note(reader.notes)
         files = [
             stack.enter_context(atomic_open(path, "w", encoding="utf-8", newline=""))
             for path in (to_fix, output)
@@ -177,19 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(tally: Tally, predictor: Predictor, output: Path, console: Console) -> None:
     """Say how the file went."""
-    for feature in predictor.schema.numeric:
-        if count := tally.warnings.get(feature.name):
-            console.print(
-                f"{feature.name}: {count} value(s) outside the range of "
-                f"{format_number(feature.observed_minimum)} to "
-                f"{format_number(feature.observed_maximum)} that training saw.",
-                style="yellow",
-                markup=False,
-            )
-    for name, count in tally.mended.items():
-        console.print(f"{name}: {count} cell(s) read as what they clearly stand for.", markup=False)
-    if tally.n_skipped:
-        console.print(f"Left out {tally.n_skipped:,} row(s) that are no pupils.", markup=False)
+    remarks = (reading(tally), left_out(tally), beyond_training(tally, predictor.schema))
+    for line in chain.from_iterable(remarks):
+        console.print(line, style="yellow", markup=False)
     console.print(
         f"Predicted {predictor.schema.target.name} for {tally.n_predicted:,} of "
         f"{tally.n_rows:,} rows: {output}",

@@ -20,6 +20,7 @@ from src.report.data_summary import summarize_data
 from src.report.facts import ExclusionCost, HeldOutPredictions, PassMark, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.saved_report import ERROR
+from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
 from src.stats.conformal import PredictionIntervals
@@ -52,6 +53,8 @@ class Trained:
         What was wrong with the rows that are left out.
     cross : (str, str) or None
         Sensitive features whose combinations are looked at too.
+    findings : tuple of Finding
+        What the check of the table found.
     """
 
     full_schema: Schema
@@ -67,6 +70,7 @@ class Trained:
     problems: Sequence[Problem]
     pass_mark: PassMark | None
     cross: tuple[str, str] | None
+    findings: tuple[Finding, ...]
 
 
 def write_report(
@@ -141,6 +145,7 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         fairness=fairness,
         pass_mark=trained.pass_mark,
         exclusion=exclusion,
+        findings=trained.findings,
     )
 
 

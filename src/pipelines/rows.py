@@ -108,12 +108,17 @@ def learn_schema(
         As :func:`infer_schema` and :func:`usable_rows` do.
     """
     drop = [*config.drop, *(use.name for use in checked.columns if use.use == "left out")]
-    inferred = infer_schema(checked.table, hints, checked.readings, config.target, drop)
+
+    def infer(table: Table) -> InferredSchema:
+        inferred = infer_schema(table, hints, checked.readings, config.target, drop)
+        return replace(inferred, schema=replace(inferred.schema, people=checked.people))
+
+    inferred = infer(checked.table)
     good = usable_rows(checked.table, inferred, config, checked.groups)
     if len(good.y) == len(checked.table.rows):
         return inferred, good
     used = checked.table.take(good.indices)
-    inferred = infer_schema(used, hints, checked.readings, config.target, drop)
+    inferred = infer(used)
     again = usable_rows(used, inferred, config)
     return inferred, replace(good, X=again.X, y=again.y)
 

@@ -77,7 +77,7 @@ from src.report.facts import PassMark
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
 from src.search.plan import Progress, searched_rows
-from src.serving.predictor import COMPILED, Predictor
+from src.serving.predictor import COMPILED, FINDINGS, Predictor
 from src.stats.conformal import PredictionIntervals
 from src.tables.cells import match_key
 from src.tables.spreadsheets import SheetChoice
@@ -207,6 +207,7 @@ class TrainPipeline:
                     "intervals.json": to_json(intervals.to_dict()),
                     "background.json": to_json(background.to_dict()),
                     "metrics.json": to_json(metrics),
+                    FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
                 },
             )
             check_saved(run, promoted, compiled.model, X.iloc[:CHECKED_ROWS])
@@ -230,6 +231,7 @@ class TrainPipeline:
                     problems=good.problems,
                     pass_mark=marked,
                     cross=cross,
+                    findings=checked.findings,
                 )
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from src.artifact_store import RunManifest
+from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.stats.bootstrap import Interval
 
@@ -284,6 +285,8 @@ class ReportFacts:
         Of the whole table: with the features that ``exclusion`` says the model is not given.
     metrics : mapping
         ``metrics.json``.
+    findings : tuple of Finding
+        What the check of the table found; rows and cells are never shown.
     """
 
     schema: Schema
@@ -298,6 +301,7 @@ class ReportFacts:
     fairness: Fairness | None = None
     pass_mark: PassMark | None = None
     exclusion: ExclusionCost | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def from_json(kind: Any, value: Any) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from src.report.document import CardPart, Section
+from src.report.facts import ReportFacts
 from src.report.wording import count, listed, percent, plain
 from src.schema.findings import NOTE, STOP, WARNING, Finding
 
 HEADINGS = {STOP: "Settle this first", WARNING: "Look at this", NOTE: "Good to know"}
+TITLE = "What was found in the table"
 LEAVES_OUT = ("identifier", "free_text", "date", "repeated_pupil")
 _WHY_IDENTIFYING = {
     "email": "holds e-mail addresses",
@@ -255,8 +258,8 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
     "class_target": _class_target,
     "bounded_target": _bounded,
     "skewed_target": lambda found, columns: (
-        f"{columns}, the target, has a long tail. Ranges are too wide for usual values and too "
-        "narrow for the largest."
+        f"{columns}, the target, has a long tail: a few values lie far from most. Ranges are "
+        "wider there, and rest on few pupils."
     ),
     "zero_heavy_target": lambda found, columns: (
         f"{percent(found.counts['share'])} of the targets are 0. The model predicts a mean of "
@@ -294,11 +297,40 @@ def as_dict(finding: Finding, *, private: bool) -> dict[str, Any]:
         "kind": finding.kind,
         "severity": finding.severity,
         "columns": list(finding.columns),
+        "counts": dict(finding.counts),
         "rows": list(finding.rows) if private else [],
         "message": message(finding, private=private),
         "advice": advice(finding),
         "options": options(finding),
     }
+
+
+def warnings(findings: Iterable[Finding]) -> list[str]:
+    """Return what anybody may read of the warnings, each with what may be done about it."""
+    found = (one for one in findings if one.severity == WARNING)
+    return [" ".join(filter(None, (message(one), advice(one)))) for one in found]
+
+
+def notes(findings: Sequence[Finding]) -> list[str]:
+    """Return what anybody may read of the notes; of a column that names people, that alone."""
+    named = {name for one in findings if one.kind == "identifier" for name in one.columns}
+    return [
+        message(one)
+        for one in findings
+        if one.severity == NOTE and not (one.kind == "date" and named.issuperset(one.columns))
+    ]
+
+
+def findings_section(facts: ReportFacts) -> Section | None:
+    """Return what the check of the table found, None where it found nothing."""
+    said = [*warnings(facts.findings), *notes(facts.findings)]
+    return Section("table", TITLE, points=said) if said else None
+
+
+def findings_card(facts: ReportFacts) -> list[CardPart]:
+    """Return the same for the model card."""
+    said = [*warnings(facts.findings), *notes(facts.findings)]
+    return [CardPart(TITLE, said)] if said else []
 
 
 def left_out_because(findings: Iterable[Finding]) -> dict[str, str]:

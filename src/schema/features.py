@@ -198,8 +198,10 @@ class NumericFeature(Feature):
         if number is None:
             return self.refused(text, almost_number(cell) if suggest else "")
         checked = self._check_number(number, text)
-        mended = parse_number(text, decimal_comma=decimal_comma) != number
-        return checked._replace(mended=NUMBER) if mended else checked
+        usual = self.format != PLAIN_NUMBERS or number == parse_number(
+            text, decimal_comma=decimal_comma
+        )
+        return checked if usual else checked._replace(mended=NUMBER)
 
     def check_json(self, value: object, *, suggest: bool = True) -> Checked:
         if value is None:
@@ -296,7 +298,7 @@ class CategoricalFeature(Feature):
         if not category:
             return self.missing()
         if category in self._spellings:
-            return Checked(category)
+            return Checked(category, mended=SPELLING if category != cell else "")
         if known := self._same(category):
             return Checked(known, mended=SPELLING)
         if self.other:
@@ -349,6 +351,18 @@ class CategoricalFeature(Feature):
     def _suggestion(self, got: str) -> str:
         close = nearest(got.casefold(), {c.casefold(): c for c in reversed(self.categories)})
         return f"Did you mean {close!r}?" if close else ""
+
+
+def read_as(cell: str, value: Value) -> str:
+    """Return how a mended cell is read, as the rest of a sentence that begins with its column.
+
+    Examples
+    --------
+    >>> read_as("78%", 78.0), read_as("Female", "female")
+    ("'78%' is read as 78.", "'Female' is read as 'female'.")
+    """
+    shown = format_number(value) if isinstance(value, float) else repr(value)
+    return f"{shorten(cell)!r} is read as {shown}."
 
 
 def nearest(got: str, known: Mapping[str, str]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from src.tables.number_formats import PLAIN_NUMBERS, NumberFormat
 
@@ -43,6 +43,23 @@ class Finding:
     remedies: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
     cells: tuple[str, ...] = ()
+
+    def to_public_dict(self) -> dict[str, Any]:
+        """Return what may be saved with a run: no rows, no cells of the table."""
+        return {
+            "kind": self.kind,
+            "severity": self.severity,
+            "columns": list(self.columns),
+            "variant": self.variant,
+            "counts": dict(self.counts),
+            "remedies": list(self.remedies),
+        }
+
+    @classmethod
+    def from_public_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the finding that :meth:`to_public_dict` described."""
+        texts = {name: tuple(values[name]) for name in ("columns", "remedies")}
+        return cls(**{**values, **texts})
 
 
 @dataclass(frozen=True)

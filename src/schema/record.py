@@ -46,6 +46,9 @@ class Schema:
         Words for people, from the hints.
     groups : tuple of str
         Headings of the form in their order.
+    people : tuple of str
+        Columns of the table that say whose row it is: to be filled in, and shown beside a score.
+        Their values are known nowhere.
     """
 
     features: tuple[NumericFeature | CategoricalFeature, ...]
@@ -53,12 +56,18 @@ class Schema:
     title: str = ""
     description: str = ""
     groups: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
 
     VERSION: ClassVar[int] = 1
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What the headers of the features' columns are compared by."""
+        return frozenset(map(match_key, self.names))
 
     @property
     def numeric(self) -> tuple[NumericFeature, ...]:
@@ -80,6 +89,7 @@ class Schema:
             "title": self.title,
             "description": self.description,
             "groups": list(self.groups),
+            "people": list(self.people),
             "target": feature_to_dict(self.target),
             "features": [feature_to_dict(feature) for feature in self.features],
         }
@@ -110,6 +120,7 @@ class Schema:
                 title=values["title"],
                 description=values["description"],
                 groups=tuple(values["groups"]),
+                people=tuple(values.get("people", ())),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error

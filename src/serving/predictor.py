@@ -15,6 +15,7 @@ from src.config import ARTIFACTS, read_signing_key
 from src.exception import ArtifactError, Problem
 from src.logger import get_logger
 from src.schema.features import NumericFeature, Value
+from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.stats.conformal import PredictionIntervals
 from src.tables.cells import format_number
@@ -32,6 +33,7 @@ logger = get_logger(__name__)
 
 
 COMPILED = "compiled.json"
+FINDINGS = "findings.json"
 FIGURE = ("value", "low", "high")  # of a metric with its interval
 NO_RANGE = (
     "No range is given: an answer lies so far outside what training saw that nothing is known of "
@@ -83,6 +85,8 @@ class Predictor:
         Why they are; else empty.
     pass_mark : float or None
         The mark that the run was trained with.
+    findings : tuple of Finding
+        What the check of the training table found, as far as it is public.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Predictor:
         intervals: PredictionIntervals,
         compiled: CompiledModel | None,
         fallback_reason: str = "",
+        findings: tuple[Finding, ...] = (),
     ) -> None:
         self.run = run
         self.schema = schema
@@ -100,6 +105,7 @@ class Predictor:
         self.intervals = intervals
         self.compiled = compiled
         self.fallback_reason = fallback_reason
+        self.findings = findings
         marked = metrics.get("pass_mark")
         self.pass_mark: float | None = marked["mark"] if marked else None
         self._levels = [*map(str, intervals.levels)]
@@ -153,6 +159,7 @@ class Predictor:
             tables = run.read_json(COMPILED)
             reason = tables.get("fallback_reason", "")
             compiled = None if reason else CompiledModel.from_dict(tables)
+        found = run.read_json(FINDINGS) if FINDINGS in run.manifest.files else []
         return cls(
             run,
             Schema.from_dict(run.read_json("schema.json")),
@@ -160,6 +167,7 @@ class Predictor:
             PredictionIntervals.from_dict(run.read_json("intervals.json")),
             compiled,
             reason,
+            tuple(map(Finding.from_public_dict, found)),
         )
 
     def _try_out(self) -> None:

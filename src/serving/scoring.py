@@ -13,15 +13,16 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError, Problem
 from src.schema.features import Value
+from src.schema.record import Schema
 from src.serving.predictor import Predictor
-from src.tables.cells import shorten
-from src.tables.layout import Chunk, TableReader
+from src.tables.cells import match_key, shorten
+from src.tables.layout import Chunk, FileNotes, TableReader
 from src.tables.writer import write_rows
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _texts(scores: Scores) -> Iterator[tuple[str, ...]]:
 
 @dataclass
 class Tally:
-    """How many rows of a file were predicted and refused.
+    """How a file was read, and how many of its rows were predicted and refused.
 
     Attributes
     ----------
@@ -156,6 +157,10 @@ class Tally:
     warnings, mended : dict of str to int
         Cells of a column that lie outside what training saw, and that were read as what they
         clearly stand for.
+    examples : dict of str to str
+        How the first mended cell of a column is read.
+    sheets, sheets_read, encoding
+        See :class:`FileNotes`.
     """
 
     n_rows: int = 0
@@ -163,10 +168,19 @@ class Tally:
     n_skipped: int = 0
     warnings: dict[str, int] = field(default_factory=dict)
     mended: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    sheets: list[str] = field(default_factory=list)
+    sheets_read: list[str] = field(default_factory=list)
+    encoding: str = ""
 
     @property
     def n_predicted(self) -> int:
         return self.n_rows - self.n_refused - self.n_skipped
+
+    def note(self, notes: FileNotes) -> None:
+        """Remember how the file was read."""
+        self.sheets, self.sheets_read = list(notes.sheets), list(notes.sheets_read)
+        self.encoding = notes.encoding
 
     def add(self, checked: ValidatedTable) -> None:
         """Count the rows of a chunk."""
@@ -175,14 +189,30 @@ class Tally:
         self.n_skipped += len(checked.skipped)
         self.warnings = dict(Counter(self.warnings) + checked.warnings)
         self.mended = dict(Counter(self.mended) + checked.mended)
+        if self.examples.keys() != self.mended.keys():
+            for problem in chain.from_iterable(checked.notes.values()):
+                name = str(problem.field)
+                self.examples.setdefault(name, problem.message.removeprefix(f"{name} "))
 
 
 class ShownRow(NamedTuple):
-    """A row of the preview: its line, what says who it is, and its score unless it was refused."""
+    """A row of the preview: its line, what says who it is, and its score.
+
+    Attributes
+    ----------
+    score : Score or None
+        None where the row was refused, or left out.
+    left_out : str
+        Why it was left out: it is no pupil.
+    mended : str
+        What was mended in it.
+    """
 
     line: int
     cells: list[str]
     score: Score | None
+    left_out: str = ""
+    mended: str = ""
 
 
 @dataclass(kw_only=True)
@@ -219,8 +249,8 @@ class Summary(Tally):
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the summary that :meth:`to_dict` described."""
         rows = [
-            ShownRow(line, cells, None if score is None else Score(*score))
-            for line, cells, score in values["rows"]
+            ShownRow(line, cells, None if score is None else Score(*score), *rest)
+            for line, cells, score, *rest in values["rows"]
         ]
         problems = [Problem(**problem) for problem in values["problems"]]
         return cls(**{**values, "rows": rows, "problems": problems})
@@ -235,8 +265,8 @@ def score_chunks(
     ----------
     scorer : Scorer
     output : text file
-        Gets all rows: the cells as they were, the score's columns, and ``problem``, empty where
-        there is none.
+        Gets all rows: the cells as they were, the score's columns, and ``problem``: why there is
+        no score, or what was mended; else empty.
     to_fix : text file
         Gets the refused rows alone with their problems, ready to be mended and sent again.
 
@@ -263,11 +293,14 @@ def score_chunks(
             i: _problem_text(chunk.lines[i], problems) for i, problems in checked.refused.items()
         }
         wrong = refused | {i: str(problem) for i, problem in checked.skipped.items()}
+        notes = {i: _problem_text(chunk.lines[i], found) for i, found in checked.notes.items()}
         texts = _texts(scores)
         write_rows(
             output,
             (
-                [*row[kept], *blank, wrong[i]] if i in wrong else [*row[kept], *next(texts), ""]
+                [*row[kept], *blank, wrong[i]]
+                if i in wrong
+                else [*row[kept], *next(texts), notes.get(i, "")]
                 for i, row in enumerate(chunk.rows)
             ),
         )
@@ -297,7 +330,7 @@ def score_table(
         As :func:`score_chunks`, and if a long table begins with refused rows alone.
     """
     schema = scorer.predictor.schema
-    shown = _shown_positions(reader.header, schema.locate(reader.header))
+    shown = _shown_positions(reader.header, schema)
     low, high = schema.target.range
     summary = Summary(
         run_id=scorer.predictor.run.run_id,
@@ -306,6 +339,7 @@ def score_table(
         low=low,
         high=high,
     )
+    summary.note(reader.notes)
     predictions = array("d")
     for chunk, checked, scores in score_chunks(reader, scorer, output, to_fix):
         summary.add(checked)
@@ -342,9 +376,14 @@ def _preview(
     columns = [scores.get(name, repeat(None)) for name in Score._fields]
     following = map(Score, *columns)
     for i, (line, row) in enumerate(zip(chunk.lines, chunk.rows, strict=True)):
-        left_out = i in checked.refused or i in checked.skipped
-        score = None if left_out else next(following)
-        yield ShownRow(line, [shorten(row[position]) for position in shown], score)
+        cells = [shorten(row[position]) for position in shown]
+        if i in checked.skipped:
+            yield ShownRow(line, cells, None, checked.skipped[i].message)
+        elif i in checked.refused:
+            yield ShownRow(line, cells, None)
+        else:
+            mended = " ".join(problem.message for problem in checked.notes.get(i, ()))
+            yield ShownRow(line, cells, next(following), mended=mended)
 
 
 def _n_own_columns(header: list[str], positions: dict[str, int]) -> int:
@@ -353,15 +392,17 @@ def _n_own_columns(header: list[str], positions: dict[str, int]) -> int:
     return last if header[last] == PROBLEM and last not in positions.values() else last + 1
 
 
-def _shown_positions(header: list[str], positions: dict[str, int]) -> list[int]:
+def _shown_positions(header: list[str], schema: Schema) -> list[int]:
     """Return which columns a page shows beside a score: what says who it is, else the first ones.
 
     A file may hold names or numbers of students, which the model does not look at.
     """
-    used = set(positions.values())
+    positions = schema.locate(header)
+    used, people = set(positions.values()), set(map(match_key, schema.people))
     n_own = _n_own_columns(header, positions)
     others = [i for i, name in enumerate(header[:n_own]) if i not in used and name]
-    return (others or sorted(used))[:2]
+    who = [i for i in others if match_key(header[i]) in people]
+    return (who or others or sorted(used))[:2]
 
 
 def _free_name(name: str, header: list[str]) -> str:

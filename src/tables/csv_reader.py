@@ -20,6 +20,7 @@ from src.tables.layout import (
     read_header,
     without_blank_end,
 )
+from src.tables.writer import restore
 
 DELIMITERS = (",", ";", "\t", "|")
 LINE_LIMIT = 1 << 17  # characters, also the csv module's limit; a longer line is no table of people
@@ -128,6 +129,8 @@ def _csv_records(lines: _Lines, delimiter: str, width: int | None = None) -> Ite
             wrong = "The line holds a NUL character: the file is damaged there."
         if cells is None:
             cells = text.rstrip("\r\n").split(delimiter)
+        if "'" in text or further:
+            cells = [restore(cell) for cell in cells]
         yield number, cells, Problem(wrong, row=number) if wrong else None
 
 

@@ -1,4 +1,4 @@
-"""Tables out: CSV that no spreadsheet takes for formulas."""
+"""Tables out: CSV that no spreadsheet takes for formulas, and that is read back as it was."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import IO
 
 _SPREADSHEET_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?%?|-+", re.ASCII)
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+_MARKED_FORMULA = re.compile(rf"'+[{re.escape(''.join(_FORMULA_STARTS))}]")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
 _FORMULA_INSIDE = re.compile(f",[{re.escape(''.join(_FORMULA_STARTS))}]")
 
@@ -17,16 +18,32 @@ def neutralise(cell: str) -> str:
 
     Examples
     --------
-    >>> neutralise("=1+1"), neutralise("-3.5"), neutralise("@x")
-    ("'=1+1", '-3.5', "'@x")
+    >>> neutralise("=1+1"), neutralise("-3.5"), neutralise("@x"), neutralise("'@x")
+    ("'=1+1", '-3.5', "'@x", "''@x")
 
     References
     ----------
     OWASP, "CSV Injection".
     """
-    if cell.startswith(_FORMULA_STARTS) and not _SPREADSHEET_NUMBER.fullmatch(cell):
-        return "'" + cell
-    return cell
+    return "'" + cell if _may_run(cell) else cell
+
+
+def restore(cell: str) -> str:
+    """Return the cell that :func:`neutralise` was given.
+
+    Examples
+    --------
+    >>> restore("'=1+1"), restore("'-3.5"), restore("''@x"), restore("'tis")
+    ('=1+1', "'-3.5", "'@x", "'tis")
+    """
+    return cell[1:] if cell.startswith("'") and _may_run(cell) else cell
+
+
+def _may_run(cell: str) -> bool:
+    """Whether a cell is a formula to a spreadsheet, or is one that was marked as none."""
+    if cell.startswith(_FORMULA_STARTS):
+        return not _SPREADSHEET_NUMBER.fullmatch(cell)
+    return bool(_MARKED_FORMULA.match(cell)) and not _SPREADSHEET_NUMBER.fullmatch(cell.lstrip("'"))
 
 
 def write_rows(file: IO[str], rows: Iterable[Iterable[str]]) -> None:
@@ -48,6 +65,8 @@ def _is_plain(line: str, n_cells: int) -> bool:
         or line.count(",") >= n_cells
         or line.startswith(_FORMULA_STARTS)
         or _FORMULA_INSIDE.search(line)
+        or line.startswith("'")
+        or ",'" in line
     )
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import IO
+from typing import IO, Any
 
 from flask import Response, request
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
 from src.exception import DataValidationError, Problem
+from src.serving.scoring import Summary
 from src.web.batch.service import current_batches, read_pass_mark, safe_name
-from src.web.batch.workspace import Refusal
+from src.web.batch.workspace import Order, Refusal
 from src.web.model_holder import current_models
+from src.web.single.json_answers import is_asked_for
 
 CSV = "text/csv"
 FILE = "file"  # the part of a form that holds it
 WAIT_S = 25  # gunicorn and nginx give up soon after
 RETRY_AFTER_S = 30
 PIECE = 1 << 16
+HEADER_CHARACTERS = 2_000
 
 
 def answer_file() -> Response:
@@ -40,9 +44,13 @@ def answer_file() -> Response:
     """
     predictor = current_models().predictor()
     pass_mark = read_pass_mark(request.args.get("pass_mark", ""), predictor.schema.target)
+    sheet, all_sheets = request.args.get("sheet"), is_asked_for("all_sheets")
+    if sheet is not None and all_sheets:
+        raise BadRequest("Name a sheet, or ask for all_sheets.")
     file, name = _sent_file()
     batches = current_batches()
-    job = batches.accept(file, safe_name(name), pass_mark, predictor, wait_s=WAIT_S)
+    order = Order(safe_name(name), pass_mark, sheet, all_sheets)
+    job = batches.accept(file, order, predictor, wait_s=WAIT_S)
     try:
         outcome = job.outcome()
         if outcome is None:
@@ -60,7 +68,32 @@ def answer_file() -> Response:
     finally:
         batches.workspace.delete(job)
     result.seek(len(BOM_UTF8))  # that is for Excel
-    return csv_file(result, "predictions.csv")
+    answer = csv_file(result, "predictions.csv")
+    answer.headers["X-Summary"] = summary_header(outcome)
+    return answer
+
+
+def summary_header(summary: Summary) -> str:
+    """Return how a file went, as JSON that a header can hold: proxies allow little in all."""
+    fields: dict[str, Any] = {
+        "n_rows": summary.n_rows,
+        "n_predicted": summary.n_predicted,
+        "n_refused": summary.n_refused,
+        "n_skipped": summary.n_skipped,
+        "n_mended": sum(summary.mended.values()),
+    }
+    more: dict[str, Any] = {
+        "sheets_read": summary.sheets_read,
+        "sheets": summary.sheets,
+        "encoding": summary.encoding,
+        "mended": summary.mended,
+        "warnings": summary.warnings,
+    }
+    for name, value in more.items():
+        longer = fields | {name: value}
+        if value and len(json.dumps(longer)) <= HEADER_CHARACTERS:
+            fields = longer
+    return json.dumps(fields)
 
 
 def csv_file(file: IO[bytes], name: str) -> Response:

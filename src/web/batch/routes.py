@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import lru_cache
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -16,7 +17,7 @@ from src.web.batch.downloads import CSV, FILE, attachment, csv_file
 from src.web.batch.service import current_batches, read_pass_mark, safe_name
 from src.web.batch.template import csv_template, excel_template, explanation
 from src.web.batch.view import describe_file
-from src.web.batch.workspace import Job, Refusal
+from src.web.batch.workspace import Job, Order, Refusal
 from src.web.middleware.errors import first_errors
 from src.web.model_holder import current_models
 
@@ -64,7 +65,7 @@ def upload() -> ResponseReturnValue:
     if problems or file is None:
         return _upload_page(predictor, mark_text, Refusal("", tuple(problems)), status=422)
     batches = current_batches()
-    job = batches.accept(file.stream, name, pass_mark, predictor, wait_s=WAIT_S)
+    job = batches.accept(file.stream, Order(name, pass_mark), predictor, wait_s=WAIT_S)
     outcome = job.outcome()
     if isinstance(outcome, Refusal):
         batches.workspace.delete(job)
@@ -100,24 +101,28 @@ def show_job(job_id: str) -> ResponseReturnValue:
     predictor = current_models().predictor()
     if isinstance(outcome, Refusal):
         order = job.read_order()
-        shown = "" if order["pass_mark"] is None else format_number(order["pass_mark"])
-        refusal = _of_file(outcome, order["name"])
+        shown = "" if order.pass_mark is None else format_number(order.pass_mark)
+        refusal = _of_file(outcome, order.name)
         return _upload_page(predictor, shown, refusal, status=500 if outcome.internal else 422)
     return _job_page(job, predictor)
 
 
 @batch.post("/<job_id>")
-def set_pass_mark(job_id: str) -> ResponseReturnValue:
-    """Score a file again, with another pass mark."""
+def change(job_id: str) -> ResponseReturnValue:
+    """Score a file again, with another pass mark or by another sheet."""
     job = _find(job_id)
     predictor = current_models().predictor()
-    mark_text = request.form.get("pass_mark", "")
-    try:
-        pass_mark = read_pass_mark(mark_text, predictor.schema.target)
-    except DataValidationError as error:
-        return _job_page(job, predictor, error.problems[0], mark_text, 422)
+    order, form = job.read_order(), request.form
+    if "pass_mark" in form:
+        try:
+            mark = read_pass_mark(form["pass_mark"], predictor.schema.target)
+        except DataValidationError as error:
+            return _job_page(job, predictor, error.problems[0], form["pass_mark"], 422)
+        order = replace(order, pass_mark=mark)
+    if "sheet" in form:  # an empty name stands for all
+        order = replace(order, sheet=form["sheet"] or None, all_sheets=not form["sheet"])
     if job.outcome() is not None:  # else somebody asked twice
-        current_batches().repeat(job, pass_mark, predictor, wait_s=WAIT_S)
+        current_batches().repeat(job, order, predictor, wait_s=WAIT_S)
     return redirect(url_for("batch.show_job", job_id=job.id), 303)
 
 
@@ -200,7 +205,7 @@ def _job_page(
     page = render_template(
         "batch_job.html",
         job=job,
-        name=job.read_order()["name"],
+        name=job.read_order().name,
         view=view,
         rows_done=job.rows_done(),
         minutes_left=max(1, int((job.expires - time.time()) / 60)),

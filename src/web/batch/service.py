@@ -17,7 +17,7 @@ from src.schema.features import NumericFeature
 from src.serving.predictor import Predictor
 from src.tables.cells import parse_number, shorten
 from src.web.batch.worker import CLASS_BYTES, is_class_list, run, start
-from src.web.batch.workspace import Job, Refusal, Workspace
+from src.web.batch.workspace import Job, Order, Refusal, Workspace
 from src.web.middleware.metrics import Metrics
 from src.web.middleware.request_body import spool_body
 
@@ -49,8 +49,7 @@ class BatchService:
     def accept(
         self,
         file: IO[bytes],
-        name: str,
-        pass_mark: float | None,
+        order: Order,
         predictor: Predictor,
         *,
         wait_s: float,
@@ -59,8 +58,8 @@ class BatchService:
 
         Parameters
         ----------
-        name : str
-            The name of the upload; see :func:`safe_name`.
+        order : Order
+            With the name of the upload; see :func:`safe_name`.
         wait_s : float
             Seconds after which the job is returned without an outcome.
 
@@ -70,23 +69,20 @@ class BatchService:
             If there is no room, or too many large files are worked on.
         """
         head = file.read(CLASS_BYTES + 1)
-        heavy = not is_class_list(head, name, predictor)
+        heavy = not is_class_list(head, order.name, predictor)
         job = self.workspace.create(heavy=heavy)
         with job.upload.open("wb") as copy:
             copy.write(head)
             shutil.copyfileobj(file, copy)
-        job.write_order({"name": name, "pass_mark": pass_mark})
+        job.write_order(order)
         self._work(job, predictor, heavy=heavy, wait_s=wait_s)
         return job
 
-    def repeat(
-        self, job: Job, pass_mark: float | None, predictor: Predictor, *, wait_s: float
-    ) -> None:
-        """Score a job's file with another pass mark; raises as :meth:`accept`."""
-        name = job.read_order()["name"]
+    def repeat(self, job: Job, order: Order, predictor: Predictor, *, wait_s: float) -> None:
+        """Score a job's file again by another order; raises as :meth:`accept`."""
         with job.upload.open("rb") as file:
-            heavy = not is_class_list(file.read(CLASS_BYTES + 1), name, predictor)
-        self.workspace.take_up(job, {"name": name, "pass_mark": pass_mark}, heavy=heavy)
+            heavy = not is_class_list(file.read(CLASS_BYTES + 1), order.name, predictor)
+        self.workspace.take_up(job, order, heavy=heavy)
         self._work(job, predictor, heavy=heavy, wait_s=wait_s)
 
     def _work(self, job: Job, predictor: Predictor, *, heavy: bool, wait_s: float) -> None:

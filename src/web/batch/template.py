@@ -33,11 +33,11 @@ Feature = NumericFeature | CategoricalFeature
 
 def csv_template(schema: Schema) -> str:
     """Return a header, and examples in which every allowed category stands once."""
-    features = _in_order(schema)
+    features, nobody = _in_order(schema), [""] * len(schema.people)
     n_rows = max((len(f.categories) for f in schema.categorical), default=1)
     file = io.StringIO()
-    rows = [[_example(f, row, n_rows) for f in features] for row in range(n_rows)]
-    write_rows(file, [[feature.name for feature in features], *rows])
+    rows = [[*nobody, *(_example(f, row, n_rows) for f in features)] for row in range(n_rows)]
+    write_rows(file, [[*schema.people, *(feature.name for feature in features)], *rows])
     return file.getvalue()
 
 
@@ -76,8 +76,9 @@ def write_workbook(schema: Schema, file: IO[bytes]) -> None:
     book = Workbook()
     students, values = book.active, book.create_sheet(VALUES_SHEET)
     students.title = "Students"
-    _fill(students, [[feature.name for feature in features]])
-    for feature, column in zip(features, students.iter_cols(max_row=1), strict=True):
+    _fill(students, [[*schema.people, *(feature.name for feature in features)]])
+    of_features = students.iter_cols(min_col=len(schema.people) + 1, max_row=1)
+    for feature, column in zip(features, of_features, strict=True):
         students.add_data_validation(_validation(feature, column[0].column_letter))
     columns = [
         [f.name, *(f.categories if isinstance(f, CategoricalFeature) else [explanation(f)])]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from src.report.scored_file import reading
 from src.report.wording import interval_ends, number, percent, sensible_decimals, with_unit
 from src.schema.features import NumericFeature
 from src.serving.scoring import BINS, ShownRow, Summary
@@ -24,11 +25,19 @@ class Row(NamedTuple):
     interval: str = ""
     below: bool = False
     chance: str = ""
+    left_out: bool = False
+    mended: str = ""
 
 
 @dataclass(frozen=True)
 class View:
-    """What the page shows: the predictions as a histogram and as the same in a table, and rows."""
+    """What the page shows: the predictions as a histogram and as the same in a table, and rows.
+
+    Attributes
+    ----------
+    remarks : list of str
+        How the file was read, and what was mended in it.
+    """
 
     summary: Summary
     target: str
@@ -40,6 +49,7 @@ class View:
     median: str
     rows: list[Row]
     problem_rows: int
+    remarks: list[str]
 
 
 def describe_file(summary: Summary, target: NumericFeature) -> View:
@@ -69,13 +79,14 @@ def describe_file(summary: Summary, target: NumericFeature) -> View:
         median=with_unit(summary.median, decimals, target.unit),
         rows=[_row(row, decimals) for row in summary.rows],
         problem_rows=len({problem.row for problem in summary.problems}),
+        remarks=reading(summary),
     )
 
 
 def _row(row: ShownRow, decimals: int) -> Row:
     score = row.score
     if score is None:
-        return Row(row.line, row.cells)
+        return Row(row.line, row.cells, left_out=bool(row.left_out))
     chance, ends = score.chance_below_pass_mark, None
     if score.low_90 is not None and score.high_90 is not None:
         ends = score.low_90, score.high_90
@@ -86,4 +97,5 @@ def _row(row: ShownRow, decimals: int) -> Row:
         interval_ends(ends, decimals, " to "),
         bool(score.below_pass_mark),
         "" if chance is None else percent(chance),
+        mended=row.mended,
     )

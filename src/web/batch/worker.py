@@ -20,6 +20,7 @@ from src.exception import ConfigurationError, DataValidationError
 from src.serving.predictor import Predictor
 from src.serving.scoring import Scorer, Summary, can_vectorise, score_table
 from src.tables.reader import open_table
+from src.tables.spreadsheets import SheetChoice
 from src.web.batch.workspace import FILE_FACTOR, Job, Refusal
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary 
 
 def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | Refusal:
     order = job.read_order()
-    scorer = Scorer(predictor, order["pass_mark"], vectorised=vectorised)
+    scorer = Scorer(predictor, order.pass_mark, vectorised=vectorised)
+    choice = SheetChoice(order.sheet, order.all_sheets, predictor.schema.keys)
     try:
         with (
-            open_table(job.upload.open("rb"), order["name"]) as reader,
+            open_table(job.upload.open("rb"), order.name, choice) as reader,
             # With the mark without which Excel does not read UTF-8.
             job.predictions.open("w", encoding="utf-8-sig", newline="") as output,
             job.to_fix.open("w", encoding="utf-8-sig", newline="") as to_fix,

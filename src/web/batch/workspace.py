@@ -5,7 +5,7 @@ its files::
 
     <32 letters, the job's id>/
       upload             the file that was sent; its time of change says when the job began
-      order.json         what the file is called, and the pass mark
+      order.json         what the file is called, the pass mark, and the sheet to read
       progress           rows done so far; touched by whoever works on it
       predictions.csv    all rows
       to-fix.csv         the refused rows
@@ -26,7 +26,6 @@ import weakref
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from src.exception import Problem
 from src.serving.scoring import Summary
@@ -43,6 +42,25 @@ RETRY_AFTER_S = 15
 PREFIX = "stuprediction-uploads-"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be done with an upload.
+
+    Attributes
+    ----------
+    name : str
+        What the file is called in messages.
+    pass_mark : float or None
+    sheet, all_sheets
+        Of a workbook; see :class:`SheetChoice`.
+    """
+
+    name: str
+    pass_mark: float | None = None
+    sheet: str | None = None
+    all_sheets: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,15 +93,14 @@ class Job:
         """When it is deleted, in seconds since the epoch; raises OSError once it is."""
         return self.upload.stat().st_mtime + LIFETIME_S
 
-    def read_order(self) -> dict[str, Any]:
-        """Return the name of the file and the pass mark."""
-        order: dict[str, Any] = json.loads((self.folder / "order.json").read_bytes())
-        return order
+    def read_order(self) -> Order:
+        """Return what is to be done with the upload."""
+        return Order(**json.loads((self.folder / "order.json").read_bytes()))
 
-    def write_order(self, order: dict[str, Any]) -> None:
-        """Write the name of the file and the pass mark, and delete an earlier outcome."""
+    def write_order(self, order: Order) -> None:
+        """Write what is to be done with the upload, and delete an earlier outcome."""
         (self.folder / "outcome.json").unlink(missing_ok=True)
-        write_bytes(self.folder / "order.json", json.dumps(order).encode())
+        write_bytes(self.folder / "order.json", json.dumps(asdict(order)).encode())
         self.report(0)
 
     def report(self, n_rows: int) -> None:
@@ -183,7 +200,7 @@ class Workspace:
                 self._check_running()
             return self._make()
 
-    def take_up(self, job: Job, order: dict[str, Any], *, heavy: bool) -> None:
+    def take_up(self, job: Job, order: Order, *, heavy: bool) -> None:
         """Order a job that lies there to be done again; raises as :meth:`create`."""
         with self._lock.held():
             if heavy:

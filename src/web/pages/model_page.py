@@ -29,6 +29,8 @@ class ModelPage:
 
     Attributes
     ----------
+    warnings, notes : sequence of str
+        What the check of the training table found.
     groups : tuple of ReportTable
         Errors by each sensitive feature.
     importance : Markup
@@ -46,6 +48,8 @@ class ModelPage:
     summary: Sequence[str]
     card: Sequence[CardPart]
     limits: Sequence[str]
+    warnings: Sequence[str]
+    notes: Sequence[str]
     metrics: ReportTable
     leaderboard: ReportTable
     coverage: ReportTable
@@ -65,6 +69,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     from src.report.fairness import group_table
     from src.report.model_card import card, held_out_table, limits
     from src.report.overview import summary
+    from src.report.table_findings import notes, warnings
 
     schema, run = predictor.schema, predictor.run
     numbers, problem = _read_numbers(run)
@@ -78,6 +83,8 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         summary=paragraphs,
         card=card(facts),
         limits=limits(facts),
+        warnings=warnings(predictor.findings),
+        notes=notes(predictor.findings),
         metrics=held_out_table(predictor.metrics["held_out"], measure),
         leaderboard=leaderboard_table(predictor.metrics, measure),
         coverage=_coverage(predictor.metrics, measure),
@@ -122,6 +129,7 @@ def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
         run=predictor.run.manifest,
         fairness=from_json(Fairness, fairness) if fairness and fairness["groupings"] else None,
         exclusion=from_json(ExclusionCost, cost) if cost else None,
+        findings=predictor.findings,
     )
 
 

@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from src.exception import Problem
 from src.report.wording import Measure, day, interval_ends, number, percent
-from src.schema.features import NumericFeature, finite
+from src.schema.features import NumericFeature, finite, read_as
+from src.schema.record import Schema
 from src.serving.predictor import Prediction, Predictor
-from src.tables.cells import format_number
+from src.tables.cells import format_number, parse_number
 from src.web.charts import distribution, table_rows
 
 SHOWN_LEVEL = "0.9"  # "9 in 10 students"
@@ -73,6 +74,8 @@ class Result:
         The chance of a score below the pass mark.
     lower, chart : str, Markup
         The share of the training data's scores that are lower, and where it lies among them.
+    mended : tuple of str
+        Which answers were read as what they clearly mean.
     """
 
     value: str
@@ -82,13 +85,22 @@ class Result:
     chance_below: str
     lower: str
     chart: Markup
+    mended: tuple[str, ...]
     warnings: tuple[Problem, ...]
     run_id: str
     model: ServedModel
 
 
-def describe(prediction: Prediction, predictor: Predictor) -> Result:
-    """Return a prediction in words, with what is known of the model that made it."""
+def describe(
+    prediction: Prediction, predictor: Predictor, entered: Mapping[str, str] | None = None
+) -> Result:
+    """Return a prediction in words, with what is known of the model that made it.
+
+    Parameters
+    ----------
+    entered : mapping of str to str, optional
+        The form's answers, as they were typed.
+    """
     model, value = _served_model(predictor), prediction.prediction
     chance, interval = prediction.probability_below, prediction.intervals.get(SHOWN_LEVEL)
     ends = interval_ends(interval, model.measure.decimals, " and ")
@@ -103,6 +115,7 @@ def describe(prediction: Prediction, predictor: Predictor) -> Result:
         chance_below="" if chance is None else percent(chance),
         lower=lower,
         chart=chart,
+        mended=_mended(entered or {}, prediction, predictor.schema),
         warnings=prediction.warnings,
         run_id=prediction.run_id,
         model=model,
@@ -128,6 +141,16 @@ def _served_model(predictor: Predictor) -> ServedModel:
         pass_mark="" if mark is None else f"{format_number(mark)} {target.unit}".strip(),
         scores=_scores(histogram, target, measure.decimals) if histogram else None,
     )
+
+
+def _mended(entered: Mapping[str, str], prediction: Prediction, schema: Schema) -> tuple[str, ...]:
+    """Return how each answer is read that was not typed as the model takes it."""
+    said = []
+    for feature in schema.features:
+        typed, value = entered.get(feature.name, ""), prediction.values.get(feature.name)
+        if value is not None and value not in (typed, parse_number(typed)):
+            said.append(f"{feature.label or feature.name}: {read_as(typed, value)}")
+    return tuple(said)
 
 
 def _compare(value: float, model: ServedModel) -> str:

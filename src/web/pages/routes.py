@@ -166,19 +166,25 @@ def _page(
         schema=schema,
         groups=groups,
         draw=_draw,
-        values=values,
+        values=_as_read(values, prediction) if prediction else values,
         errors=first_errors(problems),
         sensitive=listed(sensitive_labels(groups), most=20),
         n_fields=len(schema.features),
         n_rows=predictor.run.manifest.rows.get("used"),
         summary=error_summary(groups, problems),
-        result=describe(prediction, predictor) if prediction else None,
+        result=describe(prediction, predictor, values) if prediction else None,
         reasons=reasons,
         alternatives=alternatives,
         link=link,
         from_link=request.method == "GET" and bool(values),
     )
     return make_response(page, status)
+
+
+def _as_read(values: dict[str, str], prediction: Prediction) -> dict[str, str]:
+    """Return the answers with each choice as the form offers it."""
+    chosen = {name: v for name, v in prediction.values.items() if isinstance(v, str)}
+    return {name: chosen.get(name, value) for name, value in values.items()}
 
 
 def _draw(field: Field, value: str, error: str) -> Markup:

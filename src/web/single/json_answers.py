@@ -81,7 +81,7 @@ def answer_record() -> Response:
     ArtifactError
         If no model is loaded.
     """
-    with_contributions = _is_asked_for("contributions")
+    with_contributions = is_asked_for("contributions")
     predictor = current_models().predictor()
     answer = answer_body(json_body(request), predictor, with_contributions=with_contributions)
     metrics: Metrics = current_app.extensions[Metrics.EXTENSION]
@@ -175,7 +175,14 @@ def _details(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
     return {**details, "warnings": problem_fields(prediction.warnings)}
 
 
-def _is_asked_for(name: str) -> bool:
+def is_asked_for(name: str) -> bool:
+    """Whether a parameter of the address is 1.
+
+    Raises
+    ------
+    DataValidationError
+        If it is neither 1 nor 0.
+    """
     asked = request.args.getlist(name) or ["0"]
     if asked not in (["0"], ["1"]):
         got = shorten("&".join(asked))

@@ -83,7 +83,7 @@ def test_the_run_holds_its_files_and_the_split_lies_beside_it(write, train, tmp_
     result = train(write(marks()))
     files = {
         "preprocessor.pkl", "model.pkl", "compiled.json", "schema.json", "metrics.json",
-        "intervals.json", "background.json",
+        "intervals.json", "background.json", "findings.json",
     }  # fmt: skip
     assert {p.name for p in result.run.folder.iterdir()} == files | {"manifest.json"}
     artifacts = tmp_path / "artifacts"

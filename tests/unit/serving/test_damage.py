@@ -58,3 +58,17 @@ def test_a_file_that_does_not_fit_is_refused_at_once(
     damaged = store.save(manifest, files | {name: json.dumps(values).encode()})
     with pytest.raises(ArtifactError):
         Predictor.from_run(damaged)
+
+
+def test_a_run_made_before_findings_and_people_were_saved_loads(predictor, tmp_path: Path) -> None:
+    run = predictor.run
+    names = set(run.manifest.files) - {"findings.json"}
+    files = {file: (run.folder / file).read_bytes() for file in names}
+    schema = json.loads(files["schema.json"])
+    assert schema.pop("people") == []
+    manifest = type(run.manifest)(**vars(run.manifest) | {"run_id": new_run_id(), "files": {}})
+    old = ArtifactStore(tmp_path, "").save(
+        manifest, files | {"schema.json": json.dumps(schema).encode()}
+    )
+    loaded = Predictor.from_run(old)
+    assert (loaded.findings, loaded.schema) == ((), predictor.schema)

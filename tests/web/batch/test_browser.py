@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from src.web.batch.worker import run
-from src.web.batch.workspace import Workspace
+from src.web.batch.workspace import Order, Workspace
 from tests.web.batch.test_routes import (
     BAD_ROWS,
     FILE_NAMES,
@@ -154,7 +154,7 @@ def test_the_page_of_a_large_file_shows_progress_and_then_the_results(
 ):
     job = uploads.workspace.create(heavy=True)
     job.upload.write_text("\n".join(map(",".join, (HEADER, *ROWS))), "utf-8")
-    job.write_order({"name": "school.csv", "pass_mark": None})
+    job.write_order(Order("school.csv"))
     page = open_page(f"/batch/{job.id}", java_script_enabled=javascript)
     page.get_by_role("heading", name="Working on school.csv").wait_for()
     job.report(12_345)
@@ -237,7 +237,7 @@ def test_axe_finds_nothing_in_any_state_of_a_file(open_page, width, scheme):
 def test_axe_finds_nothing_while_a_file_is_worked_on(open_page, uploads, scheme):
     job = uploads.workspace.create(heavy=True)
     job.upload.write_text("x", "utf-8")
-    job.write_order({"name": "school.csv", "pass_mark": None})
+    job.write_order(Order("school.csv"))
     page = open_page(f"/batch/{job.id}", color_scheme=scheme)
     page.get_by_role("heading", name="Working on school.csv").wait_for()
     assert violations(page) == []

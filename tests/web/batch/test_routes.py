@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -14,9 +15,11 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from src.serving.scoring import Summary
 from src.web.batch import workspace as batch_store
+from src.web.batch.downloads import summary_header
 from src.web.batch.service import BatchService
-from src.web.batch.workspace import LIFETIME_S, Workspace
+from src.web.batch.workspace import LIFETIME_S, Order, Workspace
 from src.web.middleware import request_body
 from tests.web.conftest import workbook
 
@@ -416,7 +419,7 @@ def test_no_more_large_files_than_two_are_worked_on_at_once(client, upload, work
 def test_a_job_whose_process_died_says_so(client, workspace):
     job = workspace.create(heavy=True)
     job.upload.write_bytes(table(STUDENT).encode())
-    job.write_order({"name": "class.csv", "pass_mark": None})
+    job.write_order(Order("class.csv"))
     page = client.get(f"/batch/{job.id}")
     assert page.status_code == 200
     assert "Working on class.csv" in page.text
@@ -486,6 +489,85 @@ def test_a_filled_in_excel_template_is_predicted(client, scored, expected):
     book.save(content)
     (row,) = scored(content.getvalue(), "template.xlsx")
     assert row["prediction"] == expected[0]
+
+
+# ---------------------------------------------------------------- how a file was read
+
+
+def two_sheets() -> bytes:
+    book = openpyxl.Workbook()
+    book.active.title = "7a <b>"
+    for sheet, rows in ((book.active, [STUDENT]), (book.create_sheet("7b"), [OTHER, STUDENT])):
+        for row in (NAMES, *rows):
+            sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def test_what_is_mended_and_left_out_is_named(client, upload, expected):
+    mended = (" Female", *STUDENT[1:5], "70 %", "70")
+    content = table(mended, OTHER, [""] * 7, ("Average", *[""] * 4, "55.5", "56.5"))
+    location = upload(content).headers["Location"]
+    page = client.get(location).text
+    assert "predicted for 2 of 4 rows. 2 are no students and were left out." in page
+    assert "reading_score: one cell is read as what it clearly means: &#39;70 %&#39;" in page
+    assert page.count(">left out<") == 2
+    assert "to fix" not in page
+    rows = download(client, location)
+    assert [row["prediction"] for row in rows] == [*expected, "", ""]
+    assert rows[0]["problem"] == (
+        "Row 2: gender ' Female' is read as 'female'. reading_score '70 %' is read as 70."
+    )
+    assert [row["problem"].endswith("it is left out.") for row in rows] == [False] * 2 + [True] * 2
+    answer = client.post(API, data=content, content_type="text/csv")
+    assert list(csv.DictReader(io.StringIO(answer.text))) == rows
+    assert json.loads(answer.headers["X-Summary"]) == {
+        "n_rows": 4, "n_predicted": 2, "n_refused": 0, "n_skipped": 2, "n_mended": 2,
+        "mended": {"gender": 1, "reading_score": 1},
+    }  # fmt: skip
+
+
+def test_the_sheets_are_named_and_another_one_can_be_read(client, upload, expected):
+    location = upload(two_sheets(), "class.xlsx", "60").headers["Location"]
+    page = client.get(location).text
+    assert "The workbook has the sheets 7a &lt;b&gt; and 7b. Read: 7a &lt;b&gt;." in page
+    assert [row["prediction"] for row in download(client, location)] == expected[:1]
+    client.post(location, data={"sheet": "7b"})
+    assert '<option value="7b" selected>' in client.get(location).text
+    rows = download(client, location)
+    assert [row["prediction"] for row in rows] == expected[::-1]
+    assert "below_pass_mark" in rows[0]  # the mark stays
+
+
+def test_a_program_names_a_sheet_or_asks_for_all(client, expected):
+    def ask(query: str):
+        return client.post(f"{API}?{query}", data={"file": (io.BytesIO(two_sheets()), "a.xlsx")})
+
+    answer = ask("all_sheets=1")
+    assert [row["prediction"] for row in csv.DictReader(io.StringIO(answer.text))] == [
+        expected[0], *expected[::-1],
+    ]  # fmt: skip
+    summary = json.loads(answer.headers["X-Summary"])
+    assert summary["sheets"] == summary["sheets_read"] == ["7a <b>", "7b"]
+    unknown = ask("sheet=8a")
+    assert (unknown.status_code, unknown.json["ok"]) == (422, False)
+    assert "has no sheet '8a'" in unknown.json["error"]
+    assert ask("sheet=7b&all_sheets=1").status_code == 400
+
+
+def test_an_encoding_that_was_guessed_is_said(client, upload):
+    content = table((*STUDENT, "Jürgen"), header=(*NAMES, "Schüler")).encode("latin-1")
+    page = client.get(upload(content).headers["Location"]).text
+    assert "The file is not UTF-8: read as cp1252, by its letters." in page
+
+
+def test_a_summary_fits_into_a_header_however_many_columns_were_mended():
+    summary = Summary(run_id="", pass_mark=None, shown_columns=[], low=0, high=1)
+    summary.mended = {f"Spalte mit Ü {n}": n for n in range(1_000)}
+    header = summary_header(summary)
+    assert (len(header) < 4_000, header.isascii()) == (True, True)
+    assert json.loads(header)["n_mended"] == sum(range(1_000))
 
 
 # ---------------------------------------------------------------- programs

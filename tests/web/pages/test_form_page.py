@@ -137,6 +137,17 @@ def test_a_plain_decimal_or_what_clearly_stands_for_one_is_accepted(send_form, s
     assert send_form(student | {"reading_score": score}).status_code == 200
 
 
+def test_what_was_mended_in_an_answer_is_said_and_a_choice_stays_chosen(send_form, student):
+    sent = student | {"reading_score": "61,5", "gender": "Female", "lunch": " standard "}
+    page = send_form(sent).text
+    assert "Reading score: &#39;61,5&#39; is read as 61.5." in page
+    assert "Gender: &#39;Female&#39; is read as &#39;female&#39;." in page
+    assert page.count(" is read as ") == 3
+    values = Page(page).values()
+    assert (values["gender"], values["lunch"]) == ("female", "standard")
+    assert " is read as " not in send_form(student).text
+
+
 @pytest.mark.parametrize(
     "score",
     ["", " ", "abc", "-1", "101", "1e9", "nan", "inf", "-Infinity", "1e400", "1_0", "５０", "true",

@@ -1,0 +1,69 @@
+"""What is said of a file that was scored: how it was read, and what was mended in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from src.report.table_findings import message
+from src.report.wording import plain
+from src.schema.features import CategoricalFeature
+from src.schema.findings import NOTE, WARNING, Finding
+from src.schema.record import Schema
+from src.tables.cells import format_number
+
+
+class ScoredFile(Protocol):
+    """What is known of it; see :class:`src.serving.scoring.Tally`."""
+
+    n_skipped: int
+    warnings: dict[str, int]
+    mended: dict[str, int]
+    examples: dict[str, str]
+    sheets: list[str]
+    sheets_read: list[str]
+    encoding: str
+
+
+def reading(file: ScoredFile) -> list[str]:
+    """Return which sheet was read, in which encoding, and what was mended."""
+    said = []
+    if file.sheets:
+        counts: Mapping[str, Sequence[str]] = {"sheets": file.sheets, "read": file.sheets_read}
+        said.append(message(Finding("other_sheets", NOTE, counts=counts)))
+    if file.encoding:
+        said.append(message(Finding("encoding", WARNING, counts={"encoding": file.encoding})))
+    for name, n in file.mended.items():
+        example = file.examples[name]
+        if n == 1:
+            said.append(f"{plain(name)}: one cell is read as what it clearly means: {example}")
+        else:
+            said.append(
+                f"{plain(name)}: {n:,} cells are read as what they clearly mean, such as: {example}"
+            )
+    return said
+
+
+def left_out(file: ScoredFile) -> list[str]:
+    """Return how many rows are no pupils."""
+    if not file.n_skipped:
+        return []
+    if file.n_skipped == 1:
+        return ["One row is left out: it is no pupil."]
+    return [f"{file.n_skipped:,} rows are left out: they are no pupils."]
+
+
+def beyond_training(file: ScoredFile, schema: Schema) -> list[str]:
+    """Return in which columns values lie outside what training saw."""
+    said = []
+    for feature in schema.features:
+        n = file.warnings.get(feature.name)
+        if not n:
+            continue
+        if isinstance(feature, CategoricalFeature):
+            what = f"that training did not see, read as {plain(feature.other)!r}"
+        else:
+            low, high = map(format_number, (feature.observed_minimum, feature.observed_maximum))
+            what = f"outside the range of {low} to {high} that training saw"
+        said.append(f"{feature.name}: {n} value(s) {what}.")
+    return said
