@@ -14,10 +14,9 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from flask.typing import ResponseReturnValue
 
 from appBackend.openapi import example_record, openapi_document
-from src.artifact_store import Run
 from src.config import Settings
 from src.exception import ArtifactError, Problem
-from src.report.saved_report import read_report
+from src.report.saved_report import load_report, report_fields
 from src.report.table_findings import as_dict
 from src.schema.record import Schema
 from src.serving.predictor import Predictor
@@ -66,7 +65,7 @@ def model() -> ResponseReturnValue:
         "fallback_reason": predictor.fallback_reason or None,
         "metrics": predictor.metrics,
         "findings": [as_dict(finding, private=False) for finding in predictor.findings],
-        "report": _report(predictor.run),
+        "report": _report(predictor),
         "python": manifest.python,
         "libraries": manifest.versions,
     }
@@ -137,23 +136,13 @@ def _document(predictor: Predictor) -> dict[str, Any]:
     )
 
 
-def _report(run: Run) -> dict[str, Any] | None:
+def _report(predictor: Predictor) -> dict[str, Any] | None:
     """Return what the run's report found out, as far as it can be drawn; None until it is there."""
     try:
-        found = read_report(run)
+        report = load_report(predictor.run, predictor.schema)
     except ArtifactError:  # the page on the model says so
-        found = {}
-    if not found:
         return None
-    fairness = found["fairness"]
-    if fairness:  # by one feature each: runs of old hold every combination
-        single = [one for one in fairness["groupings"] if len(one["features"]) == 1]
-        fairness |= {"groupings": single}
-    return {
-        "importance": found["importance"],
-        "partial_dependence": found["partial_dependence"],
-        "fairness": fairness,
-    }
+    return report_fields(report, predictor.schema) if report else None
 
 
 def _model_labels() -> dict[str, str] | None:

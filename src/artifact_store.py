@@ -23,7 +23,7 @@ from typing import Any
 
 from src.exception import ArtifactError, ModelNotFoundError
 from src.logger import get_logger
-from src.utils import atomic_open, fsync_folder, sha256, to_json, write_bytes
+from src.utils import atomic_open, fsync_folder, read_typed, sha256, to_json, write_bytes
 
 logger = get_logger(__name__)
 
@@ -117,6 +117,16 @@ class Promotion:
     run_id: str
     at: str
     by: str  # "train" or "promote"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """What ``manifest.json`` at the top says: the promoted run, and all promotions."""
+
+    run_id: str
+    manifest_sha256: str
+    history: list[Promotion]
+    promoted_at: str = ""
 
 
 @dataclass(frozen=True)
@@ -287,7 +297,7 @@ class ArtifactStore:
             If the manifest or the run is damaged.
         """
         pointer = self._pointer()
-        return self.run(pointer["run_id"], expected_sha256=pointer["manifest_sha256"])
+        return self.run(pointer.run_id, expected_sha256=pointer.manifest_sha256)
 
     def run(self, run_id: str, expected_sha256: str | None = None) -> Run:
         """Return a saved run by its id.
@@ -317,7 +327,8 @@ class ArtifactStore:
             )
         self._check_signature(run_id, content)
         try:
-            manifest = RunManifest(**json.loads(content))
+            manifest: RunManifest = read_typed(RunManifest, json.loads(content))
+            datetime.datetime.fromisoformat(manifest.created)
         except (ValueError, TypeError) as error:
             raise ArtifactError(
                 f"The manifest of run {run_id} is damaged. Rebuild with: {REBUILD}"
@@ -346,7 +357,7 @@ class ArtifactStore:
     def history(self) -> list[Promotion]:
         """Return every promotion, oldest first; none where nothing was promoted."""
         try:
-            return [Promotion(**line) for line in self._pointer()["history"]]
+            return self._pointer().history
         except ModelNotFoundError:
             return []
 
@@ -356,7 +367,7 @@ class ArtifactStore:
             return []
         return sorted(path.name for path in self.runs.iterdir() if RUN_ID.fullmatch(path.name))
 
-    def _pointer(self) -> dict[str, Any]:
+    def _pointer(self) -> Pointer:
         path = self.root / MANIFEST
         try:
             content = path.read_bytes()
@@ -367,14 +378,15 @@ class ArtifactStore:
         except OSError as error:
             raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
         try:
-            pointer = json.loads(content)
-            if {"run_id", "manifest_sha256", "history"} <= set(pointer):
-                return dict(pointer)
-        except (ValueError, TypeError):
-            pass
-        raise ArtifactError(
-            f"{path} is damaged. Promote a run again (--promote RUN_ID) or rebuild with: {REBUILD}"
-        )
+            pointer: Pointer = read_typed(Pointer, json.loads(content))
+            for promotion in pointer.history:
+                datetime.datetime.fromisoformat(promotion.at)
+        except (ValueError, TypeError) as error:
+            raise ArtifactError(
+                f"{path} is damaged. Promote a run again (--promote RUN_ID) or rebuild with: "
+                f"{REBUILD}"
+            ) from error
+        return pointer
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -446,12 +458,8 @@ class ArtifactStore:
                 logger.warning("The history starts anew: %s", error)
                 history = []
             line = Promotion(run.run_id, utc_now().isoformat(timespec="seconds"), by)
-            pointer = {
-                "run_id": run.run_id,
-                "manifest_sha256": sha256((run.folder / MANIFEST).read_bytes()),
-                "promoted_at": line.at,
-                "history": [asdict(entry) for entry in (*history, line)],
-            }
+            manifest_sha256 = sha256((run.folder / MANIFEST).read_bytes())
+            pointer = Pointer(run.run_id, manifest_sha256, [*history, line], promoted_at=line.at)
             try:
                 report = {name: run.read_report(name) for name in REPORT}
             except ArtifactError as error:
@@ -469,7 +477,7 @@ class ArtifactStore:
                         staged.append((copy, self.root / name))
                         copy.write_bytes(content)
                 with atomic_open(self.root / MANIFEST) as file:
-                    file.write(to_json(pointer))
+                    file.write(to_json(asdict(pointer)))
                     for copy, name_ in staged:
                         copy.replace(name_)
                     for name in REPORT:

@@ -1,16 +1,20 @@
-"""Files: whole or not at all, and checked by their hash. No knowledge of the project."""
+"""Files: whole or not at all, checked by their hash and types. No knowledge of the project."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import MISSING, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from types import UnionType
+from typing import IO, Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
 
 def sha256(content: bytes) -> str:
@@ -93,3 +97,84 @@ def dump_object(value: Any) -> bytes:
     import dill
 
     return bytes(dill.dumps(value))
+
+
+def read_typed(kind: Any, value: Any, where: str = "it") -> Any:
+    """Return what JSON holds as a type, each value in it checked.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass, a TypedDict, a union, a tuple, list or mapping of such, or a plain type. A
+        ``float`` must be finite, and may be written as a whole number.
+    where : str
+        What the value is called in a message.
+
+    Raises
+    ------
+    TypeError
+        If a value is of another type, or one is missing or too many.
+
+    Examples
+    --------
+    >>> read_typed(tuple[float, ...], [1, 2.5])
+    (1, 2.5)
+    >>> read_typed(dict[str, int], {"n": "many"})
+    Traceback (most recent call last):
+    TypeError: it.n is of the wrong type
+    """
+    if kind is Any:
+        return value
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        return _read_as_one_of(inner, value, where)
+    if is_dataclass(kind) or is_typeddict(kind):
+        return _read_fields(kind, value, where)
+    if origin in (tuple, list) and isinstance(value, list | tuple):
+        return origin(read_typed(inner[0], one, f"{where}.{i}") for i, one in enumerate(value))
+    if origin in (dict, Mapping) and isinstance(value, Mapping):
+        return {str(key): read_typed(inner[1], one, f"{where}.{key}") for key, one in value.items()}
+    plain = (int, float) if kind is float else kind
+    is_right = origin is None and isinstance(value, plain)
+    if not is_right or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{where} is of the wrong type")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"{where} is no number")
+    return value
+
+
+def _read_as_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    problem = TypeError(f"{where} is of the wrong type")
+    for kind in kinds:
+        try:
+            return read_typed(kind, value, where)
+        except TypeError as error:
+            problem = error
+    raise problem
+
+
+def _read_fields(kind: Any, value: Any, where: str) -> Any:
+    hints, needed = _hints(kind)
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{where} is of the wrong type")
+    if missing := needed - value.keys():
+        raise TypeError(f"{where} lacks {', '.join(sorted(missing))}")
+    read = {k: read_typed(hints[k], v, f"{where}.{k}") for k, v in value.items() if k in hints}
+    if is_typeddict(kind):
+        return value
+    if unknown := value.keys() - read.keys():
+        raise TypeError(f"{where} has {', '.join(sorted(map(str, unknown)))} too much")
+    return kind(**read)
+
+
+@lru_cache(maxsize=64)
+def _hints(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the type of each field, and which of them must be there."""
+    hints = get_type_hints(kind, include_extras=True)
+    if is_typeddict(kind):
+        optional = {name for name, hint in hints.items() if get_origin(hint) is NotRequired}
+        plain = {k: get_args(hint)[0] if k in optional else hint for k, hint in hints.items()}
+        return plain, frozenset(hints.keys() - optional)
+    own = fields(kind)
+    needed = {f.name for f in own if f.default is MISSING and f.default_factory is MISSING}
+    return {f.name: hints[f.name] for f in own}, frozenset(needed)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import RunManifest
 from src.schema.findings import Finding
@@ -302,15 +302,3 @@ class ReportFacts:
     pass_mark: PassMark | None = None
     exclusion: ExclusionCost | None = None
     findings: tuple[Finding, ...] = ()
-
-
-def from_json(kind: Any, value: Any) -> Any:
-    """Return a value of a type of this module from what ``asdict`` and JSON made of it."""
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
-        return kind(**{key: from_json(hints[key], value[key]) for key in hints})
-    if get_origin(kind) is tuple:
-        return tuple(from_json(get_args(kind)[0], one) for one in value)
-    if get_origin(kind) is Mapping:
-        return {key: from_json(get_args(kind)[1], one) for key, one in value.items()}
-    return value

@@ -1,13 +1,30 @@
-"""report.json of a run, as older versions wrote it too."""
+"""report.json of a run, as older versions wrote it too: checked before a page shows it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from src.artifact_store import Run
+from src.exception import ArtifactError
+from src.report.facts import ExclusionCost, Fairness, Importance, PartialDependence
+from src.report.findings import exclusion_sentence, fairness_sentences
+from src.schema.record import Schema
+from src.utils import read_typed
 
 ERROR = "actual less predicted"  # the sign of every error
+
+
+@dataclass(frozen=True)
+class SavedReport:
+    """What other pages show of ``report.json``."""
+
+    importance: tuple[Importance, ...]
+    partial_dependence: tuple[PartialDependence, ...]
+    fairness: Fairness | None
+    exclusion: ExclusionCost | None
 
 
 def read_report(run: Run) -> dict[str, Any]:
@@ -30,6 +47,70 @@ def read_report(run: Run) -> dict[str, Any]:
                 finding["values"] |= _negated(finding["values"])
                 finding["values"]["others"] *= -1
     return found
+
+
+def load_report(run: Run, schema: Schema) -> SavedReport | None:
+    """Return the figures of a run's report; None where there is none.
+
+    Raises
+    ------
+    ArtifactError
+        If ``report.json`` is not the file that training wrote, or not of its shape.
+    """
+    try:
+        found = read_report(run)
+        if not found:
+            return None
+        report = SavedReport(
+            read_typed(tuple[Importance, ...], found["importance"]),
+            read_typed(tuple[PartialDependence, ...], found["partial_dependence"]),
+            _fairness(found["fairness"]),
+            _exclusion(found["exclusion"]),
+        )
+        if report.fairness:  # a finding of an unknown kind has no sentence
+            fairness_sentences(report.fairness, schema.target)
+        if report.exclusion:
+            exclusion_sentence(report.exclusion)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"report.json of run {run.run_id} is damaged ({error}). The report is not shown."
+        ) from error
+    return report
+
+
+def report_fields(report: SavedReport, schema: Schema) -> dict[str, Any]:
+    """Return what the API tells of a report; groups are by one feature each."""
+    fairness = report.fairness
+    return {
+        "importance": [asdict(one) for one in report.importance],
+        "partial_dependence": [asdict(one) for one in report.partial_dependence],
+        "fairness": fairness
+        and asdict(fairness)
+        | {
+            "groupings": [asdict(one) for one in fairness.groupings if len(one.features) == 1],
+            "sentences": fairness_sentences(fairness, schema.target),
+        },
+    }
+
+
+def _fairness(values: Mapping[str, Any] | None) -> Fairness | None:
+    if not values:
+        return None
+    plain = {key: value for key, value in values.items() if key != "sentences"}
+    if "findings" not in plain:  # saved before findings carried values
+        plain["findings"] = [
+            {"kind": "as_written", "values": {"text": text}} for text in values["sentences"]
+        ]
+    fairness: Fairness = read_typed(Fairness, plain)
+    return fairness
+
+
+def _exclusion(values: Mapping[str, Any] | None) -> ExclusionCost | None:
+    if not values:
+        return None
+    plain = {key: value for key, value in values.items() if key != "sentence"}
+    cost: ExclusionCost = read_typed(ExclusionCost, {"labels": plain["left_out"], **plain})
+    return cost
 
 
 def _negated(estimate: dict[str, float]) -> dict[str, float]:

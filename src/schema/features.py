@@ -14,6 +14,7 @@ from src.tables.cells import almost_number, clean, format_number, parse_number, 
 from src.tables.look_alike import fold, truth
 from src.tables.number_columns import is_one_of
 from src.tables.number_formats import PLAIN_NUMBERS, NumberFormat
+from src.utils import read_typed
 
 SHOWN_CHOICES = 12
 LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
@@ -380,14 +381,10 @@ def feature_to_dict(feature: Feature) -> dict[str, Any]:
 
 
 def feature_from_dict(values: Mapping[str, Any]) -> NumericFeature | CategoricalFeature:
-    """Return the feature that a JSON object describes."""
+    """Return the feature that a JSON object describes; TypeError where it describes none."""
     rest = {key: value for key, value in values.items() if key != "kind"}
-    if values["kind"] == CategoricalFeature.kind:
-        return CategoricalFeature(**{**rest, "categories": tuple(rest["categories"])})
-    if values["kind"] == NumericFeature.kind:
-        read = {
-            "format": NumberFormat(**rest.get("format", {})),
-            "absent": tuple(rest.get("absent", ())),
-        }
-        return NumericFeature(**rest | read)
+    for kind in (CategoricalFeature, NumericFeature):
+        if values["kind"] == kind.kind:
+            feature: NumericFeature | CategoricalFeature = read_typed(kind, rest)
+            return feature
     raise TypeError(f"unknown kind {values['kind']!r}")

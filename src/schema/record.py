@@ -23,7 +23,7 @@ from src.schema.features import (
     nearest,
 )
 from src.tables.cells import match_key, shorten
-from src.utils import to_json
+from src.utils import read_typed, to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,10 +117,10 @@ class Schema:
             return cls(
                 features=tuple(feature_from_dict(feature) for feature in values["features"]),
                 target=target,
-                title=values["title"],
-                description=values["description"],
-                groups=tuple(values["groups"]),
-                people=tuple(values.get("people", ())),
+                title=read_typed(str, values["title"]),
+                description=read_typed(str, values["description"]),
+                groups=read_typed(tuple[str, ...], values["groups"]),
+                people=read_typed(tuple[str, ...], values.get("people", ())),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error

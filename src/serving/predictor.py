@@ -14,7 +14,9 @@ from src.compiled.model import CompiledModel
 from src.config import ARTIFACTS, read_signing_key
 from src.exception import ArtifactError, Problem
 from src.logger import get_logger
-from src.schema.features import NumericFeature, Value
+from src.report.saved_metrics import check_metrics
+from src.report.table_findings import as_dict
+from src.schema.features import CategoricalFeature, NumericFeature, Value
 from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.stats.conformal import PredictionIntervals
@@ -31,15 +33,23 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-
 COMPILED = "compiled.json"
 FINDINGS = "findings.json"
-FIGURE = ("value", "low", "high")  # of a metric with its interval
 NO_RANGE = (
     "No range is given: an answer lies so far outside what training saw that nothing is known of "
     "the errors there."
 )
 Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
+Feature = NumericFeature | CategoricalFeature
+
+
+def _choices(feature: Feature) -> list[Value]:
+    """Return the values that a run must be able to predict: categories, or the ends of a range."""
+    if isinstance(feature, NumericFeature):
+        shown: list[Value] = [feature.observed_minimum, feature.observed_maximum]
+    else:
+        shown = [*feature.categories]
+    return [*shown, None] if feature.optional else shown
 
 
 @dataclass(frozen=True)
@@ -171,19 +181,21 @@ class Predictor:
         )
 
     def _try_out(self) -> None:
-        """Predict a record, and look at each figure that a page shows."""
-        held_out, rows = self.metrics["held_out"], self.metrics["leaderboard"]
-        shown = [held_out[name][end] for name in ("r2", "rmse", "mae") for end in FIGURE]
-        shown += [row[name] for row in rows for name in ("r2", "r2_standard_error", "rmse", "mae")]
-        values = {
-            f.name: f.observed_minimum if isinstance(f, NumericFeature) else f.categories[0]
-            for f in self.schema.features
-        }
-        shown.append(self.predict_values(values, pass_mark=self.pass_mark).prediction)
-        if not all(math.isfinite(number) for number in shown):
-            raise ValueError("a figure is not finite")
-        if self.compiled and {t.name for t in self.compiled.features} != set(self.schema.names):
+        """Look at each figure that a page shows, and predict each category once."""
+        check_metrics(self.metrics)
+        for finding in self.findings:
+            as_dict(finding, private=False)
+        features = self.schema.features
+        if self.compiled and [t.name for t in self.compiled.features] != [f.name for f in features]:
             raise ValueError("the tables are of other features")
+        choices = {feature.name: _choices(feature) for feature in features}
+        for i in range(max(map(len, choices.values())) if self.compiled else 1):
+            values = {name: shown[min(i, len(shown) - 1)] for name, shown in choices.items()}
+            found = self.predict_values(values, pass_mark=self.pass_mark).prediction
+            if not math.isfinite(found):
+                raise ValueError("a prediction is not finite")
+        if self.compiled:
+            self.explain(values)
 
     @property
     def backend(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from src.exception import ArtifactError
+from src.utils import read_typed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,10 @@ class Curve:
 
     at: tuple[float, ...]
     values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.at or len(self.at) != len(self.values) or list(self.at) != sorted(self.at):
+            raise ValueError("a curve needs as many values as points, which rise")
 
     def of(self, x: float) -> float:
         """Return the curve at x."""
@@ -470,15 +475,8 @@ class PredictionIntervals:
             found = dict(values)
             if "half_widths" in found:
                 return cls._from_half_widths(**found)
-            for name in ("levels", "quantiles"):
-                found[name] = tuple(found[name])
-            for name in ("scale", "centre", "at_lowest", "at_highest"):
-                found[name] = _curve(found[name])
-            found["factors"] = {
-                name: Factor(each["categories"], _curve(each["curve"]), each["missing"])
-                for name, each in found["factors"].items()
-            }
-            return cls(**found)
+            intervals: Self = read_typed(cls, found)
+            return intervals
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"intervals.json is damaged ({error}). Train again.") from error
 
@@ -494,7 +492,3 @@ class PredictionIntervals:
         """Return the intervals of a run that was saved before they could be lopsided."""
         curve = Curve(tuple(scale_at), tuple(scale)) if scale else None
         return cls(tuple(map(float, half_widths)), tuple(quantiles), n_samples, curve)
-
-
-def _curve(values: Mapping[str, Any] | None) -> Curve | None:
-    return None if values is None else Curve(tuple(values["at"]), tuple(values["values"]))

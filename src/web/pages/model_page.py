@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,10 @@ from markupsafe import Markup
 from src.artifact_store import ArtifactStore, Run
 from src.exception import ArtifactError
 from src.report.document import CardPart, Cell, ReportTable, Tile
-from src.report.facts import ExclusionCost, Fairness, ReportFacts, from_json
+from src.report.facts import Importance, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
-from src.report.saved_report import read_report
+from src.report.saved_metrics import check_metrics
+from src.report.saved_report import SavedReport, load_report
 from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
 from src.serving.predictor import Predictor
 from src.web.charts import bar_list
@@ -64,73 +66,79 @@ class ModelPage:
 
 def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     """Return the page of the run that is served."""
-    # The report's words, not its plots: no library of training's is imported by them.
-    from src.report.accuracy import leaderboard_table
-    from src.report.fairness import group_table
-    from src.report.model_card import card, held_out_table, limits
-    from src.report.overview import summary
-    from src.report.table_findings import notes, warnings
-
-    schema, run = predictor.schema, predictor.run
-    numbers, problem = _read_numbers(run)
-    facts = _facts(predictor, numbers)
-    names, measure = Names(schema), Measure.of(schema.target)
-    tiles, paragraphs = summary(facts)
-    groupings = facts.fairness.groupings if facts.fairness else ()
+    report, problem = _report(predictor)
+    facts = ReportFacts(
+        predictor.schema,
+        predictor.metrics,
+        run=predictor.run.manifest,
+        fairness=report.fairness if report and _has_groups(report) else None,
+        exclusion=report.exclusion if report else None,
+        findings=predictor.findings,
+    )
     return ModelPage(
-        target=names.target,
-        tiles=tiles,
-        summary=paragraphs,
-        card=card(facts),
-        limits=limits(facts),
-        warnings=warnings(predictor.findings),
-        notes=notes(predictor.findings),
-        metrics=held_out_table(predictor.metrics["held_out"], measure),
-        leaderboard=leaderboard_table(predictor.metrics, measure),
-        coverage=_coverage(predictor.metrics, measure),
-        fairness=fairness_sentences(facts.fairness, schema.target) if facts.fairness else (),
-        groups=tuple(
-            group_table(one, names, measure) for one in groupings if len(one.features) == 1
-        ),
-        exclusion=exclusion_sentence(facts.exclusion) if facts.exclusion else "",
-        importance=_importance(numbers.get("importance") or (), names),
-        history=_history(store, run),
-        has_report=bool(numbers),
+        target=Names(predictor.schema).target,
+        **_words(facts),
+        **_findings(facts),
+        coverage=_coverage(facts.metrics, Measure.of(facts.schema.target)),
+        importance=_importance(report.importance if report else (), Names(facts.schema)),
+        history=_history(store, predictor.run),
+        has_report=report is not None,
         report_problem=problem,
     )
 
 
-def importance_of(run: Run) -> Mapping[str, float]:
-    """Return how much a run's model relies on each feature; nothing where no report says so."""
-    numbers, _ = _read_numbers(run)  # the model's page tells of a problem
-    return {row["feature"]: row["r2_drop"] for row in numbers.get("importance") or ()}
+def importance_of(predictor: Predictor) -> Mapping[str, float]:
+    """Return how much a model relies on each feature; nothing where no report says so."""
+    report, _ = _report(predictor)  # the model's page tells of a problem
+    return {one.feature: one.r2_drop for one in report.importance} if report else {}
 
 
-def _read_numbers(run: Run) -> tuple[dict[str, Any], str]:
-    """Return report.json, and why it cannot be read."""
+def _report(predictor: Predictor) -> tuple[SavedReport | None, str]:
+    """Return the figures of the run's report, and why they cannot be shown."""
     try:
-        return read_report(run), ""
+        return load_report(predictor.run, predictor.schema), ""
     except ArtifactError as error:
-        return {}, str(error)
+        return None, str(error)
 
 
-def _facts(predictor: Predictor, numbers: Mapping[str, Any]) -> ReportFacts:
-    fairness, cost = numbers.get("fairness"), numbers.get("exclusion")
-    if fairness and "findings" not in fairness:  # saved before findings carried values
-        written = [
-            {"kind": "as_written", "values": {"text": text}} for text in fairness["sentences"]
-        ]
-        fairness = {**fairness, "findings": written}
-    if cost and "labels" not in cost:
-        cost = {**cost, "labels": cost["left_out"]}
-    return ReportFacts(
-        predictor.schema,
-        predictor.metrics,
-        run=predictor.run.manifest,
-        fairness=from_json(Fairness, fairness) if fairness and fairness["groupings"] else None,
-        exclusion=from_json(ExclusionCost, cost) if cost else None,
-        findings=predictor.findings,
-    )
+def _has_groups(report: SavedReport) -> bool:
+    return report.fairness is not None and bool(report.fairness.groupings)
+
+
+def _words(facts: ReportFacts) -> dict[str, Any]:
+    """Return what every run has: the card, its limits, how good the model is."""
+    # The report's words, not its plots: no library of training's is imported by them.
+    from src.report.accuracy import leaderboard_table
+    from src.report.model_card import card, held_out_table, limits
+    from src.report.overview import summary
+    from src.report.table_findings import notes, warnings
+
+    measure = Measure.of(facts.schema.target)
+    tiles, paragraphs = summary(facts)
+    return {
+        "tiles": tiles,
+        "summary": paragraphs,
+        "card": card(facts),
+        "limits": limits(facts),
+        "warnings": warnings(facts.findings),
+        "notes": notes(facts.findings),
+        "metrics": held_out_table(facts.metrics["held_out"], measure),
+        "leaderboard": leaderboard_table(facts.metrics, measure),
+    }
+
+
+def _findings(facts: ReportFacts) -> dict[str, Any]:
+    """Return what only the report knows: errors by group, and what leaving columns out costs."""
+    from src.report.fairness import group_table
+
+    target, fairness = facts.schema.target, facts.fairness
+    singles = [one for one in fairness.groupings if len(one.features) == 1] if fairness else ()
+    names, measure = Names(facts.schema), Measure.of(target)
+    return {
+        "fairness": fairness_sentences(fairness, target) if fairness else (),
+        "groups": tuple(group_table(one, names, measure) for one in singles),
+        "exclusion": exclusion_sentence(facts.exclusion) if facts.exclusion else "",
+    }
 
 
 def _coverage(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
@@ -148,23 +156,26 @@ def _coverage(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
     )
 
 
-def _importance(rows: Sequence[Mapping[str, Any]], names: Names) -> Markup:
+def _importance(rows: Sequence[Importance], names: Names) -> Markup:
     """Return a bar for each of the features that matter most; nothing where that is not known."""
-    ranked = sorted(rows, key=lambda row: -row["r2_drop"])[:MOST_IMPORTANT]
-    shown = [(names.of(r["feature"]), number(r["r2_drop"], 3), r["r2_drop"]) for r in ranked]
+    ranked = sorted(rows, key=lambda row: -row.r2_drop)[:MOST_IMPORTANT]
+    shown = [(names.of(row.feature), number(row.r2_drop, 3), row.r2_drop) for row in ranked]
     return bar_list(shown) if shown else Markup("")
 
 
 def _history(store: ArtifactStore, served: Run) -> ReportTable:
     """Return the latest promotions, the last one first; the one that is served stands out."""
-    rows, marked = [], None
-    for i, entry in enumerate(reversed(store.history()[-MOST_RUNS:])):
+    rows, marked, promotions = [], None, []
+    with suppress(ArtifactError):  # readiness says so
+        promotions = store.history()[-MOST_RUNS:]
+    for i, entry in enumerate(reversed(promotions)):
         model, r2 = "not there any more", "–"
         try:
             run = store.run(entry.run_id)
-            model = plain(run.manifest.model)
-            r2 = r2_text(run.read_json("metrics.json")["held_out"]["r2"]["value"])
-        except (ArtifactError, KeyError, TypeError):  # removed, or of an older shape
+            metrics = run.read_json("metrics.json")
+            check_metrics(metrics)
+            model, r2 = plain(run.manifest.model), r2_text(metrics["held_out"]["r2"]["value"])
+        except (ArtifactError, OSError, TypeError, ValueError):  # removed, or of another shape
             pass
         how = f"{'trained' if entry.by == 'train' else 'taken back into use'} {day(entry.at)}"
         if marked is None and entry.run_id == served.run_id:

@@ -204,7 +204,7 @@ _draw_choice = lru_cache(maxsize=1024)(_draw_input)
 @lru_cache(maxsize=2)
 def _groups(predictor: Predictor, *, reported: bool) -> tuple[Group, ...]:
     """Return the form of a model, in another order once its report says what counts most."""
-    return form_groups(predictor.schema, importance_of(predictor.run) if reported else {})
+    return form_groups(predictor.schema, importance_of(predictor) if reported else {})
 
 
 def _reasons(predictor: Predictor, prediction: Prediction) -> tuple[Reasons | None, WhatIfs | None]:

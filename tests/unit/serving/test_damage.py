@@ -29,6 +29,30 @@ def no_categories(values: dict[str, Any]) -> None:
     next(f for f in values["features"] if "categories" in f)["categories"] = []
 
 
+def text_for_a_width(values: dict[str, Any]) -> None:
+    values["coverage"][0]["mean_width"] = "<b>"
+
+
+def no_edges(values: dict[str, Any]) -> None:
+    values["target_distribution"]["edges"] = {}
+
+
+def number_for_a_help_text(values: dict[str, Any]) -> None:
+    values["features"][0]["help"] = 7
+
+
+def list_for_an_order(values: dict[str, Any]) -> None:
+    values["features"][0]["order"] = []
+
+
+def another_category(values: dict[str, Any]) -> None:
+    next(f for f in values["features"] if "categories" in f)["categories"][-1] = "x"
+
+
+def text_for_a_level(values: dict[str, Any]) -> None:
+    values["levels"][-1] = "<b>"
+
+
 def text_for_a_bound(values: dict[str, Any]) -> None:
     values["target"]["maximum"] = "100"
 
@@ -43,6 +67,12 @@ def text_for_a_bound(values: dict[str, Any]) -> None:
         ("schema.json", no_categories),
         ("schema.json", text_for_a_bound),
         ("intervals.json", dict.clear),
+        ("intervals.json", text_for_a_level),
+        ("metrics.json", text_for_a_width),
+        ("metrics.json", no_edges),
+        ("schema.json", number_for_a_help_text),
+        ("schema.json", list_for_an_order),
+        ("compiled.json", another_category),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_at_once(

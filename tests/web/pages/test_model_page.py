@@ -11,6 +11,7 @@ from src.artifact_store import REPORT_MANIFEST, ArtifactStore
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
+from src.utils import sha256
 
 
 def words(page: str) -> str:
@@ -172,3 +173,51 @@ def test_a_report_of_an_earlier_version_is_still_told(make_app, own_artifacts: P
     text = words(make_app(artifacts_dir=own_artifacts).test_client().get("/model").text)
     assert "What was written then." in text
     assert numbers["exclusion"]["sentence"] in text
+
+
+def damaged(own_artifacts: Path, change) -> None:
+    """Write another report.json, with hashes that fit."""
+    run = ArtifactStore(own_artifacts, "").promoted()
+    numbers = json.loads(run.read_report("report.json"))
+    change(numbers)
+    content = json.dumps(numbers).encode()
+    (run.folder / "report.json").write_bytes(content)
+    hashes = json.loads((run.folder / REPORT_MANIFEST).read_bytes())
+    hashes["report.json"] = sha256(content)
+    (run.folder / REPORT_MANIFEST).write_text(json.dumps(hashes), "utf-8")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: found.clear(),
+        lambda found: found.update(importance="<b>"),
+        lambda found: found["importance"][0].update(r2_drop="<b>"),
+        lambda found: found["fairness"]["groupings"][0]["groups"][0].pop("rmse"),
+        lambda found: found["fairness"]["groupings"][0].update(groups=[-1]),
+        lambda found: found["fairness"]["findings"].append({"kind": "x", "values": {}}),
+        lambda found: found.update(exclusion={"left_out": 1}),
+    ],
+)
+def test_a_report_of_another_shape_is_not_shown_and_the_page_says_so(
+    make_app, own_artifacts, change
+):
+    """A2."""
+    damaged(own_artifacts, change)
+    client = make_app(artifacts_dir=own_artifacts).test_client()
+    page = client.get("/model")
+    assert page.status_code == 200
+    assert "report.json of run" in words(page.text)
+    assert client.get("/").status_code == 200
+    assert client.get("/api/v1/model").json["report"] is None
+    assert client.get("/ready").status_code == 200
+
+
+def test_a_damaged_history_hides_no_model(make_app, own_artifacts):
+    """A2."""
+    client = make_app(artifacts_dir=own_artifacts).test_client()
+    pointer = own_artifacts / "manifest.json"
+    values = json.loads(pointer.read_bytes())
+    pointer.write_text(json.dumps(values | {"history": [7]}), "utf-8")
+    assert client.get("/model").status_code == 200
+    assert "is damaged" in client.get("/ready").json["problem"]

@@ -1,0 +1,71 @@
+"""metrics.json of a run as it is read back: every value checked before a page shows it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NotRequired, TypedDict
+
+from src.stats.bootstrap import Interval
+from src.utils import read_typed
+
+
+class _Row(TypedDict):
+    """A line of the leaderboard."""
+
+    name: str
+    label: str
+    r2: float
+    r2_standard_error: float
+    rmse: float
+    mae: float
+    n_trials: int
+    params: dict[str, Any]
+
+
+class _HeldOut(TypedDict):
+    n_samples: int
+    r2: Interval
+    rmse: Interval
+    mae: Interval
+    baseline_rmse: float
+
+
+class _Coverage(TypedDict):
+    level: float
+    coverage: float
+    mean_width: float
+
+
+class _Distribution(TypedDict):
+    edges: list[float]
+    counts: list[int]
+
+
+class _Mark(TypedDict):
+    mark: float
+
+
+class _Metrics(TypedDict):
+    """What is shown of ``metrics.json``; older runs hold less."""
+
+    model: str
+    winner: str
+    held_out: _HeldOut
+    leaderboard: list[_Row]
+    coverage: NotRequired[list[_Coverage] | None]
+    target_mean: NotRequired[float]
+    target_distribution: NotRequired[_Distribution]
+    pass_mark: NotRequired[_Mark | None]
+    note: NotRequired[str]
+
+
+def check_metrics(metrics: object) -> None:
+    """Raise TypeError or ValueError where ``metrics.json`` is not what training writes."""
+    checked: _Metrics = read_typed(_Metrics, metrics, "metrics.json")
+    if histogram := checked.get("target_distribution"):
+        edges, counts = histogram["edges"], histogram["counts"]
+        rising = all(low < high for low, high in pairwise(edges))
+        if not counts or len(edges) != len(counts) + 1 or not rising or min(counts) < 0:
+            raise ValueError("the distribution of the target")
+        if not sum(counts):
+            raise ValueError("the distribution of the target is empty")
