@@ -20,6 +20,17 @@ sys.path.insert(0, str(Path(__file__).parent))  # the command's own folder stand
 from src.config import load_settings
 from src.exception import ConfigurationError
 from src.logger import JSONFormatter
+from src.web.batch.service import BatchService
+
+
+def read_workers_or_exit():
+    """Return how many workers there are to be; gunicorn itself refuses what is no number."""
+    workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+    if workers < 1:
+        sys.stderr.write(f"WEB_CONCURRENCY must be a whole number, 1 or more. Got {workers}.\n")
+        sys.exit(3)
+    return workers
+
 
 # Read by OpenMP when its libraries load. A pool of threads made before the fork hangs after it, and
 # one record is predicted faster by one thread.
@@ -28,7 +39,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The app is made and the model loaded once, before the workers are forked: they share the pages of
 # memory and the counters of /metrics and of the rate limit. A promoted run needs no restart.
 preload_app = True
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+workers = read_workers_or_exit()
 threads = 8
 
 timeout = 30
@@ -88,8 +99,10 @@ os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UN
 
 
 def post_worker_init(worker):
-    """Let the order come, whichever class of worker runs."""
+    """Let the order come, whichever class of worker runs; have each one sweep old uploads."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+    if batches := getattr(worker.wsgi, "extensions", {}).get(BatchService.EXTENSION):
+        batches.workspace.keep_swept()
 
 
 class PatientWorker(ThreadWorker):

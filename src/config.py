@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_TABLE = ROOT / "notebooks" / "data" / "stud.csv"
 ARTIFACTS = Path("artifacts")
 SHORTEST_KEY = 16  # characters
+MOST_DIGITS = 15  # of a setting
+LONGEST_SHOWN = 80  # characters of a setting that is refused
 # Names on the leaderboard that are not families: the mean of the target, and several models as one.
 BASELINE, BLEND = "dummy", "blend"
 
@@ -70,9 +72,12 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _whole(text: str, least: int = 0) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < least:
+    digits = text.lstrip("0") or "0"
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"must have at most {MOST_DIGITS} digits")
+    if not text.isascii() or not text.isdigit() or int(digits) < least:
         raise ValueError(f"must be a whole number, {least} or more")
-    return int(text)
+    return int(digits)
 
 
 def _positive(text: str) -> int:
@@ -142,7 +147,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             try:
                 values[setting.name] = setting.read(text)
             except ValueError as error:
-                got = "" if setting.secret else f" Got {text!r}."
+                got = "" if setting.secret else f" Got {text[:LONGEST_SHOWN]!r}."
                 problems.append(Problem(f"{setting.variable} {error}.{got}"))
     if problems:
         raise ConfigurationError("The settings cannot be used.", problems)

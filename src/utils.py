@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -15,6 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import IO, Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # what a full disk or quota says
 
 
 def sha256(content: bytes) -> str:

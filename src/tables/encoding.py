@@ -77,7 +77,7 @@ def find_encoding(file: BinaryIO, name: str) -> tuple[str, bool]:
         else:
             encoding, guessed = _guess(_foreign_lines(file), name), True
             logger.warning(
-                "%s is not UTF-8: read as %s. Save it as UTF-8 to be sure.", name, encoding
+                "The file is not UTF-8: read as %s. Save it as UTF-8 to be sure.", encoding
             )
     if encoding != "utf-8" and not _decodes(file, encoding):
         raise DataValidationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Flask
@@ -20,7 +21,11 @@ from src.web.middleware.errors import register_error_handlers
 from src.web.middleware.instrumentation import Operations
 from src.web.middleware.metrics import Metrics
 from src.web.middleware.origin import refuse_cross_site
-from src.web.middleware.request_body import DiskRequest, read_chunked_body
+from src.web.middleware.request_body import (
+    DiskRequest,
+    expect_whole_body,
+    read_chunked_body,
+)
 from src.web.model_holder import ModelHolder
 from src.web.single.fast_path import FastLane
 
@@ -41,10 +46,15 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     Raises
     ------
     ConfigurationError
-        If the settings or the API keys cannot be used.
+        If the settings, the API keys or the folder for temporary files cannot be used.
     """
     settings = settings or load_settings()
-    configure_logging(settings.log_level, settings.log_file, json_lines=settings.json_logs)
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        message = "No folder for temporary files can be written. Name one in TMPDIR."
+        raise ConfigurationError(message) from error
+    _configure_logging(settings)
     app = Flask("application", root_path=str(ROOT))
     app.request_class = DiskRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -58,17 +68,32 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     return app
 
 
+def _configure_logging(settings: Settings) -> None:
+    try:
+        configure_logging(settings.log_level, settings.log_file, json_lines=settings.json_logs)
+    except OSError as error:
+        raise ConfigurationError(
+            f"LOG_FILE must be a file that can be written: {error.strerror}. "
+            f"Got {settings.log_file}."
+        ) from error
+
+
 def _add_middleware(app: Flask, settings: Settings) -> None:
     """Add what stands before the views: first what Flask runs, then what is wrapped around it."""
     store = ArtifactStore(settings.artifacts_dir, settings.model_signing_key)
     models = app.extensions[ModelHolder.EXTENSION] = ModelHolder(store)
-    guard = app.extensions[Guard.EXTENSION] = Guard(settings)
     rules = list(app.url_map.iter_rules())
     routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
     metrics = app.extensions[Metrics.EXTENSION] = Metrics(routes)
+    guard = app.extensions[Guard.EXTENSION] = Guard(settings, metrics)
     batches = app.extensions[BatchService.EXTENSION] = BatchService(settings, metrics)
     guard.register(app)
-    for step in (refuse_cross_site, batches.prepare_request, read_chunked_body):
+    for step in (
+        expect_whole_body,
+        refuse_cross_site,
+        batches.prepare_request,
+        read_chunked_body,
+    ):
         app.before_request(step)
     paths = [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS]
     fast = FastLane(app.wsgi_app, paths, guard, models, metrics, settings.max_body_bytes)

@@ -55,6 +55,9 @@ def test_the_environment_is_read_when_asked_not_at_import(monkeypatch: pytest.Mo
     [
         ("APP_ENV", "Production", "APP_ENV must be one of development, production. Got 'Produ"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR. Got 'loud'"),
+        ("RATE_LIMIT", "9" * 400, "RATE_LIMIT must have at most 15 digits. Got '9999"),
+        ("MAX_BODY_BYTES", "1" * 5000, "MAX_BODY_BYTES must have at most 15 digits"),
+        ("TRUSTED_PROXIES", "1" * 16, "TRUSTED_PROXIES must have at most 15 digits"),
         ("RATE_LIMIT", "-5", "must be a whole number, 1 or more. Got '-5'"),
         ("MAX_BODY_BYTES", "1e6", "must be a whole number, 1 or more. Got '1e6'"),
         ("MAX_BODY_BYTES", "１０", "must be a whole number, 1 or more. Got '１０'"),

@@ -153,6 +153,75 @@ def test_nothing_starts_with_a_setting_that_cannot_be_used(command, tmp_path):
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LOG_FILE", "{folder}/missing/app.log", "LOG_FILE must be a file that can be written"),
+        ("LOG_FILE", "{folder}", "LOG_FILE must be a file that can be written"),
+        ("UPLOADS_DIR", "{folder}/file", "UPLOADS_DIR must be a folder that can be written"),
+        ("UPLOADS_DIR", "{folder}/file/x", "UPLOADS_DIR must be a folder that can be written"),
+        ("RATE_LIMIT", "9" * 400, "RATE_LIMIT must have at most 15 digits"),
+        ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY must be a whole number, 1 or more. Got 0."),
+        ("API_KEYS", "{folder}/missing", "API_KEYS cannot be used"),
+        ("TMPDIR", "{folder}/missing", None),
+    ],
+)
+def test_what_a_setting_names_and_cannot_be_used_is_said_in_a_line(tmp_path, name, value, said):
+    """S1."""
+    (tmp_path / "file").write_text("")
+    command = ["-m", "gunicorn", "--bind", "127.0.0.1:0", "--check-config"]
+    run = subprocess.run(
+        [sys.executable, *command, "application:application"],
+        cwd=ROOT,
+        env={"HOME": str(tmp_path), name: value.format(folder=tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in run.stderr
+    if said is None:  # the system's own folder is taken
+        assert run.returncode == 0
+    else:
+        assert run.returncode == 3
+        assert said in run.stderr
+        assert len([line for line in run.stderr.splitlines() if name in line]) == 1
+
+
+def half_a_body(server, path: str, kind: str, body: bytes) -> bytes:
+    """Send a body without its end, and return the answer."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+        f"Connection: close\r\nContent-Length: {len(body) + 1000}\r\n\r\n"
+    )
+    with socket.create_connection(address(server), timeout=20) as connection:
+        connection.sendall(head.encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/predict", "/api/v1/predict", "/api/v1/predict/batch", "/predict?contributions=1"],
+)
+def test_a_body_that_is_cut_short_is_refused(server, student, path):
+    """U7: what came of it would be a whole record, or a whole table."""
+    header, row = (",".join(map(str, each)) for each in (student, student.values()))
+    sent = [
+        ("application/x-www-form-urlencoded", urlencode(student).encode()),
+        ("application/json", json.dumps(student).encode()),
+        ("text/csv", f"{header}\n{row}\n".encode()),
+    ]
+    for kind, body in sent:
+        answer = half_a_body(server, path, kind, body)
+        takes = {"text/csv": "/batch" in path, "application/json": True}
+        if takes.get(kind, "/api" not in path):
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert b"ended before the length" in answer
+        else:
+            assert answer.startswith(b"HTTP/1.1 4")
+
+
 def test_production_starts_without_a_secret(gunicorn, sample_artifacts, tmp_path, student):
     environment = {"APP_ENV": "production", "ARTIFACTS_DIR": str(sample_artifacts)}
     with gunicorn(tmp_path, **environment) as server:

@@ -65,6 +65,9 @@ def answer_file() -> Response:
             problems = outcome.problems or (Problem(outcome.message),)
             raise DataValidationError(outcome.message, problems)
         result = job.predictions.open("rb")
+    except FileNotFoundError as error:  # the clock was put forward, and it was swept
+        message = "The file was lost while it was scored. Please send it again."
+        raise ServiceUnavailable(message, retry_after=RETRY_AFTER_S) from error
     finally:
         batches.workspace.delete(job)
     result.seek(len(BOM_UTF8))  # that is for Excel

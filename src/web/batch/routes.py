@@ -18,7 +18,7 @@ from src.web.batch.service import current_batches, read_pass_mark, safe_name
 from src.web.batch.template import csv_template, excel_template, explanation
 from src.web.batch.view import describe_file
 from src.web.batch.workspace import Job, Order, Refusal
-from src.web.middleware.errors import first_errors
+from src.web.middleware.errors import answer_error, first_errors
 from src.web.model_holder import current_models
 
 WAIT_S = 4.0  # for a process, before the page that shows its progress is shown
@@ -33,8 +33,16 @@ batch = Blueprint("batch", __name__, url_prefix="/batch")
 
 @batch.before_app_request
 def sweep() -> None:
-    """Remove what is too old, whoever asks for whatever."""
-    current_batches().workspace.sweep_if_due()
+    """Begin to remove what is too old in this worker, whoever asks for whatever."""
+    current_batches().workspace.keep_swept()
+
+
+@batch.errorhandler(FileNotFoundError)
+def show_gone(error: FileNotFoundError) -> Response:
+    """Answer for a file that was deleted while somebody read it or had it scored again."""
+    job_id = (request.view_args or {}).get("job_id", "")
+    deleted = current_batches().workspace.find(job_id) is None
+    return answer_error(NotFound(GONE) if deleted else error)
 
 
 @batch.get("")

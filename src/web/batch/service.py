@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
+from contextlib import suppress
 from contextvars import copy_context
 from pathlib import PurePosixPath
 from typing import IO
@@ -16,8 +18,8 @@ from src.logger import get_logger
 from src.schema.features import NumericFeature
 from src.serving.predictor import Predictor
 from src.tables.cells import parse_number, shorten
-from src.web.batch.worker import CLASS_BYTES, is_class_list, run, start
-from src.web.batch.workspace import Job, Order, Refusal, Workspace
+from src.web.batch.worker import CLASS_BYTES, TOO_MUCH, kind_of_work, our_fault, run, start
+from src.web.batch.workspace import ABANDONED, Job, Order, Refusal, Workspace
 from src.web.middleware.metrics import Metrics
 from src.web.middleware.request_body import spool_body
 
@@ -25,6 +27,12 @@ logger = get_logger(__name__)
 
 UPLOADS = frozenset({"batch.upload", "api.predict_batch"})  # views that take a file
 LONGEST_NAME = 60
+# What the system ends a process with that takes too much.
+LIMITS = frozenset(
+    int(getattr(signal, name))
+    for name in ("SIGKILL", "SIGXCPU", "SIGXFSZ")
+    if hasattr(signal, name)
+)
 
 
 class BatchService:
@@ -69,34 +77,48 @@ class BatchService:
             If there is no room, or too many large files are worked on.
         """
         head = file.read(CLASS_BYTES + 1)
-        heavy = not is_class_list(head, order.name, predictor)
-        job = self.workspace.create(heavy=heavy)
-        with job.upload.open("wb") as copy:
-            copy.write(head)
-            shutil.copyfileobj(file, copy)
-        job.write_order(order)
-        self._work(job, predictor, heavy=heavy, wait_s=wait_s)
+        kind = kind_of_work(head, order.name, predictor)
+        job, claim = self.workspace.create(kind)
+        try:
+            with claim:
+                with job.upload.open("wb") as copy:
+                    copy.write(head)
+                    shutil.copyfileobj(file, copy)
+                job.write_order(order)
+                self._work(job, kind, claim, predictor, wait_s)
+        except BaseException:
+            self.workspace.delete(job)
+            raise
         return job
 
     def repeat(self, job: Job, order: Order, predictor: Predictor, *, wait_s: float) -> None:
-        """Score a job's file again by another order; raises as :meth:`accept`."""
-        with job.upload.open("rb") as file:
-            heavy = not is_class_list(file.read(CLASS_BYTES + 1), order.name, predictor)
-        self.workspace.take_up(job, order, heavy=heavy)
-        self._work(job, predictor, heavy=heavy, wait_s=wait_s)
+        """Score a job's file again by another order, unless somebody is at it.
 
-    def _work(self, job: Job, predictor: Predictor, *, heavy: bool, wait_s: float) -> None:
-        if not heavy:
+        Raises as :meth:`accept`, and FileNotFoundError if the job was deleted.
+        """
+        with job.upload.open("rb") as file:
+            kind = kind_of_work(file.read(CLASS_BYTES + 1), order.name, predictor)
+        claim = self.workspace.take_up(job, order, kind)
+        if claim is not None:
+            with claim:
+                self._work(job, kind, claim, predictor, wait_s)
+
+    def _work(
+        self, job: Job, kind: bytes, claim: IO[bytes], predictor: Predictor, wait_s: float
+    ) -> None:
+        if not kind:
             run(job, predictor)
             self._note(job)
             return
-        process = start(job, predictor, self._signing_key, self._most_bytes)
+        process = start(job, claim, predictor, self._signing_key, self._most_bytes)
+        claim.close()  # the process has it now
 
         def follow() -> None:
-            if process.wait() and job.is_running():  # the system ended it
-                limits = "The file takes more memory or time than the server gives. Split it."
-                job.finish(Refusal(limits))
-            self._note(job)
+            status = process.wait()
+            with suppress(FileNotFoundError):  # it was deleted
+                if status and job.outcome() == ABANDONED:
+                    job.finish(_explain(status))
+                self._note(job)
 
         # With the id of the request, for the lines of the log.
         thread = threading.Thread(target=copy_context().run, args=(follow,), daemon=True)
@@ -111,6 +133,13 @@ class BatchService:
         elif outcome is not None:
             self._metrics.count_records(outcome.n_predicted, outcome.n_refused)
             logger.info("Scored a file: %d rows, %d refused", outcome.n_rows, outcome.n_refused)
+
+
+def _explain(status: int) -> Refusal:
+    """Return why a process ended without an outcome."""
+    if -status in LIMITS:
+        return Refusal(TOO_MUCH)
+    return our_fault(f"A process for a file ended with status {status} and said nothing.")
 
 
 def current_batches() -> BatchService:

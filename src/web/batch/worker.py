@@ -5,23 +5,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import threading
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from src.artifact_store import ArtifactStore
 from src.config import ROOT, read_signing_key
-from src.exception import ConfigurationError, DataValidationError
+from src.exception import ConfigurationError, DataValidationError, StuPredictionError
 from src.serving.predictor import Predictor
 from src.serving.scoring import Scorer, Summary, can_vectorise, score_table
 from src.tables.reader import open_table
 from src.tables.spreadsheets import SheetChoice
-from src.web.batch.workspace import FILE_FACTOR, Job, Refusal
+from src.utils import NO_ROOM
+from src.web.batch.workspace import FILE_FACTOR, LARGE, SMALL, Job, Refusal
 
 if TYPE_CHECKING:
     import subprocess
@@ -32,21 +32,25 @@ LOOK_EVERY_S = 0.5
 CLASS_BYTES = 1 << 18  # a file of no more bytes …
 CLASS_LINES = 501  # … and lines is a class list
 
+TOO_MUCH = "The file takes more memory or time than the server gives. Split it into parts."
+
 _NOT_INHERITED = ("API_KEYS",)
 
 
-def is_class_list(content: bytes, name: str, predictor: Predictor) -> bool:
-    """Whether a file is so small that the worker scores it itself.
+def kind_of_work(content: bytes, name: str, predictor: Predictor) -> bytes:
+    """Return who scores a file: "" for the web worker itself, SMALL or LARGE for a process.
 
     ``content`` is its beginning, of more than :data:`CLASS_BYTES` where it has so many. Excel files
-    are not: their reader takes memory.
+    get a process whatever their size: their reader takes memory.
     """
-    return (
+    if len(content) > CLASS_BYTES:
+        return LARGE
+    is_class_list = (
         predictor.compiled is not None
-        and len(content) <= CLASS_BYTES
         and max(content.count(b"\n"), content.count(b"\r")) <= CLASS_LINES
         and not name.lower().endswith((".xlsx", ".xlsm"))
     )
+    return b"" if is_class_list else SMALL
 
 
 def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary | Refusal:
@@ -81,17 +85,20 @@ def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | R
             raise
         return Refusal("Excel files cannot be read on this server. Save it as CSV and upload that.")
     except MemoryError:
-        return Refusal("The file takes more memory than the server gives. Split it into parts.")
+        return Refusal(TOO_MUCH)
     except OSError as error:
-        if error.errno not in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in NO_ROOM:
             raise
         return Refusal("The results take more room than the server gives. Split the file.")
     except Exception as error:  # noqa: BLE001 - the message may quote a student's answers
         steps = "".join(traceback.format_tb(error.__traceback__))
-        return Refusal(
-            "The mistake is here, not in your file. It was noted; please try again.",
-            internal=f"{type(error).__name__} while scoring a file:\n{steps}",
-        )
+        return our_fault(f"{type(error).__name__} while scoring a file:\n{steps}")
+
+
+def our_fault(internal: str) -> Refusal:
+    """Return a refusal for which the file is not to blame; ``internal`` is for the log."""
+    message = "The mistake is here, not in your file. It was noted; please try again."
+    return Refusal(message, internal=internal)
 
 
 def child_environment() -> dict[str, str]:
@@ -100,9 +107,12 @@ def child_environment() -> dict[str, str]:
 
 
 def start(
-    job: Job, predictor: Predictor, signing_key: str, most_bytes: int
+    job: Job, claim: IO[bytes], predictor: Predictor, signing_key: str, most_bytes: int
 ) -> subprocess.Popen[bytes]:
-    """Start a process that works on a job; it ends by itself when the job is deleted."""
+    """Start a process that works on a job; it ends by itself when the job is deleted.
+
+    It inherits the claim, and so holds it for as long as it lives.
+    """
     import subprocess  # a worker that scores class lists only does not need it
 
     environment = child_environment()
@@ -125,6 +135,7 @@ def start(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,  # nothing of a file may come into the log
         start_new_session=True,  # what interrupts the server from a keyboard
+        pass_fds=() if os.name == "nt" else (claim.fileno(),),
     )
 
 
@@ -165,7 +176,12 @@ def main(folder: str, artifacts: str, run_id: str, most_bytes: str) -> int:
     job = Job(Path(folder))
     _limit(int(most_bytes))
     threading.Thread(target=_watch, args=(job,), daemon=True).start()
-    predictor = Predictor.from_run(ArtifactStore(Path(artifacts), read_signing_key()).run(run_id))
+    try:
+        store = ArtifactStore(Path(artifacts), read_signing_key())
+        predictor = Predictor.from_run(store.run(run_id))
+    except StuPredictionError as error:
+        job.finish(our_fault(f"The run of a file does not load any more: {error}"))
+        return 1
     outcome = run(job, predictor, vectorised=can_vectorise())
     return 0 if isinstance(outcome, Summary) else 1
 

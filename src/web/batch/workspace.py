@@ -6,10 +6,13 @@ its files::
     <32 letters, the job's id>/
       upload             the file that was sent; its time of change says when the job began
       order.json         what the file is called, the pass mark, and the sheet to read
-      progress           rows done so far; touched by whoever works on it
+      worker             locked by whoever works on the job; says whether the work is large
+      progress           rows done so far
       predictions.csv    all rows
       to-fix.csv         the refused rows
       outcome.json       written last: the summary, or why the file was refused
+
+`docs/architecture.md` draws the states that these files stand for.
 """
 
 from __future__ import annotations
@@ -20,26 +23,40 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import threading
 import time
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
-from src.exception import Problem
+from src.exception import ConfigurationError, Problem
 from src.serving.scoring import Summary
 from src.utils import disk_folder, write_bytes
-from src.web.middleware.shared_memory import SharedLocks
+from src.web.middleware.shared_memory import SharedLock
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 LIFETIME_S = 29 * 60
 SWEEP_EVERY_S = 60  # so that nothing lies there for more than 30 minutes
-MOST_RUNNING = 2  # child processes at once, over all workers
-SILENCE_S = 15  # without a touch of `progress`, after which its process counts as dead
+AHEAD_S = 30  # what was changed later than now, by so much, is of before the clock was put back
+MOST_LARGE = 2  # child processes for large files at once, over all workers …
+MOST_RUNNING = 4  # … and child processes in all
+WAIT_S = 10  # for one of them to end, before another file is refused
+LOOK_EVERY_S = 0.05
+SILENCE_S = 15  # without a touch of `progress`, after which work counts as dead on Windows
 FILE_FACTOR = 4  # most bytes of a result, in uploads of the largest size
 ROOM_FACTOR = 50  # likewise, of all files together
 RETRY_AFTER_S = 15
 PREFIX = "stuprediction-uploads-"
+DELETED = ".deleted-"
+SMALL, LARGE = b"small", b"large"  # work of a process; that of the web worker itself is ""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 
@@ -99,9 +116,11 @@ class Job:
 
     def write_order(self, order: Order) -> None:
         """Write what is to be done with the upload, and delete an earlier outcome."""
-        (self.folder / "outcome.json").unlink(missing_ok=True)
+        # First what needs room on the disk: without it all stays as it was.
         write_bytes(self.folder / "order.json", json.dumps(asdict(order)).encode())
         self.report(0)
+        for result in (self.folder / "outcome.json", self.predictions, self.to_fix):
+            result.unlink(missing_ok=True)  # whoever still downloads it has the whole of it
 
     def report(self, n_rows: int) -> None:
         """Write how many rows are done; raises OSError once the job is deleted."""
@@ -129,30 +148,72 @@ class Job:
         write_bytes(self.folder / "outcome.json", content.encode())
 
     def outcome(self) -> Summary | Refusal | None:
-        """Return the outcome; None while the file is being scored."""
+        """Return the outcome; None while the file is being scored.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the job was deleted.
+        """
+        found = self._read_outcome()
+        if found is None and not self._is_alive():
+            found = self._read_outcome() or ABANDONED  # it may have been written just now
+            self.folder.stat()
+        return found
+
+    def _read_outcome(self) -> Summary | Refusal | None:
         try:
             content = json.loads((self.folder / "outcome.json").read_bytes())
-        except OSError:
-            return None if self._is_alive() else _ABANDONED
+        except FileNotFoundError:
+            return None
         if "summary" in content:
             return Summary.from_dict(content["summary"])
         refusal = content["refusal"]
         problems = tuple(Problem(**problem) for problem in refusal["problems"])
         return Refusal(refusal["message"], problems, refusal["internal"])
 
-    def is_running(self) -> bool:
-        """Whether a worker or a process is scoring the file."""
-        return not (self.folder / "outcome.json").exists() and self._is_alive()
+    def work(self) -> bytes | None:
+        """Return what kind of work is being done on the file; None where there is none."""
+        if (self.folder / "outcome.json").exists() or not self._is_alive():
+            return None
+        try:
+            return (self.folder / "worker").read_bytes()
+        except OSError:
+            return None
+
+    def claim(self, kind: bytes) -> IO[bytes] | None:
+        """Take the right to work on the file until what is returned is closed; None if it is taken.
+
+        A process that inherits it, or one that is killed, gives it back by its end.
+        """
+        file = (self.folder / "worker").open("wb", buffering=0)
+        for _ in range(5):  # somebody who looks whether there is work holds it for a moment
+            try:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(0.01)
+            else:
+                file.write(kind)
+                return file
+        file.close()
+        return None
 
     def _is_alive(self) -> bool:
         try:
-            touched = (self.folder / "progress").stat().st_mtime
-        except OSError:
-            return False
-        return time.time() - touched < SILENCE_S
+            if fcntl is None:
+                touched = (self.folder / "progress").stat().st_mtime
+                return time.time() - touched < SILENCE_S
+            with (self.folder / "worker").open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            pass
+        return False
 
 
-_ABANDONED = Refusal("The work on this file was interrupted. Please upload it again.")
+ABANDONED = Refusal("The work on this file was interrupted. Please upload it again.")
 
 
 class Workspace:
@@ -165,47 +226,58 @@ class Workspace:
         can guess, and which goes with the process that made this object.
     most_bytes : int
         Of one upload.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder cannot be written.
     """
 
     def __init__(self, folder: Path | None, most_bytes: int) -> None:
-        temporary = disk_folder()
-        self.folder = folder or temporary / f"{PREFIX}{secrets.token_hex(16)}"
+        self._temporary = disk_folder()
+        self.folder = folder or self._temporary / f"{PREFIX}{secrets.token_hex(16)}"
         self.most_bytes = most_bytes
-        self._lock = SharedLocks()
-        self._swept = 0.0
+        self._lock = SharedLock()
         self._janitor: threading.Thread | None = None
         if folder is None:
             weakref.finalize(self, _remove, self.folder, os.getpid())
-            for left in temporary.glob(f"{PREFIX}*"):  # by processes that were killed
-                with suppress(OSError):  # somebody uses or removes it
-                    unused = time.time() > left.stat().st_mtime + LIFETIME_S
-                    if _is_ours(left) and not _sweep(left) and unused:
-                        left.rmdir()
         else:
-            _sweep(folder)
+            _check_writable(folder)
+        self.sweep()
 
-    def create(self, *, heavy: bool) -> Job:
-        """Return a new job, for which there is room; a heavy one gets a process of its own.
+    def create(self, kind: bytes) -> tuple[Job, IO[bytes]]:
+        """Return a new job, for which there is room, and the claim to it; see :meth:`Job.claim`.
+
+        Parameters
+        ----------
+        kind : bytes
+            SMALL or LARGE for work in a process of its own, which waits a while for others to end.
 
         Raises
         ------
         ServiceUnavailable
             If too many are at work, or the files that lie there are too large together.
         """
-        self.sweep()
-        with self._lock.held():
+        _sweep(self.folder)
+        with self._place(kind):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_room()
-            if heavy:
-                self._check_running()
-            return self._make()
+            return self._make(kind)
 
-    def take_up(self, job: Job, order: Order, *, heavy: bool) -> None:
-        """Order a job that lies there to be done again; raises as :meth:`create`."""
-        with self._lock.held():
-            if heavy:
-                self._check_running()
-            job.write_order(order)
+    def take_up(self, job: Job, order: Order, kind: bytes) -> IO[bytes] | None:
+        """Order a job that lies there to be done again; None where somebody is at it.
+
+        Raises as :meth:`create`, and FileNotFoundError if the job was deleted.
+        """
+        with self._place(kind):
+            claim = job.claim(kind)
+            if claim is not None:
+                try:
+                    job.write_order(order)
+                except BaseException:
+                    claim.close()
+                    raise
+            return claim
 
     def find(self, job_id: str) -> Job | None:
         """Return a job that lies there, and is not too old."""
@@ -213,33 +285,48 @@ class Workspace:
         if not _ID.fullmatch(job_id):
             return None
         try:
-            return job if time.time() < job.expires else None
+            return None if _is_over(job.upload.stat().st_mtime) else job
         except OSError:
             return None
 
     def delete(self, job: Job) -> None:
         """Remove a job's files; whoever works on them notices and ends."""
-        shutil.rmtree(job.folder, ignore_errors=True)
+        _delete(job.folder)
 
-    def sweep_if_due(self) -> None:
-        """Remove what is too old, at most once a minute."""
-        if time.monotonic() - self._swept > SWEEP_EVERY_S:
-            self.sweep()
+    def keep_swept(self) -> None:
+        """Have this process remove what is too old once a minute, for as long as it lives."""
+        if self._janitor is None or not self._janitor.is_alive():  # none survives a fork
+            self._janitor = threading.Thread(target=self._clean, daemon=True)
+            self._janitor.start()
 
-    def sweep(self) -> bool:
-        """Remove what is too old, and say whether anything is left."""
-        self._swept = time.monotonic()
-        return _sweep(self.folder)
+    def sweep(self) -> None:
+        """Remove what is too old, whoever left it."""
+        _sweep(self.folder)
+        for other in self._temporary.glob(f"{PREFIX}*"):  # of a server that was killed
+            with suppress(OSError):  # somebody uses or removes it
+                unused = _is_over(other.stat().st_mtime)
+                if other != self.folder and _is_ours(other) and not _sweep(other) and unused:
+                    other.rmdir()
 
-    def _make(self) -> Job:
+    def _clean(self) -> None:
+        while True:
+            time.sleep(SWEEP_EVERY_S)
+            with suppress(OSError):
+                self.sweep()
+
+    def _make(self, kind: bytes) -> tuple[Job, IO[bytes]]:
         os.utime(self.folder)  # another service of this user removes what is empty and old
         job = Job(self.folder / secrets.token_urlsafe(24))
         job.folder.mkdir(mode=0o700)
-        job.report(0)
-        if self._janitor is None or not self._janitor.is_alive():
-            self._janitor = threading.Thread(target=_clean, args=(self.folder,), daemon=True)
-            self._janitor.start()
-        return job
+        try:
+            job.report(0)
+            claim = job.claim(kind)
+            if claim is None:
+                raise BlockingIOError(f"{job.folder} is locked")
+        except BaseException:
+            _delete(job.folder)
+            raise
+        return job, claim
 
     def _check_room(self) -> None:
         used = 0
@@ -252,9 +339,38 @@ class Workspace:
         if used + needed > ROOM_FACTOR * self.most_bytes or needed > free:
             raise _busy("There is no room for another file just now.")
 
-    def _check_running(self) -> None:
-        if sum(job.is_running() for job in _jobs(self.folder)) >= MOST_RUNNING:
-            raise _busy("Other large files are being worked on.")
+    @contextmanager
+    def _place(self, kind: bytes) -> Iterator[None]:
+        """Hold the folder for the block, once there is a place for another process of this kind."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            with self._lock.held():
+                if not kind or self._has_place(kind):
+                    yield
+                    return
+            if time.monotonic() > deadline:
+                raise _busy("Other large files are being worked on.")
+            time.sleep(LOOK_EVERY_S)
+
+    def _has_place(self, kind: bytes) -> bool:
+        works = [work for job in _jobs(self.folder) if (work := job.work())]
+        return len(works) < MOST_RUNNING and (kind != LARGE or works.count(LARGE) < MOST_LARGE)
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"UPLOADS_DIR must be a folder that can be written: {error.strerror}. Got {folder}."
+        ) from error
+
+
+def _is_over(began: float) -> bool:
+    """Whether what began then is too old; or is from the future, since the clock was put back."""
+    return not -AHEAD_S <= time.time() - began < LIFETIME_S
 
 
 def _jobs(folder: Path) -> list[Job]:
@@ -265,16 +381,31 @@ def _jobs(folder: Path) -> list[Job]:
 
 
 def _sweep(folder: Path) -> bool:
+    """Remove what is too old, and say whether anything is left."""
     left = False
     for job in _jobs(folder):
         with suppress(OSError):  # somebody else removes it
             # While the upload is not there yet, the folder's own age counts.
             began = (job.upload if job.upload.exists() else job.folder).stat().st_mtime
-            if time.time() < began + LIFETIME_S:
-                left = True
+            if _is_over(began):
+                _delete(job.folder)
             else:
-                shutil.rmtree(job.folder, ignore_errors=True)
+                left = True
+    for begun in folder.glob(f"{DELETED}*"):  # by somebody who was killed meanwhile
+        shutil.rmtree(begun, ignore_errors=True)
     return left
+
+
+def _delete(folder: Path) -> None:
+    """Remove a job's folder: at one stroke from its place, so that nothing is written there."""
+    gone = folder.with_name(f"{DELETED}{secrets.token_hex(8)}")
+    try:
+        folder.rename(gone)
+    except FileNotFoundError:
+        return
+    except OSError:  # Windows, while a file is open
+        gone = folder
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _busy(reason: str) -> Exception:
@@ -282,12 +413,6 @@ def _busy(reason: str) -> Exception:
 
     message = f"{reason} Please try again in {RETRY_AFTER_S} seconds."
     return ServiceUnavailable(message, retry_after=RETRY_AFTER_S)
-
-
-def _clean(folder: Path) -> None:
-    """Sweep as long as there is anything to sweep, whether or not somebody asks for a page."""
-    while _sweep(folder):
-        time.sleep(SWEEP_EVERY_S)
 
 
 def _is_ours(folder: Path) -> bool:

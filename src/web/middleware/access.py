@@ -11,16 +11,20 @@ from werkzeug.exceptions import BadRequest, TooManyRequests, Unauthorized
 from werkzeug.sansio.utils import host_is_trusted
 
 from src.config import Settings
+from src.logger import get_logger
 from src.web.middleware.api_keys import APIKeys
+from src.web.middleware.metrics import Metrics
 from src.web.middleware.rate_limit import RateLimiter, network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+logger = get_logger(__name__)
+
 # A load balancer asks by an address, as often as it likes, and has no key.
 FOR_LOAD_BALANCERS = frozenset({"health", "ready"})
 PUBLIC = frozenset({"openapi", "docs"})
-PASSED = "stuprediction.passed"  # in the environ of a request that was let pass already
+COUNTED = "stuprediction.counted"  # in the environ of a request whose rate was looked at already
 
 
 class Guard:
@@ -28,7 +32,8 @@ class Guard:
 
     EXTENSION = "guard"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._hosts = frozenset(settings.trusted_hosts)
         self.keys = APIKeys(settings.api_keys) if settings.api_keys else None
         self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
@@ -39,7 +44,7 @@ class Guard:
             app.before_request(self._check_request)
 
     def check(self, environ: WSGIEnvironment, *, needs_key: bool) -> None:
-        """Let a request pass, once.
+        """Let a request pass; its rate counts once, however often it is asked about.
 
         Raises
         ------
@@ -50,17 +55,23 @@ class Guard:
         Unauthorized
             If a key is needed, and there is none that is good.
         """
-        if PASSED in environ:
-            return
         self._check_host(environ)
         key = self.keys.known(_shown(environ)) if self.keys else None
-        if self.limiter:
-            wait_s = self.limiter.wait_s(key or network(environ.get("REMOTE_ADDR", "")))
+        if self.limiter and COUNTED not in environ:
+            wait_s = self._wait_s(self.limiter, key or network(environ.get("REMOTE_ADDR", "")))
             if wait_s:
                 raise TooManyRequests(retry_after=max(1, math.ceil(wait_s)))
+            environ[COUNTED] = True
         if needs_key and self.keys and key is None:
             raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
-        environ[PASSED] = True
+
+    def _wait_s(self, limiter: RateLimiter, client: str) -> float:
+        try:
+            return limiter.wait_s(client)
+        except OSError as error:  # no client is to blame for it
+            self._metrics.count_limiter_failure()
+            logger.error("The rate limit cannot count: %s", error.strerror)
+            return 0.0
 
     def _check_request(self) -> None:
         view = (request.endpoint or "").rpartition(".")[2]

@@ -8,11 +8,12 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, ServiceUnavailable
 
 from src.artifact_store import REBUILD
 from src.exception import ArtifactError, DataValidationError, ModelNotFoundError, Problem
 from src.logger import get_logger
+from src.utils import NO_ROOM
 from src.web.middleware.request_body import discard_body
 
 logger = get_logger(__name__)
@@ -37,6 +38,10 @@ WORDS = {
         "The mistake is here, not in what you sent. It was noted; please try again.",
     ),
 }
+
+FULL = "The server's disk is full. Nothing of what you sent was kept; please try again later."
+RETRY_AFTER_S = 60
+CUT_SHORT = "The body ended before the length that was stated for it."
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -98,6 +103,9 @@ def answer_error(error: Exception) -> Response:
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, message, error.problems)
     if isinstance(error, ArtifactError):
         return _answer_no_model(error)
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        logger.error("There is no room on the disk: %s", error.strerror)
+        return _answer_http(ServiceUnavailable(FULL, retry_after=RETRY_AFTER_S))
     rule = request.url_rule.rule if request.url_rule else "an unknown path"
     log_unexpected(error, request.method, rule)
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -108,6 +116,8 @@ def _answer_http(error: HTTPException) -> Response:
     ours = error.description if error.description != type(error).description else None
     if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         ours = _too_large()
+    if isinstance(error, ClientDisconnected):
+        ours = CUT_SHORT
     if status is HTTPStatus.TOO_MANY_REQUESTS:
         wait_s = dict(error.get_headers(request.environ)).get("Retry-After")
         ours = f"{WORDS[status][1]} Ask again in {wait_s} seconds."

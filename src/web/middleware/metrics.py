@@ -20,6 +20,7 @@ OTHER = "OTHER"
 REQUESTS = "stuprediction_http_requests_total"
 DURATION = "stuprediction_http_request_duration_seconds"
 RECORDS = "stuprediction_records_total"
+UNLIMITED = "stuprediction_rate_limit_failures_total"
 
 _N_STATUSES = len(STATUSES)
 _SUM = _N_STATUSES
@@ -46,7 +47,8 @@ class Metrics:
         }
         self._predicted = len(self._series) * _WIDTH
         self._refused = self._predicted + 1
-        self._counters = SharedCounters(self._refused + 1)
+        self._unlimited = self._refused + 1
+        self._counters = SharedCounters(self._unlimited + 1)
 
     def count_request(self, method: str, rule: str | None, status: str, seconds: float) -> None:
         """Count an answered request; ``rule`` is None where the address fits no route."""
@@ -60,6 +62,10 @@ class Metrics:
     def count_records(self, predicted: int, refused: int) -> None:
         """Count records that were predicted, and such as were refused."""
         self._counters.add((self._predicted, predicted), (self._refused, refused))
+
+    def count_limiter_failure(self) -> None:
+        """Count a request that passed since the rate limit could not count it."""
+        self._counters.add((self._unlimited, 1))
 
     def render(self, model: Mapping[str, str] | None) -> str:
         """Return everything in Prometheus's text format.
@@ -96,6 +102,9 @@ class Metrics:
         yield f"# TYPE {RECORDS} counter"
         for outcome, cell in (("predicted", self._predicted), ("refused", self._refused)):
             yield f"{RECORDS}{_labels({'outcome': outcome})} {counts[cell]:.0f}"
+        yield f"# HELP {UNLIMITED} Requests that passed since the rate limit could not count them."
+        yield f"# TYPE {UNLIMITED} counter"
+        yield f"{UNLIMITED} {counts[self._unlimited]:.0f}"
 
 
 def _model(model: Mapping[str, str] | None) -> Iterator[str]:

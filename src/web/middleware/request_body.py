@@ -1,4 +1,4 @@
-"""The bodies of requests that are too large, or that come in pieces."""
+"""The bodies of requests that are too large, that come in pieces, or that end too soon."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ class DiskRequest(Request):
 
     def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
         return _spool()
+
+
+def expect_whole_body() -> None:
+    """Have a body that ends before its stated length refused by whatever reads it.
+
+    Where a server says that it ends the body itself, Werkzeug takes what came for all of it.
+    """
+    environ = request.environ
+    if environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
+        environ.pop("wsgi.input_terminated", None)
 
 
 def read_chunked_body() -> None:

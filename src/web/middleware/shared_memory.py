@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import os
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,31 +18,33 @@ try:
 except ImportError:  # Windows: one process serves there
     fcntl = None  # type: ignore[assignment]
 
+DEADLOCK_S = 5.0  # after which one that the system sees is believed
 
-class SharedLocks:
-    """Numbered locks between threads and processes; one whose process is killed is free again."""
 
-    def __init__(self, n_locks: int = 1) -> None:
+class SharedLock:
+    """A lock between threads and processes; one whose process is killed is free again."""
+
+    def __init__(self) -> None:
         # A lock on a part of a file belongs to a process, so threads need one of their own.
-        self._threads = [threading.Lock() for _ in range(n_locks)]
+        self._thread = threading.Lock()
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as this lives
         weakref.finalize(self, self._file.close)
 
     @contextmanager
-    def held(self, number: int = 0) -> Iterator[None]:
-        """Wait for a lock and hold it for the block."""
-        with self._threads[number]:
+    def held(self) -> Iterator[None]:
+        """Wait for the lock and hold it for the block; OSError where it cannot be had."""
+        with self._thread:
             if fcntl is None:
                 yield
                 return
-            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, number)
+            self._wait()
             try:
                 yield
             finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1)
 
     def try_acquire(self, number: int) -> bool:
-        """Take a lock until the process ends; False where another process has it."""
+        """Take a numbered part until the process ends; False where another process has it."""
         if fcntl is None:
             return True
         try:
@@ -48,6 +52,20 @@ class SharedLocks:
         except OSError:
             return False
         return True
+
+    def _wait(self) -> None:
+        # The system takes it for a deadlock when threads of two processes wait for a lock that
+        # another thread of the other one has. They go on in a moment.
+        deadline = time.monotonic() + DEADLOCK_S
+        while True:
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX, 1)
+            except OSError as error:
+                if error.errno != errno.EDEADLK or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.001)
+            else:
+                return
 
 
 class SharedCounters:
@@ -60,7 +78,7 @@ class SharedCounters:
     def __init__(self, n_cells: int, n_rows: int = 256) -> None:
         self._width = n_cells + 1  # the last one says that the row was ever taken
         self._cells = memoryview(mmap.mmap(-1, 8 * self._width * n_rows)).cast("d")
-        self._lock, self._rows = threading.Lock(), SharedLocks(n_rows)
+        self._lock, self._rows = threading.Lock(), SharedLock()
         self._process = self._first = 0
 
     def add(self, *amounts: tuple[int, float]) -> None:

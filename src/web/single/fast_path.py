@@ -15,7 +15,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from src.exception import ArtifactError
 from src.web.middleware.access import Guard
-from src.web.middleware.errors import WORDS, log_unexpected
+from src.web.middleware.errors import CUT_SHORT, WORDS, log_unexpected
 from src.web.middleware.instrumentation import ROUTE
 from src.web.middleware.metrics import Metrics
 from src.web.model_holder import ModelHolder
@@ -92,7 +92,10 @@ class FastLane:
         except (HTTPException, ArtifactError):
             return None
         try:
-            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            length = int(environ["CONTENT_LENGTH"])
+            body = environ["wsgi.input"].read(length)
+            if len(body) < length:
+                return refusal(HTTPStatus.BAD_REQUEST, CUT_SHORT)
             return answer_body(body, predictor)
         except Exception as error:  # noqa: BLE001 - a fault of ours has its JSON answer too
             log_unexpected(error, "POST", environ["PATH_INFO"])

@@ -103,7 +103,7 @@ def test_a_guess_is_a_warning_with_what_to_do(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.WARNING):
         rows("name\nZoë\n".encode("latin-1"))
     assert caplog.messages == [
-        "class.csv is not UTF-8: read as cp1252. Save it as UTF-8 to be sure."
+        "The file is not UTF-8: read as cp1252. Save it as UTF-8 to be sure."
     ]
 
 

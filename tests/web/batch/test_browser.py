@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from src.web.batch.worker import run
-from src.web.batch.workspace import Order, Workspace
+from src.web.batch.workspace import LARGE, Order, Workspace
 from tests.web.batch.test_routes import (
     BAD_ROWS,
     FILE_NAMES,
@@ -152,14 +152,15 @@ def test_the_focus_moves_to_what_is_wrong(open_page, javascript):
 def test_the_page_of_a_large_file_shows_progress_and_then_the_results(
     open_page, uploads, predictor, javascript
 ):
-    job = uploads.workspace.create(heavy=True)
-    job.upload.write_text("\n".join(map(",".join, (HEADER, *ROWS))), "utf-8")
-    job.write_order(Order("school.csv"))
-    page = open_page(f"/batch/{job.id}", java_script_enabled=javascript)
-    page.get_by_role("heading", name="Working on school.csv").wait_for()
-    job.report(12_345)
-    page.get_by_text("12,345 rows done").wait_for()
-    run(job, predictor)
+    job, claim = uploads.workspace.create(LARGE)
+    with claim:
+        job.upload.write_text("\n".join(map(",".join, (HEADER, *ROWS))), "utf-8")
+        job.write_order(Order("school.csv"))
+        page = open_page(f"/batch/{job.id}", java_script_enabled=javascript)
+        page.get_by_role("heading", name="Working on school.csv").wait_for()
+        job.report(12_345)
+        page.get_by_text("12,345 rows done").wait_for()
+        run(job, predictor)
     page.get_by_text("predicted for 2 of 3 rows").wait_for()
 
 
@@ -235,14 +236,15 @@ def test_axe_finds_nothing_in_any_state_of_a_file(open_page, width, scheme):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_while_a_file_is_worked_on(open_page, uploads, scheme):
-    job = uploads.workspace.create(heavy=True)
-    job.upload.write_text("x", "utf-8")
-    job.write_order(Order("school.csv"))
-    page = open_page(f"/batch/{job.id}", color_scheme=scheme)
-    page.get_by_role("heading", name="Working on school.csv").wait_for()
-    assert violations(page) == []
-    page.get_by_role("button", name="Stop and delete the file").click()
-    page.get_by_text("The file and its results are deleted.").wait_for()
+    job, claim = uploads.workspace.create(LARGE)
+    with claim:
+        job.upload.write_text("x", "utf-8")
+        job.write_order(Order("school.csv"))
+        page = open_page(f"/batch/{job.id}", color_scheme=scheme)
+        page.get_by_role("heading", name="Working on school.csv").wait_for()
+        assert violations(page) == []
+        page.get_by_role("button", name="Stop and delete the file").click()
+        page.get_by_text("The file and its results are deleted.").wait_for()
 
 
 # ---------------------------------------------------------------- files, by their ID in FAULTS.md

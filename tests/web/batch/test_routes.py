@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import logging
 import os
 import re
 import shutil
 import stat
+import threading
 import time
 from pathlib import Path
 
 import openpyxl
 import pytest
 
+from src.logger import ROOT as LOGGER
 from src.serving.scoring import Summary
 from src.web.batch import workspace as batch_store
 from src.web.batch.downloads import summary_header
 from src.web.batch.service import BatchService
-from src.web.batch.workspace import LIFETIME_S, Order, Workspace
+from src.web.batch.workspace import LARGE, LIFETIME_S, Job, Order, Workspace
 from src.web.middleware import request_body
 from tests.web.conftest import workbook
 
@@ -293,7 +297,8 @@ def test_a_file_s_name_reaches_no_path_and_no_header(client, upload, workspace, 
     assert "<script>alert" not in client.get(location).text
     (job,) = workspace.folder.iterdir()
     assert {path.name for path in job.iterdir()} == {
-        "upload", "order.json", "progress", "predictions.csv", "to-fix.csv", "outcome.json",
+        "upload", "order.json", "worker", "progress", "predictions.csv", "to-fix.csv",
+        "outcome.json",
     }  # fmt: skip
     headers = client.get(f"{location}/predictions.csv").headers
     assert headers["Content-Disposition"] == 'attachment; filename="predictions.csv"'
@@ -338,21 +343,38 @@ def test_after_half_an_hour_a_file_is_gone(client, upload, workspace):
         assert client.get(location + path).status_code == 404
     said = client.get(location).text
     assert "the server was restarted or updated since" in said  # D12: which may be the reason too
-    assert workspace.sweep() is False
+    workspace.sweep()
     assert list(workspace.folder.iterdir()) == []
     assert LIFETIME_S + batch_store.SWEEP_EVERY_S <= 30 * 60
 
 
-def test_any_request_sweeps_once_a_minute(client, upload, workspace):
-    upload(table(STUDENT))
-    (job,) = workspace.folder.iterdir()
+def test_every_worker_sweeps_from_its_first_request_on_whoever_left_a_file(
+    client, workspace, tmp_path, monkeypatch
+):
+    """U1: a server killed with -9 leaves a folder of its own behind."""
+    monkeypatch.setattr(workspace, "_temporary", tmp_path)
+    monkeypatch.setattr(batch_store, "SWEEP_EVERY_S", 0.01)
+    left = tmp_path / f"{batch_store.PREFIX}abc" / ("j" * 32) / "upload"
+    left.parent.mkdir(parents=True)
+    left.write_text("a pupil")
     old = time.time() - LIFETIME_S - 1
-    os.utime(job / "upload", (old, old))
+    os.utime(left, (old, old))
     client.get("/health")
-    assert job.exists()  # it is not due yet
-    workspace._swept -= 61
-    client.get("/health")
-    assert not job.exists()
+    deadline = time.monotonic() + 30
+    while left.parent.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left.parent.exists()
+
+
+@pytest.mark.parametrize("jump_s", [-3600, 3600])
+def test_a_clock_that_jumps_keeps_no_file_longer(client, upload, workspace, monkeypatch, jump_s):
+    """U1."""
+    location = upload(table(STUDENT)).headers["Location"]
+    now = time.time()
+    monkeypatch.setattr(batch_store.time, "time", lambda: now + jump_s)
+    assert client.get(location).status_code == 404
+    workspace.sweep()
+    assert list(workspace.folder.iterdir()) == []
 
 
 def test_a_file_is_deleted_when_its_owner_says_so(client, upload, workspace):
@@ -393,31 +415,75 @@ def test_a_disk_that_is_nearly_full_takes_no_file(client, upload, workspace, mon
 
 
 def test_files_of_a_server_that_was_killed_are_swept_by_the_next(tmp_path, monkeypatch):
+    """U1."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     killed = Workspace(None, 1 << 20)
-    job, young = killed.create(heavy=False), killed.create(heavy=False)
+    (job, first), (young, second) = killed.create(b""), killed.create(b"")
     for each in (job, young):
         each.upload.write_bytes(b"x")
     old = time.time() - LIFETIME_S - 1
     os.utime(job.upload, (old, old))
+    half_deleted = killed.folder / f"{batch_store.DELETED}x"
+    half_deleted.mkdir()
+    (half_deleted / "outcome.json").write_text("a pupil")
     Workspace(None, 1 << 20)
     assert not job.folder.exists()
+    assert not half_deleted.exists()
     assert young.folder.exists()
+    first.close()
+    second.close()
 
 
-def test_no_more_large_files_than_two_are_worked_on_at_once(client, upload, workspace):
+@pytest.fixture
+def working(workspace):
+    """Return jobs of some kind that are being worked on for as long as the test runs."""
+    claims = []
+
+    def begin(kind: bytes):
+        job, claim = workspace.create(kind)
+        claims.append(claim)
+        return job
+
+    yield begin
+    for claim in claims:
+        claim.close()
+
+
+def test_no_more_large_files_than_two_are_worked_on_at_once(
+    client, upload, workspace, working, monkeypatch
+):
+    """U4."""
+    monkeypatch.setattr(batch_store, "WAIT_S", 0.1)
     for _ in range(2):
-        workspace.create(heavy=True)
-    large = table(*[STUDENT] * 600)
+        working(LARGE)
+    large = table(*[STUDENT] * 6_000)
     for answer in (upload(large),
                    client.post(API, data=large, content_type="text/csv")):  # fmt: skip
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) > 0
     assert upload(table(STUDENT)).status_code == 303  # a class list waits for nobody
+    small = upload(workbook([NAMES, STUDENT]), "class.xlsx")  # nor does one in a workbook
+    assert small.status_code == 303
+
+
+def test_class_lists_in_workbooks_wait_for_one_another(upload, workspace, monkeypatch):
+    """U4: three at once, of which a server has the memory for one."""
+    monkeypatch.setattr(batch_store, "MOST_RUNNING", 1)
+    content, codes = workbook([NAMES, STUDENT]), []
+
+    def send():
+        codes.append(upload(content, "class.xlsx").status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [303] * 3
 
 
 def test_a_job_whose_process_died_says_so(client, workspace):
-    job = workspace.create(heavy=True)
+    job, claim = workspace.create(LARGE)
     job.upload.write_bytes(table(STUDENT).encode())
     job.write_order(Order("class.csv"))
     page = client.get(f"/batch/{job.id}")
@@ -425,18 +491,102 @@ def test_a_job_whose_process_died_says_so(client, workspace):
     assert "Working on class.csv" in page.text
     assert client.get(f"/batch/{job.id}/progress").get_json()["done"] is False
     assert client.get(f"/batch/{job.id}/predictions.csv").status_code == 404
-    silent = time.time() - batch_store.SILENCE_S - 1
-    os.utime(job.folder / "progress", (silent, silent))
+    claim.close()  # as the end of its process does
     page = client.get(f"/batch/{job.id}")
     assert page.status_code == 422
     assert "was interrupted" in page.text
+
+
+@pytest.mark.parametrize("name", ["upload", "order.json", "outcome.json"])
+def test_a_full_disk_is_said_and_nothing_is_left(client, upload, workspace, monkeypatch, name):
+    """U2: it is full when this file is written."""
+    opened = Path.open
+
+    def full(path, *arguments, **options):
+        if name in path.name and arguments and "w" in arguments[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    answer = upload(table(STUDENT))
+    assert answer.status_code == 503
+    assert "disk is full" in answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    assert list(workspace.folder.iterdir()) == []
+
+
+def test_a_full_disk_costs_no_earlier_result(client, upload, workspace, monkeypatch):
+    """U2: a pass mark is changed then."""
+    location = upload(table(STUDENT)).headers["Location"]
+    before = client.get(f"{location}/predictions.csv").data
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(batch_store, "write_bytes", full)
+    assert client.post(location, data={"pass_mark": "80"}).status_code == 503
+    assert client.get(f"{location}/predictions.csv").data == before
+
+
+@pytest.mark.parametrize("moment", ["read_order", "outcome", "claim", "finish", "report"])
+@pytest.mark.parametrize("again", [False, True], ids=["read", "re-score"])
+def test_a_job_that_is_deleted_meanwhile_is_404_and_leaves_nothing(
+    client, upload, workspace, monkeypatch, moment, again
+):
+    """U3: it is deleted just before this step of reading it, or of scoring it again."""
+    location = upload(table(STUDENT)).headers["Location"]
+    step = getattr(Job, moment)
+
+    def deleted_before(job, *arguments):
+        workspace.delete(job)
+        return step(job, *arguments)
+
+    monkeypatch.setattr(Job, moment, deleted_before)
+    mark = {"data": {"pass_mark": "80"}} if again else {}
+    answer = client.open(location, method="POST" if again else "GET", **mark)
+    reached = again or moment in ("read_order", "outcome")
+    assert answer.status_code == (404 if reached else 200)
+    if reached:
+        assert "It was deleted" in answer.text
+        assert list(workspace.folder.iterdir()) == []
+
+
+def test_a_run_that_a_process_cannot_load_is_our_fault_and_logged(make_app, own_artifacts, caplog):
+    """U5."""
+    app = make_app(artifacts_dir=own_artifacts)
+    logging.getLogger(LOGGER).addHandler(caplog.handler)
+    client = app.test_client()
+    (run,) = (own_artifacts / "runs").iterdir()
+    (run / "metrics.json").write_text("{}")
+    data = {"file": (io.BytesIO(workbook([NAMES, STUDENT])), "class.xlsx")}
+    answer = client.post("/batch", data=data)
+    assert answer.status_code == 500
+    assert "The mistake is here, not in your file" in answer.text
+    assert "memory" not in answer.text
+    assert "metrics.json" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (table((*STUDENT, "Zoë"), header=(*NAMES, "Schüler")).encode("latin-1"), "zzannazz.csv"),
+        (b"PK\x03\x04", "zzannazz.csv"),
+        (workbook([NAMES, STUDENT]), "zzannazz.xlsx"),
+    ],
+)
+def test_no_upload_s_name_is_logged(upload, log, content, name):
+    """U6."""
+    upload(content, name)
+    assert log.text
+    assert "zzannazz" not in log.text
 
 
 def test_there_is_an_end_of_room(make_app, sample_artifacts, tmp_path):
     app = make_app(artifacts_dir=sample_artifacts, max_upload_bytes=1000, uploads_dir=tmp_path)
     client = app.test_client()
     workspace = app.extensions[BatchService.EXTENSION].workspace
-    job = workspace.create(heavy=False)
+    job, claim = workspace.create(b"")
+    claim.close()
     job.upload.write_bytes(b"x" * 42_000)
     data = {"file": (io.BytesIO(table(STUDENT).encode()), "class.csv")}
     answer = client.post("/batch", data=data)

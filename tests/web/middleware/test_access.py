@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,6 +138,95 @@ def test_behind_a_proxy_its_own_entry_counts_and_not_what_was_sent(guarded, stud
 
     assert [ask(f"10.0.0.{i}, 192.0.2.1") for i in range(4)] == [200, 200, 429, 429]
     assert ask("192.0.2.2") == 200
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "192.0.2.1",
+        "192.0.2.1:4711",
+        "192.0.2.1:80",
+        "192.000.002.001",
+        "::ffff:192.0.2.1",
+        "[::ffff:192.0.2.1]:80",
+        " 192.0.2.1 ",
+    ],
+)
+def test_one_client_has_one_count_however_its_address_is_spelt(guarded, student, spelt) -> None:
+    """L2."""
+    client = guarded(rate_limit=1, trusted_proxies=1)
+    first = client.post(PREDICT, json=student, headers={"X-Forwarded-For": "192.0.2.1"})
+    second = client.post(PREDICT, json=student, headers={"X-Forwarded-For": spelt})
+    assert (first.status_code, second.status_code) == (200, 429)
+
+
+@pytest.mark.parametrize(
+    "spelt", ["2001:db8:1:2::9", "[2001:DB8:1:2:0:0:0:9]:443", "2001:db8:1:2::9%eth0"]
+)
+def test_one_network_of_one_host_has_one_count(guarded, student, spelt) -> None:
+    """L2."""
+    client = guarded(rate_limit=1, trusted_proxies=1)
+    first = client.post(PREDICT, json=student, headers={"X-Forwarded-For": "2001:db8:1:2::1"})
+    second = client.post(PREDICT, json=student, headers={"X-Forwarded-For": spelt})
+    assert (first.status_code, second.status_code) == (200, 429)
+
+
+def test_what_is_no_address_is_one_client(guarded, student) -> None:
+    """L2."""
+    client = guarded(rate_limit=1, trusted_proxies=1)
+    codes = [
+        client.post(PREDICT, json=student, headers={"X-Forwarded-For": f"no-{i}"}).status_code
+        for i in range(3)
+    ]
+    assert codes == [200, 429, 429]
+
+
+def test_a_request_without_a_good_key_counts_once(guarded, student) -> None:
+    """L2: it passes the guard on the fast path, and again where Flask answers it."""
+    client = guarded(rate_limit=3, api_keys=hashed(KEY))
+    codes = [client.post(PREDICT, json=student).status_code for _ in range(5)]
+    assert codes == [401, 401, 401, 429, 429]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.parametrize(("workers", "threads"), [(8, 8)])
+def test_many_threads_of_many_workers_count_without_a_deadlock(workers, threads) -> None:
+    """L1: threads that hold one of two locks, while others of their process wait for the other."""
+    script = (
+        "import os, sys, threading\n"
+        "from src.web.middleware.rate_limit import RateLimiter\n"
+        "limiters = [RateLimiter(10**6), RateLimiter(10**6)]\n"
+        "failed = []\n"
+        "def ask(thread):\n"
+        "    for i in range(150):\n"
+        "        try: limiters[(thread + i) % 2].wait_s(f'{thread} {i}')\n"
+        "        except OSError as error: failed.append(error)\n"
+        "def work():\n"
+        f"    each = [threading.Thread(target=ask, args=(n,)) for n in range({threads})]\n"
+        "    [t.start() for t in each]; [t.join() for t in each]\n"
+        "    os._exit(min(len(failed), 100))\n"
+        f"pids = []\nfor _ in range({workers}):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0: work()\n"
+        "    pids.append(pid)\n"
+        "sys.exit(sum(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], timeout=120, check=False)
+    assert ended.returncode == 0
+
+
+def test_trouble_of_the_limiter_itself_lets_requests_pass_and_counts_them(
+    guarded, student, monkeypatch
+) -> None:
+    """L1."""
+
+    def fail(self, client):
+        raise OSError(errno.EDEADLK, "Resource deadlock avoided")
+
+    monkeypatch.setattr(RateLimiter, "wait_s", fail)
+    client = guarded(rate_limit=1)
+    assert [client.post(PREDICT, json=student).status_code for _ in range(3)] == [200] * 3
+    assert "\nstuprediction_rate_limit_failures_total 4\n" in client.get("/api/v1/metrics").text
 
 
 def test_a_refused_record_counts_once(guarded, student) -> None:
