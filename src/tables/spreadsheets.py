@@ -22,6 +22,7 @@ from src.tables.workbook_parts import (
     SheetParts,
     column_letters,
     has_percents,
+    readable,
     sheet_parts,
 )
 
@@ -34,6 +35,7 @@ Rows = Iterator[tuple[int, list[str]]]  # row of the sheet and its cells
 BLOCK_ROWS = 100
 SHEET_ROWS = 1_048_576  # as many as Excel has
 SHEET_CELLS = 50_000_000  # empty ones included, which need no room in the file
+EMPTY_ROWS = 10_000  # one after another; more of them are passed over
 HEAD_ROWS = 50  # filled rows that show how wide the table is
 TITLED_WIDTH = 50  # cells that are read below a first row of fewer
 UNPACKED_BYTES = 512 << 20  # what a workbook may unpack to …
@@ -75,8 +77,8 @@ def excel_rows(
 ) -> tuple[Rows, FileNotes]:
     """Return the rows of a workbook's sheet, and what is worth knowing of them.
 
-    A blank row has no cells. Cells that stand apart to the right of the table, such as notes, are
-    left out. Merged ranges are filled with their value; numbers that are shown in per cent are
+    A blank row has no cells; of more than 10,000 one after another the rest is left out. Cells
+    that stand apart to the right of the table, such as notes, are left out too. Merged ranges are filled with their value; numbers that are shown in per cent are
     written so; a formula without a stored result becomes ``=`` and its cell's name.
 
     Parameters
@@ -98,6 +100,7 @@ def excel_rows(
 
     try:
         _refuse_bomb(file, name)
+        file = readable(file)
         with warnings.catch_warnings(action="ignore"):  # of styles and links, which do not matter
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         sheets = book.worksheets
@@ -105,7 +108,7 @@ def excel_rows(
         chosen = _chosen(sheets, choice, name)
         if len(titles) > len(chosen):
             read = ", ".join(repr(sheet.title) for sheet in chosen)
-            logger.warning("%s has %d sheets: %s is read.", name, len(titles), read)
+            logger.warning("The file has %d sheets: %s is read.", len(titles), read)
         with zipfile.ZipFile(file) as archive:
             percents = has_percents(archive)
             parts = {s.title: sheet_parts(archive, s._worksheet_path) for s in chosen}
@@ -150,11 +153,17 @@ def _header_keys(sheet: Any) -> frozenset[str]:
 def _sheet_rows(sheet: Any, parts: SheetParts, name: str, *, percents: bool) -> Rows:
     try:
         sheet.reset_dimensions()
-        width = _width(_quietly(sheet.iter_rows(values_only=True)))
+        width = _width(_quietly(sheet.iter_rows(values_only=True, max_row=parts.last_row)))
         formulas = {(row, at) for at, rows in parts.formulas.items() for row in rows}
+        formula_rows = {row for row, _ in formulas}
         merged = sorted(parts.merged, key=lambda one: one.top, reverse=True)
         open_ranges: list[tuple[Merged, str]] = []
-        for number, row in _quietly(sheet.iter_rows(values_only=not percents, max_col=width)):
+        last_filled = 0
+        found = sheet.iter_rows(values_only=not percents, max_col=width, max_row=parts.last_row)
+        for number, row in _quietly(found):
+            may_skip = number - last_filled > EMPTY_ROWS and not open_ranges
+            if may_skip and number not in formula_rows and _is_empty(row, percents=percents):
+                continue
             if number * width > SHEET_CELLS:
                 raise DataValidationError(
                     f"{name} has more than {SHEET_CELLS:,} cells, empty ones included. Save it as "
@@ -172,9 +181,15 @@ def _sheet_rows(sheet: Any, parts: SheetParts, name: str, *, percents: bool) -> 
                 one = merged.pop()
                 if one.left < len(cells):
                     open_ranges.append((one, cells[one.left]))
-            yield number, cells if any(cells) else []
+            is_filled = any(cells)
+            last_filled = number if is_filled else last_filled
+            yield number, cells if is_filled else []
     except _DAMAGED as error:
         raise DataValidationError(f"{name} is not an Excel workbook that can be read.") from error
+
+
+def _is_empty(row: tuple[Any, ...], *, percents: bool) -> bool:
+    return all(cell.value is None for cell in row) if percents else row.count(None) == len(row)
 
 
 def _shown(cell: Any) -> str:
@@ -219,6 +234,7 @@ def _width(rows: Iterator[tuple[int, tuple[Any, ...]]]) -> int:
     The table is as wide as its first row, the header, or as most rows where that is a title. A cell
     that someone formatted or filled far to the right would make all rows as wide.
     """
+    rows = itertools.islice(rows, EMPTY_ROWS)
     last_cells = (
         max((i for i, v in enumerate(row, 1) if v is not None), default=0) for _, row in rows
     )

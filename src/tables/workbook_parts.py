@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import IO, BinaryIO
 
 _CELL = rb"([A-Z]{1,3})([0-9]{1,7})"
+_CELL_BEGINS = re.compile(rb'<c [^>]*?\br="[A-Z]{1,3}([0-9]{1,7})"')
 _MERGED = re.compile(rb'<mergeCell ref="' + _CELL + rb":" + _CELL + rb'"')
 _WITHOUT_RESULT = re.compile(
     rb'<c r="' + _CELL + rb'"[^>]*>\s*<f(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
 )
 _PERCENT_STYLES = re.compile(rb"<cellXfs.*?</cellXfs>", re.DOTALL)
 _FORMAT = re.compile(rb"<numFmt [^>]*?/>")
+# The namespaces of "Strict Open XML", as which Excel can save too, and those that readers know.
+_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/")
+_KNOWN = rb"http://schemas.openxmlformats.org/\1/2006/"
+LONGEST_NAMESPACE = 64  # bytes of one's beginning
 PIECE = 1 << 20
 OVERLAP = 1 << 14  # longer than a cell with its formula
 
@@ -27,7 +35,7 @@ class Merged:
     right: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class SheetParts:
     """What a sheet holds beside values.
 
@@ -37,20 +45,26 @@ class SheetParts:
         Ranges of several rows.
     formulas : dict of int to list of int
         Rows of formulas without a stored result, by the column's position.
+    last_row : int or None
+        The last one that holds anything; None where that is not seen.
     """
 
     merged: list[Merged] = field(default_factory=list)
     formulas: dict[int, list[int]] = field(default_factory=dict)
+    last_row: int | None = None
 
 
 def sheet_parts(archive: zipfile.ZipFile, path: str) -> SheetParts:
     """Look through a sheet's XML without building it up."""
     found = SheetParts()
     with archive.open(path.lstrip("/")) as part:
-        text, done = b"", 0
+        text, done, within = b"", 0, True
         while block := part.read(PIECE):
             text = text[done:] + block
             done = 0
+            if within:  # after the cells stand rules that look like some
+                cells, end, _ = text.partition(b"</sheetData>")
+                found.last_row, within = _last_row(cells) or found.last_row, not end
             for match in _WITHOUT_RESULT.finditer(text):
                 found.formulas.setdefault(column_position(match[1]), []).append(int(match[2]))
                 done = match.end()
@@ -62,6 +76,54 @@ def sheet_parts(archive: zipfile.ZipFile, path: str) -> SheetParts:
                     found.merged.append(Merged(top, bottom, left, right))
             done = max(done, len(text) - OVERLAP)
     return found
+
+
+def _last_row(text: bytes) -> int | None:
+    """Return the row of the last cell with a value, a text or a formula."""
+    at = max(text.rfind(beginning) for beginning in (b"<v", b"<is", b"<f"))
+    cell = _CELL_BEGINS.match(text, text.rfind(b"<c ", 0, at)) if at > 0 else None
+    return int(cell[1]) if cell else None
+
+
+def readable(file: BinaryIO) -> BinaryIO:
+    """Return a workbook as openpyxl can read it fast; most are that already.
+
+    The namespaces of Strict Open XML become those that it knows. A sheet that does not state its
+    size states one: openpyxl would read all of it to find out.
+    """
+    with zipfile.ZipFile(file) as found:
+        is_strict = _STRICT.search(found.read("_rels/.rels"))
+        if not is_strict and not any(map(_lacks_size, _heads(found))):
+            return file
+        copy = io.BytesIO()  # packed, so about as large as the file
+        with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for entry in found.infolist():
+                with found.open(entry) as source, archive.open(entry.filename, "w") as target:
+                    _copy(source, target)
+    return copy
+
+
+def _heads(archive: zipfile.ZipFile) -> Iterator[bytes]:
+    for name in archive.namelist():
+        if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+            with archive.open(name) as part:
+                yield part.read(PIECE)
+
+
+def _lacks_size(head: bytes) -> bool:
+    return b"<sheetData>" in head and b"<dimension" not in head
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    text = source.read(PIECE)
+    if _lacks_size(text):
+        text = text.replace(b"<sheetData>", b'<dimension ref="A1"/><sheetData>', 1)
+    while block := source.read(PIECE):
+        text = _STRICT.sub(_KNOWN, text + block)
+        ready = max(0, len(text) - LONGEST_NAMESPACE)  # one may go on in the next piece
+        target.write(text[:ready])
+        text = text[ready:]
+    target.write(_STRICT.sub(_KNOWN, text))
 
 
 def has_percents(archive: zipfile.ZipFile) -> bool:

@@ -159,7 +159,7 @@ def test_the_first_visible_sheet_is_read_and_the_others_are_mentioned(
 
     with caplog.at_level(logging.WARNING):
         assert read(workbook(["lists"], change=add)).header == ["score"]
-    assert caplog.messages == ["class.xlsx has 2 sheets: 'Marks' is read."]
+    assert caplog.messages == ["The file has 2 sheets: 'Marks' is read."]
 
 
 def test_errors_and_formulas_are_what_excel_last_showed() -> None:
@@ -394,6 +394,100 @@ def test_wide_rows_without_content_are_refused_before_they_fill_the_memory(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50e6
+
+
+# --- what takes long, and what other programs write -----------------------------------------------
+
+
+THIRTY = "".join(
+    f'<row r="{i}"><c r="A{i}"><v>{i}</v></c><c r="B{i}"><v>2</v></c></row>' for i in range(1, 31)
+)
+
+
+def seconds_of(content: bytes) -> tuple[Table | None, float]:
+    """Return the table, None where it is refused, and the processor's time for it."""
+    started, table = time.process_time(), None
+    with contextlib.suppress(DataValidationError):
+        table = read(content)
+    return table, time.process_time() - started
+
+
+@pytest.mark.parametrize("size", ["", '<dimension ref="A1:C200030"/>'])
+def test_two_hundred_thousand_formatted_empty_rows_cost_nothing(size: str) -> None:
+    """U4: what costs time is found before it is read."""
+    empty = "".join(
+        f'<row r="{i}"><c r="A{i}" s="1"/><c r="B{i}" s="1"/></row>' for i in range(31, 200_031)
+    )
+    content = sheet(THIRTY + empty).replace(b"<sheetData>", size.encode() + b"<sheetData>")
+    table, seconds = seconds_of(repacked(workbook(["x"]), sheet1=content))
+    assert table is not None
+    assert len(table.rows) == 29
+    assert seconds < 2
+
+
+@pytest.mark.parametrize("cell", ["<v>7</v>", "<f>A1</f><v>7</v>", "<f>A1</f>"])
+def test_a_stray_cell_in_the_last_row_is_read_in_a_moment(cell: str) -> None:
+    """U4."""
+    stray = f'<row r="1048576"><c r="A1048576">{cell}</c></row>'
+    content = repacked(workbook(["x"]), sheet1=sheet(THIRTY + stray))
+    started = time.process_time()
+    table = read(content)
+    assert time.process_time() - started < 2
+    assert table.lines[-1] == 1_048_576
+    assert table.rows[-1][0] in ("7", "=A1048576")
+    assert len(table.rows) < 10_100
+
+
+def test_rows_of_another_spelling_are_read_to_their_end() -> None:
+    rows = THIRTY.replace("<", "<x:").replace("<x:/", "</x:")
+    content = f'<x:worksheet xmlns:x="{MAIN}"><x:sheetData>{rows}</x:sheetData></x:worksheet>'
+    assert len(read(repacked(workbook(["x"]), sheet1=content.encode())).rows) == 29
+
+
+@pytest.mark.parametrize("n_rows", [3, 40_000])
+def test_what_stands_below_empty_rows_is_read(n_rows: int) -> None:
+    rows = "".join(f'<row r="{i}"><c r="A{i}" t="inlineStr"><is><t>x</t></is></c></row>'
+                   for i in range(1, n_rows + 1))  # fmt: skip
+    last = n_rows + 5_000
+    rows += f'<row r="{last}"><c r="A{last}" t="str"><v>end</v></c></row>'
+    rules = "</sheetData><conditionalFormatting><cfRule><formula>1</formula></cfRule>"
+    content = sheet(rows).replace(b"</sheetData>", rules.encode() + b"</conditionalFormatting>")
+    table = read(repacked(workbook(["x"]), sheet1=content))
+    assert (len(table.rows), table.rows[-1], table.lines[-1]) == (last - 1, ["end"], last)
+
+
+def strict(content: bytes) -> bytes:
+    """Return a workbook as Excel saves one as Strict Open XML."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.infolist():
+            part = old.read(entry)
+            for known, name in (
+                (MAIN, "spreadsheetml/main"),
+                ("http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+                 "officeDocument/relationships"),
+                ("http://schemas.openxmlformats.org/drawingml/2006/main", "drawingml/main"),
+            ):  # fmt: skip
+                part = part.replace(known.encode(), f"http://purl.oclc.org/ooxml/{name}".encode())
+            part = part.replace(b"<workbook ", b'<workbook conformance="strict" ')
+            new.writestr(entry.filename, part)
+    return out.getvalue()
+
+
+def test_strict_open_xml_is_the_same_table() -> None:
+    rows = [
+        ["name", "score", "born"],
+        ["Zoë", 72.5, datetime.date(2010, 5, 17)],
+        ["Ann", None, None],
+    ]
+    content = workbook(*rows, *([f"n{i}", i, None] for i in range(30_000)))
+    assert b"purl.oclc.org" in zipfile.ZipFile(io.BytesIO(strict(content))).read("_rels/.rels")
+    expected, found = read(content), read(strict(content))
+    assert (found.header, found.rows, found.lines) == (
+        expected.header,
+        expected.rows,
+        expected.lines,
+    )
 
 
 # --- Parquet ------------------------------------------------------------------------------------

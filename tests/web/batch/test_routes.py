@@ -497,6 +497,19 @@ def test_a_job_whose_process_died_says_so(client, workspace):
     assert "was interrupted" in page.text
 
 
+def test_a_class_list_on_a_second_sheet_is_found(scored, expected):
+    book = openpyxl.Workbook()
+    for row in (["Read me", "first"], ["of", "two sheets"]):
+        book.active.append(row)
+    sheet = book.create_sheet("Class")
+    for row in (NAMES, STUDENT, OTHER):
+        sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    rows = scored(content.getvalue(), "class.xlsx")
+    assert [row["prediction"] for row in rows] == expected
+
+
 @pytest.mark.parametrize("name", ["upload", "order.json", "outcome.json"])
 def test_a_full_disk_is_said_and_nothing_is_left(client, upload, workspace, monkeypatch, name):
     """U2: it is full when this file is written."""
