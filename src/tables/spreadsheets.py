@@ -78,8 +78,9 @@ def excel_rows(
     """Return the rows of a workbook's sheet, and what is worth knowing of them.
 
     A blank row has no cells; of more than 10,000 one after another the rest is left out. Cells
-    that stand apart to the right of the table, such as notes, are left out too. Merged ranges are filled with their value; numbers that are shown in per cent are
-    written so; a formula without a stored result becomes ``=`` and its cell's name.
+    that stand apart to the right of the table, such as notes, are left out too. Merged ranges are
+    filled with their value; numbers that are shown in per cent are written so; a formula without a
+    stored result becomes ``=`` and its cell's name.
 
     Parameters
     ----------
