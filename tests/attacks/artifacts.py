@@ -14,11 +14,27 @@ from flask.testing import FlaskClient
 
 from src.artifact_store import ArtifactStore, Run, RunManifest, new_run_id
 
-FILES = ("schema.json", "metrics.json", "compiled.json", "intervals.json", "manifest.json",
-         "report.json")  # fmt: skip
-PATHS = ("/", "/model", "/batch", "/docs", "/openapi.json", "/ready", "/api/v1/model",
-         "/api/v1/schema", "/api/v1/metrics", "/batch/template.csv",
-         "/model/report.html")  # fmt: skip
+FILES = (
+    "schema.json",
+    "metrics.json",
+    "compiled.json",
+    "intervals.json",
+    "manifest.json",
+    "report.json",
+)
+PATHS = (
+    "/",
+    "/model",
+    "/batch",
+    "/docs",
+    "/openapi.json",
+    "/ready",
+    "/api/v1/model",
+    "/api/v1/schema",
+    "/api/v1/metrics",
+    "/batch/template.csv",
+    "/model/report.html",
+)
 WRONG = (None, "", "<b>x</b>", "100", -1, 0, 1e300, True, [], {}, [None], {"x": 1}, "x" * 5000)
 
 
