@@ -114,7 +114,7 @@ def tables(dice: random.Random, n: int) -> Iterator[bytes]:
 
 
 def workbooks(good: bytes, dice: random.Random, n: int) -> Iterator[bytes]:
-    """Yield workbooks whose packed or unpacked bytes are changed, and with parts too many or few."""
+    """Yield workbooks whose packed or unpacked bytes are changed, and with a part less."""
     with zipfile.ZipFile(io.BytesIO(good)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     for name in parts:

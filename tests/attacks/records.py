@@ -180,7 +180,7 @@ ANSWERED = ("/", "/predict", "/api/v1/predict")
 
 
 def records(record: dict[str, Any], step: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a record with each odd value in each field, and odd names; every ``step``-th of them."""
+    """Yield every ``step``-th of the records with an odd value in a field, or an odd name."""
     made = [
         (f"{name}={str(value)[:20]!r}", record | {name: value})
         for name in record

@@ -74,6 +74,7 @@ def test_odd_headers_change_nothing(client, student, hold) -> None:
                     fault = records.fault_of(answer)
                     if "evil.example" in answer.headers.get("Location", ""):
                         fault = "sends elsewhere"
+                    answer.close()
                     yield f"{method} {path} {headers}"[:100], fault
 
     hold("headers", cases())
