@@ -50,8 +50,8 @@ limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
 
-# A client on this machine, or one behind a proxy that passes all headers on, could say by them where
-# the app is mounted; gunicorn answers 500 to what does not fit.
+# A client could say by these headers where the app is mounted, where its proxy passes all of them
+# on; gunicorn answers 500 to what does not fit.
 forwarder_headers = ""
 
 # It would listen in the home folder for commands that nobody here gives.

@@ -207,7 +207,7 @@ class Run:
         import dill
 
         try:
-            return dill.loads(content)  # noqa: S301 - the hash above is what makes this safe
+            return dill.loads(content)  # noqa: S301 # nosec B301
         except Exception as error:  # unpickling runs the libraries' code: anything can come
             raise ArtifactError(
                 f"{name} of run {self.run_id} cannot be unpickled "

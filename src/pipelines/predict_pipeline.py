@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from src.config import ARTIFACTS
 from src.exception import ConfigurationError, StuPredictionError
 from src.logger import configure_logging
+from src.pipelines.option_values import Once, option_path, option_text
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.report.scored_file import beyond_training, left_out, reading
 from src.serving.predictor import Predictor
@@ -106,27 +107,36 @@ exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1
     )
     parser.add_argument(
         "--input",
-        type=Path,
+        type=option_path,
+        action=Once,
         required=True,
         metavar="FILE",
         help="CSV, Excel (.xlsx) or Parquet file with the features' columns",
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=option_path,
+        action=Once,
         required=True,
         metavar="FILE",
         help="CSV file to write: the input's columns, prediction, interval ends and problem",
     )
     parser.add_argument(
         "--artifacts",
-        type=Path,
+        type=option_path,
+        action=Once,
         default=ARTIFACTS,
         metavar="DIR",
         help="folder that training wrote (default: %(default)s)",
     )
     sheets = parser.add_mutually_exclusive_group()
-    sheets.add_argument("--sheet", metavar="NAME", help="the sheet of a workbook to read")
+    sheets.add_argument(
+        "--sheet",
+        type=option_text,
+        action=Once,
+        metavar="NAME",
+        help="the sheet of a workbook to read",
+    )
     sheets.add_argument(
         "--all-sheets", action="store_true", help="read all sheets of a workbook, one after another"
     )

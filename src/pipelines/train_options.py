@@ -12,6 +12,7 @@ from typing import Any
 
 from src.artifact_store import REBUILD
 from src.exception import ConfigurationError, StuPredictionError
+from src.pipelines.option_values import Once, option_path, option_text
 from src.pipelines.training import TrainConfig
 from src.report.wording import listed
 from src.schema.record import Schema
@@ -39,29 +40,8 @@ def naming_options() -> Iterator[None]:
         raise type(error)(message, error.problems) from error
 
 
-class _Once(argparse.Action):
-    """Refuse an option that is given twice, of whose values one would be dropped in silence."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
-        given = vars(namespace).setdefault("given", set())
-        if self.dest in given:
-            raise argparse.ArgumentError(self, "given twice")
-        given.add(self.dest)
-        setattr(namespace, self.dest, values)
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("a value is missing")
-    return text
-
-
-def _path(text: str) -> Path:
-    return Path(_text(text))
-
-
 def _budget(text: str) -> str | float:
-    _text(text)
+    option_text(text)
     try:
         seconds = float(text)
     except ValueError:
@@ -82,7 +62,7 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--query", "what to select, where --data is a database", {"metavar": "SQL"}),
         ("--target", "column to predict (default: the hints' target)", {"metavar": "COLUMN"}),
         ("--hints", "TOML file of labels, units and bounds (default: NAME.schema.toml beside the "
-         "table, where there is one)", {"metavar": "FILE", "type": _path}),
+         "table, where there is one)", {"metavar": "FILE", "type": option_path}),
         ("--drop", "columns that must not be features", {"metavar": "COLUMN"} | _MANY),
         ("--keep", "columns that are features though the check of the table would leave them out "
          "or stop", {"metavar": "COLUMN"} | _MANY),
@@ -120,7 +100,7 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     ),
     "the outcome": (
         ("--artifacts", "folder that everything is written to (default: %(default)s)",
-         {"metavar": "DIR", "type": _path}),
+         {"metavar": "DIR", "type": option_path}),
         ("--json", "the summary as one JSON object on the last line of stdout", _FLAG),
         ("--write-hints", "with --check: write NAME.schema.toml beside the table, where there is "
          "none", _FLAG),
@@ -147,7 +127,9 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
     for title, options in _TABLE.items():
         group = parser.add_argument_group(title)
         for name, text, more in options:
-            common: dict[str, Any] = {} if more is _FLAG else {"type": _text, "action": _Once}
+            common: dict[str, Any] = {"type": option_text, "action": Once}
+            if more is _FLAG:
+                common = {}
             group.add_argument(name, help=text, **common | more)
     mode = parser.add_argument_group("instead of training").add_mutually_exclusive_group()
     mode.add_argument("--if-missing", help="do nothing where a promoted run loads", **_FLAG)
@@ -156,7 +138,11 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
     )
     mode.add_argument("--history", help="list promotions and saved runs", **_FLAG)
     mode.add_argument(
-        "--promote", metavar="RUN_ID", type=_text, action=_Once, help="serve an earlier run again"
+        "--promote",
+        metavar="RUN_ID",
+        type=option_text,
+        action=Once,
+        help="serve an earlier run again",
     )
     defaults = {
         name: list(v) if isinstance(v, tuple) else v for name, v in vars(TrainConfig()).items()

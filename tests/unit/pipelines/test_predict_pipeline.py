@@ -546,3 +546,20 @@ def test_the_list_of_rows_to_fix_does_not_replace_the_input(
     with pytest.raises(ConfigurationError, match=r"rows to fix, class\.to-fix\.csv, would replace"):
         predict_file(predictor, source, tmp_path / "class.csv")
     assert source.read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--artifacts", ""], "--artifacts: a value is missing"),
+        (["--sheet", " "], "--sheet: a value is missing"),
+        (["--artifacts", "a", "--artifacts", "b"], "--artifacts: given twice"),
+        (["--output", "z.csv"], "--output: given twice"),
+    ],
+)
+def test_an_option_that_cannot_be_used_as_given_is_refused(options, message, capsys):
+    """T4."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--input", "x.csv", "--output", "y.csv", *options])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
