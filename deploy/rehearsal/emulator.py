@@ -19,6 +19,7 @@ from deploy.templates import Account
 
 ACCOUNT = Account("123456789012", "us-east-1")  # moto's
 PRINCIPALS = {
+    "github": ("github-role.json", "developer-environment.json"),
     "developer": ("developer.json", "developer-environment.json", "require-mfa.json"),
     "pipeline": ("pipeline-role.json",),
     "build": ("build-role.json",),
