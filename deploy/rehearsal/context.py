@@ -194,7 +194,7 @@ class Rehearsal:
         return self._run("developer", [str(tool(program)), *arguments], program, self.variables)
 
     def github(self, script: str, *arguments: str) -> tuple[bool, str]:
-        """Run a script of the clone as a job of GitHub Actions does; return as :meth:`developer`."""
+        """Run a script of the clone as a job of GitHub Actions does; see :meth:`developer`."""
         path = f"{self.folder}/programs:{self.variables['PATH']}"
         names = {"APP_NAME": self.beanstalk.app_name, "ENV_NAME": self.beanstalk.env_name}
         variables = self.variables | names | {"PATH": path, "POLL_S": "1"}
