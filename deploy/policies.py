@@ -23,6 +23,7 @@ FILES = {
     ("account.yaml", "Deploy"): "developer.json",
     ("account.yaml", "DeployEnvironment"): "developer-environment.json",
     ("app.yaml", "InstanceRole"): "instance-role.json",
+    ("github.yaml", "Role"): "github-role.json",
     ("pipeline.yaml", "BuildRole"): "build-role.json",
     ("pipeline.yaml", "PipelineRole"): "pipeline-role.json",
     ("streamlit.yaml", "InstanceRole"): "streamlit-instance-role.json",
@@ -31,6 +32,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "budget.yaml": {"BudgetEmail": "you@example.com"},
     "account.yaml": {},
     "app.yaml": {"SolutionStackName": "64bit Amazon Linux 2023 v4.0.0 running Python 3.13"},
+    "github.yaml": {"RepositoryId": "you/stuprediction"},
     "pipeline.yaml": {"RepositoryId": "you/stuprediction"},
     "streamlit.yaml": {
         "SolutionStackName": "64bit Amazon Linux 2023 v4.0.0 running Docker",

@@ -17,6 +17,8 @@ ARNS = {
     "AWS::CodeConnections::Connection": "arn:aws:codeconnections:{region}:{account}:connection/"
     "11111111-2222-3333-4444-555555555555",
     "AWS::ECR::Repository": "arn:aws:ecr:{region}:{account}:repository/{name}",
+    "AWS::IAM::OIDCProvider": "arn:aws:iam::{account}:oidc-provider/"
+    "token.actions.githubusercontent.com",
     "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
@@ -24,7 +26,12 @@ ARNS = {
     "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
 }
 # Of these, !Ref gives the ARN as well, not the name.
-REF_IS_ARN = ("AWS::CodeConnections::Connection", "AWS::IAM::ManagedPolicy", "AWS::SNS::Topic")
+REF_IS_ARN = (
+    "AWS::CodeConnections::Connection",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::OIDCProvider",
+    "AWS::SNS::Topic",
+)
 
 
 class Account(NamedTuple):

@@ -191,10 +191,21 @@ class Rehearsal:
 
     def developer(self, program: str, *arguments: str) -> tuple[bool, str]:
         """Run ``eb`` or ``aws`` in the clone; return whether it succeeded, and what it printed."""
-        command = [str(tool(program)), *arguments]
-        variables = self.variables | self.emulator.environment("developer")
-        log_file = self.folder / f"{program}.log"
-        status = finish(start(command, self.clone, variables, log_file), EB_STILL_S).status
+        return self._run("developer", [str(tool(program)), *arguments], program, self.variables)
+
+    def github(self, script: str, *arguments: str) -> tuple[bool, str]:
+        """Run a script of the clone as a job of GitHub Actions does; see :meth:`developer`."""
+        path = f"{self.folder}/programs:{self.variables['PATH']}"
+        names = {"APP_NAME": self.beanstalk.app_name, "ENV_NAME": self.beanstalk.env_name}
+        variables = self.variables | names | {"PATH": path, "POLL_S": "1"}
+        return self._run("github", [str(self.clone / script), *arguments], "github", variables)
+
+    def _run(
+        self, principal: str, command: list[str], name: str, variables: dict[str, str]
+    ) -> tuple[bool, str]:
+        log_file = self.folder / f"{name}.log"
+        signed = variables | self.emulator.environment(principal)
+        status = finish(start(command, self.clone, signed, log_file), EB_STILL_S).status
         return status == 0, log_file.read_text()[-600:]
 
     # --- what is asked of the app -----------------------------------------------------------------

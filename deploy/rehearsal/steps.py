@@ -166,6 +166,18 @@ def fetch_model_from_s3(r: Rehearsal) -> None:
         )
 
 
+def deploy_from_github(r: Rehearsal) -> None:
+    """Deploy the first push's bundle as the workflow of GitHub Actions does."""
+    bundle, label = str(r.folder / "bundle-1.zip"), "github-1-1-rehearsal"
+    with r.no_failed_request("two instances rolled from GitHub Actions"):
+        deployed, printed = r.github("deploy/to_beanstalk.sh", bundle, label)
+        r.report.prove(
+            "GitHub Actions' role deploys a bundle, and waits for what comes of it",
+            deployed and r.beanstalk.current == label and r.serves(1),
+            printed,
+        )
+
+
 def push_three_in_a_row(r: Rehearsal) -> None:
     """Push three times in a row: the one that waits is superseded."""
     with r.no_failed_request("two more rolls"):
@@ -229,6 +241,7 @@ STEPS = [
     refuse_broken_versions,
     refuse_wrong_setting,
     fetch_model_from_s3,
+    deploy_from_github,
     push_three_in_a_row,
     roll_back,
     check_calls,

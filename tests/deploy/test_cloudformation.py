@@ -48,7 +48,7 @@ def test_the_linter_finds_nothing_in_ours_and_each_seeded_mistake(run_tool, tmp_
         path.write_text(text.replace(right, wrong))
         files[str(path)] = rule
     ours = [str(path) for path in sorted(FOLDER.glob("*.yaml"))]
-    assert len(ours) == 5
+    assert len(ours) == 6
     run = run_tool("cfn-lint", "--format", "json", *ours, *files)
     found = {(one["Filename"], one["Rule"]["Id"]) for one in json.loads(run.stdout)}
     assert files.items() <= found
@@ -123,7 +123,7 @@ def test_an_account_without_a_default_network_names_one():
         assert "VpcNeedsSubnets" in rules
 
 
-@pytest.mark.parametrize("name", ["app.yaml", "pipeline.yaml", "streamlit.yaml"])
+@pytest.mark.parametrize("name", ["app.yaml", "github.yaml", "pipeline.yaml", "streamlit.yaml"])
 def test_every_role_takes_the_boundary_of_an_organisation(name):
     """D6."""
     boundary = "arn:aws:iam::111122223333:policy/boundary"

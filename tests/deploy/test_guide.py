@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,7 +165,7 @@ def test_aws_has_every_command_of_the_guide(run_tool):
 def commands(after: str) -> list[str]:
     """Return the guide's next `eb` commands: those of one code block, for one region."""
     block = TEXT[TEXT.index(after) :].split("```")[1]
-    found = re.findall(r"(?:^ *|&& )(eb (?:init|use|deploy)\b[^&#\n]*)", block, re.M)
+    found = re.findall(r"(?:^ *|&& )(eb (?:init|use|deploy)\b[^&#)\n]*)", block, re.M)
     return [command.replace("$AWS_REGION", "us-east-1").strip() for command in found]
 
 
@@ -192,3 +194,43 @@ def test_people_who_deploy_may_run_the_guides_eb_commands(
     assert (outcome["failed"], outcome["denied"]) == ([], [])
     assert f"default_platform: {platform}\n" in outcome["config"]
     assert outcome["shipped"] == shipped
+
+
+# ---------------------------------------------------------------- all of it, in its order
+
+# What is called in the guide and cannot be had here.
+NOT_HERE = {
+    "make rehearse", "curl", "unzip", "sudo", "pipx", "docker", "eb open", "aws service-quotas",
+    "aws codepipeline", "aws ecr",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_guide_leads_from_an_empty_account_to_there_and_back(
+    run_tool, sample_artifacts, tmp_path
+):
+    """D5: no step assumes what an earlier one did not make, and every command runs."""
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    for command in (
+        ["clone", "--bare", str(ROOT), str(origin)],
+        ["clone", str(origin), str(clone)],
+        ["-C", str(clone), "checkout", "-B", "main"],
+        ["-C", str(clone), "push", "--set-upstream", "origin", "main", "--force"],
+    ):
+        subprocess.run(["git", *command], check=True, capture_output=True)
+    (clone / ".venv").symlink_to(Path(sys.prefix))
+    ran = run_tool(
+        "python", "tests/deploy/guide_session.py", str(clone), str(sample_artifacts),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    outcome = json.loads(ran.stdout)
+    assert outcome["status"] == 0, outcome["said"]
+    assert outcome["denied"] == []
+    assert outcome["stacks"] == {f"stuprediction-{name[:-5]}": "CREATE_COMPLETE" for name in ALL}
+    assert outcome["left"] == []
+    assert [line.partition(":")[0] for line in outcome["deployed"]] == [
+        "stuprediction-web", "stuprediction-streamlit",
+    ]  # fmt: skip
+    listed = re.findall(r"```sh\n(.*?)```", TEXT, re.S)
+    assert len(outcome["calls"]) > len(listed)
