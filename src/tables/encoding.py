@@ -76,9 +76,7 @@ def find_encoding(file: BinaryIO, name: str) -> tuple[str, bool]:
             raise DataValidationError(f"{name} is not a text table.")
         else:
             encoding, guessed = _guess(_foreign_lines(file), name), True
-            logger.warning(
-                "%s is not UTF-8: read as %s. Save it as UTF-8 to be sure.", name, encoding
-            )
+            logger.info("%s is not UTF-8: read as %s.", name, encoding)
     if encoding != "utf-8" and not _decodes(file, encoding):
         raise DataValidationError(
             f"{name} looks like {encoding} and cannot be read as such. Save it as UTF-8."
