@@ -154,7 +154,7 @@ def _show_reading(summary: Json, file_id: str) -> None:
             "Problem."
         )
     if n := summary.get("n_skipped"):
-        said.append(f"{n:,} row{' is' if n == 1 else 's are'} no student: left out.")
+        said.append(f"{n:,} row{' is no student' if n == 1 else 's are no students'}: left out.")
     if said:
         st.info(" ".join(said))
 

@@ -63,7 +63,7 @@ def _show_findings(findings: list[Json]) -> None:
     if warnings:
         st.warning("**What was found in the table**\n\n" + _bullets(warnings))
     if notes:
-        with st.expander(f"What was found in the table: {len(notes)} to know"):
+        with st.expander(f"What was found in the table: {len(notes)} notes"):
             st.markdown(_bullets(notes))
 
 

@@ -241,7 +241,7 @@ class _Column:
 
     def mended(self, cells: Sequence[str], good: bytearray) -> list[tuple[int, str]]:
         """Return which of the good rows' cells are read as what they clearly stand for, and how."""
-        if self._mended.keys().isdisjoint(cells):
+        if not self._mended or self._mended.keys().isdisjoint(cells):
             return []
         messages = map(self._mended.get, cells)
         return [(i, text) for i, text in enumerate(messages) if text and good[i]]

@@ -6,6 +6,7 @@ from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, ReportFacts
 from src.report.overview import used_features
 from src.report.plots import histogram
+from src.report.table_findings import left_out_because
 from src.report.wording import Measure, Names, count, end, plain
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.disclosure import LEAST_ROWS, hidden_groups
@@ -43,11 +44,13 @@ def data_section(facts: ReportFacts) -> Section | None:
     if run is not None:
         if run.rows["refused"] and not (data and data.problems):
             points.append(f"{count(run.rows['refused'], 'row')} refused.")
+        told = left_out_because(facts.findings)  # above, where the report begins
         points += [
             f"Column {plain(name)} is not used: {plain(reason).rstrip('.')}."
             for name, reason in run.dropped.items()
+            if name not in told
         ]
-        if not points:
+        if not points and not run.dropped:
             points = ["Problems found: none. No row was refused, no column left out."]
         if data is not None and not any(one.n_missing for one in data.features):
             points.append("No value is missing in the rows that were used.")

@@ -252,7 +252,8 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
     "formula_without_value": _formula,
     "other_sheets": _sheets,
     "encoding": lambda found, columns: (
-        f"The file is not UTF-8: read as {found.counts['encoding']}, by its letters."
+        f"The file is not UTF-8: read as {found.counts['encoding']}, by its letters. If names look "
+        "wrong, save it as UTF-8."
     ),
     "look_alike": _look_alike,
     "class_target": _class_target,

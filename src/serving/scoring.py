@@ -18,7 +18,9 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError, Problem
+from src.report.table_findings import message
 from src.schema.features import Value
+from src.schema.findings import WARNING, Finding
 from src.schema.record import Schema
 from src.serving.predictor import Predictor
 from src.tables.cells import match_key, shorten
@@ -276,7 +278,7 @@ def score_chunks(
         If the header lacks a column, or there is no row.
     """
     schema, header = scorer.predictor.schema, reader.header
-    positions = schema.locate(header)
+    positions = _locate(reader, schema)
     validation = DataValidation(
         schema, decimal_comma=reader.decimal_comma, typed=reader.typed, header=header
     )
@@ -330,7 +332,7 @@ def score_table(
         As :func:`score_chunks`, and if a long table begins with refused rows alone.
     """
     schema = scorer.predictor.schema
-    shown = _shown_positions(reader.header, schema)
+    shown = _shown_positions(reader.header, schema, _locate(reader, schema))
     low, high = schema.target.range
     summary = Summary(
         run_id=scorer.predictor.run.run_id,
@@ -392,12 +394,24 @@ def _n_own_columns(header: list[str], positions: dict[str, int]) -> int:
     return last if header[last] == PROBLEM and last not in positions.values() else last + 1
 
 
-def _shown_positions(header: list[str], schema: Schema) -> list[int]:
+def _locate(reader: TableReader, schema: Schema) -> dict[str, int]:
+    """Return where each feature's column stands; what is missing in a workbook names its sheets."""
+    try:
+        return schema.locate(reader.header)
+    except DataValidationError as error:
+        notes = reader.notes
+        if not notes.sheets:
+            raise
+        counts = {"sheets": notes.sheets, "read": notes.sheets_read}
+        sheets = message(Finding("other_sheets", WARNING, counts=counts))
+        raise DataValidationError(f"{error.summary} {sheets}", error.problems) from error
+
+
+def _shown_positions(header: list[str], schema: Schema, positions: dict[str, int]) -> list[int]:
     """Return which columns a page shows beside a score: what says who it is, else the first ones.
 
     A file may hold names or numbers of students, which the model does not look at.
     """
-    positions = schema.locate(header)
     used, people = set(positions.values()), set(map(match_key, schema.people))
     n_own = _n_own_columns(header, positions)
     others = [i for i, name in enumerate(header[:n_own]) if i not in used and name]

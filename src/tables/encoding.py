@@ -76,9 +76,7 @@ def find_encoding(file: BinaryIO, name: str) -> tuple[str, bool]:
             raise DataValidationError(f"{name} is not a text table.")
         else:
             encoding, guessed = _guess(_foreign_lines(file), name), True
-            logger.warning(
-                "The file is not UTF-8: read as %s. Save it as UTF-8 to be sure.", encoding
-            )
+            logger.info("The file is not UTF-8: read as %s.", encoding)
     if encoding != "utf-8" and not _decodes(file, encoding):
         raise DataValidationError(
             f"{name} looks like {encoding} and cannot be read as such. Save it as UTF-8."

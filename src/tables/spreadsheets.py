@@ -109,7 +109,7 @@ def excel_rows(
         chosen = _chosen(sheets, choice, name)
         if len(titles) > len(chosen):
             read = ", ".join(repr(sheet.title) for sheet in chosen)
-            logger.warning("The file has %d sheets: %s is read.", len(titles), read)
+            logger.info("The file has %d sheets: %s is read.", len(titles), read)
         with zipfile.ZipFile(file) as archive:
             percents = has_percents(archive)
             parts = {s.title: sheet_parts(archive, s._worksheet_path) for s in chosen}

@@ -15,7 +15,7 @@ from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
 from src.tables.reader import read_table
 from src.tables.spreadsheets import SheetChoice
-from src.web.batch.template import csv_template
+from src.web.batch.template import VALUES_SHEET, csv_template, write_workbook
 
 # file, target, what must be found (severity, kind, columns); notes may stand beside it.
 FOUND = [
@@ -258,6 +258,10 @@ def test_texts_that_look_like_formulas_are_read_back_as_they_were(case, tmp_path
     assert [row["prediction"] for row in scored(again)] == [
         row["prediction_2"] if "prediction_2" in row else row["prediction"] for row in scored(first)
     ]
+    with (tmp_path / "template.xlsx").open("wb") as book:
+        write_workbook(predictor.schema, book)
+    listed = predict_file(predictor, tmp_path / "template.xlsx", again, sheet=VALUES_SHEET)
+    assert listed.n_predicted == 3
     (tmp_path / "bad.csv").write_text("study_place,extra_hours\n@hme,+2 h\n", "utf-8")
     predict_file(predictor, tmp_path / "bad.csv", fix)
     to_fix = to_fix_file(fix)

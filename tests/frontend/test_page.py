@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 
+import openpyxl
 import pytest
 
 from src.pipelines.train_pipeline import TrainPipeline
@@ -125,6 +126,31 @@ def test_a_class_comes_back_with_predictions_and_problems(open_page, back_end, s
     assert "dog" in refused.value["problem"].iloc[0]
     mean = (good + at_risk.value["prediction"].iloc[0]) / 2
     assert float(figures["Mean prediction"].split()[0]) == pytest.approx(mean, abs=0.05)
+
+
+def test_what_was_mended_and_left_out_is_told_and_a_sheet_can_be_chosen(
+    open_page, back_end, student
+):
+    names = list(student)
+    book = openpyxl.Workbook()
+    book.active.title = "7a"
+    for sheet, gender in ((book.active, "Female"), (book.create_sheet("7b"), "male")):
+        total = ["Average", *[None] * (len(names) - 3), 70, 70]
+        for row in (names, list((student | {"gender": gender}).values()), total):
+            sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    page = open_page(back_end.url)
+    page.file_uploader[0].set_value(("class.xlsx", content.getvalue(), "application/x")).run()
+    assert not page.exception
+    figures = {one.label: one.value for one in page.metric}
+    assert (figures["Students"], figures["Refused rows"]) == ("1", "0")
+    (said,) = (one.value for one in page.info if "read as" in one.value)
+    assert said.startswith("1 cell was read as what it clearly means")
+    assert said.endswith("1 row is no student: left out.")
+    widget(page, "selectbox", "The workbook has 2 sheets. Read:").set_value("").run()
+    assert not page.exception
+    assert {one.label: one.value for one in page.metric}["Students"] == "2"
 
 
 def test_the_table_is_filtered(open_page, back_end, student):
@@ -265,3 +291,7 @@ def test_another_table_makes_another_page(open_page, real_table, tmp_path):
         expected = answered(server, record)["prediction"]
         assert number(page, "Predicted G3") == pytest.approx(expected, abs=0.05)
         assert "was not measured" in " ".join(one.value for one in page.info)  # quick: no report
+        findings = server.ask(f"{API}/model").json["findings"]
+        assert findings
+        shown = " ".join(one.value for one in (*page.markdown, *page.warning)).replace("\\", "")
+        assert [one["message"] for one in findings if one["message"] not in shown] == []

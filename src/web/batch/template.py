@@ -79,7 +79,10 @@ def write_workbook(schema: Schema, file: IO[bytes]) -> None:
     _fill(students, [[*schema.people, *(feature.name for feature in features)]])
     of_features = students.iter_cols(min_col=len(schema.people) + 1, max_row=1)
     for feature, column in zip(features, of_features, strict=True):
-        students.add_data_validation(_validation(feature, column[0].column_letter))
+        letter = column[0].column_letter
+        students.add_data_validation(_validation(feature, letter))
+        if isinstance(feature, CategoricalFeature):  # "3-5" is no date, "+2 h" no formula
+            students.column_dimensions[letter].number_format = "@"
     columns = [
         [f.name, *(f.categories if isinstance(f, CategoricalFeature) else [explanation(f)])]
         for f in features

@@ -94,6 +94,34 @@ def test_the_run_holds_its_files_and_the_split_lies_beside_it(write, train, tmp_
     assert sorted(train_rows[1:] + test_rows[1:]) == sorted(rows_of(artifacts / "data.csv")[1:])
 
 
+def test_a_value_of_few_pupils_is_named_in_no_file_of_the_run(write, train, tmp_path) -> None:
+    language = ["German", "Turkish", "Klingon"]
+    rows = marks(90, language=lambda i: language[2 if i % 30 == 0 else i % 2])
+    result = train(write(rows))
+    assert result.schema.categorical[1].categories == ("German", "other", "Turkish")
+    files = [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]
+    assert [path.name for path in files if b"Klingon" in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("n_common", "n_rare", "taken"), [(19, 1, ""), (20, 1, "other"), (25, 0, "")]
+)
+def test_an_unseen_value_is_other_where_training_had_one_among_many(
+    write, train, n_common, n_rare, taken
+) -> None:
+    n = 12 * n_common + n_rare
+    club = [f"club {i % n_common}" if i < 12 * n_common else "chess" for i in range(n)]
+    schema = train(write(marks(n, club=club.__getitem__))).schema
+    record = {"hours": 5, "course": "none", "club": "rowing"}
+    if not taken:
+        with pytest.raises(DataValidationError, match="club must be one of"):
+            schema.check_record(record)
+        return
+    values, (warning,) = schema.check_record(record)
+    assert (values["club"], warning.field) == (taken, "club")
+    assert "club is a value that training did not see: 'other' is taken." in warning.message
+
+
 REPORT = {"report.html", "model_card.md", "report.json"}
 
 

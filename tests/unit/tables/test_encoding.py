@@ -98,18 +98,17 @@ def test_a_foreign_letter_far_below_is_seen() -> None:
     assert rows(text.encode("latin-1"))[-1] == ["Zoë", "2"]
 
 
-def test_a_guess_is_a_warning_with_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_guess_is_noted(caplog: pytest.LogCaptureFixture) -> None:
     """C3."""
-    with caplog.at_level(logging.WARNING):
-        rows("name\nZoë\n".encode("latin-1"))
-    assert caplog.messages == [
-        "The file is not UTF-8: read as cp1252. Save it as UTF-8 to be sure."
-    ]
+    with caplog.at_level(logging.INFO):
+        table = read_table(io.BytesIO("name\nZoë\n".encode("latin-1")), "class.csv")
+    assert table.notes.encoding == "cp1252"
+    assert caplog.messages == ["The file is not UTF-8: read as cp1252."]
 
 
-def test_utf8_is_never_a_guess(caplog: pytest.LogCaptureFixture) -> None:
-    rows("name\nZoë\n".encode())
-    assert caplog.messages == []
+def test_utf8_is_never_a_guess() -> None:
+    table = read_table(io.BytesIO("name\nZoë\n".encode()), "class.csv")
+    assert table.notes.encoding == ""
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_the_first_visible_sheet_is_read_and_the_others_are_mentioned(
         marks.append(["score"])
         marks.append([72])
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         assert read(workbook(["lists"], change=add)).header == ["score"]
     assert caplog.messages == ["The file has 2 sheets: 'Marks' is read."]
 

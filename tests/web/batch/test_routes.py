@@ -719,6 +719,17 @@ def test_a_program_names_a_sheet_or_asks_for_all(client, expected):
     assert ask("sheet=7b&all_sheets=1").status_code == 400
 
 
+def test_where_no_sheet_fits_their_names_stand_beside_what_is_missing(client, upload):
+    book = openpyxl.load_workbook(io.BytesIO(two_sheets()))
+    for sheet in book:
+        sheet["A1"] = "sex"
+    content = io.BytesIO()
+    book.save(content)
+    page = upload(content.getvalue(), "class.xlsx").text
+    assert "Column gender is missing" in told(page)
+    assert "The workbook has the sheets 7a &lt;b&gt; and 7b. Read: 7a &lt;b&gt;." in page
+
+
 def test_an_encoding_that_was_guessed_is_said(client, upload):
     content = table((*STUDENT, "Jürgen"), header=(*NAMES, "Schüler")).encode("latin-1")
     page = client.get(upload(content).headers["Location"]).text

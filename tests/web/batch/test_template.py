@@ -58,6 +58,21 @@ def test_categories_are_texts_whatever_they_look_like():
     assert book["Students"].freeze_panes == "A2"
 
 
+def test_what_is_chosen_or_typed_as_a_category_stays_a_text():
+    book = workbook(SCORE, CategoricalFeature(name="hours", categories=("3-5", "+2 h")))
+    columns = book["Students"].column_dimensions
+    assert (columns["A"].number_format, columns["B"].number_format) == ("General", "@")
+
+
+def test_those_whose_row_it_is_come_first_and_nothing_is_asked_of_them():
+    content = io.BytesIO()
+    write_workbook(Schema((SCORE,), replace(SCORE, name="mark"), people=("Name",)), content)
+    book = openpyxl.load_workbook(content)
+    assert [cell.value for cell in book["Students"][1]] == ["Name", "score"]
+    (rule,) = validations(book)
+    assert str(rule.sqref).startswith("B2:")
+
+
 def test_the_process_writes_the_same_sheets(predictor):
     by_process = openpyxl.load_workbook(io.BytesIO(excel_template(predictor.schema)))
     here = workbook(*predictor.schema.features)
