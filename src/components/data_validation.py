@@ -168,7 +168,8 @@ class DataValidation:
         found = {i: p for i, p in chunk.malformed.items() if p.message == EMPTY_ROW}
         for index, row in enumerate(chunk.rows):
             if index not in chunk.malformed and any(map(self._may_be_no_pupil, row, self._keys)):
-                kind = row_kind(self._header, row, self._ordinary)
+                below = index - 1 in found
+                kind = row_kind(self._header, row, self._ordinary, below=below)
                 if kind:
                     message = f"The row holds {NO_PUPIL[kind]}, no pupil: it is left out."
                     found[index] = Problem(message, row=chunk.lines[index])

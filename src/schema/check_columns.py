@@ -151,7 +151,7 @@ def emptiness(column: ColumnProfile) -> Finding | None:
     if not column.n_present or empty <= MOSTLY_EMPTY * n_rows:
         return None
     counts = {"share": round(empty / n_rows, 4)}
-    return Finding("mostly_empty", WARNING, (column.name,), "", counts, ("drop",))
+    return Finding("mostly_empty", NOTE, (column.name,), "", counts, ("drop",))
 
 
 def words_for_missing(column: ColumnProfile) -> tuple[str, ...]:

@@ -32,8 +32,11 @@ suma końcowa | média | medelvärde | gennemsnit | gjennomsnitt | keskiarvo | y
 """, "|")  # fmt: skip
 # Words that may also be a name or an answer: only where the row holds no other text.
 _WEAK = word_set("""
-maximum minimum median count number media anzahl nombre range sd var variance q1 q3
+maximum minimum median count number media anzahl nombre variance
 """)  # fmt: skip
+# Codes of states and the like, too: only below another such row.
+_BELOW = word_set("sd var q1 q3 n min max range")
+_ANY = _LABELS | _WEAK | _BELOW
 _LABEL_OF = re.compile(
     r"(?:total|sum|average|mean|avg|durchschnitt|summe|moyenne) (?:of|for|der|de) .*"
 )
@@ -46,7 +49,11 @@ wochen minuten prozent heures ans jours puntos horas años días puan saat
 
 
 def row_kind(
-    header: Sequence[str], cells: Sequence[str], legitimate: frozenset[str] = frozenset()
+    header: Sequence[str],
+    cells: Sequence[str],
+    legitimate: frozenset[str] = frozenset(),
+    *,
+    below: bool = False,
 ) -> str:
     """Return what a row is that is no pupil; empty where nothing says so.
 
@@ -56,6 +63,8 @@ def row_kind(
     cells : sequence of str of the same length
     legitimate : frozenset of str
         Folded texts that are ordinary values of the table, so that they label nothing.
+    below : bool
+        Whether the row above is such a row.
 
     Examples
     --------
@@ -77,8 +86,8 @@ def row_kind(
         return UNITS
     for cell in texts:
         text = fold(cell).rstrip(" :=")
-        label = text in _LABELS or _LABEL_OF.fullmatch(text) or (text in _WEAK and len(texts) == 1)
-        if label and text not in legitimate:
+        alone = len(texts) == 1 and (text in _WEAK or (below and text in _BELOW))
+        if (alone or text in _LABELS or _LABEL_OF.fullmatch(text)) and text not in legitimate:
             return SUMMARY
     return ""
 
@@ -100,6 +109,6 @@ def may_be_no_pupil(cell: str, header_key: str) -> bool:
     if first.isdigit() or first in "+-.,":
         return False
     text = fold(cell).rstrip(" :=")
-    if text in _LABELS or text in _WEAK or _LABEL_OF.fullmatch(text) or _UNIT.fullmatch(text):
+    if text in _ANY or _LABEL_OF.fullmatch(text) or _UNIT.fullmatch(text):
         return True
     return abs(len(cell) - len(header_key)) <= 3 and match_key(cell) == header_key
