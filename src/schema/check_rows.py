@@ -75,7 +75,7 @@ def _by_label(
     for column in columns:
         key = match_key(column.header)
         wanted = set()
-        for cell, n in zip(column.cells, column.counts.tolist(), strict=True):
+        for cell, n in column.not_numbers():
             if may_be_no_pupil(cell, key):
                 wanted.add(cell)
                 if n > ORDINARY and n > 0.01 * len(rows) and not column.is_numeric:
