@@ -49,10 +49,12 @@ def number_findings(column: ColumnProfile) -> list[Finding]:
     """Return what is worth saying of how a column's numbers are written."""
     numbers, name = column.numbers, (column.name,)
     if numbers.question:
-        remedy = {"thousands": "decimal", "scale": "percent"}.get(numbers.question, "mend")
+        remedies = {"thousands": ("decimal",), "scale": ("percent",)}.get(
+            numbers.question, ("mend", "drop")
+        )
         return [
             Finding(
-                "number_format", STOP, name, numbers.question, {}, (remedy,), (), numbers.examples
+                "number_format", STOP, name, numbers.question, {}, remedies, (), numbers.examples
             )
         ]
     found: list[Finding] = []
