@@ -232,9 +232,7 @@ class DataCheck:
             return Kind(_plain_kind(column))
         may_be_key = column.is_numeric and column.n_distinct >= UNIQUE * column.n_present
         describes = (
-            may_be_key
-            and target.is_numeric
-            and correlates(column.values, target.values) >= RELATED
+            may_be_key and target.is_numeric and correlates(column.values, target.values) >= RELATED
         )
         return column_kind(column, describes=describes)
 
@@ -259,7 +257,7 @@ class DataCheck:
             )
         best = {cell: respelt.get(cell, cell) for cell, _ in column.texts()}
         rewriting = {cell: other if text in rare else text for cell, text in best.items()}
-        many = len(set(rewriting.values())) > MANY_CATEGORIES
+        many = len(counted) > MANY_CATEGORIES
         return found, Reading(other=other if many else ""), rewriting
 
     def _leaks(
