@@ -1,4 +1,4 @@
-"""Planted faults are found and clean tables left alone: a part of each in every run, all if slow."""
+"""Planted faults are found and clean tables left alone: a part in every run, all if slow."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ def test_a_group_that_lies_at_a_bound_is_no_cut_of_the_target() -> None:
     """Winners reached 100, and so did many others."""
     final = [min(100, 40 + k % 75) for k in range(300)]
     at_bound = [k for k, mark in enumerate(final) if mark == 100]
-    won = {k for k in at_bound[::8]}
+    won = set(at_bound[::8])
     table = as_table(
         {"won": ["yes" if k in won else "no" for k in range(300)], "final": list(map(str, final))}
     )
@@ -230,7 +230,7 @@ def test_a_column_that_is_known_in_few_rows_gives_nothing_away() -> None:
     score = [dice.gauss(500, 90) for _ in range(300)]
     table = as_table(
         {
-            "level": [
+            "level": [*("low" if v < 500 else "high" for v in score[:60]), *[""] * 240],
                 ("low" if v < 500 else "high") if k < 60 else "" for k, v in enumerate(score)
             ],
             "score": [f"{v:.1f}" for v in score],
