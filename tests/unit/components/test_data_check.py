@@ -231,8 +231,6 @@ def test_a_column_that_is_known_in_few_rows_gives_nothing_away() -> None:
     table = as_table(
         {
             "level": [*("low" if v < 500 else "high" for v in score[:60]), *[""] * 240],
-                ("low" if v < 500 else "high") if k < 60 else "" for k, v in enumerate(score)
-            ],
             "score": [f"{v:.1f}" for v in score],
         }
     )
