@@ -23,7 +23,16 @@ from src.schema.check_groups import copies, repeated_pupil
 from src.schema.check_leaks import leak_findings
 from src.schema.check_rows import odd_rows
 from src.schema.check_target import target_findings
-from src.schema.column_kinds import CATEGORY, DATE, IDENTIFYING, NUMBER, TEXT, Kind, column_kind
+from src.schema.column_kinds import (
+    CATEGORY,
+    DATE,
+    IDENTIFYING,
+    NUMBER,
+    TEXT,
+    UNIQUE,
+    Kind,
+    column_kind,
+)
 from src.schema.findings import NOTE, STOP, WARNING, ColumnUse, Finding, Reading
 from src.schema.hints import ColumnHints, Hints
 from src.schema.prepared_table import plain_numbers, rewrite
@@ -229,8 +238,10 @@ class DataCheck:
         said = self._said(column)
         if said.describes or match_key(column.header) in self._keys["keep"]:
             return Kind(_plain_kind(column))
-        both = column.is_numeric and target.is_numeric
-        describes = both and correlates(column.values, target.values) >= RELATED
+        may_be_key = column.is_numeric and column.n_distinct >= UNIQUE * column.n_present
+        describes = (
+            may_be_key and target.is_numeric and correlates(column.values, target.values) >= RELATED
+        )
         return column_kind(column, describes=describes)
 
     def _category(self, column: ColumnProfile) -> tuple[list[Finding], Reading, dict[str, str]]:
@@ -254,7 +265,7 @@ class DataCheck:
             )
         best = {cell: respelt.get(cell, cell) for cell, _ in column.texts()}
         rewriting = {cell: other if text in rare else text for cell, text in best.items()}
-        many = len(set(rewriting.values())) > MANY_CATEGORIES
+        many = len(counted) > MANY_CATEGORIES
         return found, Reading(other=other if many else ""), rewriting
 
     def _leaks(

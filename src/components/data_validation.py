@@ -180,7 +180,8 @@ class DataValidation:
         }
         for index in self._suspects(chunk.rows):
             if index not in chunk.malformed:
-                kind = row_kind(self._header, chunk.rows[index], self._ordinary)
+                below = index - 1 in found
+                kind = row_kind(self._header, chunk.rows[index], self._ordinary, below=below)
                 if kind:
                     message = f"The row holds {NO_PUPIL[kind]}, no pupil: {LEFT_OUT}"
                     found[index] = Problem(message, row=chunk.lines[index])

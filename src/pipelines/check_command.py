@@ -18,8 +18,7 @@ from src.pipelines.training import TrainConfig
 from src.report.table_findings import HEADINGS, LEAVES_OUT, advice, as_dict, message, options
 from src.schema.findings import SEVERITIES, STOP, WARNING, Finding
 from src.schema.hints import Hints
-from src.schema.inference import position_of
-from src.tables.cells import match_key
+from src.schema.inference import position_of, refuse_same_names
 from src.tables.layout import Table
 
 if TYPE_CHECKING:
@@ -157,9 +156,9 @@ def refuse_unknown(table: Table, target: str | None, config: TrainConfig) -> Non
             "No row of the table can be read." if table.rows else "The table has no rows.",
             table.malformed.values(),
         )
-    keys = [match_key(header) for header in table.header if header]
-    if not target or len(set(keys)) < len(keys):
-        return  # told where the schema is learnt: names that stand twice, with both
+    refuse_same_names(table.header)
+    if not target:
+        return  # told where the schema is learnt
     named = [("--target" if config.target else "The hints' target", target)]
     named += [("--keep", name) for name in config.keep]
     named += [("--drop", name) for name in config.drop]

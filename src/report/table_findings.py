@@ -97,7 +97,10 @@ def _leak(found: Finding, columns: str) -> str:
 def _not_a_pupil(found: Finding, columns: str) -> str:
     rows = count(found.counts["n_rows"], "row")
     if found.variant == "doubtful":
-        return f"{rows} stand far out in many columns, as a row of totals does. They are used."
+        stand = "stands" if found.counts["n_rows"] == 1 else "stand"
+        return (
+            f"{rows} {stand} far out in many columns, as a row of totals does: used all the same."
+        )
     what = {
         "summary": "a total, an average or the like, by the label",
         "sum": "the sum of all others",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from src.schema.column_kinds import DATE, IDENTIFYING, TEXT, Kind
 from src.schema.findings import NOTE, STOP, WARNING, Finding
 from src.stats.odd_values import counted, outliers, sentinels
-from src.tables.cells import MISSING_MARKS, format_number, word_set
+from src.tables.cells import format_number, word_set
 from src.tables.look_alike import fold, truth
 from src.tables.number_columns import ABSENT
 
@@ -49,10 +49,12 @@ def number_findings(column: ColumnProfile) -> list[Finding]:
     """Return what is worth saying of how a column's numbers are written."""
     numbers, name = column.numbers, (column.name,)
     if numbers.question:
-        remedy = {"thousands": "decimal", "scale": "percent"}.get(numbers.question, "mend")
+        remedies = {"thousands": ("decimal",), "scale": ("percent",)}.get(
+            numbers.question, ("mend", "drop")
+        )
         return [
             Finding(
-                "number_format", STOP, name, numbers.question, {}, (remedy,), (), numbers.examples
+                "number_format", STOP, name, numbers.question, {}, remedies, (), numbers.examples
             )
         ]
     found: list[Finding] = []
@@ -142,16 +144,12 @@ def rare_categories(counts: Counter[str], listed: tuple[str, ...] | None) -> tup
 
 def emptiness(column: ColumnProfile) -> Finding | None:
     """Return that a column is mostly empty, None where it is not."""
-    n_rows = int(column.counts.sum())
-    empty = sum(
-        int(n)
-        for cell, n in zip(column.cells, column.counts, strict=True)
-        if not cell or (column.is_numeric and cell.lower() in MISSING_MARKS)
-    )
+    n_rows = len(column.codes)
+    empty = n_rows - column.n_present
     if not column.n_present or empty <= MOSTLY_EMPTY * n_rows:
         return None
     counts = {"share": round(empty / n_rows, 4)}
-    return Finding("mostly_empty", WARNING, (column.name,), "", counts, ("drop",))
+    return Finding("mostly_empty", NOTE, (column.name,), "", counts, ("drop",))
 
 
 def words_for_missing(column: ColumnProfile) -> tuple[str, ...]:
@@ -159,7 +157,8 @@ def words_for_missing(column: ColumnProfile) -> tuple[str, ...]:
 
     A word that is no usual one is remembered only where ten rows hold it: it may say who is meant.
     """
-    n = dict(zip(column.cells, column.counts.tolist(), strict=True))
-    return tuple(
-        sorted(w for w in column.numbers.words if fold(w) in ABSENT or n[w] >= FEWEST_PUPILS)
-    )
+    words = column.numbers.words
+    if not words:
+        return ()
+    often = {c for c, n in zip(column.cells, column.counts, strict=True) if n >= FEWEST_PUPILS}
+    return tuple(sorted(w for w in words if w in often or fold(w) in ABSENT))

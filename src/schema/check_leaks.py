@@ -99,11 +99,15 @@ def _is_copy(column: ColumnProfile, target: ColumnProfile) -> bool:
 def _find_same_test(search: _Search, target: ColumnProfile) -> None:
     """Find plausible values: named as the target is but for a number, and as widely spread."""
     stem = _stem(target.header)
-    if stem == match_key(target.header):
+    if stem == match_key(target.header) or not any(map(str.isalpha, stem)):
         return
     named = [c for c in search.left() if c.is_numeric and _stem(c.header) == stem]
     alike = [c for c in named if leaks.exchangeable(search.values(c), search.y)]
-    if len(alike) >= 2 and len(alike) >= 0.5 * len(named):
+    if (
+        len(alike) >= 2
+        and len(alike) >= 0.5 * len(named)
+        and leaks.equally_alike([search.y, *map(search.values, alike)])
+    ):
         for column in alike:
             search.found[column.name] = ("same_test", ())
 

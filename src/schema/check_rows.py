@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from src.schema.findings import WARNING, Finding
 from src.stats.leaks import step_of
 from src.stats.odd_values import counted, outliers
-from src.tables.cells import match_key
+from src.tables.cells import match_key, parse_number
 from src.tables.look_alike import fold
 from src.tables.row_kinds import HEADER, SUMMARY, UNITS, may_be_no_pupil, row_kind
 
@@ -63,7 +63,8 @@ def odd_rows(table: Table, columns: Sequence[ColumnProfile], rows: NDArray[np.in
 
 
 def _label(row: list[str]) -> str:
-    return next((cell.strip() for cell in row if cell.strip()), "")
+    filled = [cell.strip() for cell in row if cell.strip()]
+    return next((cell for cell in filled if parse_number(cell) is None), filled[0])
 
 
 def _by_label(
@@ -74,17 +75,20 @@ def _by_label(
     for column in columns:
         key = match_key(column.header)
         wanted = set()
-        for cell, n in zip(column.cells, column.counts.tolist(), strict=True):
+        for cell, n in column.not_numbers():
             if may_be_no_pupil(cell, key):
                 wanted.add(cell)
                 if n > ORDINARY and n > 0.01 * len(rows) and not column.is_numeric:
                     ordinary.add(fold(cell).rstrip(" :="))
         if wanted:
             candidates.update(column.rows_of(wanted).tolist())
-    kinds = {
-        k: row_kind(table.header, table.rows[int(rows[k])], frozenset(ordinary)) for k in candidates
-    }
-    return {k: kind for k, kind in kinds.items() if kind and (kind != UNITS or k < 5)}
+    found: dict[int, str] = {}
+    for k in sorted(candidates):
+        cells = table.rows[int(rows[k])]
+        kind = row_kind(table.header, cells, frozenset(ordinary), below=k - 1 in found)
+        if kind and (kind != UNITS or k < 5):
+            found[k] = kind
+    return found
 
 
 def _by_values(columns: Sequence[ColumnProfile], rows: NDArray[np.intp]) -> dict[int, str]:
@@ -114,10 +118,11 @@ def _by_values(columns: Sequence[ColumnProfile], rows: NDArray[np.intp]) -> dict
     means = np.flatnonzero(
         (is_mean.sum(axis=1) >= MEAN_COLUMNS)
         & (is_mean.sum(axis=1) >= 0.6 * n_cells)
-        & (shown & known).any(axis=1)
+        & (shown & is_mean).any(axis=1)
     )
-    found = dict.fromkeys(sums.tolist(), "sum") if len(sums) <= FEW else {}
-    found = dict.fromkeys(means.tolist(), "mean") | found
+    found: dict[int, str] = {}
+    for rows_so, kind in ((means, "mean"), (sums, "sum")):
+        found |= dict.fromkeys(rows_so.tolist() if len(rows_so) <= FEW else [], kind)
     return {int(looked_at[k]): kind for k, kind in found.items()}
 
 

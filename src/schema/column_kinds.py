@@ -52,7 +52,7 @@ def column_kind(column: ColumnProfile, *, describes: bool = False) -> Kind:
     describes : bool
         Whether a unique whole number says something of the target, as a measurement does.
     """
-    texts = column.texts()[:SAMPLE]
+    texts = column.texts(SAMPLE)
     if not texts:
         return Kind(NUMBER if column.is_numeric else CATEGORY)
     if column.is_numeric and column.numbers.format.style == "plain":

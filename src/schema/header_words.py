@@ -54,7 +54,8 @@ PLACE = word_set("""
 school class course subject group district city town team test exam module section schule klasse
 kurs fach stadt ecole classe cours matiere ville escuela clase curso asignatura scuola materia
 okul sinif ders colegio country state county region department teacher lehrer program programme
-file study university college faculty
+file study university college faculty prof professor professeur profesor instructor lecturer
+dozent tutor staff
 """)  # fmt: skip
 _CAMEL = re.compile(r"(?<=[a-zа-я])(?=[A-ZА-Я])")
 

@@ -182,8 +182,7 @@ def _read_columns(
             "No row of the table can be read." if table.rows else "The table has no rows.",
             table.malformed.values(),
         )
-    first: dict[str, str] = {}
-    problems = []
+    refuse_same_names(table.header)
     columns = []
     for position, header in enumerate(table.header):
         cells = (row[position] for row in good)
@@ -192,25 +191,34 @@ def _read_columns(
             if any(map(str.strip, cells)):
                 _drop(dropped, f"column {position + 1}", "has no name in the header")
             continue
-        key = match_key(header)
-        if key in first:
-            problems.append(
-                Problem(
-                    f"Columns {first[key]!r} and {header!r} have the same name: case does not "
-                    "count, nor do characters other than letters and digits. Rename one.",
-                    column_name(header),
-                    row=1,
-                )
-            )
-            continue
-        first[key] = header
         columns.append(_Column(header, position, cells, hints, table.decimal_comma, readings))
+    return columns
+
+
+def refuse_same_names(header: Sequence[str]) -> None:
+    """Raise where two columns have the same name.
+
+    Raises
+    ------
+    DataValidationError
+        With each such pair.
+    """
+    first: dict[str, int] = {}
+    problems = [
+        Problem(
+            f"Columns {header[first[match_key(name)]]!r} and {name!r} have the same name: case "
+            "does not count, nor do characters other than letters and digits. Rename one.",
+            column_name(name),
+            row=1,
+        )
+        for position, name in enumerate(header)
+        if name and first.setdefault(match_key(name), position) != position
+    ]
     if problems:
         raise DataValidationError(
             "The header names columns twice. The first row must hold the names of the columns.",
             problems,
         )
-    return columns
 
 
 def _drop(dropped: dict[str, str], name: str, reason: str) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def plain_numbers(column: ColumnProfile) -> dict[str, str]:
     """Return how a numeric column's cells are written plainly, by cell; words become missing."""
+    if column.numbers.as_written:
+        return dict.fromkeys(column.said.missing, "")
     changed: dict[str, str] = {}
     decimal_comma = column.evidence.decimal_comma
     for cell, value in zip(column.cells, column.numbers.values.tolist(), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -10,8 +11,11 @@ if TYPE_CHECKING:
 
 ALL_BUT_FEW = 0.99  # of the rows, in which a function of the columns must give the target
 RANK_AGREEMENT = 0.999
+KNOWN = 0.5  # of the rows, in which a column must hold a value to be called a leak
 COARSE = 0.05  # of the target's spread: rounding beyond it could hide anything
 LEAST_R2 = 0.95  # below it, a fit within one rounding step only says that the steps are coarse
+COUNTS = 0.98  # of the steps from row to row that go one way, for a column to be a key
+MIXED = 0.25  # of the rows outside the largest level, that may share a target value with another
 MOST_COLUMNS = 40
 FEWEST_ROWS = 20
 MOST_LEVELS = 20  # of a column that cuts the target into grades
@@ -70,18 +74,20 @@ def linear_combination(X: NDArray[np.float64], y: NDArray[np.float64]) -> Combin
         if complete.sum() >= max(FEWEST_ROWS, 2 * len(chosen) + FEWEST_ROWS) or len(chosen) == 1:
             break
         chosen = chosen[: len(chosen) // 2]
-    X, y = X[complete], y[complete]
-    if len(y) < FEWEST_ROWS or y.std() == 0 or not _gives_away(X[:, chosen], y):
+    X, y = X[np.ix_(complete, chosen)], y[complete]
+    if len(y) < FEWEST_ROWS or y.std() == 0:
         return None
-    kept = list(chosen)
-    weights = _least_squares(X[:, chosen], y)[1:]
-    for j in chosen[np.argsort(np.abs(weights) * X[:, chosen].std(axis=0))].tolist():
+    fit = _Fit(X, y)
+    kept = list(range(len(chosen)))
+    if not fit.gives_away(kept):
+        return None
+    for j in np.argsort(np.abs(fit.weights(kept)) * X.std(axis=0)).tolist():
         fewer = [k for k in kept if k != j]
-        if fewer and _gives_away(X[:, fewer], y):
+        if fewer and fit.gives_away(fewer):
             kept = fewer
-    weights = _least_squares(X[:, kept], y)[1:]
-    positive = tuple(int(k) for k, w in zip(kept, weights, strict=True) if w > 0)
-    negative = tuple(int(k) for k, w in zip(kept, weights, strict=True) if w < 0)
+    weights = fit.weights(kept)
+    positive = tuple(int(chosen[k]) for k, w in zip(kept, weights, strict=True) if w > 0)
+    negative = tuple(int(chosen[k]) for k, w in zip(kept, weights, strict=True) if w < 0)
     if positive and negative:
         contains, rest = sorted((positive, negative), key=len)
         return (
@@ -92,21 +98,52 @@ def linear_combination(X: NDArray[np.float64], y: NDArray[np.float64]) -> Combin
     return Combination(positive or negative, ())
 
 
-def _gives_away(X: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether a linear function of the columns is the target in nearly all rows, up to rounding."""
-    import numpy as np
+class _Fit:
+    """Least squares of a target on any of some columns, all but the first from one decomposition.
 
-    weights = _least_squares(X, y)
-    residual = y - weights[0] - X @ weights[1:]
-    if 1 - residual.var() / y.var() < LEAST_R2:
-        return False
-    # Rounding the target moves it by half a step; rounding a column, by its weight times half one.
-    steps = np.array([step_of(column) for column in X.T])
-    tolerance = 0.5 * step_of(y) + 0.5 * float((np.abs(weights[1:]) * steps).max())
-    if tolerance > COARSE * y.std() and not _are_simple(weights[1:]):
-        return False
-    tolerance = max(min(tolerance, 0.25 * y.std()), 1e-6 * y.std())
-    return bool((np.abs(residual) <= tolerance * (1 + 1e-9)).mean() >= ALL_BUT_FEW)
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_columns)
+    y : ndarray of shape (n_samples,)
+    """
+
+    def __init__(self, X: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        import numpy as np
+
+        self._spread = X.std(axis=0)
+        self._spread[self._spread == 0] = 1
+        self._X = (X - X.mean(axis=0)) / self._spread
+        self._y, self._centred = y, y - y.mean()
+        q, self._r = np.linalg.qr(self._X)
+        self._projected = q.T @ self._centred
+        self._steps = np.array([step_of(column) for column in X.T])
+        self._step = step_of(y)
+
+    def weights(self, columns: list[int]) -> NDArray[np.float64]:
+        """Return what each column is multiplied by."""
+        return self._scaled(columns) / self._spread[columns]
+
+    def _scaled(self, columns: list[int]) -> NDArray[np.float64]:
+        import numpy as np
+
+        return np.linalg.lstsq(self._r[:, columns], self._projected, rcond=1e-9)[0]
+
+    def gives_away(self, columns: list[int]) -> bool:
+        """Whether a linear function of columns is the target in nearly all rows, up to rounding."""
+        import numpy as np
+
+        scaled, spread = self._scaled(columns), self._y.std()
+        residual = self._centred - self._X[:, columns] @ scaled
+        if 1 - residual.var() / spread**2 < LEAST_R2:
+            return False
+        # Rounding the target moves it by half a step; rounding a column, by its weight times that.
+        weights = scaled / self._spread[columns]
+        coarsest = float((np.abs(weights) * self._steps[columns]).max())
+        tolerance = 0.5 * self._step + 0.5 * coarsest
+        if tolerance > COARSE * spread and not _are_simple(weights):
+            return False
+        tolerance = max(min(tolerance, 0.25 * spread), 1e-6 * spread)
+        return bool((np.abs(residual) <= tolerance * (1 + 1e-9)).mean() >= ALL_BUT_FEW)
 
 
 def _are_simple(weights: NDArray[np.float64]) -> bool:
@@ -124,8 +161,10 @@ def agrees_in_rank(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
     import numpy as np
 
     known = np.isfinite(x) & np.isfinite(y)
+    if known.sum() < max(FEWEST_ROWS, KNOWN * len(y)):
+        return False
     x, y = x[known], y[known]
-    if len(x) < FEWEST_ROWS or len(np.unique(x)) < 0.5 * len(np.unique(y)) or len(np.unique(y)) < 5:
+    if len(np.unique(x)) < 0.5 * len(np.unique(y)) or len(np.unique(y)) < 5:
         return False
     a, b = _ranks(x), _ranks(y)
     if correlation(a, b) < 0:
@@ -138,14 +177,15 @@ def agrees_in_rank(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
 def correlates(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Return how strongly a column of whole numbers goes with the target, 0 where it only counts.
 
-    The absolute rank correlation; 0 where the column rises or falls from row to row, as keys do.
+    The absolute rank correlation; 0 where the column rises or falls from nearly every row to the
+    next, as keys do.
     """
     import numpy as np
 
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
     steps = np.diff(x)
-    if len(x) < 3 or (steps > 0).all() or (steps < 0).all():
+    if len(x) < 3 or max((steps > 0).mean(), (steps < 0).mean()) >= COUNTS:
         return 0.0
     return abs(correlation(_ranks(x), _ranks(y)))
 
@@ -162,9 +202,11 @@ def cuts(codes: NDArray[np.integer], y: NDArray[np.float64]) -> bool:
     import numpy as np
 
     known = (codes >= 0) & np.isfinite(y)
+    if known.sum() < max(FEWEST_ROWS, KNOWN * len(y)):
+        return False
     codes, y = codes[known], y[known]
     levels, codes, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    if not 2 <= len(levels) <= MOST_LEVELS or len(y) < FEWEST_ROWS:
+    if not 2 <= len(levels) <= MOST_LEVELS:
         return False
     n_minor = len(y) - int(counts.max())
     if n_minor < 5:
@@ -184,9 +226,22 @@ def cuts(codes: NDArray[np.integer], y: NDArray[np.float64]) -> bool:
         return False
     order = np.argsort(np.argsort(middle))
     rank = order[codes]
+    if _mixed(rank, y) > MIXED * n_minor:
+        return False
     by_value = np.argsort(y, kind="stable")
     n_wrong = _out_of_order(rank[by_value], y[by_value])
     return n_wrong <= min((1 - ALL_BUT_FEW) * len(y), 0.05 * n_minor)
+
+
+def _mixed(rank: NDArray[np.intp], y: NDArray[np.float64]) -> int:
+    """Return how many rows are of another level than most rows with the same target."""
+    import numpy as np
+
+    values, which = np.unique(y, return_inverse=True)
+    n = np.bincount(which * (int(rank.max()) + 1) + rank)
+    most = np.zeros(len(values), dtype=np.intp)
+    np.maximum.at(most, np.arange(len(n)) // (int(rank.max()) + 1), n)
+    return int(len(y) - most.sum())
 
 
 def _out_of_order(rank: NDArray[np.intp], y: NDArray[np.float64]) -> int:
@@ -202,6 +257,21 @@ def _out_of_order(rank: NDArray[np.intp], y: NDArray[np.float64]) -> int:
         at = bisect.bisect_right(tails, level)
         tails[at : at + 1] = [level]
     return len(rank) - len(tails)
+
+
+def equally_alike(columns: Sequence[NDArray[np.float64]]) -> bool:
+    """Whether any two of three columns or more agree as well as any other two.
+
+    Draws of one measure do. Of a test that is repeated, those close in time agree better.
+    """
+    import itertools
+    import math
+
+    apart = [
+        math.log(max(1e-9, 1 - correlation(a, b))) for a, b in itertools.combinations(columns, 2)
+    ]
+    by_chance = 4 / math.sqrt(max(len(columns[0]), 1))  # two standard errors of one of them
+    return max(apart) - min(apart) <= math.log(1.4) + by_chance
 
 
 def exchangeable(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
@@ -259,17 +329,6 @@ class QuickRidge:
             residual = self._y[out] - centre - self._X[np.ix_(out, columns)] @ weights
             error += float((residual**2).sum())
         return max(0.0, 1 - error / float(((self._y - self._y.mean()) ** 2).sum()))
-
-
-def _least_squares(X: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    import numpy as np
-
-    centre, spread = X.mean(axis=0), X.std(axis=0)
-    spread[spread == 0] = 1
-    design = np.column_stack([np.ones(len(y)), (X - centre) / spread])
-    weights, *_ = np.linalg.lstsq(design, y, rcond=1e-9)
-    slopes = weights[1:] / spread
-    return np.concatenate([[weights[0] - slopes @ centre], slopes])
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,6 +13,8 @@ _HIGH = (99.0, 999.0, 9999.0, 99999.0, 999999.0, 998.0, 997.0, 98.0, 97.0, 888.0
 _LOW = (-1.0, -9.0, -99.0, -999.0, -9999.0, -8.0, -7.0, -2.0, -88.0)
 MOST_APART = 0.01  # of the rows, or three, that may be slips
 FAR = 3.0  # times the range of the rest, from which a number is beyond anything plausible
+FAR_IN_LOG = 0.5  # the same of the logarithms, but for the rest's 5 % that are nearest to 0
+MOST_ZEROS = 0.2  # of the rows; more zeros are a kind of their own, such as those who never came
 
 
 class Numbers(NamedTuple):
@@ -68,7 +70,7 @@ def sentinels(numbers: Numbers) -> list[float]:
         elif code < 0:
             odd = low >= 0 and (n >= 2 or beyond > FAR * spread) and (whole or code != -1.0)
         else:
-            odd = low > 0 and n >= 3 and beyond > 0.5 * spread
+            odd = low > 0 and 3 <= n <= MOST_ZEROS * counts.sum() and beyond > 0.5 * spread
         if odd:
             found.append(code)
             inside[at[0]] = False
@@ -101,6 +103,17 @@ def outliers(numbers: Numbers) -> list[float]:
             rest = inward[k + 1 :]
             spread = abs(float(rest[-1] - rest[0]))
             if spread and abs(float(rest[0] - inward[k])) > FAR * spread:
-                found += inward[: k + 1].tolist()
+                if _far_in_log(float(inward[k]), rest, times[k + 1 :]):
+                    found += inward[: k + 1].tolist()
                 break
     return sorted(set(found))
+
+
+def _far_in_log(value: float, rest: NDArray[np.float64], counts: NDArray[np.intp]) -> bool:
+    """Whether a number is also out of proportion: incomes of a few are far out, and no slips."""
+    import numpy as np
+
+    size = np.sort(np.log1p(np.abs(np.repeat(rest, counts))))
+    gap = abs(float(np.log1p(abs(value))) - float(size[-1]))
+    opposite = value * float(rest[0]) < 0
+    return opposite or gap > FAR_IN_LOG * float(size[-1] - size[int(0.05 * len(size))])

@@ -132,6 +132,8 @@ class NumberColumn:
         Cells of a numeric column that hold no digit and are no usual marks of missing values.
     examples : tuple of str
         Cells that show the format, or the question.
+    as_written : bool
+        Whether each cell is a plain number or missing, and is read as it stands.
     """
 
     values: NDArray[np.float64]
@@ -140,6 +142,7 @@ class NumberColumn:
     question: str = ""
     words: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    as_written: bool = False
 
 
 def read_numbers(
@@ -162,48 +165,52 @@ def read_numbers(
     import numpy as np
 
     numeric = said.numeric
-    count = dict(zip(cells, counts.tolist(), strict=True))
-    marks = {cell for cell in cells if cell.lower() in MISSING_MARKS}
-    n_present = sum(count.values()) - sum(count[cell] for cell in marks)
-    nothing = NumberColumn(np.full(len(cells), np.nan), is_numeric=numeric is True)
+    parsed = [parse_number(c) for c in cells]
+    no_number = [k for k, value in enumerate(parsed) if value is None]
+    marks = {cells[k] for k in no_number if cells[k].lower() in MISSING_MARKS}
+    n_marks = sum(int(counts[k]) for k in no_number if cells[k] in marks)
+    n_present = int(counts.sum()) - n_marks
     if not n_present or numeric is False:
-        return nothing
-    plain = {c: v for c in cells if (v := parse_number(c)) is not None}
-    other = [c for c in cells if c not in plain and c not in marks]
-    grouped = [c for c in plain if GROUPED_BY_POINTS.fullmatch(c.lstrip("+-"))]
-    question, examples = "", tuple[str, ...]()
-    found = NumberFormat()
-    looked_at = _worth_a_look(other, plain, count)
-    if looked_at or (grouped and not evidence.typed):
-        found, question, examples = _format(plain, other, grouped, count, evidence, said.decimal)
-    simple = found == PLAIN_NUMBERS and not (evidence.decimal_comma and grouped)
-    values = np.array(
-        [
-            np.nan
-            if c in marks or (not looked_at and c not in plain)
-            else plain[c]
-            if simple and c in plain
-            else _read(found, c, evidence)
-            for c in cells
-        ]
-    )
+        return NumberColumn(np.full(len(cells), np.nan), is_numeric=numeric is True)
+    values = np.array([np.nan if value is None else value for value in parsed])
+    other = [cells[k] for k in no_number if cells[k] not in marks]
+    grouped = [
+        c
+        for c, value in zip(cells, parsed, strict=True)
+        if value is not None and c[-4:-3] == "." and GROUPED_BY_POINTS.fullmatch(c.lstrip("+-"))
+    ]
+    question, examples, as_written = "", tuple[str, ...](), not other and not grouped
+    found, count = NumberFormat(), dict[str, int]()
+    if not as_written:
+        count = dict(zip(cells, counts.tolist(), strict=True))
+        plain = {c: value for c, value in zip(cells, parsed, strict=True) if value is not None}
+        looked_at = _worth_a_look(other, plain, count)
+        if looked_at or (grouped and not evidence.typed):
+            found, question, examples = _format(
+                plain, other, grouped, count, evidence, said.decimal
+            )
+        if found != PLAIN_NUMBERS or (evidence.decimal_comma and grouped):
+            values = np.array([np.nan if c in marks else _read(found, c, evidence) for c in cells])
+        elif looked_at:
+            for k in no_number:
+                values[k] = np.nan if cells[k] in marks else _read(found, cells[k], evidence)
     known = np.isfinite(values)
     n_known = int(counts[known].sum())
-    words = [
-        c for c, is_number in zip(cells, known, strict=True) if not is_number and c not in marks
-    ]
+    words = [cells[k] for k in np.flatnonzero(~known).tolist() if cells[k] not in marks]
     is_numeric = (
         numeric is True
         or _is_numeric(n_known, n_present, words, count, values[known])
         or (n_known > 0 and question == THOUSANDS)
     )
     if is_numeric and not question:
-        values, question, shown = _scales(cells, values, counts, said.percent)
+        scaled, question, shown = _scales(cells, values, counts, said.percent)
+        values, as_written = scaled, as_written and scaled is values
         examples = shown or examples
     if not is_numeric:
         question = UNITS if question == UNITS else ""
     words = [word for word in words if not any(map(str.isdigit, word))]
-    return NumberColumn(values, is_numeric, found, question, tuple(words), tuple(examples[:3]))
+    shown = tuple(examples[:3])
+    return NumberColumn(values, is_numeric, found, question, tuple(words), shown, as_written)
 
 
 def _worth_a_look(other: list[str], plain: dict[str, float], count: dict[str, int]) -> bool:

@@ -23,7 +23,7 @@ _DRESSED = re.compile(
     rf"(?P<after>%|{_CURRENCY}|[^\W\d_°][^\s\d]{{0,11}}|°[A-Za-z]?)?"
 )
 _FRACTION = re.compile(r"(\d+(?:[.,]\d+)?)\s*/\s*(\d+(?:[.,]\d+)?)", re.ASCII)
-_DURATION = re.compile(r"(\d{1,4}):([0-5]?\d)(?::([0-5]\d))?", re.ASCII)
+_DURATION = re.compile(r"(\d{1,4}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 GROUPED_BY_COMMAS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
 GROUPED_BY_POINTS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?", re.ASCII)
 

@@ -71,9 +71,12 @@ class ColumnProfile:
         """Which different cells are no missing values."""
         import numpy as np
 
-        if self.is_numeric:
-            return np.array([cell.lower() not in MISSING_MARKS for cell in self.cells], dtype=bool)
-        return np.array(list(map(bool, self.cells)), dtype=bool)
+        if not self.is_numeric:
+            return np.array(list(map(bool, self.cells)), dtype=bool)
+        there = np.isfinite(self.numbers.values)
+        for k in np.flatnonzero(~there).tolist():
+            there[k] = self.cells[k].lower() not in MISSING_MARKS
+        return there
 
     @cached_property
     def n_present(self) -> int:
@@ -87,18 +90,23 @@ class ColumnProfile:
     def is_numeric(self) -> bool:
         return self.numbers.is_numeric
 
-    @cached_property
+    @property
     def values(self) -> NDArray[np.float64]:
-        """Each row's number, NaN where there is none."""
+        """Each row's number, NaN where there is none; made anew, since a table has many rows."""
         return self.numbers.values[self.codes]
 
-    def texts(self) -> list[tuple[str, int]]:
+    def texts(self, most: int | None = None) -> list[tuple[str, int]]:
         """Return the different cells that are no missing values, with their counts."""
-        return [
-            (cell, int(n))
-            for cell, n, there in zip(self.cells, self.counts, self.present, strict=True)
-            if there
-        ]
+        import numpy as np
+
+        return [(self.cells[k], int(self.counts[k])) for k in np.flatnonzero(self.present)[:most]]
+
+    def not_numbers(self) -> list[tuple[str, int]]:
+        """Return the different cells that are read as no number, with their counts."""
+        import numpy as np
+
+        there = np.flatnonzero(~np.isfinite(self.numbers.values))
+        return [(self.cells[k], int(self.counts[k])) for k in there]
 
     def rows_of(self, cells: set[str]) -> NDArray[np.intp]:
         """Return the rows that hold one of some cells."""

@@ -36,6 +36,7 @@ _SIGNATURES = {
     b"{": "a JSON document",
     b"[{": "a JSON document",
 }
+SHARED_CELLS = 1 << 16  # different cells that are kept once, however often they stand in a table
 
 
 @contextmanager
@@ -81,8 +82,11 @@ def read_table(source: Path | BinaryIO, name: str = "", choice: SheetChoice = FI
             typed=reader.typed,
             notes=reader.notes,
         )
+        shared: dict[str, str] = {}
         with collector_paused():
             for line, cells, problem in reader.records:
+                share = shared.setdefault if len(shared) < SHARED_CELLS else shared.get
+                cells = [share(cell, cell) for cell in cells]
                 table.add(line, cells, len(reader.header), problem)
     return table
 

