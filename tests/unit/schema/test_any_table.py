@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from src.components.data_check import DataCheck, DataCheckConfig
@@ -50,7 +50,7 @@ def tables(draw: st.DrawFn) -> tuple[str, bytes]:
     return draw(st.sampled_from(header)), content
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, phases=[Phase.reuse, Phase.generate], deadline=None)
 @given(tables())
 def test_any_table_ends_in_findings_or_a_refusal(generated: tuple[str, bytes]) -> None:
     target, content = generated
