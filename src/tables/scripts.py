@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 PURE = 0.8  # of the words with foreign letters, that must be of the script's letters alone
-# The first that fits is taken, one with small letters before others. Hebrew's letters are where Cyrillic's small ones are, all but five.
+# The first that fits is taken, one with small letters before others. Hebrew's letters are where
+# Cyrillic's small ones are, all but five.
 _SCRIPTS = (
     ("cp1255", "א-ת", False), ("cp1253", "Ͱ-Ͽ", True), ("cp1251", "Ѐ-ӿ", True),
     ("koi8_r", "Ѐ-ӿ", True), ("iso8859_5", "Ѐ-ӿ", True), ("cp866", "Ѐ-ӿ", True),

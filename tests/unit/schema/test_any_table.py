@@ -24,8 +24,8 @@ CELLS = st.one_of(
     st.dates().map(str),
     st.sampled_from(
         ["", "AB", "Total", "Mean", "n/a", "1:30", "12/20", "$5", "1.250", "12,500", "0,5", "5 h",
-         "85%", "999", "-1", "a@b.org", "+49 151 1234567", "Female", "female ", "yes", "TRUE", "[h]",
-         "c1", "\u00a0", "\u0130", "\u0661\u0662", "=A1"]
+         "85%", "999", "-1", "a@b.org", "+49 151 1234567", "Female", "female ", "yes", "TRUE",
+         "[h]", "c1", "\u00a0", "\u0130", "\u0661\u0662", "=A1"]
     ),
     st.text(max_size=8),
 )  # fmt: skip
@@ -62,7 +62,8 @@ def test_any_table_ends_in_findings_or_a_refusal(generated: tuple[str, bytes]) -
             drop = list(checked.left_out)
             infer_schema(checked.table, Hints(), checked.readings, target, drop)
     except StuPredictionError as error:
-        assert str(error)
+        refusal = str(error)
+        assert refusal  # noqa: PT017 - any refusal will do, if it says something
         return
     for finding in findings:
         assert finding["severity"] in SEVERITIES
