@@ -138,6 +138,12 @@ class DataCheck:
         """Return what is found in a table, and the table as training takes it."""
         import numpy as np
 
+        with np.errstate(all="ignore"):  # 1e308 is a number, and its square is none
+            return self._check(table)
+
+    def _check(self, table: Table) -> CheckedTable:
+        import numpy as np
+
         hints = {key: said.numbers for key, said in self.config.hints.columns.items()}
         rows = np.array([i for i in range(len(table.rows)) if i not in table.malformed], np.intp)
         columns = profile_columns(table, rows, hints)

@@ -32,11 +32,11 @@ def _lines(finding: Finding) -> list[str]:
     if finding.kind == "sentinel":
         return [f"# missing = [{', '.join(finding.cells)}]"]
     if finding.kind == "number_format" and finding.variant == "thousands":
-        return ['# decimal = "," where 1.250 is a thousand, "." where 1,250 is one']
+        return ['# decimal = ","  # where 1.250 is a thousand; "." where 1,250 is one']
     if finding.kind == "number_format" and finding.variant == "scale":
-        return ["# percent = true where 0.85 means 85"]
+        return ["# percent = true  # where 0.85 means 85"]
     if finding.kind == "leak" and finding.variant != "copy":
-        return ["# known_before = true where it is known before the target is"]
+        return ["# known_before = true  # where it is known before the target is"]
     if finding.kind == "code" and finding.variant == "code":
         return ['# kind = "categorical"']
     if finding.kind == "bounded_target":

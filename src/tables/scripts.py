@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 PURE = 0.8  # of the words with foreign letters, that must be of the script's letters alone
-# The first that fits is taken. Hebrew's letters are where Cyrillic's small ones are, all but five.
+# The first that fits is taken, one with small letters before others. Hebrew's letters are where
+# Cyrillic's small ones are, all but five.
 _SCRIPTS = (
     ("cp1255", "א-ת", False), ("cp1253", "Ͱ-Ͽ", True), ("cp1251", "Ѐ-ӿ", True),
     ("koi8_r", "Ѐ-ӿ", True), ("iso8859_5", "Ѐ-ӿ", True), ("cp866", "Ѐ-ӿ", True),
@@ -18,10 +19,20 @@ _PAIRS = re.compile(rb"[\x81-\xfe][\x40-\xfe]")
 
 def find_script(sample: bytes) -> str:
     """Return the encoding of lines in a script of its own, empty where none fits."""
-    for encoding, letters, has_case in _SCRIPTS:
-        if _fits(sample, encoding, letters, has_case=has_case):
-            return encoding
-    return _east_asian(sample)
+    fitting = [
+        encoding
+        for encoding, letters, has_case in _SCRIPTS
+        if _fits(sample, encoding, letters, has_case=has_case)
+    ]
+    if not fitting:
+        return _east_asian(sample)
+    # One Cyrillic encoding has its large letters where another has its small ones.
+    return min(fitting, key=lambda encoding: _is_large(sample.decode(encoding)))
+
+
+def _is_large(text: str) -> bool:
+    foreign = [c for c in text if not c.isascii()]
+    return sum(map(str.isupper, foreign)) > sum(map(str.islower, foreign))
 
 
 def _fits(sample: bytes, encoding: str, letters: str, *, has_case: bool) -> bool:

@@ -31,6 +31,10 @@ TEXTS = {
     "Ukrainian": "стать,освіта,бал\nжіноча,середня,72\nчоловіча,вища,60\n",
     "Greek": "φύλο,εκπαίδευση,βαθμός\nκορίτσι,λύκειο,72\nαγόρι,γυμνάσιο,60\n",
     "Hebrew": "מין,השכלה,ציון\nנקבה,תיכון,72\nזכר,אוניברסיטה,60\n",
+    "Arabic": "الجنس,التعليم,الدرجة\nأنثى,ثانوي,72\nذكر,جامعي,60\n",
+    "Chinese": "性別,學歷,分數\n女生,高中職,72\n男生,大學部,60\n",
+    "Simplified": "性别,学历,分数\n女生,高中,72\n男生,大学,60\n",
+    "Korean": "성별,학력,점수\n여자,고등학교,72\n남자,대학교,60\n",
     "Japanese": "性別,学歴,点数\n女性,高校,72\n男性,大学,60\n",
 }
 BY_ENCODING = {
@@ -40,6 +44,9 @@ BY_ENCODING = {
     "cp1250": ["Polish", "Czech", "Hungarian", "Croatian"],
     "iso8859_2": ["Polish", "Czech", "Hungarian"],
     "cp1251": ["Russian", "Ukrainian"],
+    "koi8_r": ["Russian"], "iso8859_5": ["Russian"], "cp866": ["Russian"],
+    "cp1256": ["Arabic"], "iso8859_6": ["Arabic"],
+    "big5": ["Chinese"], "gb18030": ["Simplified"], "cp949": ["Korean"],
     "cp1253": ["Greek"], "cp1254": ["Turkish"], "cp1255": ["Hebrew"], "cp1257": ["Lithuanian"],
     "mac_roman": ["German", "French", "Spanish", "Swedish", "Danish"],
     "cp850": ["German", "French", "Spanish", "Swedish", "Danish"],
