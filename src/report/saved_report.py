@@ -57,10 +57,10 @@ def load_report(run: Run, schema: Schema) -> SavedReport | None:
     ArtifactError
         If ``report.json`` is not the file that training wrote, or not of its shape.
     """
+    if run.read_report("report.json") is None:
+        return None
     try:
         found = read_report(run)
-        if not found:
-            return None
         report = SavedReport(
             read_typed(tuple[Importance, ...], found["importance"]),
             read_typed(tuple[PartialDependence, ...], found["partial_dependence"]),

@@ -296,7 +296,7 @@ class Workspace:
     def keep_swept(self) -> None:
         """Have this process remove what is too old once a minute, for as long as it lives."""
         if self._janitor is None or not self._janitor.is_alive():  # none survives a fork
-            self._janitor = threading.Thread(target=self._clean, daemon=True)
+            self._janitor = threading.Thread(target=_clean, args=(weakref.ref(self),), daemon=True)
             self._janitor.start()
 
     def sweep(self) -> None:
@@ -307,12 +307,6 @@ class Workspace:
                 unused = _is_over(other.stat().st_mtime)
                 if other != self.folder and _is_ours(other) and not _sweep(other) and unused:
                     other.rmdir()
-
-    def _clean(self) -> None:
-        while True:
-            time.sleep(SWEEP_EVERY_S)
-            with suppress(OSError):
-                self.sweep()
 
     def _make(self, kind: bytes) -> tuple[Job, IO[bytes]]:
         os.utime(self.folder)  # another service of this user removes what is empty and old
@@ -355,6 +349,18 @@ class Workspace:
     def _has_place(self, kind: bytes) -> bool:
         works = [work for job in _jobs(self.folder) if (work := job.work())]
         return len(works) < MOST_RUNNING and (kind != LARGE or works.count(LARGE) < MOST_LARGE)
+
+
+def _clean(found: weakref.ref[Workspace]) -> None:
+    """Sweep once a minute for as long as the workspace is used."""
+    while True:
+        time.sleep(SWEEP_EVERY_S)
+        workspace = found()
+        if workspace is None:
+            return
+        with suppress(OSError):
+            workspace.sweep()
+        del workspace
 
 
 def _check_writable(folder: Path) -> None:

@@ -27,7 +27,7 @@ from src.serving.predictor import Predictor
 from src.web.batch import workspace as batch_store
 from src.web.batch.service import BatchService
 from src.web.batch.worker import run
-from src.web.batch.workspace import LARGE, LIFETIME_S, Job
+from src.web.batch.workspace import LARGE, LIFETIME_S, Job, Order
 
 HEADER = "gender,race_ethnicity,parental_level_of_education,lunch,test_preparation_course,"
 HEADER += "reading_score,writing_score\n"
@@ -92,7 +92,7 @@ class Uploads(RuleBasedStateMachine):
         job, claim = self.service.workspace.create(LARGE)
         self._swept()
         job.upload.write_text(HEADER + ROW * 2)
-        job.write_order({"name": "school.csv", "pass_mark": None})
+        job.write_order(Order("school.csv"))
         known = Known(job.id, self.now[0], "working", claim=claim)
         self._put_back(known)
         return known
@@ -204,8 +204,9 @@ class Uploads(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def machine(app, predictor, monkeypatch, tmp_path: Path) -> type[Uploads]:
-    """Return the machine on an app of its own, its clock in our hands."""
+def machine(make_app, sample_artifacts, predictor, monkeypatch, tmp_path: Path) -> type[Uploads]:
+    """Return the machine on an app and a folder of its own, its clock in our hands."""
+    app = make_app(artifacts_dir=sample_artifacts, uploads_dir=tmp_path / "uploads")
 
     class Ours(Uploads):
         client = app.test_client()
