@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from src.schema.features import CategoricalFeature
 from src.schema.record import Schema
-from src.search.native_categories import NUMERIC, ONE_HOT
+from src.search.native_categories import NUMERIC, ONE_HOT, TARGET_MEAN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,7 @@ class DataTransformation:
         )
         steps = [
             (NUMERIC, numeric, [f.name for f in self.schema.numeric]),
-            ("target_mean", means, [f.name for f in many]),
+            (TARGET_MEAN, means, [f.name for f in many]),
             (ONE_HOT, encoder, [f.name for f in few]),
         ]
         # Plain names, though a category such as a_b may make two alike: False would raise then.

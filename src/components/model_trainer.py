@@ -19,6 +19,7 @@ from src.search.candidates import CANDIDATES
 from src.search.folds import (
     FOLDS,
     METRICS,
+    fit_preprocessor,
     fit_weighted,
     quiet_fits,
     split_rows,
@@ -125,7 +126,7 @@ class ModelTrainer:
         of_rows = None if groups is None else np.asarray(groups)[rows]
         splits = split_rows(len(rows), config.folds, config.random_state, of_rows)
         weights = None if weight is None else weight[rows]
-        folds = stack_folds(X.iloc[rows], y[rows], preprocessor, splits, weights)
+        folds = stack_folds(X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows)
         plan, left_out = plan_search(self.candidates, folds, preprocessor, budget)
         tuner = Tuner(folds, config.metric, config.random_state, stops_early=not budget.quick)
         tried: dict[str, Tried] = {}
@@ -166,15 +167,19 @@ class ModelTrainer:
         X: pd.DataFrame,
         y: NDArray[np.float64],
         weight: NDArray[np.float64] | None = None,
+        groups: Sequence[object] | None = None,
     ) -> Pipeline:
-        """Return a fitted copy of a pipeline."""
+        """Return a fitted copy of a pipeline; groups as for :meth:`run`."""
+        import numpy as np
         from sklearn.base import clone
+        from sklearn.pipeline import Pipeline
 
-        fitted = clone(pipeline)
+        of_rows = None if groups is None else np.asarray(groups)
+        preprocessor, model = pipeline.named_steps.values()
         with quiet_fits(self.config.jobs):
-            matrix = fitted.named_steps["preprocessor"].fit_transform(X, y)
-            fit_weighted(fitted.named_steps["model"], matrix, y, weight)
-        return fitted
+            preprocessor, matrix = fit_preprocessor(preprocessor, X, y, of_rows)
+            model = fit_weighted(clone(model), matrix, y, weight)
+        return Pipeline([("preprocessor", preprocessor), ("model", model)])
 
     def learning_curve(self, trained: TrainedModel) -> tuple[list[LearningPoint], list[int]]:
         """Return how good the winner is when it learns from fewer rows, the fewest first.

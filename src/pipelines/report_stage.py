@@ -164,7 +164,7 @@ def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
     train, test = trained.train, trained.test
     preprocessor = DataTransformation(full, seed).run()
     found = trainer.run(train.X, train.y, preprocessor, groups=train.groups, weight=train.weight)
-    fitted = trainer.fit(found.pipeline, train.X, train.y, train.weight)
+    fitted = trainer.fit(found.pipeline, train.X, train.y, train.weight, train.groups)
     y_pred, y_pred_without = fitted.predict(test.X), trained.y_pred
     return ModelEvaluation(seed).cost(
         test.y, full.clip_all(y_pred), full.clip_all(y_pred_without), left_out

@@ -172,7 +172,9 @@ class TrainPipeline:
             )
 
             # The test rows are read here, once: nothing below chooses anything by them.
-            fitted = self.trainer.fit(trained.pipeline, train.X[names], train.y, train.weight)
+            fitted = self.trainer.fit(
+                trained.pipeline, train.X[names], train.y, train.weight, train.groups
+            )
             y_pred = fitted.predict(test.X[names])
             evaluation = ModelEvaluation(config.seed).run(
                 test.y, schema.clip_all(y_pred), baseline=float(train.y.mean())
@@ -180,7 +182,7 @@ class TrainPipeline:
             marked = self._calibration(schema, train, test, y_pred, intervals)
 
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
-            promoted = self.trainer.fit(trained.pipeline, X, y, good.weight)
+            promoted = self.trainer.fit(trained.pipeline, X, y, good.weight, good.groups)
             compiled = ModelCompiler(schema, config.seed).run(
                 promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from src.exception import ConfigurationError
+from src.search.native_categories import TARGET_MEAN, TARGET_MEAN_FOLDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,8 @@ class StackedFolds:
     tests : list of ndarray
         The same test positions in the table.
     weight : ndarray of shape (n_folds * n_samples,) or None
+    groups : ndarray of shape (n_folds * n_samples,) or None
+        Rows of one group are never on both sides of a split.
     """
 
     X: NDArray[np.float64]
@@ -44,6 +47,7 @@ class StackedFolds:
     splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
     tests: list[NDArray[np.intp]]
     weight: NDArray[np.float64] | None = None
+    groups: NDArray[Any] | None = None
 
     @property
     def n_samples(self) -> int:
@@ -61,31 +65,50 @@ class StackedFolds:
         -------
         ndarray of shape (n_samples,)
         """
-        import numpy as np
         from joblib import Parallel, delayed
+
+        folds = range(len(self.splits))
+        return self.joined(Parallel()(delayed(self.predict_fold)(estimator, k) for k in folds))
+
+    def predict_fold(self, estimator: BaseEstimator, k: int) -> NDArray[np.float64]:
+        """Return what a copy of an estimator predicts for a fold's test rows."""
+        import numpy as np
         from sklearn.base import clone
 
-        def predict(train: NDArray[np.intp], test: NDArray[np.intp]) -> Any:
-            fitted = fit_weighted(clone(estimator), self.X, self.y, self.weight, train)
-            return fitted.predict(self.X[test])
+        train, test = self.splits[k]
+        fitted = fit_weighted(clone(estimator), self.X, self.y, self.weight, train)
+        return np.asarray(fitted.predict(self.X[test])).ravel()
 
-        parts = Parallel()(delayed(predict)(train, test) for train, test in self.splits)
+    def joined(self, parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Return the predictions of all folds' test rows in the order of the table."""
+        import numpy as np
+
         predicted = np.empty(self.n_samples)
         for test, part in zip(self.tests, parts, strict=True):
-            predicted[test] = np.asarray(part).ravel()
+            predicted[test] = part
         return predicted
 
     def scores(self, predicted: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-        """Return a metric of out-of-fold predictions in each fold, the larger the better."""
+        """Return a metric of out-of-fold predictions in each fold, the larger the better.
+
+        Rows count by their weights.
+        """
         import numpy as np
         from sklearn import metrics
 
         functions: dict[str, Callable[..., float]] = {
             "r2": metrics.r2_score,
-            "rmse": lambda y, y_pred: -metrics.root_mean_squared_error(y, y_pred),
-            "mae": lambda y, y_pred: -metrics.mean_absolute_error(y, y_pred),
+            "rmse": metrics.root_mean_squared_error,
+            "mae": metrics.mean_absolute_error,
         }
-        return np.array([functions[metric](self.truth[t], predicted[t]) for t in self.tests])
+        sign = 1 if metric == "r2" else -1
+        weight = np.ones(self.n_samples) if self.weight is None else self.weight
+        return np.array(
+            [
+                sign * functions[metric](self.truth[t], predicted[t], sample_weight=weight[t])
+                for t in self.tests
+            ]
+        )
 
 
 def split_rows(
@@ -131,6 +154,7 @@ def stack_folds(
     preprocessor: BaseEstimator,
     splits: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
     weight: NDArray[np.float64] | None = None,
+    groups: NDArray[Any] | None = None,
 ) -> StackedFolds:
     """Fit a preprocessor inside each fold and stack what it makes of the table.
 
@@ -142,15 +166,15 @@ def stack_folds(
         Unfitted. Its ``fit_transform`` makes the training rows, so that one that looks at the
         target can cross-fit there.
     splits : sequence of (ndarray, ndarray)
-    weight : ndarray of shape (n_samples,), optional
+    weight, groups : ndarray of shape (n_samples,), optional
     """
     import numpy as np
-    from sklearn.base import clone
 
     blocks, stacked = [], []
     for k, (train, test) in enumerate(splits):
-        fitted = clone(preprocessor)
-        learnt = fitted.fit_transform(X.iloc[train], y[train])
+        fitted, learnt = fit_preprocessor(
+            preprocessor, X.iloc[train], y[train], None if groups is None else groups[train]
+        )
         block = np.empty((len(X), learnt.shape[1]))
         block[train] = learnt
         block[test] = fitted.transform(X.iloc[test])
@@ -162,7 +186,37 @@ def stack_folds(
         splits=stacked,
         tests=[test for _, test in splits],
         weight=None if weight is None else np.tile(weight, len(blocks)),
+        groups=None if groups is None else np.tile(groups, len(blocks)),
     )
+
+
+def fit_preprocessor(
+    preprocessor: BaseEstimator,
+    X: pd.DataFrame,
+    y: NDArray[np.float64],
+    groups: NDArray[Any] | None = None,
+) -> tuple[Any, NDArray[np.float64]]:
+    """Return a fitted copy of a preprocessor, and what it makes of the rows.
+
+    Where categories become the target's mean, a row's is that of other rows: of other groups, if
+    rows belong together. What stands in a column of the same group would else tell the target.
+    """
+    from sklearn.base import clone
+    from sklearn.model_selection import GroupKFold
+
+    fitted: Any = clone(preprocessor)
+    n_groups = 0 if groups is None else len(set(groups.tolist()))
+    names = [name for name, *_ in getattr(fitted, "transformers", ())]
+    if TARGET_MEAN not in names or n_groups < 2:
+        return fitted, fitted.fit_transform(X, y)
+    usual = fitted.get_params()[TARGET_MEAN_FOLDS]
+    folds = GroupKFold(min(usual.n_splits, n_groups), shuffle=True, random_state=usual.random_state)
+    fitted.set_params(**{TARGET_MEAN_FOLDS: list(folds.split(y, groups=groups))})
+    matrix = fitted.fit_transform(X, y)
+    fitted.set_params(**{TARGET_MEAN_FOLDS: usual})  # what is saved lists no rows
+    step, parameter = TARGET_MEAN_FOLDS.split("__", 1)
+    fitted.named_transformers_[step].set_params(**{parameter: usual})
+    return fitted, matrix
 
 
 def fit_weighted(

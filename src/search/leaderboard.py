@@ -52,11 +52,14 @@ class Tried:
     ----------
     scores : dict of str to ndarray of shape (n_folds,)
         By metric, the larger the better: errors are negative.
+    out_of_fold : ndarray of shape (n_samples,)
+        What was predicted for the rows.
     """
 
     candidate: Candidate
     params: dict[str, Any]
     scores: dict[str, NDArray[np.float64]]
+    out_of_fold: NDArray[np.float64]
     fit_time_s: float
     n_trials: int
 

@@ -14,7 +14,7 @@ from src.config import BASELINE
 from src.exception import ConfigurationError
 from src.logger import get_logger
 from src.search.candidates import Candidate, made
-from src.search.early_stopping import INNER_FOLDS
+from src.search.early_stopping import counted_folds
 from src.search.folds import StackedFolds
 from src.search.native_categories import NUMERIC, code_categories
 
@@ -126,7 +126,7 @@ def plan_search(
             continue
         trial_s = candidate.seconds(n_rows, folds.X.shape[1]) * n_folds
         if candidate.tree_count and not budget.quick:
-            trial_s *= 1 + INNER_FOLDS / n_folds
+            trial_s *= 1 + counted_folds(folds.n_samples, n_folds) / n_folds
         wanted = candidate.trials or candidate.n_points
         trials = min(wanted, int((room - candidate.import_s) / trial_s))
         if candidate.expansion:

@@ -72,10 +72,7 @@ class Selection:
 
     def run(self) -> Winner:
         """Return the winner."""
-        predicted = {
-            one.candidate.name: self.folds.out_of_fold(one.unfitted(self.random_state))
-            for one in self._contenders()
-        }
+        predicted = {one.candidate.name: one.out_of_fold for one in self._contenders()}
         shares, blended = self._blend(predicted)
         if len(shares) > 1:
             return self._blended(shares, blended)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from src.logger import get_logger
 from src.search.candidates import Candidate
-from src.search.early_stopping import TreeCount, find_n_trees
+from src.search.early_stopping import TreeCount, counted_folds, find_n_trees, mean_count
 from src.search.folds import METRICS, StackedFolds
 from src.search.leaderboard import Tried, mean_and_standard_error
 from src.search.plan import Budget, Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 logger = get_logger(__name__)
 
@@ -20,7 +25,6 @@ ROUND_TRIALS = 6  # a family, in each further round
 ROUND_FAMILIES = 4
 ROUND_GAIN = 0.0005  # R² below which a round is the last
 LEAST_ROUNDS, MOST_ROUNDS = 2, 50
-SCORERS = {"r2": "r2", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
 
 @dataclass(frozen=True)
@@ -46,41 +50,82 @@ class Tuner:
         The first round, of seed 0, begins with the likeliest value of each parameter; the rest is
         drawn.
         """
-        import numpy as np
-        from sklearn.model_selection import GridSearchCV
-
         started = time.perf_counter()
-        folds = self.folds
-        search = GridSearchCV(
-            candidate.unfitted(self.random_state),
-            self._points(candidate, trials, seed),
-            scoring=SCORERS,
-            cv=folds.splits,
-            refit=False,
-            error_score="raise",
-        )
-        weights = {} if folds.weight is None else {"sample_weight": folds.weight}
-        search.fit(folds.X, folds.y, **weights)
-        found = search.cv_results_
-        best = int(np.argmax(found[f"mean_test_{self.metric}"]))
-        tried = Tried(
-            candidate,
-            params=dict(found["params"][best]),
-            scores={
-                metric: np.array(
-                    [found[f"split{k}_test_{metric}"][best] for k in range(len(folds.splits))]
-                )
-                for metric in METRICS
-            },
-            fit_time_s=float(found["mean_fit_time"][best]),
-            n_trials=len(found["params"]),
-        )
+        folds, metric = self.folds, self.metric
+        best, n_trials = None, 0
+        for params, parts in self._tried_points(candidate, trials, seed):
+            n_trials += 1
+            predicted = folds.joined([part for part, _ in parts])
+            scores = {name: folds.scores(predicted, name) for name in METRICS}
+            if best is None or scores[metric].mean() > best.scores[metric].mean():
+                fit_time_s = math.fsum(seconds for _, seconds in parts) / len(parts)
+                best = Tried(candidate, params, scores, predicted, fit_time_s, n_trials)
+        if best is None:
+            raise ValueError(f"{candidate.name} has no points to try")
+        tried = replace(best, n_trials=n_trials)
         logger.info(
             "%s: R² %.4f ± %.4f, %d trials, %.1f s",
             *(candidate.label, *mean_and_standard_error(tried.scores["r2"]), tried.n_trials),
             time.perf_counter() - started,
         )
         return tried
+
+    def _tried_points(
+        self, candidate: Candidate, trials: int, seed: int
+    ) -> list[tuple[dict[str, Any], list[tuple[NDArray[np.float64], float]]]]:
+        """Return each point's parameters, and the folds' predictions with the seconds of a fit.
+
+        A booster is scored in each fold with the number of trees that was found for it; in the
+        parameters stands their mean.
+        """
+        from joblib import Parallel, delayed
+
+        folds, count = range(len(self.folds.splits)), candidate.tree_count
+        points = self._points(candidate, trials, seed)
+        of_folds = [[point] * len(folds) for point in points]
+        if count:
+            name = candidate.prefix + count.parameter
+            numbers = self._tree_numbers(candidate, count, points)
+            points = [
+                point | {name: mean_count(of_point)}
+                for point, of_point in zip(points, numbers, strict=True)
+            ]
+            of_folds = [
+                [point | {name: number} for number in of_point]
+                for point, of_point in zip(points, numbers, strict=True)
+            ]
+
+        def predict(point: dict[str, Any], k: int) -> tuple[NDArray[np.float64], float]:
+            began = time.perf_counter()
+            estimator = candidate.unfitted(self.random_state).set_params(**point)
+            return self.folds.predict_fold(estimator, k), time.perf_counter() - began
+
+        found = Parallel()(delayed(predict)(one[k], k) for one in of_folds for k in folds)
+        return [
+            (point, found[i * len(folds) : (i + 1) * len(folds)]) for i, point in enumerate(points)
+        ]
+
+    def _tree_numbers(
+        self, candidate: Candidate, count: TreeCount, points: Sequence[Mapping[str, Any]]
+    ) -> list[list[int]]:
+        """Return the number of trees of each point in each fold."""
+        from joblib import Parallel, delayed
+
+        n_folds = len(self.folds.splits)
+        if not self.stops_early:
+            return [[count.usual] * n_folds for _ in points]
+        counted = counted_folds(self.folds.n_samples, n_folds)
+
+        def find(point: Mapping[str, Any], k: int) -> int:
+            estimator = candidate.unfitted(self.random_state).set_params(**point)
+            return find_n_trees(estimator, count, self.folds, k)
+
+        found = Parallel()(delayed(find)(point, k) for point in points for k in range(counted))
+        by_point = [found[i : i + counted] for i in range(0, len(found), counted)]
+        return [
+            of_point if counted == n_folds else [mean_count(of_point)] * n_folds
+            for of_point in by_point
+        ]
 
     def search_further(self, tried: dict[str, Tried], budget: Budget, progress: Progress) -> None:
         """Replace the best families' points by better ones, in rounds, as long as that gains."""
@@ -103,8 +148,8 @@ class Tuner:
             if best_r2 - before < ROUND_GAIN and number >= LEAST_ROUNDS:
                 return
 
-    def _points(self, candidate: Candidate, trials: int, seed: int) -> list[dict[str, list[Any]]]:
-        """Return the points to try, as one-point grids."""
+    def _points(self, candidate: Candidate, trials: int, seed: int) -> list[dict[str, Any]]:
+        """Return the points to try, without numbers of trees."""
         from sklearn.model_selection import ParameterGrid, ParameterSampler
 
         smallest = min(len(train) for train, _ in self.folds.splits)
@@ -118,16 +163,4 @@ class Tuner:
             first = {name: values[0] for name, values in space.items()}
             begin = [] if seed else [first]
             points = [*begin, *(point for point in drawn if point != first)][:trials]
-        if candidate.tree_count:
-            name = candidate.prefix + candidate.tree_count.parameter
-            points = [
-                point | {name: self._n_trees(candidate, candidate.tree_count, point)}
-                for point in points
-            ]
-        return [{name: [value] for name, value in point.items()} for point in points]
-
-    def _n_trees(self, candidate: Candidate, count: TreeCount, point: Mapping[str, Any]) -> int:
-        if not self.stops_early:
-            return count.usual
-        estimator = candidate.unfitted(self.random_state).set_params(**point)
-        return find_n_trees(estimator, count, self.folds)
+        return points

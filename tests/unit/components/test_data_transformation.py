@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from src.components.data_transformation import MOST_ONE_HOT, DataTransformation
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
+from src.search.folds import fit_preprocessor
 
 SCORE = NumericFeature(name="score", observed_minimum=0, observed_maximum=100)
 HOURS = NumericFeature(name="hours", observed_minimum=0, observed_maximum=9, optional=True)
@@ -177,3 +178,31 @@ def test_what_is_returned_is_not_fitted_and_new_each_time() -> None:
     first = transformation.run()
     first.fit(FRAME)
     assert not hasattr(transformation.run(), "transformers_")
+
+
+def test_a_teachers_mean_does_not_come_from_pupils_of_the_same_school() -> None:
+    """13.2: a teacher teaches in one school, whose pupils told one another's scores."""
+    random = np.random.default_rng(0)
+    n_schools, n_teachers, n_pupils = 30, 3, 8
+    schools = np.repeat(np.arange(n_schools), n_teachers * n_pupils)
+    teachers = np.repeat(np.arange(n_schools * n_teachers), n_pupils)
+    y = random.normal(0, 5, n_schools)[schools] + random.normal(0, 1, len(schools))
+    names = tuple(f"t{i}" for i in range(n_schools * n_teachers))
+    teacher = CategoricalFeature(name="teacher", categories=names)
+    X = pd.DataFrame({"teacher": [names[i] for i in teachers]})
+    unfitted = preprocessor(teacher)
+    plain, grouped = (
+        fit_preprocessor(unfitted, X, y, groups)[1][:, 0] for groups in (None, schools)
+    )
+    assert np.corrcoef(plain, y)[0, 1] > 0.9
+    assert len(np.unique(grouped.round(9))) == 5  # the mean of the other schools, a fold each
+
+
+def test_the_fitted_preprocessor_of_groups_lists_no_rows_and_encodes_as_ever() -> None:
+    feature, X = many_towns(400)
+    y = np.arange(400.0)
+    fitted, _ = fit_preprocessor(preprocessor(feature), X, y, np.arange(400) // 10)
+    expected = preprocessor(feature).fit(X, y)
+    found, usual = (one.named_transformers_["target_mean"]["encoder"] for one in (fitted, expected))
+    assert np.array_equal(found.encodings_, usual.encodings_)
+    assert len(dill.dumps(fitted)) == pytest.approx(len(dill.dumps(expected)), abs=20)
