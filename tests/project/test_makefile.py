@@ -111,6 +111,8 @@ def test_paths_with_spaces_reach_the_commands_whole(make):
     have_setup(make)
     train = make("-n", "train", "DATA=my class.csv", "TARGET=final score", "ARGS=--seed 1").stdout
     assert train.strip().endswith('--data "my class.csv" --target "final score" --seed 1')
+    check = make("-n", "check", "DATA=my class.csv", "TARGET=final score", "ARGS=--json").stdout
+    assert check.strip().endswith('--check --data "my class.csv" --target "final score" --json')
     predict = make("-n", "predict", "INPUT=my class.csv", "OUTPUT=out file.csv").stdout
     assert '--input "my class.csv" --output "out file.csv"' in predict
 

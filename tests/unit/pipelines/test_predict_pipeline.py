@@ -563,3 +563,41 @@ def test_an_option_that_cannot_be_used_as_given_is_refused(options, message, cap
         main(["--input", "x.csv", "--output", "y.csv", *options])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+# --- workbooks of several sheets -----------------------------------------------------------------
+
+
+@pytest.fixture
+def classes(tmp_path: Path) -> Path:
+    """A cover, then a sheet a class."""
+    book = openpyxl.Workbook()
+    book.active.title = "Read me"
+    book.active.append(["Marks of the spring term"])
+    for name, rows in (("7a", ROWS[:1]), ("7b", ROWS[1:])):
+        sheet = book.create_sheet(name)
+        for row in (HEADER, *rows):
+            sheet.append(row)
+    book.save(tmp_path / "classes.xlsx")
+    return tmp_path / "classes.xlsx"
+
+
+@pytest.mark.parametrize(
+    ("options", "n_rows"),
+    [([], 1), (["--sheet", "7b"], 2), (["--sheet", "7B"], 2), (["--all-sheets"], 3)],
+)
+def test_a_sheet_is_chosen_or_all_are_predicted(
+    sample_artifacts: Path, classes: Path, tmp_path: Path, options: list[str], n_rows: int
+) -> None:
+    output = tmp_path / "out.csv"
+    arguments = ["--input", str(classes), "--output", str(output), "--artifacts"]
+    assert main([*arguments, str(sample_artifacts), *options]) == 0
+    assert len(rows_of(output)) - 1 == n_rows
+
+
+def test_a_sheet_that_is_not_there_is_refused_with_those_that_are(
+    predictor: Predictor, classes: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="7a"):
+        predict_file(predictor, classes, tmp_path / "out.csv", sheet="7c")
+    assert not (tmp_path / "out.csv").exists()
