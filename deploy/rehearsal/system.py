@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 STILL_S = 600.0  # after which a process that does next to nothing counts as stuck
+LOOK_EVERY_S = 5.0
 LEAST_WORK = 0.01  # processor seconds a second; less is waiting
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -66,10 +67,15 @@ class Watch:
     def __init__(self, pid: int, still_s: float = STILL_S) -> None:
         self.pid, self.still_s = pid, still_s
         self._since, self._worked = time.monotonic(), worked_s(pid)
+        self._next_look = 0.0
 
     def is_stuck(self) -> bool:
         """Whether it did next to nothing for ``still_s`` seconds."""
-        now, worked = time.monotonic(), worked_s(self.pid)
+        now = time.monotonic()
+        if now < self._next_look:  # there may be many processes to look at
+            return False
+        self._next_look = now + min(LOOK_EVERY_S, self.still_s / 10)
+        worked = worked_s(self.pid)
         waited = now - self._since
         if abs(worked - self._worked) > 0.05 + LEAST_WORK * waited:
             self._since, self._worked = now, worked

@@ -1,5 +1,6 @@
 """What is shipped, and that the same files give the same bytes."""
 
+import ast
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -147,6 +149,46 @@ def test_the_command_writes_a_folder_and_a_zip_of_the_same_files(checkout, tmp_p
     written = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert written == set(zipfile.ZipFile(checkout / "build/bundle.zip").namelist())
     assert (folder / ".platform/hooks/predeploy/10_bring_model.sh").stat().st_mode & stat.S_IXUSR
+
+
+def test_what_the_bundle_and_the_policies_import_is_installed_by_make_setup():
+    """D5: pathspec and yaml were among the tools of tests alone."""
+    packages = {"pathspec": "pathspec", "yaml": "pyyaml"}
+    imported = set()
+    for name in ("bundle", "policies", "templates"):
+        for node in ast.walk(ast.parse((ROOT / f"deploy/{name}.py").read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                imported.add((node.module or "").split(".")[0])
+            elif isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+    imported -= {*sys.stdlib_module_names, "src", "deploy"}
+    assert imported == packages.keys()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {line.split(">")[0] for line in project["optional-dependencies"]["bundle"]}
+    assert named == set(packages.values())
+    setup = (ROOT / "Makefile").read_text("utf-8").split("\n.venv/.setup:")[1].split("\n\n")[0]
+    assert "-e '.[bundle,data]'" in setup
+
+
+@pytest.mark.slow
+def test_a_fresh_clone_makes_its_bundle_after_make_setup(tmp_path):
+    """D5: with the guide's commands and no more."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    for command in (
+        f"make setup PYTHON={sys.executable}",
+        "make train ARGS='--budget quick --quiet'",
+        "make bundle",
+        ".venv/bin/python -m deploy.policies --account 123456789012 --output policies",
+    ):
+        run = subprocess.run(
+            ["sh", "-c", command], cwd=clone, env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr[-2000:]
+    assert "Procfile" in zipfile.ZipFile(clone / "build/bundle.zip").namelist()
+    assert (clone / "policies/pipeline-role.json").is_file()
 
 
 def test_a_damaged_run_is_not_bundled(checkout):

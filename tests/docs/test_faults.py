@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "faults.md").read_text("utf-8")
 ROW = re.compile(r"^\| ([A-Z]\d+b?) \|.*\| `([\w/]+\.py)::(\w+)` \|$", re.MULTILINE)
-IDS = re.compile(r"(?:[ACFHLMRSTU]\d{1,2}b?(?:, |(?=[.:])))+")
+IDS = re.compile(r"(?:[ACDFHLMRSTU]\d{1,2}b?(?:, |(?=[.:])))+")
 
 
 def ids_of(docstring: str | None) -> set[str]:
