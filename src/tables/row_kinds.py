@@ -94,8 +94,10 @@ def row_kind(
 
 
 def _is_text(cell: str) -> bool:
-    is_missing = cell.strip().lower() in MISSING_MARKS
-    return not is_missing and parse_number(cell, decimal_comma="," in cell) is None
+    text = cell.strip()
+    if text.lower() in MISSING_MARKS or text.startswith("="):  # a formula without its result
+        return False
+    return parse_number(cell, decimal_comma="," in cell) is None
 
 
 def _is_unit(cell: str) -> bool:
