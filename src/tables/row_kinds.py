@@ -94,10 +94,8 @@ def row_kind(
 
 
 def _is_text(cell: str) -> bool:
-    text = cell.strip()
-    if text.lower() in MISSING_MARKS or text.startswith("="):  # a formula without its result
-        return False
-    return parse_number(cell, decimal_comma="," in cell) is None
+    is_empty = cell.strip().lower() in MISSING_MARKS or cell.startswith("=")  # without a result
+    return not is_empty and parse_number(cell, decimal_comma="," in cell) is None
 
 
 def _is_unit(cell: str) -> bool:
