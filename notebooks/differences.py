@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from src.report.wording import MINUS, number, plain
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
-from src.stats.bootstrap import Interval
 from src.stats.disclosure import LEAST_ROWS, hidden_groups
+from src.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import numpy as np

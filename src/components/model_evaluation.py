@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from src.report.facts import ExclusionCost, PassMark, ReliabilityBin
 from src.schema.features import CategoricalFeature, NumericFeature
-from src.stats.bootstrap import (
-    RESAMPLES,
-    Interval,
-    percentile_interval,
-    resampled_rows,
-    wilson_interval,
-)
 from src.stats.conformal import PredictionIntervals
+from src.stats.intervals import (
+    Interval,
+    interval_of,
+    mean_interval,
+    r2_interval,
+    rmse_interval,
+    share_interval,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +37,8 @@ class Evaluation:
     ----------
     baseline_rmse : float
         RMSE of predicting the training rows' mean for everyone.
+    n_clusters : int or None
+        How many clusters of rows that belong together were held out; None where there are none.
     """
 
     n_samples: int
@@ -42,14 +46,20 @@ class Evaluation:
     rmse: Interval
     mae: Interval
     baseline_rmse: float
+    n_clusters: int | None = None
 
 
 class ModelEvaluation:
-    """Compare predictions with what was true; intervals are percentiles of a bootstrap."""
+    """Compare predictions with what was true.
 
-    def __init__(self, random_state: int = 42, n_resamples: int = RESAMPLES) -> None:
-        self.random_state = random_state
-        self.n_resamples = n_resamples
+    Parameters
+    ----------
+    clusters : ndarray of shape (n_samples,), optional
+        Numbers of the held-out rows' clusters, such as schools: rows of one are not independent.
+    """
+
+    def __init__(self, clusters: NDArray[np.intp] | None = None) -> None:
+        self.clusters = clusters
 
     def run(
         self, y_true: NDArray[np.float64], y_pred: NDArray[np.float64], baseline: float
@@ -62,9 +72,17 @@ class ModelEvaluation:
         baseline : float
             Mean of the training rows' target.
         """
-        r2, rmse, mae = map(percentile_interval, *self._figures(y_true, y_pred))
-        error = float(((y_true - baseline) ** 2).mean()) ** 0.5
-        return Evaluation(len(y_true), r2, rmse, mae, baseline_rmse=error)
+        import numpy as np
+
+        errors, clusters = y_true - y_pred, self.clusters
+        return Evaluation(
+            len(y_true),
+            r2_interval(y_true, errors, clusters),
+            rmse_interval(errors, clusters),
+            mean_interval(np.abs(errors), clusters, positive=True),
+            baseline_rmse=float(((y_true - baseline) ** 2).mean()) ** 0.5,
+            n_clusters=None if clusters is None else len(np.unique(clusters)),
+        )
 
     def cost(
         self,
@@ -83,11 +101,27 @@ class ModelEvaluation:
         """
         import numpy as np
 
-        signs = np.array([1, -1, -1])  # R² is lost, errors are added
-        with_them, without = self._figures(y_true, y_pred), self._figures(y_true, y_pred_without)
-        costs = signs * (with_them[0] - without[0])
-        resampled = signs[:, None] * (with_them[1] - without[1])
-        r2, rmse, mae = map(percentile_interval, costs, resampled)
+        errors, errors_without = y_true - y_pred, y_true - y_pred_without
+        spread = (y_true - y_true.mean()) ** 2
+
+        def lost(errors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            """Return 1 - R², RMSE and MAE, and each row's influence on them."""
+            n, squares, sizes = len(errors), errors**2, np.abs(errors)
+            total, square = float(spread.mean()) or np.inf, float(squares.mean())
+            figures = np.array([square / total, square**0.5, sizes.mean()])
+            influence = [
+                (squares - figures[0] * spread) / total,
+                (squares - square) / (2 * figures[1] or 1.0),
+                sizes - figures[2],
+            ]
+            return figures, np.array(influence) / n
+
+        with_them, without = lost(errors), lost(errors_without)
+        r2, rmse, mae = map(
+            partial(interval_of, clusters=self.clusters),
+            without[0] - with_them[0],
+            without[1] - with_them[1],
+        )
         names = tuple(feature.name for feature in left_out)
         labels = tuple(feature.label or feature.name for feature in left_out)
         return ExclusionCost(names, labels, len(y_true), r2, rmse, mae)
@@ -121,51 +155,23 @@ class ModelEvaluation:
         Brier (1950), "Verification of forecasts expressed in terms of probability", Monthly
         Weather Review 78(1).
         """
-        import numpy as np
-
         below = y_true < mark
         chance = intervals.probability_below_of_each(mark, y_pred, integer=integer, columns=X)
         squares = (chance - below) ** 2
-        random = np.random.default_rng(self.random_state)
-        means = [
-            squares[rows].mean(axis=1)
-            for rows in resampled_rows(len(squares), self.n_resamples, random)
-        ]
         return PassMark(
             mark=mark,
             n_samples=len(below),
             n_below=int(below.sum()),
-            brier=percentile_interval(float(squares.mean()), np.concatenate(means)),
+            brier=mean_interval(squares, self.clusters, positive=True),
             baseline_brier=float(((base_rate - below) ** 2).mean()),
-            bins=reliability(chance, below),
+            bins=reliability(chance, below, self.clusters),
         )
-
-    def _figures(
-        self, y_true: NDArray[np.float64], y_pred: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return R², RMSE and MAE, and the same resampled, an array of shape (3, n_resamples).
-
-        Equal numbers of rows are resampled alike, so that figures of two models are paired. R² is
-        NaN where a resample of a tiny test set holds one value only.
-        """
-        import numpy as np
-
-        residuals = y_true - y_pred
-        random = np.random.default_rng(self.random_state)
-        found = []
-        for rows in resampled_rows(len(residuals), self.n_resamples, random):
-            errors, truths = residuals[rows], y_true[rows]
-            spread = ((truths - truths.mean(axis=1, keepdims=True)) ** 2).mean(axis=1)
-            squares = (errors**2).mean(axis=1)
-            r2 = 1 - squares / np.where(spread > 0, spread, np.nan)
-            found.append([r2, np.sqrt(squares), np.abs(errors).mean(axis=1)])
-        total, square = float(y_true.var()), float((residuals**2).mean())
-        figures = 1 - square / total if total else 0.0, square**0.5, abs(residuals).mean()
-        return np.array(figures), np.concatenate(found, axis=1)
 
 
 def reliability(
-    chance: NDArray[np.float64], below: NDArray[np.bool_]
+    chance: NDArray[np.float64],
+    below: NDArray[np.bool_],
+    clusters: NDArray[np.intp] | None = None,
 ) -> tuple[ReliabilityBin, ...]:
     """Return how often what was said to have a chance did happen, by tenths of the chance.
 
@@ -188,6 +194,7 @@ def reliability(
     for first, end in pairwise([*starts, BINS]):
         chosen = (tenths >= first) & (tenths < end)
         n, predicted = int(chosen.sum()), float(chance[chosen].mean())
-        observed = wilson_interval(int(below[chosen].sum()), n)
+        of_chosen = None if clusters is None else clusters[chosen]
+        observed = share_interval(below[chosen], of_chosen)
         found.append(ReliabilityBin(first / BINS, end / BINS, n, predicted, observed))
     return tuple(found)

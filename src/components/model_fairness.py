@@ -15,10 +15,11 @@ from src.report.facts import Fairness, FairnessFinding, GroupErrors, Grouping
 from src.report.findings import category_label, missing_label, pair_label, range_labels
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
-from src.stats.bootstrap import RESAMPLES, percentile_interval, wilson_interval
 from src.stats.conformal import PredictionIntervals
 from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups, single_rows_follow
-from src.stats.permutation_test import ALPHA, compare_groups, noticeable_difference
+from src.stats.intervals import LEAST_CLUSTERS, mean_interval, rmse_interval, share_interval
+from src.stats.permutation_test import ALPHA, Comparisons, compare_groups
+from src.stats.wild_bootstrap import compare_groups_of_clusters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_ROWS = 10_000  # held-out rows above which a sample of them is looked at: it takes seconds
-MOST_RESAMPLED = 500  # rows of a group in a resample
+LEAST_INSIDE = 5  # clusters with rows of a group, and with others, for the group to be compared
+RESAMPLES = 1_000
 MOST_VALUES = 5  # of a number, to be groups as they are; with more, its thirds are
 
 
 class ModelFairness:
-    """Compare a model's errors between groups, by a bootstrap and as many permutations."""
+    """Compare a model's errors between groups, by permutations or a bootstrap of clusters."""
 
     def __init__(self, random_state: int = 42, n_resamples: int = RESAMPLES) -> None:
         self.random_state = random_state
@@ -45,13 +47,15 @@ class ModelFairness:
         y_pred: NDArray[np.float64],
         intervals: PredictionIntervals,
         cross: tuple[str, str] | None = None,
+        clusters: NDArray[np.intp] | None = None,
     ) -> Fairness:
         """Return the errors of each group, and which differences are more than chance.
 
         Numbers are cut into thirds of the held-out rows, missing values are a group of their own.
         The findings come from a permutation test of each group against all other rows, with the
         largest of all its statistics as the reference: on a fair model, the chance of finding any
-        difference is 5 %. It takes rows to be independent; pupils of one school may not be.
+        difference is 5 %. Where rows belong to clusters, these are what is taken to be
+        independent; with fewer than ten of them no groups are compared.
 
         Parameters
         ----------
@@ -63,6 +67,8 @@ class ModelFairness:
             The predictions not clipped.
         cross : (str, str), optional
             Names of two sensitive features whose combinations are groups too.
+        clusters : ndarray of shape (n_samples,), optional
+            Numbers of the rows' clusters, such as schools.
         """
         import numpy as np
 
@@ -70,47 +76,69 @@ class ModelFairness:
             random = np.random.default_rng(self.random_state)
             rows = np.sort(random.choice(len(y_true), MOST_ROWS, replace=False))
             X, y_true, y_pred = X.iloc[rows], y_true[rows], y_pred[rows]
+            clusters = None if clusters is None else clusters[rows]
         partitions = partitions_of(schema, X, cross)
         clipped = schema.clip_all(y_pred)
         errors = y_true - clipped
-        p_values, critical = self._compare(partitions, errors)
+        p_values, noticeable = self._compare(partitions, errors, clusters)
         # A row's prediction, then the ends of its intervals.
         target, levels = schema.target, intervals.levels
         bounds = target.minimum, target.maximum
         ends = [intervals.interval_of_each(y_pred, one, *bounds, X) for one in levels]
         predicted = np.column_stack([clipped, *itertools.chain.from_iterable(ends)])
         groupings = tuple(
-            self._grouping(partition, y_true, predicted, [*map(str, levels)], of_groups)
+            self._grouping(partition, y_true, predicted, clusters, [*map(str, levels)], of_groups)
             for partition, of_groups in zip(partitions, p_values, strict=True)
         )
-        findings = _findings(groupings, errors, critical)
+        n_clusters = None if clusters is None else len(np.unique(clusters))
+        findings = _findings(groupings, errors, noticeable, n_clusters)
         return Fairness(groupings, findings, len(errors), LEAST_ROWS)
 
     def _compare(
-        self, partitions: Sequence[Partition], errors: NDArray[np.float64]
-    ) -> tuple[list[dict[int, dict[str, float]]], float]:
-        """Return the p-values of each partition's groups by their codes, and what is critical."""
+        self,
+        partitions: Sequence[Partition],
+        errors: NDArray[np.float64],
+        clusters: NDArray[np.intp] | None,
+    ) -> tuple[list[dict[int, dict[str, float]]], dict[int, float]]:
+        """Return the p-values of each partition's groups by their codes.
+
+        Beside them, by the size of a group, which difference of the mean would be noticed.
+        """
         import numpy as np
 
-        compared = [
-            (at, code)
-            for at, groups in enumerate(partitions)
-            for code in groups.shown
-            if groups.counts[code] <= len(errors) - LEAST_ROWS
-        ]
-        groups = [np.flatnonzero(partitions[at].codes == code) for at, code in compared]
-        random = np.random.default_rng(self.random_state)
-        comparisons = compare_groups(errors, groups, self.n_resamples, random)
+        compared, groups = [], []
+        for at, partition in enumerate(partitions):
+            for code in partition.shown:
+                inside = partition.codes == code
+                if _can_be_compared(inside, clusters):
+                    compared.append((at, code))
+                    groups.append(np.flatnonzero(inside))
+        comparisons = self._comparisons(errors, groups, clusters)
         found: list[dict[int, dict[str, float]]] = [{} for _ in partitions]
         for (at, code), p_values in zip(compared, comparisons.p_values, strict=True):
             found[at][code] = p_values
-        return found, comparisons.critical
+        return found, dict(zip(map(len, groups), comparisons.noticeable, strict=False))
+
+    def _comparisons(
+        self,
+        errors: NDArray[np.float64],
+        groups: Sequence[NDArray[np.intp]],
+        clusters: NDArray[np.intp] | None,
+    ) -> Comparisons:
+        import numpy as np
+
+        random = np.random.default_rng(self.random_state)
+        if clusters is None:
+            return compare_groups(errors, groups, self.n_resamples, random)
+        codes = np.unique(clusters, return_inverse=True)[1]
+        return compare_groups_of_clusters(errors, groups, codes, self.n_resamples, random)
 
     def _grouping(
         self,
         partition: Partition,
         y_true: NDArray[np.float64],
         predicted: NDArray[np.float64],
+        clusters: NDArray[np.intp] | None,
         levels: Sequence[str],
         p_values: dict[int, dict[str, float]],
     ) -> Grouping:
@@ -121,10 +149,11 @@ class ModelFairness:
         shown = np.isin(partition.codes, partition.shown)
         groups = ()
         if shown.any():
-            random = np.random.default_rng(self.random_state)
+            if clusters is not None:
+                predicted = np.column_stack([predicted, clusters])
             # One function for all figures, so that the frame walks through the rows once.
             frame = MetricFrame(
-                metrics=lambda y_true, y_pred: self._errors(y_true, y_pred, levels, random),
+                metrics=lambda y_true, y_pred: errors_of(y_true, y_pred, levels),
                 y_true=y_true[shown],
                 y_pred=predicted[shown],
                 sensitive_features=partition.codes[shown],
@@ -136,42 +165,47 @@ class ModelFairness:
         hidden = tuple(partition.labels[code] for code in np.flatnonzero(partition.hidden))
         return Grouping(partition.features, groups, hidden)
 
-    def _errors(
-        self,
-        y_true: NDArray[np.float64],
-        y_pred: NDArray[np.float64],
-        levels: Sequence[str],
-        random: np.random.Generator,
-    ) -> GroupErrors:
-        """Return the figures of some rows.
 
-        Of a large group fewer rows are resampled than there are, and the spread of the figures is
-        scaled down accordingly.
+def errors_of(
+    y_true: NDArray[np.float64], y_pred: NDArray[np.float64], levels: Sequence[str]
+) -> GroupErrors:
+    """Return the figures of some rows.
 
-        References
-        ----------
-        Bickel, Götze and van Zwet (1997), "Resampling fewer than n observations", Statistica
-        Sinica 7(1).
-        """
-        import numpy as np
+    Parameters
+    ----------
+    y_true : ndarray of shape (n_samples,)
+    y_pred : ndarray of shape (n_samples, 1 + 2 * n_levels), or one column more
+        The prediction, the ends of the interval of each level, and the row's cluster if any.
+    levels : sequence of str
+    """
+    import numpy as np
 
-        def figures_of(errors: NDArray[np.float64]) -> NDArray[np.float64]:
-            means = errors.mean(axis=-1), abs(errors).mean(axis=-1), (errors**2).mean(axis=-1)
-            return np.array([means[0], means[1], np.sqrt(means[2])])
+    clusters = None
+    if y_pred.shape[1] > 1 + 2 * len(levels):
+        y_pred, clusters = y_pred[:, :-1], y_pred[:, -1].astype(np.intp)
+    errors = y_true - y_pred[:, 0]
+    inside = (y_pred[:, 1::2] <= y_true[:, None]) & (y_true[:, None] <= y_pred[:, 2::2])
+    coverage = {
+        level: share_interval(hits, clusters) for level, hits in zip(levels, inside.T, strict=True)
+    }
+    return GroupErrors(
+        "",
+        len(y_true),
+        mean_interval(errors, clusters),
+        mean_interval(np.abs(errors), clusters, positive=True),
+        rmse_interval(errors, clusters),
+        coverage,
+    )
 
-        n = len(y_true)
-        n_drawn = min(n, MOST_RESAMPLED)
-        errors = y_true - y_pred[:, 0]
-        drawn = errors[random.integers(n, size=(self.n_resamples, n_drawn), dtype=np.int32)]
-        figures = figures_of(errors)
-        spread = (figures_of(drawn) - figures[:, None]) * np.sqrt(n_drawn / n)
-        mean_error, mae, rmse = map(percentile_interval, figures, figures[:, None] + spread)
-        inside = (y_pred[:, 1::2] <= y_true[:, None]) & (y_true[:, None] <= y_pred[:, 2::2])
-        coverage = {
-            level: wilson_interval(int(hits), n)
-            for level, hits in zip(levels, inside.sum(axis=0), strict=True)
-        }
-        return GroupErrors("", n, mean_error, mae, rmse, coverage)
+
+def _can_be_compared(inside: NDArray[np.bool_], clusters: NDArray[np.intp] | None) -> bool:
+    """Whether a group and its others have rows and clusters enough."""
+    import numpy as np
+
+    if clusters is None:
+        return bool((~inside).sum() >= LEAST_ROWS)
+    sides = [len(np.unique(clusters[rows])) for rows in (inside, ~inside)]
+    return min(sides) >= LEAST_INSIDE and len(np.unique(clusters)) >= LEAST_CLUSTERS
 
 
 # --- which group a row is in ---------------------------------------------------------------------
@@ -281,16 +315,22 @@ def _cross(one: Partition, other: Partition) -> Partition:
 
 
 def _findings(
-    groupings: Sequence[Grouping], errors: NDArray[np.float64], critical: float
+    groupings: Sequence[Grouping],
+    errors: NDArray[np.float64],
+    noticeable: dict[int, float],
+    n_clusters: int | None,
 ) -> tuple[FairnessFinding, ...]:
     """Return a finding for each difference that is larger than chance, or one for none.
 
     A pair is not spoken of where one of its features was.
     """
     n = len(errors)
-    compared = [g.n_samples for grouping in groupings for g in grouping.groups if g.p_values]
+    compared = any(g.p_values for grouping in groupings for g in grouping.groups)
     if not groupings:
         return (FairnessFinding("no_sensitive_feature"),)
+    if not compared and n_clusters is not None:
+        values = {"n_clusters": n_clusters, "least": LEAST_CLUSTERS, "least_inside": LEAST_INSIDE}
+        return (FairnessFinding("too_few_clusters", values),)
     if not compared:
         return (FairnessFinding("too_few_rows", {"n_rows": n, "least_rows": LEAST_ROWS}),)
     found = []
@@ -300,7 +340,7 @@ def _findings(
         if not of_features & said and (groups := _worth_saying(grouping, metric)):
             said |= of_features
             found += [_difference(group, metric, errors) for group in groups]
-    return tuple(found) or (_no_difference(compared, critical, errors),)
+    return tuple(found) or (_no_difference(noticeable, n),)
 
 
 def _worth_saying(grouping: Grouping, metric: str) -> list[GroupErrors]:
@@ -333,15 +373,12 @@ def _difference(group: GroupErrors, metric: str, errors: NDArray[np.float64]) ->
     )
 
 
-def _no_difference(
-    sizes: Sequence[int], critical: float, errors: NDArray[np.float64]
-) -> FairnessFinding:
+def _no_difference(noticeable: dict[int, float], n_rows: int) -> FairnessFinding:
     """Return on how many rows it rests that nothing was found, and what would have been."""
-    n, spread = len(errors), float(errors.std())
-    if not spread:
-        return FairnessFinding("equal_errors", {"n_rows": n})
-    values: dict[str, float] = {"n_rows": n}
-    for name, size in (("smallest", min(sizes)), ("largest", max(sizes))):
+    if not noticeable:
+        return FairnessFinding("equal_errors", {"n_rows": n_rows})
+    values: dict[str, float] = {"n_rows": n_rows}
+    for name, size in (("smallest", min(noticeable)), ("largest", max(noticeable))):
         values[f"{name}_rows"] = size
-        values[f"{name}_noticed"] = noticeable_difference(critical, size, n, spread)
+        values[f"{name}_noticed"] = noticeable[size]
     return FairnessFinding("no_difference", values)

@@ -124,7 +124,13 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     dependence = explanation.partial_dependence(trained.fitted, X_train)
     begin(3)
     fairness = ModelFairness(seed).run(
-        trained.full_schema, test.X, test.y, trained.y_pred, trained.intervals, trained.cross
+        trained.full_schema,
+        test.X,
+        test.y,
+        trained.y_pred,
+        trained.intervals,
+        trained.cross,
+        test.clusters,
     )
     exclusion = _cost_of_exclusion(trained, seed)
     begin(4)
@@ -139,7 +145,9 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         data=summarize_data(trained.rows.X, trained.rows.y, trained.full_schema, trained.problems),
         learning_curve=tuple(curve),
         too_few_to_learn_from=tuple(too_few),
-        held_out=HeldOutPredictions(test.y, schema.clip_all(trained.y_pred), low, high, LEVEL),
+        held_out=HeldOutPredictions(
+            test.y, schema.clip_all(trained.y_pred), low, high, LEVEL, test.clusters
+        ),
         importance=tuple(importance),
         partial_dependence=tuple(dependence),
         fairness=fairness,
@@ -166,6 +174,6 @@ def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
     found = trainer.run(train.X, train.y, preprocessor, groups=train.groups, weight=train.weight)
     fitted = trainer.fit(found.pipeline, train.X, train.y, train.weight, train.groups)
     y_pred, y_pred_without = fitted.predict(test.X), trained.y_pred
-    return ModelEvaluation(seed).cost(
+    return ModelEvaluation(test.clusters).cost(
         test.y, full.clip_all(y_pred), full.clip_all(y_pred_without), left_out
     )

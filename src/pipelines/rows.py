@@ -51,6 +51,13 @@ class Rows:
     groups: list[str] | None
     weight: NDArray[np.float64] | None
 
+    @property
+    def clusters(self) -> NDArray[np.intp] | None:
+        """The number of each row's group."""
+        import numpy as np
+
+        return None if self.groups is None else np.unique(self.groups, return_inverse=True)[1]
+
     def take(self, positions: NDArray[np.intp]) -> Rows:
         """Return some of them."""
         return Rows(

@@ -21,6 +21,7 @@ from src.search.candidates import CANDIDATES
 from src.search.leaderboard import TrainedModel
 from src.serving.predictor import Predictor
 from src.stats.conformal import PredictionIntervals
+from src.stats.intervals import effective_rows, share_interval
 from src.tables.cells import match_key
 
 if TYPE_CHECKING:
@@ -123,17 +124,28 @@ def coverage_of(
     X: pd.DataFrame,
     y: NDArray[np.float64],
     y_pred: NDArray[np.float64],
+    clusters: NDArray[np.intp] | None = None,
 ) -> list[dict[str, float]]:
-    """Return how often the held-out rows lie in their intervals, and how wide these are."""
+    """Return how often the held-out rows lie in their intervals, and how wide these are.
+
+    Beside it, the interval of the share, and how many standard errors it is off, those of the
+    residuals that the ranges were made of among them.
+    """
     found, target = [], schema.target
     for level in intervals.levels:
         low, high = intervals.interval_of_each(y_pred, level, target.minimum, target.maximum, X)
         inside = (y >= low) & (y <= high)
+        held, worth = share_interval(inside, clusters), effective_rows(inside, clusters)
+        of_residuals = worth * intervals.n_samples / len(y)
+        error = (level * (1 - level) * (1 / worth + 1 / of_residuals)) ** 0.5
         found.append(
             {
                 "level": level,
-                "coverage": float(inside.mean()),
+                "coverage": held.value,
                 "mean_width": float((high - low).mean()),
+                "low": held.low,
+                "high": held.high,
+                "standard_errors_off": (held.value - level) / error,
             }
         )
     return found

@@ -176,7 +176,7 @@ class TrainPipeline:
                 trained.pipeline, train.X[names], train.y, train.weight, train.groups
             )
             y_pred = fitted.predict(test.X[names])
-            evaluation = ModelEvaluation(config.seed).run(
+            evaluation = ModelEvaluation(test.clusters).run(
                 test.y, schema.clip_all(y_pred), baseline=float(train.y.mean())
             )
             marked = self._calibration(schema, train, test, y_pred, intervals)
@@ -195,7 +195,7 @@ class TrainPipeline:
                 "test": len(test.y),
             }
             metrics = metrics_of(schema, trained, evaluation, rows, y) | {
-                "coverage": coverage_of(intervals, schema, test.X, test.y, y_pred),
+                "coverage": coverage_of(intervals, schema, test.X, test.y, y_pred, test.clusters),
                 "pass_mark": asdict(marked) if marked else None,
             }
             dropped = dropped_columns(config, inferred, schema, checked)
@@ -272,7 +272,7 @@ class TrainPipeline:
         mark = self.config.pass_mark
         if mark is None:
             return None
-        return ModelEvaluation(self.config.seed).pass_mark(
+        return ModelEvaluation(test.clusters).pass_mark(
             test.X,
             test.y,
             y_pred,

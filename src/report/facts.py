@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from src.artifact_store import RunManifest
 from src.schema.findings import Finding
 from src.schema.record import Schema
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,6 +90,8 @@ class HeldOutPredictions:
     ----------
     y_true, y_pred, low, high : ndarray of shape (n_samples,)
         The last two are the ends of the prediction intervals of ``level``.
+    clusters : ndarray of shape (n_samples,) or None
+        Numbers of the rows' clusters.
     """
 
     y_true: NDArray[np.float64]
@@ -97,6 +99,7 @@ class HeldOutPredictions:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     level: float = 0.9
+    clusters: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)

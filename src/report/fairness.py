@@ -11,7 +11,7 @@ from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.overview import SHOWN_LEVEL
 from src.report.plots import Dot, dots, padded, reliability
 from src.report.wording import SPACE, Measure, Names, count, listed, number, percent, plain, signed
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 from src.stats.permutation_test import ALPHA
 from src.tables.cells import format_number
 

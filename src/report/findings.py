@@ -67,6 +67,12 @@ def sentence(finding: FairnessFinding, measure: Measure) -> str:
                 f"No groups were compared: a group needs {least} of the {values['n_rows']} "
                 f"held-out rows, with {least} outside it."
             )
+        case "too_few_clusters":
+            said = (
+                f"No groups were compared: the held-out rows come from {values['n_clusters']} "
+                f"clusters of rows that belong together. It takes {values['least']} of them, and "
+                f"{values['least_inside']} with rows of a group."
+            )
         case "mean_error_differs":
             sides = ["too low" if values[key] > 0 else "too high" for key in ("value", "others")]
             said = _difference(values, measure, sides)

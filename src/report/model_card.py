@@ -23,8 +23,8 @@ from src.report.overview import (
     used_sensitive_features,
 )
 from src.report.wording import Measure, Names, capitalize, count, day, end, listed, plain, r2_text
-from src.stats.bootstrap import Interval
 from src.stats.disclosure import LEAST_ROWS
+from src.stats.intervals import LEAST_CLUSTERS, Interval
 from src.tables.cells import format_number
 
 FEW_TESTED = 100
@@ -164,7 +164,9 @@ def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable
     baseline = f"{measure.axis('RMSE')} of the average for everyone"
     rows.append((Cell(baseline), Cell(measure.number(held_out["baseline_rmse"])), Cell("")))
     header = ("Measure", "Value", "95 % interval")
-    return ReportTable(f"On {count(held_out['n_samples'])} held out", header, rows)
+    clusters = held_out.get("n_clusters")
+    of = f" from {count(clusters, 'cluster')}" if clusters else ""
+    return ReportTable(f"On {count(held_out['n_samples'])}{of} held out", header, rows)
 
 
 # --- limits --------------------------------------------------------------------------------------
@@ -189,6 +191,13 @@ def limits(facts: ReportFacts) -> list[str]:
     if n < FEW_TESTED:
         said.append(
             f"Only {count(n)} could be used to test it: every figure here may be some way off."
+        )
+    clusters = facts.metrics["held_out"].get("n_clusters")
+    if clusters and clusters < LEAST_CLUSTERS:
+        said.append(
+            f"The students that it was tested on come from {count(clusters, 'cluster')} that "
+            f"belong together. With fewer than {LEAST_CLUSTERS} no interval can be given, and no "
+            "difference told from chance."
         )
     if run is not None and run.rows["train"] < FEW_TRAINED:
         said.append(f"It was chosen on {count(run.rows['train'])}, which is few.")

@@ -19,7 +19,7 @@ from src.report.wording import (
     plain,
     r2_text,
 )
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 
 SHOWN_LEVEL = 0.9
 

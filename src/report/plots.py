@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from src.report.matplotlib_svg import ACCENT, LINE, POINTS_AN_INCH, QUIET, SECOND, TEXT, to_svg
 from src.report.wording import number
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from src.schema.features import NumericFeature
 from src.schema.record import Schema
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 from src.tables.cells import format_number
 
 MINUS = "\N{MINUS SIGN}"

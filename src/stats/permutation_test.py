@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from src.stats.bootstrap import CELLS
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+CELLS = 500_000  # of permuted errors that are in memory at once
 ALPHA = 0.05  # chance of any group being told apart where no group differs
 
 
@@ -25,10 +24,14 @@ class Comparisons(NamedTuple):
     critical : float
         What the largest statistic exceeds by chance as often as it may, on the scale of a standard
         normal variable.
+    noticeable : list of float
+        How far each group's mean error must lie from the others' to be told apart, about; empty
+        where no errors differ.
     """
 
     p_values: list[dict[str, float]]
     critical: float
+    noticeable: list[float]
 
 
 def compare_groups(
@@ -63,7 +66,7 @@ def compare_groups(
     from scipy.sparse import csr_array
 
     if not groups or not np.ptp(errors):
-        return Comparisons([{"mean_error": 1.0, "mae": 1.0} for _ in groups], math.inf)
+        return Comparisons([{"mean_error": 1.0, "mae": 1.0} for _ in groups], math.inf, [])
     n = len(errors)
     ends = np.cumsum([0, *map(len, groups)])
     members = csr_array((np.ones(ends[-1]), np.concatenate(groups), ends), shape=(len(groups), n))
@@ -77,9 +80,11 @@ def compare_groups(
     reference = np.concatenate(largest)
     reached = (reference >= observed * (1 - 1e-9)).sum(axis=2)
     adjusted = ((1 + reached) / (1 + n_permutations)).T.tolist()
+    critical, spread = float(np.quantile(reference, 1 - ALPHA, method="higher")), errors.std()
     return Comparisons(
         [{"mean_error": mean_error, "mae": mae} for mean_error, mae in adjusted],
-        critical=float(np.quantile(reference, 1 - ALPHA, method="higher")),
+        critical,
+        [noticeable_difference(critical, len(one), n, float(spread)) for one in groups],
     )
 
 
@@ -135,7 +140,11 @@ def noticeable_difference(
     standard_deviation : float
         Of the errors.
     """
-    freedom = min(n_group, n_samples - n_group) - 1
-    scale = (8 * freedom + 1) / (8 * freedom + 3)
-    t = math.sqrt(freedom * math.expm1((critical / scale) ** 2 / freedom))
+    t = t_from_normal(critical, min(n_group, n_samples - n_group) - 1)
     return t * standard_deviation * math.sqrt(1 / n_group + 1 / (n_samples - n_group))
+
+
+def t_from_normal(z: float, freedom: float) -> float:
+    """Return the inverse of :func:`normal_from_t`."""
+    scale = (8 * freedom + 1) / (8 * freedom + 3)
+    return math.sqrt(freedom * math.expm1((z / scale) ** 2 / freedom))

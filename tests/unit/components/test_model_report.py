@@ -19,7 +19,7 @@ from src.report import facts
 from src.report.data_summary import summarize_data
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 
 NASTY = "<script>alert('x')</script> & *b* | `c`"
 MARK = NumericFeature(

@@ -16,7 +16,7 @@ from src.report.plots import (
     reliability,
     scatter,
 )
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 
 
 def texts(svg: str) -> list[str]:

@@ -19,7 +19,7 @@ from src.report.overview import accuracy, certainty, purpose, summary
 from src.report.wording import Measure
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 
 AGE = NumericFeature(name="age", label="Age", observed_minimum=15, observed_maximum=18)
 SEX = CategoricalFeature(name="sex", label="Sex", categories=("f", "m"), sensitive=True)
@@ -238,11 +238,17 @@ def test_a_lean_to_one_side_is_told_from_chance(offset, expected):
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
-    [(0.9, "All ranges hold"), (0.7, "fewer than promised"), (1.0, "more than promised")],
+    ("found", "off", "expected"),
+    [
+        (0.9, 0.0, "All ranges hold"),
+        (0.86, -2.2, "All ranges hold"),
+        (0.7, -6.0, "fewer than promised"),
+        (1.0, 3.3, "more than promised"),
+    ],
 )
-def test_ranges_are_held_to_their_promise(found, expected):
-    rows = [{"level": 0.9, "coverage": found, "mean_width": 18.0}]
+def test_ranges_are_held_to_their_promise(found, off, expected):
+    figures = {"coverage": found, "mean_width": 18.0, "low": found - 0.05, "high": 1.0}
+    rows = [{"level": 0.9, "standard_errors_off": off, **figures}]
     made = replace(given(), metrics=METRICS | {"coverage": rows})
     assert expected in coverage(made).figures[0].caption
     assert coverage(given()) is None

@@ -54,7 +54,7 @@ def test_a_group_that_is_predicted_too_low_is_found_and_so_are_the_others_by_bei
     groups = made_groups(random, 200)
     errors = random.normal(0, 5, 200)
     errors[groups[1]] -= 4
-    p_values, critical = compare_groups(errors, groups, 999, np.random.default_rng(0))
+    p_values, critical, _ = compare_groups(errors, groups, 999, np.random.default_rng(0))
     assert p_values[0]["mean_error"] == p_values[1]["mean_error"] == pytest.approx(1 / 1000)
     alone = compare_groups(errors, groups[:1], 999, np.random.default_rng(0))
     assert critical > alone.critical > 1.9  # the more is compared, the larger chance's largest
