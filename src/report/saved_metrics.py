@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, NotRequired, TypedDict
 
-from src.stats.bootstrap import Interval
+from src.stats.intervals import Interval
 from src.utils import read_typed
 
 
