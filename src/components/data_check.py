@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from src.logger import get_logger
 from src.schema.check_columns import (
@@ -148,14 +148,14 @@ class DataCheck:
         rows = np.array([i for i in range(len(table.rows)) if i not in table.malformed], np.intp)
         columns = profile_columns(table, rows, hints)
         odd = odd_rows(table, columns, rows)
-        pupils_lines = frozenset(table.lines[i] for i in rows.tolist() if i not in odd.left_out)
-        findings = [*_file_findings(table, pupils_lines), *odd.findings]
+        unused = frozenset(table.lines[i] for i in (*odd.left_out, *table.malformed))
+        findings = [*_file_findings(table, unused), *odd.findings]
         if odd.left_out:
             pupils = np.array(
                 [k for k, i in enumerate(rows.tolist()) if i not in odd.left_out], np.intp
             )
             rows, columns = rows[pupils], [column.take(pupils) for column in columns]
-        target = self._find(columns, self.config.target)
+        target = _find(columns, self.config.target)
         if target is None or not len(rows):
             return CheckedTable(tuple(findings), (), table, {}, {}, None, len(table.rows))
         known = (
@@ -166,15 +166,14 @@ class DataCheck:
         learnt = columns if len(known) == len(rows) else [column.take(known) for column in columns]
         lines = np.array(table.lines)[rows[known]]
         findings += word_findings(target, np.array(table.lines)[rows])
-        uses, more, readings, rewritings = self._columns(
-            learnt, self._find(learnt, target.name), lines
-        )
+        of_target = next(column for column in learnt if column.position == target.position)
+        uses, more, readings, rewritings = self._columns(learnt, of_target, lines)
         if target.is_numeric:  # its words stand in rows that nothing is learnt from
             readings[target.name] = replace(
                 readings[target.name], missing=(*target.said.missing, *words_for_missing(target))
             )
             rewritings[target.position] = plain_numbers(target)
-        groups, grouped = self._groups(learnt, uses, self._find(learnt, target.name))
+        groups, grouped = self._groups(learnt, uses, of_target)
         unread = {f.columns[0] for f in findings if f.kind == "formula_without_value"}
         findings += [f for f in (*more, *grouped) if not unread.intersection(f.columns)]
         left_out = {use.name: use.why for use in uses if use.use == "left out" and use.why}
@@ -192,10 +191,6 @@ class DataCheck:
             len(table.rows),
             len(odd.left_out),
         )
-
-    def _find(self, columns: Sequence[ColumnProfile], name: str) -> Any:
-        key = match_key(name)
-        return next((column for column in columns if match_key(column.header) == key), None)
 
     def _said(self, column: ColumnProfile) -> ColumnHints:
         return self.config.hints.of(column.name) or ColumnHints()
@@ -294,8 +289,8 @@ class DataCheck:
     ) -> tuple[NDArray[np.integer] | None, list[Finding]]:
         """Return which rows belong together; the pupil's column stops being a feature."""
         findings: list[Finding] = []
-        groupings = []
-        pupil = self._find(columns, self.config.pupil or "")
+        groupings: list[NDArray[np.integer]] = []
+        pupil = _find(columns, self.config.pupil or "")
         if self.config.pupil is None:
             pupil, variant = repeated_pupil(columns, target, self._keys["drop"])
         else:
@@ -320,6 +315,11 @@ class DataCheck:
         return (joined(*groupings) if groupings else None), findings
 
 
+def _find(columns: Sequence[ColumnProfile], name: str) -> ColumnProfile | None:
+    key = match_key(name)
+    return next((column for column in columns if match_key(column.header) == key), None)
+
+
 def _plain_kind(column: ColumnProfile) -> str:
     return NUMBER if column.is_numeric else CATEGORY
 
@@ -331,7 +331,8 @@ def _number(column: ColumnProfile) -> tuple[list[Finding], Reading, dict[str, st
     return findings, reading, plain_numbers(column) if column.is_numeric else {}
 
 
-def _file_findings(table: Table, lines: frozenset[int]) -> list[Finding]:
+def _file_findings(table: Table, unused: frozenset[int]) -> list[Finding]:
+    """Return what is said of the file; formulas in lines that are not used do not count."""
     notes = table.notes
     found = []
     if notes.encoding:
@@ -346,7 +347,7 @@ def _file_findings(table: Table, lines: frozenset[int]) -> list[Finding]:
                 Finding("merged_cells", NOTE, (column_name(header[position]),), "", {"n_cells": n})
             )
     for position, rows in notes.formulas.items():
-        inside = [row for row in rows if row in lines]
+        inside = [row for row in rows if row not in unused]
         if not inside or not header.get(position):
             continue
         where = {"cell": f"{column_letters(position)}{inside[0]}", "n_cells": len(inside)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from src.schema.findings import NOTE, Finding
 from src.schema.header_words import IDENTIFIER, PLACE, PUPIL, header_words
@@ -29,7 +29,7 @@ MOST_GROUPS = 0.67  # of the rows: a column of more different values hardly repe
 
 def repeated_pupil(
     columns: Sequence[ColumnProfile], target: ColumnProfile, dropped: Set[str]
-) -> tuple[Any, str]:
+) -> tuple[ColumnProfile | None, str]:
     """Return the column whose values return in several rows of one pupil, or of one school."""
     others = [c for c in columns if c is not target and match_key(c.header) not in dropped]
     candidates = [c for c in others if _returns(c)]
