@@ -21,6 +21,7 @@ HEADER_ROW = ["name", "gender", "hours", "final"]
         (["合计", "", "9.1", "71.5"], SUMMARY),
         (["Points possible", "", "", "100"], SUMMARY),
         (["Median", "", "9", "71"], SUMMARY),
+        (["Average", "", "=C26", "=D26"], SUMMARY),
         (["", "", "[h]", "[pts]"], UNITS),
         (["", "", "(hours)", "%"], UNITS),
         (["Name", "GENDER", "Hours", "Final"], HEADER),
