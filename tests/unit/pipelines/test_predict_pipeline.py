@@ -395,10 +395,10 @@ def test_an_output_that_is_no_csv_is_refused(predictor, tmp_path) -> None:
 
 @pytest.fixture
 def command(sample_artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    def run(content: str, *more: str) -> tuple[int, str]:
+    def run(content: str, *more: str, output: str = "out.csv") -> tuple[int, str]:
         (tmp_path / "class.csv").write_text(content, encoding="utf-8")
         status = main([
-            "--input", str(tmp_path / "class.csv"), "--output", str(tmp_path / "out.csv"),
+            "--input", str(tmp_path / "class.csv"), "--output", str(tmp_path / output),
             "--artifacts", str(sample_artifacts), *more,
         ])  # fmt: skip
         return status, capsys.readouterr().err
@@ -452,8 +452,8 @@ def test_without_a_model_the_command_says_how_to_train(tmp_path, capsys) -> None
     assert "python -m src.pipelines.train_pipeline" in capsys.readouterr().err
 
 
-def test_an_output_folder_that_is_absent_is_named(command, tmp_path) -> None:
-    status, err = command(csv_text(ROWS), "--output", str(tmp_path / "no" / "out.csv"))
+def test_an_output_folder_that_is_absent_is_named(command) -> None:
+    status, err = command(csv_text(ROWS), output="no/out.csv")
     assert status == 1
     assert "cannot be written" in err
 
