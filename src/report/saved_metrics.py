@@ -28,12 +28,16 @@ class _HeldOut(TypedDict):
     rmse: Interval
     mae: Interval
     baseline_rmse: float
+    n_clusters: NotRequired[int | None]
 
 
 class _Coverage(TypedDict):
     level: float
     coverage: float
     mean_width: float
+    low: NotRequired[float]
+    high: NotRequired[float]
+    standard_errors_off: NotRequired[float]
 
 
 class _Distribution(TypedDict):
