@@ -28,12 +28,16 @@ class _HeldOut(TypedDict):
     rmse: Interval
     mae: Interval
     baseline_rmse: float
+    n_clusters: NotRequired[int | None]
 
 
 class _Coverage(TypedDict):
     level: float
     coverage: float
     mean_width: float
+    low: NotRequired[float]
+    high: NotRequired[float]
+    standard_errors_off: NotRequired[float]
 
 
 class _Distribution(TypedDict):
@@ -45,7 +49,7 @@ class _Mark(TypedDict):
     mark: float
 
 
-class _Metrics(TypedDict):
+class SavedMetrics(TypedDict):
     """What is shown of ``metrics.json``; older runs hold less."""
 
     model: str
@@ -57,11 +61,14 @@ class _Metrics(TypedDict):
     target_distribution: NotRequired[_Distribution]
     pass_mark: NotRequired[_Mark | None]
     note: NotRequired[str]
+    target: NotRequired[str]
+    unit: NotRequired[str]
+    left_out: NotRequired[dict[str, str]]
 
 
 def check_metrics(metrics: object) -> None:
     """Raise TypeError or ValueError where ``metrics.json`` is not what training writes."""
-    checked: _Metrics = read_typed(_Metrics, metrics, "metrics.json")
+    checked: SavedMetrics = read_typed(SavedMetrics, metrics, "metrics.json")
     if histogram := checked.get("target_distribution"):
         edges, counts = histogram["edges"], histogram["counts"]
         rising = all(low < high for low, high in pairwise(edges))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import pytest
 
 from src.artifact_store import ArtifactStore, new_run_id
 from src.exception import ArtifactError
+from src.report.saved_metrics import SavedMetrics
 from src.serving.predictor import Predictor
 
 
@@ -102,3 +104,22 @@ def test_a_run_made_before_findings_and_people_were_saved_loads(predictor, tmp_p
     )
     loaded = Predictor.from_run(old)
     assert (loaded.findings, loaded.schema) == ((), predictor.schema)
+
+
+def unchecked(kind: Any, value: Any, where: str = "metrics") -> list[str]:
+    """Return what stands in a value and not in its type."""
+    hints = get_type_hints(kind) if is_typeddict(kind) else {}
+    if get_origin(kind) in (Union, UnionType):
+        return [name for one in get_args(kind) for name in unchecked(one, value, where)]
+    if get_origin(kind) is list and value:
+        return unchecked(get_args(kind)[0], value[0], where)
+    if not hints or not isinstance(value, dict):
+        return []
+    found = [f"{where}.{name}" for name in value.keys() - hints.keys()]
+    shared = value.keys() & hints.keys()
+    return found + [one for k in shared for one in unchecked(hints[k], value[k], f"{where}.{k}")]
+
+
+def test_whatever_training_writes_into_its_metrics_is_checked(predictor: Predictor) -> None:
+    """A2."""
+    assert unchecked(SavedMetrics, predictor.metrics) == []
