@@ -223,7 +223,8 @@ class PredictionIntervals:
 
         Equal shares of students are left out on both sides. Where more than that have the least
         or the greatest score, the interval ends there, and all that is left out lies on the other
-        side: so it holds the level's share there, too.
+        side: so it holds the level's share there, too. An interval of more than one score holds the
+        prediction, even where the model is wrong by so much that most scores lie beside it.
 
         Parameters
         ----------
@@ -259,6 +260,8 @@ class PredictionIntervals:
         top = maximum if self.highest is None else self.highest
         up_to = 0.0 if bottom is None else self._up_to(bottom, spread)
         beyond = 0.0 if top is None else self._from(top, spread)
+        least, most = -math.inf if bottom is None else bottom, math.inf if top is None else top
+        shown = min(max(prediction, least), most)
         found = []
         for level in levels:
             below = above = (1 - level) / 2
@@ -269,10 +272,9 @@ class PredictionIntervals:
                 below = 1 - level
             low = -math.inf if at_bottom else self._score(below, spread)
             high = math.inf if at_top else self._score(1 - above, spread)
-            if bottom is not None:
-                low, high = max(low, bottom), max(high, bottom)
-            if top is not None:
-                low, high = min(low, top), min(high, top)
+            low, high = min(max(low, least), most), min(max(high, least), most)
+            if low < high:
+                low, high = min(low, shown), max(high, shown)
             found.append((low, high))
         return found
 
@@ -391,7 +393,11 @@ class PredictionIntervals:
         low = np.where(at_bottom, -np.inf, self._score_of_each(below, spread))
         high = np.where(at_top, np.inf, self._score_of_each(1 - above, spread))
         bounds = (-np.inf if bottom is None else bottom, np.inf if top is None else top)
-        return low.clip(*bounds), high.clip(*bounds)
+        low, high = low.clip(*bounds), high.clip(*bounds)
+        shown, many = predictions.clip(*bounds), low < high
+        return np.where(many, np.minimum(low, shown), low), np.where(
+            many, np.maximum(high, shown), high
+        )
 
     def probability_below_of_each(
         self,

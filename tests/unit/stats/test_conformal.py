@@ -100,6 +100,16 @@ def test_lopsided_residuals_give_lopsided_intervals() -> None:
     assert high - 50 > 5 * (50 - low)
 
 
+def test_an_interval_holds_the_prediction_itself_where_the_model_is_always_too_high() -> None:
+    made = PredictionIntervals((0.8,), (-9.0, -5.0, -3.0), 99)
+    low, high = made.interval(50.0, 0.8, 0.0, 100.0)
+    assert low < 45 < high == 50.0
+    only_heap = PredictionIntervals(
+        (0.8,), (-1.0, 1.0), 99, lowest=0.0, at_lowest=Curve((0.0,), (0.95,))
+    )
+    assert only_heap.interval(3.0, 0.8, 0.0, 100.0) == (0.0, 0.0)
+
+
 def test_a_level_that_was_not_learnt_is_refused() -> None:
     with pytest.raises(KeyError):
         EVEN.interval(50, 0.5, None, None)
