@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERDICT_ERRORS = 2.39  # standard errors that one of three ranges is off by in 5 of 100 cases
+VERDICT_ERRORS = 2.39  # the normal distribution's, for three ranges at 5 % (Bonferroni)
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
 DRAWN_SHIFT = 0.01  # of the truths' range: how far a dot is moved at most
 MOVED = "Dots are moved a little at random, so that none is a student's exact result."
