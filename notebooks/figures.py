@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.components.data_ingestion import DataIngestion, DataIngestionConfig
-from src.components.data_validation import DataValidation
+from src.pipelines.rows import learn_schema
+from src.pipelines.run_files import dropped_columns
+from src.pipelines.train_pipeline import TrainPipeline
+from src.pipelines.training import TrainConfig
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.matplotlib_svg import COLOURS
-from src.schema.hints import Hints, find_hints, read_hints
-from src.schema.inference import infer_schema
 from src.schema.record import Schema
 
 if TYPE_CHECKING:
@@ -89,23 +89,19 @@ def find_table(data: str) -> Path | str:
 
 
 def load(data: str, target: str | None = None) -> Loaded:
-    """Read a table with the package's own components."""
+    """Read and check a table as training does."""
     source = find_table(data)
-    table = DataIngestion(DataIngestionConfig(str(source))).run()
-    found = find_hints(source) if isinstance(source, Path) else None
-    inferred = infer_schema(table, read_hints(found) if found else Hints(), target or None)
-    validation = DataValidation(inferred.schema, decimal_comma=table.decimal_comma)
-    checked = validation.run(table, inferred.positions, with_target=True)
-    frame = checked.frame
-    frame = frame[frame[inferred.schema.target.name].notna()].reset_index(drop=True)
+    config = TrainConfig(data=str(source), target=target or None)
+    hints, checked = TrainPipeline(config).check()
+    inferred, good = learn_schema(checked, hints, config)
     return Loaded(
         source,
         inferred.schema,
-        frame[list(inferred.schema.names)],
-        frame[inferred.schema.target.name].to_numpy(),
-        len(table.rows),
-        int((~checked.accepted).sum()),
-        inferred.dropped,
+        good.X,
+        good.y,
+        checked.n_rows,
+        good.n_refused,
+        dropped_columns(config, inferred, inferred.schema, checked),
     )
 
 
