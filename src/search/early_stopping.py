@@ -40,7 +40,8 @@ def counted_folds(n_rows: int, n_folds: int) -> int:
     """Return in how many folds the trees are counted.
 
     With few rows, a number that was found on rows which then score a fold makes its score too high
-    (CatBoost's R² by 0.05 at 100 rows); with many it costs a quarter of the search's time for little.
+    (CatBoost's R² by 0.05 at 100 rows); with many it costs a
+    quarter of the search's time for little.
     """
     return n_folds if n_rows <= FEW_ROWS else min(SHARED_FOLDS, n_folds)
 
