@@ -1,7 +1,7 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve frontend check train predict lint test test-quick test-slow notebooks docs bundle rehearse lock clean
+.PHONY: help setup run serve frontend check train predict lint test test-quick test-slow coverage notebooks docs bundle rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000
@@ -55,7 +55,10 @@ lint: .venv/.dev  ## Check style, types and import contracts
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
 
-test: lint .envs/deploy/.tools  ## Everything a change must pass: lint, then all tests but the slow ones, with coverage
+test: lint .envs/deploy/.tools  ## Everything a change must pass: lint, then all tests but the slow ones
+	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+coverage: .venv/.dev .envs/deploy/.tools  ## The same tests with their coverage, which doubles the time (at least 85 %)
 	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov $(ARGS)
 
 test-quick: .venv/.dev  ## The tests that need neither a browser nor a server

@@ -106,10 +106,12 @@ def test_the_sample_table_trains_and_the_form_answers_as_the_command_does(
     assert summary["left_out"] == {}
 
 
-def test_the_original_table_reaches_an_r2_of_0_87(clean_tree: Path, command, real_table) -> None:
-    summary = train_and_serve(
-        clean_tree, command, "--data", real_table("stud.csv"), "--target", "math score"
-    )
+@pytest.mark.parametrize("budget", ["quick", pytest.param("standard", marks=pytest.mark.slow)])
+def test_the_original_table_reaches_an_r2_of_0_87(
+    clean_tree: Path, command, real_table, budget: str
+) -> None:
+    options = "--data", real_table("stud.csv"), "--target", "math score", "--budget", budget
+    summary = train_and_serve(clean_tree, command, *options)
     assert summary["held_out"]["r2"]["value"] >= 0.87
 
 
@@ -126,7 +128,13 @@ def test_other_tables_need_no_change_of_the_code(
     assert summary["held_out"]["r2"]["value"] >= r2
 
 
-@pytest.mark.parametrize("families", [["svr", "hist_gradient_boosting"], ["xgboost", "catboost"]])
+@pytest.mark.parametrize(
+    "families",
+    [
+        ["svr", "xgboost"],
+        pytest.param(["hist_gradient_boosting", "catboost"], marks=pytest.mark.slow),
+    ],
+)
 def test_two_processes_with_other_jobs_give_equal_metrics_and_predictions(
     clean_tree: Path, command, families: list[str]
 ) -> None:

