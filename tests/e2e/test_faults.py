@@ -50,7 +50,7 @@ def test_a_training_killed_at_some_of_its_steps_leaves_a_model_that_serves(
     tmp_path: Path,
 ) -> None:
     """M5."""
-    assert kill_at(tmp_path / "artifacts", first=1, step=7) >= 4
+    assert kill_at(tmp_path / "artifacts", first=1, step=13) >= 2
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_a_full_disk_keeps_the_old_model_and_says_so(
     filler = small_disk / "filler"
     neighbours = ("--models", "neighbors")  # its pickle holds the table: larger than data.csv
     statuses = []
-    for free_kib in (0, 100, 200, 300, 1_000):
+    for free_kib in (0, 100, 1_000):
         filler.unlink(missing_ok=True)
         free = shutil.disk_usage(small_disk).free
         with filler.open("wb") as file:
