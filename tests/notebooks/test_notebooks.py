@@ -74,7 +74,7 @@ def test_no_cell_warns(built):
     ("path", "scheme"),
     [
         (NOTEBOOKS[0], "dark"),
-        (NOTEBOOKS[1], "light"),
+        pytest.param(NOTEBOOKS[1], "light", marks=pytest.mark.slow),
         pytest.param(NOTEBOOKS[0], "light", marks=pytest.mark.slow),
         pytest.param(NOTEBOOKS[1], "dark", marks=pytest.mark.slow),
     ],

@@ -141,7 +141,7 @@ def test_without_a_model_there_is_no_document(empty_client):
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("seconds", ["15", pytest.param("120", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", ["8", pytest.param("120", marks=pytest.mark.slow)])
 def test_the_api_keeps_what_its_document_says(gunicorn, sample_artifacts, tmp_path, seconds):
     """R6."""
     # A text in place of a number may be any text to JSON Schema; the document names the 422.

@@ -28,6 +28,7 @@ from src.pipelines.train_pipeline import TrainPipeline, main
 from src.pipelines.training import TrainConfig, TrainResult
 from src.serving.predictor import Predictor
 from src.utils import write_bytes
+from tests.sampling import first
 
 
 def rows_of(path: Path) -> list[list[str]]:
@@ -738,7 +739,7 @@ def test_the_help_shows_examples_and_every_model(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("models", "expected"), [(["ridge"], []), (["ridge", "xgboost"], ["xgboost"])]
+    ("models", "expected"), first(1, [(["ridge", "xgboost"], ["xgboost"]), (["ridge"], [])])
 )
 def test_a_quick_run_pays_for_no_library_that_it_does_not_use(
     write, tmp_path, models, expected

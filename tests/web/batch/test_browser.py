@@ -12,6 +12,7 @@ import pytest
 
 from src.web.batch.worker import run
 from src.web.batch.workspace import LARGE, Order, Workspace
+from tests.sampling import first
 from tests.web.batch.test_routes import (
     BAD_ROWS,
     FILE_NAMES,
@@ -288,13 +289,13 @@ def refusal(page) -> str:
     return alert.inner_text()
 
 
-@pytest.mark.parametrize("content", SPELLINGS)
+@pytest.mark.parametrize("content", first(4, SPELLINGS))
 def test_any_spelling_of_a_table_gets_the_same_predictions(predictions, expected, content):
     """C1, C2, C3, C8."""
     assert [row["prediction"] for row in predictions(content)] == expected
 
 
-@pytest.mark.parametrize(("line", "problem"), BAD_ROWS)
+@pytest.mark.parametrize(("line", "problem"), first(4, BAD_ROWS))
 def test_a_bad_row_stands_among_those_to_fix_with_its_line(open_page, line, problem):
     """C4, C5, C6b, C7, C15."""
     page = open_page()
@@ -310,7 +311,7 @@ def test_none_stays_the_category_that_it_is(predictions, expected):
     assert [row["test_preparation_course"] for row in predictions(table(STUDENT))] == ["none"]
 
 
-@pytest.mark.parametrize(("content", "name", "message"), UNUSABLE)
+@pytest.mark.parametrize(("content", "name", "message"), first(4, UNUSABLE))
 def test_a_file_that_cannot_be_used_is_refused(open_page, content, name, message):
     """C8, C9."""
     page = open_page()
@@ -354,7 +355,7 @@ def test_no_cell_that_is_downloaded_is_a_formula(predictions):
     assert {row["change"] for row in found} == {"-3.5"}
 
 
-@pytest.mark.parametrize("name", FILE_NAMES)
+@pytest.mark.parametrize("name", first(3, FILE_NAMES))
 def test_a_file_s_name_is_words_on_the_page(open_page, name):
     """C14."""
     page = open_page()
