@@ -19,8 +19,8 @@ LONGEST = ("test_notebooks", "test_commands", "test_model_trainer", "test_page")
 
 @pytest.hookimpl(optionalhook=True)  # where pytest-xdist is installed
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: much of the time a test waits for a server or a browser."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: much of the time a test waits for a server or a browser."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -41,6 +41,7 @@ def written(maker: ModuleType, name: str) -> str:
     return blocks[name].partition("-->")[2].rpartition("<!--")[0].strip()
 
 
+@pytest.mark.slow
 def test_the_results_are_what_training_on_the_sample_table_gives(maker, trained) -> None:
     in_readme, made = written(maker, "results"), trained["results"]
     names = [re.sub(NUMBER, "", text).split() for text in (in_readme, made)]
@@ -49,6 +50,7 @@ def test_the_results_are_what_training_on_the_sample_table_gives(maker, trained)
     assert numbers(in_readme) == pytest.approx(numbers(made), abs=0.051, rel=0.01)
 
 
+@pytest.mark.slow
 def test_the_example_s_answer_is_what_that_model_answers(maker, trained) -> None:
     in_readme, made = (
         json.loads(text.removeprefix("```json").removesuffix("```"))

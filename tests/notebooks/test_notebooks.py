@@ -73,8 +73,8 @@ def test_no_cell_warns(built):
 @pytest.mark.parametrize(
     ("path", "scheme"),
     [
-        (NOTEBOOKS[0], "dark"),
-        pytest.param(NOTEBOOKS[1], "light", marks=pytest.mark.slow),
+        pytest.param(NOTEBOOKS[0], "dark", marks=pytest.mark.slow),
+        (NOTEBOOKS[1], "light"),
         pytest.param(NOTEBOOKS[0], "light", marks=pytest.mark.slow),
         pytest.param(NOTEBOOKS[1], "dark", marks=pytest.mark.slow),
     ],
