@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.sampling import first
 from tests.web.chromium import launched, unfold, violations, watched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,12 +73,15 @@ def test_no_cell_warns(built):
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("path", "scheme"),
-    [
-        pytest.param(NOTEBOOKS[0], "dark", marks=pytest.mark.slow),
-        (NOTEBOOKS[1], "light"),
-        pytest.param(NOTEBOOKS[0], "light", marks=pytest.mark.slow),
-        pytest.param(NOTEBOOKS[1], "dark", marks=pytest.mark.slow),
-    ],
+    first(
+        1,
+        [
+            (NOTEBOOKS[1], "light"),
+            (NOTEBOOKS[0], "dark"),
+            (NOTEBOOKS[0], "light"),
+            (NOTEBOOKS[1], "dark"),
+        ],
+    ),
 )
 def test_a_page_is_readable_for_everybody_and_fetches_nothing(built, path, scheme):
     phone = {"width": 320, "height": 800}

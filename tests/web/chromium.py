@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.sampling import first
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update",
@@ -55,10 +57,7 @@ def watched(browser, home: str) -> Iterator[Callable]:
 def looks(width: str, scheme: str) -> pytest.MarkDecorator:
     """Parametrize by a phone in light and a desktop in dark; the other two pairs are slow."""
     pairs = [(390, "light"), (1280, "dark"), (390, "dark"), (1280, "light")]
-    marks: tuple = ((), (), (pytest.mark.slow,), (pytest.mark.slow,))
-    return pytest.mark.parametrize(
-        (width, scheme), [pytest.param(*p, marks=m) for p, m in zip(pairs, marks, strict=True)]
-    )
+    return pytest.mark.parametrize((width, scheme), first(2, pairs))
 
 
 def unfold(page) -> None:
