@@ -18,10 +18,14 @@ if (input) {
 
 const working = document.querySelector("[data-progress]");
 if (working) {
+  // Whoever sends the form leaves this page; a reload would call that off.
+  let leaving = false;
+  working.addEventListener("submit", () => { leaving = true; });
   const look = async () => {
     try {
       const answer = await fetch(working.dataset.progress);
       const { done, rows } = answer.ok ? await answer.json() : { done: true };
+      if (leaving) return;
       if (done) return location.reload();
       working.querySelector("[data-rows]").textContent = rows.toLocaleString("en");
     } catch { /* the server is away for a moment */ }

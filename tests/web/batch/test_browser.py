@@ -248,6 +248,25 @@ def test_axe_finds_nothing_while_a_file_is_worked_on(open_page, uploads, scheme)
         page.get_by_text("The file and its results are deleted.").wait_for()
 
 
+def test_a_slow_answer_to_a_deletion_is_waited_for(open_page, uploads):
+    """The script that asks how far the work is may not reload the page that is being left."""
+    job, claim = uploads.workspace.create(LARGE)
+    with claim:
+        job.upload.write_text("x", "utf-8")
+        job.write_order(Order("school.csv"))
+        page = open_page(f"/batch/{job.id}")
+        delete = page.get_by_role("button", name="Stop and delete the file")
+
+        def answer_late(route):
+            answer = route.fetch(max_redirects=0)
+            page.wait_for_timeout(2500)  # the script asks each second, and hears that it is gone
+            route.fulfill(response=answer)
+
+        page.route("**/delete", answer_late)
+        delete.click(no_wait_after=True)
+        page.get_by_text("The file and its results are deleted.").wait_for()
+
+
 # ---------------------------------------------------------------- files, by their ID in FAULTS.md
 
 
