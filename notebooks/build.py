@@ -118,6 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a table of your own")
     parser.add_argument("--target", help="its column to predict, unless its hints say so")
+    parser.add_argument("--budget", help="how long to search: quick, standard or thorough")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "notebooks")
     parser.add_argument(
         "--folder",
@@ -129,8 +130,8 @@ def main() -> None:
         "--pages", action="store_true", help="renew the pages of docs/notebooks too"
     )
     arguments = parser.parse_args()
-    if arguments.pages and (arguments.data or arguments.target):
-        parser.error("--pages shows the sample table: leave --data and --target out.")
+    if arguments.pages and (arguments.data or arguments.target or arguments.budget):
+        parser.error("--pages shows the sample table: leave --data, --target and --budget out.")
     if sys.platform == "win32":
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     parameters = {}
@@ -139,6 +140,8 @@ def main() -> None:
         parameters["DATA"] = str(local.resolve()) if local.is_file() else arguments.data
     if arguments.target:
         parameters["TARGET"] = arguments.target
+    if arguments.budget:
+        parameters["BUDGET"] = arguments.budget
     shutil.rmtree(arguments.output / "figures", ignore_errors=True)
     for path in NOTEBOOKS:
         started = time.monotonic()

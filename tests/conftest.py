@@ -14,6 +14,8 @@ from src.serving.predictor import Predictor
 ROOT = Path(__file__).resolve().parent.parent
 REAL_TABLES = ROOT.parent / "shared" / "data"
 CASES = ROOT.parent / "shared" / "cases"
+# Or each of the processes that tests start would compile all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 LONGEST = ("test_notebooks", "test_commands", "test_model_trainer", "test_page")
 
 

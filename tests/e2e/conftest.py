@@ -19,14 +19,15 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return this environment without our settings, writing no byte code."""
+    """Return this environment without our settings."""
     ours = ("ARTIFACTS_DIR", "APP_ENV", "LOG_LEVEL", "LOG_FILE")
     kept = {name: value for name, value in os.environ.items() if name not in ours}
-    return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | changes
+    return kept | changes
 
 
 def files_below(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(file) for file in files if "__pycache__" not in file.parts}
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def clean_tree(tmp_path: Path) -> Path:
     for name in SHIPPED:
         source = ROOT / name
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+            ignored = shutil.ignore_patterns(".ipynb_checkpoints")
             shutil.copytree(source, folder / name, ignore=ignored)
         elif source.exists():
             shutil.copy(source, folder / name)

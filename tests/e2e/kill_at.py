@@ -12,6 +12,9 @@ import signal
 import sys
 from pathlib import Path
 
+import matplotlib.backends.backend_svg  # noqa: F401 - once for all children
+import sklearn.linear_model  # noqa: F401
+
 from src.exception import ModelNotFoundError
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig

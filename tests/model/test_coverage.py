@@ -73,9 +73,9 @@ def mean_coverage(path: Path, target: str, n_splits: int, *names: str) -> dict[s
 
 def test_intervals_cover_about_as_often_as_they_say_on_the_sample_table() -> None:
     """R7."""
-    # Of 20 splits the mean has a standard error of 0.7, 0.5 and 0.4 points.
-    found = mean_coverage(SAMPLE_TABLE, "math_score", 20, "ridge")
-    assert np.abs(np.array([*found.values()]) - LEVELS).max() < 0.025, found
+    # Of 10 splits the mean has a standard error of 1.0, 0.7 and 0.6 points.
+    found = mean_coverage(SAMPLE_TABLE, "math_score", 10, "ridge")
+    assert np.abs(np.array([*found.values()]) - LEVELS).max() < 0.03, found
 
 
 @pytest.mark.slow

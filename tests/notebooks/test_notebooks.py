@@ -43,12 +43,15 @@ def build(output: Path, *arguments: str) -> Path:
 
 @pytest.fixture(
     scope="module",
-    params=["notebooks", pytest.param(".", marks=pytest.mark.slow)],
-    ids=["from-notebooks", "from-the-root"],
+    params=[
+        pytest.param(("notebooks", "quick"), id="from-notebooks"),
+        pytest.param((".", "standard"), id="from-the-root", marks=pytest.mark.slow),
+    ],
 )
 def built(request, tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp("built")
-    return build(output, "--folder", str(ROOT / request.param))
+    folder, budget = request.param
+    return build(output, "--folder", str(ROOT / folder), "--budget", budget)
 
 
 @pytest.mark.e2e

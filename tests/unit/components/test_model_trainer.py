@@ -135,7 +135,7 @@ def test_what_the_budget_has_no_room_for_is_left_out_with_the_reason() -> None:
 
 def test_many_numbers_leave_room_for_a_booster_beside_their_products() -> None:
     names = [f"x{i}" for i in range(40)]
-    X = pd.DataFrame(np.random.default_rng(0).normal(size=(800, 40)), columns=names)
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(400, 40)), columns=names)
     y = (X["x0"] + X["x1"]).to_numpy()
     features = tuple(NumericFeature(name=n, observed_minimum=-4, observed_maximum=4) for n in names)
     models = ("ridge", "ridge_splines", "ridge_products", "catboost")
@@ -156,7 +156,7 @@ def test_larger_budgets_try_more() -> None:
 
 def test_a_thorough_search_is_repeatable() -> None:
     """R1."""
-    options = {"models": ("ridge", "svr"), "budget": "thorough"}
+    options = {"models": ("svr",), "budget": "thorough"}
     one, two = search(**options), search(**options)
     assert [(row.r2, row.params) for row in one.leaderboard] == [
         (row.r2, row.params) for row in two.leaderboard
@@ -216,13 +216,13 @@ def test_rows_of_no_weight_teach_nothing() -> None:
     wrong = y.copy()
     wrong[::2] = 500
     weight = np.where(np.arange(200) % 2, 1.0, 1e-9)
-    models = ("ridge", "ridge_splines", "neighbors", "xgboost")
+    models = ("ridge", "ridge_splines", "neighbors", "decision_tree")
     trainer = ModelTrainer(ModelTrainerConfig(models=models))
     preprocessor = DataTransformation(SCHEMA).run()
-    pipeline = trainer.run(X, y, preprocessor, weight=weight).pipeline
-    fitted = trainer.fit(pipeline, X, wrong, weight)
+    trained = trainer.run(X, y, preprocessor, weight=weight)
+    fitted = trainer.fit(trained.pipeline, X, wrong, weight)
     assert np.abs(fitted.predict(X) - y)[1::2].mean() < 10
-    assert trainer.run(X, y, preprocessor, weight=weight).left_out == dict.fromkeys(
+    assert trained.left_out == dict.fromkeys(
         ("neighbors", "ridge_splines"), "it cannot be trained with weights"
     )
 
