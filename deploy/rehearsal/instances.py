@@ -54,7 +54,9 @@ class Fleet:
 
     def install(self, requirements: Path) -> Path:
         """Return the virtual environment for a requirements.txt, made unless it was made before."""
-        venv = self.venvs / hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+        # Its scripts name the folder that it was made in.
+        made_of = requirements.read_bytes() + bytes(self.venvs.resolve())
+        venv = self.venvs / hashlib.sha256(made_of).hexdigest()[:12]
         pip = [f"{venv}/bin/python", "-m", "pip", "--disable-pip-version-check"]
         log_file = self.folder / f"{venv.name}.log"
         with self._installing:
