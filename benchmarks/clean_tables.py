@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,7 +72,7 @@ _R: tuple[tuple[str, str, str, tuple[str, ...], tuple[tuple[str, str], ...]], ..
 
 
 def shared_tables() -> Iterator[CleanTable]:
-    """Yield the development tables, then parts of their rows."""
+    """Yield the development tables, then halves of their rows and of their columns."""
     found = [CleanTable("sample", "math_score", read_table(ROOT / "notebooks/data/stud.csv"))]
     for name, target, drop in _SHARED:
         path: Path = SHARED / name
@@ -85,6 +85,10 @@ def shared_tables() -> Iterator[CleanTable]:
         n_rows = len(clean.table.rows)
         chosen = sorted(random.Random(n_rows).sample(range(n_rows), min(n_rows // 2, 2_000)))
         yield replace(clean, name=f"half of {clean.name}", table=clean.table.take(chosen))
+        others = [name for name in clean.table.header if name != clean.target]
+        dropped = random.Random(n_rows).sample(others, len(others) // 2)
+        name = f"{clean.name}, half of its columns"
+        yield replace(clean, name=name, table=_without(clean.table, dropped))
 
 
 def r_tables() -> Iterator[CleanTable]:
@@ -106,7 +110,7 @@ def simulated_tables(n_seeds: int) -> Iterator[CleanTable]:
             yield CleanTable(f"simulated, with {target}", target, as_table(columns))
 
 
-def _without(table: Table, drop: tuple[str, ...]) -> Table:
+def _without(table: Table, drop: Collection[str]) -> Table:
     kept = [k for k, name in enumerate(table.header) if name not in drop]
     return replace(
         table,

@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)
     started = time.perf_counter()
-    missed = list(chain(_faults(options.seeds), _clean(3), _sizes(options.rows)))
+    missed = list(chain(_faults(options.seeds), _clean(5), _sizes(options.rows)))
     print(f"{time.perf_counter() - started:.0f} s")
     for claim in missed:
         print(f"MISSED {claim}")

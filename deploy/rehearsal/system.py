@@ -168,9 +168,13 @@ def unpack(archive: Path, folder: Path) -> None:
 def children(pid: int) -> list[int]:
     """Return the ids of a process's children, whichever of its threads started them."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # it ended meanwhile
-            found += map(int, path.read_text().split())
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # the process ended meanwhile
+        return []
+    for thread in threads:
+        with contextlib.suppress(OSError):  # or the thread
+            found += map(int, (thread / "children").read_text().split())
     return found
 
 

