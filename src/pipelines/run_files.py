@@ -14,6 +14,7 @@ from src.components.model_evaluation import Evaluation
 from src.exception import ArtifactError
 from src.pipelines.training import TrainConfig
 from src.report.data_summary import target_histogram
+from src.report.overview import SHOWN_LEVEL
 from src.report.table_findings import left_out_because
 from src.schema.inference import InferredSchema
 from src.schema.record import Schema
@@ -21,7 +22,8 @@ from src.search.candidates import CANDIDATES
 from src.search.leaderboard import TrainedModel
 from src.serving.predictor import Predictor
 from src.stats.conformal import PredictionIntervals
-from src.stats.intervals import effective_rows, share_interval
+from src.stats.disclosure import LEAST_ROWS
+from src.stats.intervals import promise_p_value, share_interval
 from src.tables.cells import match_key
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
+PARTS = 5  # of the predictions, from low to high
 CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
 
 
@@ -128,16 +131,14 @@ def coverage_of(
 ) -> list[dict[str, float]]:
     """Return how often the held-out rows lie in their intervals, and how wide these are.
 
-    Beside it, the interval of the share, and how many standard errors it is off, those of the
-    residuals that the ranges were made of among them.
+    Beside it, the interval of the share, and how often chance takes a range that keeps its promise
+    as far from it.
     """
     found, target = [], schema.target
     for level in intervals.levels:
         low, high = intervals.interval_of_each(y_pred, level, target.minimum, target.maximum, X)
         inside = (y >= low) & (y <= high)
-        held, worth = share_interval(inside, clusters), effective_rows(inside, clusters)
-        of_residuals = worth * intervals.n_samples / len(y)
-        error = (level * (1 - level) * (1 / worth + 1 / of_residuals)) ** 0.5
+        held = share_interval(inside, clusters)
         found.append(
             {
                 "level": level,
@@ -145,7 +146,40 @@ def coverage_of(
                 "mean_width": float((high - low).mean()),
                 "low": held.low,
                 "high": held.high,
-                "standard_errors_off": (held.value - level) / error,
+                "p_value": promise_p_value(inside, level, intervals.n_samples, clusters),
+            }
+        )
+    return found
+
+
+def coverage_by_prediction(
+    intervals: PredictionIntervals,
+    schema: Schema,
+    X: pd.DataFrame,
+    y: NDArray[np.float64],
+    y_pred: NDArray[np.float64],
+    clusters: NDArray[np.intp] | None = None,
+) -> list[dict[str, float]]:
+    """Return the same of the 90 % range, by fifths of the prediction of ten rows at least."""
+    import numpy as np
+
+    target, n_parts = schema.target, min(PARTS, len(y) // LEAST_ROWS)
+    low, high = intervals.interval_of_each(y_pred, SHOWN_LEVEL, target.minimum, target.maximum, X)
+    inside, shown = (y >= low) & (y <= high), schema.clip_all(y_pred)
+    found = []
+    for rows in np.array_split(np.argsort(y_pred, kind="stable"), n_parts) if n_parts > 1 else ():
+        of_part = None if clusters is None else clusters[rows]
+        held = share_interval(inside[rows], of_part)
+        n_residuals = intervals.n_samples // n_parts
+        found.append(
+            {
+                "from": float(shown[rows].min()),
+                "to": float(shown[rows].max()),
+                "n_samples": len(rows),
+                "coverage": held.value,
+                "low": held.low,
+                "high": held.high,
+                "p_value": promise_p_value(inside[rows], SHOWN_LEVEL, n_residuals, of_part),
             }
         )
     return found

@@ -56,6 +56,7 @@ from src.pipelines.rows import (
 from src.pipelines.run_files import (
     CHECKED_ROWS,
     check_saved,
+    coverage_by_prediction,
     coverage_of,
     dropped_columns,
     manifest_of,
@@ -194,8 +195,10 @@ class TrainPipeline:
                 "train": len(train.y),
                 "test": len(test.y),
             }
+            tested = test.X, test.y, y_pred, test.clusters
             metrics = metrics_of(schema, trained, evaluation, rows, y) | {
-                "coverage": coverage_of(intervals, schema, test.X, test.y, y_pred, test.clusters),
+                "coverage": coverage_of(intervals, schema, *tested),
+                "coverage_by_prediction": coverage_by_prediction(intervals, schema, *tested),
                 "pass_mark": asdict(marked) if marked else None,
             }
             dropped = dropped_columns(config, inferred, schema, checked)

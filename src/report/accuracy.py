@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from src.config import BASELINE, BLEND
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
+from src.report.overview import CHANCE, SHOWN_LEVEL, level_of, unreliable_parts
 from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
 from src.report.wording import (
     SPACE,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERDICT_ERRORS = 2.39  # the normal distribution's, for three ranges at 5 % (Bonferroni)
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
 DRAWN_SHIFT = 0.01  # of the truths' range: how far a dot is moved at most
 MOVED = "Dots are moved a little at random, so that none is a student's exact result."
@@ -383,7 +383,7 @@ def coverage(facts: ReportFacts) -> Section | None:
         f"the {percent(row['level'])} range holds {percent(row['coverage'])}, "
         + ("fewer than promised" if row["level"] > row["coverage"] else "more than promised")
         for row in rows
-        if abs(row.get("standard_errors_off", 0.0)) > VERDICT_ERRORS
+        if row.get("p_value", 1.0) < CHANCE / len(rows)
     ]
     if outside:
         verdict = f"{capitalize(listed(outside))}, by more than chance explains."
@@ -403,8 +403,34 @@ def coverage(facts: ReportFacts) -> Section | None:
     )
     lead = [f"Each prediction's ranges were held against the truth of {count(n)} not seen."]
     caption = f"{verdict} Upright marks: what is promised. Lines: 95{SPACE}% intervals."
+    tables = [table]
+    if parts := facts.metrics.get("coverage_by_prediction"):
+        tables.append(_by_prediction(parts, measure))
     return Section(
-        "coverage", "Do the ranges keep their promise?", lead, (), [Figure(svg, caption)], [table]
+        "coverage",
+        "Do the ranges keep their promise?",
+        [*lead, *unreliable_parts(facts)],
+        (),
+        [Figure(svg, caption)],
+        tables,
+    )
+
+
+def _by_prediction(parts: Sequence[Row], measure: Measure) -> ReportTable:
+    return ReportTable(
+        f"The {percent(SHOWN_LEVEL)} range by level of the prediction",
+        ("Predicted", "Students", "Held the truth"),
+        [
+            (
+                Cell(level_of(row, measure)),
+                Cell(f"{row['n_samples']:,}"),
+                Cell(
+                    percent(row["coverage"]),
+                    f"{100 * row['low']:.0f} to {100 * row['high']:.0f}{SPACE}%",
+                ),
+            )
+            for row in parts
+        ],
     )
 
 

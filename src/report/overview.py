@@ -22,6 +22,7 @@ from src.report.wording import (
 from src.stats.intervals import Interval
 
 SHOWN_LEVEL = 0.9
+CHANCE = 0.05  # of saying of any range, or of any level, what is not so (Bonferroni)
 
 
 def shown_coverage(facts: ReportFacts) -> Mapping[str, float] | None:
@@ -87,8 +88,27 @@ def certainty(facts: ReportFacts) -> list[str]:
     return [
         "Every prediction comes with a range that should hold the truth for 9 in 10 students. It "
         f"is {measure.amount(row['mean_width'])} wide on average, and held "
-        f"{percent(row['coverage'])} of the students that were not seen."
+        f"{percent(row['coverage'])} of the students that were not seen.",
+        *unreliable_parts(facts),
     ]
+
+
+def unreliable_parts(facts: ReportFacts) -> list[str]:
+    """Return at which levels of the prediction the ranges held fewer than chance explains."""
+    parts = facts.metrics.get("coverage_by_prediction") or ()
+    measure = Measure.of(facts.schema.target)
+    return [
+        f"Do not rely on the ranges where the model predicts {level_of(row, measure)}: there the "
+        f"{percent(SHOWN_LEVEL)} range held only {percent(row['coverage'])} of "
+        f"{count(row['n_samples'])}, fewer than chance explains."
+        for row in parts
+        if row["coverage"] < SHOWN_LEVEL and row["p_value"] < CHANCE / len(parts)
+    ]
+
+
+def level_of(row: Mapping[str, float], measure: Measure) -> str:
+    """Return a level of the prediction, from end to end."""
+    return f"{measure.number(row['from'])} to {measure.number(row['to'])}"
 
 
 def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:

@@ -37,7 +37,16 @@ class _Coverage(TypedDict):
     mean_width: float
     low: NotRequired[float]
     high: NotRequired[float]
-    standard_errors_off: NotRequired[float]
+    p_value: NotRequired[float]
+
+
+_Part = TypedDict(
+    "_Part",
+    {
+        "from": float, "to": float, "n_samples": int,
+        "coverage": float, "low": float, "high": float, "p_value": float,
+    },
+)  # fmt: skip
 
 
 class _Distribution(TypedDict):
@@ -57,6 +66,7 @@ class SavedMetrics(TypedDict):
     held_out: _HeldOut
     leaderboard: list[_Row]
     coverage: NotRequired[list[_Coverage] | None]
+    coverage_by_prediction: NotRequired[list[_Part]]
     target_mean: NotRequired[float]
     target_distribution: NotRequired[_Distribution]
     pass_mark: NotRequired[_Mark | None]

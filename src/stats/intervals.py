@@ -172,6 +172,48 @@ def effective_rows(hits: NDArray[np.bool_], clusters: NDArray[np.intp] | None) -
     return min(float(n), independent) * (Z_95 / t_value(n_clusters)) ** 2
 
 
+def promise_p_value(
+    inside: NDArray[np.bool_],
+    level: float,
+    n_residuals: int,
+    clusters: NDArray[np.intp] | None = None,
+) -> float:
+    """Return how often a range that keeps its promise holds as few rows, or as many, as this one.
+
+    The share that a conformal range holds has a beta distribution over the residuals that it was
+    made of; the rows that it then holds are beta-binomial.
+
+    Parameters
+    ----------
+    inside : ndarray of shape (n_rows,)
+        Whether a row lies in its range.
+    level : float
+        The share that was promised.
+    n_residuals : int
+        Those that the range was made of.
+
+    References
+    ----------
+    Vovk (2012), "Conditional validity of inductive conformal predictors", ACML, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> held = np.arange(50) < 40
+    >>> round(promise_p_value(held, 0.9, 200), 3), round(promise_p_value(held, 0.9, 40), 3)
+    (0.08, 0.178)
+    """
+    from scipy.stats import betabinom
+
+    n, worth = len(inside), effective_rows(inside, clusters)
+    n_rows = max(round(worth), 1)
+    ranks = n_residuals * worth / n + 1
+    n_held, held = round(n_rows * float(inside.mean())), (level * ranks, (1 - level) * ranks)
+    fewer = betabinom.cdf(n_held, n_rows, *held)
+    more = betabinom.sf(n_held - 1, n_rows, *held)
+    return min(1.0, 2 * float(min(fewer, more)))
+
+
 def wilson_interval(n_hits: int, n_samples: int) -> Interval:
     """Return a share with its score interval, which claims certainty for no number of rows.
 

@@ -15,7 +15,7 @@ from src.report.fairness import exclusion, fairness, pass_mark
 from src.report.findings import sentence
 from src.report.importance import dependence, importance
 from src.report.model_card import card, limits
-from src.report.overview import accuracy, certainty, purpose, summary
+from src.report.overview import accuracy, certainty, purpose, summary, unreliable_parts
 from src.report.wording import Measure
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -238,20 +238,39 @@ def test_a_lean_to_one_side_is_told_from_chance(offset, expected):
 
 
 @pytest.mark.parametrize(
-    ("found", "off", "expected"),
+    ("found", "p_value", "expected"),
     [
-        (0.9, 0.0, "All ranges hold"),
-        (0.86, -2.2, "All ranges hold"),
-        (0.7, -6.0, "fewer than promised"),
-        (1.0, 3.3, "more than promised"),
+        (0.9, 1.0, "All ranges hold"),
+        (0.86, 0.06, "All ranges hold"),
+        (0.7, 0.001, "fewer than promised"),
+        (1.0, 0.01, "more than promised"),
     ],
 )
-def test_ranges_are_held_to_their_promise(found, off, expected):
+def test_ranges_are_held_to_their_promise(found, p_value, expected):
     figures = {"coverage": found, "mean_width": 18.0, "low": found - 0.05, "high": 1.0}
-    rows = [{"level": 0.9, "standard_errors_off": off, **figures}]
+    rows = [{"level": 0.9, "p_value": p_value, **figures}]
     made = replace(given(), metrics=METRICS | {"coverage": rows})
     assert expected in coverage(made).figures[0].caption
     assert coverage(given()) is None
+
+
+def test_levels_at_which_the_ranges_hold_too_few_are_named():
+    part = {"n_samples": 10, "low": 0.2, "high": 0.7}
+    parts = [
+        {"from": 10.0, "to": 20.0, "coverage": 0.4, "p_value": 0.001, **part},
+        {"from": 20.0, "to": 30.0, "coverage": 0.7, "p_value": 0.04, **part},
+        {"from": 30.0, "to": 40.0, "coverage": 1.0, "p_value": 0.001, **part},
+    ]
+    rows = [{"level": 0.9, "coverage": 0.7, "mean_width": 18.0, "low": 0.6, "high": 0.8}]
+    made = replace(given(), metrics=METRICS | {"coverage": rows, "coverage_by_prediction": parts})
+    (sentence,) = unreliable_parts(made)
+    assert "predicts 10.0 to 20.0: there the 90" in sentence
+    assert sentence in certainty(made)
+    section = coverage(made)
+    assert sentence in section.lead
+    assert [row[0].text for row in section.tables[1].rows] == [
+        "10.0 to 20.0", "20.0 to 30.0", "30.0 to 40.0",
+    ]  # fmt: skip
 
 
 # --- what the model relies on --------------------------------------------------------------------
