@@ -58,13 +58,17 @@ def sheet_parts(archive: zipfile.ZipFile, path: str) -> SheetParts:
     """Look through a sheet's XML without building it up."""
     found = SheetParts()
     with archive.open(path.lstrip("/")) as part:
-        text, done, within = b"", 0, True
+        text, done, within, numbered = b"", 0, True, True
         while block := part.read(PIECE):
             text = text[done:] + block
             done = 0
             if within:  # after the cells stand rules that look like some
                 cells, end, _ = text.partition(b"</sheetData>")
-                found.last_row, within = _last_row(cells) or found.last_row, not end
+                within = not end
+                if last := _last_value(cells):
+                    row = _CELL_BEGINS.match(last)
+                    found.last_row = int(row[1]) if row else None
+                    numbered &= row is not None
             for match in _WITHOUT_RESULT.finditer(text):
                 found.formulas.setdefault(column_position(match[1]), []).append(int(match[2]))
                 done = match.end()
@@ -75,14 +79,16 @@ def sheet_parts(archive: zipfile.ZipFile, path: str) -> SheetParts:
                     left, right = column_position(match[1]), column_position(match[3])
                     found.merged.append(Merged(top, bottom, left, right))
             done = max(done, len(text) - OVERLAP)
+    if not numbered:  # cells may leave out where they stand
+        found.last_row = None
     return found
 
 
-def _last_row(text: bytes) -> int | None:
-    """Return the row of the last cell with a value, a text or a formula."""
+def _last_value(text: bytes) -> bytes | None:
+    """Return the text from the last cell with a value, a text or a formula on."""
     at = max(text.rfind(beginning) for beginning in (b"<v", b"<is", b"<f"))
-    cell = _CELL_BEGINS.match(text, text.rfind(b"<c ", 0, at)) if at > 0 else None
-    return int(cell[1]) if cell else None
+    begins = max(text.rfind(beginning, 0, at) for beginning in (b"<c ", b"<c>")) if at > 0 else -1
+    return text[begins:] if begins >= 0 else None
 
 
 def readable(file: BinaryIO) -> BinaryIO:

@@ -445,6 +445,13 @@ def test_rows_of_another_spelling_are_read_to_their_end() -> None:
 
 
 @pytest.mark.parametrize("n_rows", [3, 40_000])
+def test_cells_that_do_not_say_where_they_stand_are_read_to_their_end(n_rows: int) -> None:
+    header = '<row r="1"><c r="A1" t="str"><v>x</v></c></row>'
+    content = sheet(header + "<row><c><v>1</v></c></row>" * n_rows)
+    assert len(read(repacked(workbook(["x"]), sheet1=content)).rows) == n_rows
+
+
+@pytest.mark.parametrize("n_rows", [3, 40_000])
 def test_what_stands_below_empty_rows_is_read(n_rows: int) -> None:
     rows = "".join(f'<row r="{i}"><c r="A{i}" t="inlineStr"><is><t>x</t></is></c></row>'
                    for i in range(1, n_rows + 1))  # fmt: skip
