@@ -447,7 +447,7 @@ def test_rows_of_another_spelling_are_read_to_their_end() -> None:
 @pytest.mark.parametrize("n_rows", [3, 40_000])
 def test_cells_that_do_not_say_where_they_stand_are_read_to_their_end(n_rows: int) -> None:
     header = '<row r="1"><c r="A1" t="str"><v>x</v></c></row>'
-    content = sheet(header + "<row><c><v>1</v></c></row>" * n_rows)
+    content = sheet(header + "".join(f"<row><c><v>{i * 7919}</v></c></row>" for i in range(n_rows)))
     assert len(read(repacked(workbook(["x"]), sheet1=content)).rows) == n_rows
 
 
