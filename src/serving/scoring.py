@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LEVEL = "0.9"  # of the interval: "9 in 10 students"
 PROBLEM = "problem"
 CHUNK_ROWS = 1 << 13
-HOPELESS_ROWS = 3 * CHUNK_ROWS  # if all of these are refused, the rest is not read
+HOPELESS_ROWS = 2 * CHUNK_ROWS  # if all of these are refused, the rest is not read
 SHOWN_ROWS = 200
 SHOWN_PROBLEMS = 200
 PROBLEM_CHARACTERS = 1_000  # of a row; a row of many columns can have very many

@@ -41,9 +41,10 @@ def restore(cell: str) -> str:
 
 def _may_run(cell: str) -> bool:
     """Whether a cell is a formula to a spreadsheet, or is one that was marked as none."""
-    if cell.startswith(_FORMULA_STARTS):
-        return not _SPREADSHEET_NUMBER.fullmatch(cell)
-    return bool(_MARKED_FORMULA.match(cell)) and not _SPREADSHEET_NUMBER.fullmatch(cell.lstrip("'"))
+    marked = cell[:1] == "'" and _MARKED_FORMULA.match(cell)
+    if not (marked or cell.startswith(_FORMULA_STARTS)):
+        return False
+    return not _SPREADSHEET_NUMBER.fullmatch(cell.lstrip("'"))
 
 
 def write_rows(file: IO[str], rows: Iterable[Iterable[str]]) -> None:
@@ -52,7 +53,7 @@ def write_rows(file: IO[str], rows: Iterable[Iterable[str]]) -> None:
         cells = list(row)
         line = ",".join(cells)
         if not _is_plain(line, len(cells)):
-            line = ",".join(map(_quote, map(neutralise, cells)))
+            line = ",".join([_quote(neutralise(cell)) if cell else "" for cell in cells])
         file.write((line or '""') + "\n")  # an empty line is no row
 
 

@@ -97,7 +97,7 @@ def class_workbook(n_rows: int) -> bytes:
         (
             lambda: HEADER.encode() + b'"' + b"x\n" * (4 * MEGABYTE),
             "class.csv",
-            "None of the first 24,576 rows",
+            "None of the first 16,384 rows",
         ),
     ],
     ids=["bomb", "million-columns", "large-cell", "open-quote"],
