@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from src.config import BASELINE, BLEND
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
-from src.report.overview import CHANCE, SHOWN_LEVEL, level_of, unreliable_parts
+from src.report.overview import CHANCE, coverage_by_level, unreliable_parts
 from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
 from src.report.wording import (
     SPACE,
@@ -404,8 +404,8 @@ def coverage(facts: ReportFacts) -> Section | None:
     lead = [f"Each prediction's ranges were held against the truth of {count(n)} not seen."]
     caption = f"{verdict} Upright marks: what is promised. Lines: 95{SPACE}% intervals."
     tables = [table]
-    if parts := facts.metrics.get("coverage_by_prediction"):
-        tables.append(_by_prediction(parts, measure))
+    if levels := coverage_by_level(facts):
+        tables.append(levels)
     return Section(
         "coverage",
         "Do the ranges keep their promise?",
@@ -413,24 +413,6 @@ def coverage(facts: ReportFacts) -> Section | None:
         (),
         [Figure(svg, caption)],
         tables,
-    )
-
-
-def _by_prediction(parts: Sequence[Row], measure: Measure) -> ReportTable:
-    return ReportTable(
-        f"The {percent(SHOWN_LEVEL)} range by level of the prediction",
-        ("Predicted", "Students", "Held the truth"),
-        [
-            (
-                Cell(level_of(row, measure)),
-                Cell(f"{row['n_samples']:,}"),
-                Cell(
-                    percent(row["coverage"]),
-                    f"{100 * row['low']:.0f} to {100 * row['high']:.0f}{SPACE}%",
-                ),
-            )
-            for row in parts
-        ],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from src.report.document import Tile
+from src.report.document import Cell, ReportTable, Tile
 from src.report.facts import ReportFacts
 from src.report.findings import fairness_sentences
 from src.report.wording import (
@@ -98,7 +98,7 @@ def unreliable_parts(facts: ReportFacts) -> list[str]:
     parts = facts.metrics.get("coverage_by_prediction") or ()
     measure = Measure.of(facts.schema.target)
     return [
-        f"Do not rely on the ranges where the model predicts {level_of(row, measure)}: there the "
+        f"Do not rely on the ranges where the model predicts {_level(row, measure)}: there the "
         f"{percent(SHOWN_LEVEL)} range held only {percent(row['coverage'])} of "
         f"{count(row['n_samples'])}, fewer than chance explains."
         for row in parts
@@ -106,8 +106,26 @@ def unreliable_parts(facts: ReportFacts) -> list[str]:
     ]
 
 
-def level_of(row: Mapping[str, float], measure: Measure) -> str:
-    """Return a level of the prediction, from end to end."""
+def coverage_by_level(facts: ReportFacts) -> ReportTable | None:
+    """Return how often the shown range held the truth, from low predictions to high."""
+    parts = facts.metrics.get("coverage_by_prediction")
+    measure = Measure.of(facts.schema.target)
+    rows = [
+        (
+            Cell(_level(row, measure)),
+            Cell(f"{row['n_samples']:,}"),
+            Cell(
+                percent(row["coverage"]),
+                f"{100 * row['low']:.0f} to {100 * row['high']:.0f}{SPACE}%",
+            ),
+        )
+        for row in parts or ()
+    ]
+    title = f"The {percent(SHOWN_LEVEL)} range by level of the prediction"
+    return ReportTable(title, ("Predicted", "Students", "Held the truth"), rows) if rows else None
+
+
+def _level(row: Mapping[str, float], measure: Measure) -> str:
     return f"{measure.number(row['from'])} to {measure.number(row['to'])}"
 
 

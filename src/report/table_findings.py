@@ -263,7 +263,8 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
     "bounded_target": _bounded,
     "skewed_target": lambda found, columns: (
         f"{columns}, the target, has a long tail: a few values lie far from most. Ranges are "
-        "wider there, and rest on few pupils."
+        "wider there, and rest on few pupils: they may hold fewer than they promise at some "
+        "levels of the prediction. The report and the model's page tell how many at each."
     ),
     "zero_heavy_target": lambda found, columns: (
         f"{percent(found.counts['share'])} of the targets are 0. The model predicts a mean of "

@@ -269,7 +269,7 @@ def test_texts_that_look_like_formulas_are_read_back_as_they_were(case, tmp_path
     assert predict_file(predictor, to_fix, again).n_predicted == 1
 
 
-def test_ranges_of_a_long_tailed_target_hold_for_its_largest_predictions_too(
+def test_ranges_of_a_long_tailed_target_hold_for_its_largest_predictions_and_are_told_by_level(
     case, tmp_path: Path
 ) -> None:
     header, *rows = case("skewed/train.csv").read_text("utf-8").splitlines()
@@ -281,7 +281,9 @@ def test_ranges_of_a_long_tailed_target_hold_for_its_largest_predictions_too(
     known = [row for row in scored(tmp_path / "out.csv") if row["low_90"]]
     known.sort(key=lambda row: float(row["prediction"]))
     inside = [
-        float(row["low_90"]) <= float(row["minutes"]) <= float(row["high_90"])
-        for row in known[-30:]  # the highest fifth of the predictions
+        float(row["low_90"]) <= float(row["minutes"]) <= float(row["high_90"]) for row in known
     ]
-    assert sum(inside) >= 25
+    parts = predictor.metrics["coverage_by_prediction"]
+    assert [part["n_samples"] for part in parts] == [10] * 5
+    fifths = [sum(inside[k * len(inside) // 5 : (k + 1) * len(inside) // 5]) for k in range(5)]
+    assert fifths[-1] >= 25  # of the thirty highest predictions

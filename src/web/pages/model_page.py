@@ -55,6 +55,7 @@ class ModelPage:
     metrics: ReportTable
     leaderboard: ReportTable
     coverage: ReportTable
+    levels: ReportTable | None
     fairness: tuple[str, ...]
     groups: tuple[ReportTable, ...]
     exclusion: str
@@ -110,7 +111,7 @@ def _words(facts: ReportFacts) -> dict[str, Any]:
     # The report's words, not its plots: no library of training's is imported by them.
     from src.report.accuracy import leaderboard_table
     from src.report.model_card import card, held_out_table, limits
-    from src.report.overview import summary
+    from src.report.overview import coverage_by_level, summary
     from src.report.table_findings import notes, warnings
 
     measure = Measure.of(facts.schema.target)
@@ -123,6 +124,7 @@ def _words(facts: ReportFacts) -> dict[str, Any]:
         "warnings": warnings(facts.findings),
         "notes": notes(facts.findings),
         "metrics": held_out_table(facts.metrics["held_out"], measure),
+        "levels": coverage_by_level(facts),
         "leaderboard": leaderboard_table(facts.metrics, measure),
     }
 
