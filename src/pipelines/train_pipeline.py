@@ -27,7 +27,7 @@ from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import ModelCompiler
 from src.components.model_evaluation import ModelEvaluation
 from src.components.model_explanation import ModelExplanation
-from src.components.model_intervals import ModelIntervals
+from src.components.model_intervals import ModelIntervals, try_blanks
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import SAMPLE_TABLE, load_settings, read_signing_key
 from src.exception import (
@@ -168,14 +168,19 @@ class TrainPipeline:
                     weight=train.weight,
                 )
             searched = searched_rows(len(train.y), config.seed)
-            intervals = ModelIntervals(random_state=config.seed).run(
-                trained.folds.truth, trained.out_of_fold, train.X[names].iloc[searched]
-            )
-
-            # The test rows are read here, once: nothing below chooses anything by them.
             fitted = self.trainer.fit(
                 trained.pipeline, train.X[names], train.y, train.weight, train.groups
             )
+            known = train.X[names].iloc[searched]
+            optional = [feature.name for feature in schema.features if feature.optional]
+            intervals = ModelIntervals(random_state=config.seed).run(
+                trained.folds.truth,
+                trained.out_of_fold,
+                known,
+                blanks=try_blanks(fitted.predict, known, optional, config.seed),
+            )
+
+            # The test rows are read here, once: nothing below chooses anything by them.
             y_pred = fitted.predict(test.X[names])
             evaluation = ModelEvaluation(test.clusters).run(
                 test.y, schema.clip_all(y_pred), baseline=float(train.y.mean())

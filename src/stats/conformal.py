@@ -23,6 +23,10 @@ Value = float | str | None
 NOTHING: Mapping[str, Any] = {}
 
 
+def _is_blank(value: Any) -> bool:
+    return value is None or value != value
+
+
 @dataclass(frozen=True)
 class Curve:
     """A piecewise linear curve, constant beyond its ends.
@@ -98,7 +102,7 @@ class Factor:
         >>> Factor(curve=Curve((0.0, 10.0), (1.0, 3.0))).of(5.0), Factor({"a": 2.0}).of(None)
         (2.0, 1.0)
         """
-        if value is None or value != value:
+        if _is_blank(value):
             return self.missing
         if self.curve is not None:
             return self.curve.of(value)  # type: ignore[arg-type]
@@ -163,6 +167,9 @@ class PredictionIntervals:
         Score that many rows have exactly; None where there is no such heap.
     at_lowest, at_highest : Curve or None
         Chance of this score, by prediction.
+    blanks : dict of str to dict of str to float
+        What multiplies the scale where two features have no value, by their names; by one name
+        twice, where it is the only one.
 
     References
     ----------
@@ -183,6 +190,7 @@ class PredictionIntervals:
     highest: float | None = None
     at_lowest: Curve | None = None
     at_highest: Curve | None = None
+    blanks: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def spread(self, prediction: float, values: Mapping[str, Value] = NOTHING) -> Spread:
         """Return the distribution of the truth for one record.
@@ -204,12 +212,51 @@ class PredictionIntervals:
         for name, factor in self.factors.items():
             if name in values:
                 scale *= factor.of(values[name])
+        if self.blanks:
+            scale *= self.widening(self.blanks_of(values))
         return Spread(
             prediction if self.centre is None else prediction + self.centre.of(prediction),
             scale,
             0.0 if self.at_lowest is None else self.at_lowest.of(prediction),
             0.0 if self.at_highest is None else self.at_highest.of(prediction),
         )
+
+    def blanks_of(self, values: Mapping[str, Value]) -> list[str]:
+        """Return the features without a value that widen the spread."""
+        return [n for n in self.blanks if n in values and _is_blank(values[n])]
+
+    def widening(self, blank: Sequence[str]) -> float:
+        """Return what multiplies the scale where these features have no value.
+
+        Of three or more, what each adds to the squared error alone is summed.
+
+        Examples
+        --------
+        >>> made = PredictionIntervals(
+        ...     (), (), 9, blanks={"a": {"a": 2.0, "b": 2.5}, "b": {"a": 2.5, "b": 1.5}}
+        ... )
+        >>> made.widening([]), made.widening(["b"]), made.widening(["a", "b"])
+        (1.0, 1.5, 2.5)
+        """
+        found = max((self.blanks[a].get(b, 1.0) for a in blank for b in blank), default=1.0)
+        if len(blank) < 3 and all(blank[-1] in self.blanks[a] for a in blank):
+            return self.blanks[blank[0]][blank[-1]] if blank else 1.0
+        more = sum(self.blanks[a][a] ** 2 - 1 for a in blank)
+        return max(found, math.sqrt(1 + more))
+
+    def matters_most(self, values: Mapping[str, Value]) -> tuple[str, float] | None:
+        """Return which answer narrows the range most if it is given, and by what share of it.
+
+        Returns
+        -------
+        (str, float) or None
+            None where no answer that would is missing.
+        """
+        blank = self.blanks_of(values)
+        left = {name: self.widening([one for one in blank if one != name]) for name in blank}
+        if not blank or (least := min(left.values())) >= (whole := self.widening(blank)):
+            return None
+        return min(left, key=left.__getitem__), 1 - least / whole
 
     def interval(
         self,
@@ -379,7 +426,7 @@ class PredictionIntervals:
 
         if level not in self.levels:
             raise KeyError(level)
-        spread, tail = self._spread_of_each(predictions, columns), (1 - level) / 2
+        spread, tail = self.spread_of_each(predictions, columns), (1 - level) / 2
         bottom = minimum if self.lowest is None else self.lowest
         top = maximum if self.highest is None else self.highest
         at_bottom = at_top = np.zeros(len(predictions), dtype=bool)
@@ -410,7 +457,7 @@ class PredictionIntervals:
         """Return many rows' chances, to the last bit those of :meth:`probability_below`."""
         import numpy as np
 
-        spread, least = self._spread_of_each(predictions, columns), 1 / (self.n_samples + 1)
+        spread, least = self.spread_of_each(predictions, columns), 1 / (self.n_samples + 1)
         if self.lowest is not None and mark <= self.lowest:
             return np.full(len(predictions), least)
         if self.highest is not None and mark > self.highest:
@@ -421,7 +468,8 @@ class PredictionIntervals:
         chance = spread.at_lowest + spread.between * self._share_of_each(at)
         return np.asarray(chance).clip(least, 1 - least)
 
-    def _spread_of_each(self, predictions: NDArray[np.float64], columns: Columns) -> Spread:
+    def spread_of_each(self, predictions: NDArray[np.float64], columns: Columns) -> Spread:
+        """Return the distributions of many rows, to the last bit those of :meth:`spread`."""
         import numpy as np
 
         none = np.zeros(len(predictions))
@@ -429,6 +477,8 @@ class PredictionIntervals:
         for name, factor in self.factors.items():
             if name in columns:
                 scale = scale * factor.of_each(columns[name])
+        if self.blanks:
+            scale = scale * self.widening_of_each(len(scale), columns)
         centre = none if self.centre is None else self.centre.of_each(predictions)
         return Spread(
             predictions + centre,
@@ -436,6 +486,21 @@ class PredictionIntervals:
             none if self.at_lowest is None else self.at_lowest.of_each(predictions),
             none if self.at_highest is None else self.at_highest.of_each(predictions),
         )
+
+    def widening_of_each(self, n_rows: int, columns: Columns) -> NDArray[np.float64]:
+        """Return what multiplies many rows' scale for the features that have no value there."""
+        import numpy as np
+
+        names = [name for name in self.blanks if name in columns]
+        if not names:
+            return np.ones(n_rows)
+        blank = np.array([list(map(_is_blank, columns[name])) for name in names])
+        patterns, of_row = np.unique(blank, axis=1, return_inverse=True)
+        each = [
+            self.widening([n for n, b in zip(names, pattern, strict=True) if b])
+            for pattern in patterns.T
+        ]
+        return np.array(each)[of_row.ravel()]
 
     def _share_of_each(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
         import numpy as np

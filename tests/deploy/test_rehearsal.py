@@ -483,6 +483,8 @@ def test_whoever_ends_the_rehearsal_ends_everything(tmp_path, number):
         rehearsal = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=output,
             stderr=output,
+            # What was started in the background ignores it, and so would its children.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
     assert wait_until(lambda: "build: make setup" in log.read_text(), 300), log.read_text()
     below = descendants(rehearsal.pid)

@@ -19,6 +19,7 @@ from src.serving.predictor import Prediction, Predictor
 from src.tables.cells import format_number, parse_number
 from src.web.charts import distribution, table_rows
 
+LEAST_NARROWER = 0.05  # of a range, for an answer that was left open to be named
 SHOWN_LEVEL = "0.9"  # "9 in 10 students"
 
 
@@ -70,6 +71,8 @@ class Result:
         How it compares with the average of the training data.
     interval : str
         Ends of a range that holds the scores of nine in ten students, in the target's unit.
+    missed : str
+        Which of the answers that were left open would narrow the range most.
     chance_below : str
         The chance of a score below the pass mark.
     lower, chart : str, Markup
@@ -82,6 +85,7 @@ class Result:
     shown: str
     comparison: str
     interval: str
+    missed: str
     chance_below: str
     lower: str
     chart: Markup
@@ -112,6 +116,7 @@ def describe(
         shown=model.measure.number(value),
         comparison=_compare(value, model),
         interval=f"{ends} {model.measure.unit}".strip() if ends else "",
+        missed=_missed(prediction, predictor) if ends else "",
         chance_below="" if chance is None else percent(chance),
         lower=lower,
         chart=chart,
@@ -151,6 +156,18 @@ def _mended(entered: Mapping[str, str], prediction: Prediction, schema: Schema) 
         if value is not None and value not in (typed, parse_number(typed)):
             said.append(f"{feature.label or feature.name}: {read_as(typed, value)}")
     return tuple(said)
+
+
+def _missed(prediction: Prediction, predictor: Predictor) -> str:
+    found = predictor.intervals.matters_most(prediction.values)
+    if found is None or found[1] < LEAST_NARROWER:
+        return ""
+    name, share = found
+    label = next(f.label or f.name for f in predictor.schema.features if f.name == name)
+    return (
+        f"Of the answers left open, {label} matters most: with it, such ranges are about "
+        f"{percent(share)} narrower."
+    )
 
 
 def _compare(value: float, model: ServedModel) -> str:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -141,6 +144,28 @@ def test_a_heap_is_many_rows_with_the_same_score_at_an_end() -> None:
     assert heap_at_the_least(np.repeat(spread, 10)) is None
     assert heap_at_the_least(np.append(np.repeat(spread, 10), [0.0] * 15)) is None
     assert heap_at_the_least(np.repeat([0.0, 1.0], 20)) is None
+
+
+def test_blank_answers_widen_the_range_as_they_do_for_each_row_of_many() -> None:
+    made = ModelIntervals().run(*residuals(200))
+    blanks = {"a": {"a": 2.0, "b": 2.5}, "b": {"a": 2.5, "b": 1.5}, "c": {"c": 3.0}}
+    made = replace(made, blanks=blanks)
+    rows = [dict(zip("abc", row, strict=True)) for row in product((1.0, None), repeat=3)]
+    low, high = made.interval_of_each(np.full(8, 50.0), 0.9, None, None, pd.DataFrame(rows))
+    one = [made.interval(50.0, 0.9, None, None, row) for row in rows]
+    assert one == list(zip(low, high, strict=True))
+    widths = high - low
+    assert widths[rows.index({"a": None, "b": None, "c": 1.0})] == pytest.approx(2.5 * widths[0])
+    assert widths[-1] == pytest.approx((1 + 3 + 1.25 + 8) ** 0.5 * widths[0])
+
+
+def test_the_answer_that_narrows_the_range_most_is_named() -> None:
+    blanks = {"a": {"a": 2.0, "b": 2.5}, "b": {"a": 2.5, "b": 1.5}, "c": {"c": 1.0}}
+    made = replace(ModelIntervals().run(*residuals(200)), blanks=blanks)
+    assert made.matters_most({"a": None, "b": None, "c": None}) is not None
+    assert made.matters_most({"a": None, "b": None}) == ("a", pytest.approx(0.4))
+    assert made.matters_most({"a": 1.0, "b": None}) == ("b", pytest.approx(1 / 3))
+    assert made.matters_most({"a": 1.0, "b": 1.0, "c": None}) is None
 
 
 def test_intervals_are_nested() -> None:

@@ -14,7 +14,7 @@ class Known:
     """What `describe` reads of a predictor, with other metrics and another target."""
 
     def __init__(self, predictor, metrics=None, **target):
-        self.run, self.pass_mark = predictor.run, None
+        self.run, self.pass_mark, self.intervals = predictor.run, None, predictor.intervals
         self.metrics = predictor.metrics if metrics is None else metrics
         schema = predictor.schema
         self.schema = replace(schema, target=replace(schema.target, **target))
@@ -65,6 +65,19 @@ def test_the_interval_is_told_and_shaded(predictor):
     result = describe(prediction(70.0), predictor)
     assert result.interval == "61 and 79 points"
     assert 'class="band"' in result.chart
+
+
+def test_the_answer_left_open_that_matters_most_is_named(predictor):
+    known = Known(predictor)
+    blanks = {"lunch": {"lunch": 1.25}, "gender": {"gender": 1.01}}
+    known.intervals = replace(predictor.intervals, blanks=blanks)
+    open_answers = replace(prediction(70.0), values={"lunch": None, "gender": None})
+    assert describe(open_answers, known).missed == (
+        "Of the answers left open, School lunch matters most: with it, such ranges are about "
+        "20\N{NO-BREAK SPACE}% narrower."
+    )
+    assert describe(replace(open_answers, values={"gender": None}), known).missed == ""
+    assert describe(prediction(70.0), known).missed == ""
 
 
 def test_a_run_without_intervals_shows_none(predictor):
