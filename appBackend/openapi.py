@@ -260,8 +260,9 @@ the columns prediction, low_90, high_90 and problem; the query `pass_mark=NUMBER
 prediction is below that mark, and how likely the truth is. Of a workbook, the query `sheet=NAME` \
 reads that sheet and `all_sheets=1` all of them; else the first whose columns fit. The header \
 X-Summary holds JSON: how many rows were predicted, refused and left out since they are no pupils \
-(n_skipped), how many cells were mended, which sheets there are and which were read, and the \
-encoding where it was guessed. What was mended in a row stands in its column problem."""
+(n_skipped), how many cells were mended, which sheets there are and which were read, the \
+encoding where it was guessed, and in words how good a list of those below the pass mark is \
+(at_risk). What was mended in a row stands in its column problem."""
 _BATCH = {
     "type": "array",
     "minItems": 1,

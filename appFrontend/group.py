@@ -258,7 +258,7 @@ def _show_at_risk(
     else:
         st.caption(
             "The lowest first. Use the list to offer help, never to decide about a person: who "
-            "stands near the mark may as well pass."
+            "stands near the mark may as well pass. " + scored.summary.get("at_risk", "")
         )
         _show_table(at_risk, scored, target)
         wanted = [*scored.own, *(c for c in NUMBERS if c in at_risk)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 10  # of a line in the reliability table; smaller ones join their neighbours
 BINS = 10
+MOST_MARKS = 30
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,63 @@ class ModelEvaluation:
         )
 
 
+@dataclass(frozen=True)
+class MarkQuality:
+    """How good a list of those predicted below a mark is.
+
+    Attributes
+    ----------
+    n_samples : int
+        Rows that it was counted on.
+    precision : Interval
+        Share of the predicted that did score below.
+    recall : Interval
+        Share of those who scored below that were predicted to.
+    """
+
+    mark: float
+    n_samples: int
+    precision: Interval
+    recall: Interval
+
+
+def quality_at_marks(
+    y_true: NDArray[np.float64],
+    y_pred: NDArray[np.float64],
+    clusters: NDArray[np.intp] | None = None,
+) -> tuple[MarkQuality, ...]:
+    """Return precision and recall of "predicted below the mark" on a grid of marks.
+
+    At each mark ten rows at least are predicted right, ten wrongly and ten missed, and from mark to
+    mark each of the counts behind the shares grows by ten, or by a thirtieth of all rows.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (n_samples,)
+        The predictions by models that did not see the rows.
+    """
+    import numpy as np
+
+    found: list[MarkQuality] = []
+    last, step = np.zeros(3), max(LEAST_ROWS, len(y_true) / MOST_MARKS)
+    for mark in np.unique(y_true):
+        below, predicted = y_true < mark, y_pred < mark
+        both = below & predicted
+        counts = np.array([both.sum(), below.sum(), predicted.sum()])
+        if (counts - last).min() >= step and (counts[1:] - counts[0]).min() >= LEAST_ROWS:
+            last = counts
+            shares = [
+                share_interval(below[rows] & predicted[rows], _of(clusters, rows))
+                for rows in (predicted, below)
+            ]
+            found.append(MarkQuality(float(mark), len(y_true), *shares))
+    return tuple(found)
+
+
+def _of(clusters: NDArray[np.intp] | None, rows: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+    return None if clusters is None else clusters[rows]
+
+
 def reliability(
     chance: NDArray[np.float64],
     below: NDArray[np.bool_],
@@ -194,7 +252,6 @@ def reliability(
     for first, end in pairwise([*starts, BINS]):
         chosen = (tenths >= first) & (tenths < end)
         n, predicted = int(chosen.sum()), float(chance[chosen].mean())
-        of_chosen = None if clusters is None else clusters[chosen]
-        observed = share_interval(below[chosen], of_chosen)
+        observed = share_interval(below[chosen], _of(clusters, chosen))
         found.append(ReliabilityBin(first / BINS, end / BINS, n, predicted, observed))
     return tuple(found)

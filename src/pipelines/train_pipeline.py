@@ -25,7 +25,7 @@ from src.components.data_check import CheckedTable, DataCheck, DataCheckConfig
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig, check_enough
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import ModelCompiler
-from src.components.model_evaluation import ModelEvaluation
+from src.components.model_evaluation import ModelEvaluation, quality_at_marks
 from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals, try_blanks
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
@@ -205,6 +205,14 @@ class TrainPipeline:
                 "coverage": coverage_of(intervals, schema, *tested),
                 "coverage_by_prediction": coverage_by_prediction(intervals, schema, *tested),
                 "pass_mark": asdict(marked) if marked else None,
+                "at_risk": [
+                    asdict(one)
+                    for one in quality_at_marks(
+                        trained.folds.truth,
+                        schema.clip_all(trained.out_of_fold),
+                        None if train.clusters is None else train.clusters[searched],
+                    )
+                ],
             }
             dropped = dropped_columns(config, inferred, schema, checked)
             run = self.store.save(

@@ -58,6 +58,13 @@ class _Mark(TypedDict):
     mark: float
 
 
+class _MarkQuality(TypedDict):
+    mark: float
+    n_samples: int
+    precision: Interval
+    recall: Interval
+
+
 class SavedMetrics(TypedDict):
     """What is shown of ``metrics.json``; older runs hold less."""
 
@@ -67,6 +74,7 @@ class SavedMetrics(TypedDict):
     leaderboard: list[_Row]
     coverage: NotRequired[list[_Coverage] | None]
     coverage_by_prediction: NotRequired[list[_Part]]
+    at_risk: NotRequired[list[_MarkQuality]]
     target_mean: NotRequired[float]
     target_distribution: NotRequired[_Distribution]
     pass_mark: NotRequired[_Mark | None]

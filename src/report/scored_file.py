@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from src.report.table_findings import message
-from src.report.wording import plain
+from src.report.wording import count, percent, plain
 from src.schema.features import CategoricalFeature
 from src.schema.findings import NOTE, WARNING, Finding
 from src.schema.record import Schema
+from src.stats.intervals import Interval
 from src.tables.cells import format_number
 
 
@@ -42,6 +43,30 @@ def reading(file: ScoredFile) -> list[str]:
                 f"{plain(name)}: {n:,} cells are read as what they clearly mean, such as: {example}"
             )
     return said
+
+
+def at_risk(metrics: Mapping[str, Any], mark: float | None) -> str:
+    """Return how good a list of those predicted below a pass mark is; empty where nobody counted.
+
+    What was counted at the nearest of the marks of the training is said, if the mark lies among
+    them.
+    """
+    counted = metrics.get("at_risk") or []
+    if mark is None or not counted or not counted[0]["mark"] <= mark <= counted[-1]["mark"]:
+        return ""
+    row = min(counted, key=lambda row: abs(row["mark"] - mark))
+    right, found = (Interval(**row[key]) for key in ("precision", "recall"))
+    nearest = "" if row["mark"] == mark else f" at {format_number(row['mark'])}, the nearest mark,"
+    return (
+        f"How good such a list is was counted{nearest} on {count(row['n_samples'])} of the "
+        f"training data, each predicted without having been seen: {_share(right)} of those on it "
+        f"did score below, and it named {_share(found)} of all who did."
+    )
+
+
+def _share(share: Interval) -> str:
+    ends = f"{100 * share.low:.0f} to {100 * share.high:.0f}"
+    return percent(share.value) + (f" ({ends})" if share.low < share.high else "")
 
 
 def left_out(file: ScoredFile) -> list[str]:

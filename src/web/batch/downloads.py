@@ -12,6 +12,7 @@ from flask import Response, request
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
 from src.exception import DataValidationError, Problem
+from src.report.scored_file import at_risk
 from src.serving.scoring import Summary
 from src.web.batch.service import current_batches, read_pass_mark, safe_name
 from src.web.batch.workspace import Order, Refusal
@@ -72,11 +73,11 @@ def answer_file() -> Response:
         batches.workspace.delete(job)
     result.seek(len(BOM_UTF8))  # that is for Excel
     answer = csv_file(result, "predictions.csv")
-    answer.headers["X-Summary"] = summary_header(outcome)
+    answer.headers["X-Summary"] = summary_header(outcome, at_risk(predictor.metrics, pass_mark))
     return answer
 
 
-def summary_header(summary: Summary) -> str:
+def summary_header(summary: Summary, quality: str = "") -> str:
     """Return how a file went, as JSON that a header can hold: proxies allow little in all."""
     fields: dict[str, Any] = {
         "n_rows": summary.n_rows,
@@ -91,6 +92,7 @@ def summary_header(summary: Summary) -> str:
         "encoding": summary.encoding,
         "mended": summary.mended,
         "warnings": summary.warnings,
+        "at_risk": quality,
     }
     for name, value in more.items():
         longer = fields | {name: value}

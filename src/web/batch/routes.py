@@ -16,7 +16,7 @@ from src.tables.cells import format_number
 from src.web.batch.downloads import CSV, FILE, attachment, csv_file
 from src.web.batch.service import current_batches, read_pass_mark, safe_name
 from src.web.batch.template import csv_template, excel_template, explanation
-from src.web.batch.view import describe_file
+from src.web.batch.view import NOTHING, describe_file
 from src.web.batch.workspace import Job, Order, Refusal
 from src.web.middleware.errors import answer_error, first_errors
 from src.web.model_holder import current_models
@@ -209,7 +209,10 @@ def _job_page(
     outcome = job.outcome()
     view = None
     if outcome is not None and not isinstance(outcome, Refusal):
-        view = describe_file(outcome, predictor.schema.target)
+        same = outcome.run_id == predictor.run.run_id
+        view = describe_file(
+            outcome, predictor.schema.target, predictor.metrics if same else NOTHING
+        )
     page = render_template(
         "batch_job.html",
         job=job,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from src.report.scored_file import reading
+from src.report.scored_file import at_risk, reading
 from src.report.wording import interval_ends, number, percent, sensible_decimals, with_unit
 from src.schema.features import NumericFeature
 from src.serving.scoring import BINS, ShownRow, Summary
 from src.tables.cells import format_number
 from src.web.charts import distribution, table_rows
+
+NOTHING: Mapping[str, Any] = {}
 
 
 class Row(NamedTuple):
@@ -37,6 +40,8 @@ class View:
     ----------
     remarks : list of str
         How the file was read, and what was mended in it.
+    at_risk : str
+        How good the list of those below the pass mark is.
     """
 
     summary: Summary
@@ -50,10 +55,13 @@ class View:
     rows: list[Row]
     problem_rows: int
     remarks: list[str]
+    at_risk: str
 
 
-def describe_file(summary: Summary, target: NumericFeature) -> View:
-    """Return what the page shows of a summary."""
+def describe_file(
+    summary: Summary, target: NumericFeature, metrics: Mapping[str, Any] = NOTHING
+) -> View:
+    """Return what the page shows of a summary; ``metrics`` are those of the model that made it."""
     decimals, name = sensible_decimals(target), target.label or target.name
     mark = "" if summary.pass_mark is None else format_number(summary.pass_mark)
     step = (summary.high - summary.low or 1.0) / BINS
@@ -80,6 +88,7 @@ def describe_file(summary: Summary, target: NumericFeature) -> View:
         rows=[_row(row, decimals) for row in summary.rows],
         problem_rows=len({problem.row for problem in summary.problems}),
         remarks=reading(summary),
+        at_risk=at_risk(metrics, summary.pass_mark),
     )
 
 

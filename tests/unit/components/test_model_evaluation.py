@@ -6,9 +6,15 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.metrics import (
+    mean_absolute_error,
+    precision_score,
+    r2_score,
+    recall_score,
+    root_mean_squared_error,
+)
 
-from src.components.model_evaluation import ModelEvaluation, reliability
+from src.components.model_evaluation import ModelEvaluation, quality_at_marks, reliability
 from src.components.model_intervals import ModelIntervals
 from src.report.findings import exclusion_sentence
 from src.schema.features import CategoricalFeature
@@ -217,3 +223,26 @@ def test_a_mark_that_nobody_misses_can_be_evaluated() -> None:
     )
     assert (found.n_below, found.baseline_brier) == (0, 0)
     assert json.loads(json.dumps(asdict(found), allow_nan=False))["brier"]["value"] < 0.001
+
+
+@pytest.mark.parametrize("n", [150, 2_000])
+def test_a_list_of_those_below_a_mark_has_the_precision_and_recall_of_scikit_learn(n: int) -> None:
+    random = np.random.default_rng(4)
+    truth = random.normal(60, 15, n).round()
+    predicted = truth + random.normal(0, 8, n)
+    found = quality_at_marks(truth, predicted)
+    assert 2 <= len(found) <= 30
+    counts = np.zeros((1, 3))
+    for one in found:
+        below, listed = truth < one.mark, predicted < one.mark
+        assert one.precision.value == pytest.approx(precision_score(below, listed))
+        assert one.recall.value == pytest.approx(recall_score(below, listed))
+        assert one.precision.low < one.precision.value < one.precision.high
+        numbers = [(below & listed).sum(), below.sum(), listed.sum()]
+        counts = np.vstack([counts, numbers])
+    assert np.diff(counts, axis=0).min() >= 10
+    assert (counts[1:, 1:] - counts[1:, :1]).min() >= 10
+
+
+def test_too_few_rows_say_nothing_of_a_list() -> None:
+    assert quality_at_marks(np.arange(40.0), np.arange(40.0)) == ()

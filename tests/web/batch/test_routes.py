@@ -178,6 +178,9 @@ def test_the_pass_mark_can_be_changed_on_the_results(client, upload):
     assert "below_pass_mark" not in download(client, location)[0]
     client.post(location, data={"pass_mark": "60,5"})
     assert [row["below_pass_mark"] for row in download(client, location)] == ["no", "yes"]
+    assert "How good such a list is was counted at" in client.get(location).text
+    answer = client.post(f"{API}?pass_mark=60", data=table(STUDENT), content_type="text/csv")
+    assert "of those on it did score below" in json.loads(answer.headers["X-Summary"])["at_risk"]
     wrong = client.post(location, data={"pass_mark": "600"})
     assert wrong.status_code == 422
     assert "The pass mark must be a number from 0 to 100. Got &#39;600&#39;." in wrong.text
