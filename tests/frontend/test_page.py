@@ -123,6 +123,7 @@ def test_a_class_comes_back_with_predictions_and_problems(open_page, back_end, s
     good = answered(back_end, student)["prediction"]
     assert everyone.value["prediction"][0] == pytest.approx(good)
     assert at_risk.value["name"].tolist() == ["Student 1"]
+    assert any("of those on it did score below" in one.value for one in page.caption)
     assert "dog" in refused.value["problem"].iloc[0]
     mean = (good + at_risk.value["prediction"].iloc[0]) / 2
     assert float(figures["Mean prediction"].split()[0]) == pytest.approx(mean, abs=0.05)
