@@ -23,6 +23,7 @@ from src.stats.intervals import Interval
 
 SHOWN_LEVEL = 0.9
 CHANCE = 0.05  # of saying of any range, or of any level, what is not so (Bonferroni)
+DOUBTFUL = 0.01  # p-value above which a model may be nothing
 
 
 def shown_coverage(facts: ReportFacts) -> Mapping[str, float] | None:
@@ -49,6 +50,20 @@ def purpose(facts: ReportFacts) -> str:
     unit = f"in {plain(facts.schema.target.unit)}, " if facts.schema.target.unit else ""
     what = f"{count(len(used), 'fact')} about a student: {names.all(used)}"
     return f"The model estimates {names.target} ({unit}from {low} to {high}) from {what}."
+
+
+def doubt(facts: ReportFacts) -> list[str]:
+    """Return that the model may be nothing, where the figures leave that open."""
+    p_value, r2 = facts.metrics.get("chance_p_value"), Interval(**facts.metrics["held_out"]["r2"])
+    found = []
+    if p_value is not None and p_value > DOUBTFUL:
+        found.append(
+            f"{number(100 * p_value)} of 100 tables whose columns say nothing of the target look "
+            "as predictable as this one"
+        )
+    if r2.low <= 0:
+        found.append("the students that it had not seen do not show that it beats the average")
+    return [f"This model may be nothing: {'; '.join(found)}."] if found else []
 
 
 def accuracy(facts: ReportFacts) -> list[str]:
@@ -165,6 +180,7 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     if len(stands_out) > 2:
         stands_out[2:] = [f"More under the heading Fairness ({len(stands_out) - 2})."]
     paragraphs = [
+        *doubt(facts),
         f"{purpose(facts)} {made}The method is: {how}.",
         " ".join(accuracy(facts)),
         *certainty(facts),

@@ -185,7 +185,8 @@ def test_a_wrong_option_is_refused(config: dict, message: str) -> None:
 
 def test_the_winner_by_mae_has_the_least_mae() -> None:
     trained = search(models=("decision_tree", "extra_trees", "neighbors"), metric="mae")
-    errors = [row.mae for row in trained.leaderboard]
+    assert trained.leaderboard[0] is trained.winner
+    errors = [row.mae for row in trained.leaderboard[1:]]  # the winner's is corrected
     assert errors == sorted(errors)
 
 
@@ -259,8 +260,9 @@ def test_fitted_weights_are_taken_where_they_gain() -> None:
     assert trained.winner.label.startswith("Blend of ")
     assert len({*trained.winner.params.values()}) == 2
     assert sum(trained.winner.params.values()) == pytest.approx(1, abs=1e-4)
-    singles = [row.r2 for row in trained.leaderboard if row.name != BLEND]
-    assert trained.winner.r2 > max(singles) + 0.002
+    behind = [row.behind.value for row in trained.leaderboard if row.behind]
+    assert len(behind) == 3
+    assert min(behind) > 0.002
 
 
 def test_curves_and_products_are_left_out_where_no_feature_is_a_number() -> None:
@@ -279,7 +281,7 @@ def test_the_out_of_fold_predictions_are_the_winners() -> None:
     trained = search(n_rows=300, models=("ridge", "decision_tree"))
     assert trained.out_of_fold.shape == trained.folds.truth.shape == (300,)
     rmse = np.sqrt(np.mean((trained.folds.truth - trained.out_of_fold) ** 2))
-    assert rmse == pytest.approx(trained.winner.rmse, rel=0.05)
+    assert rmse == pytest.approx(trained.winner.rmse, rel=0.01)
 
 
 def test_a_large_table_is_searched_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,9 +316,12 @@ def test_the_learning_curve_rises_with_the_rows_and_ends_at_the_winners_score() 
     points, too_few = ModelTrainer(ModelTrainerConfig()).learning_curve(trained)
     assert too_few == []
     assert [p.n_train for p in points] == [16, 40, 80, 160]
-    assert points[-1].r2 == pytest.approx(trained.winner.r2)
-    assert points[0].r2 < points[-1].r2 < points[-1].train_r2
-    assert all(p.r2_standard_error > 0 for p in points)
+    assert points[-1].r2 == pytest.approx(trained.winner.r2, abs=0.002)  # corrected for the choice
+    assert points[0].r2 < points[-1].r2
+    assert points[0].r2 < points[0].train_r2
+    assert all(p.r2_low < p.r2 < p.r2_high for p in points)
+    assert points[0].gain is None
+    assert points[1].gain.value == pytest.approx(points[1].r2 - points[0].r2)
 
 
 def test_the_learning_curve_leaves_out_the_sizes_that_the_winner_cannot_learn_from(caplog) -> None:
