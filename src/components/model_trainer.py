@@ -30,6 +30,7 @@ from src.search.folds import (
 from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
 from src.search.plan import Budget, Progress, plan_search, searched_rows
+from src.search.references import reference_rows
 from src.search.scores import r2_gain
 from src.search.selection import Selection, Winner, as_good_in_unit_of
 from src.search.tuning import Tuner
@@ -150,9 +151,11 @@ class ModelTrainer:
             winner = Selection(
                 folds, tried, config.metric, within, config.random_state, budget.quick
             ).run()
+            p_value = self._refuse_chance(winner, folds)
+            references = reference_rows(tuner, preprocessor, tried, winner.out_of_fold)
         progress("", len(plan), len(plan))
-        p_value = self._refuse_chance(winner, folds)
         ranked = [(winner.score, winner.row)]
+        ranked += [(row.score(config.metric), row) for row in references]
         for one in (*tried.values(), baseline):
             if one.candidate.name != winner.row.name:
                 behind = r2_gain(folds, winner.out_of_fold, one.out_of_fold)

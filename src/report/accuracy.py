@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from src.config import BASELINE, BLEND
+from src.config import ALL_COLUMNS, BASELINE, BLEND, SINGLE_COLUMN
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
@@ -130,7 +130,7 @@ def _difference(behind: Row | None) -> Cell:
 
 def _remarks(row: Row, winner: str) -> str:
     said = ["chosen"] if row["name"] == winner else []
-    if row["name"] not in (BASELINE, BLEND):
+    if row["name"] not in (BASELINE, BLEND, SINGLE_COLUMN, ALL_COLUMNS):
         said.append(f"{count(row['n_trials'], 'setting')} tried")
     return ", ".join(said)
 
@@ -149,7 +149,8 @@ def _is_average(row: Row) -> bool:
 
 def _choice(winner: Row, drawn: list[Row], facts: ReportFacts) -> str:
     """Say why the winner is it; ``drawn`` is sorted, the best R² first."""
-    others = [row for row in drawn if row is not winner]
+    compared = (SINGLE_COLUMN, ALL_COLUMNS)
+    others = [row for row in drawn if row is not winner and row["name"] not in compared]
     chosen = f"{_label(winner)} was chosen"
     if _is_average(winner):
         chosen = f"The average of {count(len(winner['params']), 'model')} was chosen"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from src.config import ALL_COLUMNS, SINGLE_COLUMN
 from src.report.document import Cell, ReportTable, Tile
 from src.report.facts import ReportFacts
 from src.report.findings import fairness_sentences
@@ -18,6 +19,7 @@ from src.report.wording import (
     percent,
     plain,
     r2_text,
+    signed,
 )
 from src.stats.intervals import Interval
 
@@ -93,6 +95,24 @@ def accuracy(facts: ReportFacts) -> list[str]:
         if r2.low <= 0 < r2.value:
             explained += "; so few students leave open whether it explains anything"
     return [*sentences, f"{explained})."]
+
+
+def added(facts: ReportFacts) -> list[str]:
+    """Return what the model adds to its best column alone and to a ridge regression."""
+    board = {row["name"]: row for row in facts.metrics["leaderboard"]}
+    single, winner = board.get(SINGLE_COLUMN), board[facts.metrics["winner"]]
+    if single is None:
+        return []
+    compared = [(f"the {plain(single['label'][0].lower() + single['label'][1:])}", single)]
+    ridge = board.get("ridge") or board.get(ALL_COLUMNS)
+    if ridge is not None and ridge is not winner:
+        compared.append(("ridge regression on all columns", ridge))
+    said = " and ".join(
+        f"by {signed(row['behind']['value'], 3)} from that of {name} (R² {r2_text(row['r2'])}"
+        f"{'; may well be chance' if row['behind']['low'] <= 0 <= row['behind']['high'] else ''})"
+        for name, row in compared
+    )
+    return [f"On the training rows, out of fold, its R² differs {said}."]
 
 
 def certainty(facts: ReportFacts) -> list[str]:
@@ -182,7 +202,7 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     paragraphs = [
         *doubt(facts),
         f"{purpose(facts)} {made}The method is: {how}.",
-        " ".join(accuracy(facts)),
+        " ".join([*accuracy(facts), *added(facts)]),
         *certainty(facts),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",

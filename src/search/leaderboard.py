@@ -50,6 +50,10 @@ class LeaderboardRow:
     params: dict[str, Any]
     behind: Interval | None = None
 
+    def score(self, metric: str) -> float:
+        """Return a figure, the larger the better."""
+        return self.r2 if metric == "r2" else -float(getattr(self, metric))
+
 
 @dataclass(frozen=True)
 class Tried:

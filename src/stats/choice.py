@@ -52,7 +52,7 @@ def choice_optimism(
         for name, each in losses.items()
     }  # fmt: skip
     drawn = random.integers(n_clusters, size=(RESAMPLES, n_clusters))
-    counts = np.array([np.bincount(one, minlength=n_clusters) for one in drawn])
+    counts = np.array([np.bincount(one, minlength=n_clusters) for one in drawn], dtype=float)
     chosen = np.argmin(counts @ sums[chosen_by].T, axis=1)
     out = (counts == 0).astype(float)
     n_judged = float((out @ np.bincount(of_rows)).sum())

@@ -15,7 +15,7 @@ from src.report.fairness import exclusion, fairness, pass_mark
 from src.report.findings import sentence
 from src.report.importance import dependence, importance
 from src.report.model_card import card, limits
-from src.report.overview import accuracy, certainty, purpose, summary, unreliable_parts
+from src.report.overview import accuracy, added, certainty, purpose, summary, unreliable_parts
 from src.report.wording import Measure
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -116,6 +116,19 @@ def test_a_model_that_may_be_nothing_says_so_first():
     )
     open_ = summary(held_out(r2=figure(0.1, -0.1, 0.3)))[1][0]
     assert open_.endswith("do not show that it beats the average.")
+
+
+def test_what_the_model_adds_to_its_best_column_and_to_ridge_is_told():
+    """13.20."""
+    assert added(given()) == []
+    single = row("single_column", 0.7) | {"label": "Best single column: age"}
+    board = [row("svr", 0.8), row("ridge", 0.795), single]
+    made = replace(given(), metrics=METRICS | {"winner": "svr", "leaderboard": board})
+    assert added(made) == [
+        "On the training rows, out of fold, its R² differs by +0.100 from that of the best single "
+        "column: age (R² 0.700) and by +0.005 from that of ridge regression on all columns "
+        "(R² 0.795; may well be chance)."
+    ]
 
 
 def test_the_error_stands_with_its_unit_interval_and_baseline():
