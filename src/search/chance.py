@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from src.search.folds import StackedFolds
+from src.stats.intervals import LEAST_CLUSTERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,8 @@ def chance_p_value(folds: StackedFolds, random_state: int) -> float:
     Some fixed models are cross-validated for the target and for permutations of it, all at once;
     each model's pooled squared error is ranked among those of the permutations, and the best rank
     is compared with their best ranks. Where rows come in clusters, which permutations would tear
-    apart, the deviations from the mean get signs by chance, a sign a cluster.
+    apart, the deviations from the mean get signs by chance, a sign a cluster. Fewer than ten
+    clusters have too few signs to tell anything: there, rows are permuted.
 
     References
     ----------
@@ -69,7 +71,7 @@ def _targets(folds: StackedFolds, random: np.random.Generator) -> NDArray[np.flo
 
     y, clusters = folds.truth - folds.truth.mean(), folds.clusters
     y = y / (float(y.std()) or 1.0)
-    if clusters is None:
+    if clusters is None or clusters.max() + 1 < LEAST_CLUSTERS:
         drawn = [random.permutation(y) for _ in range(PERMUTATIONS)]
     else:
         signs = random.choice([-1.0, 1.0], size=(PERMUTATIONS, int(clusters.max()) + 1))
