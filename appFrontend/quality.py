@@ -104,9 +104,9 @@ def _show_metrics(metrics: Json, target: Json) -> None:
 def _show_leaderboard(leaderboard: list[Json], target: Json) -> None:
     st.subheader("The models that were compared", anchor=False)
     table = pd.DataFrame(leaderboard)
-    error = table["r2_standard_error"]
+    table = table.assign(name=table["label"], value=table["r2"])
     table = table.assign(
-        name=table["label"], value=table["r2"], low=table["r2"] - error, high=table["r2"] + error
+        low=table.get("r2_low", table["value"]), high=table.get("r2_high", table["value"])
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -114,10 +114,10 @@ def _show_leaderboard(leaderboard: list[Json], target: Json) -> None:
             ranges_chart(
                 table[["name", "value", "low", "high"]],
                 title="R² in cross-validation",
-                axis="R² ± standard error",
+                axis="R² with its 95 % interval",
                 number=_format_of("r2", target),
             ),
-            "R² of each model with its standard error.",
+            "R² of each model with its 95 % interval.",
         )
     with right:
         number = f"%.{n_decimals(target) + 1}f"

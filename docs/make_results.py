@@ -40,7 +40,7 @@ def results(metrics: Mapping[str, Any]) -> str:
     r2, rmse, mae = held_out["r2"], held_out["rmse"], held_out["mae"]
     level = next(one for one in metrics["coverage"] if one["level"] == 0.9)
     rows = [
-        f"| {row['label']} | {row['r2']:.3f} ± {row['r2_standard_error']:.3f} "
+        f"| {row['label']} | {row['r2']:.3f} ({row['r2_low']:.3f} to {row['r2_high']:.3f}) "
         f"| {row['rmse']:.2f} | {row['mae']:.2f} |"
         for row in metrics["leaderboard"]
     ]
@@ -50,7 +50,7 @@ def results(metrics: Mapping[str, Any]) -> str:
         rows = [*rows[:SHOWN], between, rows[-1]]
     return "\n".join(
         [
-            "| cross-validation on the training rows | R² ± s.e. | RMSE | MAE |",
+            "| cross-validation on the training rows | R² (95 % interval) | RMSE | MAE |",
             "|---|---|---|---|",
             *rows,
             "",

@@ -17,8 +17,10 @@ ARTIFACTS = Path("artifacts")
 SHORTEST_KEY = 16  # characters
 MOST_DIGITS = 15  # of a setting
 LONGEST_SHOWN = 80  # characters of a setting that is refused
-# Names on the leaderboard that are not families: the mean of the target, and several models as one.
+# Names on the leaderboard that are not families: the mean of the target, several models as one, and
+# what the winner is held against.
 BASELINE, BLEND = "dummy", "blend"
+SINGLE_COLUMN, ALL_COLUMNS = "single_column", "all_columns"
 
 
 @dataclass(frozen=True)

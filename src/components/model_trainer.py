@@ -9,25 +9,29 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from src.config import BASELINE
 from src.exception import ConfigurationError, TrainingError
 from src.report.facts import LearningPoint
 from src.search.candidates import CANDIDATES
+from src.search.chance import EXPLAINED, chance_p_value, power
 from src.search.folds import (
     FOLDS,
     METRICS,
+    StackedFolds,
     fit_preprocessor,
     fit_weighted,
     quiet_fits,
     split_rows,
     stack_folds,
 )
-from src.search.leaderboard import TrainedModel, Tried, mean_and_standard_error
+from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
 from src.search.plan import Budget, Progress, plan_search, searched_rows
+from src.search.references import reference_rows
+from src.search.scores import r2_gain
 from src.search.selection import Selection, Winner, as_good_in_unit_of
 from src.search.tuning import Tuner
 
@@ -37,6 +41,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
+
+CHANCE = 0.05  # of training on features that say nothing of the target
+SURELY = 2.0  # half-widths of its interval: a gain over the mean that chance does not make
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,8 @@ class ModelTrainer:
         ConfigurationError
             If no chosen model can be trained, or there are too few groups.
         TrainingError
-            If no candidate can be told from the mean of the target: its score is not above the
-            baseline's by more than the standard error of their difference, or its R² is negative.
+            If the features cannot be told from noise (:func:`chance_p_value`), or the winner's R²,
+            corrected for the choice, is not above 0.
         """
         import numpy as np
         from sklearn.base import clone
@@ -144,13 +151,16 @@ class ModelTrainer:
             winner = Selection(
                 folds, tried, config.metric, within, config.random_state, budget.quick
             ).run()
+            p_value = self._refuse_chance(winner, folds)
+            references = reference_rows(tuner, preprocessor, tried, winner.out_of_fold)
         progress("", len(plan), len(plan))
-        self._refuse_chance(winner, baseline)
-        others = [
-            one for one in (*tried.values(), baseline) if one.candidate.name != winner.row.name
-        ]
-        ranked = [(one.mean(config.metric), one.row()) for one in others]
-        ranked.append((float(winner.scores.mean()), winner.row))
+        ranked = [(winner.score, winner.row)]
+        ranked += [(row.score(config.metric), row) for row in references]
+        for one in (*tried.values(), baseline):
+            if one.candidate.name != winner.row.name:
+                behind = r2_gain(folds, winner.out_of_fold, one.out_of_fold)
+                row = replace(one.row(folds), behind=behind)
+                ranked.append((one.scores[config.metric], row))
         ranked.sort(key=lambda pair: -pair[0])
         return TrainedModel(
             leaderboard=[row for _, row in ranked],
@@ -159,6 +169,7 @@ class ModelTrainer:
             pipeline=Pipeline([("preprocessor", clone(preprocessor)), ("model", winner.estimator)]),
             folds=folds,
             out_of_fold=winner.out_of_fold,
+            chance_p_value=p_value,
         )
 
     def fit(
@@ -187,27 +198,42 @@ class ModelTrainer:
         Beside it, the numbers of rows from which it cannot learn.
         """
         with quiet_fits(self.config.jobs):
-            by_size = learning_scores(trained, self.config.random_state)
+            found, too_few = learning_scores(trained, self.config.random_state)
         points = [
-            LearningPoint(n_train, *mean_and_standard_error(scores[0]), float(scores[1].mean()))
-            for n_train, scores in by_size.items()
-            if scores
+            LearningPoint(
+                one.n_train, one.r2.value, one.r2.low, one.r2.high, one.train_r2, one.gain
+            )
+            for one in found
         ]
-        return points, [n_train for n_train, scores in by_size.items() if not scores]
+        return points, too_few
 
-    def _refuse_chance(self, winner: Winner, baseline: Tried) -> None:
-        """Raise an error where the winner cannot be told from the baseline."""
-        row = winner.row
-        gains = winner.scores - baseline.scores[self.config.metric]
-        gain, error = mean_and_standard_error(gains)
-        if gain > error and row.r2 > 0:
-            return
-        n_folds = self.config.folds
+    def _refuse_chance(self, winner: Winner, folds: StackedFolds) -> float | None:
+        """Return how often chance makes a target look as predictable; raise where it may be that.
+
+        None where the winner is so far ahead of the mean that nobody need ask.
+        """
+        row, p_value = winner.row, None
+        gain = r2_gain(folds, winner.out_of_fold, folds.training_means)
+        half = gain.high - gain.value
+        if row.r2 > 0 and gain.value > SURELY * half:
+            return None
+        if row.r2 > 0:
+            p_value = chance_p_value(folds, self.config.random_state)
+            if p_value <= CHANCE:
+                return p_value
+        n_rows, n_columns, n_folds = folds.n_samples, folds.X.shape[1], self.config.folds
         small = f", or too few for {n_folds} folds" if n_folds > FOLDS else ""
+        found = power(n_rows, n_columns)
+        usual = ""
+        if found is not None:
+            usual = (
+                f" With {n_rows} training rows and {n_columns} columns, a linear relation that "
+                f"explains {EXPLAINED:.0%} is found in about {100 * found:.0f} of 100 tables "
+                "(F-test)."
+            )
         raise TrainingError(
-            f"No model is better than predicting the mean: the best, {row.label}, reaches a "
-            f"cross-validated R² of {row.r2:.3f} ± {row.r2_standard_error:.3f}. The "
-            f"features say nothing of the target, or the rows are too few{small}. Nothing was "
-            "saved.",
+            f"No model is better than predicting the mean, as far as chance lets one see: the "
+            f"best, {row.label}, reaches a cross-validated R² of {row.r2:.3f}. The features say "
+            f"nothing of the target, or the rows are too few{small}.{usual} Nothing was saved.",
             setting="folds" if small else "",
         )

@@ -116,6 +116,7 @@ def metrics_of(
         "note": f"The winner was chosen by cross-validation inside {rows['train']} training rows. "
         f"These metrics come from {rows['test']} held-out rows, which were read once, at the end. "
         f"The promoted model was then fitted again on all {rows['used']} rows.",
+        "chance_p_value": trained.chance_p_value,
         "leaderboard": leaderboard,
         "left_out": {labels[name]: reason for name, reason in trained.left_out.items()},
     }

@@ -13,6 +13,7 @@ from src.artifact_store import ArtifactStore
 from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
+from src.report.overview import DOUBTFUL
 from src.report.wording import Measure
 from src.schema.record import Schema
 from src.search.plan import Progress
@@ -39,6 +40,13 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         say(f"  {line}")
     if result.evaluation.r2.low <= 0:
         say("These rows do not show that it is better than the mean.", style="yellow")
+    p_value = result.trained.chance_p_value
+    if p_value is not None and p_value > DOUBTFUL:
+        say(
+            f"It may be nothing: {100 * p_value:.0f} of 100 tables whose columns say nothing of "
+            "the target look as predictable.",
+            style="yellow",
+        )
     low, high = schema.target.minimum, schema.target.maximum
     if low is not None and high is not None:
         ends = f"{format_number(low)} to {format_number(high)}{_unit(schema)}"
@@ -66,11 +74,12 @@ def _leaderboard(result: TrainResult) -> Table:
     target, rows = result.schema.target, result.run.manifest.rows
     title = f"Predicting {target.name}: cross-validation on {rows['train']} rows"
     grid = Table("Model", title=title, title_justify="left")
-    for name in ("R²", "± s.e.", "RMSE", "MAE", "Fit"):
+    for name in ("R²", "95 % interval", "RMSE", "MAE", "Fit"):
         grid.add_column(name, justify="right")
     shown = Measure.of(target).number
     for row in result.trained.leaderboard:
-        scores = f"{row.r2:.3f}", f"{row.r2_standard_error:.3f}", shown(row.rmse), shown(row.mae)
+        ends = f"{row.r2_low:.3f} to {row.r2_high:.3f}"
+        scores = f"{row.r2:.3f}", ends, shown(row.rmse), shown(row.mae)
         style = "bold green" if row is result.trained.winner else None
         grid.add_row(row.label, *scores, f"{row.fit_time_s:.2f} s", style=style)
     return grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from src.config import BASELINE, BLEND
+from src.config import ALL_COLUMNS, BASELINE, BLEND, SINGLE_COLUMN
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+HARDLY = 0.02  # R² that twice the rows gain at most
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
 DRAWN_SHIFT = 0.01  # of the truths' range: how far a dot is moved at most
 MOVED = "Dots are moved a little at random, so that none is a student's exact result."
@@ -41,7 +42,7 @@ Row = Mapping[str, Any]
 
 
 def leaderboard(facts: ReportFacts) -> Section:
-    """Return the models with their standard errors, and those that were not tried."""
+    """Return the models with their intervals, and those that were not tried."""
     metrics, measure = facts.metrics, Measure.of(facts.schema.target)
     board: list[Row] = list(metrics["leaderboard"])
     winner = next(row for row in board if row["name"] == metrics["winner"])
@@ -64,18 +65,21 @@ def leaderboard(facts: ReportFacts) -> Section:
             Dot(
                 _label(row),
                 row["r2"],
-                row["r2"] - row["r2_standard_error"],
-                row["r2"] + row["r2_standard_error"],
+                row.get("r2_low"),
+                row.get("r2_high"),
                 colour=ACCENT if row is winner else QUIET,
             )
             for row in drawn
         ],
         "R² (1 is perfect)",
     )
-    caption = f"{_choice(winner, drawn, facts)} Lines reach one standard error to each side."
+    lines = f" Lines: 95{SPACE}% intervals of each score alone." if "r2_low" in winner else ""
+    caption = f"{_choice(winner, drawn, facts)}{lines}"
     notes = [
-        "R²: share of the differences between students that is explained, ± one standard error. "
-        "RMSE and MAE: typical and mean size of an error."
+        "R²: share of the differences between students that is explained. RMSE and MAE: typical "
+        f"and mean size of an error. Small: 95{SPACE}% intervals; that of the difference is of the "
+        "same students' errors, and tells two models apart where the scores' own overlap. The best "
+        "of many scores is partly luck: the chosen model's is corrected for that."
     ]
     reasons: dict[str, list[str]] = {}
     for label, reason in (metrics.get("left_out") or {}).items():
@@ -100,7 +104,8 @@ def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTab
     rows = [
         (
             Cell(plain(row["label"]), _remarks(row, metrics["winner"])),
-            Cell(r2_text(row["r2"]), f"± {number(row['r2_standard_error'], 3)}"),
+            Cell(r2_text(row["r2"]), _ends(row, "r2_low", "r2_high")),
+            _difference(row.get("behind")),
             Cell(measure.number(row["rmse"])),
             Cell(measure.number(row["mae"])),
         )
@@ -108,15 +113,24 @@ def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTab
     ]
     return ReportTable(
         "All models",
-        ("Model", "R²", measure.axis("RMSE"), measure.axis("MAE")),
+        ("Model", "R²", "R² less than the chosen", measure.axis("RMSE"), measure.axis("MAE")),
         rows,
         marked=next((i for i, row in enumerate(board) if row["name"] == metrics["winner"]), None),
     )
 
 
+def _ends(row: Row, low: str = "low", high: str = "high") -> str:
+    """Return the ends of an interval of R²; older runs have none."""
+    return f"{number(row[low], 3)} to {number(row[high], 3)}" if low in row else ""
+
+
+def _difference(behind: Row | None) -> Cell:
+    return Cell(number(behind["value"], 3), _ends(behind)) if behind else Cell("")
+
+
 def _remarks(row: Row, winner: str) -> str:
     said = ["chosen"] if row["name"] == winner else []
-    if row["name"] not in (BASELINE, BLEND):
+    if row["name"] not in (BASELINE, BLEND, SINGLE_COLUMN, ALL_COLUMNS):
         said.append(f"{count(row['n_trials'], 'setting')} tried")
     return ", ".join(said)
 
@@ -135,29 +149,38 @@ def _is_average(row: Row) -> bool:
 
 def _choice(winner: Row, drawn: list[Row], facts: ReportFacts) -> str:
     """Say why the winner is it; ``drawn`` is sorted, the best R² first."""
-    others = [row for row in drawn if row is not winner]
+    compared = (SINGLE_COLUMN, ALL_COLUMNS)
+    others = [row for row in drawn if row is not winner and row["name"] not in compared]
     chosen = f"{_label(winner)} was chosen"
     if _is_average(winner):
         chosen = f"The average of {count(len(winner['params']), 'model')} was chosen"
     if not others:
         return f"{chosen}: nothing else that was tried is better than guessing the average."
-    best = others[0]
-    gap = winner["r2"] - best["r2"]
-    size = number(abs(gap), 3) if abs(gap) >= 0.0005 else "less than 0.001"
     metric = facts.run.options.get("metric", "r2") if facts.run else "r2"
     if metric != "r2":
         return f"{chosen}, by its {str(metric).upper()}."
+    best = min(others, key=lambda row: _gap(winner, row))
+    gap = _gap(winner, best)
+    size = number(abs(gap), 3) if abs(gap) >= 0.0005 else "less than 0.001"
     if _is_average(winner):
-        chosen += ": where several are about as good, their mean is safer than the luckiest"
-    if gap < 0 and winner["name"] == BLEND:
-        return f"{chosen}. {_label(best)} reaches {size} more, too little to tell them apart."
+        chosen += ": where several reach nearly the same, their mean is safer than the luckiest"
     if gap < 0:
-        return (
-            f"{chosen}: {_label(best)} reaches {size} more, too little to be worth its complexity."
-        )
-    error = max(winner["r2_standard_error"], best["r2_standard_error"])
-    chance = ", which may well be chance" if gap <= error else ""
-    return f"{chosen}. The next best, {_label(best)}, reaches {size} less{chance}."
+        why = "" if winner["name"] == BLEND else ", too little to be worth its complexity"
+        return f"{chosen}. {_label(best)} reaches {size} more{why}{_by_chance(best)}."
+    return f"{chosen}. The next best, {_label(best)}, reaches {size} less{_by_chance(best)}."
+
+
+def _gap(winner: Row, row: Row) -> float:
+    """Return by how much R² is below the winner's; older runs have the scores alone."""
+    behind = row.get("behind")
+    return float(behind["value"] if behind else winner["r2"] - row["r2"])
+
+
+def _by_chance(row: Row) -> str:
+    behind = row.get("behind")
+    if behind and behind["low"] <= 0 <= behind["high"]:
+        return ", which may well be chance"
+    return ""
 
 
 # --- more rows -----------------------------------------------------------------------------------
@@ -174,8 +197,8 @@ def learning_curve(facts: ReportFacts) -> Section | None:
             "new students",
             n,
             [point.r2 for point in points],
-            [point.r2 - point.r2_standard_error for point in points],
-            [point.r2 + point.r2_standard_error for point in points],
+            [point.r2_low for point in points],
+            [point.r2_high for point in points],
         ),
         Line("students it learnt from", n, [point.train_r2 for point in points]),
     ]
@@ -185,7 +208,7 @@ def learning_curve(facts: ReportFacts) -> Section | None:
     svg = curves(
         "learning", f"{alt}.", lines, "Students learnt from", "R² (1 is perfect)", marked=True
     )
-    caption = f"{_would_more_help(points)} The band is one standard error to each side."
+    caption = f"{_would_more_help(points)} The band: 95{SPACE}% intervals."
     if facts.too_few_to_learn_from:
         sizes = listed([f"{size:,}" for size in facts.too_few_to_learn_from])
         caption += f" The model cannot learn from only {sizes} students, which are left out."
@@ -193,19 +216,23 @@ def learning_curve(facts: ReportFacts) -> Section | None:
 
 
 def _would_more_help(points: tuple[LearningPoint, ...]) -> str:
-    last = points[-1]
-    before = [point for point in points if point.n_train <= 0.6 * last.n_train]
-    half = before[-1] if before else points[0]
-    gain = last.r2 - half.r2
+    """Say what the last step came to, and what follows from it where chance does not explain it."""
+    before, last = points[-2:]
+    gain = last.gain
     grown = (
-        f"From {half.n_train:,} to {last.n_train:,} students, R² went from {r2_text(half.r2)} to "
-        f"{r2_text(last.r2)}"
+        f"From {before.n_train:,} to {last.n_train:,} students, R² went from "
+        f"{r2_text(before.r2)} to {r2_text(last.r2)}"
     )
-    if gain > max(last.r2_standard_error, half.r2_standard_error):
+    if gain is None:
+        return f"{grown}."
+    if gain.low > 0:
         return f"{grown}: it still rises, so more students would probably help."
-    if gain < -max(last.r2_standard_error, half.r2_standard_error):
+    if gain.high < 0:
         return f"{grown}: more students did not help."
-    return f"{grown}, no more than chance: more students of this kind would hardly help."
+    if gain.high < HARDLY:
+        return f"{grown}: more students of this kind would hardly help."
+    ends = f"{number(gain.low, 3)} to {number(gain.high, 3)}"
+    return f"{grown} (difference: 95{SPACE}% interval {ends})."
 
 
 # --- rows that it never saw ----------------------------------------------------------------------

@@ -74,12 +74,22 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class LearningPoint:
-    """Cross-validated R² of the winner with this many training rows; the fewest rows come first."""
+    """Cross-validated R² of the winner with this many training rows; the fewest rows come first.
+
+    Attributes
+    ----------
+    r2_low, r2_high : float
+        Ends of the 95 % interval.
+    gain : Interval or None
+        R² above that of the point before, on the same rows.
+    """
 
     n_train: int
     r2: float
-    r2_standard_error: float
+    r2_low: float
+    r2_high: float
     train_r2: float
+    gain: Interval | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from src.config import ALL_COLUMNS, SINGLE_COLUMN
 from src.report.document import Cell, ReportTable, Tile
 from src.report.facts import ReportFacts
 from src.report.findings import fairness_sentences
@@ -18,11 +19,13 @@ from src.report.wording import (
     percent,
     plain,
     r2_text,
+    signed,
 )
 from src.stats.intervals import Interval
 
 SHOWN_LEVEL = 0.9
 CHANCE = 0.05  # of saying of any range, or of any level, what is not so (Bonferroni)
+DOUBTFUL = 0.01  # p-value above which a model may be nothing
 
 
 def shown_coverage(facts: ReportFacts) -> Mapping[str, float] | None:
@@ -49,6 +52,20 @@ def purpose(facts: ReportFacts) -> str:
     unit = f"in {plain(facts.schema.target.unit)}, " if facts.schema.target.unit else ""
     what = f"{count(len(used), 'fact')} about a student: {names.all(used)}"
     return f"The model estimates {names.target} ({unit}from {low} to {high}) from {what}."
+
+
+def doubt(facts: ReportFacts) -> list[str]:
+    """Return that the model may be nothing, where the figures leave that open."""
+    p_value, r2 = facts.metrics.get("chance_p_value"), Interval(**facts.metrics["held_out"]["r2"])
+    found = []
+    if p_value is not None and p_value > DOUBTFUL:
+        found.append(
+            f"{number(100 * p_value)} of 100 tables whose columns say nothing of the target look "
+            "as predictable as this one"
+        )
+    if r2.low <= 0:
+        found.append("the students that it had not seen do not show that it beats the average")
+    return [f"This model may be nothing: {'; '.join(found)}."] if found else []
 
 
 def accuracy(facts: ReportFacts) -> list[str]:
@@ -78,6 +95,24 @@ def accuracy(facts: ReportFacts) -> list[str]:
         if r2.low <= 0 < r2.value:
             explained += "; so few students leave open whether it explains anything"
     return [*sentences, f"{explained})."]
+
+
+def added(facts: ReportFacts) -> list[str]:
+    """Return what the model adds to its best column alone and to a ridge regression."""
+    board = {row["name"]: row for row in facts.metrics["leaderboard"]}
+    single, winner = board.get(SINGLE_COLUMN), board[facts.metrics["winner"]]
+    if single is None:
+        return []
+    compared = [(f"the {plain(single['label'][0].lower() + single['label'][1:])}", single)]
+    ridge = board.get("ridge") or board.get(ALL_COLUMNS)
+    if ridge is not None and ridge is not winner:
+        compared.append(("ridge regression on all columns", ridge))
+    said = " and ".join(
+        f"by {signed(row['behind']['value'], 3)} from that of {name} (R² {r2_text(row['r2'])}"
+        f"{'; may well be chance' if row['behind']['low'] <= 0 <= row['behind']['high'] else ''})"
+        for name, row in compared
+    )
+    return [f"On the training rows, out of fold, its R² differs {said}."]
 
 
 def certainty(facts: ReportFacts) -> list[str]:
@@ -165,8 +200,9 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     if len(stands_out) > 2:
         stands_out[2:] = [f"More under the heading Fairness ({len(stands_out) - 2})."]
     paragraphs = [
+        *doubt(facts),
         f"{purpose(facts)} {made}The method is: {how}.",
-        " ".join(accuracy(facts)),
+        " ".join([*accuracy(facts), *added(facts)]),
         *certainty(facts),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",

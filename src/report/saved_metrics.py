@@ -15,11 +15,13 @@ class _Row(TypedDict):
     name: str
     label: str
     r2: float
-    r2_standard_error: float
     rmse: float
     mae: float
     n_trials: int
     params: dict[str, Any]
+    r2_low: NotRequired[float]
+    r2_high: NotRequired[float]
+    behind: NotRequired[Interval | None]
 
 
 class _HeldOut(TypedDict):
@@ -82,6 +84,7 @@ class SavedMetrics(TypedDict):
     target: NotRequired[str]
     unit: NotRequired[str]
     left_out: NotRequired[dict[str, str]]
+    chance_p_value: NotRequired[float | None]
 
 
 def check_metrics(metrics: object) -> None:

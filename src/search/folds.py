@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from src.exception import ConfigurationError
@@ -58,6 +59,42 @@ class StackedFolds:
         """The target of the table's rows."""
         return self.y[: self.n_samples]
 
+    @property
+    def clusters(self) -> NDArray[np.intp] | None:
+        """The number of each row's group in the table."""
+        import numpy as np
+
+        if self.groups is None:
+            return None
+        return np.unique(self.groups[: self.n_samples], return_inverse=True)[1]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Each row's weight in the table, over the mean weight."""
+        import numpy as np
+
+        if self.weight is None:
+            return np.ones(self.n_samples)
+        weight = self.weight[: self.n_samples]
+        return weight / weight.mean()
+
+    @cached_property
+    def training_means(self) -> NDArray[np.float64]:
+        """What the mean of the target predicts for each row of the table, out of fold."""
+        import numpy as np
+
+        return self.joined(
+            [
+                np.full(
+                    len(test),
+                    np.average(
+                        self.y[train], weights=None if self.weight is None else self.weight[train]
+                    ),
+                )
+                for train, test in self.splits
+            ]
+        )
+
     def out_of_fold(self, estimator: BaseEstimator) -> NDArray[np.float64]:
         """Return what copies of an estimator predict for rows that they were not fitted on.
 
@@ -87,28 +124,6 @@ class StackedFolds:
         for test, part in zip(self.tests, parts, strict=True):
             predicted[test] = part
         return predicted
-
-    def scores(self, predicted: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-        """Return a metric of out-of-fold predictions in each fold, the larger the better.
-
-        Rows count by their weights.
-        """
-        import numpy as np
-        from sklearn import metrics
-
-        functions: dict[str, Callable[..., float]] = {
-            "r2": metrics.r2_score,
-            "rmse": metrics.root_mean_squared_error,
-            "mae": metrics.mean_absolute_error,
-        }
-        sign = 1 if metric == "r2" else -1
-        weight = np.ones(self.n_samples) if self.weight is None else self.weight
-        return np.array(
-            [
-                sign * functions[metric](self.truth[t], predicted[t], sample_weight=weight[t])
-                for t in self.tests
-            ]
-        )
 
 
 def split_rows(

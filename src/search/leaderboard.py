@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import Candidate
 from src.search.folds import StackedFolds
+from src.search.scores import pooled_score, r2_interval
+from src.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +24,12 @@ class LeaderboardRow:
     Attributes
     ----------
     r2, rmse, mae : float
-        Means over the folds; the latter two in the target's unit.
-    r2_standard_error : float
-        Standard deviation over the folds, divided by the root of their number.
+        Of all rows together; the latter two in the target's unit. The winner's are corrected for
+        having been chosen.
+    r2_low, r2_high : float
+        Ends of the 95 % interval of R².
+    behind : Interval or None
+        R² by which the winner is ahead, not corrected, with its 95 % interval; None for the winner.
     fit_time_s : float
         Seconds of one fit, mean over the folds.
     n_trials : int
@@ -36,12 +41,18 @@ class LeaderboardRow:
     name: str
     label: str
     r2: float
-    r2_standard_error: float
+    r2_low: float
+    r2_high: float
     rmse: float
     mae: float
     fit_time_s: float
     n_trials: int
     params: dict[str, Any]
+    behind: Interval | None = None
+
+    def score(self, metric: str) -> float:
+        """Return a figure, the larger the better."""
+        return self.r2 if metric == "r2" else -float(getattr(self, metric))
 
 
 @dataclass(frozen=True)
@@ -50,33 +61,37 @@ class Tried:
 
     Attributes
     ----------
-    scores : dict of str to ndarray of shape (n_folds,)
-        By metric, the larger the better: errors are negative.
+    scores : dict of str to float
+        By metric, of all rows together, the larger the better: errors are negative.
     out_of_fold : ndarray of shape (n_samples,)
         What was predicted for the rows.
+    points : ndarray of shape (n_trials, n_samples)
+        What each point that was tried predicted for them.
     """
 
     candidate: Candidate
     params: dict[str, Any]
-    scores: dict[str, NDArray[np.float64]]
+    scores: dict[str, float]
     out_of_fold: NDArray[np.float64]
+    points: NDArray[np.float64]
     fit_time_s: float
-    n_trials: int
 
-    def mean(self, metric: str) -> float:
-        """Return the mean score over the folds."""
-        return float(self.scores[metric].mean())
+    @property
+    def n_trials(self) -> int:
+        """How many points were tried."""
+        return len(self.points)
 
     def unfitted(self, random_state: int) -> BaseEstimator:
         """Return an unfitted estimator with the point's parameters."""
         return self.candidate.unfitted(random_state).set_params(**self.params)
 
-    def row(self) -> LeaderboardRow:
+    def row(self, folds: StackedFolds) -> LeaderboardRow:
         """Return its row of the leaderboard."""
         return leaderboard_row(
             self.candidate.name,
             self.candidate.label,
-            self.scores,
+            folds,
+            self.out_of_fold,
             fit_time_s=self.fit_time_s,
             n_trials=self.n_trials,
             params=self.params,
@@ -99,6 +114,9 @@ class TrainedModel:
         Of the rows that were searched on.
     out_of_fold : ndarray of shape (n_searched,)
         Predictions for them.
+    chance_p_value : float or None
+        How often features that say nothing of the target would do as well; None where the winner is
+        too far ahead of the mean to ask.
     """
 
     leaderboard: list[LeaderboardRow]
@@ -107,19 +125,13 @@ class TrainedModel:
     pipeline: Pipeline
     folds: StackedFolds
     out_of_fold: NDArray[np.float64]
+    chance_p_value: float | None = None
 
 
 def leaderboard_row(
-    name: str, label: str, scores: dict[str, NDArray[np.float64]], **more: Any
+    name: str, label: str, folds: StackedFolds, out_of_fold: NDArray[np.float64], **more: Any
 ) -> LeaderboardRow:
-    """Return a row for scores by metric, the larger the better."""
-    r2, standard_error = mean_and_standard_error(scores["r2"])
-    rmse, mae = (-float(scores[metric].mean()) for metric in ("rmse", "mae"))
-    return LeaderboardRow(name, label, r2, standard_error, rmse, mae, **more)
-
-
-def mean_and_standard_error(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the mean of some values and its standard error."""
-    import numpy as np
-
-    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    """Return a row for out-of-fold predictions."""
+    r2 = r2_interval(folds, out_of_fold)
+    rmse, mae = (-pooled_score(folds, out_of_fold, metric) for metric in ("rmse", "mae"))
+    return LeaderboardRow(name, label, r2.value, r2.low, r2.high, rmse, mae, **more)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from src.config import BLEND
 from src.logger import get_logger
 from src.search.candidates import CANDIDATES
 from src.search.folds import fit_weighted
 from src.search.leaderboard import TrainedModel
+from src.search.scores import r2_gain, r2_interval
+from src.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,18 +24,32 @@ LEARNING_S = 2.0  # estimated, of the learning curve: it takes fewer folds where
 LEAST_LEARNT = 10  # rows
 
 
+class LearningScores(NamedTuple):
+    """How good the winner is when it learns from so many rows.
+
+    Attributes
+    ----------
+    r2 : Interval
+        Out of fold.
+    train_r2 : float
+        On the rows that it learnt from.
+    gain : Interval or None
+        R² above that of the size before, on the same rows.
+    """
+
+    n_train: int
+    r2: Interval
+    train_r2: float
+    gain: Interval | None
+
+
 def learning_scores(
     trained: TrainedModel, random_state: int
-) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]] | None]:
-    """Return R² in each fold when the winner learns from fewer rows, by their number, ascending.
+) -> tuple[list[LearningScores], list[int]]:
+    """Return how good the winner is when it learns from fewer rows, the fewest first.
 
-    The winner's parameters stay as they are.
-
-    Returns
-    -------
-    dict of int to (ndarray, ndarray), or None
-        On the fold's test rows, and on the rows learnt from. None where the winner cannot learn
-        from so few, such as 20 neighbours from 10 rows.
+    The winner's parameters stay as they are. Beside it, the numbers of rows from which it cannot
+    learn, such as 20 neighbours from 10 rows.
     """
     import numpy as np
     from joblib import Parallel, delayed
@@ -45,7 +61,7 @@ def learning_scores(
     sizes = sorted({round(share * least) for share in LEARNING_SHARES})
     sizes = [size for size in sizes if size >= LEAST_LEARNT]
 
-    def scores(size: int, k: int) -> tuple[float, float] | None:
+    def predict(size: int, k: int) -> tuple[NDArray[np.float64], float] | None:
         train, test = folds.splits[k]
         random = np.random.default_rng((random_state, k))
         learnt = random.permutation(train)[:size]
@@ -55,25 +71,33 @@ def learning_scores(
             of_test, of_learnt = (model.predict(folds.X[rows]) for rows in (test, learnt))
         except ValueError:
             return None
-        return float(r2_score(folds.y[test], of_test)), float(r2_score(folds.y[learnt], of_learnt))
+        return np.asarray(of_test).ravel(), float(r2_score(folds.y[learnt], of_learnt))
 
     a_fold_s = _fit_s(trained, least, folds.X.shape[1]) * math.fsum(LEARNING_SHARES)
     n_folds = max(2, min(len(folds.splits), int(LEARNING_S / a_fold_s)))
     asked = [(size, k) for size in sizes for k in range(n_folds)]
-    found = Parallel()(delayed(scores)(size, k) for size, k in asked)
-    by_size: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]] | None] = {}
+    found = Parallel()(delayed(predict)(size, k) for size, k in asked)
+    rows = np.concatenate(folds.tests[:n_folds])
+    points: list[LearningScores] = []
+    too_few: list[int] = []
+    before = None
     for i, size in enumerate(sizes):
-        of_size = found[i * n_folds : (i + 1) * n_folds]
-        if None in of_size:
+        of_size = [one for one in found[i * n_folds : (i + 1) * n_folds] if one is not None]
+        if len(of_size) < n_folds:
             logger.warning(
                 "The learning curve leaves out %d rows: %s cannot learn from so few.",
                 *(size, trained.winner.label),
             )
-            by_size[size] = None
-        else:
-            on_test, on_learnt = np.array(of_size).T
-            by_size[size] = on_test, on_learnt
-    return by_size
+            too_few.append(size)
+            continue
+        predicted = folds.training_means.copy()
+        predicted[rows] = np.concatenate([of_test for of_test, _ in of_size])
+        r2 = r2_interval(folds, predicted, rows)
+        gain = None if before is None else r2_gain(folds, predicted, before, rows)
+        train_r2 = math.fsum(of_learnt for _, of_learnt in of_size) / n_folds
+        points.append(LearningScores(size, r2, train_r2, gain))
+        before = predicted
+    return points, too_few
 
 
 def _fit_s(trained: TrainedModel, n_rows: int, n_columns: int) -> float:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from src.config import BLEND
 from src.search.blending import cross_blend, equal_weights, greedy_weights
 from src.search.candidates import LINEAR
-from src.search.folds import METRICS, StackedFolds
-from src.search.leaderboard import (
-    LeaderboardRow,
-    Tried,
-    leaderboard_row,
-    mean_and_standard_error,
-)
+from src.search.folds import StackedFolds
+from src.search.leaderboard import LeaderboardRow, Tried, leaderboard_row
+from src.search.scores import losses, pooled_score, spread
+from src.stats.choice import choice_optimism
+from src.stats.intervals import standard_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,15 +33,15 @@ class Winner:
 
     Attributes
     ----------
-    scores : ndarray of shape (n_folds,)
-        By the metric of the choice, the larger the better.
+    score : float
+        By the metric of the choice, the larger the better, not corrected for having been chosen.
     out_of_fold : ndarray of shape (n_samples,)
     estimator : BaseEstimator
         Not fitted.
     """
 
     row: LeaderboardRow
-    scores: NDArray[np.float64]
+    score: float
     out_of_fold: NDArray[np.float64]
     estimator: BaseEstimator
 
@@ -77,12 +76,37 @@ class Selection:
         if len(shares) > 1:
             return self._blended(shares, blended)
         only = self.tried[next(iter(shares))]
-        return Winner(
-            only.row(),
-            only.scores[self.metric],
-            predicted[only.candidate.name],
-            only.unfitted(self.random_state),
+        return self._winner(
+            only.row(self.folds), only.out_of_fold, only.unfitted(self.random_state)
         )
+
+    def _winner(
+        self, row: LeaderboardRow, out_of_fold: NDArray[np.float64], estimator: BaseEstimator
+    ) -> Winner:
+        """Return the winner, its figures on the leaderboard corrected for having been chosen.
+
+        The correction is that of choosing the best of all points of all families; it is the
+        same where the winner is an average or a blend, whose shares are judged on other folds.
+        """
+        import numpy as np
+
+        folds = self.folds
+        points = np.vstack([one.points for one in self.tried.values()])
+        found = {metric: losses(folds, points, metric) for metric in ("r2", "mae")}
+        optimism = choice_optimism(
+            found, "mae" if self.metric == "mae" else "r2", folds.clusters, self.random_state
+        )
+        lower = optimism["r2"] / float(spread(folds).mean())
+        corrected = replace(
+            row,
+            r2=row.r2 - lower,
+            r2_low=row.r2_low - lower,
+            r2_high=row.r2_high - lower,
+            rmse=math.sqrt(row.rmse**2 + optimism["r2"]),
+            mae=row.mae + optimism["mae"],
+        )
+        score = pooled_score(folds, out_of_fold, self.metric)
+        return Winner(corrected, score, out_of_fold, estimator)
 
     def _contenders(self) -> list[Tried]:
         """Return the families that may win, best first.
@@ -93,7 +117,7 @@ class Selection:
         """
 
         def score(one: Tried) -> float:
-            return one.mean(self.metric)
+            return one.scores[self.metric]
 
         ranked = sorted(self.tried.values(), key=score, reverse=True)
         linear = [one for one in self.tried.values() if one.candidate.name in LINEAR]
@@ -103,7 +127,7 @@ class Selection:
             one
             for one in ranked
             if (one is for_all or one.candidate.name not in LINEAR)
-            and one.mean("r2") > ranked[0].mean("r2") - BLEND_WITHIN
+            and one.scores["r2"] > ranked[0].scores["r2"] - BLEND_WITHIN
         ]
         tabled = [one for one in near if one.candidate.tabled]
         if tabled and score(tabled[0]) > score(ranked[0]) - self.within:
@@ -120,46 +144,52 @@ class Selection:
         The families that are as good as the best are averaged: which of them is ahead is chance,
         and the mean of what differs by chance is better than the luckiest. Where no other is as
         good, that is the best alone. Weights that are fitted to the out-of-fold predictions are
-        taken only where they gain more than that, and more than a standard error of the paired
-        difference over the folds. Both are judged on folds that they have not seen; weights that
+        taken only where they gain more than that, and more than a standard error of the rows'
+        paired differences. Both are judged on folds that they have not seen; weights that
         leave one family in the end are no blend, and the best alone is not always that one.
         """
         import numpy as np
 
         names, folds = [*predicted], self.folds
         matrix = np.array([predicted[name] for name in names])
-        scores = np.array([self.tried[name].scores[self.metric] for name in names])
 
         def rows(of_folds: Sequence[int]) -> NDArray[np.intp]:
             return np.concatenate([folds.tests[fold] for fold in of_folds])
 
-        shares, blended = cross_blend(
-            matrix,
-            folds.tests,
-            lambda of: equal_weights(scores[:, [*of]].mean(axis=1), self.within),
-        )
+        def as_good(of_folds: Sequence[int]) -> NDArray[np.float64]:
+            of = rows(of_folds)
+            scores = [pooled_score(folds, one, self.metric, of) for one in matrix]
+            return equal_weights(np.array(scores), self.within)
+
+        shares, blended = cross_blend(matrix, folds.tests, as_good)
         if not self.quick:
             fitted, fitted_blended = cross_blend(
                 matrix,
                 folds.tests,
                 lambda of: greedy_weights(matrix[:, rows(of)], folds.truth[rows(of)], BLEND_STEPS),
             )
-            gains = folds.scores(fitted_blended, self.metric) - folds.scores(blended, self.metric)
-            gain, error = mean_and_standard_error(gains)
-            if gain > max(self.within, error) and np.count_nonzero(fitted) > 1:
+            if self._gains(fitted_blended, blended) and np.count_nonzero(fitted) > 1:
                 shares, blended = fitted, fitted_blended
         return {n: float(w) for n, w in zip(names, shares, strict=True) if w > 0}, blended
+
+    def _gains(self, fitted: NDArray[np.float64], blended: NDArray[np.float64]) -> bool:
+        """Whether fitted weights gain more than nothing, and more than a standard error."""
+        folds, metric = self.folds, self.metric
+        less = losses(folds, blended, metric) - losses(folds, fitted, metric)
+        error, _ = standard_error((less - less.mean()) / len(less), folds.clusters)
+        gain = pooled_score(folds, fitted, metric) - pooled_score(folds, blended, metric)
+        return bool(gain > self.within and less.mean() > error)
 
     def _blended(self, shares: dict[str, float], out_of_fold: NDArray[np.float64]) -> Winner:
         from sklearn.ensemble import VotingRegressor
 
         members = {name: self.tried[name] for name in shares}
         kind = "Average" if len(set(shares.values())) == 1 else "Blend"
-        scores = {metric: self.folds.scores(out_of_fold, metric) for metric in METRICS}
         row = leaderboard_row(
             BLEND,
             f"{kind} of {', '.join(one.candidate.label for one in members.values())}",
-            scores,
+            self.folds,
+            out_of_fold,
             fit_time_s=sum(one.fit_time_s for one in members.values()),
             n_trials=1,
             params={name: round(share, 6) for name, share in shares.items()},
@@ -168,7 +198,7 @@ class Selection:
             [(name, one.unfitted(self.random_state)) for name, one in members.items()],
             weights=list(shares.values()),
         )
-        return Winner(row, scores[self.metric], out_of_fold, estimator)
+        return self._winner(row, out_of_fold, estimator)
 
 
 def as_good_in_unit_of(metric: str, baseline: Tried) -> float:
@@ -176,4 +206,4 @@ def as_good_in_unit_of(metric: str, baseline: Tried) -> float:
 
     Errors are measured by the baseline's: 0.002 of it.
     """
-    return AS_GOOD if metric == "r2" else -AS_GOOD * baseline.mean(metric)
+    return AS_GOOD if metric == "r2" else -AS_GOOD * baseline.scores[metric]

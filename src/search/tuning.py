@@ -12,8 +12,9 @@ from src.logger import get_logger
 from src.search.candidates import Candidate
 from src.search.early_stopping import TreeCount, counted_folds, find_n_trees, mean_count
 from src.search.folds import METRICS, StackedFolds
-from src.search.leaderboard import Tried, mean_and_standard_error
+from src.search.leaderboard import Tried
 from src.search.plan import Budget, Progress
+from src.search.scores import pooled_score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,25 +51,29 @@ class Tuner:
         The first round, of seed 0, begins with the likeliest value of each parameter; the rest is
         drawn.
         """
+        import numpy as np
+
         started = time.perf_counter()
         folds, metric = self.folds, self.metric
-        best, n_trials = None, 0
-        for params, parts in self._tried_points(candidate, trials, seed):
-            n_trials += 1
-            predicted = folds.joined([part for part, _ in parts])
-            scores = {name: folds.scores(predicted, name) for name in METRICS}
-            if best is None or scores[metric].mean() > best.scores[metric].mean():
-                fit_time_s = math.fsum(seconds for _, seconds in parts) / len(parts)
-                best = Tried(candidate, params, scores, predicted, fit_time_s, n_trials)
-        if best is None:
-            raise ValueError(f"{candidate.name} has no points to try")
-        tried = replace(best, n_trials=n_trials)
+        tried = self._tried_points(candidate, trials, seed)
+        points = np.array([folds.joined([part for part, _ in parts]) for _, parts in tried])
+        scores = [pooled_score(folds, predicted, metric) for predicted in points]
+        best = int(np.argmax(scores))
+        params, parts = tried[best]
+        found = Tried(
+            candidate,
+            params,
+            {name: pooled_score(folds, points[best], name) for name in METRICS},
+            points[best],
+            points,
+            fit_time_s=math.fsum(seconds for _, seconds in parts) / len(parts),
+        )
         logger.info(
-            "%s: R² %.4f ± %.4f, %d trials, %.1f s",
-            *(candidate.label, *mean_and_standard_error(tried.scores["r2"]), tried.n_trials),
+            "%s: R² %.4f, %d trials, %.1f s",
+            *(candidate.label, found.scores["r2"], found.n_trials),
             time.perf_counter() - started,
         )
-        return tried
+        return found
 
     def _tried_points(
         self, candidate: Candidate, trials: int, seed: int
@@ -129,21 +134,23 @@ class Tuner:
 
     def search_further(self, tried: dict[str, Tried], budget: Budget, progress: Progress) -> None:
         """Replace the best families' points by better ones, in rounds, as long as that gains."""
+        import numpy as np
+
         metric = self.metric
         for number in range(1, MOST_ROUNDS + 1):
-            ranked = sorted(tried.values(), key=lambda one: -one.mean(metric))
-            before = ranked[0].mean("r2")
+            ranked = sorted(tried.values(), key=lambda one: -one.scores[metric])
+            before = ranked[0].scores["r2"]
             best = [one for one in ranked if one.candidate.n_points > one.n_trials]
             for done, one in enumerate(best[:ROUND_FAMILIES]):
                 if budget.is_used_up:
                     return
                 progress(f"Round {number}: {one.candidate.label}", done, ROUND_FAMILIES)
                 more = self.search(one.candidate, ROUND_TRIALS, seed=number)
-                better = max(one, more, key=lambda each: each.mean(metric))
-                n_trials = one.n_trials + more.n_trials
-                tried[one.candidate.name] = replace(better, n_trials=n_trials)
-            after = max(one.mean(metric) for one in tried.values())
-            best_r2 = max(one.mean("r2") for one in tried.values())
+                better = max(one, more, key=lambda each: each.scores[metric])
+                points = np.vstack([one.points, more.points])
+                tried[one.candidate.name] = replace(better, points=points)
+            after = max(one.scores[metric] for one in tried.values())
+            best_r2 = max(one.scores["r2"] for one in tried.values())
             logger.info("Round %d: best score %.5f, R² %.4f", number, after, best_r2)
             if best_r2 - before < ROUND_GAIN and number >= LEAST_ROUNDS:
                 return

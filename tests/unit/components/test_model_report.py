@@ -46,7 +46,8 @@ def interval(value: float) -> dict[str, float]:
 
 def metrics() -> dict:
     def row(name: str, label: str, r2: float, params: dict) -> dict:
-        return {"name": name, "label": label, "r2": r2, "r2_standard_error": 0.01, "rmse": 5.0,
+        return {"name": name, "label": label, "r2": r2, "r2_low": r2 - 0.02, "r2_high": r2 + 0.02,
+                "behind": None if name == "ridge" else interval(0.8 - r2), "rmse": 5.0,
                 "mae": 4.0, "n_trials": 6, "params": params}  # fmt: skip
 
     return {
@@ -86,8 +87,8 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
             dropped={"id": "every value is another one"}, fit_time_s={},
             versions={"scikit-learn": "1.9.0"}, requires=[], python="3.11.7"),
         data=summarize_data(X, y, made),
-        learning_curve=(facts.LearningPoint(80, 0.7, 0.02, 0.9),
-                        facts.LearningPoint(160, 0.8, 0.01, 0.85)),
+        learning_curve=(facts.LearningPoint(80, 0.7, 0.66, 0.74, 0.9),
+                        facts.LearningPoint(160, 0.8, 0.77, 0.83, 0.85, around(0.1))),
         held_out=facts.HeldOutPredictions(y, y_pred, y_pred - 9, y_pred + 9),
         importance=tuple(facts.Importance(n, 0.1, 0.02, 1.0, 0.2, 1.5) for n in made.names),
         partial_dependence=(

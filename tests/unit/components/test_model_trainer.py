@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from src.components.data_transformation import DataTransformation
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
-from src.config import BASELINE, BLEND
+from src.config import ALL_COLUMNS, BASELINE, BLEND, SINGLE_COLUMN
 from src.exception import ConfigurationError, TrainingError
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -26,6 +26,8 @@ SCHEMA = Schema(
     ),
     target=NumericFeature(name="mark", observed_minimum=0, observed_maximum=100),
 )
+
+REFERENCES = (SINGLE_COLUMN, ALL_COLUMNS)
 
 
 def table(n_rows: int = 80, noise: float = 3.0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -50,7 +52,9 @@ def search(n_rows: int = 80, **config: object) -> TrainedModel:
 @pytest.mark.parametrize("name", [candidate.name for candidate in CANDIDATES])
 def test_every_family_trains_predicts_and_stands_beside_the_baseline(name: str) -> None:
     trained = search(models=(name,))
-    assert [row.name for row in trained.leaderboard] == [name, BASELINE]
+    assert [row.name for row in trained.leaderboard if row.name not in REFERENCES] == [
+        name, BASELINE,
+    ]  # fmt: skip
     assert trained.winner.r2 > 0.5
     X, y = table()
     fitted = ModelTrainer(ModelTrainerConfig()).fit(trained.pipeline, X, y)
@@ -95,6 +99,16 @@ def test_the_number_of_jobs_does_not_change_the_result(name: str) -> None:
         return [(row.name, row.r2, row.mae, row.params) for row in rows]
 
     assert scores(1) == scores(2)
+
+
+def test_the_best_column_and_ridge_stand_beside_the_models_and_are_not_chosen() -> None:
+    """13.20."""
+    trained = search(models=("decision_tree",))
+    board = {row.name: row for row in trained.leaderboard}
+    assert trained.winner.name == "decision_tree"
+    assert board[SINGLE_COLUMN].label == "Best single column: hours"
+    assert 0.5 < board[SINGLE_COLUMN].r2 < board[ALL_COLUMNS].r2
+    assert ALL_COLUMNS not in {row.name for row in search(models=("ridge",)).leaderboard}
 
 
 def test_the_seed_changes_the_folds() -> None:
@@ -184,7 +198,8 @@ def test_a_wrong_option_is_refused(config: dict, message: str) -> None:
 
 
 def test_the_winner_by_mae_has_the_least_mae() -> None:
-    trained = search(models=("decision_tree", "extra_trees", "neighbors"), metric="mae")
+    trained = search(models=("decision_tree", "ridge", "neighbors"), metric="mae")
+    assert trained.winner.name == "ridge"
     errors = [row.mae for row in trained.leaderboard]
     assert errors == sorted(errors)
 
@@ -259,8 +274,9 @@ def test_fitted_weights_are_taken_where_they_gain() -> None:
     assert trained.winner.label.startswith("Blend of ")
     assert len({*trained.winner.params.values()}) == 2
     assert sum(trained.winner.params.values()) == pytest.approx(1, abs=1e-4)
-    singles = [row.r2 for row in trained.leaderboard if row.name != BLEND]
-    assert trained.winner.r2 > max(singles) + 0.002
+    behind = [row.behind.value for row in trained.leaderboard if row.behind]
+    assert len(behind) == 4
+    assert min(behind) > 0.002
 
 
 def test_curves_and_products_are_left_out_where_no_feature_is_a_number() -> None:
@@ -279,7 +295,7 @@ def test_the_out_of_fold_predictions_are_the_winners() -> None:
     trained = search(n_rows=300, models=("ridge", "decision_tree"))
     assert trained.out_of_fold.shape == trained.folds.truth.shape == (300,)
     rmse = np.sqrt(np.mean((trained.folds.truth - trained.out_of_fold) ** 2))
-    assert rmse == pytest.approx(trained.winner.rmse, rel=0.05)
+    assert rmse == pytest.approx(trained.winner.rmse, rel=0.01)
 
 
 def test_a_large_table_is_searched_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,9 +330,12 @@ def test_the_learning_curve_rises_with_the_rows_and_ends_at_the_winners_score() 
     points, too_few = ModelTrainer(ModelTrainerConfig()).learning_curve(trained)
     assert too_few == []
     assert [p.n_train for p in points] == [16, 40, 80, 160]
-    assert points[-1].r2 == pytest.approx(trained.winner.r2)
-    assert points[0].r2 < points[-1].r2 < points[-1].train_r2
-    assert all(p.r2_standard_error > 0 for p in points)
+    assert points[-1].r2 == pytest.approx(trained.winner.r2, abs=0.002)  # corrected for the choice
+    assert points[0].r2 < points[-1].r2
+    assert points[0].r2 < points[0].train_r2
+    assert all(p.r2_low < p.r2 < p.r2_high for p in points)
+    assert points[0].gain is None
+    assert points[1].gain.value == pytest.approx(points[1].r2 - points[0].r2)
 
 
 def test_the_learning_curve_leaves_out_the_sizes_that_the_winner_cannot_learn_from(caplog) -> None:

@@ -15,7 +15,7 @@ from src.report.fairness import exclusion, fairness, pass_mark
 from src.report.findings import sentence
 from src.report.importance import dependence, importance
 from src.report.model_card import card, limits
-from src.report.overview import accuracy, certainty, purpose, summary, unreliable_parts
+from src.report.overview import accuracy, added, certainty, purpose, summary, unreliable_parts
 from src.report.wording import Measure
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -29,8 +29,10 @@ MARK = NumericFeature(
 )  # fmt: skip
 
 
-def row(name: str, r2: float, error: float = 0.01) -> dict[str, Any]:
-    return {"name": name, "label": name.title(), "r2": r2, "r2_standard_error": error,
+def row(name: str, r2: float) -> dict[str, Any]:
+    """Return a line of the leaderboard; the winner's R² is 0.8."""
+    return {"name": name, "label": name.title(), "r2": r2, "r2_low": r2 - 0.05,
+            "r2_high": r2 + 0.05, "behind": figure(0.8 - r2, 0.79 - r2, 0.81 - r2),
             "rmse": 5.0, "mae": 4.0, "n_trials": 3, "params": {}}  # fmt: skip
 
 
@@ -104,6 +106,31 @@ def test_what_is_left_out_is_no_feature_of_the_model():
     assert "This model was trained without Sex." in " ".join(exclusion(made).lead)
 
 
+def test_a_model_that_may_be_nothing_says_so_first():
+    """13.5."""
+    assert summary(given())[1][0].startswith("The model estimates")
+    made = replace(given(), metrics=METRICS | {"chance_p_value": 0.03})
+    assert summary(made)[1][0] == (
+        "This model may be nothing: 3 of 100 tables whose columns say nothing of the target look "
+        "as predictable as this one."
+    )
+    open_ = summary(held_out(r2=figure(0.1, -0.1, 0.3)))[1][0]
+    assert open_.endswith("do not show that it beats the average.")
+
+
+def test_what_the_model_adds_to_its_best_column_and_to_ridge_is_told():
+    """13.20."""
+    assert added(given()) == []
+    single = row("single_column", 0.7) | {"label": "Best single column: age"}
+    board = [row("svr", 0.8), row("ridge", 0.795), single]
+    made = replace(given(), metrics=METRICS | {"winner": "svr", "leaderboard": board})
+    assert added(made) == [
+        "On the training rows, out of fold, its R² differs by +0.100 from that of the best single "
+        "column: age (R² 0.700) and by +0.005 from that of ridge regression on all columns "
+        "(R² 0.795; may well be chance)."
+    ]
+
+
 def test_the_error_stands_with_its_unit_interval_and_baseline():
     assert "4.0 points off on average (95\xa0% interval 3.6 to 4.4)." in said(given())
     assert "The model errs 50\xa0% less." in said(given())
@@ -145,7 +172,12 @@ def test_errors_too_small_for_their_decimals_are_not_called_none():
         ([row("ridge", 0.8), row("svr", -2.0)], {}, "nothing else that was tried is better"),
         ([row("ridge", 0.8), row("svr", 0.799)], {}, "0.001 less, which may well be chance."),
         ([row("ridge", 0.8), row("svr", 0.7)], {}, "Svr, reaches 0.100 less."),
-        ([row("svr", 0.8012), row("ridge", 0.8)], {}, "Svr reaches 0.001 more, too little"),
+        (
+            [row("svr", 0.8012), row("ridge", 0.8)],
+            {},
+            "Svr reaches 0.001 more, too little to be "
+            "worth its complexity, which may well be chance.",
+        ),
         ([row("svr", 0.9), row("ridge", 0.8)], {"metric": "mae"}, "was chosen, by its MAE."),
     ],
 )
@@ -163,8 +195,8 @@ def test_the_choice_is_explained(rows, options, expected):
 @pytest.mark.parametrize(
     ("shares", "best", "expected"),
     [
-        ((0.5, 0.5), 0.8012, "of 2 models was chosen: where several are about as good, their mean "
-         "is safer than the luckiest. Svr reaches 0.001 more, too little to tell them apart."),
+        ((0.5, 0.5), 0.8012, "of 2 models was chosen: where several reach nearly the same, their "
+         "mean is safer than the luckiest. Svr reaches 0.001 more, which may well be chance."),
         ((0.5, 0.5), 0.7, "than the luckiest. The next best, Svr, reaches 0.100 less."),
         ((0.3, 0.7), 0.7, "Blend was chosen. The next best, Svr, reaches 0.100 less."),
     ],
@@ -188,26 +220,31 @@ def test_families_that_were_not_tried_are_listed_by_reason():
     ]
 
 
+def point(n_train: int, gain: Interval | None = None) -> facts.LearningPoint:
+    return facts.LearningPoint(n_train, 0.7, 0.65, 0.75, 0.9, gain)
+
+
 @pytest.mark.parametrize(
-    ("scores", "expected"),
+    ("gain", "expected"),
     [
-        ((0.6, 0.7, 0.8), "would probably help"),
-        ((0.6, 0.795, 0.8), "would hardly help"),
-        ((0.6, 0.8, 0.7), "more students did not help"),
+        (Interval(0.1, 0.02, 0.18), "it still rises, so more students would probably help."),
+        (Interval(0.005, -0.005, 0.015), "more students of this kind would hardly help."),
+        (Interval(-0.1, -0.15, -0.05), "more students did not help."),
+        (Interval(0.04, -0.02, 0.1), "R² went from 0.700 to 0.700 (difference: 95\xa0% interval"),
     ],
 )
-def test_a_learning_curve_says_whether_more_students_would_help(scores, expected):
-    points = tuple(
-        facts.LearningPoint(n, score, 0.01, 0.9)
-        for n, score in zip((80, 160, 320), scores, strict=True)
-    )
-    assert expected in learning_curve(given(learning_curve=points)).figures[0].caption
+def test_a_learning_curve_says_what_chance_does_not_explain(gain, expected):
+    """13.18."""
+    points = point(80), point(160, Interval(0.5, 0.4, 0.6)), point(320, gain)
+    caption = learning_curve(given(learning_curve=points)).figures[0].caption
+    assert expected in caption
+    assert ("help" in caption) == ("help" in expected)
     assert learning_curve(given(learning_curve=points[:1])) is None
 
 
 def test_a_learning_curve_says_which_sizes_are_missing():
     """T1."""
-    points = tuple(facts.LearningPoint(n, n / 400, 0.01, 0.9) for n in (80, 160, 320))
+    points = point(80), point(160, Interval(0.5, 0.4, 0.6))
     section = learning_curve(given(learning_curve=points, too_few_to_learn_from=(16, 40)))
     assert "cannot learn from only 16 and 40 students" in section.figures[0].caption
 

@@ -13,6 +13,7 @@ from src.config import BLEND
 from src.search.candidates import Candidate
 from src.search.folds import METRICS, StackedFolds, stack_folds
 from src.search.leaderboard import Tried
+from src.search.scores import pooled_score
 from src.search.selection import Selection, as_good_in_unit_of
 
 N = 100
@@ -44,9 +45,9 @@ def selection(**predictions: np.ndarray) -> Selection:
 
 
 def tried_family(name: str, column: int, predicted: np.ndarray, folds: StackedFolds) -> Tried:
-    scores = {metric: folds.scores(predicted, metric) for metric in METRICS}
+    scores = {metric: pooled_score(folds, predicted, metric) for metric in METRICS}
     candidate = Candidate(name, name, lambda seed: OneColumn(column), lambda n, d: 0.0)
-    return Tried(candidate, {}, scores, predicted, fit_time_s=0.0, n_trials=1)
+    return Tried(candidate, {}, scores, predicted, predicted[None], fit_time_s=0.0)
 
 
 def test_the_better_of_two_families_wins_alone() -> None:
@@ -77,8 +78,8 @@ def test_fitted_weights_that_leave_one_family_do_not_choose_a_poorer_one(monkeyp
 
 
 def test_what_counts_as_no_difference_is_said_in_the_metrics_unit() -> None:
-    scores = {"r2": np.zeros(5), "rmse": np.full(5, -10.0), "mae": np.full(5, -8.0)}
+    scores = {"r2": 0.0, "rmse": -10.0, "mae": -8.0}
     candidate = Candidate("dummy", "Mean", lambda seed: OneColumn(), lambda n, d: 0.0)
-    baseline = Tried(candidate, {}, scores, np.zeros(N), fit_time_s=0.0, n_trials=1)
+    baseline = Tried(candidate, {}, scores, np.zeros(N), np.zeros((1, N)), fit_time_s=0.0)
     found = [as_good_in_unit_of(metric, baseline) for metric in ("r2", "rmse", "mae")]
     assert found == pytest.approx([0.002, 0.02, 0.016])

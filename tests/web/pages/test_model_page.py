@@ -37,7 +37,7 @@ def test_every_model_that_was_compared_stands_in_the_leaderboard(client, predict
     text = words(client.get("/model").text)
     for row in predictor.metrics["leaderboard"]:
         assert f"{row['label']} " in text
-        assert f"± {row['r2_standard_error']:.3f}" in text
+        assert f"{row['r2_low']:.3f} to {row['r2_high']:.3f}".replace("-", "−") in text
 
 
 def test_the_coverage_of_each_interval_is_told(client, predictor):
