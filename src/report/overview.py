@@ -203,7 +203,7 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
         *doubt(facts),
         f"{purpose(facts)} {made}The method is: {how}.",
         " ".join([*accuracy(facts), *added(facts)]),
-        *certainty(facts),
+        *filter(None, [" ".join(certainty(facts))]),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",
     ]

@@ -47,6 +47,7 @@ class ModelPage:
 
     target: str
     tiles: Sequence[Tile]
+    doubts: Sequence[str]
     summary: Sequence[str]
     card: Sequence[CardPart]
     limits: Sequence[str]
@@ -111,14 +112,16 @@ def _words(facts: ReportFacts) -> dict[str, Any]:
     # The report's words, not its plots: no library of training's is imported by them.
     from src.report.accuracy import leaderboard_table
     from src.report.model_card import card, held_out_table, limits
-    from src.report.overview import coverage_by_level, summary
+    from src.report.overview import coverage_by_level, doubt, summary
     from src.report.table_findings import notes, warnings
 
     measure = Measure.of(facts.schema.target)
     tiles, paragraphs = summary(facts)
+    doubts = doubt(facts)
     return {
         "tiles": tiles,
-        "summary": paragraphs,
+        "doubts": doubts,
+        "summary": paragraphs[len(doubts) :],
         "card": card(facts),
         "limits": limits(facts),
         "warnings": warnings(facts.findings),

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
 from src.utils import sha256
+from src.web.pages.model_page import describe_model
 
 
 def words(page: str) -> str:
@@ -221,3 +223,13 @@ def test_a_damaged_history_hides_no_model(make_app, own_artifacts):
     pointer.write_text(json.dumps(values | {"history": [7]}), "utf-8")
     assert client.get("/model").status_code == 200
     assert "is damaged" in client.get("/ready").json["problem"]
+
+
+def test_a_model_that_may_be_nothing_says_so_before_anything_else(predictor, sample_artifacts):
+    doubtful = copy(predictor)
+    doubtful.metrics = predictor.metrics | {"chance_p_value": 0.03}
+    page = describe_model(doubtful, ArtifactStore(sample_artifacts, ""))
+    (doubt,) = page.doubts
+    assert doubt.startswith("This model may be nothing: 3 of 100 tables")
+    assert page.summary[0].startswith("The model estimates")
+    assert describe_model(predictor, ArtifactStore(sample_artifacts, "")).doubts == []
