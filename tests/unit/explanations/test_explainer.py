@@ -15,6 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from src.components.data_transformation import MOST_ONE_HOT, DataTransformation
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
+from src.explanations import explainer
 from src.explanations.background import Background
 from src.explanations.explainer import Explainer
 from src.schema.features import CategoricalFeature, NumericFeature
@@ -70,7 +71,7 @@ def trained(*families: str) -> Pipeline:
 
 def explain(pipeline: Pipeline, rows: slice = slice(0, 30)):
     X, _ = table()
-    explainer = Explainer(SCHEMA, pipeline, Background.of(SCHEMA, X))
+    explainer = Explainer(SCHEMA, pipeline, Background.of(SCHEMA, X, pipeline.predict))
     return explainer.base, explainer.contributions(X[rows]), X[rows]
 
 
@@ -98,7 +99,11 @@ def test_the_contributions_of_a_blend_are_those_of_its_members() -> None:
     base, found, X = explain(pipeline)
     np.testing.assert_allclose(base + found.sum(axis=1), pipeline.predict(X), rtol=1e-4)
     shares = np.arange(1, len(families) + 1) / sum(range(1, len(families) + 1))
-    parts = [explain(trained(family))[1] for family in families]
+    X, _ = table()
+    background = Background.of(SCHEMA, X, pipeline.predict)
+    parts = [
+        Explainer(SCHEMA, trained(family), background).contributions(X[:30]) for family in families
+    ]
     np.testing.assert_allclose(found, np.tensordot(shares, parts, axes=1), rtol=1e-3, atol=1e-4)
 
 
@@ -108,7 +113,7 @@ def test_a_linear_model_moves_the_contribution_of_the_changed_feature_alone() ->
     _, found, _ = explain(pipeline, slice(0, 2))
     more = X[:1].assign(hours=X["hours"].iloc[1])
     both = pd.concat([X[:1], more])
-    background = Background.of(SCHEMA, X)
+    background = Background.of(SCHEMA, X, pipeline.predict)
     moved = Explainer(SCHEMA, pipeline, background).contributions(both)
     change = pipeline.predict(both)
     assert moved[1, 0] - moved[0, 0] == pytest.approx(change[1] - change[0])
@@ -140,3 +145,15 @@ def test_contributions_are_the_same_each_time_and_do_not_depend_on_the_other_row
     _, first, _ = explain(pipeline)
     _, again, _ = explain(pipeline, slice(3, 4))
     np.testing.assert_array_equal(first[3:4], again)
+
+
+@pytest.mark.parametrize("family", ["neighbors", "svr"])
+def test_sampled_contributions_are_nearly_the_exact_ones(family: str, monkeypatch) -> None:
+    """Of few features they are exact: each coalition is asked."""
+    pipeline = trained(family)
+    base, exact, _ = explain(pipeline)
+    monkeypatch.setattr(explainer, "MIXTURES", 300)  # too few for that
+    base_of_sample, sampled, _ = explain(pipeline)
+    assert base == base_of_sample
+    assert np.abs(exact - sampled).max() > 1e-9
+    assert np.corrcoef(exact.ravel(), sampled.ravel())[0, 1] > 0.99
