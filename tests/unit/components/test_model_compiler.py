@@ -106,9 +106,22 @@ def fitted(name: str) -> tuple[Any, Any]:
     return fit(estimator.set_params(**SMALLER.get(name, {})))
 
 
+BLENDED = ("ridge_products", "catboost", "random_forest")
+
+
+@cache
+def blended() -> tuple[Any, Any]:
+    from sklearn.ensemble import VotingRegressor
+
+    members = [(c.name, c.unfitted(random_state=42).set_params(**SMALLER.get(c.name, {})))
+               for c in CANDIDATES if c.name in BLENDED]  # fmt: skip
+    return fit(VotingRegressor(members, weights=[0.5, 0.2, 0.3]))
+
+
 @cache
 def compiled(name: str) -> CompiledRun:
-    return ModelCompiler(SCHEMA).run(*fitted(name), training()[0])
+    pipeline = blended() if name == "blend" else fitted(name)
+    return ModelCompiler(SCHEMA).run(*pipeline, training()[0])
 
 
 def expected(name: str, found: dict[str, Any]) -> np.ndarray:
@@ -336,7 +349,7 @@ def shapley(predict: Any, points: pd.DataFrame, weights: Any, row: dict[str, Any
 REASONED = [name for name in FAMILIES if name != "adaboost"]
 
 
-@pytest.mark.parametrize("name", REASONED)
+@pytest.mark.parametrize("name", [*REASONED, "blend"])
 def test_reasons_are_interventional_shapley_values_over_one_background(name: str) -> None:
     """Issue 13, items 14 and 15: one definition and one base for all families."""
     run, (X, y), found = compiled(name), training(), columns(6, seed=8)
