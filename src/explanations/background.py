@@ -212,19 +212,26 @@ def _halves(points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.i
 def _centers(
     feature: Feature, column: pd.Series[Any], groups: list[NDArray[np.intp]]
 ) -> tuple[Value, ...]:
-    """Return each group's mean or most frequent category; None where most are missing."""
+    """Return each group's mean or most frequent category; None where most are missing.
+
+    Where fewer than ten of a group's numbers are known, the mean of the whole column stands there.
+    """
     import numpy as np
     import pandas as pd
 
     if isinstance(feature, NumericFeature):
         numbers = column.to_numpy(dtype=float)
         known = [numbers[group][~np.isnan(numbers[group])] for group in groups]
-        means: list[Value] = [float(each.mean()) if len(each) else None for each in known]
+        whole = numbers[~np.isnan(numbers)]
+        enough = [each if len(each) >= LEAST_STUDENTS else whole for each in known]
+        means: list[Value] = [
+            float(each.mean()) if len(each) >= LEAST_STUDENTS else None for each in enough
+        ]
     else:
         codes, categories = pd.factorize(column, sort=True)
         known = [codes[group][codes[group] >= 0] for group in groups]
         modes = [int(np.bincount(each, minlength=1).argmax()) for each in known]
-        means = [str(categories[mode]) for mode in modes]
+        means = [str(categories[mode]) if len(categories) else None for mode in modes]
     few = [2 * len(each) < len(group) for each, group in zip(known, groups, strict=True)]
     return tuple(None if no else mean for no, mean in zip(few, means, strict=True))
 

@@ -73,6 +73,14 @@ def test_each_point_stands_for_ten_students_or_more() -> None:
     assert not set(found["b"]) & set(X["b"])
 
 
+def test_where_fewer_of_a_group_s_numbers_are_known_the_column_s_mean_stands() -> None:
+    X = table(60).assign(a=[np.nan if i % 4 == 0 else 1.5**i for i in range(60)])
+    found = of(X, n_points=6).frame(SCHEMA)["a"].dropna().tolist()
+    known = sorted(X["a"].dropna())
+    assert min(found) >= np.mean(known[:LEAST_STUDENTS])
+    assert X["a"].mean() in [pytest.approx(mean) for mean in found]
+
+
 def test_numbers_and_categories_are_on_average_the_tables() -> None:
     X = table()
     found = of(X)

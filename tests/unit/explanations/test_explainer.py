@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from functools import cache
 
 import numpy as np
@@ -157,3 +159,28 @@ def test_sampled_contributions_are_nearly_the_exact_ones(family: str, monkeypatc
     assert base == base_of_sample
     assert np.abs(exact - sampled).max() > 1e-9
     assert np.corrcoef(exact.ravel(), sampled.ravel())[0, 1] > 0.99
+
+
+def test_of_few_features_contributions_are_shapley_values_by_their_definition() -> None:
+    """Issue 13, item 14, for what is not compiled: a mean gain over all orders of the features."""
+    X, _ = table()
+    pipeline = trained("neighbors")
+    background = Background.of(SCHEMA, X, pipeline.predict)
+    points, row = background.frame(SCHEMA), X.iloc[7]
+
+    @cache
+    def worth(known: frozenset[str]) -> float:
+        mixed = points.assign(**{name: pd.Series([row[name]] * len(points), dtype=X[name].dtype)
+                                 for name in known})  # fmt: skip
+        return float(np.average(pipeline.predict(mixed), weights=background.weights))
+
+    expected = dict.fromkeys(SCHEMA.names, 0.0)
+    for order in itertools.permutations(SCHEMA.names):
+        for i, name in enumerate(order):
+            gain = worth(frozenset(order[: i + 1])) - worth(frozenset(order[:i]))
+            expected[name] += gain / math.factorial(len(order))
+    explainer = Explainer(SCHEMA, pipeline, background)
+    assert explainer.is_exact
+    found = explainer.contributions(X[7:8])[0]
+    assert found == pytest.approx(list(expected.values()), abs=1e-9)
+    assert explainer.base == pytest.approx(pipeline.predict(X).mean(), abs=1e-3)
