@@ -24,7 +24,7 @@ from src.schema.features import Value
 Method = Literal["linear", "tree_shap", "permutation_shapley"]
 Record = Mapping[str, Value]
 
-MOST_LEAVES = 25_000  # that a record and the points may come to: about 40 ms
+MOST_LEAVES = 20_000  # that a record and the points may come to: about 25 ms
 MOST_MASSES = 20_000  # of sets of points that are kept
 TOO_LARGE = "Its trees are so many and so deep that true reasons would take too long."
 OF_A_MEDIAN = "It predicts the median of trees, true reasons of which would take too long."
