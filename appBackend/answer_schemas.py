@@ -41,12 +41,12 @@ _CONTRIBUTIONS_ANSWER = {
         {
             "base": _NUMBER,
             "values": {"type": "object", "additionalProperties": _NUMBER},
-            "method": {"enum": ["linear", "tree_shap", "permutation_shapley", "path"]},
+            "method": {"enum": ["linear", "tree_shap", "permutation_shapley"]},
         }
     ),
-    "type": "object",
-    "description": "Base and values sum to the prediction before it is clipped to the target's "
-    "range.",
+    "type": ["object", "null"],
+    "description": "Interventional Shapley values: base and values sum to the prediction before it "
+    "is clipped to the target's range. Null, with a warning, where none can be given.",
 }
 _NUMBERS = {"type": "array", "items": _NUMBER}
 _ESTIMATE = object_of({"value": _NUMBER, "low": _NUMBER, "high": _NUMBER})

@@ -87,14 +87,16 @@ def _show_details(
         _in_words(answer, target),
     )
     contributions = answer["contributions"]
+    if not contributions:  # a warning says why
+        return
     show(
         contributions_chart(contributions["values"], schema),
         "Bars: how far each feature moves this prediction.",
     )
     base = amount(contributions["base"], target)
     st.caption(
-        f"The bars start from {base}, the mean of the training table. They say what the model "
-        "makes of the answers, not what would help the student."
+        f"The bars start from {base}, the mean prediction for the training table. They say what "
+        "the model makes of the answers, not what would help the student."
     )
 
 

@@ -76,5 +76,9 @@ class ArtifactError(StuPredictionError):
     """A saved run that is absent, damaged, or made by other library versions."""
 
 
+class ReasonsUnavailableError(StuPredictionError):
+    """A model of which no true reasons can be given in the time that a page has."""
+
+
 class ModelNotFoundError(ArtifactError):
     """Nothing was promoted yet."""

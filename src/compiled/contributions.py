@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from operator import mul
+from typing import Any, Literal
 
 from src.compiled.model import (
     Bits,
-    CategoryTable,
     CompiledModel,
     MedianTrees,
     Node,
+    NumericTable,
     ObliviousTrees,
     Trees,
 )
+from src.exception import ReasonsUnavailableError
 from src.schema.features import Value
 
-Method = Literal["linear", "tree_shap", "permutation_shapley", "path"]
+Method = Literal["linear", "tree_shap", "permutation_shapley"]
+Record = Mapping[str, Value]
+
+MOST_LEAVES = 20_000  # that a record and the points may come to: about 25 ms
+MOST_MASSES = 20_000  # of sets of points that are kept
+TOO_LARGE = "Its trees are so many and so deep that true reasons would take too long."
+OF_A_MEDIAN = "It predicts the median of trees, true reasons of which would take too long."
 
 
 @dataclass(frozen=True)
 class Contributions:
-    """Additive contributions to one prediction, in the target's unit.
+    """Interventional Shapley values of one prediction, in the target's unit.
+
+    A coalition of features is worth what the model predicts on average where these are the
+    record's, and all others those of a point of the background.
 
     Attributes
     ----------
     base : float
-        What the model predicts before it knows anything of the record: the mean over the
-        background rows or over the training rows, as the method has it.
+        The mean prediction over the background, which is that over the training rows.
     values : dict of str to float
         By the name of the feature that the person entered; one-hot columns are summed.
     method : str
-        ``linear`` (exact), ``tree_shap`` (exact Shapley values of trees), ``permutation_shapley``
-        (sampled over a background), or ``path`` (each split's change of the node's mean: additive,
-        but not Shapley values).
+        ``linear`` (exact, the background being all training rows), ``tree_shap`` (exact) or
+        ``permutation_shapley`` (exact for few features, else sampled).
     """
 
     base: float
@@ -48,33 +58,56 @@ class Contributions:
         return math.fsum((self.base, *self.values.values()))
 
 
-_EXACTNESS: tuple[Method, ...] = ("linear", "tree_shap", "path")
-
-
 class Attributor:
     """Explain a compiled model's predictions; made once, cheap to ask.
 
-    Linear terms are counted from their means over the training rows. Trees are explained by exact
-    Shapley values where these were worked out at training (oblivious trees) or the trees are few,
-    else along the path of the record: what each test on it changed of the mean.
+    Linear terms, curves and products alone are counted from their means over the training rows.
+    Where there are trees, all is counted from the points of a background. Contributions of
+    oblivious trees were worked out at training, with the same points.
+
+    Parameters
+    ----------
+    model : CompiledModel
+    points : sequence of mapping
+        Of the background, as :meth:`CompiledModel.predict` takes a record. Not needed where there
+        are no trees.
+    weights : sequence of float
+        Of the points; their sum is 1.
+
+    Raises
+    ------
+    ReasonsUnavailableError
+        If a part of the model is a median of trees.
+
+    References
+    ----------
+    Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for
+    trees", Nature Machine Intelligence 2. Janzing, Minorics and Bloebaum (2020), "Feature relevance
+    quantification in explainable AI: A causal problem", AISTATS, for the interventional kind.
     """
 
-    def __init__(self, model: CompiledModel) -> None:
+    def __init__(
+        self, model: CompiledModel, points: Sequence[Record] = (), weights: Sequence[float] = ()
+    ) -> None:
+        if any(isinstance(ensemble, MedianTrees) for ensemble in model.ensembles):
+            raise ReasonsUnavailableError(OF_A_MEDIAN)
         self.model = model
-        self._players = _players(model)
-        self._games = [
-            _leaf_games(ensemble.roots, self._players)
-            if isinstance(ensemble, Trees) and ensemble.exact
-            else None
-            for ensemble in model.ensembles
-        ]
-        methods: set[Method] = {"linear"} if model.linear else set()
-        for ensemble, games in zip(model.ensembles, self._games, strict=True):
-            exact = isinstance(ensemble, ObliviousTrees) or games is not None
-            methods.add("tree_shap" if exact else "path")
-        self.method: Method = max(methods or {"linear"}, key=_EXACTNESS.index)
+        self.method: Method = "tree_shap" if model.ensembles else "linear"
+        self._base, self._centers = model.base, [0.0] * len(model.features)
+        self._above = [0.0] * len(model.features)  # of the points' numbers their centers
+        if not model.ensembles:
+            return
+        self._crowd = _Crowd(model, points, weights)
+        if model.linear:
+            terms = [model.linear_terms(point) for point in points]
+            self._centers = _weighted(terms, weights)
+            self._above = _weighted([_above_centers(model, point) for point in points], weights)
+            self._base += math.fsum(self._centers)
+        for ensemble in model.ensembles:
+            totals = [ensemble.total(bits) for bits in self._crowd.answers]
+            self._base += ensemble.weight * math.fsum(map(mul, totals, weights))
 
-    def contributions(self, values: Mapping[str, Value]) -> Contributions:
+    def contributions(self, values: Record) -> Contributions:
         """Return the base and what each feature adds to it; they sum to the prediction.
 
         Parameters
@@ -83,50 +116,74 @@ class Attributor:
             As :meth:`CompiledModel.predict` takes them.
         """
         model = self.model
-        found = model.linear_terms(values)
-        base = model.base
+        found = [
+            term - center
+            for term, center in zip(model.linear_terms(values), self._centers, strict=True)
+        ]
+        if any(self._above):
+            self._share_products(values, found)
         bits = model.bits(values) if model.ensembles else []
-        for ensemble, games in zip(model.ensembles, self._games, strict=True):
+        for ensemble in model.ensembles:
             added = [0.0] * len(found)
             if isinstance(ensemble, ObliviousTrees):
-                start = _add_oblivious(ensemble, bits, added)
-            elif isinstance(ensemble, MedianTrees):
-                median, _ = ensemble.median_tree(bits)
-                start = _add_path(ensemble.roots[median], bits, self._players, added)
-            elif games is None:
-                start = math.fsum(
-                    _add_path(root, bits, self._players, added) for root in ensemble.roots
-                )
-            else:
-                start = math.fsum(game.add(bits, added) for game in games)
-            base += ensemble.weight * start
+                _add_oblivious(ensemble, bits, added)
+            elif isinstance(ensemble, Trees):
+                self._crowd.add(ensemble.roots, bits, added)
             found = [one + ensemble.weight * more for one, more in zip(found, added, strict=True)]
         names = [feature.name for feature in model.features]
-        return Contributions(base, dict(zip(names, found, strict=True)), self.method)
+        return Contributions(self._base, dict(zip(names, found, strict=True)), self.method)
+
+    def n_leaves(self, values: Record, most: int) -> int:
+        """Return to how many leaves mixtures of a record and the points come, roughly.
+
+        Parameters
+        ----------
+        most : int
+            Beyond so many, no more are counted.
+        """
+        trees = [ensemble for ensemble in self.model.ensembles if isinstance(ensemble, Trees)]
+        if not trees:
+            return 0
+        bits, found = self.model.bits(values), 0
+        alike = self._crowd.alike(bits)
+        for root in (root for ensemble in trees for root in ensemble.roots):
+            found += len(self._crowd.leaves(root, bits, alike))
+            if found > most:
+                break
+        return found
+
+    def _share_products(self, values: Record, found: list[float]) -> None:
+        """Move from one factor to the other what is its own where the points' means are not 0."""
+        above = _above_centers(self.model, values)
+        for i, j, weight, _ in self.model.products:
+            moved = weight * (above[i] * self._above[j] - above[j] * self._above[i]) / 2
+            found[i] += moved
+            found[j] -= moved
 
 
-Player = tuple[int, int]  # a feature's position, and which of its columns
+def _weighted(rows: Iterable[Sequence[float]], weights: Sequence[float]) -> list[float]:
+    """Return the weighted mean of each place."""
+    return [math.fsum(map(mul, column, weights)) for column in zip(*rows, strict=True)]
 
 
-def _players(model: CompiledModel) -> list[Player]:
-    """Return whom each test is about: the columns that the model was trained on."""
-    players = []
-    for position, feature in enumerate(model.features):
-        if isinstance(feature, CategoryTable):
-            players += [(position, column) for column in feature.columns]
+def _above_centers(model: CompiledModel, values: Record) -> list[float]:
+    """Return how far each number lies above its center; 0 for a category."""
+    found = []
+    for feature in model.features:
+        value: Any = values[feature.name]
+        if isinstance(feature, NumericTable):
+            found.append((feature.fill if value is None else value) - feature.center)
         else:
-            players += [(position, 0)] * feature.n_tests
-    return players
+            found.append(0.0)
+    return found
 
 
-def _add_oblivious(ensemble: ObliviousTrees, bits: Bits, added: list[float]) -> float:
-    """Add what features contribute, and return the base."""
-    base = 0.0
+def _add_oblivious(ensemble: ObliviousTrees, bits: Bits, added: list[float]) -> None:
+    """Add what features contribute."""
     for tree in ensemble.trees:
-        leaf = tree.leaf(bits)
-        base += tree.base
         if not tree.features:
             continue
+        leaf = tree.leaf(bits)
         left = tree.values[leaf] - tree.base
         *firsts, last = tree.features
         at = leaf * len(firsts)
@@ -134,104 +191,134 @@ def _add_oblivious(ensemble: ObliviousTrees, bits: Bits, added: list[float]) -> 
             added[feature] += value
             left -= value
         added[last] += left
-    return base
 
 
-def _add_path(node: Node, bits: Bits, players: list[Player], added: list[float]) -> float:
-    """Add each test's change of the mean on the record's way, and return the root's mean."""
-    mean = base = _mean(node)
-    while isinstance(node, tuple):
-        feature = players[node[2]][0]
-        node = node[bits[node[2]]]
-        after = _mean(node)
-        added[feature] += after - mean
-        mean = after
-    return base
+# --- trees ----------------------------------------------------------------------------------------
+
+# Of a leaf: the features that must be the record's to come there, those that must be a point's,
+# for which points that holds, and the leaf's value. Features and points are bits of a number.
+Reached = tuple[int, int, int, float]
 
 
-def _mean(node: Node) -> float:
-    return node[3] if isinstance(node, tuple) else node
+class _Crowd:
+    """The points of a background, which walk through a tree with a record side by side.
 
-
-# --- exact Shapley values of few trees ------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _LeafGame:
-    """A leaf's part in the value of a coalition of columns.
-
-    The leaf counts in full where the known columns lead to it, and by the share of the training
-    rows at each test about an unknown one. Only which columns lead to it matters, so the Shapley
-    values of each combination are worked out once.
-
-    References
-    ----------
-    Lundberg et al. (2020), "From local explanations to global understanding with explainable AI
-    for trees", Nature Machine Intelligence 2; Yang (2021), "Fast TreeSHAP", arXiv:2109.09847.
+    Mixtures of the record and a point take its turns where the two answer a test alike. Where they
+    do not, it depends on whose answer the mixture has: both ways are followed, and what was decided
+    about a feature holds from there on. A leaf that is reached where the features *a* are the
+    record's and the features *b* the point's counts in the coalitions that hold all of *a* and none
+    of *b*, of which Shapley's sums are known. All points that answer alike are followed as one.
     """
 
-    value: float
-    features: tuple[int, ...]  # of each column on the way to the leaf
-    needed: tuple[tuple[tuple[int, int], ...], ...]  # its tests, and the answers that lead on
-    shares: tuple[float, ...]  # of the training rows that take these turns
-    known: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    def __init__(
+        self, model: CompiledModel, points: Sequence[Record], weights: Sequence[float]
+    ) -> None:
+        self.answers = [model.bits(point) for point in points]
+        self._features = [
+            1 << position
+            for position, feature in enumerate(model.features)
+            for _ in range(feature.n_tests)
+        ]
+        self._all = (1 << len(points)) - 1
+        self._ones = [
+            sum(1 << i for i, bits in enumerate(self.answers) if bits[test])
+            for test in range(model.n_tests)
+        ]
+        self._byte_masses = [
+            [math.fsum(map(mul, weights[at : at + 8], _bits(byte))) for byte in range(256)]
+            for at in range(0, len(points), 8)
+        ]
+        self._masses: dict[int, float] = {}
 
-    @property
-    def base(self) -> float:
-        return self.value * math.prod(self.shares)
+    def alike(self, bits: Bits) -> list[int]:
+        """Return which points answer each test as a record does."""
+        everybody = self._all
+        return [
+            ones if bit else everybody ^ ones for ones, bit in zip(self._ones, bits, strict=False)
+        ]
 
-    def add(self, bits: Bits, added: list[float]) -> float:
-        """Add what features contribute, and return the base."""
-        pattern = 0
-        for tests in self.needed:
-            pattern += pattern
-            for test, answer in tests:
-                if bits[test] != answer:
-                    break
-            else:
-                pattern += 1
-        values = self.known.get(pattern)
-        if values is None:
-            values = self.known[pattern] = (*self._shapley(pattern), self.base)
-        for feature, value in zip(self.features, values, strict=False):
-            added[feature] += value
-        return values[-1]
-
-    def _shapley(self, pattern: int) -> list[float]:
-        n = len(self.shares)
-        follows = [pattern >> (n - 1 - i) & 1 for i in range(n)]
-        found = []
-        for i in range(n):
-            sums = [1.0]  # by the size of a coalition of the others: the sum of its products
-            for j in range(n):
-                if j != i:
-                    joined = [0.0, *(follows[j] * each for each in sums)]
-                    apart = [*(self.shares[j] * each for each in sums), 0.0]
-                    sums = [a + b for a, b in zip(joined, apart, strict=True)]
-            mean = math.fsum(s / math.comb(n - 1, k) for k, s in enumerate(sums)) / n
-            found.append(self.value * (follows[i] - self.shares[i]) * mean)
+    def leaves(self, root: Node, bits: Bits, alike: list[int]) -> list[Reached]:
+        """Return the leaves of a tree that mixtures of a record and the points come to."""
+        features = self._features
+        found: list[Reached] = []
+        waiting: list[tuple[Node, int, int, int]] = [(root, 0, 0, self._all)]
+        while waiting:
+            node, own, others, points = waiting.pop()
+            while isinstance(node, tuple):
+                test = node[2]
+                answer, feature = bits[test], features[test]
+                same = points & alike[test]
+                if same == points or own & feature:
+                    node = node[answer]
+                    continue
+                away: Node = node[1 - answer]
+                node = node[answer]
+                if others & feature:
+                    if same:
+                        waiting.append((node, own, others, same))
+                    node, points = away, points ^ same
+                    continue
+                waiting.append((away, own, others | feature, points ^ same))
+                if same:
+                    waiting.append((node, own, others, same))
+                own, points = own | feature, points ^ same
+            found.append((own, others, points, node))
         return found
 
+    def add(self, roots: Iterable[Node], bits: Bits, added: list[float]) -> None:
+        """Add what features contribute to the sum of some trees."""
+        sums: dict[tuple[int, int], float] = {}
+        masses, alike = self._masses, self.alike(bits)
+        for root in roots:
+            for own, others, points, value in self.leaves(root, bits, alike):
+                mass = masses.get(points)
+                if mass is None:
+                    mass = masses[points] = self._mass(points)
+                sums[own, others] = sums.get((own, others), 0.0) + mass * value
+        if len(masses) > MOST_MASSES:
+            masses.clear()
+        gained: dict[int, float] = {}  # by features that share it evenly
+        lost: dict[int, float] = {}
+        for (own, others), total in sums.items():
+            n_own, n_others = own.bit_count(), others.bit_count()
+            if own:
+                gained[own] = gained.get(own, 0.0) + total * _share(n_own - 1, n_others)
+            if others:
+                lost[others] = lost.get(others, 0.0) + total * _share(n_own, n_others - 1)
+        for sign, shares in ((1, gained), (-1, lost)):
+            for features, each in shares.items():
+                for feature in _positions(features):
+                    added[feature] += sign * each
 
-def _leaf_games(roots: tuple[Node, ...], players: list[Player]) -> list[_LeafGame]:
-    """Return a game for every leaf of some trees."""
-    games = []
-    Way = tuple[tuple[int, int, float], ...]  # test, answer, share of the rows
-    waiting: list[tuple[Node, Way]] = [(root, ()) for root in roots]
-    while waiting:
-        node, way = waiting.pop()
-        if isinstance(node, tuple):
-            left, right, test, share = node
-            waiting += [(left, (*way, (test, 0, share))), (right, (*way, (test, 1, 1 - share)))]
-            continue
-        on_way = list(dict.fromkeys(players[test] for test, _, _ in way))
-        turns = [[turn for turn in way if players[turn[0]] == player] for player in on_way]
-        games.append(
-            _LeafGame(
-                value=node,
-                features=tuple(feature for feature, _ in on_way),
-                needed=tuple(tuple((t, a) for t, a, _ in each) for each in turns),
-                shares=tuple(math.prod(share for _, _, share in each) for each in turns),
-            )
+    def _mass(self, points: int) -> float:
+        parts = zip(
+            self._byte_masses, points.to_bytes(len(self._byte_masses), "little"), strict=True
         )
-    return games
+        return sum(masses[byte] for masses, byte in parts)
+
+
+def _bits(byte: int) -> list[int]:
+    """Return the bits of a byte, the lowest first."""
+    return [byte >> place & 1 for place in range(8)]
+
+
+def _positions(number: int) -> list[int]:
+    """Return which bits of a number are 1.
+
+    Examples
+    --------
+    >>> _positions(0b1010)
+    [1, 3]
+    """
+    found = []
+    while number:
+        lowest = number & -number
+        found.append(lowest.bit_length() - 1)
+        number ^= lowest
+    return found
+
+
+@cache
+def _share(n_own: int, n_others: int) -> float:
+    """Return a! b! / (a + b + 1)!."""
+    return 1 / ((n_own + n_others + 1) * math.comb(n_own + n_others, n_own))

@@ -18,9 +18,8 @@ from typing import Any, ClassVar, Self
 from src.exception import ArtifactError
 from src.schema.features import Value
 
-# Node of a tree: the child for each answer, the test, and what an explanation needs of it (see
-# :class:`Trees`). A leaf is a float.
-Node = tuple["Node", "Node", int, float] | float
+# Node of a tree: the child for each answer, and the test. A leaf is a float.
+Node = tuple["Node", "Node", int] | float
 Bits = list[int] | bytes
 FEW_TESTS = 2_000  # up to so many, making a list of the answers costs less than it saves
 
@@ -113,13 +112,9 @@ class Trees:
     ----------
     weight : float
         Of the sum in the prediction.
-    exact : bool
-        Whether the trees are few enough for Shapley values. A node's last entry is then the share
-        of the training rows that went to its first child, else the mean of its leaves.
     """
 
     weight: float
-    exact: bool
     roots: tuple[Node, ...]
 
     def total(self, bits: Bits) -> float:
@@ -144,8 +139,7 @@ class MedianTrees:
     roots: tuple[Node, ...]
     tree_weights: tuple[float, ...]
 
-    def median_tree(self, bits: Bits) -> tuple[int, float]:
-        """Return which tree's prediction is the median, and that prediction."""
+    def total(self, bits: Bits) -> float:
         predictions = []
         for node in self.roots:
             while node.__class__ is tuple:
@@ -154,10 +148,7 @@ class MedianTrees:
         order = sorted(range(len(predictions)), key=predictions.__getitem__)
         weights = list(accumulate(self.tree_weights[i] for i in order))
         median = order[bisect_left(weights, 0.5 * weights[-1])]
-        return median, predictions[median]  # type: ignore[return-value]
-
-    def total(self, bits: Bits) -> float:
-        return self.median_tree(bits)[1]
+        return predictions[median]  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -171,11 +162,12 @@ class ObliviousTree:
     values : tuple of float
         By leaf.
     base : float
-        Mean over the training rows.
+        Mean over the background's points.
     features : tuple of int
         Positions of the features that it asks about.
     contributions : tuple of float
-        Shapley values, leaf by leaf, of those features but the last, which gets what is left.
+        Shapley values over the background, leaf by leaf, of those features but the last, which gets
+        what is left.
     """
 
     tests: tuple[int, ...]
@@ -258,9 +250,10 @@ class CompiledModel:
         and the product that it is counted from; there are none without linear terms.
     """
 
-    VERSION: ClassVar[int] = 3
-    # The first knew neither curves nor products, the second counted products from 0.
-    READ_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    VERSION: ClassVar[int] = 4
+    # The first knew neither curves nor products, the second counted products from 0, the third held
+    # how many training rows came to each leaf.
+    READ_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2, 3, 4)
 
     def __init__(
         self,
@@ -432,15 +425,14 @@ def _ensemble(values: Mapping[str, Any], n_tests: int) -> Ensemble:
     if values["kind"] == "oblivious":
         trees = tuple(_oblivious(tree, n_tests) for tree in values["trees"])
         return ObliviousTrees(weight, trees, n_tests)
-    exact = bool(values["exact"])
-    roots = _grow(values["tests"], values["values"], values["covers"], exact, n_tests)
+    roots = _grow(values["tests"], values["values"], n_tests)
     if values["kind"] == "median":
         tree_weights = tuple(map(float, values["tree_weights"]))
         if len(tree_weights) != len(roots):
             raise ValueError("the weights of the trees")
         return MedianTrees(weight, roots, tree_weights)
     if values["kind"] == "sum":
-        return Trees(weight, exact, roots)
+        return Trees(weight, roots)
     raise ValueError(f"unknown kind {values['kind']!r}")
 
 
@@ -460,31 +452,26 @@ def _oblivious(values: Mapping[str, Any], n_tests: int) -> ObliviousTree:
     return tree
 
 
-def _grow(
-    tests: list[int], values: list[float], covers: list[float], exact: bool, n_tests: int
-) -> tuple[Node, ...]:
+def _grow(tests: list[int], values: list[float], n_tests: int) -> tuple[Node, ...]:
     """Return the roots of trees that are listed in preorder, -1 for a leaf.
 
-    ``values`` and ``covers`` hold an entry a leaf, in the same order.
+    ``values`` holds an entry a leaf, in the same order.
     """
-    grown: list[tuple[Node, float, float]] = []  # node, mean of its leaves, their cover
+    grown: list[Node] = []
     numbers: dict[float, float] = {}  # one object for all equal leaves
     leaf = len(values)
     for test in reversed(tests):
         if test < 0:
             leaf -= 1
             value = float(values[leaf])
-            value = numbers.setdefault(value, value)
-            grown.append((value, value, covers[leaf]))
+            if not math.isfinite(value):
+                raise ValueError("a leaf that is not finite")
+            grown.append(numbers.setdefault(value, value))
             continue
         if test >= n_tests:
             raise ValueError("a test that no feature has")
-        left, left_mean, left_cover = grown.pop()
-        right, right_mean, right_cover = grown.pop()
-        cover = left_cover + right_cover
-        share = left_cover / cover if cover else 0.5
-        mean = share * left_mean + (1 - share) * right_mean
-        grown.append(((left, right, test, share if exact else mean), mean, cover))
-    if leaf or not all(math.isfinite(mean) for _, mean, _ in grown):
+        left, right = grown.pop(), grown.pop()
+        grown.append((left, right, test))
+    if leaf:
         raise ValueError("a tree's leaves")
-    return tuple(node for node, _, _ in reversed(grown))
+    return tuple(reversed(grown))

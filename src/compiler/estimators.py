@@ -94,8 +94,6 @@ class FittedTree:
         Positions of the children.
     value : ndarray of float64
         What the leaves add; of other nodes, anything.
-    cover : ndarray of float64
-        Weight of the training rows that reached each node.
     """
 
     column: NDArray[np.intp]
@@ -103,7 +101,6 @@ class FittedTree:
     left: NDArray[np.intp]
     right: NDArray[np.intp]
     value: NDArray[np.float64]
-    cover: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -124,14 +121,13 @@ class FittedObliviousTree:
     columns : ndarray of int, shape (depth,)
         The root's first.
     thresholds : ndarray of float64, shape (depth,)
-    values, covers : ndarray of shape (2 ** depth,)
+    values : ndarray of shape (2 ** depth,)
         By leaf, whose number in binary says which way was taken, the root's bit the highest.
     """
 
     columns: NDArray[np.intp]
     thresholds: NDArray[np.float64]
     values: NDArray[np.float64]
-    covers: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -279,7 +275,6 @@ def _sklearn_tree(fitted: Any, factor: float = 1.0) -> FittedTree:
         left=tree.children_left,
         right=tree.children_right,
         value=factor * tree.value[:, 0, 0],
-        cover=tree.weighted_n_node_samples,
     )
 
 
@@ -315,7 +310,6 @@ def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
                 left=nodes["left"].astype(np.intp),
                 right=nodes["right"].astype(np.intp),
                 value=nodes["value"],
-                cover=nodes["count"].astype(np.float64),
             )
         )
     base = float(np.ravel(estimator._baseline_prediction)[0])
@@ -358,7 +352,6 @@ def _xgboost(estimator: Any) -> WeightedSum:
                 left=left,
                 right=np.array(tree["right_children"], dtype=np.intp),
                 value=conditions,
-                cover=np.array(tree["sum_hessian"], dtype=np.float64),
             )
         )
     base = float(np.float32(learner["learner_model_param"]["base_score"].strip("[]")))
@@ -388,7 +381,6 @@ def _catboost(estimator: Any) -> WeightedSum:
                 ),
                 thresholds=borders.astype(np.float64),
                 values=np.array(tree["leaf_values"], dtype=np.float64),
-                covers=np.array(tree["leaf_weights"], dtype=np.float64),
             )
         )
     scale, bias = saved["scale_and_bias"]

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
+from src.stats.shapley import shapley_weights
+
 
 def leaf_contributions(
-    players: NDArray[np.intp], values: NDArray[np.float64], covers: NDArray[np.float64]
+    players: NDArray[np.intp],
+    values: NDArray[np.float64],
+    leaves: NDArray[np.intp],
+    weights: NDArray[np.float64],
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return a tree's mean, and what each player adds to it in each leaf.
+    """Return a tree's mean over a background, and what each player adds to it in each leaf.
 
-    A coalition is worth what the tree predicts when only its columns are known: at a test about
-    another column both ways count, by their share of the training rows.
+    A coalition is worth what the tree predicts on average where its features are the record's, and
+    all others those of a point of the background.
 
     Parameters
     ----------
     players : ndarray of shape (depth,)
-        From 0 on: whose column each level asks about, the root's first.
-    values, covers : ndarray of shape (2 ** depth,)
+        From 0 on: whose feature each level asks about, the root's first.
+    values : ndarray of shape (2 ** depth,)
         By leaf, the root's answer being the highest bit.
+    leaves : ndarray of shape (n_points,)
+        To which the background's points come.
+    weights : ndarray of shape (n_points,)
 
     Returns
     -------
@@ -32,37 +37,16 @@ def leaf_contributions(
     References
     ----------
     Lundberg et al. (2020), "From local explanations to global understanding with explainable AI
-    for trees", Nature Machine Intelligence 2.
+    for trees", Nature Machine Intelligence 2, for the interventional kind.
     """
-    depth = len(players)
-    worth = values.reshape(1, *(2,) * depth)  # by coalition, then by leaf
-    bits: dict[int, int] = {}  # a player's place in the coalition's number
-    for level in reversed(range(depth)):
-        nodes = covers.reshape((2,) * (level + 1) + (-1,)).sum(axis=-1)
-        total = nodes.sum(axis=-1, keepdims=True)
-        share = np.divide(nodes, total, out=np.full(nodes.shape, 0.5), where=total > 0)
-        share = share.reshape(share.shape + (1,) * (depth - level - 1))
-        mean = (worth * share).sum(axis=level + 1, keepdims=True)
-        player = int(players[level])
-        if player in bits:
-            knows = np.arange(len(worth)) >> bits[player] & 1
-            worth = np.where(knows.reshape((-1,) + (1,) * depth), worth, mean)
-        else:
-            bits[player] = len(bits)
-            worth = np.concatenate([np.broadcast_to(mean, worth.shape), worth])
-    worth = worth.reshape(len(worth), -1)
-    found = _shapley_weights(len(bits)) @ worth
-    return float(worth[0, 0]), found[[bits[player] for player in sorted(bits)]].T
-
-
-@cache
-def _shapley_weights(n_players: int) -> NDArray[np.float64]:
-    """Return what turns the coalitions' worth into Shapley values, a row a player."""
-    weights = np.empty((n_players, 1 << n_players))
-    for player in range(n_players):
-        for coalition in range(1 << n_players):
-            joined = coalition >> player & 1
-            others = coalition.bit_count() - joined
-            share = 1 / (n_players * math.comb(n_players - 1, others))
-            weights[player, coalition] = share if joined else -share
-    return weights
+    depth, n_players = len(players), int(players.max(initial=-1)) + 1
+    places = 1 << np.arange(depth)[::-1]
+    owned = np.array([places[players == player].sum() for player in range(n_players)], dtype=int)
+    coalitions = np.arange(1 << n_players)[:, None] >> np.arange(n_players) & 1
+    known = (coalitions @ owned)[:, None]  # the bits of a leaf that are the record's
+    others, which = np.unique(leaves, return_inverse=True)
+    shares = np.bincount(which, weights)
+    own = np.arange(len(values)) & known
+    mixed = own[:, :, None] | (others & ~known)[:, None, :]
+    worth = values[mixed] @ shares
+    return float(worth[0, 0]), (shapley_weights(n_players) @ worth).T

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_LEAVES = 1_000_000  # of all trees: a process holds about 100 bytes for each
-EXACT_DEPTH, EXACT_LENGTH = 6, 8_000  # up to which trees get Shapley values, not path attributions
 DIGITS = 7  # of the largest of the numbers that only explanations read
 
 # Feature, column of the feature, and the cut of a number or the categories' answers.
@@ -49,14 +48,25 @@ class TableBuilder:
         Columns that no feature changes.
     X : DataFrame of shape (n_samples, n_features)
         Training rows: linear terms are counted from their means.
+    points : ndarray of shape (n_points, n_columns)
+        Of the background, as the model takes them: trees' contributions are counted from them.
+    weights : sequence of float
+        Of the points.
     """
 
     def __init__(
-        self, features: Sequence[FeatureColumns], constant: Mapping[int, float], X: pd.DataFrame
+        self,
+        features: Sequence[FeatureColumns],
+        constant: Mapping[int, float],
+        X: pd.DataFrame,
+        points: NDArray[np.float64],
+        weights: Sequence[float],
     ) -> None:
         self.features = features
         self.constant = constant
         self._X = X
+        self._points = points
+        self._weights = np.array(weights)
         self._owners: dict[int, tuple[int, int]] = {}  # feature and its column, by matrix column
         for position, feature in enumerate(features):
             self._owners |= {column: (position, i) for i, column in enumerate(feature.columns)}
@@ -218,9 +228,11 @@ class TableBuilder:
                 for cut in cuts
             ]
         right = comparison.goes_right(feature.values[:, [within]], thresholds[None, :])
-        # Kept even where all answers are alike, as they can be for means of the target, which were
-        # cross-fitted in training: rows went both ways there, which explanations count.
-        return [(position, within, tuple(answers)) for answers in right.T.tolist()]
+        return [
+            # Means of the target were cross-fitted in training: all answers can be alike by now.
+            answers[0] if len(set(answers)) == 1 else (position, within, tuple(answers))
+            for answers in right.T.tolist()
+        ]
 
     def _number(self, part: FittedEnsemble, column: int, threshold: float) -> int | bool:
         """Return a comparison's test by number, or the answer that it always has."""
@@ -256,30 +268,25 @@ class TableBuilder:
         if isinstance(part, FittedObliviousTrees):
             trees = [self._oblivious(part, tree) for tree in part.trees]
             return {"kind": "oblivious", "weight": weight, "trees": trees}
-        found: dict[str, list[Any]] = {"tests": [], "values": [], "covers": []}
+        found: dict[str, list[Any]] = {"tests": [], "values": []}
         for tree in part.trees:
             self._list(part, tree, **found)
         if part.median_weights:
             weights = {"tree_weights": list(part.median_weights)}
-            return {"kind": "median", "weight": weight, "exact": False, **found, **weights}
-        lengths = _path_lengths(found["tests"])
-        exact = max(lengths) <= EXACT_DEPTH and sum(lengths) <= EXACT_LENGTH
-        return {"kind": "sum", "weight": weight, "exact": exact, **found}
+            return {"kind": "median", "weight": weight, **found, **weights}
+        return {"kind": "sum", "weight": weight, **found}
 
-    def _list(
-        self, part: FittedTrees, tree: FittedTree, tests: Any, values: Any, covers: Any
-    ) -> None:
+    def _list(self, part: FittedTrees, tree: FittedTree, tests: Any, values: Any) -> None:
         """Add a tree's nodes in preorder, without those that have one answer only."""
         column, threshold = tree.column.tolist(), tree.threshold.tolist()
         children = tree.left.tolist(), tree.right.tolist()
-        value, cover = tree.value.tolist(), _short(tree.cover)
+        value = tree.value.tolist()
         waiting = [0]
         while waiting:
             node = waiting.pop()
             if column[node] == LEAF:
                 tests.append(LEAF)
                 values.append(value[node])
-                covers.append(cover[node])
                 continue
             number = self._number(part, column[node], threshold[node])
             if isinstance(number, bool):
@@ -289,34 +296,31 @@ class TableBuilder:
                 waiting += [children[1][node], children[0][node]]
 
     def _oblivious(self, part: FittedObliviousTrees, tree: FittedObliviousTree) -> dict[str, Any]:
-        shape = (2,) * len(tree.columns)
-        leaves: Any = np.stack([tree.values, tree.covers]).reshape(2, *shape)
+        leaves: Any = tree.values.reshape((2,) * len(tree.columns))
+        right = part.comparison.goes_right(self._points[:, tree.columns], tree.thresholds)
         tests: list[int] = []
-        owners: list[tuple[int, int]] = []
-        for column, threshold in zip(tree.columns.tolist(), tree.thresholds.tolist(), strict=True):
+        owners: list[int] = []
+        reached = np.zeros(len(self._points), dtype=np.intp)
+        for level, (column, threshold) in enumerate(
+            zip(tree.columns.tolist(), tree.thresholds.tolist(), strict=True)
+        ):
             number = self._number(part, column, threshold)
             if isinstance(number, bool):
-                leaves = leaves.take(int(number), axis=1 + len(tests))
+                leaves = leaves.take(int(number), axis=len(tests))
             else:
                 tests.append(number)
-                owners.append(self._owners[column])
-        values, covers = leaves.reshape(2, -1)
-        players = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
-        base, each = leaf_contributions(
-            np.array([players[owner] for owner in owners], dtype=np.intp),
-            values,
-            covers,
-        )
-        features = sorted({position for position, _ in owners})
-        summed = each @ np.array(
-            [[p == position for position in features[:-1]] for p, _ in players]
-        )
+                owners.append(self._owners[column][0])
+                reached += reached + right[:, level]
+        values = leaves.ravel()
+        features = sorted(set(owners))
+        players = np.array([features.index(owner) for owner in owners], dtype=np.intp)
+        base, each = leaf_contributions(players, values, reached, self._weights)
         return {
             "tests": tests,
             "values": values.tolist(),
             "base": base,
             "features": features,
-            "contributions": _short(summed.ravel()),
+            "contributions": _short(each[:, :-1].ravel()),
         }
 
 
@@ -331,25 +335,6 @@ def _n_leaves(part: FittedEnsemble) -> int:
     if isinstance(part, FittedObliviousTrees):
         return sum(len(tree.values) for tree in part.trees)
     return sum(int((tree.column == LEAF).sum()) for tree in part.trees)
-
-
-def _path_lengths(tests: list[int]) -> list[int]:
-    """Return how many tests lead to each leaf of some trees in preorder.
-
-    Examples
-    --------
-    >>> _path_lengths([7, 8, LEAF, LEAF, LEAF])
-    [2, 2, 1]
-    """
-    found = []
-    waiting: list[int] = []  # depths of children that are still to come
-    for test in tests:
-        depth = waiting.pop() if waiting else 0
-        if test == LEAF:
-            found.append(depth)
-        else:
-            waiting += [depth + 1, depth + 1]
-    return found
 
 
 def _short(numbers: NDArray[np.float64]) -> list[float]:

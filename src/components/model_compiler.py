@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from src.compiled.contributions import MOST_LEAVES, TOO_LARGE, Attributor
 from src.compiled.model import CompiledModel
-from src.exception import ArtifactError
+from src.exception import ArtifactError, ReasonsUnavailableError
+from src.explanations.background import Background
 from src.logger import get_logger
 from src.schema.record import Schema
 
@@ -17,7 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from src.compiler.estimators import WeightedSum
+
 logger = get_logger(__name__)
+
+POINTS = (32, 16, 8)  # of a background; fewer where there is no time for more
+TIMED_RECORDS = 4
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,14 @@ class CompiledRun:
     model : CompiledModel or None
     fallback_reason : str
         Why the pickles are served; empty where the tables are.
+    background : Background
+        What reasons are counted from.
     """
 
     content: bytes
     model: CompiledModel | None
     fallback_reason: str
+    background: Background
 
 
 class ModelCompiler:
@@ -58,21 +69,9 @@ class ModelCompiler:
             The rows that both were fitted on.
         """
         from src.compiler.agreement import compare  # these need numpy
-        from src.compiler.columns import read_columns
         from src.compiler.estimators import UnsupportedEstimatorError, read_estimator
-        from src.compiler.table_builder import TableBuilder
 
         started = time.perf_counter()
-        try:
-            parts = read_estimator(model)
-            columns, constant = read_columns(self.schema, preprocessor)
-            content = _to_json(TableBuilder(columns, constant, X).run(parts))
-            compiled = CompiledModel.from_dict(json.loads(content))
-        except (UnsupportedEstimatorError, ArtifactError) as error:
-            return self._fallback(str(error))
-        # A library may move what the readers look at: that must not cost the run.
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            return self._fallback(f"{type(model).__name__} could not be read ({error!r}).")
 
         def predict(frame: pd.DataFrame) -> NDArray[np.float64]:
             import numpy as np
@@ -80,11 +79,28 @@ class ModelCompiler:
             predicted = model.predict(preprocessor.transform(frame))
             return np.asarray(predicted, dtype=np.float64).ravel()
 
+        def drawn(n_points: int) -> Background:
+            return Background.of(self.schema, X, predict, self.random_state, n_points)
+
+        def fallback(reason: str) -> CompiledRun:
+            logger.warning("The model is served from its pickles. %s", reason)
+            content = _to_json({"version": CompiledModel.VERSION, "fallback_reason": reason})
+            return CompiledRun(content, None, reason, self._sampled(preprocessor, model, X, drawn))
+
+        try:
+            parts = read_estimator(model)
+            content, compiled, background = self._tables(preprocessor, parts, X, drawn)
+        except (UnsupportedEstimatorError, ArtifactError) as error:
+            return fallback(str(error))
+        # A library may move what the readers look at: that must not cost the run.
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            return fallback(f"{type(model).__name__} could not be read ({error!r}).")
+
         found = compare(
             self.schema, compiled, predict, X, single=parts.single, random_state=self.random_state
         )
         if not found.holds:
-            return self._fallback(
+            return fallback(
                 f"The compiled model differs from the pickles by {found.worst:.1e}, relative, on "
                 f"the worst of {found.n_rows:,} records; {found.allowed:.0e} is allowed."
             )
@@ -92,12 +108,75 @@ class ModelCompiler:
             "Compiled the model: %.1f KB, agrees with the pickles to %.0e on %d records (%.2f s)",
             *(len(content) / 1e3, found.worst, found.n_rows, time.perf_counter() - started),
         )
-        return CompiledRun(content, compiled, "")
+        return CompiledRun(content, compiled, "", background)
 
-    def _fallback(self, reason: str) -> CompiledRun:
-        logger.warning("The model is served from its pickles. %s", reason)
-        content = _to_json({"version": CompiledModel.VERSION, "fallback_reason": reason})
-        return CompiledRun(content, None, reason)
+    def _sampled(
+        self, preprocessor: Any, model: Any, X: pd.DataFrame, drawn: Callable[[int], Background]
+    ) -> Background:
+        """Return what the pickles' reasons are counted from, if they are true and in time."""
+        from sklearn.pipeline import Pipeline
+
+        from src.explanations.explainer import MIXTURES, reasons_problem
+
+        pipeline = Pipeline([("preprocessor", preprocessor), ("model", model)])
+        # So many points that all coalitions of the features can be asked, or else some.
+        n_points = next((n for n in POINTS if n << len(self.schema.names) <= MIXTURES), POINTS[1])
+        background = drawn(n_points)
+        problem = background.unavailable or reasons_problem(self.schema, pipeline, background, X)
+        return _unless(problem, background)
+
+    def _tables(
+        self,
+        preprocessor: Any,
+        parts: WeightedSum,
+        X: pd.DataFrame,
+        drawn: Callable[[int], Background],
+    ) -> tuple[bytes, CompiledModel, Background]:
+        """Return the tables, read back too, and the largest background with which there is time.
+
+        Linear models have none: their reasons are counted from means over the training rows.
+        """
+        import numpy as np
+
+        from src.compiler.columns import read_columns
+        from src.compiler.estimators import FittedEnsemble
+        from src.compiler.table_builder import TableBuilder
+
+        columns, constant = read_columns(self.schema, preprocessor)
+        has_trees = any(isinstance(part, FittedEnsemble) for _, part in parts.parts)
+        for n_points in POINTS if has_trees else (0,):
+            background = drawn(n_points) if has_trees else Background()
+            points = background.frame(self.schema) if background.weights else X[:0]
+            matrix = np.asarray(preprocessor.transform(points)) if has_trees else np.empty((0, 0))
+            builder = TableBuilder(columns, constant, X, matrix, background.weights)
+            content = _to_json(builder.run(parts))
+            compiled = CompiledModel.from_dict(json.loads(content))
+            problem = background.unavailable or _reasons_problem(compiled, background, X)
+            if problem != TOO_LARGE:
+                break
+        return content, compiled, _unless(problem, background)
+
+
+def _unless(problem: str, background: Background) -> Background:
+    if not problem:
+        return background
+    logger.warning("Reasons are not available for this model. %s", problem)
+    return Background(unavailable=problem)
+
+
+def _reasons_problem(model: CompiledModel, background: Background, X: pd.DataFrame) -> str:
+    """Return why no reasons can be given; empty where they can."""
+    try:
+        attributor = Attributor(model, background.records, background.weights)
+    except ReasonsUnavailableError as error:
+        return str(error)
+    names = [feature.name for feature in model.features]
+    for row in X[names].iloc[:: max(1, len(X) // TIMED_RECORDS)].itertuples(index=False):
+        known = (None if value != value else value for value in row)
+        values = dict(zip(names, known, strict=True))
+        if attributor.n_leaves(values, MOST_LEAVES) > MOST_LEAVES:
+            return TOO_LARGE
+    return ""
 
 
 def _to_json(tables: dict[str, Any]) -> bytes:

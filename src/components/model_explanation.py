@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from src.explanations.background import Background
 from src.report.facts import Importance, PartialDependence
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -40,10 +39,6 @@ class ModelExplanation:
         self.schema = schema
         self.random_state = random_state
 
-    def background(self, X: pd.DataFrame) -> Background:
-        """Return what contributions are counted from, learnt from the training rows."""
-        return Background.of(self.schema, X, self.random_state)
-
     def importance(
         self, pipeline: Any, X_train: pd.DataFrame, X: pd.DataFrame, y: NDArray[np.float64]
     ) -> list[Importance]:
@@ -59,19 +54,20 @@ class ModelExplanation:
         import numpy as np
         from threadpoolctl import threadpool_limits
 
+        from src.explanations.background import Background
         from src.explanations.explainer import Explainer
 
-        background = self.background(X_train)
+        importances = self.permutation_importance(pipeline, X, y)
+        background = Background.of(self.schema, X_train, pipeline.predict, self.random_state)
+        if background.unavailable:
+            return importances
         explainer = Explainer(self.schema, pipeline, background, self.random_state)
         n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, MOST_MIXED // explainer.n_mixtures))
         with threadpool_limits(limits=1):
             values = explainer.contributions(X.iloc[:n_rows])
         means = np.abs(values).mean(axis=0).tolist()
         sizes = dict(zip(self.schema.names, means, strict=True))
-        return [
-            replace(one, mean_absolute_contribution=sizes[one.feature])
-            for one in self.permutation_importance(pipeline, X, y)
-        ]
+        return [replace(one, mean_absolute_contribution=sizes[one.feature]) for one in importances]
 
     def permutation_importance(
         self, pipeline: Any, X: pd.DataFrame, y: NDArray[np.float64]

@@ -2,73 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from src.exception import ArtifactError
+from src.exception import ArtifactError, ReasonsUnavailableError
+from src.schema.features import CategoricalFeature, NumericFeature, Value
 from src.schema.frames import typed_frame
 from src.schema.record import Schema
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-ROWS_A_BLOCK = 20
-BLOCKS = 5
+LEAST_STUDENTS = 10  # that a point stands for
+MOST_POINTS = 32
+MOST_ROWS = 5_000  # that are grouped; of more, so many at random
+MOST_APART = 0.1  # of the target's standard deviation: the points' mean prediction from the rows'
+# How much counts: the mean prediction, the columns' means, that weights are like the groups' sizes.
+EXACT, CLOSE, LIKE = 1_000.0, 1.0, 0.1
+OLDER = "It was trained before all reasons were counted from one average. Train again."
+TOO_FEW = "Of so few students no average can be made that is not somebody's."
+
+Feature = NumericFeature | CategoricalFeature
 
 
 @dataclass(frozen=True)
 class Background:
-    """A few rows that are like the training rows, column by column, and none of which is anybody's.
+    """A few weighted points that stand for the training rows, and none of which is anybody's.
 
-    Records are personal data and are not kept with a model. Each column holds evenly spaced
-    quantiles of the training rows' values (categories in their shares) and is shuffled on its own,
-    so that nothing is left of what values one student has together. Each block of rows is a Latin
-    hypercube over the columns' distributions, and so are all of them.
+    Records are personal data and are not kept with a model. The rows are divided into groups of
+    ten or more that are alike; a point has its group's means, and of each category the one that is
+    most frequent in it. The weights lie near the groups' shares and are such that the points' mean
+    prediction is the rows' mean prediction.
 
     Attributes
     ----------
     columns : dict of str to tuple of float, str or None
-        Values by feature, all of one length; None where a value is missing.
+        Values by feature, all of one length; None where most of the group's are missing.
+    weights : tuple of float
+        Of the points; positive, their sum is 1.
+    unavailable : str
+        Why there are no points and no reasons; empty where there are, or where none are needed.
     """
 
-    columns: dict[str, tuple[float | str | None, ...]]
+    columns: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    weights: tuple[float, ...] = ()
+    unavailable: str = ""
 
     @classmethod
-    def of(cls, schema: Schema, X: pd.DataFrame, random_state: int = 42) -> Self:
-        """Draw the background of training rows.
+    def of(
+        cls,
+        schema: Schema,
+        X: pd.DataFrame,
+        predict: Callable[[pd.DataFrame], NDArray[np.float64]],
+        random_state: int = 42,
+        n_points: int = MOST_POINTS,
+    ) -> Self:
+        """Return the background of training rows.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_features)
             Typed columns by name.
+        predict : callable
+            The model's: takes a typed frame.
+        n_points : int
+            At most so many.
 
         References
         ----------
-        McKay, Beckman and Conover (1979), "A Comparison of Three Methods for Selecting Values of
-        Input Variables", Technometrics 21(2).
+        Domingo-Ferrer and Mateo-Sanz (2002), "Practical Data-Oriented Microaggregation for
+        Statistical Disclosure Control", IEEE TKDE 14(1), for groups of a least size. Deville and
+        Särndal (1992), "Calibration Estimators in Survey Sampling", JASA 87, for the weights.
         """
         import numpy as np
 
-        random = np.random.default_rng(random_state)
-        n_rows = BLOCKS * ROWS_A_BLOCK
-        quantiles = (np.arange(n_rows) + 0.5) / n_rows * len(X)
-        strata = quantiles.astype(int).reshape(ROWS_A_BLOCK, BLOCKS)
-        columns = {}
-        for name in schema.names:
-            ordered = X[name].sort_values(kind="stable", na_position="last")
-            blocks = random.permuted(random.permuted(strata, axis=1).T, axis=1)
-            drawn = ordered.iloc[blocks.ravel()]
-            columns[name] = tuple(drawn.astype(object).where(drawn.notna(), None).tolist())
-        return cls(columns)
+        if len(X) > MOST_ROWS:
+            rows = np.random.default_rng(random_state).choice(len(X), MOST_ROWS, replace=False)
+            X = X.iloc[np.sort(rows)]
+        predicted = predict(X)
+        spread = float(predicted.std())
+        if spread <= 1e-9 * abs(float(predicted.mean())):  # the same for all, but for rounding
+            spread = 1.0
+        coordinates = _coordinates(schema, X, X)
+        groups = _groups(np.column_stack([coordinates, 2 * predicted / spread]), n_points)
+        columns = {
+            feature.name: _centers(feature, X[feature.name], groups) for feature in schema.features
+        }
+        points = typed_frame(schema, columns)
+        above = (predict(points) - predicted.mean()) / spread
+        weights = _weights(
+            above,
+            _coordinates(schema, points, X) - coordinates.mean(axis=0),
+            np.array([len(group) for group in groups]) / len(X),
+        )
+        if abs(above @ weights) > MOST_APART:
+            return cls(unavailable=TOO_FEW)
+        kept = np.flatnonzero(weights)
+        return cls(
+            {name: tuple(column[i] for i in kept) for name, column in columns.items()},
+            tuple(weights[kept].tolist()),
+        )
+
+    @property
+    def records(self) -> list[dict[str, Value]]:
+        """The points, as :meth:`Schema.check_record` returns a record."""
+        return [
+            dict(zip(self.columns, values, strict=True))
+            for values in zip(*self.columns.values(), strict=True)
+        ]
 
     def frame(self, schema: Schema) -> pd.DataFrame:
-        """Return the rows as typed columns by name."""
+        """Return the points as typed columns by name."""
         return typed_frame(schema, self.columns)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; the exact inverse of :meth:`from_dict`."""
-        return {"columns": {name: list(values) for name, values in self.columns.items()}}
+        columns = {name: list(values) for name, values in self.columns.items()}
+        found = {"columns": columns, "weights": list(self.weights)}
+        return found | ({"unavailable": self.unavailable} if self.unavailable else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -76,15 +130,131 @@ class Background:
 
         Raises
         ------
+        ReasonsUnavailableError
+            If they are of an older run, whose rows had no weights.
         ArtifactError
             If the values are of another shape.
         """
+        if "columns" in values and "weights" not in values:
+            raise ReasonsUnavailableError(OLDER)
         try:
             columns = {str(name): tuple(column) for name, column in values["columns"].items()}
-        except (AttributeError, KeyError, TypeError) as error:
+            weights = tuple(map(float, values["weights"]))
+            unavailable = str(values.get("unavailable", ""))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"background.json is damaged ({error!r}). Train again.") from error
-        if len({len(column) for column in columns.values()}) != 1:
+        if {len(column) for column in columns.values()} - {len(weights)}:
             raise ArtifactError(
                 "background.json is damaged: its columns are not of one length. Train again."
             )
-        return cls(columns)
+        return cls(columns, weights, unavailable)
+
+
+def _coordinates(schema: Schema, rows: pd.DataFrame, like: pd.DataFrame) -> NDArray[np.float64]:
+    """Return rows as points: numbers in standard deviations, a 0 or 1 for each category."""
+    import numpy as np
+
+    found = []
+    for feature in schema.features:
+        column = rows[feature.name]
+        if isinstance(feature, NumericFeature):
+            mean, deviation = like[feature.name].mean(), like[feature.name].std(ddof=0)
+            found.append(((column - mean) / (deviation or 1.0)).fillna(0.0).to_numpy())
+        else:
+            found += [(column == category).to_numpy(dtype=float) for category in feature.categories]
+        if feature.optional:
+            found.append(column.isna().to_numpy(dtype=float))
+    return np.nan_to_num(np.column_stack(found))
+
+
+def _groups(points: NDArray[np.float64], n_groups: int) -> list[NDArray[np.intp]]:
+    """Divide rows into groups that are alike, each of ten or more.
+
+    The group that is spread most is halved along its principal direction, at the gap that leaves
+    least within the halves.
+    """
+    import numpy as np
+
+    squares = (points**2).sum(axis=1)
+
+    def spread(group: NDArray[np.intp]) -> float:
+        mean = points[group].mean(axis=0)
+        return float(squares[group].sum() - len(group) * (mean @ mean))
+
+    whole = np.arange(len(points))
+    waiting = [(spread(whole), whole)]
+    done: list[NDArray[np.intp]] = []
+    while waiting and len(waiting) + len(done) < n_groups:
+        _, group = waiting.pop(max(range(len(waiting)), key=lambda i: waiting[i][0]))
+        halves = _halves(points[group])
+        if halves is None:
+            done.append(group)
+        else:
+            waiting += [(spread(group[half]), group[half]) for half in halves]
+    return done + [group for _, group in waiting]
+
+
+def _halves(points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    import numpy as np
+
+    if len(points) < 2 * LEAST_STUDENTS:
+        return None
+    above = points - points.mean(axis=0)
+    _, directions = np.linalg.eigh(above.T @ above)
+    along = above @ directions[:, -1]
+    order = np.argsort(along, kind="stable")
+    first = np.arange(LEAST_STUDENTS, len(points) - LEAST_STUDENTS + 1)
+    gain = along[order].cumsum()[first - 1] ** 2 * (1 / first + 1 / (len(points) - first))
+    cut = first[gain.argmax()]
+    return order[:cut], order[cut:]
+
+
+def _centers(
+    feature: Feature, column: pd.Series[Any], groups: list[NDArray[np.intp]]
+) -> tuple[Value, ...]:
+    """Return each group's mean or most frequent category; None where most are missing.
+
+    Where fewer than ten of a group's numbers are known, the mean of the whole column stands there.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(feature, NumericFeature):
+        numbers = column.to_numpy(dtype=float)
+        known = [numbers[group][~np.isnan(numbers[group])] for group in groups]
+        whole = numbers[~np.isnan(numbers)]
+        enough = [each if len(each) >= LEAST_STUDENTS else whole for each in known]
+        means: list[Value] = [
+            float(each.mean()) if len(each) >= LEAST_STUDENTS else None for each in enough
+        ]
+    else:
+        codes, categories = pd.factorize(column, sort=True)
+        known = [codes[group][codes[group] >= 0] for group in groups]
+        modes = [int(np.bincount(each, minlength=1).argmax()) for each in known]
+        means = [str(categories[mode]) if len(categories) else None for mode in modes]
+    few = [2 * len(each) < len(group) for each, group in zip(known, groups, strict=True)]
+    return tuple(None if no else mean for no, mean in zip(few, means, strict=True))
+
+
+def _weights(
+    predictions: NDArray[np.float64], coordinates: NDArray[np.float64], sizes: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return weights near the sizes by which the predictions and the coordinates are 0 on average.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (n_points,)
+        What must be 0 on average.
+    coordinates : ndarray of shape (n_points, n_coordinates)
+        What should be.
+    """
+    import numpy as np
+    from scipy.optimize import nnls
+
+    # By what the weights are of the sizes: then the same change of each counts the same.
+    rows = np.vstack([EXACT * np.ones(len(sizes)), EXACT * predictions, CLOSE * coordinates.T])
+    like = LIKE * np.diag(np.sqrt(sizes))
+    wanted = np.concatenate([[EXACT], np.zeros(len(rows) - 1), LIKE * np.sqrt(sizes)])
+    times, _ = nnls(np.vstack([rows * sizes, like]), wanted)
+    found = times * sizes
+    return found / found.sum()

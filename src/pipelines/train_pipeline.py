@@ -26,7 +26,6 @@ from src.components.data_ingestion import DataIngestion, DataIngestionConfig, ch
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import ModelCompiler
 from src.components.model_evaluation import ModelEvaluation, quality_at_marks
-from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals, try_blanks
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import SAMPLE_TABLE, load_settings, read_signing_key
@@ -192,7 +191,6 @@ class TrainPipeline:
             compiled = ModelCompiler(schema, config.seed).run(
                 promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
             )
-            background = ModelExplanation(schema, config.seed).background(X)
             rows = {
                 "total": checked.n_rows,
                 "refused": good.n_refused + checked.n_summary_rows,
@@ -223,7 +221,7 @@ class TrainPipeline:
                     COMPILED: compiled.content,
                     "schema.json": to_json(schema.to_dict()),
                     "intervals.json": to_json(intervals.to_dict()),
-                    "background.json": to_json(background.to_dict()),
+                    "background.json": to_json(compiled.background.to_dict()),
                     "metrics.json": to_json(metrics),
                     FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
                 },

@@ -29,6 +29,7 @@ from src.tables.cells import format_number
 
 FEW_TESTED = 100
 FEW_TRAINED = 500
+MADE_OF_ROWS = ("k-nearest neighbours", "Support vector regression")  # by their labels
 COMMAND = "python -m src.pipelines.train_pipeline"
 
 
@@ -115,6 +116,11 @@ def _data(facts: ReportFacts) -> list[str]:
         dropped = [plain(name) for name in run.dropped]
         if dropped:
             said.append(f"Columns not used: {listed(dropped, most=20)}.")
+        if any(family in str(facts.metrics["model"]) for family in MADE_OF_ROWS):
+            said.append(
+                "Students' rows are part of the model: it compares new students with them. Keep "
+                "model.pkl as you keep the table."
+            )
     elif note := facts.metrics.get("note"):
         said.append(plain(str(note)))
     if sensitive := used_sensitive_features(facts):

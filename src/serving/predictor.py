@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from src.artifact_store import REBUILD, ArtifactStore, Run
 from src.compiled.model import CompiledModel
 from src.config import ARTIFACTS, read_signing_key
-from src.exception import ArtifactError, Problem
+from src.exception import ArtifactError, Problem, ReasonsUnavailableError
 from src.logger import get_logger
 from src.report.saved_metrics import check_metrics
 from src.report.table_findings import as_dict
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from src.compiled.batch import BatchEvaluator
     from src.compiled.contributions import Attributor, Contributions
+    from src.explanations.background import Background
     from src.explanations.explainer import Explainer
 
 logger = get_logger(__name__)
@@ -195,7 +197,8 @@ class Predictor:
             if not math.isfinite(found):
                 raise ValueError("a prediction is not finite")
         if self.compiled:
-            self.explain(values)
+            with suppress(ReasonsUnavailableError):
+                self.explain(values)
 
     @property
     def backend(self) -> str:
@@ -295,6 +298,11 @@ class Predictor:
         """Return what each checked value of a record adds to its prediction.
 
         Base and contributions sum to the prediction before it is clipped to the target's range.
+
+        Raises
+        ------
+        ReasonsUnavailableError
+            If no true reasons can be given in the time that a page has.
         """
         from src.compiled.contributions import Contributions
 
@@ -361,15 +369,26 @@ class Predictor:
     def _attributor(self) -> Attributor | None:
         from src.compiled.contributions import Attributor
 
-        return None if self.compiled is None else Attributor(self.compiled)
+        if self.compiled is None:
+            return None
+        if not self.compiled.ensembles:
+            return Attributor(self.compiled)
+        background = self._background()
+        return Attributor(self.compiled, background.records, background.weights)
 
     @cached_property
     def _explainer(self) -> Explainer:
         from sklearn.pipeline import Pipeline
 
-        from src.explanations.background import Background
         from src.explanations.explainer import Explainer
 
         steps = [("preprocessor", self._preprocessor), ("model", self._model)]
+        return Explainer(self.schema, Pipeline(steps), self._background(), self.run.manifest.seed)
+
+    def _background(self) -> Background:
+        from src.explanations.background import Background
+
         background = Background.from_dict(self.run.read_json("background.json"))
-        return Explainer(self.schema, Pipeline(steps), background, self.run.manifest.seed)
+        if background.unavailable:
+            raise ReasonsUnavailableError(background.unavailable)
+        return background

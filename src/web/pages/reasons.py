@@ -9,6 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from src.compiled.contributions import Contributions
+from src.exception import ReasonsUnavailableError
 from src.report.wording import listed, number, sensible_decimals, signed, with_unit
 from src.schema.features import CategoricalFeature, Value
 from src.schema.record import Schema
@@ -22,17 +23,14 @@ MOST_WHAT_IFS = 4
 MOST_CHOICES = 6
 N_STEPS = 5  # of a number, over the range that training saw
 
-MEANING = {
-    "linear": "the average over the students it learnt from",
-    "tree_shap": "the average over the students it learnt from",
-    "permutation_shapley": "the average over some of the students it learnt from",
-    "path": "what it predicts before it looks at any answer",
-}
+NO_REASONS = "Reasons are not available for this model."
 
 
 @dataclass(frozen=True)
 class Reasons:
     """How a prediction comes about: a start, what each answer adds, the largest first, a sum.
+
+    Where no reasons can be given, the start says why, and there is nothing else.
 
     Attributes
     ----------
@@ -106,10 +104,16 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
         end = f"{end[:-1]}, held to {format_number(held)}, the end of the range."
     return Reasons(
         f"The model starts from {with_unit(found.base, decimals, target.unit)}, "
-        f"{MEANING[found.method]}. Each answer moves it up or down:",
+        "the average of its predictions for the students it learnt from. Each answer moves it up "
+        "or down:",
         bar_list(rows),
         end,
     )
+
+
+def no_reasons(error: ReasonsUnavailableError) -> Reasons:
+    """Return the reason why there are no reasons."""
+    return Reasons(f"{NO_REASONS} {error}", Markup(""), "")
 
 
 def what_if(prediction: Prediction, predictor: Predictor) -> WhatIfs | None:

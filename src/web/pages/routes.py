@@ -21,7 +21,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, UnsupportedMediaType
 
 from src.artifact_store import REPORT_MANIFEST
-from src.exception import ArtifactError, DataValidationError, Problem
+from src.exception import ArtifactError, DataValidationError, Problem, ReasonsUnavailableError
 from src.logger import get_logger
 from src.report.wording import listed
 from src.serving.predictor import Prediction, Predictor
@@ -29,7 +29,7 @@ from src.web.middleware.errors import FORMS, answer_error, first_errors, wants_j
 from src.web.model_holder import current_models
 from src.web.pages.forms import Field, Group, error_summary, form_groups, sensitive_labels
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
-from src.web.pages.reasons import Reasons, WhatIfs, explain, what_if
+from src.web.pages.reasons import Reasons, WhatIfs, explain, no_reasons, what_if
 from src.web.pages.results import describe
 from src.web.single.json_answers import answer_record
 from src.web.single.submission import read_form
@@ -213,6 +213,8 @@ def _reasons(predictor: Predictor, prediction: Prediction) -> tuple[Reasons | No
     try:
         found = predictor.explain(prediction.values)
         reasons = explain(found, prediction.values, predictor.schema)
+    except ReasonsUnavailableError as error:
+        reasons = no_reasons(error)
     except ArtifactError as error:  # an older run without what explaining needs
         logger.warning("Predictions are not explained: %s", error)
     return reasons, what_if(prediction, predictor)

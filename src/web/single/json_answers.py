@@ -11,7 +11,7 @@ from typing import Any
 from flask import Request, Response, current_app, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from src.exception import DataValidationError, Problem
+from src.exception import DataValidationError, Problem, ReasonsUnavailableError
 from src.serving.predictor import Prediction, Predictor
 from src.tables.cells import shorten
 from src.web.middleware.errors import error_body, problem_fields, refusal_message
@@ -46,7 +46,7 @@ def answer_body(body: bytes, predictor: Predictor, *, with_contributions: bool =
 
     A body without a record, and a record with problems, have their answers too.
 
-    With contributions it says what each feature adds.
+    With contributions it says what each feature adds: null, with a warning, where none are known.
     """
     try:
         prediction = read_json(body, predictor.schema).predict(predictor)
@@ -57,7 +57,11 @@ def answer_body(body: bytes, predictor: Predictor, *, with_contributions: bool =
         return refusal(status, message, error.problems, n_refused=1)
     fields = record_body(prediction, predictor)
     if with_contributions:
-        fields["contributions"] = asdict(predictor.explain(prediction.values))
+        try:
+            fields["contributions"] = asdict(predictor.explain(prediction.values))
+        except ReasonsUnavailableError as error:
+            fields["contributions"] = None
+            fields["warnings"] += problem_fields([Problem(f"No contributions. {error}")])
     return Answer(HTTPStatus.OK, encode(fields).encode(), n_predicted=1)
 
 

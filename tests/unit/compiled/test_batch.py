@@ -29,7 +29,6 @@ def model(*depths: int, kind: str = "sum", linear: bool = False) -> CompiledMode
     values = [leaf for _, leaves in trees for leaf in leaves]
     ensemble = {"kind": kind, "weight": 0.1, "exact": False,
                 "tests": [test for tests, _ in trees for test in tests], "values": values,
-                "covers": [1] * len(values),
                 "tree_weights": [rng.random() for _ in depths]}  # fmt: skip
     features: list[dict[str, Any]] = [
         {"name": "x", "fill": 3.3, "cuts": [i / 3 for i in range(N_CUTS)], "center": 0.7,

@@ -18,8 +18,8 @@ FEATURES: list[dict[str, Any]] = [
      "columns": [0, 1], "terms": [-1.0, 1.0, 0.5]},
 ]  # fmt: skip
 # hours > 2 ? (course is none ? 20 : 30) : 10, and a tree that is a leaf
-TREES = {"kind": "sum", "weight": 0.5, "exact": True, "tests": [0, -1, 2, -1, -1, -1],
-         "values": [10, 30, 20, 7], "covers": [5, 3, 2, 10]}  # fmt: skip
+TREES = {"kind": "sum", "weight": 0.5, "tests": [0, -1, 2, -1, -1, -1],
+         "values": [10, 30, 20, 7]}  # fmt: skip
 
 
 def tables(*ensembles: dict[str, Any], linear: bool = False) -> dict[str, Any]:
@@ -47,8 +47,8 @@ def test_a_number_above_a_cut_goes_right_and_at_it_left(hours, course, leaf: flo
 
 
 def test_the_median_tree_is_the_first_whose_weights_reach_the_half() -> None:
-    median = {"kind": "median", "weight": 1.0, "exact": False, "tests": [0, -1, -1, -1, -1],
-              "values": [1, 9, 5, 3], "covers": [1, 1, 1, 1]}  # fmt: skip
+    median = {"kind": "median", "weight": 1.0, "tests": [0, -1, -1, -1, -1],
+              "values": [1, 9, 5, 3]}  # fmt: skip
     for weights, low, high in (([1, 1, 1], 3, 5), ([9, 1, 1], 1, 9), ([1, 1, 3], 3, 3)):
         model = tables(median | {"tree_weights": weights})
         assert [predict(model, hours, "none") for hours in (0, 3)] == [100 + low, 100 + high]
@@ -76,8 +76,8 @@ def test_many_tests_are_answered_alike() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    with pytest.raises(ArtifactError, match=r"compiled\.json has version 4, this program reads 3"):
-        CompiledModel.from_dict(tables() | {"version": 4})
+    with pytest.raises(ArtifactError, match=r"compiled\.json has version 5, this program reads 4"):
+        CompiledModel.from_dict(tables() | {"version": 5})
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ from src.compiled.contributions import Attributor
 model = CompiledModel.from_dict(json.loads({json.dumps(json.dumps(tables(TREES, linear=True)))}))
 values = {{"hours": 3, "course": None}}
 model.predict(values)
-Attributor(model).contributions(values)
+Attributor(model, [values | {{"hours": 1}}], [1.0]).contributions(values)
 print(sorted(set(sys.modules) & {{"numpy", "pandas", "sklearn", "scipy", "dill", "xgboost",
                                   "catboost"}}))
 """

@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.compiled.batch import BatchEvaluator
-from src.compiled.contributions import Attributor
+from src.compiled.contributions import TOO_LARGE, Attributor
 from src.compiled.model import CompiledModel, NumericTable
+from src.compiler import estimators
 from src.compiler import table_builder as compiler_tables
 from src.compiler.columns import NumericColumn, exact_cuts
 from src.compiler.estimators import Comparison
+from src.components import model_compiler
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import CompiledRun, ModelCompiler
 from src.schema.features import CategoricalFeature, NumericFeature
@@ -104,9 +106,22 @@ def fitted(name: str) -> tuple[Any, Any]:
     return fit(estimator.set_params(**SMALLER.get(name, {})))
 
 
+BLENDED = ("ridge_products", "catboost", "random_forest")
+
+
+@cache
+def blended() -> tuple[Any, Any]:
+    from sklearn.ensemble import VotingRegressor
+
+    members = [(c.name, c.unfitted(random_state=42).set_params(**SMALLER.get(c.name, {})))
+               for c in CANDIDATES if c.name in BLENDED]  # fmt: skip
+    return fit(VotingRegressor(members, weights=[0.5, 0.2, 0.3]))
+
+
 @cache
 def compiled(name: str) -> CompiledRun:
-    return ModelCompiler(SCHEMA).run(*fitted(name), training()[0])
+    pipeline = blended() if name == "blend" else fitted(name)
+    return ModelCompiler(SCHEMA).run(*pipeline, training()[0])
 
 
 def expected(name: str, found: dict[str, Any]) -> np.ndarray:
@@ -217,7 +232,7 @@ def test_a_family_without_tables_is_served_from_its_pickles_with_the_reason(
     kind = type(fitted(name)[1]).__name__
     assert run.model is None
     assert "neither linear nor made of trees" in run.fallback_reason or kind in run.fallback_reason
-    assert json.loads(run.content) == {"version": 3, "fallback_reason": run.fallback_reason}
+    assert json.loads(run.content) == {"version": 4, "fallback_reason": run.fallback_reason}
     assert f"The model is served from its pickles. {run.fallback_reason}" in caplog.text
 
 
@@ -236,10 +251,11 @@ def test_categories_that_catboost_encodes_itself_are_a_reason_for_the_pickles() 
 
 
 def test_a_library_that_moves_what_is_read_costs_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    preprocessor, model = fitted("hist_gradient_boosting")
-    without = type(model)().fit(np.arange(40.0)[:, None], np.arange(40.0))
-    del without._predictors
-    run = ModelCompiler(SCHEMA).run(preprocessor, without, training()[0])
+    def moved(_: object) -> None:
+        raise AttributeError("no _predictors")
+
+    monkeypatch.setitem(estimators._READERS, "sklearn.HistGradientBoostingRegressor", moved)
+    run = ModelCompiler(SCHEMA).run(*fitted("hist_gradient_boosting"), training()[0])
     assert run.model is None
     assert "HistGradientBoostingRegressor could not be read" in run.fallback_reason
 
@@ -310,54 +326,68 @@ def test_the_tables_stand_for_themselves() -> None:
 # --- contributions --------------------------------------------------------------------------------
 
 
-def by_feature(preprocessor: Any, matrix: np.ndarray) -> dict[str, np.ndarray]:
-    """Return a matrix's columns summed by the feature that each comes from."""
-    found = dict.fromkeys(SCHEMA.names, 0.0)
-    for place, made in enumerate(preprocessor.get_feature_names_out()):
-        feature = next(n for n in SCHEMA.names if made == n or made.startswith(f"{n}_"))
-        found[feature] = found[feature] + matrix[:, place]
-    return found
+def shapley(predict: Any, points: pd.DataFrame, weights: Any, row: dict[str, Any]) -> list[float]:
+    """By their definition: a feature's mean gain over all orders in which features get known."""
+
+    @cache
+    def worth(known: frozenset[str]) -> float:
+        given = {name: np.full(len(points), row[name], dtype=points[name].dtype) for name in known}
+        return float(np.average(predict(points.assign(**given)), weights=weights))
+
+    n = len(SCHEMA.names)
+    return [
+        sum(
+            (worth(frozenset((*group, name))) - worth(frozenset(group)))
+            / (n * math.comb(n - 1, size))
+            for size in range(n)
+            for group in itertools.combinations([o for o in SCHEMA.names if o != name], size)
+        )
+        for name in SCHEMA.names
+    ]
 
 
-def test_shapley_values_of_catboost_are_the_librarys_own() -> None:
-    import catboost
-
-    preprocessor, model = fitted("catboost")
-    found = columns(50, seed=7)
-    pool = catboost.Pool(preprocessor.transform(typed_frame(SCHEMA, found)))
-    theirs = model.get_feature_importance(pool, type="ShapValues")
-    attributor = Attributor(compiled("catboost").model)
-    assert attributor.method == "tree_shap"
-    ours = [attributor.contributions(record(found, row)) for row in range(50)]
-    assert [c.base for c in ours] == pytest.approx(theirs[:, -1].tolist(), rel=1e-9)
-    for feature, values in by_feature(preprocessor, theirs).items():
-        assert [c.values[feature] for c in ours] == pytest.approx(values.tolist(), abs=1e-4)
+REASONED = [name for name in FAMILIES if name != "adaboost"]
 
 
-def test_shapley_values_of_few_trees_are_the_librarys_own() -> None:
-    import xgboost
+@pytest.mark.parametrize("name", [*REASONED, "blend"])
+def test_reasons_are_interventional_shapley_values_over_one_background(name: str) -> None:
+    """Issue 13, items 14 and 15: one definition and one base for all families."""
+    run, (X, y), found = compiled(name), training(), columns(6, seed=8)
+    evaluator = BatchEvaluator(run.model)
+    attributor = Attributor(run.model, run.background.records, run.background.weights)
 
-    preprocessor, model = fit(xgboost.XGBRegressor(n_estimators=20, max_depth=3))
-    found = columns(50, seed=7)
-    matrix = xgboost.DMatrix(preprocessor.transform(typed_frame(SCHEMA, found)))
-    theirs = model.get_booster().predict(matrix, pred_contribs=True)
-    attributor = Attributor(ModelCompiler(SCHEMA).run(preprocessor, model, training()[0]).model)
-    assert attributor.method == "tree_shap"
-    ours = [attributor.contributions(record(found, row)) for row in range(50)]
-    assert [c.base for c in ours] == pytest.approx(theirs[:, -1].tolist(), rel=1e-5)
-    for feature, values in by_feature(preprocessor, theirs).items():
-        assert [c.values[feature] for c in ours] == pytest.approx(values.tolist(), abs=1e-3)
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        return evaluator.predict({key: frame[key].to_numpy() for key in SCHEMA.names})
 
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_base_and_contributions_sum_to_the_prediction(name: str) -> None:
-    model = compiled(name).model
-    attributor = Attributor(model)
-    found = columns(50, seed=8)
-    for row in range(50):
+    background = run.background
+    points, weights = (
+        (background.frame(SCHEMA), background.weights) if background.weights else (X, None)
+    )
+    ours, true = [], []
+    for row in range(6):
         values = record(found, row)
-        total = attributor.contributions(values).total
-        assert total == pytest.approx(model.predict(values), rel=1e-9)
+        contributions = attributor.contributions(values)
+        assert contributions.total == pytest.approx(run.model.predict(values), rel=1e-9)
+        ours.append(list(contributions.values.values()))
+        true.append(shapley(predict, points, weights, values))
+    np.testing.assert_allclose(ours, true, atol=1e-6 * y.std())
+    assert contributions.base == pytest.approx(predict(X).mean(), abs=1e-3 * y.std())
+
+
+def test_of_a_median_of_trees_no_reasons_are_given() -> None:
+    run = compiled("adaboost")
+    assert run.model is not None
+    assert run.background.unavailable.startswith("It predicts the median of trees")
+
+
+def test_trees_with_no_time_for_reasons_have_fewer_points_then_none(monkeypatch) -> None:
+    enough = len(compiled("random_forest").background.weights)
+    for most, fewer in ((2_500, range(2, enough)), (10, range(1))):
+        monkeypatch.setattr(model_compiler, "MOST_LEAVES", most)
+        run = compiled.__wrapped__("random_forest")
+        assert run.model is not None
+        assert len(run.background.weights) in fewer
+    assert run.background.unavailable == TOO_LARGE
 
 
 LINEAR = ["linear", "ridge", "lasso", "elastic_net", "ridge_splines", "ridge_products"]
@@ -386,25 +416,16 @@ def test_contributions_of_averaged_linear_models_are_shapley_values_over_the_row
     X, _ = training()
     run = ModelCompiler(SCHEMA).run(preprocessor, model, X)
     evaluator, attributor = BatchEvaluator(run.model), Attributor(run.model)
-    rows = {name: X[name].to_numpy() for name in SCHEMA.names}
 
-    @cache
-    def worth(known: frozenset[str], row: int) -> float:
-        mixed = {name: np.full(len(X), found[name][row], dtype=found[name].dtype)
-                 if name in known else rows[name] for name in SCHEMA.names}  # fmt: skip
-        return float(evaluator.predict(mixed).mean())
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        return evaluator.predict({key: frame[key].to_numpy() for key in SCHEMA.names})
 
-    found, n = columns(3, seed=11), len(SCHEMA.names)
+    found = columns(3, seed=11)
     for row in range(3):
-        contributions = attributor.contributions(record(found, row))
+        values = record(found, row)
+        contributions = attributor.contributions(values)
         assert contributions.method == "linear"
-        assert contributions.base == pytest.approx(worth(frozenset(), row), rel=1e-9)
-        for name in SCHEMA.names:
-            others = [other for other in SCHEMA.names if other != name]
-            gains = [
-                (worth(frozenset((*group, name)), row) - worth(frozenset(group), row))
-                / (n * math.comb(n - 1, size))
-                for size in range(n)
-                for group in itertools.combinations(others, size)
-            ]
-            assert contributions.values[name] == pytest.approx(sum(gains), abs=1e-9)
+        assert contributions.base == pytest.approx(predict(X).mean(), rel=1e-9)
+        assert list(contributions.values.values()) == pytest.approx(
+            shapley(predict, X, None, values), abs=1e-9
+        )

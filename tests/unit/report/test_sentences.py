@@ -19,6 +19,7 @@ from src.report.overview import accuracy, added, certainty, purpose, summary, un
 from src.report.wording import Measure
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
+from src.search.candidates import CANDIDATES
 from src.stats.intervals import Interval
 
 AGE = NumericFeature(name="age", label="Age", observed_minimum=15, observed_maximum=18)
@@ -96,6 +97,14 @@ def test_the_end_that_is_not_bounded_is_the_one_that_was_seen():
 def test_ranges_are_written_with_digits_that_mean_something():
     features = (replace(AGE, observed_minimum=-2.834719823742, observed_maximum=1e6),)
     assert "Age -2.8347 to 1000000." in " ".join(limits(given(*features, run=RUN)))
+
+
+@pytest.mark.parametrize("family", [c.label for c in CANDIDATES])
+def test_the_card_says_of_which_models_students_rows_are_a_part(family):
+    """Issue 13, item 15."""
+    made = replace(given(run=RUN), metrics=METRICS | {"model": family})
+    told = any("Students' rows are part of the model" in " ".join(p.sentences) for p in card(made))
+    assert told == (family in ("k-nearest neighbours", "Support vector regression"))
 
 
 def test_what_is_left_out_is_no_feature_of_the_model():

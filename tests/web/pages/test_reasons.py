@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from src.compiled.contributions import Contributions
+from src.exception import ReasonsUnavailableError
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.serving.predictor import Prediction, Predictor
@@ -58,8 +59,23 @@ def test_many_answers_are_added_up_beyond_the_tenth():
 
 def test_start_and_end_are_told_in_the_target_s_unit():
     reasons = explain(contributions(3.4), {"x0": 7.0}, schema(1))
-    assert reasons.start.startswith("The model starts from 60.0 points, the average over")
+    assert reasons.start.startswith("The model starts from 60.0 points, the average of its ")
     assert reasons.end == "Together that is 63.4 points."
+
+
+def test_where_no_reasons_can_be_given_the_page_and_the_api_say_why(client, student, monkeypatch):
+    """Issue 13, item 14: no reasons rather than wrong ones."""
+
+    def explain(self, values):
+        raise ReasonsUnavailableError("It is a median.")
+
+    monkeypatch.setattr(Predictor, "explain", explain)
+    page = client.post("/predict", data=student).get_data(as_text=True)
+    assert "Reasons are not available for this model. It is a median." in page
+    assert "Together that is" not in page
+    answer = client.post("/api/v1/predict?contributions=1", json=student).get_json()
+    assert answer["contributions"] is None
+    assert answer["warnings"][-1]["message"] == "No contributions. It is a median."
 
 
 def test_a_sum_beyond_the_range_is_said_to_be_held_to_its_end():
