@@ -33,7 +33,7 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
+        return self.low < self.high and (self.low > 0 or self.high < 0)
 
 
 def clusters_or_rows(clusters: NDArray[np.intp] | None, n_rows: int) -> NDArray[np.intp]:
@@ -142,6 +142,20 @@ def r2_interval(
     influence = (squares - ratio * spread) / spread.mean() / len(errors)
     found = interval_of(ratio, influence, clusters, positive=True)
     return Interval(1 - ratio, 1 - found.high, 1 - found.low)
+
+
+def r2_drop_interval(
+    y_true: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    errors_without: NDArray[np.float64],
+    clusters: NDArray[np.intp] | None = None,
+) -> Interval:
+    """Return what R² loses from one model to another on the same rows, with its interval."""
+    spread = (y_true - y_true.mean()) ** 2
+    total = float(spread.mean()) or math.inf
+    added = errors_without**2 - errors**2
+    lost = float(added.mean() / total)
+    return interval_of(lost, (added - lost * spread) / total / len(errors), clusters)
 
 
 def share_interval(hits: NDArray[np.bool_], clusters: NDArray[np.intp] | None = None) -> Interval:
