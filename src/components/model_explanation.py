@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from src.explanations.background import Background
-from src.report.facts import Importance, JointImportance, PartialDependence, RefittedModel
+from src.report.facts import (
+    Importance,
+    JointImportance,
+    PartialDependence,
+    RawDifference,
+    RefittedModel,
+)
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
+from src.stats.disclosure import LEAST_ROWS as LEAST_SHOWN
 from src.stats.intervals import r2_drop_interval
 
 if TYPE_CHECKING:
@@ -170,6 +177,44 @@ class ModelExplanation:
                 lines = (tuple(each.tolist()) for each in (mean, low, high))
                 found.append(PartialDependence(rows.names[position], at, *lines))
         return found
+
+    def raw_differences(self, X: pd.DataFrame, y: NDArray[np.float64]) -> list[RawDifference]:
+        """Return how students differ by the features that a school can act on, nothing else held.
+
+        Parameters
+        ----------
+        X, y
+            Training rows.
+        """
+        acted_on = (feature for feature in self.schema.features if feature.actionable)
+        found = (_raw_difference(feature, X[feature.name], y) for feature in acted_on)
+        return [one for one in found if one]
+
+
+def _raw_difference(
+    feature: NumericFeature | CategoricalFeature, column: pd.Series[Any], y: NDArray[np.float64]
+) -> RawDifference | None:
+    """Return how the target differs by a feature; None where training saw too little of it."""
+    import numpy as np
+
+    if isinstance(feature, CategoricalFeature):
+        means: dict[str | None, float] = {}
+        for category in (*feature.categories, None):
+            chosen = column.isna() if category is None else column == category
+            if chosen.sum() >= LEAST_SHOWN:
+                means[category] = float(y[chosen.to_numpy(dtype=bool)].mean())
+        order = tuple(sorted(means, key=lambda category: means[category]))
+        if len(order) < 2:
+            return None
+        low, high = order[0], order[-1]
+        return RawDifference(feature.name, order, low, high, means[high] - means[low])
+    known = column.notna().to_numpy()
+    x = column[known].to_numpy(dtype=np.float64)
+    if len(x) < LEAST_SHOWN or not np.ptp(x):
+        return None
+    lowest, highest = np.quantile(x, OUTER_TENTHS).tolist()
+    slope = float(np.cov(x, y[known])[0, 1] / x.var(ddof=1))
+    return RawDifference(feature.name, (), lowest, highest, slope * (highest - lowest))
 
 
 def _that_go_together(

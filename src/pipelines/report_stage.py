@@ -155,6 +155,7 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         importance=tuple(importance),
         refitted=refitted,
         partial_dependence=tuple(dependence),
+        levers=tuple(explanation.raw_differences(X_train, train.y)),
         fairness=fairness,
         pass_mark=trained.pass_mark,
         exclusion=exclusion,

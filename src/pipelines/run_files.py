@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from src.components.model_evaluation import Evaluation
 from src.exception import ArtifactError
 from src.pipelines.training import TrainConfig
 from src.report.data_summary import target_histogram
+from src.report.facts import RawDifference
 from src.report.overview import SHOWN_LEVEL
 from src.report.table_findings import left_out_because
 from src.schema.inference import InferredSchema
@@ -118,6 +120,18 @@ def metrics_of(
         f"The promoted model was then fitted again on all {rows['used']} rows.",
         "leaderboard": leaderboard,
         "left_out": {labels[name]: reason for name, reason in trained.left_out.items()},
+    }
+
+
+def directions_of(differences: Sequence[RawDifference]) -> dict[str, dict[str, Any]]:
+    """Return in which direction scores go with each feature that a school can act on.
+
+    By it, serving offers no comparison in which the model goes the other way.
+    """
+    return {
+        one.feature: {"order": list(one.order)} if one.order else {"rises": one.difference > 0}
+        for one in differences
+        if one.difference
     }
 
 

@@ -58,6 +58,7 @@ from src.pipelines.run_files import (
     check_saved,
     coverage_by_prediction,
     coverage_of,
+    directions_of,
     dropped_columns,
     manifest_of,
     metrics_of,
@@ -192,7 +193,8 @@ class TrainPipeline:
             compiled = ModelCompiler(schema, config.seed).run(
                 promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
             )
-            background = ModelExplanation(schema, config.seed).background(X)
+            explanation = ModelExplanation(schema, config.seed)
+            background = explanation.background(X)
             rows = {
                 "total": checked.n_rows,
                 "refused": good.n_refused + checked.n_summary_rows,
@@ -213,6 +215,7 @@ class TrainPipeline:
                         None if train.clusters is None else train.clusters[searched],
                     )
                 ],
+                "levers": directions_of(explanation.raw_differences(train.X, train.y)),
             }
             dropped = dropped_columns(config, inferred, schema, checked)
             run = self.store.save(

@@ -146,6 +146,29 @@ class RefittedModel:
 
 
 @dataclass(frozen=True)
+class RawDifference:
+    """How training students scored with other answers to a feature that a school can act on.
+
+    Attributes
+    ----------
+    order : tuple of str and None
+        Categories of ten students or more, from the lowest mean score to the highest, None being a
+        missing one; empty for a number.
+    low, high : float, str or None
+        The values that are compared: the first and the last of ``order``, or a tenth and nine
+        tenths of the way through a number's values.
+    difference : float
+        Mean score at ``high`` less that at ``low``, in the target's unit; of a number, by a line.
+    """
+
+    feature: str
+    order: tuple[str | None, ...]
+    low: float | str | None
+    high: float | str | None
+    difference: float
+
+
+@dataclass(frozen=True)
 class PartialDependence:
     """Mean prediction with a feature set to each of some values, all else as it is.
 
@@ -322,6 +345,7 @@ class ReportFacts:
     importance: tuple[Importance, ...] = ()
     refitted: RefittedModel | None = None
     partial_dependence: tuple[PartialDependence, ...] = ()
+    levers: tuple[RawDifference, ...] = ()
     fairness: Fairness | None = None
     pass_mark: PassMark | None = None
     exclusion: ExclusionCost | None = None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,6 +105,28 @@ def test_partial_dependence_of_a_linear_model_is_a_line_of_its_slope() -> None:
     assert np.ptp(noise.mean) < 0.3
     assert course.at == ("none", "half", "done", None)
     assert course.mean[2] - course.mean[0] == pytest.approx(10, abs=0.3)
+
+
+def test_raw_differences_are_of_means_and_of_a_line() -> None:
+    """13.17."""
+    _, X, y = fitted()
+    acted_on = tuple(replace(feature, actionable=True) for feature in SCHEMA.features[1:])
+    schema = replace(SCHEMA, features=(SCHEMA.features[0], *acted_on))
+    hours, _, course = ModelExplanation(schema).raw_differences(X, y)
+    slope = np.polyfit(X["hours"], y, 1)[0]
+    assert hours.difference == pytest.approx(slope * (hours.high - hours.low))
+    means = pd.Series(y).groupby(X["course"].fillna("missing")).mean().sort_values()
+    assert ["missing" if c is None else c for c in course.order] == means.index.tolist()
+    assert course.difference == pytest.approx(means.iloc[-1] - means.iloc[0])
+    assert course.high == "done"
+
+
+def test_categories_of_few_students_are_not_compared() -> None:
+    _, X, y = fitted()
+    X.loc[X.index[X["course"] == "half"][9:], "course"] = "none"
+    schema = replace(SCHEMA, features=(replace(SCHEMA.features[3], actionable=True),))
+    (course,) = ModelExplanation(schema).raw_differences(X, y)
+    assert "half" not in course.order
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
