@@ -24,7 +24,7 @@ from src.search.candidates import CANDIDATES
 from src.search.leaderboard import TrainedModel
 from src.serving.predictor import Predictor
 from src.stats.conformal import PredictionIntervals
-from src.stats.disclosure import LEAST_ROWS
+from src.stats.disclosure import parts_by_size
 from src.stats.intervals import promise_p_value, share_interval
 from src.tables.cells import match_key
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
-PARTS = 5  # of the predictions, from low to high
 CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
 
 
@@ -175,16 +174,14 @@ def coverage_by_prediction(
     clusters: NDArray[np.intp] | None = None,
 ) -> list[dict[str, float]]:
     """Return the same of the 90 % range, by fifths of the prediction of ten rows at least."""
-    import numpy as np
-
-    target, n_parts = schema.target, min(PARTS, len(y) // LEAST_ROWS)
+    target, parts = schema.target, parts_by_size(y_pred)
     low, high = intervals.interval_of_each(y_pred, SHOWN_LEVEL, target.minimum, target.maximum, X)
     inside, shown = (y >= low) & (y <= high), schema.clip_all(y_pred)
     found = []
-    for rows in np.array_split(np.argsort(y_pred, kind="stable"), n_parts) if n_parts > 1 else ():
+    for rows in parts:
         of_part = None if clusters is None else clusters[rows]
         held = share_interval(inside[rows], of_part)
-        n_residuals = intervals.n_samples // n_parts
+        n_residuals = intervals.n_samples // len(parts)
         found.append(
             {
                 "from": float(shown[rows].min()),

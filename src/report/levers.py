@@ -41,8 +41,8 @@ def levers(facts: ReportFacts) -> Section | None:
         "levers",
         "Features that a school can act on",
         [
-            "Students: how far the mean scores of those with either answer lie apart. Model: how far "
-            "its predictions lie apart when all other answers stay as they are.",
+            "Students: how far the mean scores of those with either answer lie apart. Model: how "
+            "far its predictions lie apart when all other answers stay as they are.",
             *said,
         ],
         (),

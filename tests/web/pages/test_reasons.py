@@ -133,7 +133,7 @@ def test_a_feature_by_which_scores_went_the_other_way_is_not_offered(acting_on, 
 
 
 def test_the_sample_s_course_is_not_offered(predictor, student):
-    """Those who completed it score more; among students of equal other scores, less is predicted."""
+    """Those who completed it score more; beside equal other scores, less is predicted."""
     assert predictor.metrics["levers"]["test_preparation_course"] == {
         "order": ["none", "completed"]
     }
