@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from src.report.facts import ExclusionCost, PassMark, ReliabilityBin
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.conformal import PredictionIntervals
+from src.stats.disclosure import result_of_few
 from src.stats.intervals import (
     Interval,
     interval_of,
@@ -193,7 +194,8 @@ def quality_at_marks(
     """Return precision and recall of "predicted below the mark" on a grid of marks.
 
     At each mark ten rows at least are predicted right, ten wrongly and ten missed, and from mark to
-    mark each of the counts behind the shares grows by ten, or by a thirtieth of all rows.
+    mark each of the counts behind the shares grows by ten, or by a thirtieth of all rows. Where the
+    counts of all marks together still tell of fewer than ten rows, every other mark is left out.
 
     Parameters
     ----------
@@ -215,7 +217,22 @@ def quality_at_marks(
                 for rows in (predicted, below)
             ]
             found.append(MarkQuality(float(mark), len(y_true), *shares))
+    while found and result_of_few(_sets_behind(found, y_true, y_pred)) is not None:
+        found = found[1::2]
     return tuple(found)
+
+
+def _sets_behind(
+    marks: Sequence[MarkQuality], y_true: NDArray[np.float64], y_pred: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return the sets of rows whose sizes are told: all, and three at each mark."""
+    import numpy as np
+
+    sets = [np.ones(len(y_true), dtype=bool)]
+    for one in marks:
+        below, predicted = y_true < one.mark, y_pred < one.mark
+        sets += [below, predicted, below & predicted]
+    return np.array(sets)
 
 
 def _of(clusters: NDArray[np.intp] | None, rows: NDArray[np.bool_]) -> NDArray[np.intp] | None:

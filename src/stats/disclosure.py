@@ -173,7 +173,8 @@ def result_of_few(
         n_rows = (np.abs(vanishing) > TOLERANCE) @ sizes[small]
         if n_rows.min() < least:
             weights = np.zeros(len(sizes))
-            weights[small] = vanishing[np.argmin(n_rows)]
+            found = vanishing[np.argmin(n_rows)]
+            weights[small] = np.where(np.abs(found) > TOLERANCE, found, 0.0)
             return weights[cell_of_row.ravel()]
     return None
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from src.components.model_evaluation import quality_at_marks
 from src.components.model_fairness import partitions_of
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -107,6 +108,30 @@ def test_no_result_rests_on_few_students(seed: int, n_features: int) -> None:
     """13.19."""
     shown, _, _ = shown_together(*drawn(np.random.default_rng(seed), n_features))
     assert fewest_found(shown) == 0
+
+
+def counted_at_marks(seed: int) -> np.ndarray:
+    """Return the sets of rows that the precision and recall at all marks tell the sizes of."""
+    random = np.random.default_rng(seed)
+    n_rows = int(random.integers(80, 500))
+    truth = random.normal(60, 15, n_rows).round()
+    predicted = truth + random.normal(0, random.uniform(3, 12), n_rows)
+    sets = [np.ones(n_rows, dtype=bool)]
+    for one in quality_at_marks(truth, predicted):
+        below, flagged = truth < one.mark, predicted < one.mark
+        sets += [below, flagged, below & flagged]
+    return np.array(sets)
+
+
+@pytest.mark.parametrize("seed", [6, 8])  # leaked before
+def test_precision_at_marks_tells_nothing_of_few_students(seed: int) -> None:
+    assert fewest_found(counted_at_marks(seed)) == 0
+
+
+@pytest.mark.slow
+def test_precision_at_marks_of_many_tables_tells_nothing_of_few() -> None:
+    for seed in range(100):
+        assert fewest_found(counted_at_marks(seed)) == 0, seed
 
 
 @pytest.mark.slow
