@@ -80,7 +80,7 @@ def _how_measured(refitted: RefittedModel, facts: ReportFacts) -> str:
         f"{r2_text(refitted.r2)}; where it falls, the feature tells what the others do not."
     )
     if refitted.label != facts.metrics.get("model"):
-        said += " It stands for the chosen model, which would take too long to fit so often."
+        said += " It stands for the chosen model, since it is quicker to fit."
     return said
 
 

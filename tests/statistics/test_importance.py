@@ -59,8 +59,10 @@ def rates(family: str, n_rows: int, n_tables: int) -> dict[str, float]:
         pipeline = trainer.fit(trained.pipeline, X, y)
         found, refitted = ModelExplanation(schema, seed).importance(trained, pipeline, X, X)
         drops = {one.feature: one.r2_drop for one in found}
-        pair = next(one.r2_drop for one in refitted.together if "pair_1" in one.features)
-        missed.append([drop.low > 0 for drop in (*(drops[name] for name in names), pair)])
+        pair = next(one for one in refitted.together if "pair_1" in one.features)
+        alone = sum(drops[name].value for name in pair.features)
+        said_together = pair.r2_drop.low > max(0.0, alone)
+        missed.append([*(drops[name].low > 0 for name in names), said_together])
     share = dict(zip((*names, "pairs"), np.mean(missed, axis=0).tolist(), strict=True))
     any_noise = np.array(missed)[:, 2:-1].any(axis=1).mean()
     return {name: share[name] for name in SIGNAL} | {
@@ -82,8 +84,7 @@ def test_columns_that_tell_nothing_are_seldom_missed() -> None:
 @pytest.mark.parametrize(
     ("family", "n_rows", "n_tables"),
     [
-        ("ridge", 40, 400), ("ridge", 100, 400), ("ridge", 400, 400),
-        ("decision_tree", 200, 200), ("xgboost", 200, 60),
+        ("ridge", 40, 150), ("ridge", 100, 400), ("ridge", 400, 400), ("decision_tree", 200, 60),
     ],
 )  # fmt: skip
 def test_noise_is_missed_in_less_than_five_of_a_hundred(family, n_rows, n_tables) -> None:
