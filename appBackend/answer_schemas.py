@@ -66,13 +66,31 @@ _REPORT = {
     "properties": {
         "importance": {
             "type": "array",
-            "description": "How far R² falls and the mean absolute error rises when a feature is "
-            "shuffled.",
+            "description": "How far a feature moves predictions on average, and how far R² falls "
+            "when a model is fitted without it; null where that was not measured.",
             "items": object_of(
-                {"feature": _TEXT, "r2_drop": _NUMBER, "mae_rise": _NUMBER},
-                r2_drop_std=_NUMBER,
-                mae_rise_std=_NUMBER,
+                {
+                    "feature": _TEXT,
+                    "mean_absolute_contribution": _NUMBER,
+                    "r2_drop": {"anyOf": [_ESTIMATE, {"type": "null"}]},
+                }
             ),
+        },
+        "refitted": {
+            "type": ["object", "null"],
+            "description": "Which family was fitted without features, its R² with all, and sets "
+            "of features that go together.",
+            "properties": {
+                "label": _TEXT,
+                "r2": _NUMBER,
+                "n_samples": _COUNT,
+                "together": {
+                    "type": "array",
+                    "items": object_of(
+                        {"features": {"type": "array", "items": _TEXT}, "r2_drop": _ESTIMATE}
+                    ),
+                },
+            },
         },
         "partial_dependence": {
             "type": "array",

@@ -101,7 +101,8 @@ def draw_form(schema: Json, model: Json) -> dict[str, Any]:
     for curve in report["partial_dependence"]:
         at = [value for value in curve["at"] if value is not None]
         typical[curve["feature"]] = at[len(at) // 2] if at else None
-    importance = {one["feature"]: one["r2_drop"] for one in report["importance"]}
+    rows = report["importance"]
+    importance = {one["feature"]: one["mean_absolute_contribution"] for one in rows}
     prefix = schema["model_version"]  # another model may allow other values
     record: dict[str, Any] = {}
     for place, (heading, features) in enumerate(grouped(schema, importance).items()):

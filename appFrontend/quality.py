@@ -136,34 +136,26 @@ def _show_leaderboard(leaderboard: list[Json], target: Json) -> None:
 
 def _show_importance(importance: list[Json], features: dict[str, Json], target: Json) -> None:
     st.subheader("What it relies on", anchor=False)
-    measures = {"mae_rise": with_unit(target, "Rise of the mean error"), "r2_drop": "Fall of R²"}
-    measure = st.segmented_control(
-        "Measured by shuffling a feature",
-        list(measures),
-        default="mae_rise",
-        required=True,
-        format_func=measures.__getitem__,
-        key="measure",
-    )
+    measured = [one for one in importance if one["r2_drop"]]
+    if not measured:
+        st.info("What is lost without each feature was not measured for this model.")
+        return
+    drops = [one["r2_drop"] for one in measured]
     table = pd.DataFrame(
         {
-            "name": label_of(features[one["feature"]]),
-            "value": one[measure],
-            "low": one[measure] - one.get(f"{measure}_std", 0.0),
-            "high": one[measure] + one.get(f"{measure}_std", 0.0),
+            "name": [label_of(features[one["feature"]]) for one in measured],
+            **{end: [drop[end] for drop in drops] for end in ("value", "low", "high")},
         }
-        for one in sorted(importance, key=lambda one: -one[measure])
-        if one["feature"] in features
     )
     show(
         ranges_chart(
             table.head(MOST_FEATURES),
             title="What the model relies on",
-            axis=measures[measure],
-            number=_format_of(measure, target),
+            axis="Fall of R² without the feature",
+            number=_format_of("r2", target),
             bars=True,
         ),
-        "How much worse the predictions get when each feature is shuffled.",
+        "How far R² falls when the model is fitted without a feature, with 95 % intervals.",
     )
     if len(table) > MOST_FEATURES:
         st.caption(f"{len(table) - MOST_FEATURES} more features count less than these.")
@@ -172,7 +164,7 @@ def _show_importance(importance: list[Json], features: dict[str, Json], target: 
 def _show_dependence(report: Json, features: dict[str, Json], target: Json) -> None:
     st.subheader("How the prediction follows a feature", anchor=False)
     curves = {one["feature"]: one for one in report["partial_dependence"]}
-    ranked = sorted(report["importance"], key=lambda one: -one["r2_drop"])
+    ranked = sorted(report["importance"], key=lambda one: -one["mean_absolute_contribution"])
     names = [one["feature"] for one in ranked if one["feature"] in curves]
     if not names:
         return

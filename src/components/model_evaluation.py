@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from src.report.facts import ExclusionCost, PassMark, ReliabilityBin
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.conformal import PredictionIntervals
+from src.stats.disclosure import result_of_few
 from src.stats.intervals import (
     Interval,
     interval_of,
     mean_interval,
+    r2_drop_interval,
     r2_interval,
     rmse_interval,
     share_interval,
@@ -103,26 +105,21 @@ class ModelEvaluation:
         import numpy as np
 
         errors, errors_without = y_true - y_pred, y_true - y_pred_without
-        spread = (y_true - y_true.mean()) ** 2
 
-        def lost(errors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-            """Return 1 - R², RMSE and MAE, and each row's influence on them."""
+        def figures(errors: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+            """Return RMSE and MAE, and each row's influence on them."""
             n, squares, sizes = len(errors), errors**2, np.abs(errors)
-            total, square = float(spread.mean()) or np.inf, float(squares.mean())
-            figures = np.array([square / total, square**0.5, sizes.mean()])
-            influence = [
-                (squares - figures[0] * spread) / total,
-                (squares - square) / (2 * figures[1] or 1.0),
-                sizes - figures[2],
-            ]
-            return figures, np.array(influence) / n
+            found = np.array([float(squares.mean()) ** 0.5, sizes.mean()])
+            influence = [(squares - found[0] ** 2) / (2 * found[0] or 1.0), sizes - found[1]]
+            return found, np.array(influence) / n
 
-        with_them, without = lost(errors), lost(errors_without)
-        r2, rmse, mae = map(
+        with_them, without = figures(errors), figures(errors_without)
+        rmse, mae = map(
             partial(interval_of, clusters=self.clusters),
             without[0] - with_them[0],
             without[1] - with_them[1],
         )
+        r2 = r2_drop_interval(y_true, errors, errors_without, self.clusters)
         names = tuple(feature.name for feature in left_out)
         labels = tuple(feature.label or feature.name for feature in left_out)
         return ExclusionCost(names, labels, len(y_true), r2, rmse, mae)
@@ -197,7 +194,8 @@ def quality_at_marks(
     """Return precision and recall of "predicted below the mark" on a grid of marks.
 
     At each mark ten rows at least are predicted right, ten wrongly and ten missed, and from mark to
-    mark each of the counts behind the shares grows by ten, or by a thirtieth of all rows.
+    mark each of the counts behind the shares grows by ten, or by a thirtieth of all rows. Where the
+    counts of all marks together still tell of fewer than ten rows, every other mark is left out.
 
     Parameters
     ----------
@@ -219,7 +217,22 @@ def quality_at_marks(
                 for rows in (predicted, below)
             ]
             found.append(MarkQuality(float(mark), len(y_true), *shares))
+    while found and result_of_few(_sets_behind(found, y_true, y_pred)) is not None:
+        found = found[1::2]
     return tuple(found)
+
+
+def _sets_behind(
+    marks: Sequence[MarkQuality], y_true: NDArray[np.float64], y_pred: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return the sets of rows whose sizes are told: all, and three at each mark."""
+    import numpy as np
+
+    sets = [np.ones(len(y_true), dtype=bool)]
+    for one in marks:
+        below, predicted = y_true < one.mark, y_pred < one.mark
+        sets += [below, predicted, below & predicted]
+    return np.array(sets)
 
 
 def _of(clusters: NDArray[np.intp] | None, rows: NDArray[np.bool_]) -> NDArray[np.intp] | None:

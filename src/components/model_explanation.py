@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from src.report.facts import Importance, PartialDependence
+from src.report.facts import (
+    Importance,
+    JointImportance,
+    PartialDependence,
+    RawDifference,
+    RefittedModel,
+)
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
+from src.search.leaderboard import TrainedModel
+from src.stats.disclosure import LEAST_ROWS as LEAST_SHOWN
+from src.stats.intervals import r2_drop_interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +29,8 @@ LEAST_ROWS = 30
 MOST_PREDICTED = 16_000
 LEAST_EXPLAINED, MOST_EXPLAINED = 10, 50  # rows whose contributions are averaged
 MOST_MIXED = 36_000  # predictions for these
-REPEATS = 5
+GOES_TOGETHER = 0.5  # correlation of two features' columns
+MOST_SETS = 5  # of features that are left out together
 GRID_POINTS = 20
 MOST_CATEGORIES = 30
 INNER_RANGE = (0.01, 0.99)  # quantiles of a numeric feature between which its curve is shown
@@ -35,80 +45,109 @@ class ModelExplanation:
     one thread: sums are then the same on every machine, and no thread waits for another.
     """
 
-    def __init__(self, schema: Schema, random_state: int = 42) -> None:
+    def __init__(self, schema: Schema, random_state: int = 42, jobs: int = 1) -> None:
         self.schema = schema
         self.random_state = random_state
+        self.jobs = jobs
 
     def importance(
-        self, pipeline: Any, X_train: pd.DataFrame, X: pd.DataFrame, y: NDArray[np.float64]
-    ) -> list[Importance]:
-        """Return what shuffling each feature costs and how far it moves predictions.
+        self, trained: TrainedModel, pipeline: Any, X_train: pd.DataFrame, X: pd.DataFrame
+    ) -> tuple[list[Importance], RefittedModel]:
+        """Return what is lost without each feature, the most first, and what was fitted again.
+
+        The cheapest family that is about as good as the winner is fitted without one feature at a
+        time, for the features that move predictions most, on the folds of the search. Those that go
+        together are then left out together: each alone is hardly missed.
 
         Parameters
         ----------
+        pipeline : Pipeline
+            Fitted.
         X_train : DataFrame of shape (n_train, n_features)
             The rows that it was fitted on, with which contributions compare.
-        X, y
-            As in :meth:`permutation_importance`.
+        X : DataFrame of shape (n_samples, n_features)
+            Other rows, whose contributions are averaged.
+
+        References
+        ----------
+        Lei et al. (2018), "Distribution-Free Predictive Inference for Regression", JASA 113(523),
+        section 6. Williamson et al. (2021), "Nonparametric variable importance assessment using
+        machine learning techniques", Biometrics 77(1).
         """
+        import numpy as np
+
+        from src.explanations.feature_rows import FeatureRows
+        from src.search.folds import quiet_fits
+        from src.search.refitting import Refitting
+
+        sizes = self.mean_contributions(pipeline, X_train, X)
+        refitting = Refitting.of(trained, self.random_state)
+        sources = FeatureRows.of(pipeline, self.schema).sources
+        columns = {n: np.flatnonzero(sources == i) for i, n in enumerate(self.schema.names)}
+        ranked = sorted(sizes, key=lambda name: -sizes[name])[: refitting.n_features]
+        groups, rows = trained.folds.groups, refitting.rows
+        clusters = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
+        y = trained.folds.truth[rows]
+        with quiet_fits(self.jobs):
+            whole, *without = refitting.errors_without(
+                [np.empty(0, dtype=np.intp), *(columns[name] for name in ranked)]
+            )
+            drops = {
+                name: r2_drop_interval(y, whole, errors, clusters)
+                for name, errors in zip(ranked, without, strict=True)
+            }
+            sets = _that_go_together(trained.folds.X[rows], {n: columns[n] for n in ranked})
+            without_sets = refitting.errors_without(
+                [np.concatenate([columns[name] for name in names]) for names in sets]
+            )
+        together = tuple(
+            JointImportance(names, r2_drop_interval(y, whole, errors, clusters))
+            for names, errors in zip(sets, without_sets, strict=True)
+        )
+        found = [Importance(name, sizes[name], drops.get(name)) for name in sizes]
+        found.sort(key=lambda one: -sizes[one.feature])
+        found.sort(key=lambda one: -one.r2_drop.value if one.r2_drop else np.inf)
+        r2 = 1 - float((whole**2).mean() / (y.var() or np.inf))
+        return found, RefittedModel(refitting.label, r2, len(y), together)
+
+    def mean_contributions(
+        self, pipeline: Any, X_train: pd.DataFrame, X: pd.DataFrame
+    ) -> dict[str, float]:
+        """Return how far each feature moves predictions, on average; as :meth:`importance`."""
         import numpy as np
         from threadpoolctl import threadpool_limits
 
         from src.explanations.background import Background
         from src.explanations.explainer import Explainer
 
-        importances = self.permutation_importance(pipeline, X, y)
         background = Background.of(self.schema, X_train, pipeline.predict, self.random_state)
         if background.unavailable:
-            return importances
+            return self._mean_changes(pipeline, X)
         explainer = Explainer(self.schema, pipeline, background, self.random_state)
         n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, MOST_MIXED // explainer.n_mixtures))
         with threadpool_limits(limits=1):
             values = explainer.contributions(X.iloc[:n_rows])
         means = np.abs(values).mean(axis=0).tolist()
-        sizes = dict(zip(self.schema.names, means, strict=True))
-        return [replace(one, mean_absolute_contribution=sizes[one.feature]) for one in importances]
+        return dict(zip(self.schema.names, means, strict=True))
 
-    def permutation_importance(
-        self, pipeline: Any, X: pd.DataFrame, y: NDArray[np.float64]
-    ) -> list[Importance]:
-        """Return what shuffling each feature costs, the dearest first.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_samples, n_features)
-            Rows that the pipeline was not fitted on; a sample is taken of many.
-        y : ndarray of shape (n_samples,)
-
-        References
-        ----------
-        Breiman (2001), "Random Forests", Machine Learning 45, section 10. Fisher, Rudin and
-        Dominici (2019), "All Models are Wrong, but Many are Useful", JMLR 20.
-        """
+    def _mean_changes(self, pipeline: Any, X: pd.DataFrame) -> dict[str, float]:
+        """Return by how much a prediction changes with another row's answer, on average."""
         import numpy as np
-        from threadpoolctl import threadpool_limits
 
         from src.explanations.feature_rows import FeatureRows
 
-        random = np.random.default_rng(self.random_state)
-        rows = FeatureRows.of(pipeline, self.schema)
-        sample = _sample(random, len(X), MOST_PREDICTED // (REPEATS * len(rows.names)))
-        truth = y[sample]
-        total = ((truth - truth.mean()) ** 2).sum() or np.inf  # R² means nothing of equal truths
-        every = np.arange(len(sample))
-        found = []
-        with threadpool_limits(limits=1):
-            prepared = rows.prepare(X.iloc[sample])
-            residuals = truth - rows.predict(prepared)
-            for position, name in enumerate(rows.names):
-                index = np.tile(every[:, None], (REPEATS, len(rows.names)))
-                index[:, position] = random.permuted(np.tile(every, (REPEATS, 1)), axis=1).ravel()
-                shuffled = truth - rows.predict(rows.mix(prepared, index)).reshape(REPEATS, -1)
-                drops = ((shuffled**2).sum(axis=1) - (residuals**2).sum()) / total
-                rises = np.abs(shuffled).mean(axis=1) - np.abs(residuals).mean()
-                fall, rise = ((float(v.mean()), float(v.std(ddof=1))) for v in (drops, rises))
-                found.append(Importance(name, *fall, *rise))
-        return sorted(found, key=lambda one: -one.r2_drop)
+        rows, random = (
+            FeatureRows.of(pipeline, self.schema),
+            np.random.default_rng(self.random_state),
+        )
+        prepared = rows.prepare(X.iloc[:MOST_EXPLAINED])
+        predicted, found = rows.predict(prepared), {}
+        for position, name in enumerate(rows.names):
+            index = np.tile(np.arange(len(predicted))[:, None], len(rows.names))
+            index[:, position] = random.permutation(len(predicted))
+            changed = rows.predict(rows.mix(prepared, index))
+            found[name] = float(np.abs(changed - predicted).mean())
+        return found
 
     def partial_dependence(self, pipeline: Any, X: pd.DataFrame) -> list[PartialDependence]:
         """Return how the prediction goes with each feature, in the schema's order.
@@ -155,6 +194,64 @@ class ModelExplanation:
                 lines = (tuple(each.tolist()) for each in (mean, low, high))
                 found.append(PartialDependence(rows.names[position], at, *lines))
         return found
+
+    def raw_differences(self, X: pd.DataFrame, y: NDArray[np.float64]) -> list[RawDifference]:
+        """Return how students differ by the features that a school can act on, nothing else held.
+
+        Parameters
+        ----------
+        X, y
+            Training rows.
+        """
+        acted_on = (feature for feature in self.schema.features if feature.actionable)
+        found = (_raw_difference(feature, X[feature.name], y) for feature in acted_on)
+        return [one for one in found if one]
+
+
+def _raw_difference(
+    feature: NumericFeature | CategoricalFeature, column: pd.Series[Any], y: NDArray[np.float64]
+) -> RawDifference | None:
+    """Return how the target differs by a feature; None where training saw too little of it."""
+    import numpy as np
+
+    if isinstance(feature, CategoricalFeature):
+        means: dict[str | None, float] = {}
+        for category in (*feature.categories, None):
+            chosen = column.isna() if category is None else column == category
+            if chosen.sum() >= LEAST_SHOWN:
+                means[category] = float(y[chosen.to_numpy(dtype=bool)].mean())
+        order = tuple(sorted(means, key=lambda category: means[category]))
+        if len(order) < 2:
+            return None
+        low, high = order[0], order[-1]
+        return RawDifference(feature.name, order, low, high, means[high] - means[low])
+    known = column.notna().to_numpy()
+    x = column[known].to_numpy(dtype=np.float64)
+    if len(x) < LEAST_SHOWN or not np.ptp(x):
+        return None
+    lowest, highest = np.quantile(x, OUTER_TENTHS).tolist()
+    slope = float(np.cov(x, y[known])[0, 1] / x.var(ddof=1))
+    return RawDifference(feature.name, (), lowest, highest, slope * (highest - lowest))
+
+
+def _that_go_together(
+    X: NDArray[np.float64], columns: Mapping[str, NDArray[np.intp]]
+) -> list[tuple[str, ...]]:
+    """Return sets of two or more features that are linked by correlations, the strongest first."""
+    import numpy as np
+    from scipy.sparse.csgraph import connected_components
+
+    moving = {n: own[np.ptp(X[:, own], axis=0) > 0] for n, own in columns.items()}
+    names = [name for name, own in moving.items() if len(own)]
+    if len(names) < 2:
+        return []
+    owner = np.repeat(np.arange(len(names)), [len(moving[name]) for name in names])
+    correlation = np.abs(np.corrcoef(X[:, np.concatenate([moving[n] for n in names])].T))
+    linked = np.zeros((len(names), len(names)))
+    np.maximum.at(linked, (owner[:, None], owner[None, :]), correlation)
+    n_sets, of_set = connected_components(linked >= GOES_TOGETHER, directed=False)
+    sets = [tuple(n for n, k in zip(names, of_set, strict=True) if k == i) for i in range(n_sets)]
+    return [one for one in sets if len(one) > 1][:MOST_SETS]
 
 
 def _sample(random: np.random.Generator, n_rows: int, n_wanted: int) -> NDArray[np.intp]:

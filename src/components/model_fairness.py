@@ -16,7 +16,13 @@ from src.report.findings import category_label, missing_label, pair_label, range
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.stats.conformal import PredictionIntervals
-from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups, single_rows_follow
+from src.stats.disclosure import (
+    LEAST_ROWS,
+    hidden_cells,
+    hidden_groups,
+    hidden_together,
+    parts_by_size,
+)
 from src.stats.intervals import LEAST_CLUSTERS, mean_interval, rmse_interval, share_interval
 from src.stats.permutation_test import ALPHA, Comparisons, compare_groups
 from src.stats.wild_bootstrap import compare_groups_of_clusters
@@ -72,12 +78,14 @@ class ModelFairness:
         """
         import numpy as np
 
+        parts = [np.isin(np.arange(len(y_true)), rows) for rows in parts_by_size(y_pred)]
         if len(y_true) > MOST_ROWS:
             random = np.random.default_rng(self.random_state)
             rows = np.sort(random.choice(len(y_true), MOST_ROWS, replace=False))
             X, y_true, y_pred = X.iloc[rows], y_true[rows], y_pred[rows]
             clusters = None if clusters is None else clusters[rows]
-        partitions = partitions_of(schema, X, cross)
+            parts = [part[rows] for part in parts]
+        partitions = partitions_of(schema, X, cross, parts)
         clipped = schema.clip_all(y_pred)
         errors = y_true - clipped
         p_values, noticeable = self._compare(partitions, errors, clusters)
@@ -272,26 +280,31 @@ def _cut(
 
 
 def partitions_of(
-    schema: Schema, X: pd.DataFrame, cross: tuple[str, str] | None = None
+    schema: Schema,
+    X: pd.DataFrame,
+    cross: tuple[str, str] | None = None,
+    published: Sequence[NDArray[np.bool_]] = (),
 ) -> list[Partition]:
     """Return the groups of each sensitive feature, and those of the pair that is crossed.
 
-    Where two features differ by a few rows only, the second is hidden altogether: the figures of
-    one less those of the other would single those rows out.
+    Groups whose figures, with those of the others and of other sets of rows that are published,
+    would single out a few rows are hidden.
     """
-    found: list[Partition] = []
-    for feature in schema.features:
-        if feature.sensitive:
-            one = partition_by(feature, X[feature.name])
-            twin = any(
-                single_rows_follow(_crossed_counts(other, one), other.hidden, one.hidden)
-                for other in found
-            )
-            found.append(replace(one, hidden=one.counts > 0) if twin else one)
+    found = [partition_by(f, X[f.name]) for f in schema.features if f.sensitive]
+    found = _hidden_together(found, published)
     if cross is not None:
         by_name = {one.features[0]: one for one in found}
-        found.append(_cross(*(by_name[name] for name in cross)))
+        crossed = _cross(*(by_name[name] for name in cross))
+        found = _hidden_together([*found, crossed], published)
     return found
+
+
+def _hidden_together(
+    partitions: Sequence[Partition], published: Sequence[NDArray[np.bool_]]
+) -> list[Partition]:
+    codes, hidden = [one.codes for one in partitions], [one.hidden for one in partitions]
+    together = hidden_together(codes, hidden, published)
+    return [replace(one, hidden=h) for one, h in zip(partitions, together, strict=True)]
 
 
 def _crossed_counts(one: Partition, other: Partition) -> NDArray[np.intp]:

@@ -40,6 +40,7 @@ class ModelReport:
         from src.report.data import data_section
         from src.report.document import CardPart, Section
         from src.report.importance import dependence, importance
+        from src.report.levers import levers
         from src.report.model_card import card, limits, measured
         from src.report.overview import summary
         from src.report.table_findings import findings_card, findings_section
@@ -55,6 +56,7 @@ class ModelReport:
             accuracy.coverage(facts),
             importance(facts),
             dependence(facts),
+            levers(facts),
             fairness.fairness(facts),
             fairness.exclusion(facts),
             fairness.pass_mark(facts),

@@ -100,6 +100,7 @@ def report_numbers(facts: ReportFacts) -> dict[str, Any]:
         "error": ERROR,
         "learning_curve": [asdict(point) for point in facts.learning_curve],
         "importance": [asdict(one) for one in facts.importance],
+        "refitted": facts.refitted and asdict(facts.refitted),
         "partial_dependence": [asdict(one) for one in facts.partial_dependence],
         "fairness": fairness
         and asdict(fairness) | {"sentences": fairness_sentences(fairness, facts.schema.target)},
@@ -111,7 +112,10 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     """Return everything that the report shows, step by step."""
     schema, train, test, seed = trained.schema, trained.train, trained.test, run.manifest.seed
     X_train, X_test = train.X[list(schema.names)], test.X[list(schema.names)]
-    trainer, explanation = ModelTrainer(trained.trainer), ModelExplanation(schema, seed)
+    trainer, explanation = (
+        ModelTrainer(trained.trainer),
+        ModelExplanation(schema, seed, trained.trainer.jobs),
+    )
 
     def begin(step: int) -> None:
         progress(STEPS[step], step, len(STEPS))
@@ -119,7 +123,7 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     begin(0)
     curve, too_few = trainer.learning_curve(trained.model)
     begin(1)
-    importance = explanation.importance(trained.fitted, X_train, X_test, test.y)
+    importance, refitted = explanation.importance(trained.model, trained.fitted, X_train, X_test)
     begin(2)
     dependence = explanation.partial_dependence(trained.fitted, X_train)
     begin(3)
@@ -149,7 +153,9 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
             test.y, schema.clip_all(trained.y_pred), low, high, LEVEL, test.clusters
         ),
         importance=tuple(importance),
+        refitted=refitted,
         partial_dependence=tuple(dependence),
+        levers=tuple(explanation.raw_differences(X_train, train.y)),
         fairness=fairness,
         pass_mark=trained.pass_mark,
         exclusion=exclusion,

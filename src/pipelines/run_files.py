@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from src.components.model_evaluation import Evaluation
 from src.exception import ArtifactError
 from src.pipelines.training import TrainConfig
 from src.report.data_summary import target_histogram
+from src.report.facts import RawDifference
 from src.report.overview import SHOWN_LEVEL
 from src.report.table_findings import left_out_because
 from src.schema.inference import InferredSchema
@@ -22,7 +24,7 @@ from src.search.candidates import CANDIDATES
 from src.search.leaderboard import TrainedModel
 from src.serving.predictor import Predictor
 from src.stats.conformal import PredictionIntervals
-from src.stats.disclosure import LEAST_ROWS
+from src.stats.disclosure import parts_by_size
 from src.stats.intervals import promise_p_value, share_interval
 from src.tables.cells import match_key
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
-PARTS = 5  # of the predictions, from low to high
 CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
 
 
@@ -122,6 +123,18 @@ def metrics_of(
     }
 
 
+def directions_of(differences: Sequence[RawDifference]) -> dict[str, dict[str, Any]]:
+    """Return in which direction scores go with each feature that a school can act on.
+
+    By it, serving offers no comparison in which the model goes the other way.
+    """
+    return {
+        one.feature: {"order": list(one.order)} if one.order else {"rises": one.difference > 0}
+        for one in differences
+        if one.difference
+    }
+
+
 def coverage_of(
     intervals: PredictionIntervals,
     schema: Schema,
@@ -162,16 +175,14 @@ def coverage_by_prediction(
     clusters: NDArray[np.intp] | None = None,
 ) -> list[dict[str, float]]:
     """Return the same of the 90 % range, by fifths of the prediction of ten rows at least."""
-    import numpy as np
-
-    target, n_parts = schema.target, min(PARTS, len(y) // LEAST_ROWS)
+    target, parts = schema.target, parts_by_size(y_pred)
     low, high = intervals.interval_of_each(y_pred, SHOWN_LEVEL, target.minimum, target.maximum, X)
     inside, shown = (y >= low) & (y <= high), schema.clip_all(y_pred)
     found = []
-    for rows in np.array_split(np.argsort(y_pred, kind="stable"), n_parts) if n_parts > 1 else ():
+    for rows in parts:
         of_part = None if clusters is None else clusters[rows]
         held = share_interval(inside[rows], of_part)
-        n_residuals = intervals.n_samples // n_parts
+        n_residuals = intervals.n_samples // len(parts)
         found.append(
             {
                 "from": float(shown[rows].min()),

@@ -26,6 +26,7 @@ from src.components.data_ingestion import DataIngestion, DataIngestionConfig, ch
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import ModelCompiler
 from src.components.model_evaluation import ModelEvaluation, quality_at_marks
+from src.components.model_explanation import ModelExplanation
 from src.components.model_intervals import ModelIntervals, try_blanks
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import SAMPLE_TABLE, load_settings, read_signing_key
@@ -57,6 +58,7 @@ from src.pipelines.run_files import (
     check_saved,
     coverage_by_prediction,
     coverage_of,
+    directions_of,
     dropped_columns,
     manifest_of,
     metrics_of,
@@ -191,6 +193,7 @@ class TrainPipeline:
             compiled = ModelCompiler(schema, config.seed).run(
                 promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
             )
+            explanation = ModelExplanation(schema, config.seed)
             rows = {
                 "total": checked.n_rows,
                 "refused": good.n_refused + checked.n_summary_rows,
@@ -211,6 +214,7 @@ class TrainPipeline:
                         None if train.clusters is None else train.clusters[searched],
                     )
                 ],
+                "levers": directions_of(explanation.raw_differences(train.X, train.y)),
             }
             dropped = dropped_columns(config, inferred, schema, checked)
             run = self.store.save(

@@ -114,25 +114,68 @@ class HeldOutPredictions:
 
 @dataclass(frozen=True)
 class Importance:
-    """What shuffling a feature costs.
+    """How much a model relies on a feature, and what is lost without it.
 
     Attributes
     ----------
-    r2_drop, mae_rise : float
-        Means over the repeats; the latter in the target's unit. About 0, on either side of it, for
-        a feature that says nothing that the others don't.
-    r2_drop_std, mae_rise_std : float
-        Standard deviations over the repeats.
-    mean_absolute_contribution : float or None
+    mean_absolute_contribution : float
         In the target's unit.
+    r2_drop : Interval or None
+        R² with all features less that of a fit without this one; None where there was no room.
     """
 
     feature: str
-    r2_drop: float
-    r2_drop_std: float
-    mae_rise: float
-    mae_rise_std: float
-    mean_absolute_contribution: float | None = None
+    mean_absolute_contribution: float
+    r2_drop: Interval | None = None
+
+
+@dataclass(frozen=True)
+class JointImportance:
+    """What is lost without several features that go together."""
+
+    features: tuple[str, ...]
+    r2_drop: Interval
+
+
+@dataclass(frozen=True)
+class RefittedModel:
+    """What was fitted again without features.
+
+    Attributes
+    ----------
+    label : str
+        The family's.
+    r2 : float
+        With all features, on the rows of the folds.
+    """
+
+    label: str
+    r2: float
+    n_samples: int
+    together: tuple[JointImportance, ...] = ()
+
+
+@dataclass(frozen=True)
+class RawDifference:
+    """How training students scored with other answers to a feature that a school can act on.
+
+    Attributes
+    ----------
+    order : tuple of str and None
+        Categories of ten students or more, from the lowest mean score to the highest, None being a
+        missing one; empty for a number.
+    low, high : float, str or None
+        The values that are compared: the first and the last of ``order``, or a tenth and nine
+        tenths of the way through a number's values.
+    difference : float
+        Mean score at ``high`` less that at ``low``, in the target's unit; of a number, by a line.
+    """
+
+    feature: str
+    order: tuple[str | None, ...]
+    low: float | str | None
+    high: float | str | None
+    difference: float
 
 
 @dataclass(frozen=True)
@@ -310,7 +353,9 @@ class ReportFacts:
     too_few_to_learn_from: tuple[int, ...] = ()
     held_out: HeldOutPredictions | None = None
     importance: tuple[Importance, ...] = ()
+    refitted: RefittedModel | None = None
     partial_dependence: tuple[PartialDependence, ...] = ()
+    levers: tuple[RawDifference, ...] = ()
     fairness: Fairness | None = None
     pass_mark: PassMark | None = None
     exclusion: ExclusionCost | None = None

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from src.report.document import Cell, Figure, ReportTable, Section
-from src.report.facts import Importance, PartialDependence, ReportFacts
+from src.report.facts import Importance, PartialDependence, RefittedModel, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.plots import Dot, Line, curves, dots
-from src.report.wording import Measure, Names, count, listed, number, plain
+from src.report.wording import (
+    Measure,
+    Names,
+    capitalize,
+    count,
+    listed,
+    number,
+    plain,
+    r2_text,
+)
 from src.schema.features import NumericFeature
+from src.stats.intervals import Interval
 from src.tables.cells import format_number
 
 DRAWN_BARS = 15
@@ -22,90 +33,124 @@ IDLE = 0.01  # of the target's range
 
 
 def importance(facts: ReportFacts) -> Section | None:
-    """Return what shuffling each feature costs."""
-    rows = sorted(facts.importance, key=lambda row: -row.r2_drop)
-    if not rows:
+    """Return what is lost without each feature."""
+    rows, refitted = facts.importance, facts.refitted
+    measured = [row for row in rows if row.r2_drop]
+    if not measured or not refitted:
         return None
     names = Names(facts.schema)
-    shown = rows[:DRAWN_BARS]
+    shown = measured[:DRAWN_BARS]
+    dots_ = [
+        Dot(names.of(row.feature), drop.value, drop.low, drop.high,
+            colour=ACCENT if _is_missed(drop) else QUIET)
+        for row in shown if (drop := row.r2_drop)
+    ]  # fmt: skip
     svg = dots(
         "importance",
-        "Fall of R² when a feature is shuffled: "
-        + "; ".join(f"{names.of(row.feature)} {number(row.r2_drop, 3)}" for row in shown)
+        "Fall of R² without a feature: "
+        + "; ".join(f"{dot.label} {number(dot.value, 3)}" for dot in dots_)
         + ".",
-        [
-            Dot(
-                names.of(row.feature),
-                row.r2_drop,
-                row.r2_drop - row.r2_drop_std,
-                row.r2_drop + row.r2_drop_std,
-                colour=ACCENT if _matters(row) else QUIET,
-            )
-            for row in shown
-        ],
-        "Fall of R² when shuffled",
+        dots_,
+        "Fall of R² without the feature",
         reference=0.0,
         bars=True,
     )
-    drawn = f" The {len(shown)} most important are drawn." if len(rows) > len(shown) else ""
-    lead = [
-        "One feature at a time was shuffled among the students, so that it says nothing any more, "
-        "and the model scored again. The more R² falls, the more the model relies on it."
-    ]
+    drawn = f" The first {len(shown)} are drawn." if len(measured) > len(shown) else ""
     notes = [
-        "Features that say nearly the same share their importance. What the model relies on is "
-        "not therefore a cause.",
+        "What the model relies on is not therefore a cause.",
         f"{SHARE}: how far the feature moves a prediction up or down, on average over the "
-        "students.",
+        "students. Features that say nearly the same share it.",
     ]
-    caption = f"{_relies_on(rows, names)}{drawn} Lines: standard deviation over the repeats."
+    caption = f"{_is_lost(measured, names)}{drawn} Lines: 95 % intervals."
     return Section(
         "importance",
         "What the model relies on",
-        lead,
+        [_how_measured(refitted, facts), *_together(rows, refitted, names)],
         (),
         [Figure(svg, caption)],
-        [_importance_table(rows, facts)],
+        [_importance_table(rows, refitted, facts)],
         notes,
     )
 
 
-def _importance_table(rows: Sequence[Importance], facts: ReportFacts) -> ReportTable:
+def _how_measured(refitted: RefittedModel, facts: ReportFacts) -> str:
+    said = (
+        f"{refitted.label} was fitted again without one feature at a time, and scored on "
+        f"{count(refitted.n_samples)} whom it had not seen. With all features its R² is "
+        f"{r2_text(refitted.r2)}; where it falls, the feature tells what the others do not."
+    )
+    if refitted.label != facts.metrics.get("model"):
+        said += " It stands for the chosen model, since it is quicker to fit."
+    return said
+
+
+def _together(rows: Sequence[Importance], refitted: RefittedModel, names: Names) -> list[str]:
+    """Say which features are missed together by more than each alone."""
+    alone = {row.feature: row.r2_drop for row in rows if row.r2_drop}
+    said = []
+    for one in refitted.together:
+        drops, joint = [alone[name] for name in one.features], one.r2_drop
+        if not _is_missed(joint) or joint.low <= math.fsum(drop.value for drop in drops):
+            continue
+        pair = len(one.features) == 2
+        if any(map(_is_missed, drops)):
+            fall = max(drop.value for drop in drops)
+            how = f"without any one of them R² falls by {_three(fall)} at most, but"
+        else:
+            how = f"{'neither' if pair else 'none of them'} is missed alone, but"
+        said.append(
+            f"{capitalize(listed(map(names.of, one.features), most=len(one.features)))} go "
+            f"together: {how} without {'both' if pair else 'all of them'} R² falls by "
+            f"{_three(joint.value)} (95 % interval {_three(joint.low)} to {_three(joint.high)})."
+        )
+    return said
+
+
+def _importance_table(
+    rows: Sequence[Importance], refitted: RefittedModel, facts: ReportFacts
+) -> ReportTable:
     names, measure = Names(facts.schema), Measure.of(facts.schema.target)
     cells = []
     for row in rows:
-        share = row.mean_absolute_contribution
-        cells.append(
-            [
-                Cell(names.of(row.feature)),
-                Cell(number(row.r2_drop, 3), f"± {number(row.r2_drop_std, 3)}"),
-                Cell("" if share is None else measure.number(share)),
-            ]
-        )
+        share, drop = measure.number(row.mean_absolute_contribution), row.r2_drop
+        without, fall = Cell("not measured"), Cell("")
+        if drop:
+            without = Cell(_three(refitted.r2 - drop.value))
+            ends = f"{_three(drop.low)} to {_three(drop.high)}" if drop.low < drop.high else ""
+            fall = Cell(_three(drop.value), ends)
+        cells.append([Cell(names.of(row.feature)), without, fall, Cell(share)])
     caption = f"All {len(rows)} features" if len(rows) > 1 else "The feature"
-    header = ("Feature", "Fall of R²", measure.axis(SHARE))
+    header = ("Feature", "R² without it", "Fall of R²", measure.axis(SHARE))
     return ReportTable(caption, header, cells, folded=len(rows) > DRAWN_BARS)
 
 
-def _matters(row: Importance) -> bool:
-    return row.r2_drop > max(row.r2_drop_std, 0.0005)
+def _three(value: float) -> str:
+    return number(value, 3)
 
 
-def _relies_on(rows: list[Importance], names: Names) -> str:
-    top = [row for row in rows if _matters(row)]
-    if not top:
-        return "Shuffling any one of the features changes nothing that could be told from chance."
-    said = f"It relies on {names.of(top[0].feature)} most: shuffling it makes R² fall by "
-    said += f"{number(top[0].r2_drop, 2) if top[0].r2_drop >= 0.01 else number(top[0].r2_drop, 3)}."
-    idle = [names.of(row.feature) for row in rows if not _matters(row)]
-    if idle:
-        said += f" Shuffling {listed(idle, most=4)} changes nothing that can be told from chance."
+def _is_missed(drop: Interval) -> bool:
+    return drop.excludes_zero and drop.low > 0
+
+
+def _is_lost(rows: Sequence[Importance], names: Names) -> str:
+    drops = [(names.of(row.feature), row.r2_drop) for row in rows if row.r2_drop]
+    missed = [(name, drop.value) for name, drop in drops if _is_missed(drop)]
+    if not missed:
+        return "No feature is missed alone: without any one, R² falls no more than by chance."
+    name, fall = missed[0]
+    said = f"{name} is missed most: without it R² falls by "
+    said += f"{number(fall, 2) if fall >= 0.01 else _three(fall)}."
+    idle = [name for name, drop in drops if not _is_missed(drop)]
+    if len(idle) == 1:
+        said += f" Without {idle[0]} it falls no more than by chance."
+    elif idle:
+        said += f" Without any one of {listed(idle, most=4)} it falls no more than by chance."
     return said
 
 
 def dependence(facts: ReportFacts) -> Section | None:
     """Return how the mean prediction moves with each feature, on one scale for all."""
-    order = {row.feature: -row.r2_drop for row in facts.importance}
+    order = {row.feature: -row.mean_absolute_contribution for row in facts.importance}
     curves_ = sorted(
         (one for one in facts.partial_dependence if len(one.mean)),
         key=lambda one: order.get(one.feature, 0.0),

@@ -67,6 +67,13 @@ class _MarkQuality(TypedDict):
     recall: Interval
 
 
+class Direction(TypedDict):
+    """How scores go with a feature: its categories from low to high, or whether they rise."""
+
+    order: NotRequired[list[str | None]]
+    rises: NotRequired[bool]
+
+
 class SavedMetrics(TypedDict):
     """What is shown of ``metrics.json``; older runs hold less."""
 
@@ -80,6 +87,7 @@ class SavedMetrics(TypedDict):
     target_mean: NotRequired[float]
     target_distribution: NotRequired[_Distribution]
     pass_mark: NotRequired[_Mark | None]
+    levers: NotRequired[dict[str, Direction]]
     note: NotRequired[str]
     target: NotRequired[str]
     unit: NotRequired[str]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from src.artifact_store import Run
 from src.exception import ArtifactError
-from src.report.facts import ExclusionCost, Fairness, Importance, PartialDependence
+from src.report.facts import (
+    ExclusionCost,
+    Fairness,
+    Importance,
+    PartialDependence,
+    RefittedModel,
+)
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.schema.record import Schema
 from src.utils import read_typed
@@ -22,6 +28,7 @@ class SavedReport:
     """What other pages show of ``report.json``."""
 
     importance: tuple[Importance, ...]
+    refitted: RefittedModel | None
     partial_dependence: tuple[PartialDependence, ...]
     fairness: Fairness | None
     exclusion: ExclusionCost | None
@@ -62,7 +69,8 @@ def load_report(run: Run, schema: Schema) -> SavedReport | None:
     try:
         found = read_report(run)
         report = SavedReport(
-            read_typed(tuple[Importance, ...], found["importance"]),
+            _importance(found["importance"]),
+            read_typed(RefittedModel | None, found.get("refitted")),
             read_typed(tuple[PartialDependence, ...], found["partial_dependence"]),
             _fairness(found["fairness"]),
             _exclusion(found["exclusion"]),
@@ -83,6 +91,7 @@ def report_fields(report: SavedReport, schema: Schema) -> dict[str, Any]:
     fairness = report.fairness
     return {
         "importance": [asdict(one) for one in report.importance],
+        "refitted": report.refitted and asdict(report.refitted),
         "partial_dependence": [asdict(one) for one in report.partial_dependence],
         "fairness": fairness
         and asdict(fairness)
@@ -91,6 +100,17 @@ def report_fields(report: SavedReport, schema: Schema) -> dict[str, Any]:
             "sentences": fairness_sentences(fairness, schema.target),
         },
     }
+
+
+def _importance(values: Sequence[Any]) -> tuple[Importance, ...]:
+    rows = [
+        {key: row[key] for key in ("feature", "mean_absolute_contribution")}
+        if isinstance(row, dict) and "mae_rise" in row  # saved when features were shuffled
+        else row
+        for row in values
+    ]
+    found: tuple[Importance, ...] = read_typed(tuple[Importance, ...], rows)
+    return found
 
 
 def _fairness(values: Mapping[str, Any] | None) -> Fairness | None:

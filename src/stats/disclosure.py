@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_ROWS = 10
+PARTS = 5
+DRAWS = 100  # of rows that settle all others
+TOLERANCE = 1e-7
 
 
 def hidden_groups(counts: NDArray[np.intp], least: int = LEAST_ROWS) -> NDArray[np.bool_]:
@@ -51,7 +55,7 @@ def hidden_cells(
 
     As :func:`hidden_groups`, knowing that the figures of each row and each column that is not
     hidden can be read elsewhere: neither a small cell nor a small remainder of a line follows from
-    what is shown. Where that takes more than hiding cells (:func:`single_rows_follow`), all are.
+    what is shown. Where that takes more than hiding cells, all are.
 
     Parameters
     ----------
@@ -74,17 +78,116 @@ def hidden_cells(
     return hidden
 
 
-def single_rows_follow(
-    counts: NDArray[np.intp],
-    hidden_rows: NDArray[np.bool_],
-    hidden_columns: NDArray[np.bool_],
+def hidden_together(
+    codes: Sequence[NDArray[np.intp]],
+    hidden: Sequence[NDArray[np.bool_]],
+    published: Sequence[NDArray[np.bool_]] = (),
     least: int = LEAST_ROWS,
-) -> bool:
-    """Whether two partitions differ by so few rows that their groups' figures single those out.
+) -> list[NDArray[np.bool_]]:
+    """Return which groups of several partitions get no figures, where all are shown together.
 
-    The parameters are those of :func:`hidden_cells`, no cell of which is shown.
+    The figures of groups can be added and subtracted. Whatever the weights: no result may rest on
+    fewer rows than ``least``. Of the first partition for which one does, the smallest group in it
+    is hidden, until none does.
+
+    Parameters
+    ----------
+    codes : sequence of ndarray of int of shape (n_rows,)
+        Each row's group in each partition. The earlier ones are kept rather than the later.
+    hidden : sequence of ndarray of bool of shape (n_groups,)
+        Groups that are hidden anyway.
+    published : sequence of ndarray of bool of shape (n_rows,)
+        Other sets of rows whose figures are shown; those of all rows always are.
     """
-    return bool(_weak_cells(counts, counts > 0, hidden_rows, hidden_columns, least).any())
+    import numpy as np
+
+    if not codes:
+        return []
+
+    def shown_of(
+        of_row: NDArray[np.intp], withheld: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        sizes = np.bincount(of_row, minlength=len(withheld))
+        shown = np.flatnonzero((sizes > 0) & ~withheld)
+        return shown, of_row == shown[:, None]
+
+    known = np.vstack([np.ones(len(codes[0]), dtype=bool), *published])
+    everything = [shown_of(*one)[1] for one in zip(codes, hidden, strict=True)]
+    if result_of_few(np.vstack([known, *everything]), least) is None:
+        return [*hidden]
+    found = []
+    for of_row, hidden_anyway in zip(codes, hidden, strict=True):
+        sizes, withheld = np.bincount(of_row), hidden_anyway.copy()
+        while True:
+            shown, members = shown_of(of_row, withheld)
+            if not len(shown):
+                break
+            groups = np.vstack([known, members])
+            weights = result_of_few(groups, least)
+            if weights is None:
+                known = groups
+                break
+            parts = np.abs(np.linalg.lstsq(groups.T.astype(float), weights)[0])[len(known) :]
+            taking_part = shown[parts > TOLERANCE] if (parts > TOLERANCE).any() else shown
+            withheld[taking_part[np.argmin(sizes[taking_part])]] = True
+        found.append(withheld)
+    return found
+
+
+def result_of_few(
+    groups: NDArray[np.bool_], least: int = LEAST_ROWS, random_state: int = 0
+) -> NDArray[np.float64] | None:
+    """Return what sums of groups tell of fewer rows than ``least``; None where nothing is found.
+
+    That is a weight for each row, few of them not 0. Such a vector in the space of all sums is a
+    codeword of low weight, which is looked for as in coding theory: rows are drawn at random until
+    their values settle all others, and the sums that vanish on all drawn rows but one are looked
+    at. The rows that are drawn are rarely among the few.
+
+    Parameters
+    ----------
+    groups : ndarray of bool of shape (n_groups, n_rows)
+
+    References
+    ----------
+    Prange (1962), "The use of information sets in decoding cyclic codes", IRE Transactions on
+    Information Theory 8(5).
+    """
+    import numpy as np
+    from scipy.linalg import null_space, qr
+
+    cells, cell_of_row, sizes = np.unique(groups, axis=1, return_inverse=True, return_counts=True)
+    small = sizes < least
+    # Sums that vanish on all cells that are large enough.
+    sums = null_space(cells[:, ~small].T.astype(float)) if not small.all() else np.eye(len(cells))
+    values = sums.T @ cells[:, small]
+    _, scale, basis = np.linalg.svd(values, full_matrices=False)
+    basis = basis[scale > TOLERANCE]
+    if not len(basis):
+        return None
+    random = np.random.default_rng(random_state)
+    for _ in range(DRAWS):
+        chance = sizes[small] * random.lognormal(0, 2, small.sum())
+        drawn = qr(basis * chance, mode="r", pivoting=True)[1][: len(basis)]
+        vanishing = np.linalg.solve(basis[:, drawn], basis)
+        n_rows = (np.abs(vanishing) > TOLERANCE) @ sizes[small]
+        if n_rows.min() < least:
+            weights = np.zeros(len(sizes))
+            found = vanishing[np.argmin(n_rows)]
+            weights[small] = np.where(np.abs(found) > TOLERANCE, found, 0.0)
+            return weights[cell_of_row.ravel()]
+    return None
+
+
+def parts_by_size(values: NDArray[np.float64], most: int = PARTS) -> list[NDArray[np.intp]]:
+    """Return the rows in parts of equal size, from low to high values, each of ten rows at least.
+
+    Nothing where there are not two.
+    """
+    import numpy as np
+
+    n_parts = min(most, len(values) // LEAST_ROWS)
+    return np.array_split(np.argsort(values, kind="stable"), n_parts) if n_parts > 1 else []
 
 
 def _cheapest_rectangle(

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from src.artifact_store import ArtifactStore, Run
 from src.exception import ArtifactError
 from src.report.document import CardPart, Cell, ReportTable, Tile
-from src.report.facts import Importance, ReportFacts
+from src.report.facts import ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.saved_metrics import check_metrics
 from src.report.saved_report import SavedReport, load_report
@@ -36,7 +36,9 @@ class ModelPage:
     groups : tuple of ReportTable
         Errors by each sensitive feature.
     importance : Markup
-        How far R² falls when a feature is shuffled, as bars.
+        How far R² falls without a feature, as bars.
+    importance_lead : str
+        What was measured.
     fairness : tuple of str
         Which differences between groups are larger than chance.
     has_report : bool
@@ -61,6 +63,7 @@ class ModelPage:
     groups: tuple[ReportTable, ...]
     exclusion: str
     importance: Markup
+    importance_lead: str
     history: ReportTable
     has_report: bool
     report_problem: str
@@ -82,7 +85,8 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         **_words(facts),
         **_findings(facts),
         coverage=_coverage(facts.metrics, Measure.of(facts.schema.target)),
-        importance=_importance(report.importance if report else (), Names(facts.schema)),
+        importance=_importance(report, Names(facts.schema)),
+        importance_lead=_importance_lead(report),
         history=_history(store, predictor.run),
         has_report=report is not None,
         report_problem=problem,
@@ -92,7 +96,8 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
 def importance_of(predictor: Predictor) -> Mapping[str, float]:
     """Return how much a model relies on each feature; nothing where no report says so."""
     report, _ = _report(predictor)  # the model's page tells of a problem
-    return {one.feature: one.r2_drop for one in report.importance} if report else {}
+    rows = report.importance if report else ()
+    return {one.feature: one.mean_absolute_contribution for one in rows}
 
 
 def _report(predictor: Predictor) -> tuple[SavedReport | None, str]:
@@ -161,11 +166,20 @@ def _coverage(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
     )
 
 
-def _importance(rows: Sequence[Importance], names: Names) -> Markup:
-    """Return a bar for each of the features that matter most; nothing where that is not known."""
-    ranked = sorted(rows, key=lambda row: -row.r2_drop)[:MOST_IMPORTANT]
-    shown = [(names.of(row.feature), number(row.r2_drop, 3), row.r2_drop) for row in ranked]
-    return bar_list(shown) if shown else Markup("")
+def _importance(report: SavedReport | None, names: Names) -> Markup:
+    """Return a bar for each feature that was left out; nothing where none was."""
+    drops = [(row.feature, row.r2_drop) for row in report.importance] if report else []
+    shown = [(names.of(name), number(drop.value, 3), drop.value) for name, drop in drops if drop]
+    return bar_list(shown[:MOST_IMPORTANT]) if shown else Markup("")
+
+
+def _importance_lead(report: SavedReport | None) -> str:
+    if not report or not (refitted := report.refitted):
+        return ""
+    return (
+        f"{refitted.label} was fitted again without one feature at a time. With all of them its R² "
+        f"is {r2_text(refitted.r2)} on students whom it had not seen: by how much does it fall?"
+    )
 
 
 def _history(store: ArtifactStore, served: Run) -> ReportTable:

@@ -1,8 +1,8 @@
-"""Why the model predicts what it predicts, and what it would predict otherwise."""
+"""Why the model predicts what it predicts, and what it predicts for other answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from src.compiled.contributions import Contributions
 from src.exception import ReasonsUnavailableError
+from src.report.saved_metrics import Direction
 from src.report.wording import listed, number, sensible_decimals, signed, with_unit
 from src.schema.features import CategoricalFeature, Value
 from src.schema.record import Schema
@@ -61,7 +62,7 @@ class WhatIf(NamedTuple):
 
 @dataclass(frozen=True)
 class WhatIfs:
-    """What would change a prediction, what moves it most first.
+    """What is predicted for other answers, what moves the prediction most first.
 
     Attributes
     ----------
@@ -119,17 +120,18 @@ def no_reasons(error: ReasonsUnavailableError) -> Reasons:
 def what_if(prediction: Prediction, predictor: Predictor) -> WhatIfs | None:
     """Return what the model predicts for other answers, for the features that a school can act on.
 
-    Features that training saw no choice in are left out; None where nothing is left.
+    Features that training saw no choice in are left out, and those by which the model goes another
+    way than the students' scores did: other answers lie on the way. None where nothing is left.
     """
+    directions: Mapping[str, Direction] = predictor.metrics.get("levers") or {}
     moving: list[tuple[float, WhatIf]] = []
     still = []
     for feature in predictor.schema.features:
-        if not feature.actionable:
+        if not feature.actionable or feature.name not in directions:
             continue
-        alternatives = _alternatives(feature, prediction.values[feature.name])
-        if len(alternatives) < 2:
+        spread, one = _compare(feature, directions[feature.name], prediction, predictor)
+        if not one:
             continue
-        spread, one = _compare(feature, alternatives, prediction, predictor)
         if len({choice.predicted for choice in one.choices}) == 1:
             still.append(one.label)
         else:
@@ -141,19 +143,41 @@ def what_if(prediction: Prediction, predictor: Predictor) -> WhatIfs | None:
 
 
 def _compare(
-    feature: Feature, alternatives: Sequence[Value], prediction: Prediction, predictor: Predictor
-) -> tuple[float, WhatIf]:
-    """Return how far a feature's alternatives move the prediction, and what each one predicts."""
+    feature: Feature, direction: Direction, prediction: Prediction, predictor: Predictor
+) -> tuple[float, WhatIf | None]:
+    """Return how far a feature's alternatives move the prediction, and what each one predicts.
+
+    None where there is nothing to compare, or the scores went the other way.
+    """
     decimals, values = sensible_decimals(predictor.schema.target), prediction.values
+    now = values[feature.name]
     choices, predicted = [], []
-    for value in alternatives:
-        entered, outcome = value == values[feature.name], prediction.prediction
+    for value in _alternatives(feature, now):
+        rises = _rises(direction, now, value)
+        if value != now and rises is None:  # too few students to tell
+            continue
+        entered, outcome = value == now, prediction.prediction
         if not entered:
             outcome = predictor.predict_values({**values, feature.name: value}).prediction
+        adds = round(outcome - prediction.prediction, decimals)
+        if adds and (adds > 0) != rises:
+            return 0.0, None
         predicted.append(outcome)
         difference = "" if entered else signed(outcome - prediction.prediction, decimals)
         choices.append(Choice(_answer(value), number(outcome, decimals), difference, entered))
+    if len(choices) < 2:
+        return 0.0, None
     return max(predicted) - min(predicted), WhatIf(feature.label or feature.name, choices)
+
+
+def _rises(direction: Direction, now: Value, other: Value) -> bool | None:
+    """Return whether students with another answer scored higher; None where that is not known."""
+    if isinstance(now, float) and isinstance(other, float):
+        return (other > now) == direction["rises"] if "rises" in direction else None
+    order = direction.get("order", [])
+    if now not in order or other not in order:
+        return None
+    return order.index(other) > order.index(now)
 
 
 def _alternatives(feature: Feature, now: Value) -> list[Value]:

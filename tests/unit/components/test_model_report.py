@@ -90,7 +90,8 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
         learning_curve=(facts.LearningPoint(80, 0.7, 0.66, 0.74, 0.9),
                         facts.LearningPoint(160, 0.8, 0.77, 0.83, 0.85, around(0.1))),
         held_out=facts.HeldOutPredictions(y, y_pred, y_pred - 9, y_pred + 9),
-        importance=tuple(facts.Importance(n, 0.1, 0.02, 1.0, 0.2, 1.5) for n in made.names),
+        importance=tuple(facts.Importance(n, 1.5, around(0.1)) for n in made.names),
+        refitted=facts.RefittedModel("Ridge regression", 0.8, 160),
         partial_dependence=(
             *(facts.PartialDependence(f.name, (0.0, 0.5, 1.0), (50.0, 55.0, 60.0),
                                       (49.0, 54.0, 58.0), (51.0, 56.0, 62.0))

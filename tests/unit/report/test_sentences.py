@@ -322,16 +322,41 @@ def test_levels_at_which_the_ranges_hold_too_few_are_named():
 # --- what the model relies on --------------------------------------------------------------------
 
 
-def test_features_that_change_nothing_are_named():
+RIDGE = facts.RefittedModel("Ridge regression", 0.7, 160)
+
+
+def test_features_that_are_not_missed_are_named():
     rows = (
-        facts.Importance("age", 0.4, 0.02, 3.0, 0.1),
-        facts.Importance("sex", 0.001, 0.003, 0.0, 0.1),
+        facts.Importance("age", 3.0, Interval(0.4, 0.3, 0.5)),
+        facts.Importance("sex", 0.1, Interval(0.001, -0.002, 0.004)),
+        facts.Importance("lunch", 0.0),
     )
-    caption = importance(given(importance=rows)).figures[0].caption
-    assert "relies on Age most: shuffling it makes R² fall by 0.40." in caption
-    assert "Shuffling Sex changes nothing" in caption
-    nothing = importance(given(importance=rows[1:])).figures[0].caption
-    assert nothing.startswith("Shuffling any one of the features changes nothing")
+    section = importance(given(importance=rows, refitted=RIDGE))
+    caption = section.figures[0].caption
+    assert "Age is missed most: without it R² falls by 0.40." in caption
+    assert "Without Sex it falls no more than by chance." in caption
+    assert [cell.text for cell in section.tables[0].rows[0]][1:3] == ["0.300", "0.400"]
+    assert section.tables[0].rows[2][1].text == "not measured"
+    nothing = importance(given(importance=rows[1:], refitted=RIDGE)).figures[0].caption
+    assert nothing.startswith("No feature is missed alone")
+
+
+def test_features_that_are_missed_together_are_named():
+    rows = tuple(
+        facts.Importance(name, 3.0, Interval(0.001, -0.002, 0.004)) for name in ("age", "sex")
+    )
+    both = facts.JointImportance(("age", "sex"), Interval(0.3, 0.2, 0.4))
+    lead = importance(given(importance=rows, refitted=replace(RIDGE, together=(both,)))).lead
+    assert lead[1] == (
+        "Age and Sex go together: neither is missed alone, but without both R² falls by 0.300 "
+        "(95 % interval 0.200 to 0.400)."
+    )
+    missed = (replace(rows[0], r2_drop=Interval(0.02, 0.01, 0.03)), rows[1])
+    lead = importance(given(importance=missed, refitted=replace(RIDGE, together=(both,)))).lead
+    assert "without any one of them R² falls by 0.020 at most, but without both" in lead[1]
+    little = replace(both, r2_drop=Interval(0.003, 0.001, 0.005))  # no more than the two alone
+    lead = importance(given(importance=missed, refitted=replace(RIDGE, together=(little,)))).lead
+    assert len(lead) == 1
 
 
 @pytest.mark.parametrize(
@@ -354,7 +379,7 @@ def test_the_twelve_most_important_curves_are_drawn_and_the_others_told():
     features = [replace(AGE, name=f"x{i}", label="") for i in range(15)]
     made = given(
         *features,
-        importance=tuple(facts.Importance(f"x{i}", i / 100, 0.001, 0.1, 0.1) for i in range(15)),
+        importance=tuple(facts.Importance(f"x{i}", i / 100) for i in range(15)),
         partial_dependence=tuple(
             facts.PartialDependence(f"x{i}", (0.0, 1.0), (40.0, 60.0)) for i in range(15)
         ),

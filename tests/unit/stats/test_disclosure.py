@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups, single_rows_follow
+from src.stats.disclosure import (
+    LEAST_ROWS,
+    hidden_cells,
+    hidden_groups,
+    hidden_together,
+    parts_by_size,
+    result_of_few,
+)
 
 partitions = st.lists(st.integers(0, 40), min_size=1, max_size=8).map(np.array)
 tables = st.integers(1, 6).flatmap(
@@ -60,20 +69,16 @@ def test_no_small_cell_and_no_small_remainder_follows_from_what_is_shown(
 ) -> None:
     rows, columns = hidden_groups(counts.sum(axis=1)), hidden_groups(counts.sum(axis=0))
     hidden = hidden_cells(counts, rows, columns)
-    if counts.sum() >= LEAST_ROWS and single_rows_follow(counts, rows, columns):
-        assert (hidden == (counts > 0)).all()
+    if (hidden == (counts > 0)).all():  # hiding cells is not enough, then
         return
     assert (counts[~hidden & (counts > 0)] >= LEAST_ROWS).all()
     found = followed(counts, hidden, rows, columns)
-    if counts.sum() < LEAST_ROWS:  # nothing is shown
-        assert (hidden == (counts > 0)).all()
-    else:
-        assert all(counts[cell] >= LEAST_ROWS for cell in found)
-        unknown = np.where(hidden, counts, 0)
-        for cell in found:
-            unknown[cell] = 0
-        remainders = [*unknown[~rows].sum(axis=1), *unknown[:, ~columns].sum(axis=0)]
-        assert all(left == 0 or left >= LEAST_ROWS for left in remainders)
+    assert all(counts[cell] >= LEAST_ROWS for cell in found)
+    unknown = np.where(hidden, counts, 0)
+    for cell in found:
+        unknown[cell] = 0
+    remainders = [*unknown[~rows].sum(axis=1), *unknown[:, ~columns].sum(axis=0)]
+    assert all(left == 0 or left >= LEAST_ROWS for left in remainders)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +97,38 @@ def test_a_small_cell_takes_a_rectangle_with_it(counts: list[list[int]], shown: 
     assert (~hidden).sum() == shown
 
 
-def test_nested_partitions_cannot_be_helped() -> None:
-    nested = np.array([[70, 0], [1, 129]])  # one group less the other leaves one row
-    none = np.zeros(2, dtype=bool)
-    assert single_rows_follow(nested, none, none)
-    assert (hidden_cells(nested, none, none) == (nested > 0)).all()
+def test_of_nested_partitions_the_first_is_shown() -> None:
+    cell = np.repeat([0, 1, 2], [70, 1, 129])  # one group less the other leaves one row
+    codes = [np.minimum(cell, 1), np.maximum(cell, 1) - 1]
+    weights = result_of_few(np.array([codes[0] == 0, codes[1] == 0]))
+    assert np.flatnonzero(weights).tolist() == [70]
+    first, second = hidden_together(codes, [np.zeros(2, dtype=bool)] * 2)
+    assert not first.any()
+    assert second.all()
+
+
+def test_a_group_that_is_nearly_a_published_set_of_rows_is_hidden() -> None:
+    codes = np.repeat([0, 1], [100, 100])
+    nearly = np.arange(200) < 103
+    (alone,) = hidden_together([codes], [np.zeros(2, dtype=bool)])
+    assert not alone.any()
+    (beside,) = hidden_together([codes], [np.zeros(2, dtype=bool)], [nearly])
+    assert beside.all()
+
+
+def test_large_groups_that_cross_evenly_are_all_shown() -> None:
+    random = np.random.default_rng(0)
+    codes = [random.integers(0, 3, 900) for _ in range(4)]
+    hidden = hidden_together(codes, [np.zeros(3, dtype=bool)] * 4)
+    assert not np.any(hidden)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "sizes"), [(19, []), (25, [13, 12]), (52, [11, 11, 10, 10, 10])]
+)
+def test_parts_by_size_hold_ten_rows_each(n_rows: int, sizes: list[int]) -> None:
+    values = np.random.default_rng(0).random(n_rows)
+    parts = parts_by_size(values)
+    assert [len(rows) for rows in parts] == sizes
+    for low, high in itertools.pairwise(parts):
+        assert values[low].max() <= values[high].min()

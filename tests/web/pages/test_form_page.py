@@ -254,15 +254,13 @@ def test_home_says_in_two_sentences_what_it_is_and_goes_on_with_the_form(client,
     assert text.index('class="lead"') < text.index("<form")
 
 
-def test_the_result_says_where_it_lies_why_and_what_would_change_it(send_form, predictor, student):
+def test_the_result_says_where_it_lies_and_why(send_form, predictor, student):
     text = send_form(student).text
     for words in (
         "9 in 10 students score within such a range",
         "students that the model learnt from scored lower",
         "The chart as a table",
         "Reading score 70:",
-        "What would change it",
-        "as entered",
     ):
         assert words in text
 

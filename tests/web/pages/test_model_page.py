@@ -60,7 +60,9 @@ def test_what_the_model_relies_on_most_comes_first(client, predictor):
     page = client.get("/model").text
     rows = json.loads(predictor.run.read_report("report.json"))["importance"]
     labels = {feature.name: feature.label for feature in predictor.schema.features}
-    ranked = [labels[row["feature"]] for row in sorted(rows, key=lambda row: -row["r2_drop"])]
+    ranked = [labels[row["feature"]] for row in rows]
+    drops = [row["r2_drop"]["value"] for row in rows]
+    assert drops == sorted(drops, reverse=True)
     assert re.findall(r"<li><span>(.*?):</span>", page) == [
         label.replace("'", "&#39;") for label in ranked
     ]

@@ -95,9 +95,30 @@ def test_the_reasons_of_a_real_prediction_add_up_to_it(predictor, student):
 
 @pytest.fixture
 def acting_on(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
-    """Return what would change a prediction, with other features to act on."""
+    """Return the predictions for other answers, with other features to act on.
 
-    def ask(record, **actionable):
+    Students' scores are said to go as the predictions do.
+    """
+
+    def as_predicted(feature, record):
+        if isinstance(feature, NumericFeature):
+            return {"rises": True}
+        order = sorted(
+            feature.categories,
+            key=lambda c: predictor.predict_record(record | {feature.name: c}).prediction,
+        )
+        return {"order": order}
+
+    def ask(record, *, contrary=(), **actionable):
+        levers = {
+            f.name: as_predicted(f, record)
+            for f in predictor.schema.features
+            if f.name in actionable
+        }
+        for name in contrary:
+            lever = levers[name]
+            levers[name] = {"order": lever["order"][::-1]} if "order" in lever else {"rises": False}
+        monkeypatch.setattr(predictor, "metrics", predictor.metrics | {"levers": levers})
         features = tuple(
             replace(f, actionable=f.name in actionable, **actionable.get(f.name, {}))
             for f in predictor.schema.features
@@ -108,8 +129,8 @@ def acting_on(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
     return ask
 
 
-def test_each_choice_of_a_feature_to_act_on_is_predicted(predictor, student):
-    (course,) = what_if(predictor.predict_record(student), predictor).moving
+def test_each_choice_of_a_feature_to_act_on_is_predicted(acting_on, predictor, student):
+    (course,) = acting_on(student, test_preparation_course={}).moving
     assert course.label == "Test preparation course"
     none, completed = course.choices
     assert (none.answer, none.entered, none.difference) == ("none", True, "")
@@ -117,6 +138,22 @@ def test_each_choice_of_a_feature_to_act_on_is_predicted(predictor, student):
     assert (completed.answer, completed.predicted) == ("completed", f"{other:.1f}")
     gain = other - predictor.predict_record(student).prediction
     assert completed.difference == f"{gain:+.1f}".replace("-", "−")
+
+
+def test_a_feature_by_which_scores_went_the_other_way_is_not_offered(acting_on, student):
+    """13.17."""
+    features = {"lunch": {}, "reading_score": {}}
+    assert acting_on(student, contrary=("lunch", "reading_score"), **features) is None
+    (one,) = acting_on(student, contrary=("lunch",), **features).moving
+    assert one.label == "Reading score"
+
+
+def test_the_sample_s_course_is_not_offered(predictor, student):
+    """Those who completed it score more; beside equal other scores, less is predicted."""
+    assert predictor.metrics["levers"]["test_preparation_course"] == {
+        "order": ["none", "completed"]
+    }
+    assert what_if(predictor.predict_record(student), predictor) is None
 
 
 def test_a_number_is_tried_over_the_range_that_training_saw(acting_on, student):
@@ -150,7 +187,8 @@ def test_nothing_is_offered_where_a_school_can_act_on_nothing(acting_on, student
 class Blank:
     """Predicts 50, and 60 for "b"."""
 
-    def __init__(self, **feature) -> None:
+    def __init__(self, order=(), **feature) -> None:
+        self.metrics = {"levers": {"x": {"order": list(order or feature["categories"])}}}
         made = CategoricalFeature(name="x", label="Help", actionable=True, **feature)
         self.schema = Schema(features=(made,), target=TARGET)
 
@@ -158,15 +196,22 @@ class Blank:
         return Prediction(60.0 if values["x"] == "b" else 50.0, values, (), "run-1")
 
 
-def asked(value: str | None, *categories: str):
-    return what_if(Prediction(50.0, {"x": value}, (), "run-1"), Blank(categories=categories))
+def asked(value: str | None, *categories: str, order=()):
+    blank = Blank(order, categories=categories)
+    return what_if(Prediction(50.0, {"x": value}, (), "run-1"), blank)
 
 
 def test_an_answer_that_was_left_open_is_among_the_choices():
-    (one,) = asked(None, "a", "b").moving
+    (one,) = asked(None, "a", "b", order=(None, "a", "b")).moving
     assert [(c.answer, c.entered) for c in one.choices] == [
         ("not known", True), ("a", False), ("b", False),
     ]  # fmt: skip
+
+
+def test_an_answer_of_too_few_students_is_not_compared():
+    assert asked(None, "a", "b") is None
+    (one,) = asked("a", "a", "c", "b", order=("a", "b")).moving
+    assert [c.answer for c in one.choices] == ["a", "b"]
 
 
 def test_a_feature_that_changes_nothing_that_is_shown_is_only_named():

@@ -1,0 +1,127 @@
+"""How good a family is without some features: it is fitted again, on the search's folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from src.config import BLEND
+from src.search.candidates import CANDIDATES, Candidate
+from src.search.folds import StackedFolds, fit_weighted
+from src.search.leaderboard import TrainedModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+WITHIN = 0.01  # R² of the winner's, for a cheaper family to stand for it
+REFIT_S = 3.0  # estimated processor seconds of all fits
+MOST_FEATURES, LEAST_FEATURES, LEAST_FOLDS = 20, 3, 2
+
+
+@dataclass(frozen=True)
+class Refitting:
+    """A family that is fitted again without some columns, and what it predicts for unseen rows.
+
+    Attributes
+    ----------
+    label : str
+        The family's.
+    n_features : int
+        As many can be left out, one at a time, in the time there is.
+    rows : ndarray of int
+        Of the folds' table: those that are predicted.
+    """
+
+    label: str
+    estimator: Any
+    folds: StackedFolds
+    n_folds: int
+    n_features: int
+    rows: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, trained: TrainedModel, random_state: int) -> Refitting:
+        """Return the cheapest family that is about as good as the winner, else the best alone."""
+        import numpy as np
+
+        folds, label = trained.folds, {one.name: one.label for one in CANDIDATES}
+        estimators = _estimators(trained, random_state)
+        r2 = {row.name: row.r2 for row in trained.leaderboard if row.name in estimators}
+        good = [name for name in r2 if r2[name] >= trained.winner.r2 - WITHIN]
+        good = good or [max(r2, key=r2.__getitem__)]
+        cost = {name: _fit_s(name, trained) for name in good}
+        name = min(good, key=cost.__getitem__)
+        n_features = max(LEAST_FEATURES, int(REFIT_S / (LEAST_FOLDS * cost[name])))
+        n_features = min(MOST_FEATURES, n_features)
+        n_folds = max(LEAST_FOLDS, int(REFIT_S / (n_features * cost[name])))
+        n_folds = min(n_folds, len(folds.splits))
+        rows = np.concatenate(folds.tests[:n_folds])
+        return cls(label[name], estimators[name], folds, n_folds, n_features, rows)
+
+    def errors_without(self, left_out: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
+        """Return the errors without each set of columns, truth less prediction.
+
+        A column that is left out has one value in all rows.
+
+        Parameters
+        ----------
+        left_out : sequence of ndarray of int
+            Positions of columns.
+
+        Returns
+        -------
+        ndarray of shape (n_sets, n_rows)
+        """
+        import numpy as np
+        from joblib import Parallel, delayed
+
+        asked = [(columns, k) for columns in left_out for k in range(self.n_folds)]
+        parts = Parallel()(delayed(self._predict)(columns, k) for columns, k in asked)
+        n = self.n_folds
+        predicted = [np.concatenate(parts[i * n : (i + 1) * n]) for i in range(len(left_out))]
+        return np.array([self.folds.truth[self.rows] - one for one in predicted])
+
+    def _predict(self, columns: NDArray[np.intp], k: int) -> NDArray[np.float64]:
+        import numpy as np
+        from sklearn.base import clone
+        from sklearn.dummy import DummyRegressor
+
+        folds, (train, test) = self.folds, self.folds.splits[k]
+        block = slice(k * folds.n_samples, (k + 1) * folds.n_samples)
+        X, y = folds.X[block].copy(), folds.y[block]
+        weight = None if folds.weight is None else folds.weight[block]
+        X[:, columns] = X[0, columns]
+        nothing_left = not np.ptp(X, axis=0).any()  # which boosters refuse
+        model = DummyRegressor() if nothing_left else clone(self.estimator)
+        fit_weighted(model, X, y, weight, train - block.start)
+        return np.asarray(model.predict(X[test - block.start])).ravel()
+
+
+def _estimators(trained: TrainedModel, random_state: int) -> dict[str, Any]:
+    """Return the unfitted estimators of the families that were tried, with their parameters.
+
+    One that is fitted to the table's columns is known of a winner only.
+    """
+    known = {one.name: one for one in CANDIDATES if not one.wrapped}
+    found = {
+        row.name: known[row.name].unfitted(random_state).set_params(**row.params)
+        for row in trained.leaderboard
+        if row.name in known
+    }
+    model = trained.pipeline.named_steps["model"]
+    if trained.winner.name == BLEND:
+        return found | dict(model.estimators)
+    return found | {trained.winner.name: model}
+
+
+def _fit_s(name: str, trained: TrainedModel) -> float:
+    """Return roughly what a fit costs, by the number of its trees if it has any."""
+    candidate: Candidate = next(one for one in CANDIDATES if one.name == name)
+    params = next(row.params for row in trained.leaderboard if row.name == name)
+    n_rows, n_columns = trained.folds.n_samples, trained.folds.X.shape[1]
+    count = candidate.tree_count
+    n_trees = count and params.get(candidate.prefix + count.parameter)
+    share = n_trees / count.usual if count and n_trees else 1.0
+    return candidate.expanding(n_columns).seconds(n_rows, n_columns) * share
