@@ -16,7 +16,10 @@ REAL_TABLES = ROOT.parent / "shared" / "data"
 CASES = ROOT.parent / "shared" / "cases"
 # Or each of the processes that tests start would compile all modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-LONGEST = ("test_notebooks", "test_commands", "test_model_trainer", "test_page")
+LONGEST = (
+    "test_notebooks", "test_commands", "test_model_trainer", "test_page", "test_browser",
+    "test_train_pipeline", "test_gunicorn",
+)  # fmt: skip
 
 
 @pytest.hookimpl(optionalhook=True)  # where pytest-xdist is installed
