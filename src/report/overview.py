@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from src.config import ALL_COLUMNS, SINGLE_COLUMN
 from src.report.document import Cell, ReportTable, Tile
@@ -19,7 +20,6 @@ from src.report.wording import (
     percent,
     plain,
     r2_text,
-    signed,
 )
 from src.stats.intervals import Interval
 
@@ -103,16 +103,20 @@ def added(facts: ReportFacts) -> list[str]:
     single, winner = board.get(SINGLE_COLUMN), board[facts.metrics["winner"]]
     if single is None:
         return []
-    compared = [(f"the {plain(single['label'][0].lower() + single['label'][1:])}", single)]
+    column = Names(facts.schema).of(single["label"].partition(": ")[2])
+    compared = [(f"the best single column, {column}", single)]
     ridge = board.get("ridge") or board.get(ALL_COLUMNS)
     if ridge is not None and ridge is not winner:
-        compared.append(("ridge regression on all columns", ridge))
-    said = " and ".join(
-        f"by {signed(row['behind']['value'], 3)} from that of {name} (R² {r2_text(row['r2'])}"
-        f"{'; may well be chance' if row['behind']['low'] <= 0 <= row['behind']['high'] else ''})"
-        for name, row in compared
-    )
-    return [f"On the training rows, out of fold, its R² differs {said}."]
+        compared.append(("a ridge regression on all columns", ridge))
+    said = ", and ".join(_above(row, name) for name, row in compared)
+    return [f"On the training rows, each predicted without having been seen, its R² is {said}."]
+
+
+def _above(row: Mapping[str, Any], name: str) -> str:
+    gain = row["behind"]
+    side = "above" if gain["value"] >= 0 else "below"
+    chance = ", which may well be chance" if gain["low"] <= 0 <= gain["high"] else ""
+    return f"{number(abs(gain['value']), 3)} {side} that of {name} ({r2_text(row['r2'])}){chance}"
 
 
 def certainty(facts: ReportFacts) -> list[str]:

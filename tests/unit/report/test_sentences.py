@@ -134,9 +134,9 @@ def test_what_the_model_adds_to_its_best_column_and_to_ridge_is_told():
     board = [row("svr", 0.8), row("ridge", 0.795), single]
     made = replace(given(), metrics=METRICS | {"winner": "svr", "leaderboard": board})
     assert added(made) == [
-        "On the training rows, out of fold, its R² differs by +0.100 from that of the best single "
-        "column: age (R² 0.700) and by +0.005 from that of ridge regression on all columns "
-        "(R² 0.795; may well be chance)."
+        "On the training rows, each predicted without having been seen, its R² is 0.100 above that "
+        "of the best single column, Age (0.700), and 0.005 above that of a ridge regression on all "
+        "columns (0.795), which may well be chance."
     ]
 
 
