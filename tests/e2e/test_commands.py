@@ -157,7 +157,8 @@ def test_two_processes_with_other_jobs_give_equal_metrics_and_predictions(
 def test_the_pipelines_run_as_scripts_too(clean_tree: Path) -> None:
     """As in the environment of `make setup`, where the project is installed."""
     done = subprocess.run(
-        [sys.executable, "src/pipelines/train_pipeline.py", "--models", "ridge", "--quiet"],
+        [sys.executable, "src/pipelines/train_pipeline.py", "--models", "ridge", "--quiet",
+         "--budget", "quick"],
         cwd=clean_tree, env=environment(PYTHONPATH=str(clean_tree)), capture_output=True, text=True,
         timeout=120, check=False,
     )  # fmt: skip
@@ -167,7 +168,8 @@ def test_the_pipelines_run_as_scripts_too(clean_tree: Path) -> None:
 
 def test_a_training_needs_no_hints(clean_tree: Path, command) -> None:
     (clean_tree / "notebooks" / "data" / "stud.schema.toml").unlink()
-    done = command("train_pipeline", "--quiet", "--models", "ridge", "--target", "Math Score")
+    done = command("train_pipeline", "--quiet", "--budget", "quick", "--models", "ridge",
+                   "--target", "Math Score")  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 

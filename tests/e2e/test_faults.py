@@ -146,7 +146,7 @@ def test_two_trainings_at_once_both_end_in_the_history(tmp_path: Path) -> None:
     """M7."""
     artifacts = tmp_path / "artifacts"
     processes = [
-        subprocess.Popen(train(artifacts, "--seed", seed), cwd=ROOT, env=environment(),
+        subprocess.Popen(train(artifacts, "--seed", seed, "--budget", "quick"), cwd=ROOT, env=environment(),
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for seed in ("1", "2")
     ]  # fmt: skip
