@@ -146,8 +146,9 @@ def test_two_trainings_at_once_both_end_in_the_history(tmp_path: Path) -> None:
     """M7."""
     artifacts = tmp_path / "artifacts"
     processes = [
-        subprocess.Popen(train(artifacts, "--seed", seed, "--budget", "quick"), cwd=ROOT, env=environment(),
-                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(train(artifacts, "--seed", seed, "--budget", "quick"), cwd=ROOT,
+                         env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                         text=True)
         for seed in ("1", "2")
     ]  # fmt: skip
     errors = [process.communicate(timeout=300)[1] for process in processes]
