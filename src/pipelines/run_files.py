@@ -152,17 +152,8 @@ def coverage_of(
     for level in intervals.levels:
         low, high = intervals.interval_of_each(y_pred, level, target.minimum, target.maximum, X)
         inside = (y >= low) & (y <= high)
-        held = share_interval(inside, clusters)
-        found.append(
-            {
-                "level": level,
-                "coverage": held.value,
-                "mean_width": float((high - low).mean()),
-                "low": held.low,
-                "high": held.high,
-                "p_value": promise_p_value(inside, level, intervals.n_samples, clusters),
-            }
-        )
+        held = _held(inside, level, intervals.n_samples, clusters)
+        found.append({"level": level, "mean_width": float((high - low).mean()), **held})
     return found
 
 
@@ -181,20 +172,19 @@ def coverage_by_prediction(
     found = []
     for rows in parts:
         of_part = None if clusters is None else clusters[rows]
-        held = share_interval(inside[rows], of_part)
-        n_residuals = intervals.n_samples // len(parts)
-        found.append(
-            {
-                "from": float(shown[rows].min()),
-                "to": float(shown[rows].max()),
-                "n_samples": len(rows),
-                "coverage": held.value,
-                "low": held.low,
-                "high": held.high,
-                "p_value": promise_p_value(inside[rows], SHOWN_LEVEL, n_residuals, of_part),
-            }
-        )
+        held = _held(inside[rows], SHOWN_LEVEL, intervals.n_samples // len(parts), of_part)
+        ends = {"from": float(shown[rows].min()), "to": float(shown[rows].max())}
+        found.append({**ends, "n_samples": len(rows), **held})
     return found
+
+
+def _held(
+    inside: NDArray[np.bool_], level: float, n_residuals: int, clusters: NDArray[np.intp] | None
+) -> dict[str, float]:
+    """Return which share of rows a range holds, with its interval and its p-value."""
+    share = share_interval(inside, clusters)
+    p_value = promise_p_value(inside, level, n_residuals, clusters)
+    return {"coverage": share.value, "low": share.low, "high": share.high, "p_value": p_value}
 
 
 def check_saved(
