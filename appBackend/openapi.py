@@ -48,7 +48,7 @@ def openapi_document(
         if not path.endswith(("/health", "/ready")):
             for operation in methods.values():
                 _guard(operation, keys=keys, limited=limited)
-    schemas = {"Record": record_schema(schema), **ANSWERS, "Answer": answer_for(schema.target)}
+    schemas = {"Record": record_schema(schema), **ANSWERS, "Answer": answer_for(schema.number)}
     components: dict[str, Any] = {"schemas": schemas}
     if keys:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

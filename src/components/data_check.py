@@ -35,6 +35,7 @@ from src.schema.column_kinds import (
 )
 from src.schema.findings import NOTE, STOP, WARNING, ColumnUse, Finding, Reading
 from src.schema.hints import ColumnHints, Hints
+from src.schema.outcomes import Task, predicts_outcomes
 from src.schema.prepared_table import plain_numbers, rewrite
 from src.stats.leaks import correlates
 from src.stats.same_rows import joined
@@ -66,6 +67,8 @@ class DataCheckConfig:
         Columns that are used otherwise than as features: groups, weights.
     pupil : str or None
         The column that says whose row it is; ``none`` where each row is another pupil's.
+    task : str
+        Whether the target is a number or one of some outcomes; ``auto`` looks at it.
     """
 
     target: str
@@ -74,6 +77,7 @@ class DataCheckConfig:
     keep: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
     pupil: str | None = None
+    task: Task = "auto"
 
 
 @dataclass(frozen=True)
@@ -158,16 +162,23 @@ class DataCheck:
         target = _find(columns, self.config.target)
         if target is None or not len(rows):
             return CheckedTable(tuple(findings), (), table, {}, {}, None, len(table.rows))
-        known = (
-            np.flatnonzero(np.isfinite(target.values))
-            if target.is_numeric
-            else np.arange(len(rows))
+        outcomes = predicts_outcomes(
+            self.config.task,
+            self._said(target),
+            is_number=target.is_numeric,
+            n_distinct=target.n_distinct,
         )
+        if target.is_numeric:
+            known = np.flatnonzero(np.isfinite(target.values))
+        else:
+            known = (
+                np.flatnonzero(target.present[target.codes]) if outcomes else np.arange(len(rows))
+            )
         learnt = columns if len(known) == len(rows) else [column.take(known) for column in columns]
         lines = np.array(table.lines)[rows[known]]
         findings += word_findings(target, np.array(table.lines)[rows])
         of_target = next(column for column in learnt if column.position == target.position)
-        uses, more, readings, rewritings = self._columns(learnt, of_target, lines)
+        uses, more, readings, rewritings = self._columns(learnt, of_target, lines, outcomes)
         if target.is_numeric:  # its words stand in rows that nothing is learnt from
             readings[target.name] = replace(
                 readings[target.name], missing=(*target.said.missing, *words_for_missing(target))
@@ -200,6 +211,7 @@ class DataCheck:
         columns: Sequence[ColumnProfile],
         target: ColumnProfile,
         lines: NDArray[np.intp],
+        outcomes: bool,
     ) -> tuple[list[ColumnUse], list[Finding], dict[str, Reading], dict[int, dict[str, str]]]:
         uses: dict[str, ColumnUse] = {}
         findings: list[Finding] = []
@@ -212,7 +224,8 @@ class DataCheck:
             if key in self._keys["drop"] | self._keys["apart"] and not is_target:
                 uses[column.name] = ColumnUse(column.name, "left out", _plain_kind(column))
                 continue
-            kind = Kind(NUMBER) if is_target else self._kind(column, target)
+            of_target = CATEGORY if outcomes and not column.is_numeric else NUMBER
+            kind = Kind(of_target) if is_target else self._kind(column, target)
             of_kind = [] if is_target else kind_findings(column, kind)
             findings += of_kind
             if kind.kind in (IDENTIFYING, TEXT, DATE):
@@ -231,6 +244,7 @@ class DataCheck:
                 candidates.append(column)
         if target.is_numeric:
             findings += self._leaks(target, candidates, uses)
+        if target.is_numeric and not outcomes:
             apart = readings[target.name].apart
             findings += target_findings(target.name, target.values, apart)
         return list(uses.values()), findings, readings, rewritings

@@ -119,7 +119,8 @@ class ModelEvaluation:
             without[0] - with_them[0],
             without[1] - with_them[1],
         )
-        r2 = r2_drop_interval(y_true, errors, errors_without, self.clusters)
+        spread = (y_true - y_true.mean()) ** 2
+        r2 = r2_drop_interval(errors**2, errors_without**2, spread, self.clusters)
         names = tuple(feature.name for feature in left_out)
         labels = tuple(feature.label or feature.name for feature in left_out)
         return ExclusionCost(names, labels, len(y_true), r2, rmse, mae)

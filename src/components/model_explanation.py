@@ -15,6 +15,7 @@ from src.report.facts import (
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
+from src.search.task import R2
 from src.stats.disclosure import LEAST_ROWS as LEAST_SHOWN
 from src.stats.intervals import r2_drop_interval
 
@@ -87,27 +88,28 @@ class ModelExplanation:
         ranked = sorted(sizes, key=lambda name: -sizes[name])[: refitting.n_features]
         groups, rows = trained.folds.groups, refitting.rows
         clusters = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
-        y = trained.folds.truth[rows]
+        task, y = trained.folds.task, trained.folds.truth[rows]
+        spread = task.losses(y, task.constant(y, len(y)), R2)
         with quiet_fits(self.jobs):
-            whole, *without = refitting.errors_without(
+            whole, *without = refitting.losses_without(
                 [np.empty(0, dtype=np.intp), *(columns[name] for name in ranked)]
             )
             drops = {
-                name: r2_drop_interval(y, whole, errors, clusters)
-                for name, errors in zip(ranked, without, strict=True)
+                name: r2_drop_interval(whole, losses, spread, clusters)
+                for name, losses in zip(ranked, without, strict=True)
             }
             sets = _that_go_together(trained.folds.X[rows], {n: columns[n] for n in ranked})
-            without_sets = refitting.errors_without(
+            without_sets = refitting.losses_without(
                 [np.concatenate([columns[name] for name in names]) for names in sets]
             )
         together = tuple(
-            JointImportance(names, r2_drop_interval(y, whole, errors, clusters))
-            for names, errors in zip(sets, without_sets, strict=True)
+            JointImportance(names, r2_drop_interval(whole, losses, spread, clusters))
+            for names, losses in zip(sets, without_sets, strict=True)
         )
         found = [Importance(name, sizes[name], drops.get(name)) for name in sizes]
         found.sort(key=lambda one: -sizes[one.feature])
         found.sort(key=lambda one: -one.r2_drop.value if one.r2_drop else np.inf)
-        r2 = 1 - float((whole**2).mean() / (y.var() or np.inf))
+        r2 = 1 - float(whole.mean() / (spread.mean() or np.inf))
         return found, RefittedModel(refitting.label, r2, len(y), together)
 
     def mean_contributions(

@@ -90,7 +90,7 @@ class ModelFairness:
         errors = y_true - clipped
         p_values, noticeable = self._compare(partitions, errors, clusters)
         # A row's prediction, then the ends of its intervals.
-        target, levels = schema.target, intervals.levels
+        target, levels = schema.number, intervals.levels
         bounds = target.minimum, target.maximum
         ends = [intervals.interval_of_each(y_pred, one, *bounds, X) for one in levels]
         predicted = np.column_stack([clipped, *itertools.chain.from_iterable(ends)])

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 from src.config import BASELINE
 from src.exception import ConfigurationError, TrainingError
 from src.report.facts import LearningPoint
-from src.search.candidates import CANDIDATES
 from src.search.chance import EXPLAINED, chance_p_value, power
 from src.search.folds import (
     FOLDS,
-    METRICS,
     StackedFolds,
     fit_preprocessor,
     fit_weighted,
@@ -33,6 +31,7 @@ from src.search.plan import Budget, Progress, plan_search, searched_rows
 from src.search.references import reference_rows
 from src.search.scores import r2_gain
 from src.search.selection import Selection, Winner, as_good_in_unit_of
+from src.search.task import REGRESSION, Task
 from src.search.tuning import Tuner
 
 if TYPE_CHECKING:
@@ -59,7 +58,9 @@ class ModelTrainerConfig:
     budget : str or float
         A key of :data:`BUDGETS`, or seconds by the clock.
     metric : str
-        What the winner is chosen by: ``r2``, ``rmse`` or ``mae``.
+        What the winner is chosen by: one of the task's metrics; empty for the first.
+    task : Task
+        What the target is.
     """
 
     models: tuple[str, ...] = ()
@@ -67,15 +68,17 @@ class ModelTrainerConfig:
     jobs: int = 1
     folds: int = FOLDS
     budget: str | float = "standard"
-    metric: str = "r2"
+    metric: str = ""
+    task: Task = REGRESSION
 
 
 class ModelTrainer:
     """Search the candidates on the training rows."""
 
     def __init__(self, config: ModelTrainerConfig) -> None:
-        self.config = config
-        known = {candidate.name: candidate for candidate in CANDIDATES}
+        self.config, candidates = config, config.task.candidates
+        self.metric = config.metric or next(iter(config.task.metrics))
+        known = {candidate.name: candidate for candidate in candidates}
         unknown = [name for name in config.models if name not in known]
         if unknown:
             near = difflib.get_close_matches(unknown[0], known, n=1)
@@ -84,12 +87,12 @@ class ModelTrainer:
                 f"{f'Did you mean {near[0]!r}? ' if near else ''}Choose from {', '.join(known)}."
             )
         Budget(config.budget)  # refuses one that does not exist
-        if config.metric not in METRICS:
+        if self.metric not in config.task.metrics:
             raise ConfigurationError(
-                f"A metric is one of {', '.join(METRICS)}. Got {config.metric!r}."
+                f"A metric is one of {', '.join(config.task.metrics)}. Got {self.metric!r}."
             )
-        chosen = [candidate for candidate in CANDIDATES if candidate.name in config.models]
-        self.candidates = chosen or [*CANDIDATES]
+        chosen = [candidate for candidate in candidates if candidate.name in config.models]
+        self.candidates = chosen or [*candidates]
 
     def run(
         self,
@@ -128,14 +131,16 @@ class ModelTrainer:
         from sklearn.base import clone
         from sklearn.pipeline import Pipeline
 
-        config, budget = self.config, Budget(self.config.budget)
+        config, budget, metric = self.config, Budget(self.config.budget), self.metric
         rows = searched_rows(len(X), config.random_state)
         of_rows = None if groups is None else np.asarray(groups)[rows]
-        splits = split_rows(len(rows), config.folds, config.random_state, of_rows)
+        splits = split_rows(y[rows], config.folds, config.random_state, of_rows, config.task)
         weights = None if weight is None else weight[rows]
-        folds = stack_folds(X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows)
+        folds = stack_folds(
+            X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows, config.task
+        )
         plan, left_out = plan_search(self.candidates, folds, preprocessor, budget)
-        tuner = Tuner(folds, config.metric, config.random_state, stops_early=not budget.quick)
+        tuner = Tuner(folds, metric, config.random_state, stops_early=not budget.quick)
         tried: dict[str, Tried] = {}
         with quiet_fits(config.jobs):
             for done, (candidate, trials) in enumerate(plan):
@@ -147,20 +152,20 @@ class ModelTrainer:
             baseline = tried.pop(BASELINE)
             if budget.goes_on:
                 tuner.search_further(tried, budget, progress)
-            within = as_good_in_unit_of(config.metric, baseline)
+            within = as_good_in_unit_of(metric, baseline)
             winner = Selection(
-                folds, tried, config.metric, within, config.random_state, budget.quick
+                folds, tried, metric, within, config.random_state, budget.quick
             ).run()
             p_value = self._refuse_chance(winner, folds)
             references = reference_rows(tuner, preprocessor, tried, winner.out_of_fold)
         progress("", len(plan), len(plan))
         ranked = [(winner.score, winner.row)]
-        ranked += [(row.score(config.metric), row) for row in references]
+        ranked += [(row.score(metric), row) for row in references]
         for one in (*tried.values(), baseline):
             if one.candidate.name != winner.row.name:
                 behind = r2_gain(folds, winner.out_of_fold, one.out_of_fold)
                 row = replace(one.row(folds), behind=behind)
-                ranked.append((one.scores[config.metric], row))
+                ranked.append((one.scores[metric], row))
         ranked.sort(key=lambda pair: -pair[0])
         return TrainedModel(
             leaderboard=[row for _, row in ranked],

@@ -103,7 +103,7 @@ def report_numbers(facts: ReportFacts) -> dict[str, Any]:
         "refitted": facts.refitted and asdict(facts.refitted),
         "partial_dependence": [asdict(one) for one in facts.partial_dependence],
         "fairness": fairness
-        and asdict(fairness) | {"sentences": fairness_sentences(fairness, facts.schema.target)},
+        and asdict(fairness) | {"sentences": fairness_sentences(fairness, facts.schema.number)},
         "exclusion": cost and asdict(cost) | {"sentence": exclusion_sentence(cost)},
     }
 
@@ -138,7 +138,7 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     )
     exclusion = _cost_of_exclusion(trained, seed)
     begin(4)
-    target = schema.target
+    target = schema.number
     low, high = trained.intervals.interval_of_each(
         trained.y_pred, LEVEL, target.minimum, target.maximum, trained.test.X
     )

@@ -13,8 +13,11 @@ from src.components.data_validation import DataValidation
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
 from src.pipelines.training import TrainConfig
+from src.schema.features import ClassTarget
+from src.schema.frames import target_cells, target_values
 from src.schema.hints import Hints
 from src.schema.inference import InferredSchema, infer_schema, position_of
+from src.schema.outcomes import refuse_few
 from src.schema.record import Schema
 from src.stats.same_rows import joined
 from src.tables.cells import match_key, parse_number, shorten, to_text
@@ -42,6 +45,7 @@ class Rows:
     X : DataFrame of shape (n_samples, n_features)
         Every feature of the table, whether or not the model was given it.
     y : ndarray of shape (n_samples,)
+        Numbers, or the outcomes' codes: positions among the target's categories.
     groups : list of str or None
     weight : ndarray of shape (n_samples,) or None
     """
@@ -117,17 +121,21 @@ def learn_schema(
     drop = [*config.drop, *(use.name for use in checked.columns if use.use == "left out")]
 
     def infer(table: Table) -> InferredSchema:
-        inferred = infer_schema(table, hints, checked.readings, config.target, drop)
+        inferred = infer_schema(table, hints, checked.readings, config.target, drop, config.task)
         return replace(inferred, schema=replace(inferred.schema, people=checked.people))
 
     inferred = infer(checked.table)
     good = usable_rows(checked.table, inferred, config, checked.groups)
-    if len(good.y) == len(checked.table.rows):
-        return inferred, good
-    used = checked.table.take(good.indices)
-    inferred = infer(used)
-    again = usable_rows(used, inferred, config)
-    return inferred, replace(good, X=again.X, y=again.y)
+    if len(good.y) < len(checked.table.rows):
+        used = checked.table.take(good.indices)
+        inferred = infer(used)
+        again = usable_rows(used, inferred, config)
+        good = replace(good, X=again.X, y=again.y)
+    if isinstance(inferred.schema.target, ClassTarget):
+        categories = inferred.schema.target.categories
+        counts = [int((good.y == code).sum()) for code in range(len(categories))]
+        refuse_few(inferred.schema.target, counts)
+    return inferred, good
 
 
 def usable_rows(
@@ -171,7 +179,7 @@ def usable_rows(
     frame = frame[known]
     return GoodRows(
         X=frame[list(schema.names)].reset_index(drop=True),
-        y=frame[schema.target.name].to_numpy(),
+        y=target_values(schema, frame[schema.target.name]),
         groups=_groups(table, frame.index.tolist(), config, pupils),
         weight=None if weight is None else weight[frame.index],
         n_refused=n_refused,
@@ -220,7 +228,7 @@ def write_tables(
     test: NDArray[np.intp],
 ) -> str:
     """Write data.csv, train.csv and test.csv; return the hash of the first."""
-    columns = [*(good.X[name] for name in schema.names), good.y]
+    columns = [*(good.X[name] for name in schema.names), target_cells(schema, good.y)]
     rows = [[to_text(v) for v in row] for row in zip(*columns, strict=True)]
     contents = {}
     for name, positions in (("data", range(len(rows))), ("train", train), ("test", test)):

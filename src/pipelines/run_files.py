@@ -20,7 +20,6 @@ from src.report.overview import SHOWN_LEVEL
 from src.report.table_findings import left_out_because
 from src.schema.inference import InferredSchema
 from src.schema.record import Schema
-from src.search.candidates import CANDIDATES
 from src.search.leaderboard import TrainedModel
 from src.serving.predictor import Predictor
 from src.stats.conformal import PredictionIntervals
@@ -99,13 +98,13 @@ def metrics_of(
     y: NDArray[np.float64],
 ) -> dict[str, Any]:
     """Return metrics.json: nothing in it depends on the clock, so equal runs have equal files."""
-    edges, counts = target_histogram(y, schema.target)
+    edges, counts = target_histogram(y, schema.number)
     leaderboard = []
     for row in trained.leaderboard:
         values = asdict(row)
         del values["fit_time_s"]
-        leaderboard.append(values)
-    labels = {candidate.name: candidate.label for candidate in CANDIDATES}
+        leaderboard.append(values | values.pop("errors"))
+    labels = {one.name: one.label for one in trained.folds.task.candidates}
     return {
         "target": schema.target.name,
         "unit": schema.target.unit,
@@ -148,7 +147,7 @@ def coverage_of(
     Beside it, the interval of the share, and how often chance takes a range that keeps its promise
     as far from it.
     """
-    found, target = [], schema.target
+    found, target = [], schema.number
     for level in intervals.levels:
         low, high = intervals.interval_of_each(y_pred, level, target.minimum, target.maximum, X)
         inside = (y >= low) & (y <= high)
@@ -166,7 +165,7 @@ def coverage_by_prediction(
     clusters: NDArray[np.intp] | None = None,
 ) -> list[dict[str, float]]:
     """Return the same of the 90 % range, by fifths of the prediction of ten rows at least."""
-    target, parts = schema.target, parts_by_size(y_pred)
+    target, parts = schema.number, parts_by_size(y_pred)
     low, high = intervals.interval_of_each(y_pred, SHOWN_LEVEL, target.minimum, target.maximum, X)
     inside, shown = (y >= low) & (y <= high), schema.clip_all(y_pred)
     found = []

@@ -47,7 +47,7 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
             "the target look as predictable.",
             style="yellow",
         )
-    low, high = schema.target.minimum, schema.target.maximum
+    low, high = schema.number.minimum, schema.number.maximum
     if low is not None and high is not None:
         ends = f"{format_number(low)} to {format_number(high)}{_unit(schema)}"
         say(f"Predictions are kept from {ends}.")
@@ -71,7 +71,7 @@ def _unit(schema: Schema) -> str:
 def _leaderboard(result: TrainResult) -> Table:
     from rich.table import Table
 
-    target, rows = result.schema.target, result.run.manifest.rows
+    target, rows = result.schema.number, result.run.manifest.rows
     title = f"Predicting {target.name}: cross-validation on {rows['train']} rows"
     grid = Table("Model", title=title, title_justify="left")
     for name in ("R²", "95 % interval", "RMSE", "MAE", "Fit"):
@@ -79,7 +79,7 @@ def _leaderboard(result: TrainResult) -> Table:
     shown = Measure.of(target).number
     for row in result.trained.leaderboard:
         ends = f"{row.r2_low:.3f} to {row.r2_high:.3f}"
-        scores = f"{row.r2:.3f}", ends, shown(row.rmse), shown(row.mae)
+        scores = f"{row.r2:.3f}", ends, shown(row.errors["rmse"]), shown(row.errors["mae"])
         style = "bold green" if row is result.trained.winner else None
         grid.add_row(row.label, *scores, f"{row.fit_time_s:.2f} s", style=style)
     return grid
@@ -87,7 +87,7 @@ def _leaderboard(result: TrainResult) -> Table:
 
 def _held_out(result: TrainResult) -> list[str]:
     evaluation, unit = result.evaluation, _unit(result.schema)
-    shown = Measure.of(result.schema.target).number
+    shown = Measure.of(result.schema.number).number
     r2, rmse, mae = evaluation.r2, evaluation.rmse, evaluation.mae
     baseline = f"predicting the mean: {shown(evaluation.baseline_rmse)}"
     return [

@@ -15,6 +15,7 @@ from src.exception import ConfigurationError, StuPredictionError
 from src.pipelines.option_values import Once, option_path, option_text
 from src.pipelines.training import TrainConfig
 from src.report.wording import listed
+from src.schema.outcomes import TASKS
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
 from src.tables.cells import format_number, match_key
@@ -61,6 +62,10 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
          "table)", {"metavar": "SOURCE"}),
         ("--query", "what to select, where --data is a database", {"metavar": "SQL"}),
         ("--target", "column to predict (default: the hints' target)", {"metavar": "COLUMN"}),
+        ("--task", "regression (a number), or binary, ordinal, classes (one of some outcomes); "
+         "auto takes text with 2 to 20 values, and numbers with two, as outcomes (default: "
+         "%(default)s)",
+         {"choices": TASKS}),
         ("--hints", "TOML file of labels, units and bounds (default: NAME.schema.toml beside the "
          "table, where there is one)", {"metavar": "FILE", "type": option_path}),
         ("--drop", "columns that must not be features", {"metavar": "COLUMN"} | _MANY),
@@ -78,8 +83,8 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
          {"metavar": "MODEL"} | _MANY),
         ("--budget", "quick, standard, thorough (up to a minute, while it gains) or seconds "
          "(default: %(default)s)", {"metavar": "BUDGET", "type": _budget}),
-        ("--metric", "what the winner is chosen by: r2, rmse or mae (default: %(default)s)",
-         {"metavar": "METRIC"}),
+        ("--metric", "what the winner is chosen by: r2, rmse or mae for a number (default: r2), "
+         "log_loss, brier or auc for outcomes (default: log_loss)", {"metavar": "METRIC"}),
         ("--cv", "folds of the cross-validation (default: %(default)s)",
          {"metavar": "N", "type": int}),
         ("--group", "rows with the same value, such as a school's pupils, are never in training "
@@ -213,7 +218,12 @@ def check_pass_mark(mark: float | None, schema: Schema) -> None:
     """
     if mark is None:
         return
-    target = schema.target
+    if schema.task != "regression":
+        raise ConfigurationError(
+            f"--pass-mark is for a target that is a number; {schema.target.name} has outcomes. "
+            "Name those that help should prevent with `at_risk` in the hints."
+        )
+    target = schema.number
     low, high = target.range
     if not low < mark <= high:
         raise ConfigurationError(

@@ -78,7 +78,8 @@ from src.pipelines.training import TrainConfig, TrainResult
 from src.report.facts import PassMark
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
-from src.search.plan import Progress, searched_rows
+from src.search.plan import Budget, Progress, searched_rows
+from src.search.task import REGRESSION, Classification, Task
 from src.serving.predictor import COMPILED, FINDINGS, Predictor
 from src.stats.conformal import PredictionIntervals
 from src.tables.cells import match_key
@@ -107,16 +108,7 @@ class TrainPipeline:
                 config.data, config.query, config.test_size, config.seed, _sheet(config)
             )
         )
-        self.trainer = ModelTrainer(
-            ModelTrainerConfig(
-                models=config.models,
-                random_state=config.seed,
-                jobs=config.jobs,
-                folds=config.cv,
-                budget=config.budget,
-                metric=config.metric,
-            )
-        )
+        Budget(config.budget)  # refuses one that does not exist
 
     def run(
         self,
@@ -148,6 +140,7 @@ class TrainPipeline:
             inferred, good = learn_schema(checked, hints, config)
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
             check_pass_mark(config.pass_mark, schema)
+            trainer = self._trainer(schema)
             cross = crossed_features(config.cross, inferred.schema)
 
             # The split: what is held out, and what the search may see.
@@ -160,7 +153,7 @@ class TrainPipeline:
             names, X, y = list(schema.names), good.X[list(schema.names)], good.y
             preprocessor = DataTransformation(schema, config.seed).run()
             with naming_the_cause(checked, schema.target.name):
-                trained = self.trainer.run(
+                trained = trainer.run(
                     train.X[names],
                     train.y,
                     preprocessor,
@@ -169,7 +162,7 @@ class TrainPipeline:
                     weight=train.weight,
                 )
             searched = searched_rows(len(train.y), config.seed)
-            fitted = self.trainer.fit(
+            fitted = trainer.fit(
                 trained.pipeline, train.X[names], train.y, train.weight, train.groups
             )
             known = train.X[names].iloc[searched]
@@ -189,7 +182,7 @@ class TrainPipeline:
             marked = self._calibration(schema, train, test, y_pred, intervals)
 
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
-            promoted = self.trainer.fit(trained.pipeline, X, y, good.weight, good.groups)
+            promoted = trainer.fit(trained.pipeline, X, y, good.weight, good.groups)
             compiled = ModelCompiler(schema, config.seed).run(
                 promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
             )
@@ -240,7 +233,7 @@ class TrainPipeline:
                 work = Trained(
                     full_schema=inferred.schema,
                     schema=schema,
-                    trainer=self.trainer.config,
+                    trainer=trainer.config,
                     model=trained,
                     fitted=fitted,
                     rows=good,
@@ -267,9 +260,26 @@ class TrainPipeline:
         apart = columns_apart(table, config, target)
         refuse_unknown(table, target, config)
         check = DataCheckConfig(
-            target or "", hints, config.drop, config.keep, tuple(apart), config.pupil
+            target or "", hints, config.drop, config.keep, tuple(apart), config.pupil, config.task
         )
         return hints, DataCheck(check).run(table)
+
+    def _trainer(self, schema: Schema) -> ModelTrainer:
+        config = self.config
+        task: Task = REGRESSION
+        if schema.task != "regression":
+            task = Classification(len(schema.outcomes.categories), schema.outcomes.ordered)
+        return ModelTrainer(
+            ModelTrainerConfig(
+                models=config.models,
+                random_state=config.seed,
+                jobs=config.jobs,
+                folds=config.cv,
+                budget=config.budget,
+                metric=config.metric or "",
+                task=task,
+            )
+        )
 
     def _hints(self) -> Hints:
         path = self.config.hints or find_hints(Path(self.config.data))
@@ -296,7 +306,7 @@ class TrainPipeline:
             y_pred,
             intervals,
             mark,
-            integer=schema.target.integer,
+            integer=schema.number.integer,
             base_rate=float((train.y < mark).mean()),
         )
 

@@ -10,6 +10,7 @@ from src.artifact_store import Run
 from src.components.model_evaluation import Evaluation
 from src.config import ARTIFACTS, SAMPLE_TABLE
 from src.schema.findings import Finding
+from src.schema.outcomes import Task
 from src.schema.record import Schema
 from src.search.folds import FOLDS
 from src.search.leaderboard import TrainedModel
@@ -22,6 +23,7 @@ class TrainConfig:
     data: str = str(SAMPLE_TABLE)
     query: str | None = None
     target: str | None = None
+    task: Task = "auto"
     hints: Path | None = None
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
@@ -30,7 +32,7 @@ class TrainConfig:
     all_sheets: bool = False
     models: tuple[str, ...] = ()
     budget: str | float = "standard"
-    metric: str = "r2"
+    metric: str | None = None
     cv: int = FOLDS
     group: str | None = None
     sample_weight: str | None = None

@@ -43,7 +43,7 @@ Row = Mapping[str, Any]
 
 def leaderboard(facts: ReportFacts) -> Section:
     """Return the models with their intervals, and those that were not tried."""
-    metrics, measure = facts.metrics, Measure.of(facts.schema.target)
+    metrics, measure = facts.metrics, Measure.of(facts.schema.number)
     board: list[Row] = list(metrics["leaderboard"])
     winner = next(row for row in board if row["name"] == metrics["winner"])
     drawn = [
@@ -245,7 +245,7 @@ def predictions(facts: ReportFacts) -> Section | None:
         return None
     import numpy as np
 
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     y_true, y_pred = held_out.y_true, held_out.y_pred
     within = float(np.quantile(np.abs(y_true - y_pred), 0.9))
     n = len(y_true)
@@ -281,7 +281,7 @@ def residuals(facts: ReportFacts) -> Section | None:
         return None
     import numpy as np
 
-    measure = Measure.of(facts.schema.target)
+    measure = Measure.of(facts.schema.number)
     residual = held_out.y_true - held_out.y_pred
     trend = _trend(held_out.y_pred, residual)
     line = " The line through the dots is their mean." if trend else ""
@@ -329,7 +329,7 @@ def residuals(facts: ReportFacts) -> Section | None:
 def _shift(facts: ReportFacts, held_out: HeldOutPredictions) -> float:
     """Return how far a dot is moved at most: a share of the range, nearly half a whole number."""
     share = DRAWN_SHIFT * float(held_out.y_true.max() - held_out.y_true.min())
-    return max(share, 0.4) if facts.schema.target.integer else share
+    return max(share, 0.4) if facts.schema.number.integer else share
 
 
 def _trend(y_pred: NDArray[np.float64], residual: NDArray[np.float64]) -> Line | None:
@@ -386,7 +386,7 @@ def coverage(facts: ReportFacts) -> Section | None:
     rows: list[Row] = list(facts.metrics.get("coverage") or ())
     if not rows:
         return None
-    measure, n = Measure.of(facts.schema.target), facts.metrics["held_out"]["n_samples"]
+    measure, n = Measure.of(facts.schema.number), facts.metrics["held_out"]["n_samples"]
     rows.sort(key=lambda row: row["level"])
     held = [_held(row, n) for row in rows]
     svg = dots(

@@ -63,7 +63,7 @@ def data_section(facts: ReportFacts) -> Section | None:
 
 
 def _target_figure(facts: ReportFacts, data: DataSummary) -> Figure:
-    names, measure, target = Names(facts.schema), Measure.of(facts.schema.target), data.target
+    names, measure, target = Names(facts.schema), Measure.of(facts.schema.number), data.target
     mean = target.mean or 0.0  # a target has values
     caption = (
         f"{names.target} is {measure.amount(mean)} on average (the line). Students typically lie "

@@ -33,7 +33,7 @@ def summarize_data(
     """
     import numpy as np
 
-    edges, counts = target_histogram(y, schema.target)
+    edges, counts = target_histogram(y, schema.number)
     return DataSummary(
         n_rows=len(y),
         features=tuple(

@@ -23,7 +23,7 @@ def fairness(facts: ReportFacts) -> Section | None:
     """Return the errors in each group of the sensitive features."""
     if facts.fairness is None or not facts.fairness.groupings:
         return None
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
     errors = [group.mean_error for one in singles for group in one.groups]
     limits = padded([0.0, *(end for error in errors for end in (error.low, error.high))])
@@ -44,7 +44,7 @@ def fairness(facts: ReportFacts) -> Section | None:
         "fairness",
         "Fairness",
         [f"The same held-out students, by group. {SIGN}"],
-        fairness_sentences(facts.fairness, facts.schema.target),
+        fairness_sentences(facts.fairness, facts.schema.number),
         figures,
         [group_table(one, names, measure, folded=True) for one in facts.fairness.groupings],
         notes,
@@ -60,7 +60,7 @@ def _label(label: str, one: Grouping, names: Names) -> str:
 
 
 def _draw(name: str, one: Grouping, facts: ReportFacts, limits: tuple[float, float]) -> str:
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     largest = sorted(one.groups, key=lambda group: -group.n_samples)[:DRAWN_GROUPS]
     rows = [
         Dot(
@@ -151,7 +151,7 @@ def exclusion(facts: ReportFacts) -> Section | None:
     cost = facts.exclusion
     if cost is None:
         return None
-    measure = Measure.of(facts.schema.target)
+    measure = Measure.of(facts.schema.number)
     lead = [
         f"This model was trained without {listed(cost.labels)}. For comparison, one was "
         "trained with them in the same way; both were tested on the same students.",
@@ -179,7 +179,7 @@ def pass_mark(facts: ReportFacts) -> Section | None:
     mark = facts.pass_mark
     if mark is None:
         return None
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     at = f"{format_number(mark.mark)} {measure.unit}".strip()
     lead = [
         f"The model also states how likely a student is to stay below {at} in {names.target}. Of "

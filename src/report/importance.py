@@ -109,7 +109,7 @@ def _together(rows: Sequence[Importance], refitted: RefittedModel, names: Names)
 def _importance_table(
     rows: Sequence[Importance], refitted: RefittedModel, facts: ReportFacts
 ) -> ReportTable:
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     cells = []
     for row in rows:
         share, drop = measure.number(row.mean_absolute_contribution), row.r2_drop
@@ -157,7 +157,7 @@ def dependence(facts: ReportFacts) -> Section | None:
     )
     if not curves_:
         return None
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     drawn, others = curves_[:DRAWN_CURVES], curves_[DRAWN_CURVES:]
     values = [v for one in drawn for part in (one.mean, one.low, one.high) for v in part]
     room = 0.05 * (max(values) - min(values)) or 0.5
@@ -197,7 +197,7 @@ def dependence(facts: ReportFacts) -> Section | None:
 def _draw(
     name: str, one: PartialDependence, facts: ReportFacts, limits: tuple[float, float]
 ) -> str:
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     label, y_label = names.of(one.feature), measure.axis("Mean prediction")
     alt = f"Mean prediction by {label}. {_moves(one, facts)}"
     if not _is_numeric(one):
@@ -234,11 +234,11 @@ def _category(at: object) -> str:
 
 def _moves(one: PartialDependence, facts: ReportFacts) -> str:
     """Say how the mean prediction moves with a feature."""
-    measure = Measure.of(facts.schema.target)
+    measure = Measure.of(facts.schema.number)
     low, high = min(one.mean), max(one.mean)
     if len(one.mean) == 1:
         return "There is one value only."
-    target = facts.schema.target
+    target = facts.schema.number
     if high - low < IDLE * (target.observed_maximum - target.observed_minimum):
         return f"It hardly moves the prediction: by {measure.amount(high - low)} at most."
     apart = measure.amount(high - low)

@@ -11,7 +11,7 @@ from src.tables.cells import format_number
 def levers(facts: ReportFacts) -> Section | None:
     """Return both differences by each feature, and which of them contradict each other."""
     curves = {one.feature: one for one in facts.partial_dependence}
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     cells, said = [], []
     for raw in facts.levers:
         modelled = _modelled(raw, curves.get(raw.feature))

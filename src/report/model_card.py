@@ -147,13 +147,13 @@ def _rebuild(run: RunManifest) -> list[str]:
 
 def measured(facts: ReportFacts) -> list[CardPart]:
     """Return the parts that only ``model_card.md`` has: elsewhere they are figures."""
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     table = held_out_table(facts.metrics["held_out"], measure)
     parts = [CardPart("How good it is", [*accuracy(facts), *certainty(facts)], tables=[table])]
     if facts.fairness is not None and facts.fairness.groupings:
         singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
         tables = [group_table(one, names, measure) for one in singles]
-        said = [*fairness_sentences(facts.fairness, facts.schema.target), SIGN]
+        said = [*fairness_sentences(facts.fairness, facts.schema.number), SIGN]
         parts.append(CardPart("Groups", said, tables=tables))
     return parts
 
@@ -180,7 +180,7 @@ def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable
 
 def limits(facts: ReportFacts) -> list[str]:
     """Return what a reader must keep in mind, as far as it follows from the figures."""
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     n, run = facts.metrics["held_out"]["n_samples"], facts.run
     said = [
         "It repeats what its table holds, unfair differences included. It finds what goes "

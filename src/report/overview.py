@@ -48,7 +48,7 @@ def used_sensitive_features(facts: ReportFacts) -> list[str]:
 def purpose(facts: ReportFacts) -> str:
     """Return what the model predicts, and from what."""
     names, used = Names(facts.schema), used_features(facts)
-    low, high = map(end, facts.schema.target.range)
+    low, high = map(end, facts.schema.number.range)
     unit = f"in {plain(facts.schema.target.unit)}, " if facts.schema.target.unit else ""
     what = f"{count(len(used), 'fact')} about a student: {names.all(used)}"
     return f"The model estimates {names.target} ({unit}from {low} to {high}) from {what}."
@@ -70,7 +70,7 @@ def doubt(facts: ReportFacts) -> list[str]:
 
 def accuracy(facts: ReportFacts) -> list[str]:
     """Return how well the model does on held-out rows, and better than what."""
-    measure, held_out = Measure.of(facts.schema.target), facts.metrics["held_out"]
+    measure, held_out = Measure.of(facts.schema.number), facts.metrics["held_out"]
     n = held_out["n_samples"]
     mae, rmse, r2 = (Interval(**held_out[key]) for key in ("mae", "rmse", "r2"))
     base = held_out["baseline_rmse"]
@@ -123,7 +123,7 @@ def certainty(facts: ReportFacts) -> list[str]:
     """Return how sure a single prediction is; nothing where there are no intervals."""
     if (row := shown_coverage(facts)) is None:
         return []
-    measure = Measure.of(facts.schema.target)
+    measure = Measure.of(facts.schema.number)
     return [
         "Every prediction comes with a range that should hold the truth for 9 in 10 students. It "
         f"is {measure.amount(row['mean_width'])} wide on average, and held "
@@ -135,7 +135,7 @@ def certainty(facts: ReportFacts) -> list[str]:
 def unreliable_parts(facts: ReportFacts) -> list[str]:
     """Return at which levels of the prediction the ranges held fewer than chance explains."""
     parts = facts.metrics.get("coverage_by_prediction") or ()
-    measure = Measure.of(facts.schema.target)
+    measure = Measure.of(facts.schema.number)
     return [
         f"Do not rely on the ranges where the model predicts {_level(row, measure)}: there the "
         f"{percent(SHOWN_LEVEL)} range held only {percent(row['coverage'])} of "
@@ -148,7 +148,7 @@ def unreliable_parts(facts: ReportFacts) -> list[str]:
 def coverage_by_level(facts: ReportFacts) -> ReportTable | None:
     """Return how often the shown range held the truth, from low predictions to high."""
     parts = facts.metrics.get("coverage_by_prediction")
-    measure = Measure.of(facts.schema.target)
+    measure = Measure.of(facts.schema.number)
     rows = [
         (
             Cell(_level(row, measure)),
@@ -170,7 +170,7 @@ def _level(row: Mapping[str, float], measure: Measure) -> str:
 
 def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     """Return the figures in large letters, and the paragraphs under them."""
-    measure, held_out = Measure.of(facts.schema.target), facts.metrics["held_out"]
+    measure, held_out = Measure.of(facts.schema.number), facts.metrics["held_out"]
     n = held_out["n_samples"]
     mae, rmse, r2 = (Interval(**held_out[key]) for key in ("mae", "rmse", "r2"))
     tiles = [
@@ -200,7 +200,7 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
         made = f"It was trained on {day(facts.run.created)} with {count(facts.run.rows['used'])}. "
     stands_out: list[str] = []
     if facts.fairness is not None and facts.fairness.groupings:
-        stands_out += fairness_sentences(facts.fairness, facts.schema.target)
+        stands_out += fairness_sentences(facts.fairness, facts.schema.number)
     if len(stands_out) > 2:
         stands_out[2:] = [f"More under the heading Fairness ({len(stands_out) - 2})."]
     paragraphs = [

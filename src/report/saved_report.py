@@ -76,7 +76,7 @@ def load_report(run: Run, schema: Schema) -> SavedReport | None:
             _exclusion(found["exclusion"]),
         )
         if report.fairness:  # a finding of an unknown kind has no sentence
-            fairness_sentences(report.fairness, schema.target)
+            fairness_sentences(report.fairness, schema.number)
         if report.exclusion:
             exclusion_sentence(report.exclusion)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -97,7 +97,7 @@ def report_fields(report: SavedReport, schema: Schema) -> dict[str, Any]:
         and asdict(fairness)
         | {
             "groupings": [asdict(one) for one in fairness.groupings if len(one.features) == 1],
-            "sentences": fairness_sentences(fairness, schema.target),
+            "sentences": fairness_sentences(fairness, schema.number),
         },
     }
 

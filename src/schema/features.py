@@ -6,11 +6,18 @@ import difflib
 import math
 import numbers
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
-from src.tables.cells import almost_number, clean, format_number, parse_number, shorten
+from src.tables.cells import (
+    MISSING_MARKS,
+    almost_number,
+    clean,
+    format_number,
+    parse_number,
+    shorten,
+)
 from src.tables.look_alike import fold, truth
 from src.tables.number_columns import is_one_of
 from src.tables.number_formats import PLAIN_NUMBERS, NumberFormat
@@ -354,6 +361,57 @@ class CategoricalFeature(Feature):
         return f"Did you mean {close!r}?" if close else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClassTarget(CategoricalFeature):
+    """A target that is one of a list of outcomes.
+
+    Attributes
+    ----------
+    ordered : bool
+        Whether the categories go from the lowest outcome to the highest.
+    at_risk : tuple of str
+        The outcomes that help should prevent; empty where nobody said which.
+    merged : mapping of str to str
+        Outcomes of the table that count as another.
+    """
+
+    ordered: bool = False
+    at_risk: tuple[str, ...] = ()
+    merged: Mapping[str, str] = field(default_factory=dict)
+
+    kind: ClassVar[str] = "class"
+    unit: ClassVar[str] = ""
+
+    @property
+    def task(self) -> str:
+        """What predicting it is called: ``binary``, ``ordinal`` or ``classes``."""
+        if len(self.categories) == 2:
+            return "binary"
+        return "ordinal" if self.ordered else "classes"
+
+    @property
+    def event(self) -> tuple[int, ...]:
+        """The codes of the outcomes at risk: positions among the categories."""
+        return tuple(i for i, c in enumerate(self.categories) if c in self.at_risk)
+
+    def check_cell(
+        self,
+        cell: str,
+        *,
+        decimal_comma: bool = False,
+        typed: bool = False,
+        suggest: bool = True,
+    ) -> Checked:
+        label = clean(cell)
+        if label.lower() in MISSING_MARKS and label not in self.categories:
+            return self.missing()
+        merged = self.merged.get(label, cell)
+        checked = super().check_cell(
+            merged, decimal_comma=decimal_comma, typed=typed, suggest=suggest
+        )
+        return checked._replace(mended="") if merged is not cell else checked
+
+
 def read_as(cell: str, value: Value) -> str:
     """Return how a mended cell is read, as the rest of a sentence that begins with its column.
 
@@ -383,7 +441,7 @@ def feature_to_dict(feature: Feature) -> dict[str, Any]:
 def feature_from_dict(values: Mapping[str, Any]) -> NumericFeature | CategoricalFeature:
     """Return the feature that a JSON object describes; TypeError where it describes none."""
     rest = {key: value for key, value in values.items() if key != "kind"}
-    for kind in (CategoricalFeature, NumericFeature):
+    for kind in (CategoricalFeature, NumericFeature, ClassTarget):
         if values["kind"] == kind.kind:
             feature: NumericFeature | CategoricalFeature = read_typed(kind, rest)
             return feature

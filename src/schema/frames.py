@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from src.schema.features import NumericFeature
+from src.schema.features import ClassTarget, NumericFeature
 from src.schema.record import Schema
 
 if TYPE_CHECKING:
@@ -38,3 +38,20 @@ def typed_frame(
             texts = [value if isinstance(value, str) else np.nan for value in values]
             frame[feature.name] = pd.Series(texts, dtype=object)
     return pd.DataFrame(frame)
+
+
+def target_values(schema: Schema, column: pd.Series[Any]) -> NDArray[Any]:
+    """Return the target as models take it: numbers, or the outcomes' codes as integers."""
+    import pandas as pd
+
+    if isinstance(schema.target, ClassTarget):
+        codes = pd.Categorical(column, categories=list(schema.target.categories)).codes
+        return codes.astype("int64")
+    return column.to_numpy()
+
+
+def target_cells(schema: Schema, y: NDArray[Any]) -> list[object]:
+    """Return the target as a table holds it; the inverse of :func:`target_values`."""
+    if isinstance(schema.target, ClassTarget):
+        return [schema.target.categories[code] for code in y.tolist()]
+    return y.tolist()

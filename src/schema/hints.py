@@ -35,6 +35,9 @@ class ColumnHints:
     decimal: str | None = None
     percent: bool | None = None
     known_before: bool | None = None
+    ordered: bool | None = None
+    at_risk: tuple[str, ...] | None = None
+    merge: Mapping[str, str] | None = None
 
     @property
     def describes(self) -> bool:
@@ -56,7 +59,8 @@ class ColumnHints:
 
     @property
     def says_categorical(self) -> bool:
-        return self.kind == "categorical" or self.categories is not None
+        of_classes = (self.categories, self.ordered, self.at_risk, self.merge)
+        return self.kind == "categorical" or any(value is not None for value in of_classes)
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,14 @@ _TEXT, _NUMBER, _FLAG, _TEXTS = "a text", "a number", "true or false", "a list o
 _KIND = "'numeric' or 'categorical'"
 _MARK = "'.' or ','"
 _VALUES = "a list of numbers and texts"
+_TABLE = 'a table of texts such as { "A+" = "A" }'
 _COLUMN_KEYS = {
     "label": _TEXT, "help": _TEXT, "unit": _TEXT, "group": _TEXT,
     "minimum": _NUMBER, "maximum": _NUMBER,
     "integer": _FLAG, "sensitive": _FLAG, "actionable": _FLAG,
     "kind": _KIND, "categories": _TEXTS, "order": "a whole number",
     "missing": _VALUES, "decimal": _MARK, "percent": _FLAG, "known_before": _FLAG,
+    "ordered": _FLAG, "at_risk": _TEXTS, "merge": _TABLE,
 }  # fmt: skip
 _TOP_KEYS = {"target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _TEXTS}
 
@@ -96,6 +102,8 @@ def _fits(value: Any, wanted: str) -> bool:
         return isinstance(value, list) and all(
             isinstance(item, str) or _fits(item, _NUMBER) for item in value
         )
+    if wanted == _TABLE:
+        return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
     if wanted == _MARK:
         return value in (".", ",")
     if wanted == _FLAG:
@@ -133,6 +141,8 @@ def _take(
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
+    if isinstance(value, dict):
+        return {clean(key): clean(to) for key, to in value.items()}
     if isinstance(value, list):
         return tuple(clean(v) if isinstance(v, str) else format_number(v) for v in value)
     return value

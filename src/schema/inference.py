@@ -13,9 +13,10 @@ from typing import Any
 
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.schema.findings import Reading
 from src.schema.hints import ColumnHints, Hints
+from src.schema.outcomes import MOST_OUTCOMES, Task, outcomes_of, predicts_outcomes
 from src.schema.record import Schema
 from src.tables.cells import (
     MISSING_MARKS,
@@ -98,6 +99,7 @@ def infer_schema(
     readings: Mapping[str, Reading],
     target: str | None = None,
     drop: Sequence[str] = (),
+    task: Task = "auto",
 ) -> InferredSchema:
     """Learn the schema of a table.
 
@@ -112,6 +114,8 @@ def infer_schema(
         The column to predict; default: the hints'.
     drop : sequence of str
         Columns that shall not be features.
+    task : str
+        Whether a number or one of some outcomes is predicted; ``auto`` looks at the column.
 
     Returns
     -------
@@ -146,7 +150,7 @@ def infer_schema(
         if key not in map(match_key, headers):
             logger.warning("The hints describe %s, which is no column of the table.", spelt)
 
-    target_feature = _target(target_column)
+    target_feature = _target(target_column, task)
     features: list[NumericFeature | CategoricalFeature] = []
     for column in columns:
         if column is target_column:
@@ -248,14 +252,20 @@ def position_of(header: Sequence[str], wanted: str, said_by: str) -> int:
     )
 
 
-def _target(column: _Column) -> NumericFeature:
+def _target(column: _Column, task: Task) -> NumericFeature | ClassTarget:
+    is_number, labels = column.reading.numeric, Counter[str]()
+    for cell, n in column.present.items():
+        number = column.numbers.get(cell) if is_number else None
+        if cell.lower() not in MISSING_MARKS:
+            labels[cell if number is None else format_number(number)] += n
+    if predicts_outcomes(task, column.said, is_number=is_number, n_distinct=len(labels)):
+        missing = labels.total() < column.counts.total()
+        return outcomes_of(labels, column.said, task, _words(column, 0) | {"optional": missing})
     if not column.reading.numeric or not column.numbers:
-        what_to_do = "Name another column with --target."
-        if column.said.says_categorical:
-            what_to_do = "The hints call it categorical: mend them or name another with --target."
         raise DataValidationError(
-            f"The target {column.name} must be a number in every row; it holds "
-            f"{column.examples or 'nothing'}. {what_to_do}"
+            f"The target {column.name} must be a number in every row, or one of 2 to "
+            f"{MOST_OUTCOMES} outcomes; it holds {column.examples or 'nothing'}. Name another "
+            "column with --target, or merge its values in the hints."
         )
     feature = _numeric(column, 0)
     inside = {number for number in column.numbers.values() if feature.within(number)}

@@ -16,6 +16,7 @@ from src.exception import ArtifactError, DataValidationError, Problem
 from src.schema.features import (
     SHOWN_CHOICES,
     CategoricalFeature,
+    ClassTarget,
     NumericFeature,
     Value,
     feature_from_dict,
@@ -39,9 +40,9 @@ class Schema:
     Attributes
     ----------
     features : tuple of NumericFeature or CategoricalFeature
-    target : NumericFeature
-        Its ``minimum`` and ``maximum`` clip every prediction. Where the hints name no minimum, it
-        is 0 if no row of training is below.
+    target : NumericFeature or ClassTarget
+        A number's ``minimum`` and ``maximum`` clip every prediction. Where the hints name no
+        minimum, it is 0 if no row of training is below.
     title, description : str
         Words for people, from the hints.
     groups : tuple of str
@@ -52,13 +53,32 @@ class Schema:
     """
 
     features: tuple[NumericFeature | CategoricalFeature, ...]
-    target: NumericFeature
+    target: NumericFeature | ClassTarget
     title: str = ""
     description: str = ""
     groups: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
 
     VERSION: ClassVar[int] = 1
+
+    @property
+    def task(self) -> str:
+        """What is predicted: ``regression``, ``binary``, ``ordinal`` or ``classes``."""
+        return self.target.task if isinstance(self.target, ClassTarget) else "regression"
+
+    @property
+    def number(self) -> NumericFeature:
+        """The target of a regression; TypeError where outcomes are predicted."""
+        if isinstance(self.target, ClassTarget):
+            raise TypeError(f"the target {self.target.name} is no number")
+        return self.target
+
+    @property
+    def outcomes(self) -> ClassTarget:
+        """The target of a classification; TypeError where a number is predicted."""
+        if not isinstance(self.target, ClassTarget):
+            raise TypeError(f"the target {self.target.name} is a number")
+        return self.target
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,6 +110,7 @@ class Schema:
             "description": self.description,
             "groups": list(self.groups),
             "people": list(self.people),
+            "task": self.task,
             "target": feature_to_dict(self.target),
             "features": [feature_to_dict(feature) for feature in self.features],
         }
@@ -112,8 +133,8 @@ class Schema:
             )
         try:
             target = feature_from_dict(values["target"])
-            if not isinstance(target, NumericFeature):
-                raise TypeError("the target is not numeric")
+            if not isinstance(target, NumericFeature | ClassTarget):
+                raise TypeError("the target is neither a number nor a list of outcomes")
             return cls(
                 features=tuple(feature_from_dict(feature) for feature in values["features"]),
                 target=target,
@@ -127,14 +148,14 @@ class Schema:
 
     def clip(self, prediction: float) -> float:
         """Return a prediction moved into the target's allowed range."""
-        low, high = self.target.minimum, self.target.maximum
+        low, high = self.number.minimum, self.number.maximum
         if low is not None and prediction < low:
             return low
         return high if high is not None and prediction > high else prediction
 
     def clip_all(self, predictions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predictions moved into the target's allowed range."""
-        low, high = self.target.minimum, self.target.maximum
+        low, high = self.number.minimum, self.number.maximum
         return predictions.clip(
             -math.inf if low is None else low, math.inf if high is None else high
         )

@@ -48,6 +48,35 @@ def greedy_weights(
     return best / best.sum()
 
 
+def greedy_share_weights(chances: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    """Return the weights of members whose mean chance of what came true loses least.
+
+    Parameters
+    ----------
+    chances : ndarray of shape (n_members, n_samples)
+        Each member's chance of what came true, out of fold.
+    steps : int
+        As for :func:`greedy_weights`.
+
+    Returns
+    -------
+    ndarray of shape (n_members,)
+        Not negative, summing to 1.
+    """
+    import numpy as np
+
+    counts, total = np.zeros(len(chances)), np.zeros(chances.shape[1])
+    best, least = counts, np.inf
+    for step in range(1, steps + 1):
+        losses = -np.log((total + chances) / step).mean(axis=1)
+        chosen = int(np.argmin(losses))
+        total = total + chances[chosen]
+        counts = counts + (np.arange(len(counts)) == chosen)
+        if losses[chosen] < least - 1e-9:
+            best, least = counts, float(losses[chosen])
+    return best / best.sum()
+
+
 def equal_weights(scores: NDArray[np.float64], within: float) -> NDArray[np.float64]:
     """Return the same weight for each member that is as good as the best, and none for the rest.
 
@@ -77,7 +106,7 @@ def cross_blend(
 
     Parameters
     ----------
-    predictions : ndarray of shape (n_members, n_samples)
+    predictions : ndarray of shape (n_members, n_samples, ...)
         Out-of-fold predictions.
     tests : sequence of ndarray
         Rows of each fold.
@@ -88,14 +117,14 @@ def cross_blend(
     -------
     weights : ndarray of shape (n_members,)
         Learnt on all folds.
-    predicted : ndarray of shape (n_samples,)
+    predicted : ndarray of shape (n_samples, ...)
         The blend's predictions for each fold, with weights learnt on the others.
     """
     import numpy as np
 
     folds = range(len(tests))
-    predicted = np.empty(predictions.shape[1])
+    predicted = np.empty(predictions.shape[1:])
     for fold in folds:
         weights = weigh([other for other in folds if other != fold])
-        predicted[tests[fold]] = weights @ predictions[:, tests[fold]]
+        predicted[tests[fold]] = np.tensordot(weights, predictions[:, tests[fold]], 1)
     return weigh(folds), predicted

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from src.search.early_stopping import TreeCount
 from src.search.native_categories import let_clone
 
 if TYPE_CHECKING:
@@ -34,6 +33,23 @@ class Expansion:
 
     build: Callable[[], BaseEstimator]
     n_columns: Callable[[int], int]
+
+
+@dataclass(frozen=True)
+class TreeCount:
+    """The parameter that says how many trees a booster has, and its values.
+
+    Attributes
+    ----------
+    usual : int
+        Where nothing is tried out.
+    most : int
+        Where early stopping ends at the latest.
+    """
+
+    parameter: str
+    usual: int
+    most: int
 
 
 @dataclass(frozen=True)
@@ -168,12 +184,27 @@ def _expanded_s(n_rows: int, n_columns: int) -> float:
     return 0.005 + 3e-10 * n_rows * n_columns**2
 
 
-def _trees_s(seconds: float) -> Callable[[int, int], float]:
+def trees_s(seconds: float) -> Callable[[int, int], float]:
     """Return the cost of trees that took that long on 1,000 rows of 16 columns."""
     return lambda n_rows, n_columns: (
         seconds * (0.3 + 0.7 * (n_rows / 1000) * (n_columns / 16) ** 0.7)
     )
 
+
+SPLINES = Expansion(
+    lambda: made(
+        "sklearn.preprocessing.SplineTransformer",
+        n_knots=4,
+        knots="quantile",
+        extrapolation="linear",
+        include_bias=False,
+    ),
+    lambda n: 5 * n,
+)
+PRODUCTS = Expansion(
+    lambda: made("sklearn.preprocessing.PolynomialFeatures", include_bias=False),
+    lambda n: n * (n + 3) // 2,
+)
 
 # In the order of promise: what a small budget has room for comes first.
 CANDIDATES = (
@@ -182,17 +213,12 @@ CANDIDATES = (
     Candidate("ridge_splines", "Ridge regression with curves",
               lambda seed: made("sklearn.linear_model.Ridge"), _expanded_s,
               {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
-              expansion=Expansion(
-                  lambda: made("sklearn.preprocessing.SplineTransformer", n_knots=4,
-                               knots="quantile", extrapolation="linear", include_bias=False),
-                  lambda n: 5 * n)),
+              expansion=SPLINES),
     Candidate("ridge_products", "Ridge regression with products",
               lambda seed: made("sklearn.linear_model.Ridge"), _expanded_s,
               {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
-              expansion=Expansion(
-                  lambda: made("sklearn.preprocessing.PolynomialFeatures", include_bias=False),
-                  lambda n: n * (n + 3) // 2)),
-    Candidate("catboost", "CatBoost", _catboost, _trees_s(0.09),
+              expansion=PRODUCTS),
+    Candidate("catboost", "CatBoost", _catboost, trees_s(0.09),
               {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
               import_s=0.2, tree_count=TreeCount("iterations", 200, 500)),
     Candidate("lasso", "Lasso", lambda seed: made("sklearn.linear_model.Lasso", max_iter=5_000),
@@ -205,7 +231,7 @@ CANDIDATES = (
               scales_target=True),
     Candidate("decision_tree", "Decision tree",
               lambda seed: made("sklearn.tree.DecisionTreeRegressor", random_state=seed),
-              _trees_s(0.005),
+              trees_s(0.005),
               {"max_depth": (3, 5, 8, 12), "min_samples_leaf": (3, 10, 30)}, trials=6),
     Candidate("neighbors", "k-nearest neighbours",
               lambda seed: made("sklearn.neighbors.KNeighborsRegressor"),
@@ -214,13 +240,13 @@ CANDIDATES = (
               tabled=False),
     Candidate("xgboost", "XGBoost",
               lambda seed: made("xgboost.XGBRegressor", n_jobs=1, random_state=seed,
-                                tree_method="hist"), _trees_s(0.06),
+                                tree_method="hist"), trees_s(0.06),
               {"learning_rate": (0.05, 0.1), "max_depth": (2, 3, 5), "subsample": (0.7,),
                "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)}, trials=4, import_s=0.2,
               tree_count=TreeCount("n_estimators", 120, 400)),
     Candidate("gradient_boosting", "Gradient boosting",
               lambda seed: made("sklearn.ensemble.GradientBoostingRegressor", random_state=seed),
-              _trees_s(0.2),
+              trees_s(0.2),
               {"learning_rate": (0.08, 0.04), "max_depth": (3, 2, 4), "subsample": (0.6, 0.9),
                "min_samples_leaf": (5, 20)}, trials=3,
               tree_count=TreeCount("n_estimators", 120, 240)),
@@ -230,25 +256,25 @@ CANDIDATES = (
                "epsilon": (0.05, 0.2)}, trials=4, scales_target=True, tabled=False),
     Candidate("extra_trees", "Extra trees",
               lambda seed: made("sklearn.ensemble.ExtraTreesRegressor", n_jobs=1,
-                                random_state=seed), _trees_s(0.3),
+                                random_state=seed), trees_s(0.3),
               {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
     Candidate("random_forest", "Random forest",
               lambda seed: made("sklearn.ensemble.RandomForestRegressor", n_jobs=1,
-                                random_state=seed), _trees_s(0.4),
+                                random_state=seed), trees_s(0.4),
               {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
     Candidate("hist_gradient_boosting", "Histogram gradient boosting",
               lambda seed: made("sklearn.ensemble.HistGradientBoostingRegressor",
-                                early_stopping=False, random_state=seed), _trees_s(0.25),
+                                early_stopping=False, random_state=seed), trees_s(0.25),
               {"learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
                "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1,
               tree_count=TreeCount("max_iter", 120, 300)),
     Candidate("adaboost", "AdaBoost",
               lambda seed: made("sklearn.ensemble.AdaBoostRegressor", random_state=seed,
                                 estimator=made("sklearn.tree.DecisionTreeRegressor", max_depth=4)),
-              _trees_s(0.25),
+              trees_s(0.25),
               {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
                "n_estimators": (50,)}, trials=1),
-    Candidate("catboost_native", "CatBoost, native categories", _catboost, _trees_s(0.4),
+    Candidate("catboost_native", "CatBoost, native categories", _catboost, trees_s(0.4),
               {"learning_rate": (0.1, 0.05), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
               tree_count=TreeCount("iterations", 150, 300), native=True, tabled=False),
 )  # fmt: skip

@@ -66,16 +66,20 @@ def power(n_rows: int, n_columns: int, r2: float = EXPLAINED) -> float | None:
 
 
 def _targets(folds: StackedFolds, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return the target and what it might be by chance, a column each, with mean 0 and spread 1."""
+    """Return the target and what it might be by chance, side by side, with mean 0 and spread 1.
+
+    Outcomes without an order have a column each.
+    """
     import numpy as np
 
-    y, clusters = folds.truth - folds.truth.mean(), folds.clusters
+    y, clusters = folds.task.numbers(folds.truth), folds.clusters
+    y = y - y.mean(axis=0)
     y = y / (float(y.std()) or 1.0)
     if clusters is None or clusters.max() + 1 < LEAST_CLUSTERS:
         drawn = [random.permutation(y) for _ in range(PERMUTATIONS)]
     else:
         signs = random.choice([-1.0, 1.0], size=(PERMUTATIONS, int(clusters.max()) + 1))
-        drawn = [y * of_clusters[clusters] for of_clusters in signs]
+        drawn = [y * of_clusters[clusters][:, None] for of_clusters in signs]
     return np.column_stack([y, *drawn])
 
 
@@ -108,4 +112,5 @@ def _pooled_errors(
         model.fit(folds.X[train], targets[learnt] - means, **weights)
         wrong = targets[rows] - means - model.predict(folds.X[test])
         errors += shares[rows] @ wrong**2
-    return errors / n
+    n_columns = targets.shape[1] // (PERMUTATIONS + 1)
+    return errors.reshape(-1, n_columns).sum(axis=1) / n

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from src.search.candidates import TreeCount
 from src.search.folds import StackedFolds
+from src.search.task import R2
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,23 +18,6 @@ if TYPE_CHECKING:
 FEW_ROWS = 500  # of the search: up to so many, each fold's number is its own
 SHARED_FOLDS = 2  # else, in so many folds, whose mean holds for all
 PATIENCE = 30  # trees without a gain
-
-
-@dataclass(frozen=True)
-class TreeCount:
-    """The parameter that says how many trees a booster has, and its values.
-
-    Attributes
-    ----------
-    usual : int
-        Where nothing is tried out.
-    most : int
-        Where early stopping ends at the latest.
-    """
-
-    parameter: str
-    usual: int
-    most: int
 
 
 def counted_folds(n_rows: int, n_folds: int) -> int:
@@ -111,7 +95,8 @@ def _n_trees(
         return int(model.tree_count_ if library == "catboost" else model.best_iteration + 1)
     if hasattr(model, "staged_predict") and not hasattr(model, "early_stopping"):
         model.fit(X, y, **weights)
-        errors = [float(((y_stop - p) ** 2).mean()) for p in model.staged_predict(X_stop)]
+        staged = getattr(model, "staged_predict_proba", model.staged_predict)
+        errors = [float(folds.task.losses(y_stop, p, R2).mean()) for p in staged(X_stop)]
         return int(np.argmin(errors)) + 1
     model.set_params(early_stopping=True, n_iter_no_change=PATIENCE)
     model.fit(X, y, X_val=X_stop, y_val=y_stop, **weights)

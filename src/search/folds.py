@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.exception import ConfigurationError
 from src.search.native_categories import TARGET_MEAN, TARGET_MEAN_FOLDS
+from src.search.task import REGRESSION, Classification, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 FOLDS = 5
-METRICS = {"r2": "R²", "rmse": "RMSE", "mae": "MAE"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class StackedFolds:
     weight : ndarray of shape (n_folds * n_samples,) or None
     groups : ndarray of shape (n_folds * n_samples,) or None
         Rows of one group are never on both sides of a split.
+    task : Task
+        What the target is.
     """
 
     X: NDArray[np.float64]
@@ -49,6 +51,7 @@ class StackedFolds:
     tests: list[NDArray[np.intp]]
     weight: NDArray[np.float64] | None = None
     groups: NDArray[Any] | None = None
+    task: Task = REGRESSION
 
     @property
     def n_samples(self) -> int:
@@ -80,16 +83,12 @@ class StackedFolds:
 
     @cached_property
     def training_means(self) -> NDArray[np.float64]:
-        """What the mean of the target predicts for each row of the table, out of fold."""
-        import numpy as np
-
+        """What the baseline predicts for each row of the table, out of fold."""
+        weight = self.weight
         return self.joined(
             [
-                np.full(
-                    len(test),
-                    np.average(
-                        self.y[train], weights=None if self.weight is None else self.weight[train]
-                    ),
+                self.task.constant(
+                    self.y[train], len(test), None if weight is None else weight[train]
                 )
                 for train, test in self.splits
             ]
@@ -100,7 +99,7 @@ class StackedFolds:
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         from joblib import Parallel, delayed
 
@@ -109,49 +108,57 @@ class StackedFolds:
 
     def predict_fold(self, estimator: BaseEstimator, k: int) -> NDArray[np.float64]:
         """Return what a copy of an estimator predicts for a fold's test rows."""
-        import numpy as np
         from sklearn.base import clone
 
         train, test = self.splits[k]
         fitted = fit_weighted(clone(estimator), self.X, self.y, self.weight, train)
-        return np.asarray(fitted.predict(self.X[test])).ravel()
+        return self.task.predict(fitted, self.X[test])
 
     def joined(self, parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return the predictions of all folds' test rows in the order of the table."""
         import numpy as np
 
-        predicted = np.empty(self.n_samples)
+        predicted = np.empty((self.n_samples, *parts[0].shape[1:]))
         for test, part in zip(self.tests, parts, strict=True):
             predicted[test] = part
         return predicted
 
 
 def split_rows(
-    n_rows: int, n_folds: int, random_state: int, groups: NDArray[Any] | None = None
+    y: NDArray[Any],
+    n_folds: int,
+    random_state: int,
+    groups: NDArray[Any] | None = None,
+    task: Task = REGRESSION,
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return the training and the test rows of each fold.
 
     Parameters
     ----------
+    y : ndarray of shape (n_rows,)
     groups : ndarray of shape (n_rows,), optional
         Rows of one group are never in a fold's training and test rows at once.
+    task : Task, optional
+        Default: a regression.
 
     Raises
     ------
     ConfigurationError
-        If the rows or the groups are too few for that many folds.
+        If the rows or the groups are too few for that many folds, or an outcome is in too few
+        groups.
     """
     import numpy as np
-    from sklearn.model_selection import GroupKFold, KFold
 
+    n_rows = len(y)
     if n_rows < 2 * n_folds:
         raise ConfigurationError(
             f"{n_folds} folds have fewer than two of the {n_rows} training rows each. "
             "Choose fewer folds.",
             setting="folds",
         )
+    folds = task.folds(n_folds, random_state, grouped=groups is not None)
     if groups is None:
-        return list(KFold(n_folds, shuffle=True, random_state=random_state).split(np.empty(n_rows)))
+        return list(folds.split(np.empty(n_rows), y))
     n_groups = len(set(groups.tolist()))
     if n_groups < n_folds:
         raise ConfigurationError(
@@ -159,8 +166,16 @@ def split_rows(
             f"{n_folds} folds. Choose fewer folds.",
             setting="groups",
         )
-    folds = GroupKFold(n_folds, shuffle=True, random_state=random_state)
-    return list(folds.split(np.empty(n_rows), groups=groups))
+    found = list(folds.split(np.empty(n_rows), y, groups))
+    if isinstance(task, Classification):
+        for train, _ in found:
+            if len(np.unique(y[train])) < task.n_classes:
+                raise ConfigurationError(
+                    "An outcome is in so few groups that a fold would learn nothing of it. Choose "
+                    "fewer folds, or merge outcomes in the hints.",
+                    setting="groups",
+                )
+    return found
 
 
 def stack_folds(
@@ -170,6 +185,7 @@ def stack_folds(
     splits: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
     weight: NDArray[np.float64] | None = None,
     groups: NDArray[Any] | None = None,
+    task: Task = REGRESSION,
 ) -> StackedFolds:
     """Fit a preprocessor inside each fold and stack what it makes of the table.
 
@@ -202,6 +218,7 @@ def stack_folds(
         tests=[test for _, test in splits],
         weight=None if weight is None else np.tile(weight, len(blocks)),
         groups=None if groups is None else np.tile(groups, len(blocks)),
+        task=task,
     )
 
 

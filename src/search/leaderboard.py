@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import Candidate
 from src.search.folds import StackedFolds
 from src.search.scores import pooled_score, r2_interval
+from src.search.task import R2
 from src.stats.intervals import Interval
 
 if TYPE_CHECKING:
@@ -23,11 +25,13 @@ class LeaderboardRow:
 
     Attributes
     ----------
-    r2, rmse, mae : float
-        Of all rows together; the latter two in the target's unit. The winner's are corrected for
-        having been chosen.
+    r2 : float
+        Of all rows together, McFadden's where outcomes are predicted. The winner's figures are
+        corrected for having been chosen.
     r2_low, r2_high : float
         Ends of the 95 % interval of R².
+    errors : mapping of str to float
+        By metric: RMSE and MAE in the target's unit, or log loss, Brier score and AUC.
     behind : Interval or None
         R² by which the winner is ahead, not corrected, with its 95 % interval; None for the winner.
     fit_time_s : float
@@ -43,8 +47,7 @@ class LeaderboardRow:
     r2: float
     r2_low: float
     r2_high: float
-    rmse: float
-    mae: float
+    errors: Mapping[str, float]
     fit_time_s: float
     n_trials: int
     params: dict[str, Any]
@@ -52,7 +55,9 @@ class LeaderboardRow:
 
     def score(self, metric: str) -> float:
         """Return a figure, the larger the better."""
-        return self.r2 if metric == "r2" else -float(getattr(self, metric))
+        if metric == R2:
+            return self.r2
+        return self.errors[metric] if metric == "auc" else -self.errors[metric]
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,9 @@ class Tried:
     ----------
     scores : dict of str to float
         By metric, of all rows together, the larger the better: errors are negative.
-    out_of_fold : ndarray of shape (n_samples,)
+    out_of_fold : ndarray of shape (n_samples, ...)
         What was predicted for the rows.
-    points : ndarray of shape (n_trials, n_samples)
+    points : ndarray of shape (n_trials, n_samples, ...)
         What each point that was tried predicted for them.
     """
 
@@ -133,5 +138,5 @@ def leaderboard_row(
 ) -> LeaderboardRow:
     """Return a row for out-of-fold predictions."""
     r2 = r2_interval(folds, out_of_fold)
-    rmse, mae = (-pooled_score(folds, out_of_fold, metric) for metric in ("rmse", "mae"))
-    return LeaderboardRow(name, label, r2.value, r2.low, r2.high, rmse, mae, **more)
+    errors = {metric: abs(pooled_score(folds, out_of_fold, metric)) for metric in folds.task.errors}
+    return LeaderboardRow(name, label, r2.value, r2.low, r2.high, errors, **more)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from src.config import BLEND
 from src.logger import get_logger
-from src.search.candidates import CANDIDATES
 from src.search.folds import fit_weighted
 from src.search.leaderboard import TrainedModel
 from src.search.scores import r2_gain, r2_interval
+from src.search.task import R2
 from src.stats.intervals import Interval
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ def learning_scores(
     import numpy as np
     from joblib import Parallel, delayed
     from sklearn.base import clone
-    from sklearn.metrics import r2_score
 
-    folds = trained.folds
+    folds, task = trained.folds, trained.folds.task
     least = min(len(train) for train, _ in folds.splits)
     sizes = sorted({round(share * least) for share in LEARNING_SHARES})
     sizes = [size for size in sizes if size >= LEAST_LEARNT]
@@ -68,10 +67,14 @@ def learning_scores(
         model = clone(trained.pipeline.named_steps["model"])
         try:
             fit_weighted(model, folds.X, folds.y, folds.weight, learnt)
-            of_test, of_learnt = (model.predict(folds.X[rows]) for rows in (test, learnt))
+            of_test, of_learnt = (task.predict(model, folds.X[rows]) for rows in (test, learnt))
         except ValueError:
             return None
-        return np.asarray(of_test).ravel(), float(r2_score(folds.y[learnt], of_learnt))
+        constant = task.constant(folds.y[learnt], len(learnt))
+        lost, by_constant = (
+            float(task.losses(folds.y[learnt], one, R2).mean()) for one in (of_learnt, constant)
+        )
+        return of_test, 1 - lost / (by_constant or 1.0)
 
     a_fold_s = _fit_s(trained, least, folds.X.shape[1]) * math.fsum(LEARNING_SHARES)
     n_folds = max(2, min(len(folds.splits), int(LEARNING_S / a_fold_s)))
@@ -106,7 +109,7 @@ def _fit_s(trained: TrainedModel, n_rows: int, n_columns: int) -> float:
     members = [*winner.params] if winner.name == BLEND else [winner.name]
     params = {row.name: row.params for row in trained.leaderboard}
     cost = 0.0
-    for candidate in CANDIDATES:
+    for candidate in trained.folds.task.candidates:
         if candidate.name in members:
             count = candidate.tree_count
             n_trees = count and params[candidate.name].get(candidate.prefix + count.parameter)

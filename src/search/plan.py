@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from src.config import BASELINE
 from src.exception import ConfigurationError
 from src.logger import get_logger
-from src.search.candidates import Candidate, made
+from src.search.candidates import Candidate
 from src.search.early_stopping import counted_folds
 from src.search.folds import StackedFolds
 from src.search.native_categories import NUMERIC, code_categories
@@ -110,13 +109,7 @@ def plan_search(
     ConfigurationError
         If none can be trained.
     """
-    baseline = Candidate(
-        BASELINE,
-        "Mean of the target (baseline)",
-        lambda seed: made("sklearn.dummy.DummyRegressor"),
-        lambda n, d: 0.0,
-    )
-    plan, left_out = [(baseline, 1)], {}
+    plan, left_out = [(folds.task.baseline, 1)], {}
     room, n_folds = budget.fitting_s, len(folds.splits)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from src.config import ALL_COLUMNS, SINGLE_COLUMN
-from src.search.candidates import CANDIDATES
 from src.search.folds import StackedFolds
 from src.search.leaderboard import LeaderboardRow, Tried, leaderboard_row
 from src.search.native_categories import ONE_HOT
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.compose import ColumnTransformer
 
-RIDGE = next(candidate for candidate in CANDIDATES if candidate.name == "ridge")
-
 
 def reference_rows(
     tuner: Tuner,
@@ -29,7 +26,7 @@ def reference_rows(
     tried: dict[str, Tried],
     winner: NDArray[np.float64],
 ) -> list[LeaderboardRow]:
-    """Return the rows of the best single column and of ridge regression, where it was not tried.
+    """Return the rows of the best single column and of the first family, where it was not tried.
 
     They take no part in the choice.
 
@@ -38,7 +35,7 @@ def reference_rows(
     winner : ndarray of shape (n_samples,)
         Its out-of-fold predictions.
     """
-    folds = tuner.folds
+    folds, plain = tuner.folds, tuner.folds.task.candidates[0]
     started = time.perf_counter()
     predicted, name = best_column(folds, columns_of(preprocessor))
     rows = [
@@ -53,11 +50,11 @@ def reference_rows(
             behind=r2_gain(folds, winner, predicted),
         )
     ]
-    if RIDGE.name not in tried:
-        ridge = tuner.search(RIDGE, RIDGE.n_points)
-        row = ridge.row(folds)
-        behind = r2_gain(folds, winner, ridge.out_of_fold)
-        label = f"{RIDGE.label} on all columns, for comparison"
+    if plain.name not in tried:
+        found = tuner.search(plain, plain.n_points)
+        row = found.row(folds)
+        behind = r2_gain(folds, winner, found.out_of_fold)
+        label = f"{plain.label} on all columns, for comparison"
         rows.append(replace(row, name=ALL_COLUMNS, label=label, behind=behind))
     return rows
 
@@ -81,18 +78,15 @@ def best_column(
     """Return what the best column alone predicts out of fold, and which it is in most folds.
 
     In each fold it is the column whose least-squares fit to the training rows has the greatest
-    adjusted R².
+    adjusted R²; of outcomes, to numbers that stand for them.
     """
-    import numpy as np
-    from sklearn.linear_model import LinearRegression
-
-    parts, chosen = [], []
+    parts, chosen, task = [], [], folds.task
     for train, test in folds.splits:
         weight = None if folds.weight is None else folds.weight[train]
-        name = _best_in(folds.X[train], folds.y[train], weight, columns)
+        name = _best_in(folds.X[train], task.numbers(folds.y[train]), weight, columns)
         of_column = columns[name]
-        model = LinearRegression().fit(folds.X[train][:, of_column], folds.y[train], weight)
-        parts.append(np.asarray(model.predict(folds.X[test][:, of_column])))
+        model = task.plain.fit(folds.X[train][:, of_column], folds.y[train], weight)
+        parts.append(task.predict(model, folds.X[test][:, of_column]))
         chosen.append(name)
     return folds.joined(parts), Counter(chosen).most_common(1)[0][0]
 
@@ -107,13 +101,14 @@ def _best_in(
 
     root = np.sqrt(np.ones(len(y)) if weight is None else weight)
     X = root[:, None] * (X - np.average(X, axis=0, weights=root**2))
-    y = root * (y - np.average(y, weights=root**2))
-    products, total = X.T @ y, float(y @ y) or 1.0
+    y = root[:, None] * (y - np.average(y, axis=0, weights=root**2))
+    products, total = X.T @ y, float((y**2).sum()) or 1.0
 
     def unexplained(name: str) -> float:
         of_column = columns[name]
         squares = X[:, of_column].T @ X[:, of_column]
-        explained = products[of_column] @ np.linalg.pinv(squares) @ products[of_column]
+        of_y = products[of_column]
+        explained = (of_y * (np.linalg.pinv(squares) @ of_y)).sum()
         freedom = max(len(y) - max(len(of_column) - 1, 1) - 1, 1)
         return float(total - explained) / freedom
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from src.config import BLEND
-from src.search.candidates import CANDIDATES, Candidate
 from src.search.folds import StackedFolds, fit_weighted
 from src.search.leaderboard import TrainedModel
+from src.search.task import R2
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,8 @@ class Refitting:
         """Return the cheapest family that is about as good as the winner, else the best alone."""
         import numpy as np
 
-        folds, label = trained.folds, {one.name: one.label for one in CANDIDATES}
+        folds = trained.folds
+        label = {one.name: one.label for one in folds.task.candidates}
         estimators = _estimators(trained, random_state)
         r2 = {row.name: row.r2 for row in trained.leaderboard if row.name in estimators}
         good = [name for name in r2 if r2[name] >= trained.winner.r2 - WITHIN]
@@ -60,8 +61,8 @@ class Refitting:
         rows = np.concatenate(folds.tests[:n_folds])
         return cls(label[name], estimators[name], folds, n_folds, n_features, rows)
 
-    def errors_without(self, left_out: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
-        """Return the errors without each set of columns, truth less prediction.
+    def losses_without(self, left_out: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
+        """Return each row's loss without each set of columns: that which R² is made of.
 
         A column that is left out has one value in all rows.
 
@@ -81,12 +82,12 @@ class Refitting:
         parts = Parallel()(delayed(self._predict)(columns, k) for columns, k in asked)
         n = self.n_folds
         predicted = [np.concatenate(parts[i * n : (i + 1) * n]) for i in range(len(left_out))]
-        return np.array([self.folds.truth[self.rows] - one for one in predicted])
+        truth, task = self.folds.truth[self.rows], self.folds.task
+        return np.array([task.losses(truth, one, R2) for one in predicted])
 
     def _predict(self, columns: NDArray[np.intp], k: int) -> NDArray[np.float64]:
         import numpy as np
         from sklearn.base import clone
-        from sklearn.dummy import DummyRegressor
 
         folds, (train, test) = self.folds, self.folds.splits[k]
         block = slice(k * folds.n_samples, (k + 1) * folds.n_samples)
@@ -94,9 +95,9 @@ class Refitting:
         weight = None if folds.weight is None else folds.weight[block]
         X[:, columns] = X[0, columns]
         nothing_left = not np.ptp(X, axis=0).any()  # which boosters refuse
-        model = DummyRegressor() if nothing_left else clone(self.estimator)
+        model = folds.task.baseline.build(0) if nothing_left else clone(self.estimator)
         fit_weighted(model, X, y, weight, train - block.start)
-        return np.asarray(model.predict(X[test - block.start])).ravel()
+        return folds.task.predict(model, X[test - block.start])
 
 
 def _estimators(trained: TrainedModel, random_state: int) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def _estimators(trained: TrainedModel, random_state: int) -> dict[str, Any]:
 
     One that is fitted to the table's columns is known of a winner only.
     """
-    known = {one.name: one for one in CANDIDATES if not one.wrapped}
+    known = {one.name: one for one in trained.folds.task.candidates if not one.wrapped}
     found = {
         row.name: known[row.name].unfitted(random_state).set_params(**row.params)
         for row in trained.leaderboard
@@ -118,7 +119,7 @@ def _estimators(trained: TrainedModel, random_state: int) -> dict[str, Any]:
 
 def _fit_s(name: str, trained: TrainedModel) -> float:
     """Return roughly what a fit costs, by the number of its trees if it has any."""
-    candidate: Candidate = next(one for one in CANDIDATES if one.name == name)
+    candidate = next(one for one in trained.folds.task.candidates if one.name == name)
     params = next(row.params for row in trained.leaderboard if row.name == name)
     n_rows, n_columns = trained.folds.n_samples, trained.folds.X.shape[1]
     count = candidate.tree_count

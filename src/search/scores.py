@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from src.search.folds import StackedFolds
+from src.search.task import R2
 from src.stats.intervals import Interval, standard_error, t_value
 
 if TYPE_CHECKING:
@@ -18,19 +19,16 @@ def losses(folds: StackedFolds, predicted: NDArray[np.float64], metric: str) -> 
 
     Parameters
     ----------
-    predicted : ndarray of shape (..., n_samples)
+    predicted : ndarray of shape (..., n_samples) or (..., n_samples, n_classes)
     metric : str
-        ``mae`` for absolute errors; the other metrics have squared ones.
+        See :meth:`Task.losses`.
     """
-    import numpy as np
-
-    errors = np.abs(folds.truth - predicted)
-    return folds.shares * (errors if metric == "mae" else errors**2)
+    return folds.shares * folds.task.losses(folds.truth, predicted, metric)
 
 
 def spread(folds: StackedFolds) -> NDArray[np.float64]:
-    """Return each row's squared distance from the mean of its fold's training rows, weighted."""
-    return losses(folds, folds.training_means, "r2")
+    """Return what the baseline, fitted to its fold's training rows, loses in each row."""
+    return losses(folds, folds.training_means, R2)
 
 
 def pooled_score(
@@ -42,8 +40,9 @@ def pooled_score(
     """Return a metric of out-of-fold predictions over all rows, the larger the better.
 
     R² is the share by which the predictions' squared error is below that of the training rows'
-    mean. That denominator has no bias to speak of with few rows, as the mean over the folds and
-    the spread about the overall mean have: see docs/statistics.md.
+    mean; of outcomes, their log loss below that of the training rows' shares (McFadden's). That
+    denominator has no bias to speak of with few rows, as the mean over the folds and the spread
+    about the overall mean have: see docs/statistics.md.
 
     Parameters
     ----------
@@ -56,18 +55,16 @@ def pooled_score(
     Statistician 78(1).
     """
     mean_loss = float(_of(rows, losses(folds, predicted, metric)).mean())
-    if metric == "mae":
-        return -mean_loss
-    if metric == "rmse":
-        return -math.sqrt(mean_loss)
-    return 1 - mean_loss / float(_of(rows, spread(folds)).mean())
+    if metric == R2:
+        return 1 - mean_loss / float(_of(rows, spread(folds)).mean())
+    return folds.task.score(metric, mean_loss, _of(rows, folds.truth), _of(rows, predicted))
 
 
 def r2_interval(
     folds: StackedFolds, predicted: NDArray[np.float64], rows: NDArray[np.intp] | None = None
 ) -> Interval:
     """Return the pooled R² with its 95 % interval: that of the logarithm of the errors' share."""
-    base, lost = _of(rows, spread(folds)), _of(rows, losses(folds, predicted, "r2"))
+    base, lost = _of(rows, spread(folds)), _of(rows, losses(folds, predicted, R2))
     ratio = float(lost.mean() / base.mean())
     if ratio <= 0:
         return Interval(1 - ratio, 1 - ratio, 1 - ratio)
@@ -86,7 +83,7 @@ def r2_gain(
 
     It is that of the differences row by row.
     """
-    gains = losses(folds, other, "r2") - losses(folds, predicted, "r2")
+    gains = losses(folds, other, R2) - losses(folds, predicted, R2)
     gains = _of(rows, gains) / float(_of(rows, spread(folds)).mean())
     mean = float(gains.mean())
     half = reach(folds, gains - mean, rows)

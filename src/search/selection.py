@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from src.config import BLEND
-from src.search.blending import cross_blend, equal_weights, greedy_weights
-from src.search.candidates import LINEAR
+from src.search.blending import cross_blend, equal_weights
 from src.search.folds import StackedFolds
 from src.search.leaderboard import LeaderboardRow, Tried, leaderboard_row
 from src.search.scores import losses, pooled_score, spread
@@ -35,7 +33,7 @@ class Winner:
     ----------
     score : float
         By the metric of the choice, the larger the better, not corrected for having been chosen.
-    out_of_fold : ndarray of shape (n_samples,)
+    out_of_fold : ndarray of shape (n_samples, ...)
     estimator : BaseEstimator
         Not fitted.
     """
@@ -92,18 +90,17 @@ class Selection:
 
         folds = self.folds
         points = np.vstack([one.points for one in self.tried.values()])
-        found = {metric: losses(folds, points, metric) for metric in ("r2", "mae")}
-        optimism = choice_optimism(
-            found, "mae" if self.metric == "mae" else "r2", folds.clusters, self.random_state
-        )
-        lower = optimism["r2"] / float(spread(folds).mean())
+        task = folds.task
+        found = {metric: losses(folds, points, metric) for metric in task.losses_of_rows}
+        chosen_by = self.metric if self.metric in found else task.losses_of_rows[0]
+        optimism = choice_optimism(found, chosen_by, folds.clusters, self.random_state)
+        lower = optimism[task.losses_of_rows[0]] / float(spread(folds).mean())
         corrected = replace(
             row,
             r2=row.r2 - lower,
             r2_low=row.r2_low - lower,
             r2_high=row.r2_high - lower,
-            rmse=math.sqrt(row.rmse**2 + optimism["r2"]),
-            mae=row.mae + optimism["mae"],
+            errors=task.corrected(row.errors, optimism),
         )
         score = pooled_score(folds, out_of_fold, self.metric)
         return Winner(corrected, score, out_of_fold, estimator)
@@ -120,13 +117,14 @@ class Selection:
             return one.scores[self.metric]
 
         ranked = sorted(self.tried.values(), key=score, reverse=True)
-        linear = [one for one in self.tried.values() if one.candidate.name in LINEAR]
+        alike = self.folds.task.linear
+        linear = [one for one in self.tried.values() if one.candidate.name in alike]
         best_linear = max(map(score, linear), default=0.0)
         for_all = next((one for one in linear if score(one) >= best_linear - self.within), None)
         near = [
             one
             for one in ranked
-            if (one is for_all or one.candidate.name not in LINEAR)
+            if (one is for_all or one.candidate.name not in alike)
             and one.scores["r2"] > ranked[0].scores["r2"] - BLEND_WITHIN
         ]
         tabled = [one for one in near if one.candidate.tabled]
@@ -166,7 +164,9 @@ class Selection:
             fitted, fitted_blended = cross_blend(
                 matrix,
                 folds.tests,
-                lambda of: greedy_weights(matrix[:, rows(of)], folds.truth[rows(of)], BLEND_STEPS),
+                lambda of: folds.task.blend_weights(
+                    matrix[:, rows(of)], folds.truth[rows(of)], BLEND_STEPS
+                ),
             )
             if self._gains(fitted_blended, blended) and np.count_nonzero(fitted) > 1:
                 shares, blended = fitted, fitted_blended
@@ -181,8 +181,6 @@ class Selection:
         return bool(gain > self.within and less.mean() > error)
 
     def _blended(self, shares: dict[str, float], out_of_fold: NDArray[np.float64]) -> Winner:
-        from sklearn.ensemble import VotingRegressor
-
         members = {name: self.tried[name] for name in shares}
         kind = "Average" if len(set(shares.values())) == 1 else "Blend"
         row = leaderboard_row(
@@ -194,9 +192,9 @@ class Selection:
             n_trials=1,
             params={name: round(share, 6) for name, share in shares.items()},
         )
-        estimator = VotingRegressor(
+        estimator = self.folds.task.blend(
             [(name, one.unfitted(self.random_state)) for name, one in members.items()],
-            weights=list(shares.values()),
+            [*shares.values()],
         )
         return self._winner(row, out_of_fold, estimator)
 
@@ -206,4 +204,4 @@ def as_good_in_unit_of(metric: str, baseline: Tried) -> float:
 
     Errors are measured by the baseline's: 0.002 of it.
     """
-    return AS_GOOD if metric == "r2" else -AS_GOOD * baseline.scores[metric]
+    return AS_GOOD if metric == "r2" else abs(AS_GOOD * baseline.scores[metric])

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from src.logger import get_logger
-from src.search.candidates import Candidate
-from src.search.early_stopping import TreeCount, counted_folds, find_n_trees, mean_count
-from src.search.folds import METRICS, StackedFolds
+from src.search.candidates import Candidate, TreeCount
+from src.search.early_stopping import counted_folds, find_n_trees, mean_count
+from src.search.folds import StackedFolds
 from src.search.leaderboard import Tried
 from src.search.plan import Budget, Progress
 from src.search.scores import pooled_score
+from src.search.task import R2
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,7 @@ class Tuner:
         found = Tried(
             candidate,
             params,
-            {name: pooled_score(folds, points[best], name) for name in METRICS},
+            {name: pooled_score(folds, points[best], name) for name in (R2, *folds.task.errors)},
             points[best],
             points,
             fit_time_s=math.fsum(seconds for _, seconds in parts) / len(parts),

@@ -242,7 +242,7 @@ class Predictor:
         pass_mark : float, optional
             The chance of a score below it comes with the prediction.
         """
-        target = self.schema.target
+        target = self.schema.number
         predicted = self.unclipped(values)
         prediction = self.schema.clip(predicted)
         if not target.observed_minimum <= prediction <= target.observed_maximum:
@@ -276,7 +276,7 @@ class Predictor:
         return False
 
     def _beyond_what_was_seen(self, prediction: float) -> Problem:
-        target = self.schema.target
+        target = self.schema.number
         if prediction > target.observed_maximum:
             side, end, seen, bound = "above", "greatest", target.observed_maximum, target.maximum
             hint, more = "maximum", "greater"

@@ -94,7 +94,7 @@ class Scorer:
 
     def _together(self, columns: Mapping[str, list[Value]]) -> Scores:
         schema, intervals, mark = self.predictor.schema, self.predictor.intervals, self.pass_mark
-        target = schema.target
+        target = schema.number
         unclipped = self.predictor.unclipped_columns(columns)
         predictions = schema.clip_all(unclipped)
         scores: dict[str, NDArray[Any]] = {PREDICTION: predictions}
@@ -333,7 +333,7 @@ def score_table(
     """
     schema = scorer.predictor.schema
     shown = _shown_positions(reader.header, schema, _locate(reader, schema))
-    low, high = schema.target.range
+    low, high = schema.number.range
     summary = Summary(
         run_id=scorer.predictor.run.run_id,
         pass_mark=scorer.pass_mark,

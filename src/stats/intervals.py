@@ -166,17 +166,22 @@ def r2_interval(
 
 
 def r2_drop_interval(
-    y_true: NDArray[np.float64],
-    errors: NDArray[np.float64],
-    errors_without: NDArray[np.float64],
+    losses: NDArray[np.float64],
+    losses_without: NDArray[np.float64],
+    spread: NDArray[np.float64],
     clusters: NDArray[np.intp] | None = None,
 ) -> Interval:
-    """Return what R² loses from one model to another on the same rows, with its interval."""
-    spread = (y_true - y_true.mean()) ** 2
+    """Return what R² loses from one model to another on the same rows, with its interval.
+
+    Parameters
+    ----------
+    losses, losses_without, spread : ndarray of shape (n_samples,)
+        Squared errors of both models and of the mean; or log losses, for McFadden's R².
+    """
     total = float(spread.mean()) or math.inf
-    added = errors_without**2 - errors**2
+    added = losses_without - losses
     lost = float(added.mean() / total)
-    return interval_of(lost, (added - lost * spread) / total / len(errors), clusters)
+    return interval_of(lost, (added - lost * spread) / total / len(losses), clusters)
 
 
 def share_interval(hits: NDArray[np.bool_], clusters: NDArray[np.intp] | None = None) -> Interval:

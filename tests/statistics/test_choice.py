@@ -45,7 +45,7 @@ def table(random: np.random.Generator, n: int, n_columns: int = 5, *, real: bool
 
 
 def folds_of(X: np.ndarray, y: np.ndarray, seed: int) -> StackedFolds:
-    splits = split_rows(len(y), 5, seed)
+    splits = split_rows(y, 5, seed)
     return stack_folds(pd.DataFrame(X), y, FunctionTransformer(np.asarray), splits)
 
 
@@ -105,7 +105,7 @@ def test_clusters_are_not_torn_apart(monkeypatch) -> None:
         schools = np.repeat(np.arange(12), 8)
         X = random.normal(size=(12, 2))[schools]
         y = random.normal(size=12)[schools] + 0.3 * random.normal(size=len(schools))
-        splits = split_rows(len(y), 5, seed, schools)
+        splits = split_rows(y, 5, seed, schools)
         identity = FunctionTransformer(np.asarray)
         folds = stack_folds(pd.DataFrame(X), y, identity, splits, groups=schools)
         false += chance_p_value(folds, seed) <= 0.05

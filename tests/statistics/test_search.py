@@ -31,7 +31,7 @@ def optimism(seed: int, n_rows: int) -> float:
     X, y = table(random, n_rows)
     fresh, truth = table(random, FRESH)
     (catboost,) = [one for one in CANDIDATES if one.name == "catboost"]
-    folds = stack_folds(X, y, FunctionTransformer(np.asarray), split_rows(n_rows, 5, seed))
+    folds = stack_folds(X, y, FunctionTransformer(np.asarray), split_rows(y, 5, seed))
     with quiet_fits(jobs=2):
         tried = Tuner(folds, "r2", seed, stops_early=True).search(catboost, trials=1)
         fitted = [

@@ -44,7 +44,7 @@ def answer_file() -> Response:
         If no model is loaded.
     """
     predictor = current_models().predictor()
-    pass_mark = read_pass_mark(request.args.get("pass_mark", ""), predictor.schema.target)
+    pass_mark = read_pass_mark(request.args.get("pass_mark", ""), predictor.schema.number)
     sheet, all_sheets = request.args.get("sheet"), is_asked_for("all_sheets")
     if sheet is not None and all_sheets:
         raise BadRequest("Name a sheet, or ask for all_sheets.")

@@ -61,7 +61,7 @@ def upload() -> ResponseReturnValue:
     problems: list[Problem] = []
     name, pass_mark = "", None
     try:
-        pass_mark = read_pass_mark(mark_text, predictor.schema.target)
+        pass_mark = read_pass_mark(mark_text, predictor.schema.number)
     except DataValidationError as error:
         problems += error.problems
     try:
@@ -123,7 +123,7 @@ def change(job_id: str) -> ResponseReturnValue:
     order, form = job.read_order(), request.form
     if "pass_mark" in form:
         try:
-            mark = read_pass_mark(form["pass_mark"], predictor.schema.target)
+            mark = read_pass_mark(form["pass_mark"], predictor.schema.number)
         except DataValidationError as error:
             return _job_page(job, predictor, error.problems[0], form["pass_mark"], 422)
         order = replace(order, pass_mark=mark)
@@ -211,7 +211,7 @@ def _job_page(
     if outcome is not None and not isinstance(outcome, Refusal):
         same = outcome.run_id == predictor.run.run_id
         view = describe_file(
-            outcome, predictor.schema.target, predictor.metrics if same else NOTHING
+            outcome, predictor.schema.number, predictor.metrics if same else NOTHING
         )
     page = render_template(
         "batch_job.html",

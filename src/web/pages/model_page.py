@@ -84,7 +84,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         target=Names(predictor.schema).target,
         **_words(facts),
         **_findings(facts),
-        coverage=_coverage(facts.metrics, Measure.of(facts.schema.target)),
+        coverage=_coverage(facts.metrics, Measure.of(facts.schema.number)),
         importance=_importance(report, Names(facts.schema)),
         importance_lead=_importance_lead(report),
         history=_history(store, predictor.run),
@@ -120,7 +120,7 @@ def _words(facts: ReportFacts) -> dict[str, Any]:
     from src.report.overview import coverage_by_level, doubt, summary
     from src.report.table_findings import notes, warnings
 
-    measure = Measure.of(facts.schema.target)
+    measure = Measure.of(facts.schema.number)
     tiles, paragraphs = summary(facts)
     doubts = doubt(facts)
     return {
@@ -141,7 +141,7 @@ def _findings(facts: ReportFacts) -> dict[str, Any]:
     """Return what only the report knows: errors by group, and what leaving columns out costs."""
     from src.report.fairness import group_table
 
-    target, fairness = facts.schema.target, facts.fairness
+    target, fairness = facts.schema.number, facts.fairness
     singles = [one for one in fairness.groupings if len(one.features) == 1] if fairness else ()
     names, measure = Names(facts.schema), Measure.of(target)
     return {

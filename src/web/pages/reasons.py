@@ -84,7 +84,7 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
     values : mapping
         The record, checked.
     """
-    target, decimals = schema.target, sensible_decimals(schema.target)
+    target, decimals = schema.number, sensible_decimals(schema.number)
     labels = {feature.name: feature.label or feature.name for feature in schema.features}
     ranked = sorted(found.values.items(), key=lambda item: -abs(item[1]))
     n_shown = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
@@ -149,7 +149,7 @@ def _compare(
 
     None where there is nothing to compare, or the scores went the other way.
     """
-    decimals, values = sensible_decimals(predictor.schema.target), prediction.values
+    decimals, values = sensible_decimals(predictor.schema.number), prediction.values
     now = values[feature.name]
     choices, predicted = [], []
     for value in _alternatives(feature, now):

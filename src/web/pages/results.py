@@ -129,7 +129,7 @@ def describe(
 
 @lru_cache(maxsize=1)
 def _served_model(predictor: Predictor) -> ServedModel:
-    target, metrics, manifest = predictor.schema.target, predictor.metrics, predictor.run.manifest
+    target, metrics, manifest = predictor.schema.number, predictor.metrics, predictor.run.manifest
     measure, mark = Measure.of(target), predictor.pass_mark
     held_out = metrics.get("held_out") or {}
     mae = finite((held_out.get("mae") or {}).get("value"))

@@ -96,7 +96,7 @@ def test_the_number_of_jobs_does_not_change_the_result(name: str) -> None:
 
     def scores(jobs: int) -> list[tuple[str, float, float, dict]]:
         rows = search(models=(name,), jobs=jobs).leaderboard
-        return [(row.name, row.r2, row.mae, row.params) for row in rows]
+        return [(row.name, row.r2, row.errors, row.params) for row in rows]
 
     assert scores(1) == scores(2)
 
@@ -200,7 +200,7 @@ def test_a_wrong_option_is_refused(config: dict, message: str) -> None:
 def test_the_winner_by_mae_has_the_least_mae() -> None:
     trained = search(models=("decision_tree", "ridge", "neighbors"), metric="mae")
     assert trained.winner.name == "ridge"
-    errors = [row.mae for row in trained.leaderboard]
+    errors = [row.errors["mae"] for row in trained.leaderboard]
     assert errors == sorted(errors)
 
 
@@ -295,7 +295,7 @@ def test_the_out_of_fold_predictions_are_the_winners() -> None:
     trained = search(n_rows=300, models=("ridge", "decision_tree"))
     assert trained.out_of_fold.shape == trained.folds.truth.shape == (300,)
     rmse = np.sqrt(np.mean((trained.folds.truth - trained.out_of_fold) ** 2))
-    assert rmse == pytest.approx(trained.winner.rmse, rel=0.01)
+    assert rmse == pytest.approx(trained.winner.errors["rmse"], rel=0.01)
 
 
 def test_a_large_table_is_searched_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_a_leak_is_status_1_until_it_is_dropped(table, check: Command) -> None:
         ({}, [], "Which column shall be predicted?"),
         ({"FINAL": ["1", "2"] * 150}, ["--target", "final"], "have the same name"),
         ({"a": FINAL, "A": FINAL}, ["--target", "final"], "have the same name"),
-        ({"word": ["a", "b"] * 150}, ["--target", "word"], "The target word must be a number"),
+        ({"word": ["a"] * 300}, ["--target", "word"], "The target word must be a number"),
         ({}, ["--target", "finl"], "there is no column 'finl'. Did you mean 'final'?"),
         ({}, ["--target", "final", "--drop", "final"], "cannot be dropped"),
     ],

@@ -283,9 +283,10 @@ def test_a_table_without_a_header_is_told_what_the_first_row_is_for() -> None:
         ([5] * N, "The target mark is 5 in every row: there is nothing to learn."),
         (["5", "5.0"] * 20, "The target mark is 5 in every row"),
         ([5, *[""] * (N - 1)], "The target mark is 5 in every row"),
-        (["a", "b"] * 20, "must be a number in every row; it holds 'a', 'b'. Name another column"),
-        ([""] * N, "must be a number in every row; it holds nothing. Name another"),
-        (["NA"] * N, "must be a number in every row; it holds nothing."),
+        (["a"] * N, "must be a number in every row, or one of 2 to 20 outcomes; it holds 'a'."),
+        ([f"x{i}" for i in range(N)], "or one of 2 to 20 outcomes; it holds 'x0', 'x1', 'x2'."),
+        ([""] * N, "must be a number in every row, or one of 2 to 20 outcomes; it holds nothing."),
+        (["NA"] * N, "or one of 2 to 20 outcomes; it holds nothing."),
     ],
 )
 def test_a_target_that_cannot_be_learnt_is_refused(cells: list, message: str) -> None:
@@ -295,9 +296,11 @@ def test_a_target_that_cannot_be_learnt_is_refused(cells: list, message: str) ->
     assert message in str(raised.value)
 
 
-def test_a_target_that_the_hints_call_categorical_is_refused() -> None:
-    with pytest.raises(DataValidationError, match="The hints call it categorical"):
+def test_a_target_that_the_hints_call_categorical_has_outcomes_if_they_are_few() -> None:
+    with pytest.raises(DataValidationError, match="different values, too many to be outcomes"):
         learn(table(), hints(mark={"kind": "categorical"}))
+    found = learn(table([1, 2, 3, 4] * (N // 4)), hints(mark={"kind": "categorical"})).schema
+    assert (found.task, found.outcomes.categories) == ("ordinal", ("1", "2", "3", "4"))
 
 
 def test_a_target_beyond_its_bounds_is_refused() -> None:

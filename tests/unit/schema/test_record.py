@@ -559,7 +559,7 @@ def test_another_schema_has_another_fingerprint(changed: Schema) -> None:
     [
         ({"version": 2}, "schema.json has version 2, this program reads 1"),
         ({"version": None}, "version None"),
-        ({"target": {"kind": "categorical", "name": "x", "categories": []}}, "not numeric"),
+        ({"target": {"kind": "categorical", "name": "x", "categories": []}}, "neither a number"),
         ({"target": {"kind": "odd"}}, "unknown kind 'odd'"),
         ({"target": "x"}, "damaged"),
         ({"features": None}, "damaged"),

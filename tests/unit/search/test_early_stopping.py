@@ -7,8 +7,8 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import FunctionTransformer
 
-from src.search.candidates import CANDIDATES
-from src.search.early_stopping import TreeCount, counted_folds, find_n_trees, inner_split
+from src.search.candidates import CANDIDATES, TreeCount
+from src.search.early_stopping import counted_folds, find_n_trees, inner_split
 from src.search.folds import StackedFolds, split_rows, stack_folds
 
 BOOSTERS = {c.name: c for c in CANDIDATES if c.tree_count and not c.native}
@@ -64,7 +64,7 @@ def test_two_folds_keep_groups_whole_too() -> None:
     """13.2: rows of the same groups stopped boosters."""
     stacked = folds(1.0, 2)
     groups = np.arange(240) // 12
-    splits = split_rows(240, 2, 0, groups)
+    splits = split_rows(np.zeros(240), 2, 0, groups)
     X, y = pd.DataFrame(stacked.X[:240]), stacked.truth
     grouped = stack_folds(X, y, FunctionTransformer(np.asarray), splits, groups=groups)
     for k in range(2):
@@ -76,7 +76,7 @@ def test_two_folds_keep_groups_whole_too() -> None:
 def test_with_one_group_to_learn_from_the_usual_number_of_trees_is_taken() -> None:
     estimator, count = booster("catboost")
     stacked = folds(1.0, 2)
-    splits = split_rows(240, 2, 0, np.arange(240) % 2)
+    splits = split_rows(np.zeros(240), 2, 0, np.arange(240) % 2)
     X = pd.DataFrame(stacked.X[:240])
     grouped = stack_folds(
         X, stacked.truth, FunctionTransformer(np.asarray), splits, groups=np.arange(240) % 2

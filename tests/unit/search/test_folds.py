@@ -29,12 +29,12 @@ def test_a_fit_that_fails_leaves_no_other_at_work() -> None:
 
 def test_folds_of_fewer_than_two_rows_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="5 folds have fewer than two of the 9") as raised:
-        split_rows(9, 5, random_state=0)
+        split_rows(np.zeros(9), 5, random_state=0)
     assert raised.value.setting == "folds"
 
 
 def test_folds_keep_groups_whole() -> None:
     groups = np.repeat(np.arange(6), 5)
-    for train, test in split_rows(30, 3, random_state=0, groups=groups):
+    for train, test in split_rows(np.zeros(30), 3, random_state=0, groups=groups):
         assert not {*groups[train]} & {*groups[test]}
         assert len(train) + len(test) == 30

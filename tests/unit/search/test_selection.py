@@ -11,10 +11,11 @@ from sklearn.preprocessing import FunctionTransformer
 
 from src.config import BLEND
 from src.search.candidates import Candidate
-from src.search.folds import METRICS, StackedFolds, stack_folds
+from src.search.folds import StackedFolds, stack_folds
 from src.search.leaderboard import Tried
 from src.search.scores import pooled_score
 from src.search.selection import Selection, as_good_in_unit_of
+from src.search.task import REGRESSION
 
 N = 100
 Y = np.random.default_rng(0).normal(50, 10, N)
@@ -45,7 +46,7 @@ def selection(**predictions: np.ndarray) -> Selection:
 
 
 def tried_family(name: str, column: int, predicted: np.ndarray, folds: StackedFolds) -> Tried:
-    scores = {metric: pooled_score(folds, predicted, metric) for metric in METRICS}
+    scores = {metric: pooled_score(folds, predicted, metric) for metric in REGRESSION.metrics}
     candidate = Candidate(name, name, lambda seed: OneColumn(column), lambda n, d: 0.0)
     return Tried(candidate, {}, scores, predicted, predicted[None], fit_time_s=0.0)
 
@@ -60,7 +61,7 @@ def test_families_whose_errors_cancel_are_blended() -> None:
     winner = selection(one=Y + ERRORS, other=Y - 1.05 * ERRORS).run()
     assert winner.row.name == BLEND
     assert winner.row.r2 > 0.99
-    assert winner.row.rmse == pytest.approx(
+    assert winner.row.errors["rmse"] == pytest.approx(
         np.sqrt(np.mean((winner.out_of_fold - Y) ** 2)), rel=0.2
     )
 
@@ -71,7 +72,7 @@ def test_fitted_weights_that_leave_one_family_do_not_choose_a_poorer_one(monkeyp
     def weights(matrix: np.ndarray, y: np.ndarray, steps: int) -> np.ndarray:
         return np.array([0.0, 1.0] if len(y) == N else [0.5, 0.5])
 
-    monkeypatch.setattr("src.search.selection.greedy_weights", weights)
+    monkeypatch.setattr("src.search.task.greedy_weights", weights)
     winner = selection(good=Y + ERRORS, poor=Y - 1.05 * ERRORS).run()
     assert winner.row.name == "good"
     assert winner.out_of_fold == pytest.approx(Y + ERRORS)
