@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from src.compiled.model import (
     CompiledModel,
     Curve,
     Ensemble,
+    FeatureTable,
     MedianTrees,
     Node,
     NumericTable,
@@ -32,7 +33,13 @@ TABLE_NODES = 48  # of a tree that becomes tables; a larger one is walked throug
 Columns = Mapping[str, "Sequence[object] | NDArray[Any]"]
 
 
-def encode(model: CompiledModel, columns: Columns) -> list[NDArray[Any]]:
+class Tabled(Protocol):
+    """What has tables of features: a compiled model, or a classifier."""
+
+    features: tuple[FeatureTable, ...]
+
+
+def encode(model: Tabled, columns: Columns) -> list[NDArray[Any]]:
     """Return each feature's column: numbers with missing ones filled in, positions of categories.
 
     Parameters
@@ -68,15 +75,20 @@ def _codes(feature: CategoryTable, column: Sequence[object] | NDArray[Any]) -> N
 
 
 class BatchEvaluator:
-    """A compiled model laid out for many rows; made once, used chunk after chunk."""
+    """A compiled model laid out for many rows; made once, used chunk after chunk.
 
-    def __init__(self, model: CompiledModel) -> None:
+    Parameters
+    ----------
+    model : CompiledModel
+    tests : Tests, optional
+        The model's, where several models share them.
+    """
+
+    def __init__(self, model: CompiledModel, tests: Tests | None = None) -> None:
         self.model = model
-        self._tests = _Tests(model)
-        self._plans = [_plans(ensemble, self._tests) for ensemble in model.ensembles]
-        tables = any(isinstance(plan, _Table | _Fork) for plans in self._plans for plan in plans)
-        kept = model.n_tests if tables else 1  # walks keep no answers
-        self._block = min(BLOCK_ROWS, max(1_024, BLOCK_BYTES // max(1, kept)))
+        self.tests = Tests(model.features) if tests is None else tests
+        self.plans = [plans(ensemble, self.tests) for ensemble in model.ensembles]
+        self._block = block_rows(self.tests, self.plans)
 
     def predict(self, columns: Columns) -> NDArray[np.float64]:
         """Return predictions, not clipped, of shape (n_samples,).
@@ -86,8 +98,16 @@ class BatchEvaluator:
         columns : mapping of str to sequence of length n_samples
             See :func:`encode`.
         """
+        encoded = encode(self.model, columns)
+        total = self.terms(encoded)
+        for start in range(0, len(total) if self.model.ensembles else 0, self._block):
+            rows = slice(start, start + self._block)
+            self.add_trees(total[rows], Answers(self.tests, [column[rows] for column in encoded]))
+        return total
+
+    def terms(self, encoded: list[NDArray[Any]]) -> NDArray[np.float64]:
+        """Return what the base and the linear terms say of each row."""
         model = self.model
-        encoded = encode(model, columns)
         total = np.full(len(encoded[0]), model.base)
         if model.linear:
             pairs = list(zip(model.features, encoded, strict=True))
@@ -102,19 +122,33 @@ class BatchEvaluator:
                     total += _on_curve(curve, column)
             for i, j, weight, mean in model.products:
                 total += weight * (_above(model, encoded, i) * _above(model, encoded, j) - mean)
-        for start in range(0, len(total) if model.ensembles else 0, self._block):
-            rows = slice(start, start + self._block)
-            answers = _Answers(self._tests, [column[rows] for column in encoded])
-            for ensemble, plans in zip(model.ensembles, self._plans, strict=True):
-                values = (plan.values(answers) for plan in plans)
-                if isinstance(ensemble, MedianTrees):
-                    found = _median(np.array(list(values)), ensemble.tree_weights)
-                else:
-                    found = np.zeros(answers.n_rows)
-                    for each in values:
-                        found += each
-                total[rows] += ensemble.weight * found
         return total
+
+    def add_trees(self, total: NDArray[np.float64], answers: Answers) -> None:
+        """Add what the ensembles say of some rows."""
+        for ensemble, of_trees in zip(self.model.ensembles, self.plans, strict=True):
+            if isinstance(ensemble, MedianTrees):
+                values = np.array([plan.values(answers) for plan in of_trees])
+                total += ensemble.weight * _median(values, ensemble.tree_weights)
+            else:
+                total += ensemble.weight * summed(of_trees, answers)
+
+
+def block_rows(tests: Tests, of_ensembles: Sequence[Sequence[Plan]]) -> int:
+    """Return how many rows are worked on at once."""
+    tables = any(isinstance(plan, Table | Fork) for of_trees in of_ensembles for plan in of_trees)
+    kept = len(tests.lines) if tables else 1  # walks keep no answers
+    return min(BLOCK_ROWS, max(1_024, BLOCK_BYTES // max(1, kept)))
+
+
+def summed(
+    of_trees: Sequence[Plan], answers: Answers, n_outputs: Shape = ()
+) -> NDArray[np.float64]:
+    """Return the sum of some trees, added in their order."""
+    found = np.zeros((answers.n_rows, *n_outputs))
+    for plan in of_trees:
+        found += plan.values(answers)
+    return found
 
 
 def _on_curve(curve: Curve, column: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -141,18 +175,18 @@ def _median(values: NDArray[np.float64], weights: tuple[float, ...]) -> NDArray[
 # --- answers --------------------------------------------------------------------------------------
 
 
-class _Tests:
+class Tests:
     """Where the answer to each test is read off.
 
     A *line* holds a small integer for each row: how many of a number's cuts it is above, or, of one
     test of a category, 0 or 1. A test's answer is whether its line is above its rank.
     """
 
-    def __init__(self, model: CompiledModel) -> None:
+    def __init__(self, features: Sequence[FeatureTable]) -> None:
         lines: list[int] = []
         ranks: list[int] = []
         self._sources: list[tuple[int, NDArray[Any], bool]] = []
-        for position, feature in enumerate(model.features):
+        for position, feature in enumerate(features):
             if isinstance(feature, NumericTable):
                 lines += [len(self._sources)] * feature.n_tests
                 ranks += range(feature.n_tests)
@@ -174,10 +208,10 @@ class _Tests:
         return found
 
 
-class _Answers:
+class Answers:
     """What some rows answer to all tests."""
 
-    def __init__(self, tests: _Tests, encoded: list[NDArray[Any]]) -> None:
+    def __init__(self, tests: Tests, encoded: list[NDArray[Any]]) -> None:
         self._tests = tests
         self.matrix = tests.matrix(encoded)
         self.n_rows = self.matrix.shape[1]
@@ -196,37 +230,38 @@ class _Answers:
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """A tree of few tests, whose answers are the bits of a position in the table."""
 
     tests: tuple[int, ...]
     table: NDArray[np.float64]
 
-    def values(self, answers: _Answers) -> NDArray[np.float64]:
+    def values(self, answers: Answers) -> NDArray[np.float64]:
         kind = np.uint8 if len(self.tests) <= 8 else np.uint16
         key: Any = np.zeros(answers.n_rows, dtype=kind)
         for test in self.tests:
             np.add(key, key, out=key)
             np.bitwise_or(key, answers.bits(test), out=key)
-        return self.table.take(key, mode="clip")  # skips a check
+        return self.table.take(key, axis=0, mode="clip")  # skips a check
 
 
 @dataclass(frozen=True)
-class _Fork:
+class Fork:
     """A tree of more tests: the answer to one says which of two trees counts."""
 
     test: int
-    left: _Table | _Fork
-    right: _Table | _Fork
+    left: Table | Fork
+    right: Table | Fork
 
-    def values(self, answers: _Answers) -> NDArray[np.float64]:
+    def values(self, answers: Answers) -> NDArray[np.float64]:
         found = self.left.values(answers)
-        np.copyto(found, self.right.values(answers), where=answers.bits(self.test).view(bool))
+        right = answers.bits(self.test).view(bool).reshape(-1, *(1 for _ in found.shape[1:]))
+        np.copyto(found, self.right.values(answers), where=right)
         return found
 
 
 @dataclass(frozen=True)
-class _Walk:
+class Walk:
     """A tree as arrays of its nodes; a leaf leads to itself. Two children a node: for 0 and 1."""
 
     lines: NDArray[np.intp]
@@ -234,7 +269,7 @@ class _Walk:
     children: NDArray[np.intp]
     leaf_values: NDArray[np.float64]
 
-    def values(self, answers: _Answers) -> NDArray[np.float64]:
+    def values(self, answers: Answers) -> NDArray[np.float64]:
         n_rows, matrix = answers.n_rows, answers.matrix.ravel()
         found = np.zeros(n_rows, dtype=np.intp)
         rows, nodes = np.arange(n_rows), np.zeros(n_rows, dtype=np.intp)
@@ -250,26 +285,38 @@ class _Walk:
         return self.leaf_values[found]
 
 
-def _plans(ensemble: Ensemble, tests: _Tests) -> list[_Table | _Fork | _Walk]:
+Plan = Table | Fork | Walk
+Shape = tuple[()] | tuple[int]  # of a leaf: a value, or one for each output
+
+
+def plans(ensemble: Ensemble, tests: Tests) -> list[Plan]:
     """Return how each tree of an ensemble is worked out for many rows."""
     if isinstance(ensemble, ObliviousTrees):
-        return [_Table(tree.tests, np.array(tree.values)) for tree in ensemble.trees]
-    return [_plan(root, tests) for root in ensemble.roots]
+        return [Table(tree.tests, np.array(tree.values)) for tree in ensemble.trees]
+    return [planned(root, tests) for root in ensemble.roots]
 
 
-def _plan(root: Node, tests: _Tests) -> _Table | _Fork | _Walk:
+def planned(root: Node, tests: Tests, shape: Shape = ()) -> Plan:
+    """Return how a tree is worked out for many rows.
+
+    Parameters
+    ----------
+    shape : tuple
+        Of what each leaf holds.
+    """
     nodes = [root]  # every parent before its children
     for node in nodes:
         if isinstance(node, tuple):
             nodes += node[:2]
-    return _walk(nodes, tests) if len(nodes) > 2 * TABLE_NODES else _tables(root)
+    many = len(nodes) > 2 * TABLE_NODES
+    return _walk(nodes, tests, shape) if many else _tables(root, shape)
 
 
-def _tables(root: Node) -> _Table | _Fork:
+def _tables(root: Node, shape: Shape) -> Table | Fork:
     tests = _asked(root)
     if isinstance(root, tuple) and len(tests) > KEY_TESTS:
-        return _Fork(root[2], _tables(root[0]), _tables(root[1]))
-    keys = np.arange(1 << len(tests))
+        return Fork(root[2], _tables(root[0], shape), _tables(root[1], shape))
+    keys = np.arange(1 << len(tests)).reshape(-1, *(1 for _ in shape))
     answers = {t: (keys >> i & 1).astype(bool) for i, t in enumerate(reversed(tests))}
 
     def values(node: Node) -> NDArray[np.float64] | float:
@@ -277,7 +324,7 @@ def _tables(root: Node) -> _Table | _Fork:
             return node
         return np.where(answers[node[2]], values(node[1]), values(node[0]))
 
-    return _Table(tests, np.broadcast_to(values(root), keys.shape))
+    return Table(tests, np.broadcast_to(values(root), (len(keys), *shape)))
 
 
 def _asked(node: Node) -> tuple[int, ...]:
@@ -286,16 +333,17 @@ def _asked(node: Node) -> tuple[int, ...]:
     return tuple(sorted({node[2], *_asked(node[0]), *_asked(node[1])}))
 
 
-def _walk(nodes: list[Node], tests: _Tests) -> _Walk:
+def _walk(nodes: list[Node], tests: Tests, shape: Shape) -> Walk:
     """Return the arrays of a tree whose nodes are listed breadth first."""
     n_nodes = len(nodes)
     asked = np.array([node[2] if isinstance(node, tuple) else 0 for node in nodes])
     inner = np.array([isinstance(node, tuple) for node in nodes])
     children = np.repeat(np.arange(n_nodes), 2)
     children[np.repeat(inner, 2)] = np.arange(1, n_nodes)
-    return _Walk(
+    nothing = np.zeros(shape)
+    return Walk(
         lines=tests.lines[asked],
         ranks=tests.ranks[asked],
         children=children,
-        leaf_values=np.array([0.0 if isinstance(node, tuple) else node for node in nodes]),
+        leaf_values=np.array([nothing if isinstance(node, tuple) else node for node in nodes]),
     )

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
+from operator import add
 from typing import Any, ClassVar, Self
 
 from src.exception import ArtifactError
@@ -20,7 +22,7 @@ from src.schema.features import Value
 
 # Node of a tree: the child for each answer, and the test. A leaf is a float.
 Node = tuple["Node", "Node", int] | float
-Bits = list[int] | bytes
+Bits = list[int] | bytes | tuple[()]
 FEW_TESTS = 2_000  # up to so many, making a list of the answers costs less than it saves
 
 
@@ -197,6 +199,7 @@ class ObliviousTrees:
     def __init__(self, weight: float, trees: tuple[ObliviousTree, ...], n_tests: int) -> None:
         self.weight = weight
         self.trees = trees
+        self.n_tests = n_tests
         depth = max((len(tree.tests) for tree in trees), default=0)
         # Trees of one depth can be written out level by level, which is twice as fast as a loop.
         # The answer after the last test's is always 0: it fills a tree up without moving leaves.
@@ -207,19 +210,20 @@ class ObliviousTrees:
         ]
 
     def total(self, bits: Bits) -> float:
-        total = 0.0
+        return reduce(add, self.reached(bits), 0.0)
+
+    def reached(self, bits: Bits) -> list[Any]:
+        """Return the value of the leaf of each tree."""
         if self._depth == 3:
             _, two, four, *_ = _shifted(bits, 3)
-            for a, b, c, values in self._filled:
-                total += values[four[a] + two[b] + bits[c]]
-        elif self._depth == 6:
+            return [values[four[a] + two[b] + bits[c]] for a, b, c, values in self._filled]
+        if self._depth == 6:
             _, b1, b2, b3, b4, b5 = _shifted(bits, 6)
-            for a, b, c, d, e, f, values in self._filled:
-                total += values[b5[a] + b4[b] + b3[c] + b2[d] + b1[e] + bits[f]]
-        else:
-            for tree in self.trees:
-                total += tree.values[tree.leaf(bits)]
-        return total
+            return [
+                values[b5[a] + b4[b] + b3[c] + b2[d] + b1[e] + bits[f]]
+                for a, b, c, d, e, f, values in self._filled
+            ]
+        return [tree.values[tree.leaf(bits)] for tree in self.trees]
 
 
 def _shifted(bits: Bits, n: int) -> list[list[int]]:
@@ -302,15 +306,11 @@ class CompiledModel:
         ArtifactError
             If the tables are of another version or do not fit together.
         """
-        if tables.get("version") not in cls.READ_VERSIONS:
-            raise ArtifactError(
-                f"compiled.json has version {tables.get('version')!r}, this program reads "
-                f"{cls.VERSION}. Train again to rebuild it."
-            )
+        cls.check_version(tables)
         try:
-            features = tuple(map(_feature, tables["features"]))
+            features = tuple(map(read_feature, tables["features"]))
             n_tests = sum(feature.n_tests for feature in features)
-            ensembles = tuple(_ensemble(values, n_tests) for values in tables["ensembles"])
+            ensembles = tuple(read_ensemble(values, n_tests) for values in tables["ensembles"])
             products = tuple(
                 (int(i), int(j), float(weight), float(sum(mean)))
                 for i, j, weight, *mean in tables.get("products", ())
@@ -318,6 +318,15 @@ class CompiledModel:
             return cls(features, float(tables["base"]), bool(tables["linear"]), ensembles, products)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ArtifactError(f"compiled.json is damaged ({error!r}). Train again.") from error
+
+    @classmethod
+    def check_version(cls, tables: Mapping[str, Any]) -> None:
+        """Refuse tables of a version that this program does not read."""
+        if tables.get("version") not in cls.READ_VERSIONS:
+            raise ArtifactError(
+                f"compiled.json has version {tables.get('version')!r}, this program reads "
+                f"{cls.VERSION}. Train again to rebuild it."
+            )
 
     def predict(self, values: Mapping[str, Value]) -> float:
         """Return the prediction, not clipped, in the target's unit.
@@ -327,6 +336,16 @@ class CompiledModel:
         values : mapping
             A number, a category or None for each feature, as :meth:`Schema.check_record` returns
             them.
+        """
+        return self.score(values, self.bits(values) if self.ensembles else ())
+
+    def score(self, values: Mapping[str, Value], bits: Bits) -> float:
+        """Return what :meth:`predict` does, from answers that several models share.
+
+        Parameters
+        ----------
+        bits : list of int or bytes
+            What :meth:`bits` returned; anything where there are no ensembles.
         """
         total = self.base
         for name, fill, center, weight in self._weights:
@@ -339,10 +358,8 @@ class CompiledModel:
             total += curve.value(fill if value is None else value)  # type: ignore[arg-type]
         for first, second, weight, mean in self._products:
             total += weight * (_above(first, values) * _above(second, values) - mean)
-        if self.ensembles:
-            bits = self.bits(values)
-            for ensemble in self.ensembles:
-                total += ensemble.weight * ensemble.total(bits)
+        for ensemble in self.ensembles:
+            total += ensemble.weight * ensemble.total(bits)
         return total
 
     def bits(self, values: Mapping[str, Value]) -> Bits:
@@ -390,7 +407,8 @@ def _above(centered: tuple[str, float, float], values: Mapping[str, Value]) -> f
 # --- reading the tables ---------------------------------------------------------------------------
 
 
-def _feature(values: Mapping[str, Any]) -> FeatureTable:
+def read_feature(values: Mapping[str, Any]) -> FeatureTable:
+    """Return what is asked about a feature, and its linear terms."""
     name = str(values["name"])
     if "cuts" in values:
         return NumericTable(
@@ -399,7 +417,7 @@ def _feature(values: Mapping[str, Any]) -> FeatureTable:
             cuts=tuple(map(float, values["cuts"])),
             center=float(values["center"]),
             weight=float(values["weight"]),
-            curves=tuple(map(_curve, values.get("curves", ()))),
+            curves=tuple(map(read_curve, values.get("curves", ()))),
         )
     categories = tuple(values["categories"])
     answers = tuple(tuple(map(int, text)) for text in values["answers"])
@@ -412,7 +430,8 @@ def _feature(values: Mapping[str, Any]) -> FeatureTable:
     return CategoryTable(name, categories, answers, columns, terms)
 
 
-def _curve(values: Mapping[str, Any]) -> Curve:
+def read_curve(values: Mapping[str, Any]) -> Curve:
+    """Return a curve, whose pieces are one more than its breaks."""
     breaks = tuple(map(float, values["breaks"]))
     pieces = tuple(tuple(map(float, piece)) for piece in values["pieces"])
     if len(pieces) != len(breaks) + 1 or any(len(piece) != 5 for piece in pieces):
@@ -420,12 +439,17 @@ def _curve(values: Mapping[str, Any]) -> Curve:
     return Curve(breaks, pieces)
 
 
-def _ensemble(values: Mapping[str, Any], n_tests: int) -> Ensemble:
+def read_ensemble(values: Mapping[str, Any], n_tests: int) -> Ensemble:
+    """Return trees, none of which asks a test that no feature has."""
     weight = float(values["weight"])
     if values["kind"] == "oblivious":
-        trees = tuple(_oblivious(tree, n_tests) for tree in values["trees"])
+        trees = tuple(read_oblivious(tree, n_tests) for tree in values["trees"])
         return ObliviousTrees(weight, trees, n_tests)
-    roots = _grow(values["tests"], values["values"], n_tests)
+    numbers: dict[float, float] = {}  # one object for all equal leaves
+    leaves = [numbers.setdefault(value, value) for value in map(float, values["values"])]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("a leaf that is not finite")
+    roots = grow(values["tests"], leaves, n_tests)
     if values["kind"] == "median":
         tree_weights = tuple(map(float, values["tree_weights"]))
         if len(tree_weights) != len(roots):
@@ -436,7 +460,8 @@ def _ensemble(values: Mapping[str, Any], n_tests: int) -> Ensemble:
     raise ValueError(f"unknown kind {values['kind']!r}")
 
 
-def _oblivious(values: Mapping[str, Any], n_tests: int) -> ObliviousTree:
+def read_oblivious(values: Mapping[str, Any], n_tests: int) -> ObliviousTree:
+    """Return an oblivious tree, with a leaf for all answers to its tests."""
     tree = ObliviousTree(
         tests=tuple(map(int, values["tests"])),
         values=tuple(map(float, values["values"])),
@@ -452,21 +477,20 @@ def _oblivious(values: Mapping[str, Any], n_tests: int) -> ObliviousTree:
     return tree
 
 
-def _grow(tests: list[int], values: list[float], n_tests: int) -> tuple[Node, ...]:
+def grow(tests: list[int], leaves: Sequence[Any], n_tests: int) -> tuple[Any, ...]:
     """Return the roots of trees that are listed in preorder, -1 for a leaf.
 
-    ``values`` holds an entry a leaf, in the same order.
+    Parameters
+    ----------
+    leaves : sequence
+        In the same order.
     """
-    grown: list[Node] = []
-    numbers: dict[float, float] = {}  # one object for all equal leaves
-    leaf = len(values)
+    grown: list[Any] = []
+    leaf = len(leaves)
     for test in reversed(tests):
         if test < 0:
             leaf -= 1
-            value = float(values[leaf])
-            if not math.isfinite(value):
-                raise ValueError("a leaf that is not finite")
-            grown.append(numbers.setdefault(value, value))
+            grown.append(leaves[leaf])
             continue
         if test >= n_tests:
             raise ValueError("a test that no feature has")

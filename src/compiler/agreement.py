@@ -1,4 +1,4 @@
-"""Whether a compiled model predicts what its pickles predict."""
+"""Whether a compiled model or classifier predicts what its pickles predict."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.compiled.batch import BatchEvaluator
+from src.compiled.classifier import CompiledClassifier, JointTrees
+from src.compiled.classifier_batch import ClassifierBatch
 from src.compiled.model import CategoryTable, CompiledModel, NumericTable, ObliviousTrees
 from src.schema.features import NumericFeature
 from src.schema.frames import typed_frame
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 RELATIVE = 1e-9
 RELATIVE_SINGLE = 1e-4  # where the library itself sums in float32
+APART = 1e-9  # of probabilities
+APART_SINGLE = 1e-5
 RANDOM_ROWS = 10_000
 MOST_TIES = 6_000  # tests of numbers whose ties are tried; of more, so many at random
 ONE_BY_ONE = 200  # rows that are evaluated as records too
@@ -38,8 +42,9 @@ class Agreement:
     Attributes
     ----------
     worst : float
-        Largest difference, relative to the prediction or, where that is larger, to the spread of
-        the predictions for the training rows.
+        Largest difference: of two probabilities, or else relative to the prediction or, where that
+        is larger, to the spread of the predictions for the training rows. Infinite where a record
+        and the same row of many differ in any bit.
     """
 
     n_rows: int
@@ -53,7 +58,7 @@ class Agreement:
 
 def compare(
     schema: Schema,
-    model: CompiledModel,
+    model: CompiledModel | CompiledClassifier,
     predict: Callable[[pd.DataFrame], NDArray[np.float64]],
     X: pd.DataFrame,
     *,
@@ -69,7 +74,7 @@ def compare(
     Parameters
     ----------
     predict : callable
-        The fitted pipeline's: takes a typed frame.
+        The fitted pipeline's predictions or probabilities: takes a typed frame.
     X : DataFrame of shape (n_samples, n_features)
         Training rows.
     single : bool
@@ -79,18 +84,24 @@ def compare(
     if len(X) > SAMPLED_ROWS:
         X = X.iloc[random.choice(len(X), SAMPLED_ROWS, replace=False)]
     columns = _Rows(schema, model, X, random).build()
-    found = BatchEvaluator(model).predict(columns)
     expected = predict(typed_frame(schema, columns))
-    spread = float(np.std(predict(X)))
-    scale = np.maximum(np.abs(expected), spread)
+    scale: NDArray[np.float64] | float
+    if isinstance(model, CompiledClassifier):
+        found = ClassifierBatch(model).probabilities(columns)
+        one: Callable[[dict[str, Any]], object] = model.probabilities
+        scale, allowed = 1.0, APART_SINGLE if single else APART
+    else:
+        found, one = BatchEvaluator(model).predict(columns), model.predict
+        scale = np.maximum(np.abs(expected), float(np.std(predict(X))))
+        allowed = RELATIVE_SINGLE if single else RELATIVE
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.abs(found - expected) / scale
     apart[found == expected] = 0.0
     worst = float(np.max(apart)) if np.isfinite(apart).all() else float("inf")
     for i in np.linspace(0, len(found) - 1, ONE_BY_ONE).astype(int):
-        if model.predict(_record(columns, i)) != found[i]:
+        if one(_record(columns, i)) != found[i].tolist():
             worst = float("inf")
-    return Agreement(len(found), worst, RELATIVE_SINGLE if single else RELATIVE)
+    return Agreement(len(found), worst, allowed)
 
 
 def _record(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
@@ -106,11 +117,20 @@ class _Rows:
     def __init__(
         self,
         schema: Schema,
-        model: CompiledModel,
+        model: CompiledModel | CompiledClassifier,
         X: pd.DataFrame,
         random: np.random.Generator,
     ) -> None:
         self.model = model
+        if isinstance(model, CompiledClassifier):
+            members = model.members
+            self._outputs = [output for member in members for output in member.outputs]
+            joint = [e.roots for m in members for e in m.joint if isinstance(e, JointTrees)]
+        else:
+            self._outputs, joint = [model], []
+        ensembles = (ensemble for output in self._outputs for ensemble in output.ensembles)
+        roots = [e.roots for e in ensembles if not isinstance(e, ObliviousTrees)]
+        self._roots = [root for of_ensemble in [*roots, *joint] for root in of_ensemble]
         self._random = random
         self._numeric = {feature.name: feature for feature in schema.numeric}
         self._training: Columns = {name: X[name].to_numpy() for name in schema.names}
@@ -157,8 +177,8 @@ class _Rows:
         for table in self.model.features:
             if isinstance(table, NumericTable):
                 tests += [(table.name, test, cut) for test, cut in enumerate(table.cuts, first)]
-                tests += [(table.name, -1, at) for curve in table.curves for at in curve.breaks]
             first += table.n_tests
+        tests += [(name, -1, at) for name, at in self._turns()]
         if len(tests) > MOST_TIES:
             chosen = self._random.choice(len(tests), MOST_TIES, replace=False)
             tests = [tests[i] for i in chosen]
@@ -172,19 +192,24 @@ class _Rows:
                     changes.append((name, float(value)))
         return self._changed(np.array(rows, dtype=int), changes)
 
+    def _turns(self) -> list[tuple[str, float]]:
+        """Return where the curves of each number turn; those of several outputs, once."""
+        tables = [table for output in self._outputs for table in output.features]
+        numeric = [table for table in tables if isinstance(table, NumericTable)]
+        turns = [(table.name, at) for table in numeric for c in table.curves for at in c.breaks]
+        return list(dict.fromkeys(turns))
+
     def _met(self) -> dict[int, int]:
         """Return a training row that comes to each test, where one was found."""
         met: dict[int, int] = {}
         n_nodes = 0
-        ensembles = [e for e in self.model.ensembles if not isinstance(e, ObliviousTrees)]
-        for row in range(min(self._n, WALKED_ROWS) if ensembles else 0):
+        for row in range(min(self._n, WALKED_ROWS) if self._roots else 0):
             bits = self.model.bits(_record(self._training, row))
-            for ensemble in ensembles:
-                for node in ensemble.roots:
-                    while isinstance(node, tuple):
-                        met.setdefault(node[2], row)
-                        n_nodes += 1
-                        node = node[bits[node[2]]]
+            for node in self._roots:
+                while isinstance(node, tuple):
+                    met.setdefault(node[2], row)
+                    n_nodes += 1
+                    node = node[bits[node[2]]]
             if n_nodes > WALKED_NODES:
                 break
         return met

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.exception import StuPredictionError
 
+Reader = TypeVar("Reader")
 LEAF = -1
 
 
@@ -93,7 +94,7 @@ class FittedTree:
     left, right : ndarray of int
         Positions of the children.
     value : ndarray of float64
-        What the leaves add; of other nodes, anything.
+        What the leaves add, or a row with what they add to each output; of other nodes, anything.
     """
 
     column: NDArray[np.intp]
@@ -121,7 +122,7 @@ class FittedObliviousTree:
     columns : ndarray of int, shape (depth,)
         The root's first.
     thresholds : ndarray of float64, shape (depth,)
-    values : ndarray of shape (2 ** depth,)
+    values : ndarray of shape (2 ** depth,) or (2 ** depth, n_outputs)
         By leaf, whose number in binary says which way was taken, the root's bit the highest.
     """
 
@@ -173,13 +174,24 @@ def read_estimator(estimator: Any) -> WeightedSum:
     UnsupportedEstimatorError
         If it is of a kind, or has a part, that no table stands for.
     """
+    return reader_of(estimator, _READERS)(estimator)
+
+
+def reader_of(estimator: Any, readers: Mapping[str, Reader]) -> Reader:
+    """Return what reads an estimator of its kind.
+
+    Raises
+    ------
+    UnsupportedEstimatorError
+        If there is none.
+    """
     kind = type(estimator)
-    reader = _READERS.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
+    reader = readers.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
     if reader is None:
         raise UnsupportedEstimatorError(
             f"{kind.__name__} is neither linear nor made of trees that can be written as tables."
         )
-    return reader(estimator)
+    return reader
 
 
 # --- scikit-learn ---------------------------------------------------------------------------------
@@ -202,11 +214,21 @@ def _transformed_target(estimator: Any) -> WeightedSum:
 
 
 def _pipeline(estimator: Any) -> WeightedSum:
-    found = read_estimator(estimator.steps[-1][1])  # what is wrong with it says more
+    return expanded(estimator, read_estimator(estimator.steps[-1][1]))
+
+
+def expanded(estimator: Any, found: WeightedSum) -> WeightedSum:
+    """Return what a pipeline computes, whose last step computes that from more columns.
+
+    Raises
+    ------
+    UnsupportedEstimatorError
+        If the last step is not linear, or the columns are none that a table stands for.
+    """
     if [type(step).__name__ for _, step in estimator.steps[:-1]] == ["ColumnTransformer"]:
-        ((weight, part),) = found.parts
-        if weight == 1 and isinstance(part, Linear):
-            return _expanded(estimator.steps[0][1], part)
+        match found.parts:
+            case ((1.0, Linear() as part),):
+                return _expanded(estimator.steps[0][1], part)
     raise UnsupportedEstimatorError("Its columns are transformed once more before they are used.")
 
 
@@ -266,7 +288,14 @@ def _spline(step: Any, position: int, column: int, weights: NDArray[np.float64])
     return FittedCurve(column, breaks, np.array(origins), np.array(powers))
 
 
-def _sklearn_tree(fitted: Any, factor: float = 1.0) -> FittedTree:
+def sklearn_tree(fitted: Any, factor: float = 1.0, output: int | slice = 0) -> FittedTree:
+    """Return a tree of scikit-learn's.
+
+    Parameters
+    ----------
+    output : int or slice
+        Of a classifier, whose shares of its classes are wanted.
+    """
     tree = fitted.tree_
     leaf = tree.children_left == LEAF
     return FittedTree(
@@ -274,32 +303,40 @@ def _sklearn_tree(fitted: Any, factor: float = 1.0) -> FittedTree:
         threshold=tree.threshold,
         left=tree.children_left,
         right=tree.children_right,
-        value=factor * tree.value[:, 0, 0],
+        value=factor * tree.value[:, 0, output],
     )
 
 
-_SKLEARN = Comparison(single=True)
+SKLEARN = Comparison(single=True)
 
 
 def _decision_tree(estimator: Any) -> WeightedSum:
-    return WeightedSum(0.0, ((1.0, FittedTrees((_sklearn_tree(estimator),), _SKLEARN)),))
+    return WeightedSum(0.0, ((1.0, FittedTrees((sklearn_tree(estimator),), SKLEARN)),))
 
 
 def _forest(estimator: Any) -> WeightedSum:
-    trees = tuple(map(_sklearn_tree, estimator.estimators_))
-    return WeightedSum(0.0, ((1.0 / len(trees), FittedTrees(trees, _SKLEARN)),))
+    trees = tuple(map(sklearn_tree, estimator.estimators_))
+    return WeightedSum(0.0, ((1.0 / len(trees), FittedTrees(trees, SKLEARN)),))
 
 
 def _gradient_boosting(estimator: Any) -> WeightedSum:
-    trees = tuple(_sklearn_tree(tree, estimator.learning_rate) for (tree,) in estimator.estimators_)
     start = float(estimator.init_.constant_.ravel()[0])
-    return WeightedSum(start, ((1.0, FittedTrees(trees, _SKLEARN)),))
+    return WeightedSum(start, ((1.0, gradient_boosting_trees(estimator)),))
 
 
-def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
+def gradient_boosting_trees(estimator: Any, output: int = 0) -> FittedTrees:
+    """Return the trees of gradient boosting that add to an output."""
+    trees = (
+        sklearn_tree(each, estimator.learning_rate) for each in estimator.estimators_[:, output]
+    )
+    return FittedTrees(tuple(trees), SKLEARN)
+
+
+def hist_gradient_boosting(estimator: Any, output: int = 0) -> WeightedSum:
+    """Return what histogram gradient boosting computes for an output."""
     trees = []
-    for (predictor,) in estimator._predictors:  # no public attribute holds the trees
-        nodes = predictor.nodes
+    for predictors in estimator._predictors:  # no public attribute holds the trees
+        nodes = predictors[output].nodes
         leaf = nodes["is_leaf"].astype(bool)
         if nodes["is_categorical"][~leaf].any():
             raise UnsupportedEstimatorError("Its trees split by sets of categories.")
@@ -312,20 +349,27 @@ def _hist_gradient_boosting(estimator: Any) -> WeightedSum:
                 value=nodes["value"],
             )
         )
-    base = float(np.ravel(estimator._baseline_prediction)[0])
+    base = float(np.ravel(estimator._baseline_prediction)[output])
     return WeightedSum(base, ((1.0, FittedTrees(tuple(trees), Comparison(single=False))),))
 
 
 def _adaboost(estimator: Any) -> WeightedSum:
-    trees = tuple(map(_sklearn_tree, estimator.estimators_))
+    trees = tuple(map(sklearn_tree, estimator.estimators_))
     weights = tuple(map(float, estimator.estimator_weights_[: len(trees)]))
-    return WeightedSum(0.0, ((1.0, FittedTrees(trees, _SKLEARN, weights)),))
+    return WeightedSum(0.0, ((1.0, FittedTrees(trees, SKLEARN, weights)),))
+
+
+def voting_weights(estimator: Any) -> list[float]:
+    """Return the weights of the members of a vote; their sum is 1."""
+    n_members = len(estimator.estimators_)
+    weights = [1.0] * n_members if estimator.weights is None else estimator.weights
+    return [float(weight / sum(weights)) for weight in weights]
 
 
 def _voting(estimator: Any) -> WeightedSum:
     members = [read_estimator(member) for member in estimator.estimators_]
-    weights = [1.0] * len(members) if estimator.weights is None else estimator.weights
-    parts = [m.scaled(w / sum(weights)) for m, w in zip(members, weights, strict=True)]
+    weights = voting_weights(estimator)
+    parts = [m.scaled(w) for m, w in zip(members, weights, strict=True)]
     return WeightedSum(
         sum(part.constant for part in parts),
         tuple(one for part in parts for one in part.parts),
@@ -337,15 +381,21 @@ def _voting(estimator: Any) -> WeightedSum:
 
 
 def _xgboost(estimator: Any) -> WeightedSum:
+    return xgboost_sums(estimator, 1)[0]
+
+
+def xgboost_sums(estimator: Any, n_outputs: int) -> list[WeightedSum]:
+    """Return what XGBoost sums for each output; the constant is as it was saved."""
     learner = json.loads(estimator.get_booster().save_raw("json"))["learner"]
-    trees = []
-    for tree in learner["gradient_booster"]["model"]["trees"]:
+    model = learner["gradient_booster"]["model"]
+    trees: list[list[FittedTree]] = [[] for _ in range(n_outputs)]
+    for tree, output in zip(model["trees"], model["tree_info"], strict=True):
         if any(tree["split_type"]):
             raise UnsupportedEstimatorError("XGBoost's trees split by sets of categories.")
         left = np.array(tree["left_children"], dtype=np.intp)
         # The library reads both thresholds and leaf values as float32.
         conditions = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)
-        trees.append(
+        trees[output].append(
             FittedTree(
                 column=np.where(left == LEAF, LEAF, tree["split_indices"]),
                 threshold=conditions,
@@ -354,12 +404,22 @@ def _xgboost(estimator: Any) -> WeightedSum:
                 value=conditions,
             )
         )
-    base = float(np.float32(learner["learner_model_param"]["base_score"].strip("[]")))
-    part = FittedTrees(tuple(trees), Comparison(single=True, strict=True))
-    return WeightedSum(base, ((1.0, part),), single=True)
+    saved = learner["learner_model_param"]["base_score"].strip("[]").split(",")
+    bases = np.broadcast_to(np.array(saved, dtype=np.float32), n_outputs).tolist()
+    comparison = Comparison(single=True, strict=True)
+    return [
+        WeightedSum(base, ((1.0, FittedTrees(tuple(each), comparison)),), single=True)
+        for base, each in zip(bases, trees, strict=True)
+    ]
 
 
 def _catboost(estimator: Any) -> WeightedSum:
+    bias, scale, part, _ = read_catboost(estimator)
+    return WeightedSum(bias[0], ((scale, part),))
+
+
+def read_catboost(estimator: Any) -> tuple[list[float], float, FittedObliviousTrees, str]:
+    """Return CatBoost's constant of each output, the weight of its trees, these, and its loss."""
     if estimator.get_cat_feature_indices():
         raise UnsupportedEstimatorError("CatBoost has encoded the categories in its own way.")
     with tempfile.TemporaryDirectory() as folder:
@@ -373,6 +433,7 @@ def _catboost(estimator: Any) -> WeightedSum:
         splits = list(reversed(tree["splits"] or []))  # the last one is the highest bit
         if any(split["split_type"] != "FloatFeature" for split in splits):
             raise UnsupportedEstimatorError("CatBoost's trees split by sets of categories.")
+        values = np.array(tree["leaf_values"], dtype=np.float64).reshape(1 << len(splits), -1)
         borders = np.array([split["border"] for split in splits], dtype=np.float32)
         trees.append(
             FittedObliviousTree(
@@ -380,12 +441,13 @@ def _catboost(estimator: Any) -> WeightedSum:
                     [columns[s["float_feature_index"]] for s in splits], dtype=np.intp
                 ),
                 thresholds=borders.astype(np.float64),
-                values=np.array(tree["leaf_values"], dtype=np.float64),
+                values=values if values.shape[1] > 1 else values[:, 0],
             )
         )
     scale, bias = saved["scale_and_bias"]
     part = FittedObliviousTrees(tuple(trees), Comparison(single=True))
-    return WeightedSum(float(np.ravel(bias)[0]), ((float(scale), part),))
+    loss = saved["model_info"]["params"]["loss_function"]["type"]
+    return np.ravel(bias).astype(float).tolist(), float(scale), part, loss
 
 
 _READERS: dict[str, Callable[[Any], WeightedSum]] = {
@@ -399,7 +461,7 @@ _READERS: dict[str, Callable[[Any], WeightedSum]] = {
     "sklearn.RandomForestRegressor": _forest,
     "sklearn.ExtraTreesRegressor": _forest,
     "sklearn.GradientBoostingRegressor": _gradient_boosting,
-    "sklearn.HistGradientBoostingRegressor": _hist_gradient_boosting,
+    "sklearn.HistGradientBoostingRegressor": hist_gradient_boosting,
     "sklearn.AdaBoostRegressor": _adaboost,
     "sklearn.VotingRegressor": _voting,
     "xgboost.XGBRegressor": _xgboost,

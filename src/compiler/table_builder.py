@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.compiled.model import CompiledModel
+from src.compiler.classifiers import ClassMember
 from src.compiler.columns import CategoryColumns, FeatureColumns, NumericColumn, exact_cuts
 from src.compiler.estimators import (
     LEAF,
@@ -21,6 +22,7 @@ from src.compiler.estimators import (
     FittedTree,
     FittedTrees,
     Linear,
+    Part,
     Product,
     UnsupportedEstimatorError,
     WeightedSum,
@@ -36,6 +38,8 @@ DIGITS = 7  # of the largest of the numbers that only explanations read
 # Feature, column of the feature, and the cut of a number or the categories' answers.
 Test = tuple[int, int, float] | tuple[int, int, tuple[bool, ...]]
 Placed = Test | bool  # a test, or the answer that it always has
+Curves = dict[int, list[dict[str, Any]]]  # by feature
+Products = list[tuple[int, int, float, float]]
 
 
 class TableBuilder:
@@ -72,46 +76,97 @@ class TableBuilder:
             self._owners |= {column: (position, i) for i, column in enumerate(feature.columns)}
         self._placed: dict[Comparison, dict[tuple[int, float], Placed]] = {}
         self._numbers: dict[Test, int] = {}
-        self._curves: dict[int, list[dict[str, Any]]] = {}  # by feature
 
     def run(self, model: WeightedSum) -> dict[str, Any]:
-        """Return the tables.
+        """Return the tables of a regressor.
 
         Raises
         ------
         UnsupportedEstimatorError
             If the trees are too many to be held by a web worker.
         """
-        ensembles = [(w, part) for w, part in model.parts if isinstance(part, FittedEnsemble)]
-        n_leaves = sum(_n_leaves(part) for _, part in ensembles)
+        features = self._asked([part for _, part in model.parts])
+        base, terms, curves, products = self._terms(model)
+        own: list[dict[str, Any]] = [
+            {"weight": each} if isinstance(each, float) else {"terms": each} for each in terms
+        ]
+        for position, of_feature in curves.items():
+            own[position]["curves"] = of_feature
+        return {
+            "version": CompiledModel.VERSION,
+            "features": [feature | more for feature, more in zip(features, own, strict=True)],
+            "base": base,
+            "linear": _is_linear(model),
+            **({"products": products} if products else {}),
+            "ensembles": self._ensembles(model.parts),
+        }
+
+    def run_classifier(self, members: Sequence[ClassMember], n_classes: int) -> dict[str, Any]:
+        """Return the tables of a classifier: what all outputs ask of features stands in them once.
+
+        Raises
+        ------
+        UnsupportedEstimatorError
+            If the trees are too many to be held by a web worker.
+        """
+        outputs = [part for m in members for output in m.outputs for _, part in output.parts]
+        features = self._asked([*outputs, *(part for m in members for _, part in m.joint)])
+        return {
+            "version": CompiledModel.VERSION,
+            "features": features,
+            "n_classes": n_classes,
+            "members": [self._member(member) for member in members],
+        }
+
+    def _member(self, member: ClassMember) -> dict[str, Any]:
+        return {
+            "weight": member.weight,
+            "link": member.link,
+            "outputs": [self._output(output) for output in member.outputs],
+            **({"thresholds": list(member.thresholds)} if member.thresholds else {}),
+            **({"joint": self._ensembles(member.joint)} if member.joint else {}),
+        }
+
+    def _output(self, model: WeightedSum) -> dict[str, Any]:
+        base, terms, curves, products = self._terms(model)
+        ensembles = self._ensembles(model.parts)
+        found: dict[str, Any] = {"base": base}
+        if _is_linear(model):
+            found["terms"] = terms
+        for name, part in (("curves", curves), ("products", products), ("ensembles", ensembles)):
+            if part:
+                found[name] = part
+        return found
+
+    def _asked(self, parts: Sequence[Part]) -> list[dict[str, Any]]:
+        """Find all tests, and return what they are by feature."""
+        ensembles = [part for part in parts if isinstance(part, FittedEnsemble)]
+        n_leaves = sum(map(_n_leaves, ensembles))
         if n_leaves > MOST_LEAVES:
             raise UnsupportedEstimatorError(
                 f"Its trees have {n_leaves:,} leaves, more than the {MOST_LEAVES:,} that a web "
                 "worker should hold."
             )
-        for _, part in ensembles:
+        for part in ensembles:
             self._place(part)
         placed = [test for tests in self._placed.values() for test in tests.values()]
         ordered = sorted({test for test in placed if not isinstance(test, bool)})
         self._numbers = {test: number for number, test in enumerate(ordered)}
-        linear = [(weight, part) for weight, part in model.parts if isinstance(part, Linear)]
-        base, terms = self._linear(linear)
-        base += self._bend([(w, part) for w, part in model.parts if isinstance(part, FittedCurve)])
-        products = self._products([(w, p) for w, p in model.parts if isinstance(p, Product)])
-        base += sum(weight * mean for _, _, weight, mean in products)
-        return {
-            "version": CompiledModel.VERSION,
-            "features": [
-                self._feature(position, [t for t in ordered if t[0] == position], terms[position])
-                for position in range(len(self.features))
-            ],
-            "base": model.constant + base,
-            "linear": bool(linear),
-            **({"products": products} if products else {}),
-            "ensembles": [self._ensemble(weight, part) for weight, part in ensembles],
-        }
+        return [
+            self._feature(position, [test for test in ordered if test[0] == position])
+            for position in range(len(self.features))
+        ]
 
     # --- linear terms ----------------------------------------------------------------------------
+
+    def _terms(self, model: WeightedSum) -> tuple[float, list[Any], Curves, Products]:
+        """Return the base, each feature's linear term, the curves by feature, and the products."""
+        base, terms = self._linear([(w, p) for w, p in model.parts if isinstance(p, Linear)])
+        bent, curves = self._bend([(w, p) for w, p in model.parts if isinstance(p, FittedCurve)])
+        base += bent
+        products = self._products([(w, p) for w, p in model.parts if isinstance(p, Product)])
+        base += sum(weight * mean for _, _, weight, mean in products)
+        return model.constant + base, terms, curves, products
 
     def _linear(self, parts: Iterable[tuple[float, Linear]]) -> tuple[float, list[Any]]:
         """Return the mean of the linear parts, and each feature's deviation from its own."""
@@ -128,12 +183,12 @@ class TableBuilder:
             values = feature.values @ weights[list(feature.columns)]
             mean = float(values @ self._shares(feature))
             base += mean
-            terms.append(values - mean)
+            terms.append((values - mean).tolist())
         return base, terms
 
-    def _bend(self, parts: Iterable[tuple[float, FittedCurve]]) -> float:
-        """Keep each number's curves, counted from their means; return the sum of these."""
-        base = 0.0
+    def _bend(self, parts: Iterable[tuple[float, FittedCurve]]) -> tuple[float, Curves]:
+        """Return the sum of the means of curves, and each number's, counted from them."""
+        base, found = 0.0, Curves()
         for factor, part in parts:
             position, feature = self._number_of(part.column)
             origins = feature.mean + feature.scale * part.origins
@@ -144,17 +199,15 @@ class TableBuilder:
             mean = _mean_on(curve, self._filled(feature))
             base += mean
             powers[:, 0] -= mean
-            self._curves.setdefault(position, []).append(
+            found.setdefault(position, []).append(
                 {
                     "breaks": curve.breaks.tolist(),
                     "pieces": np.column_stack([origins, powers]).tolist(),
                 }
             )
-        return base
+        return base, found
 
-    def _products(
-        self, parts: Iterable[tuple[float, Product]]
-    ) -> list[tuple[int, int, float, float]]:
+    def _products(self, parts: Iterable[tuple[float, Product]]) -> Products:
         """Return each product's numbers, its weight, and its mean, from which it is counted."""
         weights: dict[tuple[int, int], float] = {}
         means: dict[tuple[int, int], float] = {}
@@ -239,7 +292,7 @@ class TableBuilder:
         test = self._placed[part.comparison][column, threshold]
         return test if isinstance(test, bool) else self._numbers[test]
 
-    def _feature(self, position: int, tests: list[Test], terms: Any) -> dict[str, Any]:
+    def _feature(self, position: int, tests: list[Test]) -> dict[str, Any]:
         feature = self.features[position]
         if isinstance(feature, NumericColumn):
             return {
@@ -247,8 +300,6 @@ class TableBuilder:
                 "fill": feature.fill,
                 "cuts": [test[2] for test in tests],
                 "center": feature.mean,
-                "weight": terms,
-                **({"curves": self._curves[position]} if position in self._curves else {}),
             }
         answers = [test[2] for test in tests if isinstance(test[2], tuple)]
         return {
@@ -259,10 +310,12 @@ class TableBuilder:
                 for i in range(len(feature.categories))
             ],
             "columns": [test[1] for test in tests],
-            "terms": terms.tolist(),
         }
 
     # --- trees -----------------------------------------------------------------------------------
+
+    def _ensembles(self, parts: Iterable[tuple[float, Part]]) -> list[dict[str, Any]]:
+        return [self._ensemble(w, part) for w, part in parts if isinstance(part, FittedEnsemble)]
 
     def _ensemble(self, weight: float, part: FittedEnsemble) -> dict[str, Any]:
         if isinstance(part, FittedObliviousTrees):
@@ -296,7 +349,8 @@ class TableBuilder:
                 waiting += [children[1][node], children[0][node]]
 
     def _oblivious(self, part: FittedObliviousTrees, tree: FittedObliviousTree) -> dict[str, Any]:
-        leaves: Any = tree.values.reshape((2,) * len(tree.columns))
+        n_outputs = tree.values.shape[1:]
+        leaves: Any = tree.values.reshape((2,) * len(tree.columns) + n_outputs)
         right = part.comparison.goes_right(self._points[:, tree.columns], tree.thresholds)
         tests: list[int] = []
         owners: list[int] = []
@@ -311,17 +365,29 @@ class TableBuilder:
                 tests.append(number)
                 owners.append(self._owners[column][0])
                 reached += reached + right[:, level]
-        values = leaves.ravel()
         features = sorted(set(owners))
         players = np.array([features.index(owner) for owner in owners], dtype=np.intp)
-        base, each = leaf_contributions(players, values, reached, self._weights)
+
+        def by_leaf(values: NDArray[np.float64]) -> dict[str, Any]:
+            base, each = leaf_contributions(players, values, reached, self._weights)
+            added = _short(each[:, :-1].ravel())
+            return {"values": values.tolist(), "base": base, "contributions": added}
+
+        if n_outputs:
+            columns = leaves.reshape(-1, *n_outputs).T
+            return {"tests": tests, "features": features, "outputs": list(map(by_leaf, columns))}
+        found = by_leaf(leaves.ravel())
         return {
             "tests": tests,
-            "values": values.tolist(),
-            "base": base,
+            "values": found["values"],
+            "base": found["base"],
             "features": features,
-            "contributions": _short(each[:, :-1].ravel()),
+            "contributions": found["contributions"],
         }
+
+
+def _is_linear(model: WeightedSum) -> bool:
+    return any(isinstance(part, Linear) for _, part in model.parts)
 
 
 def _mean_on(curve: FittedCurve, numbers: NDArray[np.float64]) -> float:
@@ -333,8 +399,8 @@ def _mean_on(curve: FittedCurve, numbers: NDArray[np.float64]) -> float:
 
 def _n_leaves(part: FittedEnsemble) -> int:
     if isinstance(part, FittedObliviousTrees):
-        return sum(len(tree.values) for tree in part.trees)
-    return sum(int((tree.column == LEAF).sum()) for tree in part.trees)
+        return sum(tree.values.size for tree in part.trees)
+    return sum(tree.value[tree.column == LEAF].size for tree in part.trees)
 
 
 def _short(numbers: NDArray[np.float64]) -> list[float]:

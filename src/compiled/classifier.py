@@ -1,0 +1,311 @@
+"""The compiled classifier: members' scores as plain tables. Standard library only.
+
+A member has one or several outputs, each a :class:`CompiledModel` of its own. All of them ask the
+same tests of a record, which are answered once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from operator import add
+from typing import Any, Self, get_args
+
+from src.compiled.links import Link, probabilities
+from src.compiled.model import (
+    Bits,
+    CompiledModel,
+    Ensemble,
+    FeatureTable,
+    NumericTable,
+    ObliviousTrees,
+    Trees,
+    grow,
+    read_curve,
+    read_ensemble,
+    read_feature,
+    read_oblivious,
+)
+from src.exception import ArtifactError
+from src.schema.features import Value
+
+
+class JointTrees:
+    """Binary trees, whose leaves hold a value for each output.
+
+    Attributes
+    ----------
+    weight : float
+        Of the sums in the scores.
+    """
+
+    def __init__(self, weight: float, roots: tuple[Any, ...]) -> None:
+        self.weight = weight
+        self.roots = roots
+
+    def reached(self, bits: Bits) -> list[list[float]]:
+        """Return the leaf of each tree."""
+        found = []
+        for node in self.roots:
+            while node.__class__ is tuple:
+                node = node[bits[node[2]]]
+            found.append(node)
+        return found
+
+    def of(self, outputs: Collection[int]) -> Trees:
+        """Return trees whose leaves hold the sum of some outputs."""
+
+        def part(node: Any) -> Any:
+            if isinstance(node, tuple):
+                return part(node[0]), part(node[1]), node[2]
+            return math.fsum(node[output] for output in outputs)
+
+        return Trees(self.weight, tuple(map(part, self.roots)))
+
+
+class JointObliviousTrees:
+    """Oblivious trees, whose leaves hold a value for each output.
+
+    Attributes
+    ----------
+    weight : float
+        Of the sums in the scores.
+    outputs : tuple of ObliviousTrees
+        By output; all ask the same tests.
+    joint : ObliviousTrees
+        The same trees, with a tuple of values in each leaf.
+    """
+
+    def __init__(self, outputs: tuple[ObliviousTrees, ...]) -> None:
+        self.weight = outputs[0].weight
+        self.outputs = outputs
+        trees = zip(*(each.trees for each in outputs), strict=True)
+        joint = (replace(tree[0], values=_leaves(*tree)) for tree in trees)
+        self.joint = ObliviousTrees(self.weight, tuple(joint), outputs[0].n_tests)
+
+    def reached(self, bits: Bits) -> list[Any]:
+        """Return the leaf of each tree."""
+        return self.joint.reached(bits)
+
+
+def _leaves(*trees: Any) -> Any:
+    return tuple(zip(*(tree.values for tree in trees), strict=True))
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the classifiers whose probabilities are averaged.
+
+    Attributes
+    ----------
+    weight : float
+        In the average.
+    link : str
+        What turns scores into probabilities, see :mod:`src.compiled.links`.
+    outputs : tuple of CompiledModel
+        The scores, without what the joint ensembles add to them.
+    thresholds : tuple of float
+        Of the link "cumulative", ascending.
+    joint : tuple of JointTrees or JointObliviousTrees
+        Add to all outputs.
+    """
+
+    weight: float
+    link: Link
+    outputs: tuple[CompiledModel, ...]
+    thresholds: tuple[float, ...] = ()
+    joint: tuple[JointTrees | JointObliviousTrees, ...] = ()
+
+    def scores(self, values: Mapping[str, Value], bits: Bits) -> list[float]:
+        """Return a record's scores.
+
+        Parameters
+        ----------
+        bits : list of int or bytes
+            The record's answers to all tests.
+        """
+        found = [output.score(values, bits) for output in self.outputs]
+        for ensemble in self.joint:
+            for output, leaves in enumerate(zip(*ensemble.reached(bits), strict=True)):
+                found[output] += ensemble.weight * reduce(add, leaves, 0.0)
+        return found
+
+    @cached_property
+    def models(self) -> tuple[CompiledModel, ...]:
+        """Each output with what the joint ensembles add to it: a model of its own."""
+        if not self.joint:
+            return self.outputs
+        return tuple(self.joined((output,)) for output in range(len(self.outputs)))
+
+    def joined(self, outputs: Collection[int]) -> CompiledModel:
+        """Return the sum of some outputs of which only trees say anything, or one output."""
+        first = self.outputs[min(outputs)]
+        more: list[Ensemble] = []
+        for ensemble in self.joint:
+            if isinstance(ensemble, JointTrees):
+                more.append(ensemble.of(outputs))
+            else:
+                more += [ensemble.outputs[output] for output in outputs]
+        base = math.fsum(self.outputs[output].base for output in outputs)
+        ensembles = (*first.ensembles, *more)
+        return CompiledModel(first.features, base, first.linear, ensembles, first.products)
+
+
+class CompiledClassifier:
+    """Predict the probabilities of classes from the tables of ``compiled.json``.
+
+    Attributes
+    ----------
+    features : tuple of NumericTable or CategoryTable
+        In the schema's order: what is asked about them; linear terms are the outputs'.
+    n_classes : int
+    members : tuple of Member
+        Their weights sum to 1.
+    """
+
+    def __init__(
+        self, features: tuple[FeatureTable, ...], n_classes: int, members: tuple[Member, ...]
+    ) -> None:
+        self.features = features
+        self.n_classes = n_classes
+        self.members = members
+        outputs = [output for member in members for output in member.outputs]
+        self.has_trees = any(output.ensembles for output in outputs) or any(
+            member.joint for member in members
+        )
+        self.n_tests = outputs[0].n_tests
+        self.bits: Callable[[Mapping[str, Value]], Bits] = outputs[0].bits
+
+    @classmethod
+    def from_dict(cls, tables: Mapping[str, Any]) -> Self:
+        """Return the classifier that ``compiled.json`` describes.
+
+        Raises
+        ------
+        ArtifactError
+            If the tables are of another version or do not fit together.
+        """
+        CompiledModel.check_version(tables)
+        try:
+            features = tuple(read_feature(_untermed(values)) for values in tables["features"])
+            n_classes = int(tables["n_classes"])
+            members = tuple(_member(m, features, n_classes) for m in tables["members"])
+            return cls(features, n_classes, members)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+            raise ArtifactError(f"compiled.json is damaged ({error!r}). Train again.") from error
+
+    def probabilities(self, values: Mapping[str, Value]) -> list[float]:
+        """Return the probability of each class, in the order of their codes.
+
+        Parameters
+        ----------
+        values : mapping
+            A number, a category or None for each feature, as :meth:`Schema.check_record` returns
+            them.
+        """
+        bits = self.bits(values) if self.has_trees else ()
+        found = [0.0] * self.n_classes
+        for member in self.members:
+            each = probabilities(member.link, member.scores(values, bits), member.thresholds)
+            weight = member.weight
+            found = [total + weight * p for total, p in zip(found, each, strict=True)]
+        return found
+
+
+def read_compiled(tables: Mapping[str, Any]) -> CompiledModel | CompiledClassifier:
+    """Return what ``compiled.json`` describes: only a classifier's tables have members.
+
+    Raises
+    ------
+    ArtifactError
+        If the tables are of another version or do not fit together.
+    """
+    if "members" in tables:
+        return CompiledClassifier.from_dict(tables)
+    return CompiledModel.from_dict(tables)
+
+
+# --- reading the tables ---------------------------------------------------------------------------
+
+
+def _untermed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"weight": 0.0, "terms": (), **values}
+
+
+def _member(
+    values: Mapping[str, Any], features: tuple[FeatureTable, ...], n_classes: int
+) -> Member:
+    n_tests = sum(feature.n_tests for feature in features)
+    outputs = tuple(_output(output, features, n_tests) for output in values["outputs"])
+    member = Member(
+        weight=float(values["weight"]),
+        link=values["link"],
+        outputs=outputs,
+        thresholds=tuple(map(float, values.get("thresholds", ()))),
+        joint=tuple(_joint(each, n_tests, len(outputs)) for each in values.get("joint", ())),
+    )
+    if member.link not in get_args(Link):
+        raise ValueError(f"unknown link {member.link!r}")
+    scores = [0.0] * len(outputs)
+    if len(probabilities(member.link, scores, member.thresholds)) != n_classes:
+        raise ValueError("a member's classes")
+    return member
+
+
+def _output(
+    values: Mapping[str, Any], features: tuple[FeatureTable, ...], n_tests: int
+) -> CompiledModel:
+    linear = "terms" in values
+    if linear:
+        curves = values.get("curves", {})
+        features = tuple(
+            _with_terms(feature, terms, curves.get(str(position), ()))
+            for position, (feature, terms) in enumerate(zip(features, values["terms"], strict=True))
+        )
+    return CompiledModel(
+        features,
+        float(values["base"]),
+        linear,
+        tuple(read_ensemble(each, n_tests) for each in values.get("ensembles", ())),
+        tuple(
+            (int(i), int(j), float(weight), float(mean))
+            for i, j, weight, mean in values.get("products", ())
+        ),
+    )
+
+
+def _with_terms(feature: FeatureTable, terms: Any, curves: Any) -> FeatureTable:
+    if isinstance(feature, NumericTable):
+        return replace(feature, weight=float(terms), curves=tuple(map(read_curve, curves)))
+    if len(terms) != len(feature.categories):
+        raise ValueError(f"the terms of {feature.name}")
+    return replace(feature, terms=tuple(map(float, terms)))
+
+
+def _joint(
+    values: Mapping[str, Any], n_tests: int, n_outputs: int
+) -> JointTrees | JointObliviousTrees:
+    weight = float(values["weight"])
+    if values["kind"] == "oblivious":
+        return JointObliviousTrees(
+            tuple(
+                ObliviousTrees(
+                    weight,
+                    tuple(
+                        read_oblivious(tree | tree["outputs"][output], n_tests)
+                        for tree in values["trees"]
+                    ),
+                    n_tests,
+                )
+                for output in range(n_outputs)
+            )
+        )
+    if values["kind"] != "sum":
+        raise ValueError(f"unknown kind {values['kind']!r}")
+    kept: dict[tuple[float, ...], list[float]] = {}  # one object for all equal leaves
+    leaves = [kept.setdefault(tuple(leaf), [*map(float, leaf)]) for leaf in values["values"]]
+    if not all(len(leaf) == n_outputs and all(map(math.isfinite, leaf)) for leaf in kept):
+        raise ValueError("a leaf's values")
+    return JointTrees(weight, grow(values["tests"], leaves, n_tests))

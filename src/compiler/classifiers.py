@@ -1,0 +1,187 @@
+"""What fitted classifiers compute: members whose scores are sums that tables stand for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from src.compiled.links import Link
+from src.compiler.estimators import (
+    SKLEARN,
+    FittedEnsemble,
+    FittedTrees,
+    Linear,
+    UnsupportedEstimatorError,
+    WeightedSum,
+    expanded,
+    gradient_boosting_trees,
+    hist_gradient_boosting,
+    read_catboost,
+    reader_of,
+    sklearn_tree,
+    voting_weights,
+    xgboost_sums,
+)
+
+
+@dataclass(frozen=True)
+class ClassMember:
+    """One of the classifiers whose probabilities are averaged.
+
+    Attributes
+    ----------
+    link : str
+        What turns the scores into probabilities, see :mod:`src.compiled.links`.
+    outputs : tuple of WeightedSum
+        The scores.
+    weight : float
+        In the average.
+    thresholds : tuple of float
+        Of the link "cumulative", ascending.
+    joint : tuple of (float, FittedTrees or FittedObliviousTrees)
+        Weighted trees, whose leaves hold a value for each output and add to it.
+    """
+
+    link: Link
+    outputs: tuple[WeightedSum, ...]
+    weight: float = 1.0
+    thresholds: tuple[float, ...] = ()
+    joint: tuple[tuple[float, FittedEnsemble], ...] = ()
+
+    @property
+    def single(self) -> bool:
+        """Whether the library itself sums in float32."""
+        return any(output.single for output in self.outputs)
+
+
+def read_classifier(estimator: Any) -> list[ClassMember]:
+    """Return the members of a fitted classifier; their weights sum to 1.
+
+    Raises
+    ------
+    UnsupportedEstimatorError
+        If it is of a kind, or has a part, that no table stands for.
+    """
+    if type(estimator).__name__ == "VotingClassifier":
+        return _voting(estimator)
+    return [_member(estimator)]
+
+
+def _voting(estimator: Any) -> list[ClassMember]:
+    if estimator.voting != "soft":
+        raise UnsupportedEstimatorError("Its members vote for classes, not with probabilities.")
+    return [
+        replace(member, weight=weight * member.weight)
+        for each, weight in zip(estimator.estimators_, voting_weights(estimator), strict=True)
+        for member in read_classifier(each)
+    ]
+
+
+def _member(estimator: Any) -> ClassMember:
+    if type(estimator).__name__ == "ProportionalOdds":
+        return _proportional_odds(estimator)
+    return reader_of(estimator, _READERS)(estimator)
+
+
+def _boosted(outputs: list[WeightedSum]) -> ClassMember:
+    """Return a member with a score of the second class, or one of each."""
+    return ClassMember("sigmoid" if len(outputs) == 1 else "softmax", tuple(outputs))
+
+
+# --- linear ---------------------------------------------------------------------------------------
+
+
+def _linear(intercept: float, weights: Any) -> WeightedSum:
+    part = Linear(float(intercept), np.asarray(weights, dtype=np.float64))
+    return WeightedSum(0.0, ((1.0, part),))
+
+
+def _logistic(estimator: Any) -> ClassMember:
+    return _boosted(list(map(_linear, estimator.intercept_, estimator.coef_)))
+
+
+def _proportional_odds(estimator: Any) -> ClassMember:
+    thresholds = tuple(map(float, estimator.thresholds_))
+    return ClassMember("cumulative", (_linear(0.0, estimator.coef_),), thresholds=thresholds)
+
+
+def _pipeline(estimator: Any) -> ClassMember:
+    member = _member(estimator.steps[-1][1])  # what is wrong with it says more
+    return replace(member, outputs=tuple(expanded(estimator, one) for one in member.outputs))
+
+
+# --- trees ----------------------------------------------------------------------------------------
+
+
+def _shares(estimator: Any, trees: Any) -> ClassMember:
+    """Return a member whose trees hold the share of each class, on average the probabilities."""
+    weight, n_classes = 1.0 / len(trees), len(estimator.classes_)
+    if n_classes == 2:
+        part = FittedTrees(tuple(sklearn_tree(tree, output=1) for tree in trees), SKLEARN)
+        return ClassMember("share", (WeightedSum(0.0, ((weight, part),)),))
+    part = FittedTrees(tuple(sklearn_tree(tree, output=slice(None)) for tree in trees), SKLEARN)
+    return ClassMember("share", (WeightedSum(0.0, ()),) * n_classes, joint=((weight, part),))
+
+
+def _decision_tree(estimator: Any) -> ClassMember:
+    return _shares(estimator, [estimator])
+
+
+def _forest(estimator: Any) -> ClassMember:
+    return _shares(estimator, estimator.estimators_)
+
+
+def _gradient_boosting(estimator: Any) -> ClassMember:
+    if estimator.loss != "log_loss":
+        raise UnsupportedEstimatorError("Its scores are not log-odds.")
+    priors = list(map(float, estimator.init_.class_prior_))
+    starts = [math.log(prior) for prior in priors]
+    if len(priors) == 2:
+        starts = [starts[1] - starts[0]]
+    return _boosted(
+        [
+            WeightedSum(start, ((1.0, gradient_boosting_trees(estimator, output)),))
+            for output, start in enumerate(starts)
+        ]
+    )
+
+
+def _hist_gradient_boosting(estimator: Any) -> ClassMember:
+    n_outputs = len(estimator._predictors[0])
+    return _boosted([hist_gradient_boosting(estimator, output) for output in range(n_outputs)])
+
+
+def _xgboost(estimator: Any) -> ClassMember:
+    n_classes = len(estimator.classes_)
+    sums = xgboost_sums(estimator, 1 if n_classes == 2 else n_classes)
+    if n_classes == 2:  # its constant was saved as a probability
+        prior = sums[0].constant
+        sums = [replace(sums[0], constant=math.log(prior / (1 - prior)))]
+    return _boosted(sums)
+
+
+def _catboost(estimator: Any) -> ClassMember:
+    bias, scale, part, loss = read_catboost(estimator)
+    if loss not in ("Logloss", "CrossEntropy", "MultiClass"):
+        raise UnsupportedEstimatorError(f"CatBoost's loss {loss} has a link of its own.")
+    if loss != "MultiClass":
+        return _boosted([WeightedSum(bias[0], ((scale, part),))])
+    outputs = tuple(WeightedSum(each, ()) for each in bias)
+    return ClassMember("softmax", outputs, joint=((scale, part),))
+
+
+_READERS: dict[str, Callable[[Any], ClassMember]] = {
+    "sklearn.LogisticRegression": _logistic,
+    "sklearn.Pipeline": _pipeline,
+    "sklearn.DecisionTreeClassifier": _decision_tree,
+    "sklearn.RandomForestClassifier": _forest,
+    "sklearn.ExtraTreesClassifier": _forest,
+    "sklearn.GradientBoostingClassifier": _gradient_boosting,
+    "sklearn.HistGradientBoostingClassifier": _hist_gradient_boosting,
+    "xgboost.XGBClassifier": _xgboost,
+    "catboost.CatBoostClassifier": _catboost,
+}
