@@ -1,0 +1,285 @@
+"""A classifier's chances, sets and ranges, learnt from out-of-fold probabilities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from src.logger import get_logger
+from src.stats.chances import (
+    TINY,
+    ClassChances,
+    VennAbers,
+    label_scores_of_each,
+    members,
+)
+from src.stats.class_scores import log_losses
+from src.stats.conformal import Curve
+from src.stats.intervals import standard_error
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Fit = Callable[[NDArray[np.intp], NDArray[np.float64], ClassChances], ClassChances]
+
+LEVELS = (0.8, 0.9, 0.95)
+FOLDS = 5
+ROWS_TO_CALIBRATE = 50
+ROWS_FOR_ISOTONIC = 1_000
+RARE = 0.5  # of the share that a class has where all are equal
+ROWS_FOR_OWN_THRESHOLD = 50
+STEPS = 100  # of the range of the event's chance, at most
+
+logger = get_logger(__name__)
+
+
+class ModelChances:
+    """Learn what raw probabilities are worth, from rows that the model was not fitted on.
+
+    Parameters
+    ----------
+    levels : tuple of float
+        Shares of the rows whose class their set shall hold, in (0, 1).
+    """
+
+    def __init__(self, random_state: int = 42, levels: tuple[float, ...] = LEVELS) -> None:
+        self.random_state = random_state
+        self.levels = levels
+
+    def run(
+        self,
+        truth: NDArray[np.int64],
+        raw: NDArray[np.float64],
+        *,
+        ordered: bool = False,
+        event: frozenset[int] = frozenset(),
+        clusters: NDArray[np.intp] | None = None,
+    ) -> ClassChances:
+        """Return the chances.
+
+        Probabilities are calibrated where, on other rows than the calibration is learnt on, the log
+        loss falls by more than a standard error of the paired differences. The thresholds of the
+        sets are conformal quantiles of the chances so calibrated; a class that is rare and has rows
+        enough has its own, so that sets hold it as often as the others.
+
+        Parameters
+        ----------
+        truth : ndarray of shape (n_samples,)
+            Codes from 0.
+        raw : ndarray of shape (n_samples, n_classes)
+            Out-of-fold probabilities.
+        ordered : bool
+            Whether the codes have an order.
+        event : frozenset of int
+            Classes that make up the event; empty for no range.
+        clusters : ndarray of shape (n_samples,), optional
+            Numbers of the rows' clusters, which are calibrated whole.
+
+        References
+        ----------
+        Vovk (2015), "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence
+        74. Vovk (2012), "Conditional validity of inductive conformal predictors", ACML, for
+        thresholds of single classes.
+        """
+        import numpy as np
+
+        n, n_classes = raw.shape
+        prior = np.bincount(truth, minlength=n_classes) / n
+        plain = ClassChances(tuple(prior.tolist()), n, ordered=ordered)
+        made, chances = self._calibrate(plain, truth, raw, clusters)
+        thresholds = conformal_thresholds(truth, chances, self.levels, ordered=ordered)
+        codes, event_range = tuple(sorted(event)), None
+        if codes:
+            event_range = venn_abers(raw[:, codes].sum(axis=1), np.isin(truth, codes))
+        logger.info("Calibrated %d rows of %d classes by %s", n, n_classes, made.method)
+        return replace(made, thresholds=thresholds, event=codes, event_range=event_range)
+
+    def _calibrate(
+        self,
+        plain: ClassChances,
+        truth: NDArray[np.int64],
+        raw: NDArray[np.float64],
+        clusters: NDArray[np.intp] | None,
+    ) -> tuple[ClassChances, NDArray[np.float64]]:
+        """Return the calibration that gains most, if one does, and cross-fitted chances."""
+        import numpy as np
+
+        n, best_gain = len(truth), 0.0
+        best = plain, plain.calibrated_of_each(raw)
+        n_groups = n if clusters is None else len(np.unique(clusters))
+        if n < ROWS_TO_CALIBRATE or n_groups < FOLDS:
+            return best
+        before, splits = log_losses(truth, best[1]), self._splits(n, clusters)
+        for fit in self._fits(*raw.shape):
+            crossed = np.empty_like(raw)
+            for rest, fold in splits:
+                learnt = fit(truth[rest], raw[rest], plain)
+                crossed[fold] = learnt.calibrated_of_each(raw[fold])
+            gains = before - log_losses(truth, crossed)
+            gain = float(gains.mean())
+            error, _ = standard_error((gains - gain) / n, clusters)
+            if gain > max(error, best_gain):
+                best_gain, best = gain, (fit(truth, raw, plain), crossed)
+        return best
+
+    def _splits(
+        self, n: int, clusters: NDArray[np.intp] | None
+    ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        import numpy as np
+        from sklearn.model_selection import GroupKFold, KFold
+
+        kind = KFold if clusters is None else GroupKFold
+        folds = kind(FOLDS, shuffle=True, random_state=self.random_state)
+        return list(folds.split(np.empty(n), groups=clusters))
+
+    def _fits(self, n: int, n_classes: int) -> list[Fit]:
+        if n_classes > 2:
+            return [fit_temperature]
+        return [fit_temperature, fit_platt, *([fit_isotonic] if n >= ROWS_FOR_ISOTONIC else [])]
+
+
+def fit_temperature(
+    truth: NDArray[np.int64], raw: NDArray[np.float64], plain: ClassChances
+) -> ClassChances:
+    """Return the chances with the temperature that makes the rows likeliest."""
+    slope, _ = _fit_softmax(truth, raw, with_bias=False)
+    return replace(plain, method="temperature", slope=slope)
+
+
+def fit_platt(
+    truth: NDArray[np.int64], raw: NDArray[np.float64], plain: ClassChances
+) -> ClassChances:
+    """Return the chances of two classes by a logistic regression on the log-odds."""
+    slope, bias = _fit_softmax(truth, raw, with_bias=True)
+    return replace(plain, method="platt", slope=slope, bias=bias)
+
+
+def fit_isotonic(
+    truth: NDArray[np.int64], raw: NDArray[np.float64], plain: ClassChances
+) -> ClassChances:
+    """Return the chances of two classes by the likeliest rising curve of the raw probability."""
+    from sklearn.isotonic import IsotonicRegression
+
+    found = IsotonicRegression(out_of_bounds="clip").fit(raw[:, 1], truth)
+    curve = Curve(tuple(found.X_thresholds_.tolist()), tuple(found.y_thresholds_.tolist()))
+    return replace(plain, method="isotonic", curve=curve)
+
+
+def _fit_softmax(
+    truth: NDArray[np.int64], raw: NDArray[np.float64], *, with_bias: bool
+) -> tuple[float, float]:
+    """Return the slope of the logarithms, and the bias of the second class.
+
+    One row's worth of belief that nothing must be changed keeps both finite.
+    """
+    import numpy as np
+    from scipy.optimize import minimize
+
+    n, logs = len(truth), np.log(np.maximum(raw, TINY))
+    rows = np.arange(n)
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scores = parameters[0] * logs
+        if with_bias:
+            scores[:, 1] += parameters[1]
+        scores -= scores.max(axis=1, keepdims=True)
+        share = np.exp(scores)
+        total = share.sum(axis=1)
+        moved = parameters - unmoved
+        value = (np.log(total) - scores[rows, truth]).sum() + (moved**2).sum() / 2
+        share /= total[:, None]
+        share[rows, truth] -= 1
+        slopes = [(share * logs).sum(), share[:, 1].sum()][: len(parameters)]
+        return float(value) / n, (np.array(slopes) + moved) / n
+
+    unmoved = np.array([1.0, 0.0][: 1 + with_bias])
+    bounds = [(0.05, 20.0), (-10.0, 10.0)][: 1 + with_bias]
+    found = minimize(loss, unmoved, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()
+    return found[0], found[1] if with_bias else 0.0
+
+
+def conformal_thresholds(
+    truth: NDArray[np.int64],
+    chances: NDArray[np.float64],
+    levels: tuple[float, ...],
+    *,
+    ordered: bool,
+) -> dict[str, tuple[float, ...]]:
+    """Return up to which score each class is in a set, by level.
+
+    A class that has fewer than half of the rows that it would have if all had as many, and 50 rows,
+    has a threshold of its own. All others share one; where classes are ordered, a row whose class
+    is in its set only since it lies between two others counts as held.
+    """
+    import numpy as np
+
+    n_classes = chances.shape[1]
+    scores, counts = (
+        label_scores_of_each(chances, ordered=ordered),
+        np.bincount(truth, minlength=n_classes),
+    )
+    own = scores[np.arange(len(truth)), truth]
+    alone = (counts < RARE * len(truth) / n_classes) & (counts >= ROWS_FOR_OWN_THRESHOLD)
+    limits, found = np.zeros(n_classes), {}
+    for level in sorted(levels):
+        least, limits = limits, np.zeros(n_classes)
+        for code in np.flatnonzero(alone):
+            limits[code] = conformal_limit(own[truth == code], level)
+        held = members(scores, limits, ordered=ordered)[np.arange(len(truth)), truth]
+        others = ~alone[truth]
+        limits[~alone] = conformal_limit(np.where(held, 0.0, own)[others], level)
+        limits = np.maximum(limits, least)
+        found[str(level)] = tuple(limits.tolist())
+    return found
+
+
+def conformal_limit(scores: NDArray[np.float64], level: float) -> float:
+    """Return what the score of one more row does not exceed, in this share of samples at least.
+
+    1, which no score exceeds, where there are too few rows for the level.
+    """
+    import numpy as np
+
+    rank = math.ceil((len(scores) + 1) * level - 1e-9)
+    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else 1.0
+
+
+def venn_abers(raw: NDArray[np.float64], happened: NDArray[np.bool_]) -> VennAbers:
+    """Return the range of the chance of an event by its raw probability.
+
+    One more row is added, once without the event and once with it; what the isotonic regressions
+    say of it are the ends. A step holds a hundredth of the rows, and goes from the low end of its
+    least raw probability to the high end of its greatest.
+
+    Parameters
+    ----------
+    raw : ndarray of shape (n_samples,)
+        Out-of-fold probabilities of the event.
+    happened : ndarray of bool of shape (n_samples,)
+
+    References
+    ----------
+    Vovk and Petej (2014), "Venn-Abers predictors", UAI, section 4 (inductive).
+    """
+    import numpy as np
+    from scipy.optimize import isotonic_regression
+
+    x, of_row, counts = np.unique(raw, return_inverse=True, return_counts=True)
+    hits = np.bincount(of_row, happened)
+
+    def with_one_more(at: int, hit: float) -> float:
+        rows, events = counts.astype(float), hits.copy()
+        rows[at] += 1
+        events[at] += hit
+        return float(isotonic_regression(events / rows, weights=rows).x[at])
+
+    shares = np.linspace(0, 1, STEPS + 1)[1:-1]
+    starts = np.unique(np.searchsorted(x, np.quantile(raw, shares, method="higher")))
+    starts = starts[starts > 0]
+    firsts, lasts = [0, *starts.tolist()], [*(starts - 1).tolist(), len(x) - 1]
+    low = np.maximum.accumulate([with_one_more(at, 0.0) for at in firsts])  # but for rounding
+    high = np.maximum.accumulate([with_one_more(at, 1.0) for at in lasts])
+    return VennAbers(tuple(x[starts].tolist()), tuple(low.tolist()), tuple(high.tolist()))
