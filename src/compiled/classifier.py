@@ -7,7 +7,7 @@ same tests of a record, which are answered once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
@@ -176,7 +176,7 @@ class CompiledClassifier:
             member.joint for member in members
         )
         self.n_tests = outputs[0].n_tests
-        self.bits: Callable[[Mapping[str, Value]], Bits] = outputs[0].bits
+        self._tested = outputs[0]
 
     @classmethod
     def from_dict(cls, tables: Mapping[str, Any]) -> Self:
@@ -205,13 +205,17 @@ class CompiledClassifier:
             A number, a category or None for each feature, as :meth:`Schema.check_record` returns
             them.
         """
-        bits = self.bits(values) if self.has_trees else ()
+        bits = self._tested.bits(values) if self.has_trees else ()
         found = [0.0] * self.n_classes
         for member in self.members:
             each = probabilities(member.link, member.scores(values, bits), member.thresholds)
             weight = member.weight
             found = [total + weight * p for total, p in zip(found, each, strict=True)]
         return found
+
+    def bits(self, values: Mapping[str, Value]) -> Bits:
+        """Return the answers to all tests, see :meth:`CompiledModel.bits`."""
+        return self._tested.bits(values)
 
 
 def read_compiled(tables: Mapping[str, Any]) -> CompiledModel | CompiledClassifier:

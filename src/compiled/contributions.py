@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import mul
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from src.compiled.model import (
     Bits,
     CompiledModel,
+    FeatureTable,
     MedianTrees,
     Node,
     NumericTable,
@@ -21,7 +22,7 @@ from src.compiled.model import (
 from src.exception import ReasonsUnavailableError
 from src.schema.features import Value
 
-Method = Literal["linear", "tree_shap", "permutation_shapley"]
+Method = Literal["linear", "tree_shap", "permutation_shapley", "linear_path", "tree_path"]
 Record = Mapping[str, Value]
 
 MOST_LEAVES = 20_000  # that a record and the points may come to: about 25 ms
@@ -45,7 +46,9 @@ class Contributions:
         By the name of the feature that the person entered; one-hot columns are summed.
     method : str
         ``linear`` (exact, the background being all training rows), ``tree_shap`` (exact) or
-        ``permutation_shapley`` (exact for few features, else sampled).
+        ``permutation_shapley`` (exact for few features, else sampled). Of a class's probability,
+        ``linear_path`` and ``tree_path``: the former two of scores, carried over to it, see
+        :class:`src.compiled.class_contributions.ClassAttributor`.
     """
 
     base: float
@@ -73,6 +76,13 @@ class Attributor:
         are no trees.
     weights : sequence of float
         Of the points; their sum is 1.
+    crowd : Crowd, optional
+        Of the same points, where several models that ask the same tests share it.
+
+    Attributes
+    ----------
+    base : float
+        What contributions are counted from.
 
     Raises
     ------
@@ -87,25 +97,29 @@ class Attributor:
     """
 
     def __init__(
-        self, model: CompiledModel, points: Sequence[Record] = (), weights: Sequence[float] = ()
+        self,
+        model: CompiledModel,
+        points: Sequence[Record] = (),
+        weights: Sequence[float] = (),
+        crowd: Crowd | None = None,
     ) -> None:
         if any(isinstance(ensemble, MedianTrees) for ensemble in model.ensembles):
             raise ReasonsUnavailableError(OF_A_MEDIAN)
         self.model = model
         self.method: Method = "tree_shap" if model.ensembles else "linear"
-        self._base, self._centers = model.base, [0.0] * len(model.features)
+        self.base, self._centers = model.base, [0.0] * len(model.features)
         self._above = [0.0] * len(model.features)  # of the points' numbers their centers
-        if not model.ensembles:
+        if not (points or model.ensembles):
             return
-        self._crowd = _Crowd(model, points, weights)
+        self._crowd = crowd or Crowd(model, points, weights)
         if model.linear:
             terms = [model.linear_terms(point) for point in points]
             self._centers = _weighted(terms, weights)
             self._above = _weighted([_above_centers(model, point) for point in points], weights)
-            self._base += math.fsum(self._centers)
+            self.base += math.fsum(self._centers)
         for ensemble in model.ensembles:
             totals = [ensemble.total(bits) for bits in self._crowd.answers]
-            self._base += ensemble.weight * math.fsum(map(mul, totals, weights))
+            self.base += ensemble.weight * math.fsum(map(mul, totals, weights))
 
     def contributions(self, values: Record) -> Contributions:
         """Return the base and what each feature adds to it; they sum to the prediction.
@@ -131,7 +145,7 @@ class Attributor:
                 self._crowd.add(ensemble.roots, bits, added)
             found = [one + ensemble.weight * more for one, more in zip(found, added, strict=True)]
         names = [feature.name for feature in model.features]
-        return Contributions(self._base, dict(zip(names, found, strict=True)), self.method)
+        return Contributions(self.base, dict(zip(names, found, strict=True)), self.method)
 
     def n_leaves(self, values: Record, most: int) -> int:
         """Return to how many leaves mixtures of a record and the points come, roughly.
@@ -200,7 +214,16 @@ def _add_oblivious(ensemble: ObliviousTrees, bits: Bits, added: list[float]) -> 
 Reached = tuple[int, int, int, float]
 
 
-class _Crowd:
+class Tested(Protocol):
+    """What asks tests about features: a compiled model, or a classifier."""
+
+    features: tuple[FeatureTable, ...]
+    n_tests: int
+
+    def bits(self, values: Record, /) -> Bits: ...
+
+
+class Crowd:
     """The points of a background, which walk through a tree with a record side by side.
 
     Mixtures of the record and a point take its turns where the two answer a test alike. Where they
@@ -210,9 +233,7 @@ class _Crowd:
     of *b*, of which Shapley's sums are known. All points that answer alike are followed as one.
     """
 
-    def __init__(
-        self, model: CompiledModel, points: Sequence[Record], weights: Sequence[float]
-    ) -> None:
+    def __init__(self, model: Tested, points: Sequence[Record], weights: Sequence[float]) -> None:
         self.answers = [model.bits(point) for point in points]
         self._features = [
             1 << position

@@ -15,6 +15,7 @@ from src.compiler.estimators import (
     FittedEnsemble,
     FittedTrees,
     Linear,
+    Part,
     UnsupportedEstimatorError,
     WeightedSum,
     expanded,
@@ -52,32 +53,57 @@ class ClassMember:
     thresholds: tuple[float, ...] = ()
     joint: tuple[tuple[float, FittedEnsemble], ...] = ()
 
+
+@dataclass(frozen=True)
+class AveragedMembers:
+    """What a classifier predicts: the mean of its members' probabilities.
+
+    Attributes
+    ----------
+    members : tuple of ClassMember
+        Their weights sum to 1.
+    """
+
+    n_classes: int
+    members: tuple[ClassMember, ...]
+
     @property
     def single(self) -> bool:
-        """Whether the library itself sums in float32."""
-        return any(output.single for output in self.outputs)
+        """Whether a library itself sums in float32."""
+        return any(output.single for member in self.members for output in member.outputs)
+
+    @property
+    def has_trees(self) -> bool:
+        return any(isinstance(part, FittedEnsemble) for part in self.parts)
+
+    @property
+    def parts(self) -> list[Part]:
+        """What is summed in any score."""
+        members = self.members
+        outputs = [part for m in members for output in m.outputs for _, part in output.parts]
+        return [*outputs, *(part for m in members for _, part in m.joint)]
 
 
-def read_classifier(estimator: Any) -> list[ClassMember]:
-    """Return the members of a fitted classifier; their weights sum to 1.
+def read_classifier(estimator: Any) -> AveragedMembers:
+    """Return what a fitted classifier predicts, its classes in their order.
 
     Raises
     ------
     UnsupportedEstimatorError
         If it is of a kind, or has a part, that no table stands for.
     """
-    if type(estimator).__name__ == "VotingClassifier":
-        return _voting(estimator)
-    return [_member(estimator)]
+    return AveragedMembers(len(estimator.classes_), tuple(_members(estimator)))
 
 
-def _voting(estimator: Any) -> list[ClassMember]:
+def _members(estimator: Any) -> list[ClassMember]:
+    if type(estimator).__name__ != "VotingClassifier":
+        return [_member(estimator)]
     if estimator.voting != "soft":
         raise UnsupportedEstimatorError("Its members vote for classes, not with probabilities.")
     return [
         replace(member, weight=weight * member.weight)
         for each, weight in zip(estimator.estimators_, voting_weights(estimator), strict=True)
-        for member in read_classifier(each)
+        for member in _members(each)
     ]
 
 

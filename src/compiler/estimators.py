@@ -157,6 +157,10 @@ class WeightedSum:
     parts: tuple[tuple[float, Part], ...]
     single: bool = False
 
+    @property
+    def has_trees(self) -> bool:
+        return any(isinstance(part, FittedEnsemble) for _, part in self.parts)
+
     def scaled(self, factor: float, constant: float = 0.0) -> WeightedSum:
         """Return ``constant + factor × self``."""
         return WeightedSum(

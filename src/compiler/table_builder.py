@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.compiled.model import CompiledModel
-from src.compiler.classifiers import ClassMember
+from src.compiler.classifiers import AveragedMembers, ClassMember
 from src.compiler.columns import CategoryColumns, FeatureColumns, NumericColumn, exact_cuts
 from src.compiler.estimators import (
     LEAF,
@@ -77,14 +77,16 @@ class TableBuilder:
         self._placed: dict[Comparison, dict[tuple[int, float], Placed]] = {}
         self._numbers: dict[Test, int] = {}
 
-    def run(self, model: WeightedSum) -> dict[str, Any]:
-        """Return the tables of a regressor.
+    def run(self, model: WeightedSum | AveragedMembers) -> dict[str, Any]:
+        """Return the tables.
 
         Raises
         ------
         UnsupportedEstimatorError
             If the trees are too many to be held by a web worker.
         """
+        if isinstance(model, AveragedMembers):
+            return self._classifier(model)
         features = self._asked([part for _, part in model.parts])
         base, terms, curves, products = self._terms(model)
         own: list[dict[str, Any]] = [
@@ -101,21 +103,13 @@ class TableBuilder:
             "ensembles": self._ensembles(model.parts),
         }
 
-    def run_classifier(self, members: Sequence[ClassMember], n_classes: int) -> dict[str, Any]:
-        """Return the tables of a classifier: what all outputs ask of features stands in them once.
-
-        Raises
-        ------
-        UnsupportedEstimatorError
-            If the trees are too many to be held by a web worker.
-        """
-        outputs = [part for m in members for output in m.outputs for _, part in output.parts]
-        features = self._asked([*outputs, *(part for m in members for _, part in m.joint)])
+    def _classifier(self, model: AveragedMembers) -> dict[str, Any]:
+        """Return the tables of a classifier; what its outputs ask of features stands there once."""
         return {
             "version": CompiledModel.VERSION,
-            "features": features,
-            "n_classes": n_classes,
-            "members": [self._member(member) for member in members],
+            "features": self._asked(model.parts),
+            "n_classes": model.n_classes,
+            "members": [self._member(member) for member in model.members],
         }
 
     def _member(self, member: ClassMember) -> dict[str, Any]:

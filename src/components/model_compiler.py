@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from src.compiled.class_contributions import ClassAttributor
+from src.compiled.classifier import CompiledClassifier, read_compiled
 from src.compiled.contributions import MOST_LEAVES, TOO_LARGE, Attributor
 from src.compiled.model import CompiledModel
 from src.exception import ArtifactError, ReasonsUnavailableError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from src.compiler.classifiers import AveragedMembers
     from src.compiler.estimators import WeightedSum
 
 logger = get_logger(__name__)
@@ -36,7 +39,7 @@ class CompiledRun:
     ----------
     content : bytes
         Of ``compiled.json``: the tables, or the reason why there are none.
-    model : CompiledModel or None
+    model : CompiledModel or CompiledClassifier or None
     fallback_reason : str
         Why the pickles are served; empty where the tables are.
     background : Background
@@ -44,7 +47,7 @@ class CompiledRun:
     """
 
     content: bytes
-    model: CompiledModel | None
+    model: CompiledModel | CompiledClassifier | None
     fallback_reason: str
     background: Background
 
@@ -63,24 +66,34 @@ class ModelCompiler:
         ----------
         preprocessor : ColumnTransformer
             Fitted.
-        model : regressor
+        model : regressor or classifier
             Fitted on what the preprocessor makes.
         X : DataFrame of shape (n_samples, n_features)
             The rows that both were fitted on.
         """
+        from sklearn.base import is_classifier
+
         from src.compiler.agreement import compare  # these need numpy
+        from src.compiler.classifiers import read_classifier
         from src.compiler.estimators import UnsupportedEstimatorError, read_estimator
 
         started = time.perf_counter()
+        has_classes = is_classifier(model)
 
         def predict(frame: pd.DataFrame) -> NDArray[np.float64]:
             import numpy as np
 
-            predicted = model.predict(preprocessor.transform(frame))
-            return np.asarray(predicted, dtype=np.float64).ravel()
+            matrix = preprocessor.transform(frame)
+            if has_classes:
+                return np.asarray(model.predict_proba(matrix), dtype=np.float64)
+            return np.asarray(model.predict(matrix), dtype=np.float64).ravel()
+
+        def reasoned(frame: pd.DataFrame) -> NDArray[np.float64]:
+            # The first of the probabilities is what the others leave.
+            return predict(frame)[:, 1:] if has_classes else predict(frame)
 
         def drawn(n_points: int) -> Background:
-            return Background.of(self.schema, X, predict, self.random_state, n_points)
+            return Background.of(self.schema, X, reasoned, self.random_state, n_points)
 
         def fallback(reason: str) -> CompiledRun:
             logger.warning("The model is served from its pickles. %s", reason)
@@ -88,7 +101,7 @@ class ModelCompiler:
             return CompiledRun(content, None, reason, self._sampled(preprocessor, model, X, drawn))
 
         try:
-            parts = read_estimator(model)
+            parts = read_classifier(model) if has_classes else read_estimator(model)
             content, compiled, background = self._tables(preprocessor, parts, X, drawn)
         except (UnsupportedEstimatorError, ArtifactError) as error:
             return fallback(str(error))
@@ -100,8 +113,9 @@ class ModelCompiler:
             self.schema, compiled, predict, X, single=parts.single, random_state=self.random_state
         )
         if not found.holds:
+            unit = "in a probability" if has_classes else "relative"
             return fallback(
-                f"The compiled model differs from the pickles by {found.worst:.1e}, relative, on "
+                f"The compiled model differs from the pickles by {found.worst:.1e}, {unit}, on "
                 f"the worst of {found.n_rows:,} records; {found.allowed:.0e} is allowed."
             )
         logger.info(
@@ -114,6 +128,7 @@ class ModelCompiler:
         self, preprocessor: Any, model: Any, X: pd.DataFrame, drawn: Callable[[int], Background]
     ) -> Background:
         """Return what the pickles' reasons are counted from, if they are true and in time."""
+        from sklearn.base import is_classifier
         from sklearn.pipeline import Pipeline
 
         from src.explanations.explainer import MIXTURES, reasons_problem
@@ -122,16 +137,19 @@ class ModelCompiler:
         # So many points that all coalitions of the features can be asked, or else some.
         n_points = next((n for n in POINTS if n << len(self.schema.names) <= MIXTURES), POINTS[1])
         background = drawn(n_points)
-        problem = background.unavailable or reasons_problem(self.schema, pipeline, background, X)
+        chance = _chance_of_the_first if is_classifier(model) else None
+        problem = background.unavailable or reasons_problem(
+            self.schema, pipeline, background, X, chance
+        )
         return _unless(problem, background)
 
     def _tables(
         self,
         preprocessor: Any,
-        parts: WeightedSum,
+        parts: WeightedSum | AveragedMembers,
         X: pd.DataFrame,
         drawn: Callable[[int], Background],
-    ) -> tuple[bytes, CompiledModel, Background]:
+    ) -> tuple[bytes, CompiledModel | CompiledClassifier, Background]:
         """Return the tables, read back too, and the largest background with which there is time.
 
         Linear models have none: their reasons are counted from means over the training rows.
@@ -139,22 +157,26 @@ class ModelCompiler:
         import numpy as np
 
         from src.compiler.columns import read_columns
-        from src.compiler.estimators import FittedEnsemble
         from src.compiler.table_builder import TableBuilder
 
         columns, constant = read_columns(self.schema, preprocessor)
-        has_trees = any(isinstance(part, FittedEnsemble) for _, part in parts.parts)
-        for n_points in POINTS if has_trees else (0,):
-            background = drawn(n_points) if has_trees else Background()
+        for n_points in POINTS if parts.has_trees else (0,):
+            background = drawn(n_points) if parts.has_trees else Background()
             points = background.frame(self.schema) if background.weights else X[:0]
-            matrix = np.asarray(preprocessor.transform(points)) if has_trees else np.empty((0, 0))
+            matrix = (
+                np.asarray(preprocessor.transform(points)) if parts.has_trees else np.empty((0, 0))
+            )
             builder = TableBuilder(columns, constant, X, matrix, background.weights)
             content = _to_json(builder.run(parts))
-            compiled = CompiledModel.from_dict(json.loads(content))
+            compiled = read_compiled(json.loads(content))
             problem = background.unavailable or _reasons_problem(compiled, background, X)
             if problem != TOO_LARGE:
                 break
         return content, compiled, _unless(problem, background)
+
+
+def _chance_of_the_first(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    return probabilities[:, 0]
 
 
 def _unless(problem: str, background: Background) -> Background:
@@ -164,10 +186,16 @@ def _unless(problem: str, background: Background) -> Background:
     return Background(unavailable=problem)
 
 
-def _reasons_problem(model: CompiledModel, background: Background, X: pd.DataFrame) -> str:
+def _reasons_problem(
+    model: CompiledModel | CompiledClassifier, background: Background, X: pd.DataFrame
+) -> str:
     """Return why no reasons can be given; empty where they can."""
+    attributor: Attributor | ClassAttributor
     try:
-        attributor = Attributor(model, background.records, background.weights)
+        if isinstance(model, CompiledClassifier):
+            attributor = ClassAttributor(model, background.records, background.weights)
+        else:
+            attributor = Attributor(model, background.records, background.weights)
     except ReasonsUnavailableError as error:
         return str(error)
     names = [feature.name for feature in model.features]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -67,7 +68,8 @@ class Background:
         X : DataFrame of shape (n_samples, n_features)
             Typed columns by name.
         predict : callable
-            The model's: takes a typed frame.
+            The model's: takes a typed frame. Where it returns several columns, the probabilities of
+            classes, the means of all are the rows'.
         n_points : int
             At most so many.
 
@@ -82,23 +84,23 @@ class Background:
         if len(X) > MOST_ROWS:
             rows = np.random.default_rng(random_state).choice(len(X), MOST_ROWS, replace=False)
             X = X.iloc[np.sort(rows)]
-        predicted = predict(X)
-        spread = float(predicted.std())
-        if spread <= 1e-9 * abs(float(predicted.mean())):  # the same for all, but for rounding
-            spread = 1.0
+        predicted = predict(X).reshape(len(X), -1)
+        means, spread = predicted.mean(axis=0), predicted.std(axis=0)
+        spread[spread <= 1e-9 * np.abs(means)] = 1.0  # the same for all, but for rounding
         coordinates = _coordinates(schema, X, X)
-        groups = _groups(np.column_stack([coordinates, 2 * predicted / spread]), n_points)
+        apart = 2 / math.sqrt(predicted.shape[1]) * predicted / spread
+        groups = _groups(np.column_stack([coordinates, apart]), n_points)
         columns = {
             feature.name: _centers(feature, X[feature.name], groups) for feature in schema.features
         }
         points = typed_frame(schema, columns)
-        above = (predict(points) - predicted.mean()) / spread
+        above = (predict(points).reshape(len(points), -1) - means) / spread
         weights = _weights(
             above,
             _coordinates(schema, points, X) - coordinates.mean(axis=0),
             np.array([len(group) for group in groups]) / len(X),
         )
-        if abs(above @ weights) > MOST_APART:
+        if np.abs(weights @ above).max() > MOST_APART:
             return cls(unavailable=TOO_FEW)
         kept = np.flatnonzero(weights)
         return cls(
@@ -243,7 +245,7 @@ def _weights(
 
     Parameters
     ----------
-    predictions : ndarray of shape (n_points,)
+    predictions : ndarray of shape (n_points, n_outputs)
         What must be 0 on average.
     coordinates : ndarray of shape (n_points, n_coordinates)
         What should be.
@@ -252,7 +254,7 @@ def _weights(
     from scipy.optimize import nnls
 
     # By what the weights are of the sizes: then the same change of each counts the same.
-    rows = np.vstack([EXACT * np.ones(len(sizes)), EXACT * predictions, CLOSE * coordinates.T])
+    rows = np.vstack([EXACT * np.ones(len(sizes)), EXACT * predictions.T, CLOSE * coordinates.T])
     like = LIKE * np.diag(np.sqrt(sizes))
     wanted = np.concatenate([[EXACT], np.zeros(len(rows) - 1), LIKE * np.sqrt(sizes)])
     times, _ = nnls(np.vstack([rows * sizes, like]), wanted)

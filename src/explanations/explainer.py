@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.explanations.background import Background
-from src.explanations.feature_rows import FeatureRows
+from src.explanations.feature_rows import Chance, FeatureRows
 from src.schema.record import Schema
 from src.stats.shapley import shapley_weights
 
@@ -48,6 +48,9 @@ class Explainer:
         Whose points contributions are counted from.
     random_state : int
         Of the orders.
+    chance : callable, optional
+        Of a classifier, what is explained: takes the probabilities of all classes, shape
+        (n_samples, n_classes), returns a number of each row.
 
     Attributes
     ----------
@@ -64,10 +67,15 @@ class Explainer:
     """
 
     def __init__(
-        self, schema: Schema, pipeline: Any, background: Background, random_state: int = 42
+        self,
+        schema: Schema,
+        pipeline: Any,
+        background: Background,
+        random_state: int = 42,
+        chance: Chance | None = None,
     ) -> None:
         n_features, n_points = len(schema.names), len(background.weights)
-        self._rows = FeatureRows.of(pipeline, schema)
+        self._rows = FeatureRows.of(pipeline, schema, chance)
         self._points = self._rows.prepare(background.frame(schema))
         self._weights = np.array(background.weights)
         self._at_points = self._rows.predict(self._points)
@@ -148,7 +156,13 @@ class Explainer:
         return self._rows.predict(self._rows.mix(rows, index.reshape(-1, index.shape[-1])))
 
 
-def reasons_problem(schema: Schema, pipeline: Any, background: Background, X: pd.DataFrame) -> str:
+def reasons_problem(
+    schema: Schema,
+    pipeline: Any,
+    background: Background,
+    X: pd.DataFrame,
+    chance: Chance | None = None,
+) -> str:
     """Return why a pipeline gives no true reasons in time; empty where it does.
 
     Two samples whose errors are independent correlate as the square of what either correlates with
@@ -158,9 +172,11 @@ def reasons_problem(schema: Schema, pipeline: Any, background: Background, X: pd
     ----------
     X : DataFrame of shape (n_samples, n_features)
         Training rows, a few of which are tried.
+    chance : callable, optional
+        See :class:`Explainer`.
     """
     rows = X.iloc[:: max(1, len(X) // TRIED_ROWS)][:TRIED_ROWS]
-    explainer = Explainer(schema, pipeline, background)
+    explainer = Explainer(schema, pipeline, background, chance=chance)
     seconds, found = [], []
     for at in range(len(rows)):
         started = time.process_time()  # other processes' work does not count
@@ -170,6 +186,7 @@ def reasons_problem(schema: Schema, pipeline: Any, background: Background, X: pd
         return TOO_SLOW
     if explainer.is_exact:
         return ""
-    other = Explainer(schema, pipeline, background, random_state=0).contributions(rows)
+    second = Explainer(schema, pipeline, background, random_state=0, chance=chance)
+    other = second.contributions(rows)
     agreement = np.corrcoef(np.concatenate(found).ravel(), other.ravel())[0, 1]
     return "" if agreement >= LEAST_CORRELATION**2 else TOO_ROUGH

@@ -6,6 +6,7 @@ columns comes from one feature, so the rows are transformed once and their colum
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,9 @@ from src.schema.record import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Chance = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,19 @@ class FeatureRows:
         Predicts rows as :meth:`prepare` returns them.
     sources : ndarray of int of shape (n_columns,)
         The feature of each column; of a column that never changes, any.
+    chance : callable or None
+        Of a classifier: takes the probabilities of all classes, shape (n_samples, n_classes),
+        returns the number that is explained of each row.
     """
 
     names: tuple[str, ...]
     preprocessor: Any
     model: Any
     sources: NDArray[np.intp]
+    chance: Chance | None = None
 
     @classmethod
-    def of(cls, pipeline: Any, schema: Schema) -> Self:
+    def of(cls, pipeline: Any, schema: Schema, chance: Chance | None = None) -> Self:
         """Return the rows of a fitted pipeline with the steps ``preprocessor`` and ``model``."""
         preprocessor, model = (pipeline.named_steps[step] for step in ("preprocessor", "model"))
         features, constant = read_columns(schema, preprocessor)
@@ -48,7 +56,7 @@ class FeatureRows:
         for position, feature in enumerate(features):
             owners |= dict.fromkeys(feature.columns, position)
         sources = np.array([owners[column] for column in range(len(owners))], dtype=np.intp)
-        return cls(schema.names, preprocessor, model, sources)
+        return cls(schema.names, preprocessor, model, sources, chance)
 
     def prepare(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Return a frame of typed columns by name as the model takes it.
@@ -73,4 +81,6 @@ class FeatureRows:
 
     def predict(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """Return the predictions, not clipped, of rows that were prepared or mixed."""
+        if self.chance is not None:
+            return self.chance(np.asarray(self.model.predict_proba(rows), dtype=np.float64))
         return np.asarray(self.model.predict(rows), dtype=np.float64).ravel()
