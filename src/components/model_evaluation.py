@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from src.report.facts import ExclusionCost, PassMark, ReliabilityBin
+from src.report.facts import ExclusionCost, PassMark
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.conformal import PredictionIntervals
 from src.stats.disclosure import result_of_few
@@ -21,14 +20,14 @@ from src.stats.intervals import (
     rmse_interval,
     share_interval,
 )
+from src.stats.reliability import reliability
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-LEAST_ROWS = 10  # of a line in the reliability table; smaller ones join their neighbours
-BINS = 10
+LEAST_ROWS = 10  # behind a precision or a recall
 MOST_MARKS = 30
 
 
@@ -238,34 +237,3 @@ def _sets_behind(
 
 def _of(clusters: NDArray[np.intp] | None, rows: NDArray[np.bool_]) -> NDArray[np.intp] | None:
     return None if clusters is None else clusters[rows]
-
-
-def reliability(
-    chance: NDArray[np.float64],
-    below: NDArray[np.bool_],
-    clusters: NDArray[np.intp] | None = None,
-) -> tuple[ReliabilityBin, ...]:
-    """Return how often what was said to have a chance did happen, by tenths of the chance.
-
-    Neighbouring tenths are joined until each bin holds ten rows: fewer say little, and would say
-    it of single students. With fewer rows in all there is no bin.
-    """
-    import numpy as np
-
-    if len(chance) < LEAST_ROWS:
-        return ()
-    tenths = np.minimum((chance * BINS).astype(int), BINS - 1)
-    counts = np.bincount(tenths, minlength=BINS)
-    starts, n_rows = [0], 0
-    for tenth in range(BINS):
-        n_rows += counts[tenth]
-        if n_rows >= LEAST_ROWS and counts[tenth + 1 :].sum() >= LEAST_ROWS:
-            starts.append(tenth + 1)
-            n_rows = 0
-    found = []
-    for first, end in pairwise([*starts, BINS]):
-        chosen = (tenths >= first) & (tenths < end)
-        n, predicted = int(chosen.sum()), float(chance[chosen].mean())
-        observed = share_interval(below[chosen], _of(clusters, chosen))
-        found.append(ReliabilityBin(first / BINS, end / BINS, n, predicted, observed))
-    return tuple(found)

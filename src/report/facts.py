@@ -10,6 +10,7 @@ from src.artifact_store import RunManifest
 from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.stats.intervals import Interval
+from src.stats.reliability import ReliabilityBin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -271,20 +272,6 @@ class Fairness:
     findings: tuple[FairnessFinding, ...]
     n_samples: int
     least_rows: int
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Students with about the same predicted probability: its mean, and the share that came true.
-
-    A bin holds so many students that its figures say nothing of one.
-    """
-
-    low: float
-    high: float
-    n_samples: int
-    predicted: float
-    observed: Interval
 
 
 @dataclass(frozen=True)

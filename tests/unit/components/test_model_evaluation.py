@@ -14,7 +14,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from src.components.model_evaluation import ModelEvaluation, quality_at_marks, reliability
+from src.components.model_evaluation import ModelEvaluation, quality_at_marks
 from src.components.model_intervals import ModelIntervals
 from src.report.findings import exclusion_sentence
 from src.schema.features import CategoricalFeature
@@ -193,26 +193,6 @@ def test_chances_that_are_off_show_as_such() -> None:
     )
     middle = [one for one in found.bins if 0.1 < one.predicted < 0.9]
     assert all(one.observed.low > one.predicted for one in middle)
-
-
-def test_each_row_is_in_one_bin_of_ten_rows_or_more() -> None:
-    random = np.random.default_rng(4)
-    for n in (10, 37, 400):
-        chance = random.beta(0.3, 0.6, n)
-        found = reliability(chance, random.random(n) < chance)
-        assert [one.low for one in found[1:]] == [one.high for one in found[:-1]]
-        assert sum(one.n_samples for one in found) == n
-        assert all(one.n_samples >= 10 for one in found)
-        assert all(one.low <= one.predicted <= one.high for one in found)
-
-
-def test_a_chance_of_exactly_one_is_in_the_last_bin() -> None:
-    (found,) = reliability(np.ones(12), np.ones(12, dtype=bool))
-    assert (found.high, found.observed.value) == (1, 1)
-
-
-def test_so_few_rows_have_no_bins() -> None:
-    assert reliability(np.full(9, 0.5), np.ones(9, dtype=bool)) == ()
 
 
 def test_a_mark_that_nobody_misses_can_be_evaluated() -> None:

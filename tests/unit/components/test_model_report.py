@@ -20,6 +20,7 @@ from src.report.data_summary import summarize_data
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.stats.intervals import Interval
+from src.stats.reliability import ReliabilityBin
 
 NASTY = "<script>alert('x')</script> & *b* | `c`"
 MARK = NumericFeature(
@@ -103,8 +104,8 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
             (facts.FairnessFinding("equal_errors", {"n_rows": 200}),), 200, 10,
         ),
         pass_mark=facts.PassMark(50.0, 200, 60, around(0.1), 0.21,
-                                 (facts.ReliabilityBin(0.0, 0.5, 100, 0.1, around(0.12)),
-                                  facts.ReliabilityBin(0.5, 1.0, 100, 0.6, around(0.55)))),
+                                 (ReliabilityBin(0.0, 0.5, 100, 0.1, around(0.12)),
+                                  ReliabilityBin(0.5, 1.0, 100, 0.6, around(0.55)))),
         exclusion=facts.ExclusionCost(("sex",), ("sex",), 200, around(0.01), around(0.2),
                                       around(0.1)),
     )  # fmt: skip

@@ -21,6 +21,7 @@ from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
 from src.stats.intervals import Interval
+from src.stats.reliability import ReliabilityBin
 
 AGE = NumericFeature(name="age", label="Age", observed_minimum=15, observed_maximum=18)
 SEX = CategoricalFeature(name="sex", label="Sex", categories=("f", "m"), sensitive=True)
@@ -446,8 +447,8 @@ def test_a_pair_that_was_crossed_has_a_table_and_no_plot():
     ("brier", "expected"), [(0.1, "which is worse"), (0.3, "no better than that")]
 )
 def test_probabilities_are_compared_with_the_same_for_everyone(brier, expected):
-    bins = (facts.ReliabilityBin(0.0, 0.5, 100, 0.3, Interval(0.32, 0.2, 0.4)),
-            facts.ReliabilityBin(0.5, 1.0, 100, 0.6, Interval(0.8, 0.7, 0.9)))  # fmt: skip
+    bins = (ReliabilityBin(0.0, 0.5, 100, 0.3, Interval(0.32, 0.2, 0.4)),
+            ReliabilityBin(0.5, 1.0, 100, 0.6, Interval(0.8, 0.7, 0.9)))  # fmt: skip
     mark = facts.PassMark(50.0, 200, 60, Interval(brier, 0.05, 0.4), 0.2, bins)
     section = pass_mark(given(pass_mark=mark))
     assert expected in section.lead[1]

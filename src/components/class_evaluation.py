@@ -1,0 +1,205 @@
+"""How good chances of classes are on rows that no model saw, and what a list by them reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from src.report.class_facts import Capacity, ClassScores, ListQuality, NetBenefit
+from src.stats import class_scores
+from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups
+from src.stats.intervals import Interval, mean_interval, share_interval
+from src.stats.reliability import ReliabilityBin, reliability
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SHARES = (0.05, 0.1, 0.2, 0.3)  # of students whom help is there for
+GRID = tuple(k / 20 for k in range(1, 20))
+THRESHOLDS = tuple(k / 20 for k in range(1, 13))
+
+
+class ClassEvaluation:
+    """Compare chances with what came true.
+
+    Parameters
+    ----------
+    clusters : ndarray of shape (n_samples,), optional
+        Numbers of the rows' clusters, such as schools: rows of one are not independent.
+    """
+
+    def __init__(self, clusters: NDArray[np.intp] | None = None) -> None:
+        self.clusters = clusters
+
+    def run(
+        self,
+        y: NDArray[np.int64],
+        chances: NDArray[np.float64],
+        prior: NDArray[np.float64],
+        *,
+        ordered: bool = False,
+        event: frozenset[int] = frozenset(),
+    ) -> ClassScores:
+        """Return the scores, with their intervals.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples,)
+            Codes from 0.
+        chances : ndarray of shape (n_samples, n_classes)
+            Calibrated.
+        prior : ndarray of shape (n_classes,)
+            Shares of the training rows.
+        ordered : bool
+            Whether the codes have an order.
+        event : frozenset of int
+            Classes that make up the event; empty for none.
+        """
+        import numpy as np
+
+        said, clusters = chances.argmax(axis=1), self.clusters
+        everyone = np.tile(prior, (len(y), 1))
+        log_losses, brier_losses = class_scores.log_losses, class_scores.brier_losses
+        codes = sorted(event)
+        if event:
+            chance, happened = chances[:, codes].sum(axis=1), np.isin(y, codes)
+        else:
+            chance, happened = chances.max(axis=1), said == y
+        bins = reliability(chance, happened, clusters)
+        return ClassScores(
+            n_samples=len(y),
+            log_loss=mean_interval(log_losses(y, chances), clusters, positive=True),
+            brier=mean_interval(brier_losses(y, chances), clusters, positive=True),
+            auc=class_scores.auc_interval(y, chances, clusters),
+            pr_auc=class_scores.pr_auc_interval(y, chances, event, clusters),
+            accuracy=share_interval(said == y, clusters),
+            balanced_accuracy=class_scores.balanced_accuracy_interval(y, said, clusters),
+            quadratic_kappa=(
+                class_scores.quadratic_kappa_interval(y, said, clusters) if ordered else None
+            ),
+            calibration_error=class_scores.calibration_error_interval(y, chances, clusters),
+            prior_log_loss=float(log_losses(y, everyone).mean()),
+            prior_brier=float(brier_losses(y, everyone).mean()),
+            bins=bins,
+            confusion=confusion(y, said, len(prior)),
+            capacity=capacity(chance, happened, clusters, bins) if event else None,
+            n_clusters=None if clusters is None else len(np.unique(clusters)),
+        )
+
+
+def confusion(
+    y: NDArray[np.int64], said: NDArray[np.int64], n_classes: int
+) -> tuple[tuple[int | None, ...], ...]:
+    """Return how many rows of each class are predicted as each, where that singles out nobody."""
+    import numpy as np
+
+    counts = np.bincount(y * n_classes + said, minlength=n_classes**2).reshape(n_classes, -1)
+    hidden_rows, hidden_columns = (
+        hidden_groups(counts.sum(axis=1)),
+        hidden_groups(counts.sum(axis=0)),
+    )
+    hidden = hidden_cells(counts, hidden_rows, hidden_columns)
+    return tuple(
+        tuple(None if withheld else n for n, withheld in zip(*line, strict=True))
+        for line in zip(counts.tolist(), hidden.tolist(), strict=True)
+    )
+
+
+def capacity(
+    chance: NDArray[np.float64],
+    happened: NDArray[np.bool_],
+    clusters: NDArray[np.intp] | None = None,
+    bins: Sequence[ReliabilityBin] = (),
+) -> Capacity | None:
+    """Return what lists by the chance of an event hold, and what acting on it is worth.
+
+    Parameters
+    ----------
+    chance : ndarray of shape (n_samples,)
+        Of the event, by models that did not see the rows.
+    happened : ndarray of bool of shape (n_samples,)
+    bins : sequence of ReliabilityBin
+        What else is told of the same rows and chances.
+
+    Returns
+    -------
+    Capacity or None
+        None where fewer than ten rows have the event, or fewer than ten do not.
+    """
+    import numpy as np
+
+    n, n_event = len(happened), int(happened.sum())
+    if min(n_event, n - n_event) < LEAST_ROWS:
+        return None
+    by_chance = np.random.default_rng(0).permutation(n)  # of equal chances none comes first
+    by_chance = by_chance[np.argsort(-chance[by_chance], kind="stable")]
+    sizes = {share: round(share * n) for share in GRID}
+    reached = {threshold: int((chance >= threshold).sum()) for threshold in THRESHOLDS}
+    first = [sizes[share] for share in SHARES]
+    told = told_sizes(
+        happened[by_chance],
+        [*first, *reached.values(), *sizes.values()],
+        list(accumulate(one.n_samples for one in reversed(bins))),
+    )
+
+    def quality(share: float, size: int) -> ListQuality:
+        listed = np.zeros(n, dtype=bool)
+        listed[by_chance[:size]] = True
+        precision, recall = (
+            share_interval((listed & happened)[rows], None if clusters is None else clusters[rows])
+            for rows in (listed, happened)
+        )
+        found = Interval(*(n_event * one for one in (recall.value, recall.low, recall.high)))
+        return ListQuality(size, share, found, size * n_event / n, precision, recall)
+
+    def benefit(threshold: float) -> NetBenefit:
+        cost = threshold / (1 - threshold)
+        worth = np.where(happened, 1.0, -cost)
+        model = mean_interval(np.where(chance >= threshold, worth, 0.0), clusters)
+        return NetBenefit(threshold, model, float(worth.mean()))
+
+    return Capacity(
+        n,
+        n_event,
+        tuple(quality(share, size) for share, size in sizes.items() if size in told),
+        tuple(
+            benefit(threshold)
+            for threshold, size in reached.items()
+            if size in told or size in (0, n)
+        ),
+    )
+
+
+def told_sizes(
+    happened: NDArray[np.bool_], sizes: Iterable[int], elsewhere: Sequence[int] = ()
+) -> set[int]:
+    """Return of which lists figures can be told, the first ones rather than the later.
+
+    All lists begin with the same rows, so that two of them tell of the rows between them: of these,
+    ten at least must have the event and ten must not. Lists whose figures follow from what is told
+    elsewhere end with the same row, or ten rows off.
+
+    Parameters
+    ----------
+    happened : ndarray of bool of shape (n_samples,)
+        From the top of the list.
+    sizes : iterable of int
+        How long lists are.
+    elsewhere : sequence of int
+        How long those are of which figures follow from other tables.
+    """
+    import numpy as np
+
+    events, told = np.append(0, np.cumsum(happened)), {0, len(happened)}
+    for size in sizes:
+        near = any(0 < abs(size - other) < LEAST_ROWS for other in elsewhere)
+        if size in told or near:
+            continue
+        below, above = max(k for k in told if k < size), min(k for k in told if k > size)
+        ends = np.array([below, size, above])
+        with_it = np.diff(events[ends])
+        if min(with_it.min(), (np.diff(ends) - with_it).min()) >= LEAST_ROWS:
+            told.add(size)
+    return told - {0, len(happened)}
