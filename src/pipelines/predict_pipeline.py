@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from src.config import ARTIFACTS
 from src.exception import ConfigurationError, StuPredictionError
@@ -18,7 +18,7 @@ from src.logger import configure_logging
 from src.pipelines.option_values import Once, option_path, option_text
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.report.scored_file import beyond_training, left_out, reading
-from src.serving.predictor import Predictor
+from src.serving.predictor import NumberPredictor, Predictor
 from src.serving.scoring import Scorer, Tally, can_vectorise, score_chunks
 from src.tables.reader import open_table
 from src.tables.spreadsheets import SheetChoice
@@ -70,7 +70,9 @@ def predict_file(
     for path, what in ((output, "output"), (to_fix, f"list of rows to fix, {to_fix.name},")):
         if path.exists() and source.exists() and path.samefile(source):
             raise ConfigurationError(f"The {what} would replace the input. Name another file.")
-    scorer = Scorer(predictor, predictor.pass_mark, vectorised=can_vectorise())
+    scorer = Scorer(
+        cast(NumberPredictor, predictor), predictor.pass_mark, vectorised=can_vectorise()
+    )
     tally = Tally()
     with ExitStack() as stack:
         choice = SheetChoice(sheet, all_sheets, predictor.schema.keys)

@@ -15,9 +15,10 @@ from src.components.model_report import ModelReport
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import BLEND
 from src.exception import Problem
+from src.pipelines.judging import Judged
 from src.pipelines.rows import Rows
 from src.report.data_summary import summarize_data
-from src.report.facts import ExclusionCost, HeldOutPredictions, PassMark, ReportFacts
+from src.report.facts import ExclusionCost, HeldOutPredictions, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.saved_report import ERROR
 from src.schema.findings import Finding
@@ -27,8 +28,6 @@ from src.stats.conformal import PredictionIntervals
 from src.utils import to_json
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
 LEVEL = 0.9  # of the intervals that are drawn
@@ -47,8 +46,8 @@ class Trained:
         The model's.
     fitted : Pipeline
         Fitted on the training rows.
-    y_pred : ndarray of shape (n_test,)
-        What it predicts for the held-out rows, not clipped.
+    judged : Judged
+        What it predicts for the held-out rows, and how good that is.
     problems : sequence of Problem
         What was wrong with the rows that are left out.
     cross : (str, str) or None
@@ -65,10 +64,8 @@ class Trained:
     rows: Rows
     train: Rows
     test: Rows
-    y_pred: NDArray[np.float64]
-    intervals: PredictionIntervals
+    judged: Judged
     problems: Sequence[Problem]
-    pass_mark: PassMark | None
     cross: tuple[str, str] | None
     findings: tuple[Finding, ...]
 
@@ -117,6 +114,10 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         ModelExplanation(schema, seed, trained.trainer.jobs),
     )
 
+    intervals = trained.judged.spread
+    if not isinstance(intervals, PredictionIntervals):
+        raise TypeError("the report of outcomes is to come")
+
     def begin(step: int) -> None:
         progress(STEPS[step], step, len(STEPS))
 
@@ -131,16 +132,16 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         trained.full_schema,
         test.X,
         test.y,
-        trained.y_pred,
-        trained.intervals,
+        trained.judged.y_pred,
+        intervals,
         trained.cross,
         test.clusters,
     )
     exclusion = _cost_of_exclusion(trained, seed)
     begin(4)
     target = schema.number
-    low, high = trained.intervals.interval_of_each(
-        trained.y_pred, LEVEL, target.minimum, target.maximum, trained.test.X
+    low, high = intervals.interval_of_each(
+        trained.judged.y_pred, LEVEL, target.minimum, target.maximum, trained.test.X
     )
     return ReportFacts(
         trained.full_schema,
@@ -150,14 +151,14 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
         learning_curve=tuple(curve),
         too_few_to_learn_from=tuple(too_few),
         held_out=HeldOutPredictions(
-            test.y, schema.clip_all(trained.y_pred), low, high, LEVEL, test.clusters
+            test.y, schema.clip_all(trained.judged.y_pred), low, high, LEVEL, test.clusters
         ),
         importance=tuple(importance),
         refitted=refitted,
         partial_dependence=tuple(dependence),
         levers=tuple(explanation.raw_differences(X_train, train.y)),
         fairness=fairness,
-        pass_mark=trained.pass_mark,
+        pass_mark=trained.judged.pass_mark,
         exclusion=exclusion,
         findings=trained.findings,
     )
@@ -179,7 +180,7 @@ def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
     preprocessor = DataTransformation(full, seed).run()
     found = trainer.run(train.X, train.y, preprocessor, groups=train.groups, weight=train.weight)
     fitted = trainer.fit(found.pipeline, train.X, train.y, train.weight, train.groups)
-    y_pred, y_pred_without = fitted.predict(test.X), trained.y_pred
+    y_pred, y_pred_without = fitted.predict(test.X), trained.judged.y_pred
     return ModelEvaluation(test.clusters).cost(
         test.y, full.clip_all(y_pred), full.clip_all(y_pred_without), left_out
     )

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src.components.data_check import CheckedTable
 from src.components.data_validation import DataValidation
@@ -51,7 +51,7 @@ class Rows:
     """
 
     X: pd.DataFrame
-    y: NDArray[np.float64]
+    y: NDArray[Any]
     groups: list[str] | None
     weight: NDArray[np.float64] | None
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from src.artifact_store import Run, RunManifest, library_versions, new_run_id, utc_now
+from src.compiled.classifier import CompiledClassifier
 from src.compiled.model import CompiledModel
 from src.components.data_check import CheckedTable
 from src.components.data_ingestion import without_secrets
 from src.components.model_evaluation import Evaluation
 from src.exception import ArtifactError
 from src.pipelines.training import TrainConfig
-from src.report.data_summary import target_histogram
+from src.report.class_facts import ClassScores
 from src.report.facts import RawDifference
 from src.report.overview import SHOWN_LEVEL
 from src.report.table_findings import left_out_because
 from src.schema.inference import InferredSchema
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
-from src.serving.predictor import Predictor
+from src.serving.outcomes import OutcomePredictor
+from src.serving.predictor import NumberPredictor, Predictor
+from src.stats.chances import ClassChances
 from src.stats.conformal import PredictionIntervals
 from src.stats.disclosure import parts_by_size
 from src.stats.intervals import promise_p_value, share_interval
@@ -93,12 +96,10 @@ def manifest_of(
 def metrics_of(
     schema: Schema,
     trained: TrainedModel,
-    evaluation: Evaluation,
+    evaluation: Evaluation | ClassScores,
     rows: dict[str, int],
-    y: NDArray[np.float64],
 ) -> dict[str, Any]:
     """Return metrics.json: nothing in it depends on the clock, so equal runs have equal files."""
-    edges, counts = target_histogram(y, schema.number)
     leaderboard = []
     for row in trained.leaderboard:
         values = asdict(row)
@@ -106,10 +107,9 @@ def metrics_of(
         leaderboard.append(values | values.pop("errors"))
     labels = {one.name: one.label for one in trained.folds.task.candidates}
     return {
+        "task": schema.task,
         "target": schema.target.name,
         "unit": schema.target.unit,
-        "target_mean": float(y.mean()),
-        "target_distribution": {"edges": edges, "counts": counts},
         "winner": trained.winner.name,
         "model": trained.winner.label,
         "held_out": asdict(evaluation),
@@ -177,6 +177,28 @@ def coverage_by_prediction(
     return found
 
 
+def set_coverage(
+    chances: ClassChances,
+    y: NDArray[np.int64],
+    calibrated: NDArray[np.float64],
+    clusters: NDArray[np.intp] | None = None,
+) -> list[dict[str, float]]:
+    """Return which share of the held-out rows' outcomes lies in their prediction sets.
+
+    Beside it, with its 95 % interval, how often chance alone would leave it as far from the
+    promise, and how many outcomes a set holds on average.
+    """
+    found = []
+    for level in chances.thresholds:
+        members = chances.members_of_each(calibrated, level)
+        inside = members[range(len(y)), y]
+        held = _held(inside, float(level), chances.n_samples, clusters)
+        found.append(
+            {"level": float(level), "mean_size": float(members.sum(axis=1).mean()), **held}
+        )
+    return found
+
+
 def _held(
     inside: NDArray[np.bool_], level: float, n_residuals: int, clusters: NDArray[np.intp] | None
 ) -> dict[str, float]:
@@ -187,7 +209,10 @@ def _held(
 
 
 def check_saved(
-    run: Run, pipeline: Pipeline, compiled: CompiledModel | None, X: pd.DataFrame
+    run: Run,
+    pipeline: Pipeline,
+    compiled: CompiledModel | CompiledClassifier | None,
+    X: pd.DataFrame,
 ) -> None:
     """Read a run back, and compare what its files predict with what was saved, to the last bit.
 
@@ -201,18 +226,23 @@ def check_saved(
     import numpy as np
 
     from src.compiled.batch import BatchEvaluator
+    from src.compiled.classifier_batch import ClassifierBatch
 
-    expected = pipeline.predict(X)
-    features = run.load_object("preprocessor.pkl").transform(X)
-    pickled = run.load_object("model.pkl").predict(features)
     predictor = Predictor.from_run(run)
     columns = {name: X[name].to_numpy() for name in predictor.schema.names}
-    saved = BatchEvaluator(compiled).predict(columns) if compiled else expected
-    served = predictor.predict_frame(X)
-    if not (
-        np.array_equal(pickled, expected)
-        and np.array_equal(served, predictor.schema.clip_all(saved))
-    ):
+    features, model = run.load_object("preprocessor.pkl").transform(X), run.load_object("model.pkl")
+    if isinstance(predictor, OutcomePredictor):
+        expected, pickled = pipeline.predict_proba(X), model.predict_proba(features)
+        served = predictor.raw_columns(columns)
+    else:
+        expected, pickled = pipeline.predict(X), model.predict(features)
+        served = cast(NumberPredictor, predictor).unclipped_columns(columns)
+    saved = expected
+    if isinstance(compiled, CompiledClassifier):
+        saved = ClassifierBatch(compiled).probabilities(columns)
+    elif compiled:
+        saved = BatchEvaluator(compiled).predict(columns)
+    if not (np.array_equal(pickled, expected) and np.array_equal(served, saved)):
         raise ArtifactError(
             f"Run {run.run_id} predicts something else once it is read back. It was not promoted."
         )

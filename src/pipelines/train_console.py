@@ -10,11 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import ArtifactStore
+from src.components.model_evaluation import Evaluation
 from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
+from src.report.class_facts import ClassScores
 from src.report.overview import DOUBTFUL
-from src.report.wording import Measure
+from src.report.wording import Measure, listed
+from src.schema.features import ClassTarget
 from src.schema.record import Schema
 from src.search.plan import Progress
 from src.tables.cells import format_number
@@ -34,12 +37,18 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
         say(f"Not tried, {reason}: {', '.join(names)}.")
-    n_held_out = result.evaluation.n_samples
+    evaluation = result.evaluation
+    n_held_out = evaluation.n_samples
     say(f"\n{winner.label} on {n_held_out} held-out rows (95 % intervals):", style="bold")
     for line in _held_out(result):
         say(f"  {line}")
-    if result.evaluation.r2.low <= 0:
+    if isinstance(evaluation, Evaluation) and evaluation.r2.low <= 0:
         say("These rows do not show that it is better than the mean.", style="yellow")
+    if (
+        isinstance(evaluation, ClassScores)
+        and evaluation.log_loss.high >= evaluation.prior_log_loss
+    ):
+        say("These rows do not show that it is better than the shares alone.", style="yellow")
     p_value = result.trained.chance_p_value
     if p_value is not None and p_value > DOUBTFUL:
         say(
@@ -47,10 +56,8 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
             "the target look as predictable.",
             style="yellow",
         )
-    low, high = schema.number.minimum, schema.number.maximum
-    if low is not None and high is not None:
-        ends = f"{format_number(low)} to {format_number(high)}{_unit(schema)}"
-        say(f"Predictions are kept from {ends}.")
+    for line in _limits(schema):
+        say(line)
     folder, n_used = options.artifacts, run.manifest.rows["used"]
     say(f"\nPromoted run {run.run_id}, fitted again on all {n_used} rows: {folder}")
     if result.report_problem:
@@ -68,18 +75,39 @@ def _unit(schema: Schema) -> str:
     return f" {schema.target.unit}" if schema.target.unit else ""
 
 
+def _limits(schema: Schema) -> list[str]:
+    """Return what predictions are kept to, and how to choose otherwise."""
+    if isinstance(schema.target, ClassTarget):
+        target = schema.target
+        order = "from the lowest" if target.ordered else "without an order"
+        said = [f"Outcomes, {order}: {listed(target.categories, most=20)}."]
+        if target.at_risk:
+            said.append(f"At risk: {listed(target.at_risk, most=20)}.")
+        return [
+            *said,
+            f'To choose otherwise: categories, ordered, at_risk and merge of [columns."'
+            f'{target.name}"] in the hints, or --task.',
+        ]
+    low, high = schema.target.minimum, schema.target.maximum
+    if low is None or high is None:
+        return []
+    ends = f"{format_number(low)} to {format_number(high)}{_unit(schema)}"
+    return [f"Predictions are kept from {ends}."]
+
+
 def _leaderboard(result: TrainResult) -> Table:
     from rich.table import Table
 
-    target, rows = result.schema.number, result.run.manifest.rows
+    target, rows = result.schema.target, result.run.manifest.rows
     title = f"Predicting {target.name}: cross-validation on {rows['train']} rows"
     grid = Table("Model", title=title, title_justify="left")
-    for name in ("R²", "95 % interval", "RMSE", "MAE", "Fit"):
+    names = result.trained.folds.task.error_names
+    for name in ("R²", "95 % interval", *names.values(), "Fit"):
         grid.add_column(name, justify="right")
-    shown = Measure.of(target).number
+    shown = "{:.4f}".format if isinstance(target, ClassTarget) else Measure.of(target).number
     for row in result.trained.leaderboard:
         ends = f"{row.r2_low:.3f} to {row.r2_high:.3f}"
-        scores = f"{row.r2:.3f}", ends, shown(row.errors["rmse"]), shown(row.errors["mae"])
+        scores = f"{row.r2:.3f}", ends, *(shown(row.errors[name]) for name in names)
         style = "bold green" if row is result.trained.winner else None
         grid.add_row(row.label, *scores, f"{row.fit_time_s:.2f} s", style=style)
     return grid
@@ -87,6 +115,8 @@ def _leaderboard(result: TrainResult) -> Table:
 
 def _held_out(result: TrainResult) -> list[str]:
     evaluation, unit = result.evaluation, _unit(result.schema)
+    if isinstance(evaluation, ClassScores):
+        return _held_out_outcomes(result, evaluation)
     shown = Measure.of(result.schema.number).number
     r2, rmse, mae = evaluation.r2, evaluation.rmse, evaluation.mae
     baseline = f"predicting the mean: {shown(evaluation.baseline_rmse)}"
@@ -100,6 +130,32 @@ def _held_out(result: TrainResult) -> list[str]:
             for line in result.run.read_json("metrics.json")["coverage"]
         ),
     ]
+
+
+def _held_out_outcomes(result: TrainResult, found: ClassScores) -> list[str]:
+    lines = [
+        ("Log loss", found.log_loss, f"; the shares alone: {found.prior_log_loss:.3f}"),
+        ("Brier score", found.brier, f"; the shares alone: {found.prior_brier:.3f}"),
+        ("AUC", found.auc, ""),
+        ("Accuracy", found.accuracy, ""),
+    ]
+    said = [
+        f"{name:11}  {one.value:.3f}  ({one.low:.3f} to {one.high:.3f}{more})"
+        for name, one, more in lines
+    ]
+    for line in result.run.read_json("metrics.json")["set_coverage"]:
+        said.append(
+            f"{line['level']:.0%} sets hold {line['coverage']:.0%} of them, with "
+            f"{line['mean_size']:.1f} outcomes on average"
+        )
+    lists = found.capacity.lists if found.capacity else ()
+    if lists and found.capacity:
+        one = lists[0]
+        said.append(
+            f"Help for {one.n_listed} ({one.share:.0%}): the list holds {one.found.value:.0f} of "
+            f"the {found.capacity.n_event} at risk; lots would hold {one.by_lot:.0f}"
+        )
+    return said
 
 
 @contextmanager
@@ -135,7 +191,7 @@ def show_history(store: ArtifactStore, out: Console) -> dict[str, Any]:
     current = history[-1].run_id if history else None
     grid = Table(title="Promotions, newest last", title_justify="left")
     grid.add_column("Run", no_wrap=True, min_width=len("20260131T120000Z-1a2b3c"))
-    for name in ("Promoted at", "By", "Model", "R²"):
+    for name in ("Promoted at", "By", "Model", "Held out"):
         grid.add_column(name)
     for line in history:
         grid.add_row(
@@ -161,6 +217,8 @@ def show_history(store: ArtifactStore, out: Console) -> dict[str, Any]:
 def _described(store: ArtifactStore, run_id: str) -> tuple[str, str]:
     try:
         run = store.run(run_id)
-        return run.manifest.model, f"{run.read_json('metrics.json')['held_out']['r2']['value']:.3f}"
+        held_out = run.read_json("metrics.json")["held_out"]
+        figure, name = (held_out["r2"], "R²") if "r2" in held_out else (held_out["auc"], "AUC")
+        return run.manifest.model, f"{name} {figure['value']:.3f}"
     except ArtifactError:
         return "damaged or removed", ""

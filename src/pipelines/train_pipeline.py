@@ -15,7 +15,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,7 @@ from src.components.data_check import CheckedTable, DataCheck, DataCheckConfig
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig, check_enough
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import ModelCompiler
-from src.components.model_evaluation import ModelEvaluation, quality_at_marks
 from src.components.model_explanation import ModelExplanation
-from src.components.model_intervals import ModelIntervals, try_blanks
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import SAMPLE_TABLE, load_settings, read_signing_key
 from src.exception import (
@@ -45,9 +42,9 @@ from src.pipelines.check_command import (
     refuse_unknown,
     show_findings,
 )
+from src.pipelines.judging import Judge
 from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
-    Rows,
     columns_apart,
     learn_schema,
     warn_of_share,
@@ -56,8 +53,6 @@ from src.pipelines.rows import (
 from src.pipelines.run_files import (
     CHECKED_ROWS,
     check_saved,
-    coverage_by_prediction,
-    coverage_of,
     directions_of,
     dropped_columns,
     manifest_of,
@@ -75,20 +70,16 @@ from src.pipelines.train_options import (
     naming_options,
 )
 from src.pipelines.training import TrainConfig, TrainResult
-from src.report.facts import PassMark
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
 from src.search.plan import Budget, Progress, searched_rows
 from src.search.task import REGRESSION, Classification, Task
 from src.serving.predictor import COMPILED, FINDINGS, Predictor
-from src.stats.conformal import PredictionIntervals
 from src.tables.cells import match_key
 from src.tables.spreadsheets import SheetChoice
 from src.utils import dump_object, to_json
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from rich.console import Console
 
 logger = get_logger(__name__)
@@ -165,21 +156,10 @@ class TrainPipeline:
             fitted = trainer.fit(
                 trained.pipeline, train.X[names], train.y, train.weight, train.groups
             )
-            known = train.X[names].iloc[searched]
-            optional = [feature.name for feature in schema.features if feature.optional]
-            intervals = ModelIntervals(random_state=config.seed).run(
-                trained.folds.truth,
-                trained.out_of_fold,
-                known,
-                blanks=try_blanks(fitted.predict, known, optional, config.seed),
-            )
-
             # The test rows are read here, once: nothing below chooses anything by them.
-            y_pred = fitted.predict(test.X[names])
-            evaluation = ModelEvaluation(test.clusters).run(
-                test.y, schema.clip_all(y_pred), baseline=float(train.y.mean())
+            judged = Judge(schema, train, test, searched, config.seed, config.pass_mark).run(
+                trained, fitted
             )
-            marked = self._calibration(schema, train, test, y_pred, intervals)
 
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
             promoted = trainer.fit(trained.pipeline, X, y, good.weight, good.groups)
@@ -194,21 +174,8 @@ class TrainPipeline:
                 "train": len(train.y),
                 "test": len(test.y),
             }
-            tested = test.X, test.y, y_pred, test.clusters
-            metrics = metrics_of(schema, trained, evaluation, rows, y) | {
-                "coverage": coverage_of(intervals, schema, *tested),
-                "coverage_by_prediction": coverage_by_prediction(intervals, schema, *tested),
-                "pass_mark": asdict(marked) if marked else None,
-                "at_risk": [
-                    asdict(one)
-                    for one in quality_at_marks(
-                        trained.folds.truth,
-                        schema.clip_all(trained.out_of_fold),
-                        None if train.clusters is None else train.clusters[searched],
-                    )
-                ],
-                "levers": directions_of(explanation.raw_differences(train.X, train.y)),
-            }
+            metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics
+            metrics["levers"] = directions_of(explanation.raw_differences(train.X, train.y))
             dropped = dropped_columns(config, inferred, schema, checked)
             run = self.store.save(
                 manifest_of(config, schema, trained, rows, dropped, data_sha256),
@@ -217,7 +184,7 @@ class TrainPipeline:
                     "model.pkl": dump_object(promoted.named_steps["model"]),
                     COMPILED: compiled.content,
                     "schema.json": to_json(schema.to_dict()),
-                    "intervals.json": to_json(intervals.to_dict()),
+                    judged.file: to_json(judged.spread.to_dict()),
                     "background.json": to_json(compiled.background.to_dict()),
                     "metrics.json": to_json(metrics),
                     FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
@@ -229,7 +196,7 @@ class TrainPipeline:
 
             # The report changes nothing that serves.
             problem = None
-            if config.budget != "quick":
+            if config.budget != "quick" and schema.task == "regression":  # outcomes: to come
                 work = Trained(
                     full_schema=inferred.schema,
                     schema=schema,
@@ -239,17 +206,15 @@ class TrainPipeline:
                     rows=good,
                     train=train,
                     test=test,
-                    y_pred=y_pred,
-                    intervals=intervals,
+                    judged=judged,
                     problems=good.problems,
-                    pass_mark=marked,
                     cross=cross,
                     findings=checked.findings,
                 )
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s
         return TrainResult(
-            run, schema, trained, evaluation, promoted_s, report_s, problem, checked.findings
+            run, schema, trained, judged.evaluation, promoted_s, report_s, problem, checked.findings
         )
 
     def check(self) -> tuple[Hints, CheckedTable]:
@@ -287,28 +252,6 @@ class TrainPipeline:
             return Hints()
         logger.info("Reading hints from %s", path.name)
         return read_hints(path)
-
-    def _calibration(
-        self,
-        schema: Schema,
-        train: Rows,
-        test: Rows,
-        y_pred: NDArray[np.float64],
-        intervals: PredictionIntervals,
-    ) -> PassMark | None:
-        """Return how well the chances of missing the pass mark hold; None without a mark."""
-        mark = self.config.pass_mark
-        if mark is None:
-            return None
-        return ModelEvaluation(test.clusters).pass_mark(
-            test.X,
-            test.y,
-            y_pred,
-            intervals,
-            mark,
-            integer=schema.number.integer,
-            base_rate=float((train.y < mark).mean()),
-        )
 
     def _report(self, run: Run, work: Trained, progress: Progress) -> str | None:
         """Write the report; return what kept it from being written, which costs no model."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from src.artifact_store import Run
 from src.components.model_evaluation import Evaluation
 from src.config import ARTIFACTS, SAMPLE_TABLE
+from src.report.class_facts import ClassScores
 from src.schema.findings import Finding
 from src.schema.outcomes import Task
 from src.schema.record import Schema
@@ -62,7 +63,7 @@ class TrainResult:
     run: Run
     schema: Schema
     trained: TrainedModel
-    evaluation: Evaluation
+    evaluation: Evaluation | ClassScores
     promoted_s: float
     report_s: float
     report_problem: str | None

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NotRequired, TypedDict
 
+from src.report.class_facts import ClassScores
 from src.stats.intervals import Interval
 from src.utils import read_typed
 
 
-class _Row(TypedDict):
+class _AnyRow(TypedDict):
     """A line of the leaderboard."""
 
     name: str
     label: str
     r2: float
-    rmse: float
-    mae: float
     n_trials: int
     params: dict[str, Any]
     r2_low: NotRequired[float]
     r2_high: NotRequired[float]
     behind: NotRequired[Interval | None]
+
+
+class _Row(_AnyRow):
+    rmse: float
+    mae: float
+
+
+class _OutcomeRow(_AnyRow):
+    log_loss: float
+    brier: float
+    auc: float
 
 
 class _HeldOut(TypedDict):
@@ -74,19 +85,12 @@ class Direction(TypedDict):
     rises: NotRequired[bool]
 
 
-class SavedMetrics(TypedDict):
-    """What is shown of ``metrics.json``; older runs hold less."""
+class _AnyMetrics(TypedDict):
+    """What is shown of ``metrics.json``, whatever is predicted; older runs hold less."""
 
     model: str
     winner: str
-    held_out: _HeldOut
-    leaderboard: list[_Row]
-    coverage: NotRequired[list[_Coverage] | None]
-    coverage_by_prediction: NotRequired[list[_Part]]
-    at_risk: NotRequired[list[_MarkQuality]]
-    target_mean: NotRequired[float]
-    target_distribution: NotRequired[_Distribution]
-    pass_mark: NotRequired[_Mark | None]
+    task: NotRequired[str]
     levers: NotRequired[dict[str, Direction]]
     note: NotRequired[str]
     target: NotRequired[str]
@@ -95,8 +99,48 @@ class SavedMetrics(TypedDict):
     chance_p_value: NotRequired[float | None]
 
 
+class SavedMetrics(_AnyMetrics):
+    """What is shown of the ``metrics.json`` of a run that predicts a number."""
+
+    held_out: _HeldOut
+    leaderboard: list[_Row]
+    coverage: NotRequired[list[_Coverage] | None]
+    coverage_by_prediction: NotRequired[list[_Part]]
+    at_risk: NotRequired[list[_MarkQuality]]
+    target_mean: NotRequired[float]
+    target_distribution: NotRequired[_Distribution]
+    pass_mark: NotRequired[_Mark | None]
+
+
+class _SetCoverage(TypedDict):
+    level: float
+    mean_size: float
+    coverage: float
+    low: float
+    high: float
+    p_value: float
+
+
+class SavedOutcomeMetrics(_AnyMetrics):
+    """What is shown of the ``metrics.json`` of a run that predicts outcomes."""
+
+    held_out: ClassScores
+    leaderboard: list[_OutcomeRow]
+    outcomes: list[str]
+    ordered: bool
+    at_risk_outcomes: list[str]
+    outcome_counts: list[int]
+    calibration: str
+    set_coverage: list[_SetCoverage]
+
+
 def check_metrics(metrics: object) -> None:
     """Raise TypeError or ValueError where ``metrics.json`` is not what training writes."""
+    if isinstance(metrics, Mapping) and metrics.get("task", "regression") != "regression":
+        found: SavedOutcomeMetrics = read_typed(SavedOutcomeMetrics, metrics, "metrics.json")
+        if len(found["outcomes"]) != len(found["outcome_counts"]):
+            raise ValueError("the counts of the outcomes")
+        return
     checked: SavedMetrics = read_typed(SavedMetrics, metrics, "metrics.json")
     if histogram := checked.get("target_distribution"):
         edges, counts = histogram["edges"], histogram["counts"]

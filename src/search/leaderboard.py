@@ -138,5 +138,7 @@ def leaderboard_row(
 ) -> LeaderboardRow:
     """Return a row for out-of-fold predictions."""
     r2 = r2_interval(folds, out_of_fold)
-    errors = {metric: abs(pooled_score(folds, out_of_fold, metric)) for metric in folds.task.errors}
+    errors = {
+        metric: abs(pooled_score(folds, out_of_fold, metric)) for metric in folds.task.error_names
+    }
     return LeaderboardRow(name, label, r2.value, r2.low, r2.high, errors, **more)

@@ -36,16 +36,18 @@ class Task(ABC):
         What a winner can be chosen by, the usual one first, with the words for people.
     losses_of_rows : tuple of str
         Metrics that are means over rows.
-    errors : tuple of str
-        Figures of a leaderboard beside R².
     linear : tuple of str
         Families that are one and the same but for the penalty.
     """
 
     metrics: ClassVar[Mapping[str, str]]
     losses_of_rows: tuple[str, ...]
-    errors: tuple[str, ...]
     linear: tuple[str, ...]
+
+    @property
+    def error_names(self) -> dict[str, str]:
+        """Figures of a leaderboard beside R², with the words for people."""
+        return {name: word for name, word in self.metrics.items() if name != R2}
 
     @property
     @abstractmethod
@@ -116,7 +118,6 @@ class Regression(Task):
 
     metrics: ClassVar[Mapping[str, str]] = {R2: "R²", "rmse": "RMSE", "mae": "MAE"}
     losses_of_rows = (R2, "mae")
-    errors = ("rmse", "mae")
     linear = LINEAR
 
     @property
@@ -218,7 +219,6 @@ class Classification(Task):
         "auc": "AUC",
     }
     losses_of_rows = ("log_loss", "brier")
-    errors = ("log_loss", "brier", "auc")
     linear = LINEAR_CLASSIFIERS
 
     @cached_property

@@ -64,7 +64,10 @@ class Tuner:
         found = Tried(
             candidate,
             params,
-            {name: pooled_score(folds, points[best], name) for name in (R2, *folds.task.errors)},
+            {
+                name: pooled_score(folds, points[best], name)
+                for name in (R2, *folds.task.error_names)
+            },
             points[best],
             points,
             fit_time_s=math.fsum(seconds for _, seconds in parts) / len(parts),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import REBUILD, ArtifactStore, Run
 from src.compiled.model import CompiledModel
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from src.compiled.batch import BatchEvaluator
+    from src.compiled.classifier import CompiledClassifier
     from src.compiled.contributions import Attributor, Contributions
     from src.explanations.background import Background
     from src.explanations.explainer import Explainer
+    from src.explanations.feature_rows import Chance
 
 logger = get_logger(__name__)
 
@@ -55,19 +58,32 @@ def _choices(feature: Feature) -> list[Value]:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """The answer for one record.
+class Answered:
+    """What the answer for one record has, whatever is predicted.
 
     Attributes
     ----------
-    prediction : float
-        In the target's unit, inside its allowed range.
     values : mapping of str to float, str or None
         The checked values of the record.
     warnings : tuple of Problem
         Values that lie outside what training saw.
     run_id : str
         The run that answered.
+    """
+
+    values: Mapping[str, Value]
+    warnings: tuple[Problem, ...]
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Prediction(Answered):
+    """The number that is predicted for one record.
+
+    Attributes
+    ----------
+    prediction : float
+        In the target's unit, inside its allowed range.
     intervals : dict of str to (float, float)
         Ends of the prediction interval by level, such as ``"0.9"``, in the target's unit. Empty
         where an answer lies far outside what training saw.
@@ -76,51 +92,45 @@ class Prediction:
     """
 
     prediction: float
-    values: Mapping[str, Value]
-    warnings: tuple[Problem, ...]
-    run_id: str
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     probability_below: float | None = None
 
 
-class Predictor:
+class Predictor(ABC):
     """A promoted run, loaded once: its compiled tables, or its pickles where there are none.
+
+    :meth:`from_run` returns one of the kind that knows the target: a number or outcomes.
 
     With the tables, nothing but the standard library is imported and no pickle is opened. A record
     and a row of many go through the same tables and get the same values to the last bit.
 
     Attributes
     ----------
-    compiled : CompiledModel or None
+    compiled : CompiledModel, CompiledClassifier or None
         None where the pickles are served.
     fallback_reason : str
         Why they are; else empty.
-    pass_mark : float or None
-        The mark that the run was trained with.
     findings : tuple of Finding
         What the check of the training table found, as far as it is public.
     """
+
+    pass_mark: float | None = None  # of a number; of outcomes, there is none
 
     def __init__(
         self,
         run: Run,
         schema: Schema,
         metrics: dict[str, Any],
-        intervals: PredictionIntervals,
-        compiled: CompiledModel | None,
+        compiled: CompiledModel | CompiledClassifier | None,
         fallback_reason: str = "",
         findings: tuple[Finding, ...] = (),
     ) -> None:
         self.run = run
         self.schema = schema
         self.metrics = metrics
-        self.intervals = intervals
         self.compiled = compiled
         self.fallback_reason = fallback_reason
         self.findings = findings
-        marked = metrics.get("pass_mark")
-        self.pass_mark: float | None = marked["mark"] if marked else None
-        self._levels = [*map(str, intervals.levels)]
         self.familiar_ranges = [
             (feature.name, *feature.familiar_range)
             for feature in schema.features
@@ -132,7 +142,7 @@ class Predictor:
             self._model = run.load_object("model.pkl")
 
     @classmethod
-    def load(cls, artifacts: Path = ARTIFACTS) -> Self:
+    def load(cls, artifacts: Path = ARTIFACTS) -> Predictor:
         """Load the promoted run.
 
         Raises
@@ -146,7 +156,7 @@ class Predictor:
         return cls.from_run(ArtifactStore(artifacts, read_signing_key()).promoted())
 
     @classmethod
-    def from_run(cls, run: Run) -> Self:
+    def from_run(cls, run: Run) -> Predictor:
         """Load a saved run, each file's hash checked before it is interpreted.
 
         A trial prediction shows that the files fit together, whoever wrote their hashes.
@@ -165,22 +175,19 @@ class Predictor:
         return predictor
 
     @classmethod
-    def _read(cls, run: Run) -> Self:
+    def _read(cls, run: Run) -> Predictor:
+        from src.serving.outcomes import OutcomePredictor
+
+        schema = Schema.from_dict(run.read_json("schema.json"))
+        kind = NumberPredictor if schema.task == "regression" else OutcomePredictor
         compiled, reason = None, "It was saved before models were compiled."
         if COMPILED in run.manifest.files:
             tables = run.read_json(COMPILED)
             reason = tables.get("fallback_reason", "")
-            compiled = None if reason else CompiledModel.from_dict(tables)
+            compiled = None if reason else kind.COMPILED.from_dict(tables)
         found = run.read_json(FINDINGS) if FINDINGS in run.manifest.files else []
-        return cls(
-            run,
-            Schema.from_dict(run.read_json("schema.json")),
-            run.read_json("metrics.json"),
-            PredictionIntervals.from_dict(run.read_json("intervals.json")),
-            compiled,
-            reason,
-            tuple(map(Finding.from_public_dict, found)),
-        )
+        findings = tuple(map(Finding.from_public_dict, found))
+        return kind(run, schema, run.read_json("metrics.json"), compiled, reason, findings)
 
     def _try_out(self) -> None:
         """Look at each figure that a page shows, and predict each category once."""
@@ -193,8 +200,7 @@ class Predictor:
         choices = {feature.name: _choices(feature) for feature in features}
         for i in range(max(map(len, choices.values())) if self.compiled else 1):
             values = {name: shown[min(i, len(shown) - 1)] for name, shown in choices.items()}
-            found = self.predict_values(values, pass_mark=self.pass_mark).prediction
-            if not math.isfinite(found):
+            if not self.is_sound(self.predict_values(values)):
                 raise ValueError("a prediction is not finite")
         if self.compiled:
             with suppress(ReasonsUnavailableError):
@@ -207,7 +213,7 @@ class Predictor:
 
     def predict_record(
         self, record: Mapping[str, object], *, form: bool = False, suggest: bool = True
-    ) -> Prediction:
+    ) -> Answered:
         """Check and predict one record.
 
         Parameters
@@ -223,13 +229,111 @@ class Predictor:
             With every problem of the record.
         """
         values, warnings = self.schema.check_record(record, form=form, suggest=suggest)
-        return self.predict_values(values, tuple(warnings), pass_mark=self.pass_mark)
+        return self.predict_values(values, tuple(warnings))
+
+    @abstractmethod
+    def predict_values(
+        self, values: Mapping[str, Value], warnings: tuple[Problem, ...] = ()
+    ) -> Answered:
+        """Predict a record whose values were checked.
+
+        Parameters
+        ----------
+        values : mapping
+            What :meth:`Schema.check_record` returned, with the warnings.
+        warnings : tuple of Problem
+        """
+
+    @abstractmethod
+    def is_sound(self, answered: Any) -> bool:
+        """Whether what was predicted is finite."""
+
+    @abstractmethod
+    def fields(self, answered: Any) -> dict[str, Any]:
+        """Return what is predicted as the API says it: ``prediction`` first."""
+
+    @abstractmethod
+    def explain(self, values: Mapping[str, Value]) -> Contributions:
+        """Return what each checked value of a record adds to its prediction.
+
+        Raises
+        ------
+        ReasonsUnavailableError
+            If no true reasons can be given in the time that a page has.
+        """
+
+    def is_far_from_training(self, values: Mapping[str, Value]) -> bool:
+        """Whether a number lies so far outside what training saw that errors are not known."""
+        for name, low, high in self.familiar_ranges:
+            value = values[name]
+            if value is not None and not low <= value <= high:  # type: ignore[operator]
+                return True
+        return False
+
+    def _pickled_matrix(self, columns: Columns) -> Any:
+        """Return rows of checked values as the pickled model takes them."""
+        from src.schema.frames import typed_frame
+
+        return self._preprocessor.transform(typed_frame(self.schema, columns))
+
+    def _background(self) -> Background:
+        from src.explanations.background import Background
+
+        background = Background.from_dict(self.run.read_json("background.json"))
+        if background.unavailable:
+            raise ReasonsUnavailableError(background.unavailable)
+        return background
+
+    def _explainer_of(self, chance: Chance | None = None) -> Explainer:
+        from sklearn.pipeline import Pipeline
+
+        from src.explanations.explainer import Explainer
+
+        steps = [("preprocessor", self._preprocessor), ("model", self._model)]
+        seed = self.run.manifest.seed
+        return Explainer(self.schema, Pipeline(steps), self._background(), seed, chance)
+
+
+class NumberPredictor(Predictor):
+    """A run whose target is a number.
+
+    Attributes
+    ----------
+    pass_mark : float or None
+        The mark that the run was trained with.
+    """
+
+    COMPILED = CompiledModel
+    compiled: CompiledModel | None
+
+    def __init__(self, run: Run, *rest: Any) -> None:
+        super().__init__(run, *rest)
+        self.intervals = PredictionIntervals.from_dict(run.read_json("intervals.json"))
+        marked = self.metrics.get("pass_mark")
+        self.pass_mark = marked["mark"] if marked else None
+        self._levels = [*map(str, self.intervals.levels)]
+
+    def is_sound(self, answered: Prediction) -> bool:
+        """Whether the number is finite."""
+        return math.isfinite(answered.prediction)
+
+    def fields(self, answered: Prediction) -> dict[str, Any]:
+        """Return the number, its intervals, and the pass mark if the run was trained with one."""
+        found: dict[str, Any] = {
+            "prediction": answered.prediction,
+            "intervals": answered.intervals,
+        }
+        if answered.probability_below is not None:
+            found["pass_mark"] = {
+                "mark": self.pass_mark,
+                "probability_below": answered.probability_below,
+            }
+        return found
 
     def predict_values(
         self,
         values: Mapping[str, Value],
         warnings: tuple[Problem, ...] = (),
-        *,
         pass_mark: float | None = None,
     ) -> Prediction:
         """Predict a record whose values were checked.
@@ -240,8 +344,9 @@ class Predictor:
             What :meth:`Schema.check_record` returned, with the warnings.
         warnings : tuple of Problem
         pass_mark : float, optional
-            The chance of a score below it comes with the prediction.
+            The chance of a score below it comes with the prediction; default: the run's.
         """
+        pass_mark = self.pass_mark if pass_mark is None else pass_mark
         target = self.schema.number
         predicted = self.unclipped(values)
         prediction = self.schema.clip(predicted)
@@ -249,7 +354,7 @@ class Predictor:
             warnings += (self._beyond_what_was_seen(prediction),)
         if self.is_far_from_training(values):
             warnings += (Problem(NO_RANGE),)
-            return Prediction(prediction, values, warnings, self.run.run_id)
+            return Prediction(values, warnings, self.run.run_id, prediction)
         ends = self.intervals.intervals(
             predicted, self.intervals.levels, target.minimum, target.maximum, values
         )
@@ -259,21 +364,13 @@ class Predictor:
                 pass_mark, predicted, integer=target.integer, values=values
             )
         return Prediction(
-            prediction,
             values,
             warnings,
             self.run.run_id,
+            prediction,
             dict(zip(self._levels, ends, strict=True)),
             below,
         )
-
-    def is_far_from_training(self, values: Mapping[str, Value]) -> bool:
-        """Whether a number lies so far outside what training saw that errors are not known."""
-        for name, low, high in self.familiar_ranges:
-            value = values[name]
-            if value is not None and not low <= value <= high:  # type: ignore[operator]
-                return True
-        return False
 
     def _beyond_what_was_seen(self, prediction: float) -> Problem:
         target = self.schema.number
@@ -354,10 +451,8 @@ class Predictor:
             return np.empty(0)
         if self._evaluator is not None:
             return self._evaluator.predict(columns)
-        from src.schema.frames import typed_frame
-
-        features = self._preprocessor.transform(typed_frame(self.schema, columns))
-        return np.asarray(self._model.predict(features), dtype=np.float64).ravel()
+        predicted = self._model.predict(self._pickled_matrix(columns))
+        return np.asarray(predicted, dtype=np.float64).ravel()
 
     @cached_property
     def _evaluator(self) -> BatchEvaluator | None:
@@ -378,17 +473,4 @@ class Predictor:
 
     @cached_property
     def _explainer(self) -> Explainer:
-        from sklearn.pipeline import Pipeline
-
-        from src.explanations.explainer import Explainer
-
-        steps = [("preprocessor", self._preprocessor), ("model", self._model)]
-        return Explainer(self.schema, Pipeline(steps), self._background(), self.run.manifest.seed)
-
-    def _background(self) -> Background:
-        from src.explanations.background import Background
-
-        background = Background.from_dict(self.run.read_json("background.json"))
-        if background.unavailable:
-            raise ReasonsUnavailableError(background.unavailable)
-        return background
+        return self._explainer_of()

@@ -22,7 +22,7 @@ from src.report.table_findings import message
 from src.schema.features import Value
 from src.schema.findings import WARNING, Finding
 from src.schema.record import Schema
-from src.serving.predictor import Predictor
+from src.serving.predictor import NumberPredictor
 from src.tables.cells import match_key, shorten
 from src.tables.layout import Chunk, FileNotes, TableReader
 from src.tables.writer import write_rows
@@ -76,7 +76,9 @@ class Scorer:
         Whether rows are predicted together, by numpy; those of pickles always are.
     """
 
-    def __init__(self, predictor: Predictor, pass_mark: float | None, *, vectorised: bool) -> None:
+    def __init__(
+        self, predictor: NumberPredictor, pass_mark: float | None, *, vectorised: bool
+    ) -> None:
         self.predictor = predictor
         self.pass_mark = pass_mark
         self._vectorised = vectorised or predictor.compiled is None

@@ -52,7 +52,7 @@ def brier_losses(
     """
     import numpy as np
 
-    happened = np.arange(probabilities.shape[1]) == truth[:, None]
+    happened = np.arange(probabilities.shape[-1]) == truth[:, None]
     return np.asarray(((probabilities - happened) ** 2).sum(axis=-1))
 
 

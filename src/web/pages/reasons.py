@@ -14,7 +14,7 @@ from src.report.saved_metrics import Direction
 from src.report.wording import listed, number, sensible_decimals, signed, with_unit
 from src.schema.features import CategoricalFeature, Value
 from src.schema.record import Schema
-from src.serving.predictor import Prediction, Predictor
+from src.serving.predictor import NumberPredictor, Prediction
 from src.tables.cells import format_number
 from src.web.charts import bar_list
 from src.web.pages.forms import Feature
@@ -117,7 +117,7 @@ def no_reasons(error: ReasonsUnavailableError) -> Reasons:
     return Reasons(f"{NO_REASONS} {error}", Markup(""), "")
 
 
-def what_if(prediction: Prediction, predictor: Predictor) -> WhatIfs | None:
+def what_if(prediction: Prediction, predictor: NumberPredictor) -> WhatIfs | None:
     """Return what the model predicts for other answers, for the features that a school can act on.
 
     Features that training saw no choice in are left out, and those by which the model goes another
@@ -143,7 +143,7 @@ def what_if(prediction: Prediction, predictor: Predictor) -> WhatIfs | None:
 
 
 def _compare(
-    feature: Feature, direction: Direction, prediction: Prediction, predictor: Predictor
+    feature: Feature, direction: Direction, prediction: Prediction, predictor: NumberPredictor
 ) -> tuple[float, WhatIf | None]:
     """Return how far a feature's alternatives move the prediction, and what each one predicts.
 

@@ -15,7 +15,7 @@ from src.exception import Problem
 from src.report.wording import Measure, day, interval_ends, number, percent
 from src.schema.features import NumericFeature, finite, read_as
 from src.schema.record import Schema
-from src.serving.predictor import Prediction, Predictor
+from src.serving.predictor import NumberPredictor, Prediction
 from src.tables.cells import format_number, parse_number
 from src.web.charts import distribution, table_rows
 
@@ -96,7 +96,7 @@ class Result:
 
 
 def describe(
-    prediction: Prediction, predictor: Predictor, entered: Mapping[str, str] | None = None
+    prediction: Prediction, predictor: NumberPredictor, entered: Mapping[str, str] | None = None
 ) -> Result:
     """Return a prediction in words, with what is known of the model that made it.
 
@@ -128,7 +128,7 @@ def describe(
 
 
 @lru_cache(maxsize=1)
-def _served_model(predictor: Predictor) -> ServedModel:
+def _served_model(predictor: NumberPredictor) -> ServedModel:
     target, metrics, manifest = predictor.schema.number, predictor.metrics, predictor.run.manifest
     measure, mark = Measure.of(target), predictor.pass_mark
     held_out = metrics.get("held_out") or {}
@@ -158,7 +158,7 @@ def _mended(entered: Mapping[str, str], prediction: Prediction, schema: Schema) 
     return tuple(said)
 
 
-def _missed(prediction: Prediction, predictor: Predictor) -> str:
+def _missed(prediction: Prediction, predictor: NumberPredictor) -> str:
     found = predictor.intervals.matters_most(prediction.values)
     if found is None or found[1] < LEAST_NARROWER:
         return ""

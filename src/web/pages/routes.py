@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import cast
 from urllib.parse import urlencode
 
 from flask import (
@@ -24,7 +25,7 @@ from src.artifact_store import REPORT_MANIFEST
 from src.exception import ArtifactError, DataValidationError, Problem, ReasonsUnavailableError
 from src.logger import get_logger
 from src.report.wording import listed
-from src.serving.predictor import Prediction, Predictor
+from src.serving.predictor import NumberPredictor, Prediction, Predictor
 from src.web.middleware.errors import FORMS, answer_error, first_errors, wants_json
 from src.web.model_holder import current_models
 from src.web.pages.forms import Field, Group, error_summary, form_groups, sensitive_labels
@@ -139,7 +140,7 @@ def _answer_form(predictor: Predictor) -> ResponseReturnValue:
         if wants_json():
             raise
         return _page(predictor, values, problems=error.problems, status=422)
-    return _page(predictor, values, prediction=prediction)
+    return _page(predictor, values, prediction=cast(Prediction, prediction))
 
 
 def _page(
@@ -159,6 +160,7 @@ def _page(
         known = {name: values[name] for name in schema.names if values.get(name)}
         link = f"{request.path}?{urlencode(known)}"
     # Training writes the report after the promotion.
+    number = cast(NumberPredictor, predictor)
     reported = (predictor.run.folder / REPORT_MANIFEST).is_file()
     groups = _groups(predictor, reported=reported)
     page = render_template(
@@ -172,7 +174,7 @@ def _page(
         n_fields=len(schema.features),
         n_rows=predictor.run.manifest.rows.get("used"),
         summary=error_summary(groups, problems),
-        result=describe(prediction, predictor, values) if prediction else None,
+        result=describe(prediction, number, values) if prediction else None,
         reasons=reasons,
         alternatives=alternatives,
         link=link,
@@ -217,4 +219,4 @@ def _reasons(predictor: Predictor, prediction: Prediction) -> tuple[Reasons | No
         reasons = no_reasons(error)
     except ArtifactError as error:  # an older run without what explaining needs
         logger.warning("Predictions are not explained: %s", error)
-    return reasons, what_if(prediction, predictor)
+    return reasons, what_if(prediction, cast(NumberPredictor, predictor))

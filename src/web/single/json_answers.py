@@ -12,7 +12,7 @@ from flask import Request, Response, current_app, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from src.exception import DataValidationError, Problem, ReasonsUnavailableError
-from src.serving.predictor import Prediction, Predictor
+from src.serving.predictor import Answered, Predictor
 from src.tables.cells import shorten
 from src.web.middleware.errors import error_body, problem_fields, refusal_message
 from src.web.middleware.metrics import Metrics
@@ -119,8 +119,8 @@ def answer_list() -> Response:
     for row, submission in enumerate(submissions, 1):
         try:
             prediction = submission.predict(predictor, suggest=len(problems) < SUGGESTIONS)
-            details = _details(prediction, predictor)
-            predictions.append({"prediction": prediction.prediction, **details})
+            warnings = problem_fields(prediction.warnings)
+            predictions.append({**predictor.fields(prediction), "warnings": warnings})
         except DataValidationError as error:
             predictions.append(None)
             found = error.problems or (Problem(error.summary),)
@@ -154,29 +154,20 @@ def json_body(asked: Request) -> bytes:
     return asked.get_data(cache=False)
 
 
-def record_body(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
+def record_body(answered: Answered, predictor: Predictor) -> dict[str, Any]:
     """Return the fields of the answer for one record."""
-    target = predictor.schema.target
+    target, fields = predictor.schema.target, predictor.fields(answered)
+    prediction = fields.pop("prediction")
     return {
         "ok": True,
-        "prediction": prediction.prediction,
-        "result": prediction.prediction,
+        "prediction": prediction,
+        "result": prediction,
         "unit": target.unit,
         "target": target.name,
-        "model_version": prediction.run_id,
-        **_details(prediction, predictor),
+        "model_version": answered.run_id,
+        **fields,
+        "warnings": problem_fields(answered.warnings),
     }
-
-
-def _details(prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
-    """Return what comes with a prediction; the pass mark only if the run was trained with one."""
-    details: dict[str, Any] = {"intervals": prediction.intervals}
-    if prediction.probability_below is not None:
-        details["pass_mark"] = {
-            "mark": predictor.pass_mark,
-            "probability_below": prediction.probability_below,
-        }
-    return {**details, "warnings": problem_fields(prediction.warnings)}
 
 
 def is_asked_for(name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from src.exception import DataValidationError, Problem
 from src.schema.record import Schema
-from src.serving.predictor import Prediction, Predictor
+from src.serving.predictor import Answered, Predictor
 from src.tables.cells import shorten
 
 LONGEST_INTEGER = 308  # digits that a float can hold
@@ -29,7 +29,7 @@ class Submission:
     problems: tuple[Problem, ...] = ()
     from_form: bool = False
 
-    def predict(self, predictor: Predictor, *, suggest: bool = True) -> Prediction:
+    def predict(self, predictor: Predictor, *, suggest: bool = True) -> Answered:
         """Predict the record; ``suggest`` as for :meth:`Schema.check_record`.
 
         Raises
