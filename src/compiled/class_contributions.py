@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from operator import mul
 from typing import Protocol
 
-from src.compiled.classifier import CompiledClassifier, Member
+from src.compiled.classifier import CompiledClassifier
 from src.compiled.contributions import Attributor, Contributions, Crowd, Method, Record
-from src.compiled.links import probabilities, slopes
-from src.compiled.model import CompiledModel
+from src.compiled.links import slopes
+from src.compiled.model import Bits
 
 NODES = 16  # of a panel; so many make an error of 1e-8 ...
 PANEL = 10.0  # ... where no score changes by more than this
 MOST_STRETCHED = 4.0  # by what calibration may multiply contributions, or divide them
 LEAST_CHANGE = 1e-12
+STEP = 1e-5  # by what part of itself a probability is moved to find a slope
+
+Scores = Sequence[Sequence[float]]  # of each member
 
 
 class Calibrated(Protocol):
@@ -31,13 +34,13 @@ class ClassAttributor:
     """Explain the chances of a compiled classifier; made once, cheap to ask.
 
     Every score of every member has interventional Shapley values (:class:`Attributor`). Along the
-    straight line from the scores' means to the record's, the probability of the event moves by the
+    straight line from the scores' means to the record's, the chance of the event moves by the
     integral of its slope in each score, times how far that score moves: this is how much a unit of
-    that score counts. All members are averaged with their weights.
+    that score counts.
 
-    What adds up is the way from the probability at the mean scores to the record's. It is neither
-    claimed that the former is the mean probability, nor that the contributions are Shapley values
-    of the probability itself: where the link is curved they are not.
+    What adds up is the way from the chance at the mean scores to the record's. It is neither
+    claimed that the former is the mean chance, nor that the contributions are Shapley values of the
+    chance itself: where the link is curved they are not.
 
     Parameters
     ----------
@@ -47,6 +50,11 @@ class ClassAttributor:
         trees they are not needed: scores are counted from their means over the training rows then.
     weights : sequence of float
         Of the points; their sum is 1.
+
+    Attributes
+    ----------
+    base : list of float
+        The raw probability of each class at the mean scores.
 
     References
     ----------
@@ -63,25 +71,27 @@ class ClassAttributor:
     ) -> None:
         self.model = model
         self.method: Method = "tree_path" if model.has_trees else "linear_path"
-        self._points, self._weights = points, weights
         self._crowd = Crowd(model, points, weights)
-        # Of an event's share alone, where a member's outputs are shares already.
-        self._shares: dict[tuple[int, frozenset[int]], Attributor] = {}
         self._outputs = [
-            [] if _has_shares(member) else [self._attributor(one) for one in member.models]
+            [Attributor(one, points, weights, self._crowd) for one in member.models]
             for member in model.members
         ]
-        self._bases = [self._mean_scores(member) for member in model.members]
-        self.base = _average(model, self._bases)
+        self._starts = [[one.base for one in outputs] for outputs in self._outputs]
+        for member, starts in zip(model.members, self._starts, strict=True):
+            for trees in member.joint_trees:
+                for place, column in enumerate(trees.totals(self._crowd.answers)):
+                    starts[place] += trees.weight * math.fsum(map(mul, column, weights))
+        self.base = model.averaged(self._starts)
 
     def contributions(
         self, values: Record, event: frozenset[int], chances: Calibrated | None = None
     ) -> Contributions:
         """Return the base and what each feature adds to it; they sum to the event's chance.
 
-        With calibration, base and sum are calibrated chances, and the contributions are stretched
-        by what the one way is of the other: any kind of calibration, also one with steps, has such
-        a factor, but not a slope. The factor is kept within 4 and 1/4, and what is left is shared.
+        With calibration, base and sum are calibrated. Of more than two classes, the slopes are the
+        calibrated chance's, from differences. Of two classes, calibration may have steps, which
+        have no slope: contributions are multiplied by what the one way is of the other. The factor
+        is kept within 4 and 1/4, and what is left is shared.
 
         Parameters
         ----------
@@ -95,27 +105,20 @@ class ClassAttributor:
             raise ValueError("An event needs at least one class.")
         model = self.model
         bits = model.bits(values) if model.has_trees else ()
-        added = [0.0] * len(model.features)
-        for i, member in enumerate(model.members):
-            if _has_shares(member):
-                parts, factors = [self._share(i, event)], [1.0]
-            else:
-                parts = self._outputs[i]
-                factors = _factors(member, self._bases[i], member.scores(values, bits), event)
-            for part, factor in zip(parts, factors, strict=True):
-                found = part.contributions(values).values.values()
-                times = member.weight * factor
-                added = [one + times * more for one, more in zip(added, found, strict=True)]
-        names = [feature.name for feature in model.features]
-        start, end = self.base, model.probabilities(values)
-        raw = Contributions(
-            _chance(start, event), dict(zip(names, added, strict=True)), self.method
-        )
-        raw = _completed(raw, _chance(end, event))
-        if chances is None:
-            return raw
-        ends = (_chance(chances.calibrated(each), event) for each in (start, end))
-        return stretched(raw, *ends)
+        ends = [member.scores(values, bits) for member in model.members]
+        found = model.averaged(ends)
+        if chances is None or model.n_classes == 2:
+            gains = [float(code in event) for code in range(model.n_classes)]
+            factors = self._factors(ends, lambda _: gains)
+            raw = self._added(values, bits, factors, _chance(self.base, event))
+            raw = _completed(raw, _chance(found, event))
+            if chances is None:
+                return raw
+            base, total = (_chance(chances.calibrated(p), event) for p in (self.base, found))
+            return stretched(raw, base, total)
+        factors = self._factors(ends, lambda at: _gains(chances, model.averaged(at), event))
+        base, total = (_chance(chances.calibrated(p), event) for p in (self.base, found))
+        return _completed(self._added(values, bits, factors, base), total)
 
     def n_leaves(self, values: Record, most: int) -> int:
         """Return to how many leaves mixtures of a record and the points come, roughly.
@@ -126,32 +129,76 @@ class ClassAttributor:
             Beyond so many, no more are counted.
         """
         found = 0
-        for i, member in enumerate(self.model.members):
-            shares = [self._share(i, frozenset({0}))] if _has_shares(member) else []
-            for part in [*self._outputs[i], *shares]:
-                found += part.n_leaves(values, most)
-                if found > most:
-                    return found
+        for member, outputs in zip(self.model.members, self._outputs, strict=True):
+            for output in outputs:
+                found += output.n_leaves(values, most) if found <= most else 0
+            for trees in member.joint_trees:
+                bits = self.model.bits(values)
+                found += self._crowd.n_leaves(trees.roots, bits, most) if found <= most else 0
         return found
 
-    def _attributor(self, model: CompiledModel) -> Attributor:
-        return Attributor(model, self._points, self._weights, self._crowd)
+    def _factors(
+        self, ends: Scores, gains_at: Callable[[Scores], Sequence[float]]
+    ) -> list[list[float]]:
+        """Return by how much a unit of each score moves the chance along the line.
 
-    def _share(self, i: int, event: frozenset[int]) -> Attributor:
-        found = self._shares.get((i, event))
-        if found is None:
-            model = self.model.members[i].joined(sorted(event))
-            found = self._shares[i, event] = self._attributor(model)
-        return found
-
-    def _mean_scores(self, member: Member) -> list[float]:
-        if not self._points:
-            return [output.base for output in member.models]
-        scores = (
-            member.scores(point, bits)
-            for point, bits in zip(self._points, self._crowd.answers, strict=True)
+        Parameters
+        ----------
+        ends : sequence of sequence of float
+            The record's scores of each member.
+        gains_at : callable
+            Takes scores, returns by how much a unit of each class's probability moves the chance.
+        """
+        starts, members = self._starts, self.model.members
+        found = [[0.0] * len(scores) for scores in ends]
+        longest = max(
+            abs(end - start)
+            for start_of, end_of in zip(starts, ends, strict=True)
+            for start, end in zip(start_of, end_of, strict=True)
         )
-        return [math.fsum(map(mul, column, self._weights)) for column in zip(*scores, strict=True)]
+        n_panels = 1 + int(longest / PANEL)
+        for panel in range(n_panels):
+            for node, weight in _gauss_legendre(NODES):
+                at = (panel + node) / n_panels
+                scores = [
+                    [start + at * (end - start) for start, end in zip(*of_member, strict=True)]
+                    for of_member in zip(starts, ends, strict=True)
+                ]
+                gains = gains_at(scores)
+                for member, of_member, total in zip(members, scores, found, strict=True):
+                    each = slopes(member.link, of_member, gains, member.thresholds)
+                    part = member.weight * weight / n_panels
+                    for i, slope in enumerate(each):
+                        total[i] += part * slope
+        return found
+
+    def _added(
+        self, values: Record, bits: Bits, factors: list[list[float]], base: float
+    ) -> Contributions:
+        """Return the scores' contributions, each times its factor, summed."""
+        names = [feature.name for feature in self.model.features]
+        added = [0.0] * len(names)
+        for member, outputs, of_member in zip(
+            self.model.members, self._outputs, factors, strict=True
+        ):
+            for output, factor in zip(outputs, of_member, strict=True):
+                more = output.contributions(values).values.values()
+                added = [one + factor * each for one, each in zip(added, more, strict=True)]
+            for trees in member.joint_trees:
+                times = [trees.weight * factor for factor in of_member]
+                self._crowd.add(trees.roots, bits, added, times)
+        return Contributions(base, dict(zip(names, added, strict=True)), self.method)
+
+
+def _gains(chances: Calibrated, raw: Sequence[float], event: frozenset[int]) -> list[float]:
+    """Return by how much a unit of each raw probability moves the calibrated chance."""
+    here = _chance(chances.calibrated(raw), event)
+    found = []
+    for code, p in enumerate(raw):
+        step = STEP * p + LEAST_CHANGE
+        moved = [each + step * (i == code) for i, each in enumerate(raw)]
+        found.append((_chance(chances.calibrated(moved), event) - here) / step)
+    return found
 
 
 def stretched(contributions: Contributions, base: float, total: float) -> Contributions:
@@ -164,8 +211,8 @@ def stretched(contributions: Contributions, base: float, total: float) -> Contri
 
     Examples
     --------
-    >>> stretched(Contributions(0.2, {"a": 0.3, "b": -0.1}, "linear_path"), 0.25, 0.35).values
-    {'a': 0.15, 'b': -0.05}
+    >>> stretched(Contributions(0.25, {"a": 0.5, "b": -0.25}, "linear_path"), 0.5, 0.625).values
+    {'a': 0.25, 'b': -0.125}
     """
     change = math.fsum(contributions.values.values())
     factor = (total - base) / change if abs(change) > LEAST_CHANGE else 1.0
@@ -186,48 +233,8 @@ def _completed(contributions: Contributions, total: float) -> Contributions:
     return Contributions(contributions.base, values, contributions.method)
 
 
-def _has_shares(member: Member) -> bool:
-    return member.link == "share" and len(member.outputs) > 1
-
-
-def _average(model: CompiledClassifier, scores: Sequence[Sequence[float]]) -> list[float]:
-    """Return the probability of each class at some scores of each member."""
-    found = [0.0] * model.n_classes
-    for member, of_member in zip(model.members, scores, strict=True):
-        each = probabilities(member.link, of_member, member.thresholds)
-        found = [total + member.weight * p for total, p in zip(found, each, strict=True)]
-    return found
-
-
 def _chance(each: Sequence[float], event: frozenset[int]) -> float:
     return math.fsum(each[code] for code in event)
-
-
-def _factors(
-    member: Member, starts: Sequence[float], ends: Sequence[float], event: frozenset[int]
-) -> list[float]:
-    """Return by how much a unit of each score moves the event's probability along the line."""
-    ways = [end - start for start, end in zip(starts, ends, strict=True)]
-    longest = max(map(abs, ways))
-    if len(ways) == 1 and longest > LEAST_CHANGE:  # what it comes to is known without the slopes
-        before, after = (
-            _chance(probabilities(member.link, scores, member.thresholds), event)
-            for scores in (starts, ends)
-        )
-        return [(after - before) / ways[0]]
-    n_classes = len(probabilities(member.link, starts, member.thresholds))
-    gains = [float(code in event) for code in range(n_classes)]
-    n_panels = 1 + int(longest / PANEL)
-    found = [0.0] * len(ways)
-    for panel in range(n_panels):
-        for node, weight in _gauss_legendre(NODES):
-            at = (panel + node) / n_panels
-            scores = [start + at * way for start, way in zip(starts, ways, strict=True)]
-            each = slopes(member.link, scores, gains, member.thresholds)
-            found = [
-                one + weight / n_panels * slope for one, slope in zip(found, each, strict=True)
-            ]
-    return found
 
 
 @cache

@@ -7,9 +7,9 @@ same tests of a record, which are answered once.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Any, Self, get_args
 
@@ -17,11 +17,9 @@ from src.compiled.links import Link, probabilities
 from src.compiled.model import (
     Bits,
     CompiledModel,
-    Ensemble,
     FeatureTable,
     NumericTable,
     ObliviousTrees,
-    Trees,
     grow,
     read_curve,
     read_ensemble,
@@ -30,6 +28,8 @@ from src.compiled.model import (
 )
 from src.exception import ArtifactError
 from src.schema.features import Value
+
+MOST_OFF = 1e-9  # by which the members' weights may miss 1
 
 
 class JointTrees:
@@ -54,15 +54,13 @@ class JointTrees:
             found.append(node)
         return found
 
-    def of(self, outputs: Collection[int]) -> Trees:
-        """Return trees whose leaves hold the sum of some outputs."""
-
-        def part(node: Any) -> Any:
-            if isinstance(node, tuple):
-                return part(node[0]), part(node[1]), node[2]
-            return math.fsum(node[output] for output in outputs)
-
-        return Trees(self.weight, tuple(map(part, self.roots)))
+    def totals(self, answers: Sequence[Bits]) -> list[list[float]]:
+        """Return each output's sum of leaves, without the weight, for each of some records."""
+        each = [
+            [math.fsum(column) for column in zip(*self.reached(bits), strict=True)]
+            for bits in answers
+        ]
+        return [list(column) for column in zip(*each, strict=True)]
 
 
 class JointObliviousTrees:
@@ -132,25 +130,25 @@ class Member:
                 found[output] += ensemble.weight * reduce(add, leaves, 0.0)
         return found
 
-    @cached_property
-    def models(self) -> tuple[CompiledModel, ...]:
-        """Each output with what the joint ensembles add to it: a model of its own."""
-        if not self.joint:
-            return self.outputs
-        return tuple(self.joined((output,)) for output in range(len(self.outputs)))
+    @property
+    def models(self) -> list[CompiledModel]:
+        """Each output, and what it holds of joint oblivious trees: a model of its own."""
+        oblivious = [each for each in self.joint if isinstance(each, JointObliviousTrees)]
+        return [
+            CompiledModel(
+                output.features,
+                output.base,
+                output.linear,
+                (*output.ensembles, *(each.outputs[i] for each in oblivious)),
+                output.products,
+            )
+            for i, output in enumerate(self.outputs)
+        ]
 
-    def joined(self, outputs: Collection[int]) -> CompiledModel:
-        """Return the sum of some outputs of which only trees say anything, or one output."""
-        first = self.outputs[min(outputs)]
-        more: list[Ensemble] = []
-        for ensemble in self.joint:
-            if isinstance(ensemble, JointTrees):
-                more.append(ensemble.of(outputs))
-            else:
-                more += [ensemble.outputs[output] for output in outputs]
-        base = math.fsum(self.outputs[output].base for output in outputs)
-        ensembles = (*first.ensembles, *more)
-        return CompiledModel(first.features, base, first.linear, ensembles, first.products)
+    @property
+    def joint_trees(self) -> list[JointTrees]:
+        """The other joint ensembles."""
+        return [each for each in self.joint if isinstance(each, JointTrees)]
 
 
 class CompiledClassifier:
@@ -192,6 +190,8 @@ class CompiledClassifier:
             features = tuple(read_feature(_untermed(values)) for values in tables["features"])
             n_classes = int(tables["n_classes"])
             members = tuple(_member(m, features, n_classes) for m in tables["members"])
+            if abs(sum(member.weight for member in members) - 1) > MOST_OFF:
+                raise ValueError("the members' weights")
             return cls(features, n_classes, members)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             raise ArtifactError(f"compiled.json is damaged ({error!r}). Train again.") from error
@@ -206,11 +206,18 @@ class CompiledClassifier:
             them.
         """
         bits = self._tested.bits(values) if self.has_trees else ()
-        found = [0.0] * self.n_classes
-        for member in self.members:
-            each = probabilities(member.link, member.scores(values, bits), member.thresholds)
+        return self.averaged(member.scores(values, bits) for member in self.members)
+
+    def averaged(self, scores: Iterable[Sequence[float]]) -> list[float]:
+        """Return the probability of each class from the scores of each member."""
+        found: list[float] = []
+        for member, of_member in zip(self.members, scores, strict=True):
+            each = probabilities(member.link, of_member, member.thresholds)
             weight = member.weight
-            found = [total + weight * p for total, p in zip(found, each, strict=True)]
+            if found:
+                found = [total + weight * p for total, p in zip(found, each, strict=True)]
+            else:
+                found = [weight * p for p in each]
         return found
 
     def bits(self, values: Mapping[str, Value]) -> Bits:
@@ -252,6 +259,8 @@ def _member(
     )
     if member.link not in get_args(Link):
         raise ValueError(f"unknown link {member.link!r}")
+    if list(member.thresholds) != sorted(member.thresholds):
+        raise ValueError("a member's thresholds")
     scores = [0.0] * len(outputs)
     if len(probabilities(member.link, scores, member.thresholds)) != n_classes:
         raise ValueError("a member's classes")

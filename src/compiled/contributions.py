@@ -158,13 +158,8 @@ class Attributor:
         trees = [ensemble for ensemble in self.model.ensembles if isinstance(ensemble, Trees)]
         if not trees:
             return 0
-        bits, found = self.model.bits(values), 0
-        alike = self._crowd.alike(bits)
-        for root in (root for ensemble in trees for root in ensemble.roots):
-            found += len(self._crowd.leaves(root, bits, alike))
-            if found > most:
-                break
-        return found
+        roots = (root for ensemble in trees for root in ensemble.roots)
+        return self._crowd.n_leaves(roots, self.model.bits(values), most)
 
     def _share_products(self, values: Record, found: list[float]) -> None:
         """Move from one factor to the other what is its own where the points' means are not 0."""
@@ -211,7 +206,7 @@ def _add_oblivious(ensemble: ObliviousTrees, bits: Bits, added: list[float]) -> 
 
 # Of a leaf: the features that must be the record's to come there, those that must be a point's,
 # for which points that holds, and the leaf's value. Features and points are bits of a number.
-Reached = tuple[int, int, int, float]
+Reached = tuple[int, int, int, Any]
 
 
 class Tested(Protocol):
@@ -258,7 +253,7 @@ class Crowd:
             ones if bit else everybody ^ ones for ones, bit in zip(self._ones, bits, strict=False)
         ]
 
-    def leaves(self, root: Node, bits: Bits, alike: list[int]) -> list[Reached]:
+    def leaves(self, root: Any, bits: Bits, alike: list[int]) -> list[Reached]:
         """Return the leaves of a tree that mixtures of a record and the points come to."""
         features = self._features
         found: list[Reached] = []
@@ -286,8 +281,29 @@ class Crowd:
             found.append((own, others, points, node))
         return found
 
-    def add(self, roots: Iterable[Node], bits: Bits, added: list[float]) -> None:
-        """Add what features contribute to the sum of some trees."""
+    def n_leaves(self, roots: Iterable[Node], bits: Bits, most: int) -> int:
+        """Return to how many leaves of some trees mixtures come; beyond some, about as many."""
+        found, alike = 0, self.alike(bits)
+        for root in roots:
+            found += len(self.leaves(root, bits, alike))
+            if found > most:
+                break
+        return found
+
+    def add(
+        self,
+        roots: Iterable[Any],
+        bits: Bits,
+        added: list[float],
+        factors: Sequence[float] | None = None,
+    ) -> None:
+        """Add what features contribute to the sum of some trees.
+
+        Parameters
+        ----------
+        factors : sequence of float, optional
+            Where leaves hold a value for each output, what each of these counts.
+        """
         sums: dict[tuple[int, int], float] = {}
         masses, alike = self._masses, self.alike(bits)
         for root in roots:
@@ -295,6 +311,8 @@ class Crowd:
                 mass = masses.get(points)
                 if mass is None:
                     mass = masses[points] = self._mass(points)
+                if factors is not None:
+                    value = sum(map(mul, factors, value))
                 sums[own, others] = sums.get((own, others), 0.0) + mass * value
         if len(masses) > MOST_MASSES:
             masses.clear()

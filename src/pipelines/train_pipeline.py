@@ -190,7 +190,12 @@ class TrainPipeline:
                     FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
                 },
             )
-            check_saved(run, promoted, compiled.model, X.iloc[:CHECKED_ROWS])
+            check_saved(
+                run,
+                promoted,
+                compiled.model,  # type: ignore[arg-type]
+                X.iloc[:CHECKED_ROWS],
+            )
             self.store.promote(run, by="train")
             promoted_s = time.monotonic() - started
 
