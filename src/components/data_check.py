@@ -22,7 +22,7 @@ from src.schema.check_columns import (
 from src.schema.check_groups import copies, repeated_pupil
 from src.schema.check_leaks import leak_findings
 from src.schema.check_rows import odd_rows
-from src.schema.check_target import target_findings
+from src.schema.check_target import coded, target_findings
 from src.schema.column_kinds import (
     CATEGORY,
     DATE,
@@ -242,9 +242,16 @@ class DataCheck:
             findings += more
             if not is_target:
                 candidates.append(column)
-        if target.is_numeric:
-            findings += self._leaks(target, candidates, uses)
-        if target.is_numeric and not outcomes:
+        if outcomes:
+            merged = self._said(target).merge or {}
+            counts = {"n_distinct": target.n_distinct}
+            findings += self._leaks(*coded(target, merged), candidates, uses, outcomes=True)
+            remedies = ("number",) if target.is_numeric else ()
+            findings.append(
+                Finding("class_target", NOTE, (target.name,), "outcomes", counts, remedies)
+            )
+        elif target.is_numeric:
+            findings += self._leaks(target, True, candidates, uses)
             apart = readings[target.name].apart
             findings += target_findings(target.name, target.values, apart)
         return list(uses.values()), findings, readings, rewritings
@@ -284,14 +291,22 @@ class DataCheck:
         return found, Reading(other=other if many else ""), rewriting
 
     def _leaks(
-        self, target: ColumnProfile, candidates: list[ColumnProfile], uses: dict[str, ColumnUse]
+        self,
+        target: ColumnProfile,
+        ordered: bool,
+        candidates: list[ColumnProfile],
+        uses: dict[str, ColumnUse],
+        *,
+        outcomes: bool = False,
     ) -> list[Finding]:
         allowed = {
             column.name
             for column in candidates
             if self._said(column).known_before or match_key(column.header) in self._keys["keep"]
         }
-        findings = leak_findings(target, candidates, frozenset(allowed))
+        findings = leak_findings(
+            target, candidates, frozenset(allowed), outcomes=outcomes, ordered=ordered
+        )
         for finding in findings:
             if finding.variant == "copy":
                 name = finding.columns[0]

@@ -58,6 +58,8 @@ def options(finding: Finding) -> list[str]:
         "known_before": [f"--keep {names}"],
         "pupil": [f"--pupil {names}", "--pupil none"],
         "sheet": ["--all-sheets", "--sheet NAME"],
+        "outcomes": ["--task ordinal", "--task classes"],
+        "number": ["--task regression"],
     }
     return [option for remedy in finding.remedies for option in offered.get(remedy, ())]
 
@@ -223,10 +225,10 @@ def _bounded(found: Finding, columns: str) -> str:
 
 
 def _class_target(found: Finding, columns: str) -> str:
-    return (
-        f"{columns}, the target, has {found.counts['n_distinct']} different values only. "
-        "Predictions lie between them, and ranges say little."
-    )
+    said = f"{columns}, the target, has {found.counts['n_distinct']} different values only"
+    if found.variant == "outcomes":
+        return f"{said}: the chance of each is predicted."
+    return f"{said}. Predictions lie between them, and ranges say little."
 
 
 _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
@@ -291,7 +293,8 @@ _ADVICE = {
     "age": "Make a number of it, such as an age.",
     "list": "To keep them apart, list them as `categories` of the column in the hints.",
     "remove": "If a pupil stands there twice by mistake, keep one row.",
-    "class": "A model of classes would fit better.",
+    "outcomes": "Where its values are outcomes, train with --task ordinal or --task classes.",
+    "number": "Where it is a number to predict, train with --task regression.",
     "bounds": "Say `minimum` and `maximum` of the target in the hints where it has them.",
 }
 

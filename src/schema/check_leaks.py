@@ -33,6 +33,7 @@ class _Search:
     columns: Sequence[ColumnProfile]
     y: NDArray[np.float64]
     rows: NDArray[np.intp]
+    outcomes: bool = False
     found: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def left(self) -> list[ColumnProfile]:
@@ -43,17 +44,25 @@ class _Search:
 
 
 def leak_findings(
-    target: ColumnProfile, columns: Sequence[ColumnProfile], allowed: frozenset[str]
+    target: ColumnProfile,
+    columns: Sequence[ColumnProfile],
+    allowed: frozenset[str],
+    *,
+    outcomes: bool = False,
+    ordered: bool = True,
 ) -> list[Finding]:
     """Return the columns that a model must not be given.
 
     Parameters
     ----------
     target : ColumnProfile
+        Of numbers, or of outcomes' codes.
     columns : sequence of ColumnProfile
         The columns that would be features.
     allowed : frozenset of str
         Names of those that a person says are known before the target is.
+    outcomes, ordered : bool
+        Whether the target holds codes, and whether their order means something.
     """
     import numpy as np
 
@@ -64,10 +73,14 @@ def leak_findings(
     if len(rows) > SAMPLE_ROWS:
         rows = np.random.default_rng(0).choice(rows, SAMPLE_ROWS, replace=False)
     kept = [column for column in columns if column.name not in copies]
-    search = _Search([c for c in kept if c.name not in allowed], target.values[rows], rows)
-    _find_same_test(search, target)
+    search = _Search(
+        [c for c in kept if c.name not in allowed], target.values[rows], rows, outcomes
+    )
+    if not outcomes:
+        _find_same_test(search, target)
     _find_single(search)
-    _find_combinations(search)
+    if not outcomes:
+        _find_combinations(search)
     findings = [Finding("leak", WARNING, (name,), "copy") for name in sorted(copies)]
     if not kept:
         return findings
@@ -83,7 +96,7 @@ def leak_findings(
         }
         remedies = ("drop", "known_before")
         findings.append(Finding("leak", STOP, blamed, variant, counts, remedies))
-    return findings + _strong(search, worth, target)
+    return findings + (_strong(search, worth, target) if ordered else [])
 
 
 def _is_copy(column: ColumnProfile, target: ColumnProfile) -> bool:
@@ -122,7 +135,8 @@ def _find_single(search: _Search) -> None:
     for column in search.left():
         if column.is_numeric:
             x = search.values(column)
-            if leaks.agrees_in_rank(x, search.y):
+            agrees = leaks.separates if search.outcomes else leaks.agrees_in_rank
+            if agrees(x, search.y):
                 search.found[column.name] = ("rank", ())
                 continue
             codes = np.unique(x, return_inverse=True)[1]

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from src.schema.findings import NOTE, Finding
+from src.schema.ordered_scales import ordered_outcomes
+from src.tables.number_columns import NumberColumn
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from src.tables.profile import ColumnProfile
+
 FEW_CLASSES = 5
 AT_A_BOUND = 0.1  # of the rows, that share the lowest or the highest value
 MANY_ZEROS = 0.2
 SKEWED = 2.0  # of the third standardised moment
+
+
+def coded(target: ColumnProfile, merged: Mapping[str, str]) -> tuple[ColumnProfile, bool]:
+    """Return the profile of outcomes as codes, and whether their order means something.
+
+    Parameters
+    ----------
+    target : ColumnProfile
+        Of text, or of numbers with two values.
+    merged : mapping of str to str
+        Outcomes that count as another.
+    """
+    import numpy as np
+
+    if target.is_numeric:
+        return target, True
+    labels = {cell: merged.get(cell, cell) for cell, _ in target.texts()}
+    in_order = ordered_outcomes(set(labels.values()))
+    places = {label: i for i, label in enumerate(in_order or sorted(set(labels.values())))}
+    codes = [float(places[labels[c]]) if c in labels else np.nan for c in target.cells]
+    numbers = NumberColumn(np.array(codes), is_numeric=True)
+    return replace(target, numbers=numbers), in_order is not None or len(places) == 2
 
 
 def target_findings(
@@ -28,8 +55,11 @@ def target_findings(
         return []
     values, counts = np.unique(y, return_counts=True)
     if len(values) <= FEW_CLASSES:
-        variant, counted = "binary" if len(values) == 2 else "ordered", {"n_distinct": len(values)}
-        return [Finding("class_target", NOTE, (name,), variant, counted, ("class",))]
+        return [
+            Finding(
+                "class_target", NOTE, (name,), "number", {"n_distinct": len(values)}, ("outcomes",)
+            )
+        ]
     found = []
     share = counts / len(y)
     zero = float(share[values == 0].sum())

@@ -18,6 +18,8 @@ COUNTS = 0.98  # of the steps from row to row that go one way, for a column to b
 MIXED = 0.25  # of the rows outside the largest level, that may share a target value with another
 MOST_COLUMNS = 40
 FEWEST_ROWS = 20
+FEWEST_MINOR = 5  # rows beside the commonest outcome
+SEPARATED = 0.02  # of them, that may stand in the wrong order
 MOST_LEVELS = 20  # of a column that cuts the target into grades
 
 
@@ -174,6 +176,30 @@ def agrees_in_rank(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
     return correlation(a[kept], b[kept]) >= RANK_AGREEMENT
 
 
+def separates(x: NDArray[np.float64], codes: NDArray[np.float64]) -> bool:
+    """Whether a column orders the rows by their outcome, but for 2 % of all but the commonest.
+
+    Rows with the same value are counted as if they stood in the wrong order.
+
+    Parameters
+    ----------
+    x, codes : ndarray of shape (n_samples,)
+        NaN where a value is missing.
+    """
+    import numpy as np
+
+    known = np.isfinite(x) & np.isfinite(codes)
+    if known.sum() < max(FEWEST_ROWS, KNOWN * len(codes)):
+        return False
+    x, codes = x[known], codes[known]
+    n_minor = len(codes) - int(np.unique(codes, return_counts=True)[1].max())
+    wanted = np.sort(codes)
+    wrong = min(
+        int((codes[np.lexsort((-codes, side * x))] != wanted).sum()) for side in (1.0, -1.0)
+    )
+    return n_minor >= FEWEST_MINOR and wrong <= SEPARATED * n_minor
+
+
 def correlates(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Return how strongly a column of whole numbers goes with the target, 0 where it only counts.
 
@@ -209,7 +235,7 @@ def cuts(codes: NDArray[np.integer], y: NDArray[np.float64]) -> bool:
     if not 2 <= len(levels) <= MOST_LEVELS:
         return False
     n_minor = len(y) - int(counts.max())
-    if n_minor < 5:
+    if n_minor < FEWEST_MINOR:
         return False
     if len(np.unique(y)) <= len(levels):
         # The target has no more values than the column: one gives the other.

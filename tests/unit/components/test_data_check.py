@@ -275,3 +275,39 @@ def test_a_quarter_of_a_year_is_no_duration() -> None:
     quarters = [f"{1979 + k % 3}:{1 + k % 4}" for k in range(300)]
     checked = check(as_table(marks(born=quarters)), "final")
     assert {use.name: use.kind for use in checked.columns}["born"] == "category"
+
+
+# --- outcomes -------------------------------------------------------------------------------------
+
+SCORES = [random.Random(2).gauss(50, 10) for _ in range(300)]
+RESULTS = ["Fail" if s < 42 else "Pass" if s < 60 else "Distinction" for s in SCORES]
+
+
+@pytest.mark.parametrize(
+    ("column", "variant"),
+    [
+        ([f"{score:.1f}" for score in SCORES], "rank"),
+        ([f"{-score:.1f}" for score in SCORES], "rank"),
+        (["again" if result == "Fail" else "on" for result in RESULTS], "cut"),
+        ([str(["Pass", "Fail", "Distinction"].index(r)) for r in RESULTS], "cut"),
+    ],
+)
+def test_a_column_that_gives_an_outcome_away_stops_the_training(
+    column: list[str], variant: str
+) -> None:
+    checked = check(as_table(marks(result=RESULTS, told=column)), "result")
+    found = [f for f in checked.findings if (f.severity, f.kind) == (STOP, "leak")]
+    assert [(f.columns, f.variant) for f in found] == [(("told",), variant)]
+
+
+def test_a_column_that_goes_with_an_outcome_is_no_leak() -> None:
+    noisy = [f"{score + random.Random(i).gauss(0, 8):.1f}" for i, score in enumerate(SCORES)]
+    checked = check(as_table(marks(result=RESULTS, earlier=noisy)), "result")
+    assert checked.ok
+    assert one(checked, "class_target").variant == "outcomes"
+
+
+def test_a_number_with_two_values_is_an_outcome_unless_a_person_says_otherwise() -> None:
+    table = as_table(marks(passed=[str(int(score > 45)) for score in SCORES]))
+    assert one(check(table, "passed"), "class_target").variant == "outcomes"
+    assert one(check(table, "passed", task="regression"), "class_target").variant == "number"

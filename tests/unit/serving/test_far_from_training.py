@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from src.serving.predictor import NO_RANGE, Predictor
+from src.serving.predictor import NO_RANGE, NumberPredictor, Predictor
 from src.serving.scoring import Scorer
 
 FIELDS = ("prediction", "low_90", "high_90", "chance_below_pass_mark")
@@ -15,9 +15,7 @@ FIELDS = ("prediction", "low_90", "high_90", "chance_below_pass_mark")
 def with_target(predictor: Predictor, **bounds: float | None) -> Predictor:
     """Return the same model with another range of the target."""
     schema = replace(predictor.schema, target=replace(predictor.schema.target, **bounds))
-    return Predictor(
-        predictor.run, schema, predictor.metrics, predictor.intervals, predictor.compiled
-    )
+    return NumberPredictor(predictor.run, schema, predictor.metrics, predictor.compiled)
 
 
 @pytest.fixture
