@@ -279,7 +279,7 @@ def test_a_quarter_of_a_year_is_no_duration() -> None:
 
 # --- outcomes -------------------------------------------------------------------------------------
 
-SCORES = [random.Random(2).gauss(50, 10) for _ in range(300)]
+SCORES = [random.Random(i).gauss(50, 10) for i in range(300)]
 RESULTS = ["Fail" if s < 42 else "Pass" if s < 60 else "Distinction" for s in SCORES]
 
 
@@ -301,7 +301,7 @@ def test_a_column_that_gives_an_outcome_away_stops_the_training(
 
 
 def test_a_column_that_goes_with_an_outcome_is_no_leak() -> None:
-    noisy = [f"{score + random.Random(i).gauss(0, 8):.1f}" for i, score in enumerate(SCORES)]
+    noisy = [f"{score + random.Random(1000 + i).gauss(0, 8):.1f}" for i, score in enumerate(SCORES)]
     checked = check(as_table(marks(result=RESULTS, earlier=noisy)), "result")
     assert checked.ok
     assert one(checked, "class_target").variant == "outcomes"
