@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from operator import mul
 from typing import Protocol
 
@@ -13,8 +14,8 @@ from src.compiled.contributions import Attributor, Contributions, Crowd, Method,
 from src.compiled.links import slopes
 from src.compiled.model import Bits
 
-NODES = 16  # of a panel; so many make an error of 1e-8 ...
-PANEL = 10.0  # ... where no score changes by more than this
+NODES = 16  # of a panel; so many make an error of 1e-8 where no score changes by more ...
+PANEL = 10.0  # ... than this, which it does in the first panel
 MOST_STRETCHED = 4.0  # by what calibration may multiply contributions, or divide them
 LEAST_CHANGE = 1e-12
 STEP = 1e-5  # by what part of itself a probability is moved to find a slope
@@ -156,10 +157,9 @@ class ClassAttributor:
             for start_of, end_of in zip(starts, ends, strict=True)
             for start, end in zip(start_of, end_of, strict=True)
         )
-        n_panels = 1 + int(longest / PANEL)
-        for panel in range(n_panels):
+        for low, high in pairwise(_edges(longest)):
             for node, weight in _gauss_legendre(NODES):
-                at = (panel + node) / n_panels
+                at = low + node * (high - low)
                 scores = [
                     [start + at * (end - start) for start, end in zip(*of_member, strict=True)]
                     for of_member in zip(starts, ends, strict=True)
@@ -167,7 +167,7 @@ class ClassAttributor:
                 gains = gains_at(scores)
                 for member, of_member, total in zip(members, scores, found, strict=True):
                     each = slopes(member.link, of_member, gains, member.thresholds)
-                    part = member.weight * weight / n_panels
+                    part = member.weight * weight * (high - low)
                     for i, slope in enumerate(each):
                         total[i] += part * slope
         return found
@@ -235,6 +235,23 @@ def _completed(contributions: Contributions, total: float) -> Contributions:
 
 def _chance(each: Sequence[float], event: frozenset[int]) -> float:
     return math.fsum(each[code] for code in event)
+
+
+def _edges(longest: float) -> list[float]:
+    """Return where panels of the line end, each but the first two twice as long as the one before.
+
+    The mean scores lie near one another, so the further out classes change places, the slower.
+
+    Examples
+    --------
+    >>> _edges(5.0), _edges(50.0)
+    ([0.0, 1.0], [0.0, 0.2, 0.4, 0.8, 1.0])
+    """
+    found, edge = [0.0], PANEL / max(longest, PANEL)
+    while edge < 1:
+        found.append(edge)
+        edge *= 2
+    return [*found, 1.0]
 
 
 @cache
