@@ -39,16 +39,16 @@ class ClassAttributor:
     integral of its slope in each score, times how far that score moves: this is how much a unit of
     that score counts.
 
-    What adds up is the way from the chance at the mean scores to the record's. It is neither
-    claimed that the former is the mean chance, nor that the contributions are Shapley values of the
-    chance itself: where the link is curved they are not.
+    What adds up is the way from the chance at the mean scores to the record's. Points are weighted
+    so that the former is the training rows' mean chance, as far as that can be. It is not claimed
+    that the contributions are Shapley values of the chance: where the link is curved they are not.
 
     Parameters
     ----------
     model : CompiledClassifier
     points : sequence of mapping
-        Of the background, as :meth:`CompiledClassifier.probabilities` takes a record. Without
-        trees they are not needed: scores are counted from their means over the training rows then.
+        Of the background, as :meth:`CompiledClassifier.probabilities` takes a record. Without them,
+        scores are counted from their means over the training rows, which only linear terms have.
     weights : sequence of float
         Of the points; their sum is 1.
 

@@ -193,7 +193,7 @@ class TrainPipeline:
             check_saved(
                 run,
                 promoted,
-                compiled.model,  # type: ignore[arg-type]
+                compiled.model,
                 X.iloc[:CHECKED_ROWS],
             )
             self.store.promote(run, by="train")
