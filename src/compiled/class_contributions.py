@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from operator import mul
 from typing import Protocol
 
@@ -13,8 +14,8 @@ from src.compiled.contributions import Attributor, Contributions, Crowd, Method,
 from src.compiled.links import slopes
 from src.compiled.model import Bits
 
-NODES = 16  # of a panel; so many make an error of 1e-8 ...
-PANEL = 10.0  # ... where no score changes by more than this
+NODES = 16  # of a panel; so many make an error of 1e-8 where no score changes by more ...
+PANEL = 10.0  # ... than this, which it does in the first panel
 MOST_STRETCHED = 4.0  # by what calibration may multiply contributions, or divide them
 LEAST_CHANGE = 1e-12
 STEP = 1e-5  # by what part of itself a probability is moved to find a slope
@@ -38,16 +39,16 @@ class ClassAttributor:
     integral of its slope in each score, times how far that score moves: this is how much a unit of
     that score counts.
 
-    What adds up is the way from the chance at the mean scores to the record's. It is neither
-    claimed that the former is the mean chance, nor that the contributions are Shapley values of the
-    chance itself: where the link is curved they are not.
+    What adds up is the way from the chance at the mean scores to the record's. Points are weighted
+    so that the former is the training rows' mean chance, as far as that can be. It is not claimed
+    that the contributions are Shapley values of the chance: where the link is curved they are not.
 
     Parameters
     ----------
     model : CompiledClassifier
     points : sequence of mapping
-        Of the background, as :meth:`CompiledClassifier.probabilities` takes a record. Without
-        trees they are not needed: scores are counted from their means over the training rows then.
+        Of the background, as :meth:`CompiledClassifier.probabilities` takes a record. Without them,
+        scores are counted from their means over the training rows, which only linear terms have.
     weights : sequence of float
         Of the points; their sum is 1.
 
@@ -156,10 +157,9 @@ class ClassAttributor:
             for start_of, end_of in zip(starts, ends, strict=True)
             for start, end in zip(start_of, end_of, strict=True)
         )
-        n_panels = 1 + int(longest / PANEL)
-        for panel in range(n_panels):
+        for low, high in pairwise(_edges(longest)):
             for node, weight in _gauss_legendre(NODES):
-                at = (panel + node) / n_panels
+                at = low + node * (high - low)
                 scores = [
                     [start + at * (end - start) for start, end in zip(*of_member, strict=True)]
                     for of_member in zip(starts, ends, strict=True)
@@ -167,7 +167,7 @@ class ClassAttributor:
                 gains = gains_at(scores)
                 for member, of_member, total in zip(members, scores, found, strict=True):
                     each = slopes(member.link, of_member, gains, member.thresholds)
-                    part = member.weight * weight / n_panels
+                    part = member.weight * weight * (high - low)
                     for i, slope in enumerate(each):
                         total[i] += part * slope
         return found
@@ -235,6 +235,23 @@ def _completed(contributions: Contributions, total: float) -> Contributions:
 
 def _chance(each: Sequence[float], event: frozenset[int]) -> float:
     return math.fsum(each[code] for code in event)
+
+
+def _edges(longest: float) -> list[float]:
+    """Return where panels of the line end, each but the first two twice as long as the one before.
+
+    The mean scores lie near one another, so the further out classes change places, the slower.
+
+    Examples
+    --------
+    >>> _edges(5.0), _edges(50.0)
+    ([0.0, 1.0], [0.0, 0.2, 0.4, 0.8, 1.0])
+    """
+    found, edge = [0.0], PANEL / max(longest, PANEL)
+    while edge < 1:
+        found.append(edge)
+        edge *= 2
+    return [*found, 1.0]
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from src.compiled.links import Link
 from src.compiler.estimators import (
@@ -28,6 +29,8 @@ from src.compiler.estimators import (
     xgboost_sums,
 )
 
+LEAST = 1e-7  # probability that has a score: single precision cannot tell 1 from 1 less than this
+
 
 @dataclass(frozen=True)
 class ClassMember:
@@ -45,6 +48,8 @@ class ClassMember:
         Of the link "cumulative", ascending.
     joint : tuple of (float, FittedTrees or FittedObliviousTrees)
         Weighted trees, whose leaves hold a value for each output and add to it.
+    estimator : classifier
+        The fitted one.
     """
 
     link: Link
@@ -52,6 +57,7 @@ class ClassMember:
     weight: float = 1.0
     thresholds: tuple[float, ...] = ()
     joint: tuple[tuple[float, FittedEnsemble], ...] = ()
+    estimator: Any = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,28 @@ class AveragedMembers:
 
     n_classes: int
     members: tuple[ClassMember, ...]
+
+    def predict(self, matrix: Any) -> NDArray[np.float64]:
+        """Return the probabilities of the classes of each member, all in one row."""
+        each = (member.estimator.predict_proba(matrix) for member in self.members)
+        return np.hstack([np.asarray(found, dtype=np.float64) for found in each])
+
+    def scores(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores that lead to what :meth:`predict` returned, but for a constant.
+
+        Of the link "cumulative", that of the probability of the lowest class.
+        """
+        found = []
+        for member, each in zip(self.members, np.hsplit(predicted, len(self.members)), strict=True):
+            if member.link == "share":
+                found.append(each[:, 1:])
+                continue
+            logs = np.log(np.maximum(each, LEAST))
+            if member.link == "softmax":
+                found.append(logs[:, 1:] - logs[:, :1])
+            else:
+                found.append(np.log(np.maximum(1 - each[:, :1], LEAST)) - logs[:, :1])
+        return np.hstack(found)
 
     @property
     def single(self) -> bool:
@@ -97,7 +125,7 @@ def read_classifier(estimator: Any) -> AveragedMembers:
 
 def _members(estimator: Any) -> list[ClassMember]:
     if type(estimator).__name__ != "VotingClassifier":
-        return [_member(estimator)]
+        return [replace(_member(estimator), estimator=estimator)]
     if estimator.voting != "soft":
         raise UnsupportedEstimatorError("Its members vote for classes, not with probabilities.")
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,14 +95,31 @@ class ModelCompiler:
         def drawn(n_points: int) -> Background:
             return Background.of(self.schema, X, reasoned, self.random_state, n_points)
 
+        def drawn_for(parts: AveragedMembers) -> Callable[[int], Background]:
+            def of_members(frame: pd.DataFrame) -> NDArray[np.float64]:
+                return parts.predict(preprocessor.transform(frame))
+
+            return lambda n_points: Background.of(
+                self.schema, X, of_members, self.random_state, n_points, parts.scores
+            )
+
         def fallback(reason: str) -> CompiledRun:
             logger.warning("The model is served from its pickles. %s", reason)
             content = _to_json({"version": CompiledModel.VERSION, "fallback_reason": reason})
             return CompiledRun(content, None, reason, self._sampled(preprocessor, model, X, drawn))
 
         try:
-            parts = read_classifier(model) if has_classes else read_estimator(model)
-            content, compiled, background = self._tables(preprocessor, parts, X, drawn)
+            parts: WeightedSum | AveragedMembers
+            if has_classes:
+                parts = read_classifier(model)
+                content, compiled, background = self._tables(
+                    preprocessor, parts, X, drawn_for(parts), POINTS
+                )
+            else:
+                parts = read_estimator(model)
+                content, compiled, background = self._tables(
+                    preprocessor, parts, X, drawn, POINTS if parts.has_trees else ()
+                )
         except (UnsupportedEstimatorError, ArtifactError) as error:
             return fallback(str(error))
         # A library may move what the readers look at: that must not cost the run.
@@ -149,10 +166,12 @@ class ModelCompiler:
         parts: WeightedSum | AveragedMembers,
         X: pd.DataFrame,
         drawn: Callable[[int], Background],
+        most_points: Sequence[int],
     ) -> tuple[bytes, CompiledModel | CompiledClassifier, Background]:
         """Return the tables, read back too, and the largest background with which there is time.
 
-        Linear models have none: their reasons are counted from means over the training rows.
+        Where there are no trees, none is needed: reasons are counted from means over the training
+        rows. Those of linear regressors are, as their mean is that of the predictions.
         """
         import numpy as np
 
@@ -160,12 +179,14 @@ class ModelCompiler:
         from src.compiler.table_builder import TableBuilder
 
         columns, constant = read_columns(self.schema, preprocessor)
-        for n_points in POINTS if parts.has_trees else (0,):
-            background = drawn(n_points) if parts.has_trees else Background()
+        for n_points in most_points or (0,):
+            background = drawn(n_points) if n_points else Background()
+            if background.unavailable and not parts.has_trees:
+                background = Background()
             points = background.frame(self.schema) if background.weights else X[:0]
-            matrix = (
-                np.asarray(preprocessor.transform(points)) if parts.has_trees else np.empty((0, 0))
-            )
+            matrix = np.empty((0, 0))
+            if parts.has_trees:
+                matrix = np.asarray(preprocessor.transform(points))
             builder = TableBuilder(columns, constant, X, matrix, background.weights)
             content = _to_json(builder.run(parts))
             compiled = read_compiled(json.loads(content))

@@ -51,11 +51,20 @@ def test_contributions_add_up_near_the_base_and_far_from_it(far: float) -> None:
 
 
 def test_the_integral_is_near_exact_where_scores_go_far() -> None:
-    """What is left to share would be half of a contribution's without panels."""
+    """Without panels, most would be left to share."""
     classes = model("softmax", [1.0, 0.0], [-1.0, 0.0], [0.0, 1e-9], n_classes=3)
-    for far in (3.0, 30.0, 300.0):
+    for far in (3.0, 30.0, 300.0, 1e6):
         found = ClassAttributor(classes).contributions({"a": far, "b": 0.01}, frozenset({0}))
         assert abs(found.values["b"]) < 1e-7
+
+
+def test_the_integral_takes_no_longer_than_the_line_is_long_in_digits() -> None:
+    found = ClassAttributor(model("sigmoid", [3.0, -1.0], n_classes=2)).contributions(
+        {"a": 1e12, "b": 1e12}, frozenset({1})
+    )
+    ratio = found.values["a"] / found.values["b"]
+    assert ratio == pytest.approx(-3, rel=1e-6)
+    assert found.total == 1
 
 
 def test_an_event_of_no_class_is_refused() -> None:
