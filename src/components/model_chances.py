@@ -8,13 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from src.logger import get_logger
-from src.stats.chances import (
-    TINY,
-    ClassChances,
-    VennAbers,
-    label_scores_of_each,
-    members,
-)
+from src.stats.chances import TINY, ClassChances, VennAbers, label_scores_of_each, members
 from src.stats.class_scores import log_losses
 from src.stats.conformal import Curve
 from src.stats.intervals import standard_error
@@ -221,10 +215,8 @@ def conformal_thresholds(
     import numpy as np
 
     n_classes = chances.shape[1]
-    scores, counts = (
-        label_scores_of_each(chances, ordered=ordered),
-        np.bincount(truth, minlength=n_classes),
-    )
+    scores = label_scores_of_each(chances, ordered=ordered)
+    counts = np.bincount(truth, minlength=n_classes)
     own = scores[np.arange(len(truth)), truth]
     alone = (counts < RARE * len(truth) / n_classes) & (counts >= ROWS_FOR_OWN_THRESHOLD)
     limits, found = np.zeros(n_classes), {}

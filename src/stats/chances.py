@@ -263,22 +263,19 @@ class ClassChances:
         """
         import numpy as np
 
-        limits, scores = np.array(self.thresholds[level]), label_scores_of_each(
-            chances, ordered=self.ordered
-        )  # fmt: skip
+        limits = np.array(self.thresholds[level])
+        scores = label_scores_of_each(chances, ordered=self.ordered)
         return members(scores, limits, ordered=self.ordered)
 
     def sets_of_each(self, chances: NDArray[np.float64], level: str) -> list[tuple[int, ...]]:
         """Return many rows' sets of a level, those of :meth:`sets`."""
         import numpy as np
 
-        inside = self.members_of_each(chances, level)
         order = np.argsort(-chances, axis=1, kind="stable")
-        kept = np.take_along_axis(inside, order, axis=1)
-        return [
-            tuple(k for k, one in zip(codes, is_in, strict=True) if one)
-            for codes, is_in in zip(order.tolist(), kept.tolist(), strict=True)
-        ]
+        inside = np.take_along_axis(self.members_of_each(chances, level), order, axis=1)
+        found, of_row = np.unique(np.where(inside, order, -1), axis=0, return_inverse=True)
+        sets = [tuple(code for code in one if code >= 0) for one in found.tolist()]
+        return [sets[k] for k in of_row.ravel().tolist()]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; the inverse of :meth:`from_dict`."""

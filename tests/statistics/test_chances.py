@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -21,7 +22,8 @@ from src.stats.intervals import Interval
 logger = logging.getLogger(__name__)
 
 FIRST_SEED = 60_000  # the method was tuned with seeds below 100
-N_TABLES = 200
+N_TRUTH = 100_000
+N_TABLES, SIZES = 200, (300, 1_000)
 MODELS = {
     "logistic": LogisticRegression(C=1.0),
     "naive Bayes": GaussianNB(),  # too sure, where columns go together
@@ -120,7 +122,9 @@ def simulate(world: World, model: str, n: int, seed: int, n_fresh: int) -> Outco
     )
 
 
+@cache
 def tables(name: str, model: str, n: int, n_tables: int, n_fresh: int = 2_000) -> list[Outcome]:
+    """Return what becomes of tables; both slow tests look at the same ones."""
     seeds = range(FIRST_SEED, FIRST_SEED + n_tables)
     found = [simulate(WORLDS[name], model, n, seed, n_fresh) for seed in seeds]
     held = np.mean([one.held for one in found], axis=0)
@@ -171,7 +175,7 @@ def interval_rates(
     """
     world, random = WORLDS[name], np.random.default_rng(FIRST_SEED)
     schools = None if n_schools is None else np.repeat(np.arange(n_schools), n // n_schools)
-    many = None if n_schools is None else np.arange(200_000) // (n // n_schools)
+    many = None if n_schools is None else np.arange(N_TRUTH) // (n // n_schools)
     model = LogisticRegression().fit(*world.draw(random, 400))
 
     def drawn(n: int, schools: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -179,7 +183,7 @@ def interval_rates(
         sure = model.predict_proba(X) ** 1.3
         return y, sure / sure.sum(axis=1, keepdims=True)
 
-    true = {key: one.value for key, one in scores(*drawn(200_000, many), world).items()}
+    true = {key: one.value for key, one in scores(*drawn(N_TRUTH, many), world).items()}
     held: dict[str, list[bool]] = {key: [] for key in true}
     for _ in range(n_samples):
         for key, one in scores(*drawn(n, schools), world, schools).items():
@@ -193,21 +197,21 @@ def interval_rates(
 
 
 def test_sets_hold_what_they_promise_and_ranges_the_share() -> None:
-    # 30 tables of 2,000 fresh rows: a share of sets has a standard error of half a point.
-    found = tables("three", "logistic", 500, 30)
+    # A mean over 20 tables has a standard error of .6 points.
+    found = tables("three", "logistic", 400, 20, n_fresh=1_000)
     held = np.mean([one.held for one in found], axis=0)[:, 0]
     assert np.abs(held - LEVELS).max() < 0.02
-    assert within(np.mean([one.tenths for one in found], axis=0)).sum() >= 9
+    assert within(np.mean([one.tenths for one in found], axis=0)).sum() >= 8
 
 
 def test_intervals_of_scores_hold_the_truth() -> None:
-    rates = interval_rates("two, rare", 400, 150)  # a rate has a standard error of 2 points
-    assert min(rates.values()) >= 0.86
+    rates = interval_rates("two, rare", 400, 80)  # a rate has a standard error of 2.4 points
+    assert min(rates.values()) >= 0.85
     assert len(rates) >= 7
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [300, 1_000])
+@pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", WORLDS)
 def test_sets_are_within_a_point_of_nominal_unless_one_class_alone_is_right_more_often(
@@ -223,8 +227,8 @@ def test_sets_are_within_a_point_of_nominal_unless_one_class_alone_is_right_more
 @pytest.mark.slow
 def test_in_nine_of_ten_tenths_the_share_with_the_event_is_in_the_mean_range() -> None:
     inside = []
-    for name, model in product(WORLDS, MODELS):
-        found = tables(name, model, 600, N_TABLES)
+    for name, model, n in product(WORLDS, MODELS, SIZES):
+        found = tables(name, model, n, N_TABLES)
         inside.append(within(np.mean([one.tenths for one in found], axis=0)))
     assert np.mean(inside) >= 0.9
 
