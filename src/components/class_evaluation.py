@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from src.report.class_facts import Capacity, ClassScores, ListQuality, NetBenefit
 from src.stats import class_scores
 from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups
-from src.stats.intervals import Interval, mean_interval, share_interval
+from src.stats.intervals import (
+    Z_95,
+    Interval,
+    mean_interval,
+    share_interval,
+    standard_error,
+    t_value,
+    wilson_ends,
+)
 from src.stats.reliability import ReliabilityBin, reliability
 
 if TYPE_CHECKING:
@@ -147,10 +155,8 @@ def capacity(
     def quality(share: float, size: int) -> ListQuality:
         listed = np.zeros(n, dtype=bool)
         listed[by_chance[:size]] = True
-        precision, recall = (
-            share_interval((listed & happened)[rows], None if clusters is None else clusters[rows])
-            for rows in (listed, happened)
-        )
+        last = float(chance[by_chance[size - 1]])
+        precision, recall = list_intervals(listed, happened, last, clusters)
         found = Interval(*(n_event * one for one in (recall.value, recall.low, recall.high)))
         return ListQuality(size, share, found, size * n_event / n, precision, recall)
 
@@ -170,6 +176,39 @@ def capacity(
             if size in told or size in (0, n)
         ),
     )
+
+
+def list_intervals(
+    listed: NDArray[np.bool_],
+    happened: NDArray[np.bool_],
+    last: float,
+    clusters: NDArray[np.intp] | None = None,
+) -> tuple[Interval, Interval]:
+    """Return precision and recall of a list of a fixed share, with Wilson's intervals.
+
+    In another sample the list would end at another chance: rows at its end come and go. The
+    intervals are those of as many rows as the standard errors that count this are worth.
+
+    Parameters
+    ----------
+    listed, happened : ndarray of bool of shape (n_samples,)
+        Whether a row is on the list, and has the event.
+    last : float
+        The chance at the end of the list.
+    """
+    n, share, base, both = len(listed), listed.mean(), happened.mean(), listed & happened
+    hits = both.mean()
+    moved = both - hits - last * (listed - share)
+    influences = moved / share, moved / base - (happened - base) * hits / base**2
+
+    def interval(value: float, influence: NDArray[np.float64]) -> Interval:
+        error, n_clusters = standard_error(influence / n, clusters)
+        worth = value * (1 - value) / error**2 if error else n_clusters
+        worth *= (Z_95 / t_value(n_clusters)) ** 2
+        return Interval(value, *wilson_ends(value, worth))
+
+    precision, recall = map(interval, (float(hits / share), float(hits / base)), influences)
+    return precision, recall
 
 
 def told_sizes(

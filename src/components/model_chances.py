@@ -8,13 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from src.logger import get_logger
-from src.stats.chances import (
-    TINY,
-    ClassChances,
-    VennAbers,
-    label_scores_of_each,
-    members,
-)
+from src.stats.chances import TINY, ClassChances, VennAbers, label_scores_of_each, members
 from src.stats.class_scores import log_losses
 from src.stats.conformal import Curve
 from src.stats.intervals import standard_error
@@ -30,7 +24,7 @@ FOLDS = 5
 ROWS_TO_CALIBRATE = 50
 ROWS_FOR_ISOTONIC = 1_000
 RARE = 0.5  # of the share that a class has where all are equal
-ROWS_FOR_OWN_THRESHOLD = 50
+ROWS_FOR_OWN_THRESHOLD = 20
 STEPS = 100  # of the range of the event's chance, at most
 
 logger = get_logger(__name__)
@@ -91,10 +85,13 @@ class ModelChances:
         plain = ClassChances(tuple(prior.tolist()), n, ordered=ordered)
         made, chances = self._calibrate(plain, truth, raw, clusters)
         thresholds = conformal_thresholds(truth, chances, self.levels, ordered=ordered)
-        codes, event_range = tuple(sorted(event)), None
-        if codes:
-            event_range = venn_abers(raw[:, codes].sum(axis=1), np.isin(truth, codes))
-        logger.info("Calibrated %d rows of %d classes by %s", n, n_classes, made.method)
+        logger.info("Calibration of %d rows of %d classes: %s", n, n_classes, made.method)
+        if not event:
+            return replace(made, thresholds=thresholds)
+        codes = tuple(sorted(event))
+        # The calibration keeps, or nearly keeps, the order of the rows: nothing is learnt twice.
+        chance = made.calibrated_of_each(raw)[:, codes].sum(axis=1)
+        event_range = venn_abers(chance, np.isin(truth, codes))
         return replace(made, thresholds=thresholds, event=codes, event_range=event_range)
 
     def _calibrate(
@@ -136,25 +133,27 @@ class ModelChances:
         return list(folds.split(np.empty(n), groups=clusters))
 
     def _fits(self, n: int, n_classes: int) -> list[Fit]:
-        if n_classes > 2:
-            return [fit_temperature]
-        return [fit_temperature, fit_platt, *([fit_isotonic] if n >= ROWS_FOR_ISOTONIC else [])]
+        curved = n_classes == 2 and n >= ROWS_FOR_ISOTONIC
+        return [fit_temperature, fit_platt, *([fit_isotonic] if curved else [])]
 
 
 def fit_temperature(
     truth: NDArray[np.int64], raw: NDArray[np.float64], plain: ClassChances
 ) -> ClassChances:
     """Return the chances with the temperature that makes the rows likeliest."""
-    slope, _ = _fit_softmax(truth, raw, with_bias=False)
+    slope, _ = _fit_softmax(truth, raw, with_biases=False)
     return replace(plain, method="temperature", slope=slope)
 
 
 def fit_platt(
     truth: NDArray[np.int64], raw: NDArray[np.float64], plain: ClassChances
 ) -> ClassChances:
-    """Return the chances of two classes by a logistic regression on the log-odds."""
-    slope, bias = _fit_softmax(truth, raw, with_bias=True)
-    return replace(plain, method="platt", slope=slope, bias=bias)
+    """Return the chances with the temperature and biases of the classes.
+
+    Of two classes that is a logistic regression on the log-odds.
+    """
+    slope, biases = _fit_softmax(truth, raw, with_biases=True)
+    return replace(plain, method="platt", slope=slope, biases=biases)
 
 
 def fit_isotonic(
@@ -169,36 +168,35 @@ def fit_isotonic(
 
 
 def _fit_softmax(
-    truth: NDArray[np.int64], raw: NDArray[np.float64], *, with_bias: bool
-) -> tuple[float, float]:
-    """Return the slope of the logarithms, and the bias of the second class.
+    truth: NDArray[np.int64], raw: NDArray[np.float64], *, with_biases: bool
+) -> tuple[float, tuple[float, ...]]:
+    """Return the slope of the logarithms, and what is added by class.
 
-    One row's worth of belief that nothing must be changed keeps both finite.
+    One row's worth of belief that nothing must be changed keeps all of them finite.
     """
     import numpy as np
     from scipy.optimize import minimize
 
-    n, logs = len(truth), np.log(np.maximum(raw, TINY))
-    rows = np.arange(n)
+    (n, n_classes), logs = raw.shape, np.log(np.maximum(raw, TINY))
+    rows, n_biases = np.arange(n), n_classes if with_biases else 0
+    unmoved = np.array([1.0] + [0.0] * n_biases)
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         scores = parameters[0] * logs
-        if with_bias:
-            scores[:, 1] += parameters[1]
+        if with_biases:
+            scores += parameters[1:]
         scores -= scores.max(axis=1, keepdims=True)
         share = np.exp(scores)
-        total = share.sum(axis=1)
-        moved = parameters - unmoved
+        total, moved = share.sum(axis=1), parameters - unmoved
         value = (np.log(total) - scores[rows, truth]).sum() + (moved**2).sum() / 2
         share /= total[:, None]
         share[rows, truth] -= 1
-        slopes = [(share * logs).sum(), share[:, 1].sum()][: len(parameters)]
-        return float(value) / n, (np.array(slopes) + moved) / n
+        slopes = np.append((share * logs).sum(), share.sum(axis=0)[:n_biases])
+        return float(value) / n, (slopes + moved) / n
 
-    unmoved = np.array([1.0, 0.0][: 1 + with_bias])
-    bounds = [(0.05, 20.0), (-10.0, 10.0)][: 1 + with_bias]
-    found = minimize(loss, unmoved, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()
-    return found[0], found[1] if with_bias else 0.0
+    bounds = [(0.05, 20.0)] + [(-10.0, 10.0)] * n_biases
+    slope, *biases = minimize(loss, unmoved, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()
+    return slope, tuple(biases)
 
 
 def conformal_thresholds(
@@ -210,17 +208,15 @@ def conformal_thresholds(
 ) -> dict[str, tuple[float, ...]]:
     """Return up to which score each class is in a set, by level.
 
-    A class that has fewer than half of the rows that it would have if all had as many, and 50 rows,
+    A class that has fewer than half of the rows that it would have if all had as many, and 20 rows,
     has a threshold of its own. All others share one; where classes are ordered, a row whose class
     is in its set only since it lies between two others counts as held.
     """
     import numpy as np
 
     n_classes = chances.shape[1]
-    scores, counts = (
-        label_scores_of_each(chances, ordered=ordered),
-        np.bincount(truth, minlength=n_classes),
-    )
+    scores = label_scores_of_each(chances, ordered=ordered)
+    counts = np.bincount(truth, minlength=n_classes)
     own = scores[np.arange(len(truth)), truth]
     alone = (counts < RARE * len(truth) / n_classes) & (counts >= ROWS_FOR_OWN_THRESHOLD)
     limits, found = np.zeros(n_classes), {}
@@ -247,17 +243,17 @@ def conformal_limit(scores: NDArray[np.float64], level: float) -> float:
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else 1.0
 
 
-def venn_abers(raw: NDArray[np.float64], happened: NDArray[np.bool_]) -> VennAbers:
-    """Return the range of the chance of an event by its raw probability.
+def venn_abers(chance: NDArray[np.float64], happened: NDArray[np.bool_]) -> VennAbers:
+    """Return the range of the chance of an event by the calibrated one.
 
     One more row is added, once without the event and once with it; what the isotonic regressions
     say of it are the ends. A step holds a hundredth of the rows, and goes from the low end of its
-    least raw probability to the high end of its greatest.
+    least chance to the high end of its greatest.
 
     Parameters
     ----------
-    raw : ndarray of shape (n_samples,)
-        Out-of-fold probabilities of the event.
+    chance : ndarray of shape (n_samples,)
+        Of the event, by models that did not see the rows.
     happened : ndarray of bool of shape (n_samples,)
 
     References
@@ -267,7 +263,7 @@ def venn_abers(raw: NDArray[np.float64], happened: NDArray[np.bool_]) -> VennAbe
     import numpy as np
     from scipy.optimize import isotonic_regression
 
-    x, of_row, counts = np.unique(raw, return_inverse=True, return_counts=True)
+    x, of_row, counts = np.unique(chance, return_inverse=True, return_counts=True)
     hits = np.bincount(of_row, happened)
 
     def with_one_more(at: int, hit: float) -> float:
@@ -277,7 +273,7 @@ def venn_abers(raw: NDArray[np.float64], happened: NDArray[np.bool_]) -> VennAbe
         return float(isotonic_regression(events / rows, weights=rows).x[at])
 
     shares = np.linspace(0, 1, STEPS + 1)[1:-1]
-    starts = np.unique(np.searchsorted(x, np.quantile(raw, shares, method="higher")))
+    starts = np.unique(np.searchsorted(x, np.quantile(chance, shares, method="higher")))
     starts = starts[starts > 0]
     firsts, lasts = [0, *starts.tolist()], [*(starts - 1).tolist(), len(x) - 1]
     low = np.maximum.accumulate([with_one_more(at, 0.0) for at in firsts])  # but for rounding

@@ -25,14 +25,14 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class VennAbers:
-    """A range of the chance of the event by its raw probability, in steps.
+    """A range of the chance of the event by the calibrated chance, in steps.
 
     Attributes
     ----------
     at : tuple of float
-        Raw probabilities at which a step begins, rising; one fewer than there are steps.
+        Chances at which a step begins, rising; one fewer than there are steps.
     low, high : tuple of float
-        The chance where one more row like this were without the event, and with it.
+        The share with the event, were one more row like this without it, and with it.
     """
 
     at: tuple[float, ...]
@@ -45,22 +45,24 @@ class VennAbers:
         }:
             raise ValueError("steps need a low and a high chance each, and ends that rise")
 
-    def of(self, raw: float) -> Range:
-        """Return the range at a raw probability.
+    def of(self, chance: float) -> Range:
+        """Return the range at a chance.
 
         Examples
         --------
         >>> VennAbers((0.5,), (0.1, 0.6), (0.2, 0.9)).of(0.5)
         (0.6, 0.9)
         """
-        step = bisect_right(self.at, raw)
+        step = bisect_right(self.at, chance)
         return self.low[step], self.high[step]
 
-    def of_each(self, raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the ranges at each raw probability."""
+    def of_each(
+        self, chances: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the range at each of some chances."""
         import numpy as np
 
-        step = np.searchsorted(np.array(self.at), raw, side="right")
+        step = np.searchsorted(np.array(self.at), chances, side="right")
         return np.array(self.low)[step], np.array(self.high)[step]
 
 
@@ -79,9 +81,11 @@ class ClassChances:
         Rows that all this was learnt from.
     method : str
         One of :data:`METHODS`.
-    slope, bias : float
-        Of the logarithms of the raw probabilities (``temperature``: the inverse of it), and of the
-        log-odds of the second of two classes (``platt``).
+    slope : float
+        What the logarithms of the raw probabilities are multiplied by: the inverse of the
+        temperature.
+    biases : tuple of float
+        What is added to them, by class (``platt``).
     curve : Curve or None
         Chance of the second of two classes by its raw probability (``isotonic``).
     ordered : bool
@@ -97,7 +101,9 @@ class ClassChances:
     References
     ----------
     Guo et al. (2017), "On calibration of modern neural networks", ICML, for the temperature. Platt
-    (1999), "Probabilistic outputs for support vector machines". Zadrozny and Elkan (2002),
+    (1999), "Probabilistic outputs for support vector machines"; Alexandari, Kundaje and Shrikumar
+    (2020), "Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift
+    adaptation", ICML, for more classes than two. Zadrozny and Elkan (2002),
     "Transforming classifier scores into accurate multiclass probability estimates", KDD. Sadinle,
     Lei and Wasserman (2019), "Least ambiguous set-valued classifiers with bounded error levels",
     JASA 114(525). Vovk and Petej (2014), "Venn-Abers predictors", UAI.
@@ -107,7 +113,7 @@ class ClassChances:
     n_samples: int
     method: str = "none"
     slope: float = 1.0
-    bias: float = 0.0
+    biases: tuple[float, ...] = ()
     curve: Curve | None = None
     ordered: bool = False
     thresholds: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -118,8 +124,10 @@ class ClassChances:
         n_classes = len(self.prior)
         if self.method not in METHODS or (self.method == "isotonic") != (self.curve is not None):
             raise ValueError(f"method {self.method!r} is unknown or has the wrong parameters")
-        if n_classes < 2 or (n_classes > 2 and self.method in ("platt", "isotonic")):
+        if n_classes < 2 or (n_classes > 2 and self.method == "isotonic"):
             raise ValueError(f"there are {n_classes} classes")
+        if len(self.biases) != (n_classes if self.method == "platt" else 0):
+            raise ValueError("platt needs a bias for each class, the other methods none")
         if any(len(one) != n_classes or min(one) < 0 for one in self.thresholds.values()):
             raise ValueError("a level needs a threshold for each class, not below 0")
         if not set(self.event) < set(range(n_classes)) or bool(self.event) != bool(
@@ -171,7 +179,8 @@ class ClassChances:
             columns = [1 - second, second]
         elif self.method != "none":
             columns = [self.slope * log(larger(one, TINY)) for one in columns]
-            columns[1] = columns[1] + self.bias
+            if self.biases:
+                columns = [one + bias for one, bias in zip(columns, self.biases, strict=True)]
             largest = columns[0]
             for one in columns[1:]:
                 largest = larger(largest, one)
@@ -192,32 +201,30 @@ class ClassChances:
 
         return np.zeros(len(chances)) + added(chances[:, code] for code in self.event)
 
-    def chance_range(self, raw: Sequence[float]) -> Range | None:
+    def chance_range(self, chances: Sequence[float]) -> Range | None:
         """Return between what the chance of the event lies; None where there is no event.
-
-        The calibrated chance of the event always lies inside.
 
         Parameters
         ----------
-        raw : sequence of float
-            Raw probabilities of all classes.
+        chances : sequence of float
+            What :meth:`calibrated` returned; the range holds their chance of the event.
         """
         if self.event_range is None:
             return None
-        low, high = self.event_range.of(self.chance_of_event(raw))
-        chance = self.chance_of_event(self.calibrated(raw))
+        chance = self.chance_of_event(chances)
+        low, high = self.event_range.of(chance)
         return min(low, chance), max(high, chance)
 
     def chance_range_of_each(
-        self, raw: NDArray[np.float64]
+        self, chances: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Return many rows' :meth:`chance_range`, to the last bit the same."""
         import numpy as np
 
         if self.event_range is None:
             return None
-        low, high = self.event_range.of_each(self.chance_of_event_of_each(raw))
-        chance = self.chance_of_event_of_each(self.calibrated_of_each(raw))
+        chance = self.chance_of_event_of_each(chances)
+        low, high = self.event_range.of_each(chance)
         return np.minimum(low, chance), np.maximum(high, chance)
 
     def sets(self, chances: Sequence[float]) -> dict[str, tuple[int, ...]]:
@@ -256,22 +263,19 @@ class ClassChances:
         """
         import numpy as np
 
-        limits, scores = np.array(self.thresholds[level]), label_scores_of_each(
-            chances, ordered=self.ordered
-        )  # fmt: skip
+        limits = np.array(self.thresholds[level])
+        scores = label_scores_of_each(chances, ordered=self.ordered)
         return members(scores, limits, ordered=self.ordered)
 
     def sets_of_each(self, chances: NDArray[np.float64], level: str) -> list[tuple[int, ...]]:
         """Return many rows' sets of a level, those of :meth:`sets`."""
         import numpy as np
 
-        inside = self.members_of_each(chances, level)
         order = np.argsort(-chances, axis=1, kind="stable")
-        kept = np.take_along_axis(inside, order, axis=1)
-        return [
-            tuple(k for k, one in zip(codes, is_in, strict=True) if one)
-            for codes, is_in in zip(order.tolist(), kept.tolist(), strict=True)
-        ]
+        inside = np.take_along_axis(self.members_of_each(chances, level), order, axis=1)
+        found, of_row = np.unique(np.where(inside, order, -1), axis=0, return_inverse=True)
+        sets = [tuple(code for code in one if code >= 0) for one in found.tolist()]
+        return [sets[k] for k in of_row.ravel().tolist()]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; the inverse of :meth:`from_dict`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src.stats.intervals import (
     LEAST_CLUSTERS,
@@ -81,7 +81,7 @@ def auc_interval(
     analysis of clustered ROC curve data", Biometrics 53(2).
     """
     parts = [_auc(one, happened) for one, happened in _one_versus_rest(truth, probabilities)]
-    return _mean_share(parts, clusters) if parts else Interval(0.5, 0.5, 0.5)
+    return _mean_share(parts, truth, clusters) if parts else Interval(0.5, 0.5, 0.5)
 
 
 def pr_auc_interval(
@@ -97,14 +97,14 @@ def pr_auc_interval(
     """
     import numpy as np
 
+    strata: NDArray[Any] = truth
+    pairs = _one_versus_rest(truth, probabilities)
     if event:
         codes = sorted(event)
-        pairs = [(probabilities[:, codes].sum(axis=1), np.isin(truth, codes))]
-        pairs = [pair for pair in pairs if pair[1].any()]
-    else:
-        pairs = _one_versus_rest(truth, probabilities)
+        strata = happened = np.isin(truth, codes)
+        pairs = [(probabilities[:, codes].sum(axis=1), happened)] if happened.any() else []
     parts = [_average_precision(one, happened) for one, happened in pairs]
-    return _mean_share(parts, clusters) if parts else Interval(0.0, 0.0, 0.0)
+    return _mean_share(parts, strata, clusters) if parts else Interval(0.0, 0.0, 0.0)
 
 
 def balanced_accuracy_interval(
@@ -121,7 +121,7 @@ def balanced_accuracy_interval(
         hit = (predicted == code) & of_class
         recall = float(hit.sum() / of_class.sum())
         parts.append((recall, (hit - recall * of_class) / of_class.sum()))
-    return _mean_share(parts, clusters)
+    return _mean_share(parts, truth, clusters)
 
 
 def quadratic_kappa_interval(
@@ -160,7 +160,7 @@ def calibration_error_interval(
     Each class's probabilities are divided into 15 bins of equally many rows (fewer below 150 rows).
     From the squared difference between a bin's mean probability and the share that came true, its
     variance is taken off; the mean over bins and classes is not negative, and its root is taken.
-    The interval is that of the mean.
+    The interval is that of the mean, as Wilson's is of a share.
 
     References
     ----------
@@ -196,11 +196,14 @@ def calibration_error_interval(
     weights = sizes / n / n_classes
     noise = weights[:, None] * covariance
     square = float(weights @ differences**2 - np.trace(noise))
-    pulled, of_noise = weights * differences, float(np.einsum("ij,ji->", noise, noise))
-    # Differences are noisy themselves, which counts once too often in the first term.
-    variance = max(4 * float(pulled @ covariance @ pulled) - 2 * of_noise, 2 * of_noise)
-    reach = t_value(n_clusters) * math.sqrt(variance)
-    return Interval(*(math.sqrt(max(one, 0.0)) for one in (square, square - reach, square + reach)))
+    # At a true square s the variance is about 4 s * along + 2 * tr(noise²): both ends solve for s.
+    pulled = weights * differences
+    along = float(pulled @ covariance @ pulled) / (float(weights @ differences**2) or 1.0)
+    t = t_value(n_clusters)
+    middle = square + 2 * t**2 * along
+    reach = math.sqrt(middle**2 - square**2 + 2 * t**2 * float(np.einsum("ij,ji->", noise, noise)))
+    ends = (square, min(middle - reach, square), middle + reach)
+    return Interval(*(math.sqrt(max(one, 0.0)) for one in ends))
 
 
 def _one_versus_rest(
@@ -252,16 +255,38 @@ def _average_precision(
 
 
 def _mean_share(
-    parts: list[tuple[float, NDArray[np.float64]]], clusters: NDArray[np.intp] | None
+    parts: list[tuple[float, NDArray[np.float64]]],
+    strata: NDArray[Any],
+    clusters: NDArray[np.intp] | None,
 ) -> Interval:
-    """Return the mean of figures between 0 and 1 with the interval of its log-odds."""
+    """Return the mean of figures between 0 and 1 with the interval of its log-odds.
+
+    Where few rows of one stratum set the figure, Student's interval has their degrees of freedom.
+
+    Parameters
+    ----------
+    parts : list of (float, ndarray of shape (n_samples,))
+        Figures, and each row's influence on them.
+    strata : ndarray of shape (n_samples,)
+        Each row's class.
+
+    References
+    ----------
+    Satterthwaite (1946), "An approximate distribution of estimates of variance components",
+    Biometrics Bulletin 2(6).
+    """
     import numpy as np
 
     value = float(np.mean([one for one, _ in parts]))
-    error, n_clusters = standard_error(np.mean([one for _, one in parts], axis=0), clusters)
-    if n_clusters < LEAST_CLUSTERS or not 0 < value < 1:
+    influence = np.mean([one for _, one in parts], axis=0)
+    error, n_clusters = standard_error(influence, clusters)
+    if n_clusters < LEAST_CLUSTERS or not 0 < value < 1 or not error:
         return Interval(value, value, value)
-    reach = min(t_value(n_clusters) * error / (value * (1 - value)), 100.0)
+    _, of_row, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    variances = np.bincount(of_row, influence**2)
+    freedom = variances.sum() ** 2 / (variances**2 / np.maximum(sizes - 1, 1)).sum()
+    t = t_value(min(n_clusters, int(freedom) + 1))
+    reach = min(t * error / (value * (1 - value)), 100.0)
     odds = value / (1 - value)
     low, high = odds / math.exp(reach), odds * math.exp(reach)
     return Interval(value, low / (1 + low), high / (1 + high))

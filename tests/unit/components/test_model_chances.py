@@ -33,13 +33,14 @@ def test_a_model_that_is_too_sure_gets_a_temperature(n_classes: int) -> None:
     assert made.calibrated_of_each(powered(true, 2.0)) == pytest.approx(true, abs=0.06)
 
 
-def test_odds_that_are_shifted_are_shifted_back() -> None:
-    truth, true = drawn(800, 2)
-    raw = true * np.array([1.0, 4.0])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_odds_that_are_shifted_are_shifted_back(n_classes: int) -> None:
+    truth, true = drawn(800, n_classes)
+    raw = true * np.array([1.0, 4.0, 1.0])[:n_classes]
     raw /= raw.sum(axis=1, keepdims=True)
     made = ModelChances().run(truth, raw)
     assert made.method == "platt"
-    assert made.bias == pytest.approx(-np.log(4), abs=0.3)
+    assert made.biases[1] - made.biases[0] == pytest.approx(-np.log(4), abs=0.3)
 
 
 @pytest.mark.parametrize(("n", "methods"), [(3_000, ("isotonic",)), (900, ("none", "platt"))])
@@ -142,7 +143,10 @@ def test_without_an_event_there_is_no_range() -> None:
     truth, true = drawn(200, 3)
     assert ModelChances().run(truth, true).event_range is None
     made = ModelChances().run(truth, true, event=frozenset({0, 2}))
-    low, high = made.chance_range_of_each(true) or (np.ones(1), np.zeros(1))
+    low, high = made.chance_range_of_each(made.calibrated_of_each(true)) or (
+        np.ones(1),
+        np.zeros(1),
+    )
     assert made.event == (0, 2)
     assert (low <= high).all()
 

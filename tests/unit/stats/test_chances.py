@@ -18,9 +18,12 @@ TWO = ClassChances(
 ALL = [
     TWO,
     replace(TWO, method="temperature", slope=0.7),
-    replace(TWO, method="platt", slope=1.3, bias=-0.4),
+    replace(TWO, method="platt", slope=1.3, biases=(0.3, -0.1)),
     replace(TWO, method="isotonic", curve=Curve((0.1, 0.5, 0.8), (0.0, 0.45, 1.0))),
-    ClassChances((0.2, 0.5, 0.2, 0.1), 400, "temperature", 1.4, thresholds={"0.9": (0.8,) * 4}),
+    ClassChances(
+        (0.2, 0.5, 0.2, 0.1), 400, "platt", 1.4, (0.3, 0.0, -0.2, -0.1),
+        thresholds={"0.9": (0.8,) * 4},
+    ),
     ClassChances(
         (0.2, 0.5, 0.2, 0.1), 400, "temperature", 0.6, ordered=True,
         thresholds={"0.8": (0.9, 0.7, 0.7, 0.6), "0.9": (0.95, 0.8, 0.8, 0.8)},
@@ -50,6 +53,8 @@ def test_json_and_back_is_the_same(made: ClassChances) -> None:
         {"method": "isotonic"},
         {"prior": [1.0]},
         {"prior": "half"},
+        {"method": "platt"},
+        {"biases": [0.0, 0.1]},
         {"thresholds": {"0.9": [0.5]}},
         {"thresholds": {"0.9": [0.5, -0.5]}},
         {"event": [2]},
@@ -73,12 +78,14 @@ def test_many_rows_and_one_agree_to_the_last_bit(made: ClassChances) -> None:
     for level in made.thresholds:
         one_by_one = [made.sets(row)[level] for row in chances.tolist()]
         assert made.sets_of_each(chances, level) == one_by_one
-    ranges = made.chance_range_of_each(raw)
+    ranges = made.chance_range_of_each(chances)
     if ranges is None:
-        assert made.chance_range(raw[0].tolist()) is None
+        assert made.chance_range(chances[0].tolist()) is None
     else:
         low, high = (one.tolist() for one in ranges)
-        assert [made.chance_range(row) for row in raw.tolist()] == list(zip(low, high, strict=True))
+        assert [made.chance_range(row) for row in chances.tolist()] == list(
+            zip(low, high, strict=True)
+        )
 
 
 @pytest.mark.parametrize("made", ALL)
@@ -107,10 +114,10 @@ def test_a_set_of_an_ordered_target_has_no_gaps() -> None:
 
 
 def test_a_range_holds_the_chance() -> None:
-    made = replace(TWO, method="platt", bias=3.0)
-    low, high = made.chance_range([0.8, 0.2]) or (1.0, 0.0)
-    assert (low, high) == (0.0, made.calibrated([0.8, 0.2])[1])
-    assert high > 0.2
+    assert TWO.chance_range([0.8, 0.2]) == (0.0, 0.2)
+    assert TWO.chance_range([0.4, 0.6]) == (0.5, 0.9)
+    assert TWO.chance_range([0.42, 0.58]) == (0.25, 0.58)
+    assert TWO.chance_range([0.05, 0.95]) == (0.5, 0.95)
 
 
 def test_calibration_changes_the_chances_as_it_says() -> None:
