@@ -237,8 +237,11 @@ class DataCheck:
             findings += [empty] if empty and not is_target else []
             findings += number_findings(column)
             findings += [] if is_target else word_findings(column, lines)
-            read = self._category if kind.kind == CATEGORY else _number
-            more, readings[column.name], rewritings[column.position] = read(column)
+            if kind.kind == CATEGORY:
+                read = self._category(column, group_rare=not is_target)
+            else:
+                read = _number(column)
+            more, readings[column.name], rewritings[column.position] = read
             findings += more
             if not is_target:
                 candidates.append(column)
@@ -266,7 +269,9 @@ class DataCheck:
         )
         return column_kind(column, describes=describes)
 
-    def _category(self, column: ColumnProfile) -> tuple[list[Finding], Reading, dict[str, str]]:
+    def _category(
+        self, column: ColumnProfile, *, group_rare: bool
+    ) -> tuple[list[Finding], Reading, dict[str, str]]:
         name, said = (column.name,), self._said(column)
         found: list[Finding] = []
         respelt = spellings(column)
@@ -278,7 +283,7 @@ class DataCheck:
         counted = Counter[str]()
         for cell, n in column.texts():
             counted[respelt.get(cell, cell)] += n
-        rare, other = rare_categories(counted, said.categories)
+        rare, other = rare_categories(counted, said.categories) if group_rare else (set(), "")
         if rare:
             n_rows = sum(counted[c] for c in rare)
             counts = {"n_categories": len(rare), "n_rows": n_rows}

@@ -217,7 +217,7 @@ class ModelTrainer:
 
         None where the winner is so far ahead of the mean that nobody need ask.
         """
-        row, p_value = winner.row, None
+        row, p_value, task = winner.row, None, folds.task
         gain = r2_gain(folds, winner.out_of_fold, folds.training_means)
         half = gain.high - gain.value
         if row.r2 > 0 and gain.value > SURELY * half:
@@ -228,7 +228,7 @@ class ModelTrainer:
                 return p_value
         n_rows, n_columns, n_folds = folds.n_samples, folds.X.shape[1], self.config.folds
         small = f", or too few for {n_folds} folds" if n_folds > FOLDS else ""
-        found = power(n_rows, n_columns)
+        found = power(n_rows, n_columns) if task is REGRESSION else None
         usual = ""
         if found is not None:
             usual = (
@@ -237,7 +237,7 @@ class ModelTrainer:
                 "(F-test)."
             )
         raise TrainingError(
-            f"No model is better than predicting the mean, as far as chance lets one see: the "
+            f"No model is better than {task.knowing_nothing}, as far as chance lets one see: the "
             f"best, {row.label}, reaches a cross-validated R² of {row.r2:.3f}. The features say "
             f"nothing of the target, or the rows are too few{small}.{usual} Nothing was saved.",
             setting="folds" if small else "",

@@ -65,6 +65,11 @@ class Task(ABC):
 
     @property
     @abstractmethod
+    def knowing_nothing(self) -> str:
+        """What the baseline does, in words."""
+
+    @property
+    @abstractmethod
     def plain(self) -> Any:
         """An unfitted estimator for few columns."""
 
@@ -136,6 +141,11 @@ class Regression(Task):
 
         kind = GroupKFold if grouped else KFold
         return kind(n_folds, shuffle=True, random_state=random_state)
+
+    @property
+    def knowing_nothing(self) -> str:
+        """What the mean does."""
+        return "predicting the mean"
 
     @property
     def plain(self) -> Any:
@@ -237,6 +247,11 @@ class Classification(Task):
 
         kind = StratifiedGroupKFold if grouped else StratifiedKFold
         return kind(n_folds, shuffle=True, random_state=random_state)
+
+    @property
+    def knowing_nothing(self) -> str:
+        """What the shares do."""
+        return "giving every student the outcomes' shares"
 
     @property
     def plain(self) -> Any:

@@ -311,3 +311,9 @@ def test_a_number_with_two_values_is_an_outcome_unless_a_person_says_otherwise()
     table = as_table(marks(passed=[str(int(score > 45)) for score in SCORES]))
     assert one(check(table, "passed"), "class_target").variant == "outcomes"
     assert one(check(table, "passed", task="regression"), "class_target").variant == "number"
+
+
+def test_rare_outcomes_are_not_grouped_and_marks_for_missing_values_are_none() -> None:
+    cells = ["rare"] * 3 + ["NA"] * 5 + RESULTS[8:]
+    checked = check(as_table(marks(result=cells)), "result")
+    assert {row[checked.table.header.index("result")] for row in checked.table.rows} == set(cells)
