@@ -100,11 +100,6 @@ def metrics_of(
     rows: dict[str, int],
 ) -> dict[str, Any]:
     """Return metrics.json: nothing in it depends on the clock, so equal runs have equal files."""
-    leaderboard = []
-    for row in trained.leaderboard:
-        values = asdict(row)
-        del values["fit_time_s"]
-        leaderboard.append(values | values.pop("errors"))
     labels = {one.name: one.label for one in trained.folds.task.candidates}
     return {
         "task": schema.task,
@@ -117,7 +112,7 @@ def metrics_of(
         f"These metrics come from {rows['test']} held-out rows, which were read once, at the end. "
         f"The promoted model was then fitted again on all {rows['used']} rows.",
         "chance_p_value": trained.chance_p_value,
-        "leaderboard": leaderboard,
+        "leaderboard": [row.to_dict() for row in trained.leaderboard],
         "left_out": {labels[name]: reason for name, reason in trained.left_out.items()},
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import Candidate
@@ -52,6 +52,12 @@ class LeaderboardRow:
     n_trials: int
     params: dict[str, Any]
     behind: Interval | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as ``metrics.json`` has it; how long a fit took is not in it."""
+        values = asdict(self)
+        del values["fit_time_s"]
+        return values | values.pop("errors")
 
     def score(self, metric: str) -> float:
         """Return a figure, the larger the better."""
