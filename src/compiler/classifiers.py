@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.compiled.links import Link
+from src.compiled.links import Link, probabilities
 from src.compiler.estimators import (
     SKLEARN,
     FittedEnsemble,
@@ -29,6 +29,7 @@ from src.compiler.estimators import (
     xgboost_sums,
 )
 
+HALVINGS = 40
 LEAST = 1e-7  # probability that has a score: single precision cannot tell 1 from 1 less than this
 
 
@@ -73,18 +74,20 @@ class AveragedMembers:
     n_classes: int
     members: tuple[ClassMember, ...]
 
-    def predict(self, matrix: Any) -> NDArray[np.float64]:
-        """Return the probabilities of the classes of each member, all in one row."""
-        each = (member.estimator.predict_proba(matrix) for member in self.members)
-        return np.hstack([np.asarray(found, dtype=np.float64) for found in each])
+    def scores(self, matrix: Any) -> NDArray[np.float64]:
+        """Return all members' scores, as the libraries predict them.
 
-    def scores(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scores that lead to what :meth:`predict` returned, but for a constant.
+        Of the link "softmax", what they lie above the first; of the link "cumulative", what they
+        lie above the first threshold.
 
-        Of the link "cumulative", that of the probability of the lowest class.
+        Parameters
+        ----------
+        matrix : ndarray of shape (n_samples, n_columns)
+            What the estimators take.
         """
         found = []
-        for member, each in zip(self.members, np.hsplit(predicted, len(self.members)), strict=True):
+        for member in self.members:
+            each = np.asarray(member.estimator.predict_proba(matrix), dtype=np.float64)
             if member.link == "share":
                 found.append(each[:, 1:])
                 continue
@@ -94,6 +97,52 @@ class AveragedMembers:
             else:
                 found.append(np.log(np.maximum(1 - each[:, :1], LEAST)) - logs[:, :1])
         return np.hstack(found)
+
+    def chance(self, scores: NDArray[np.float64], event: Collection[int]) -> float:
+        """Return the chance of an event at one row of :meth:`scores`."""
+        found, at = 0.0, 0
+        for member in self.members:
+            n_scores = self.n_classes - 1 if member.link in ("softmax", "share") else 1
+            own = scores[at : at + n_scores].tolist()
+            at += n_scores
+            if member.link == "softmax":
+                own = [0.0, *own]
+            elif member.link == "cumulative":
+                own = [own[0] + member.thresholds[0]]
+            elif n_scores > 1:
+                own = [1 - sum(own), *own]
+            each = probabilities(member.link, own, member.thresholds)
+            found += member.weight * sum(each[code] for code in event)
+        return found
+
+    def start(self, scores: NDArray[np.float64], event: Collection[int]) -> NDArray[np.float64]:
+        """Return scores at which the chance of an event is its mean over some rows.
+
+        Most rows lie far from the middle of a link, so at the mean scores it can be a fifth of
+        that. Of the way from these to the scores of the rows that have the event, only as much is
+        gone as is needed. Without an event, the mean scores are returned: the means of three
+        probabilities need not be those of any scores.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_samples, n_scores)
+        event : collection of int
+        """
+        mean = scores.mean(axis=0)
+        if not event:
+            return mean
+        chances = np.array([self.chance(row, event) for row in scores])
+        wanted = chances.mean()
+        rises = self.chance(mean, event) < wanted
+        way = np.average(scores, axis=0, weights=chances if rises else 1 - chances) - mean
+        low, high = 0.0, 1.0
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            if (self.chance(mean + middle * way, event) < wanted) == rises:
+                low = middle
+            else:
+                high = middle
+        return mean + high * way
 
     @property
     def single(self) -> bool:

@@ -15,6 +15,7 @@ from src.compiled.model import CompiledModel
 from src.exception import ArtifactError, ReasonsUnavailableError
 from src.explanations.background import Background
 from src.logger import get_logger
+from src.schema.features import ClassTarget
 from src.schema.record import Schema
 
 if TYPE_CHECKING:
@@ -96,11 +97,14 @@ class ModelCompiler:
             return Background.of(self.schema, X, reasoned, self.random_state, n_points)
 
         def drawn_for(parts: AveragedMembers) -> Callable[[int], Background]:
-            def of_members(frame: pd.DataFrame) -> NDArray[np.float64]:
-                return parts.predict(preprocessor.transform(frame))
+            def scores(frame: pd.DataFrame) -> NDArray[np.float64]:
+                return parts.scores(preprocessor.transform(frame))
+
+            def start(of_rows: NDArray[np.float64]) -> NDArray[np.float64]:
+                return parts.start(of_rows, self._event(parts.n_classes))
 
             return lambda n_points: Background.of(
-                self.schema, X, of_members, self.random_state, n_points, parts.scores
+                self.schema, X, scores, self.random_state, n_points, start
             )
 
         def fallback(reason: str) -> CompiledRun:
@@ -141,6 +145,12 @@ class ModelCompiler:
         )
         return CompiledRun(content, compiled, "", background)
 
+    def _event(self, n_classes: int) -> Sequence[int]:
+        """Return the classes whose mean chance reasons start from; none where nobody said which."""
+        target = self.schema.target
+        found = target.event if isinstance(target, ClassTarget) else ()
+        return found or ((1,) if n_classes == 2 else ())
+
     def _sampled(
         self, preprocessor: Any, model: Any, X: pd.DataFrame, drawn: Callable[[int], Background]
     ) -> Background:
@@ -179,14 +189,14 @@ class ModelCompiler:
         from src.compiler.table_builder import TableBuilder
 
         columns, constant = read_columns(self.schema, preprocessor)
+        n_columns = len(constant) + sum(len(column.columns) for column in columns)
         for n_points in most_points or (0,):
             background = drawn(n_points) if n_points else Background()
             if background.unavailable and not parts.has_trees:
                 background = Background()
-            points = background.frame(self.schema) if background.weights else X[:0]
-            matrix = np.empty((0, 0))
-            if parts.has_trees:
-                matrix = np.asarray(preprocessor.transform(points))
+            matrix = np.empty((0, n_columns))
+            if background.weights:
+                matrix = np.asarray(preprocessor.transform(background.frame(self.schema)))
             builder = TableBuilder(columns, constant, X, matrix, background.weights)
             content = _to_json(builder.run(parts))
             compiled = read_compiled(json.loads(content))

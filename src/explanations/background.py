@@ -60,7 +60,7 @@ class Background:
         predict: Callable[[pd.DataFrame], NDArray[np.float64]],
         random_state: int = 42,
         n_points: int = MOST_POINTS,
-        scores: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
+        wanted: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
     ) -> Self:
         """Return the background of training rows.
 
@@ -69,12 +69,12 @@ class Background:
         X : DataFrame of shape (n_samples, n_features)
             Typed columns by name.
         predict : callable
-            The model's: takes a typed frame, returns one column or, of probabilities, several.
+            The model's: takes a typed frame, returns one column or, of a classifier, several.
         n_points : int
             At most so many.
-        scores : callable, optional
-            Turns predictions into what reasons are counted in, shape (n_samples, n_scores). The
-            points' mean scores are then those of the rows' mean predictions.
+        wanted : callable, optional
+            Takes the rows' predictions, returns what the points' are on average; else it is the
+            rows' mean.
 
         References
         ----------
@@ -87,12 +87,10 @@ class Background:
         if len(X) > MOST_ROWS:
             rows = np.random.default_rng(random_state).choice(len(X), MOST_ROWS, replace=False)
             X = X.iloc[np.sort(rows)]
-        raw = predict(X).reshape(len(X), -1)
-        means = raw.mean(axis=0, keepdims=True)
-        predicted = raw if scores is None else scores(raw)
-        means = means if scores is None else scores(means)
+        predicted = predict(X).reshape(len(X), -1)
+        means = predicted.mean(axis=0) if wanted is None else wanted(predicted)
         spread = predicted.std(axis=0)
-        spread[spread <= 1e-9 * np.abs(means[0])] = 1.0  # the same for all, but for rounding
+        spread[spread <= 1e-9 * np.abs(means)] = 1.0  # the same for all, but for rounding
         coordinates = _coordinates(schema, X, X)
         apart = 2 / math.sqrt(predicted.shape[1]) * predicted / spread
         groups = _groups(np.column_stack([coordinates, apart]), n_points)
@@ -100,8 +98,7 @@ class Background:
             feature.name: _centers(feature, X[feature.name], groups) for feature in schema.features
         }
         points = typed_frame(schema, columns)
-        raw = predict(points).reshape(len(points), -1)
-        above = ((raw if scores is None else scores(raw)) - means) / spread
+        above = (predict(points).reshape(len(points), -1) - means) / spread
         weights = _weights(
             above,
             _coordinates(schema, points, X) - coordinates.mean(axis=0),
