@@ -21,6 +21,7 @@ from src.compiler.classifiers import read_classifier
 from src.compiler.estimators import UnsupportedEstimatorError
 from src.components.data_transformation import DataTransformation
 from src.components.model_compiler import CompiledRun, ModelCompiler
+from src.explanations.background import TOO_FEW
 from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.schema.frames import typed_frame
 from src.schema.record import Schema
@@ -301,3 +302,14 @@ def test_without_points_linear_scores_are_counted_from_their_means() -> None:
     reasons = ClassAttributor(model).contributions(values, frozenset({0}))
     assert reasons.method == "linear_path"
     assert reasons.total == pytest.approx(model.probabilities(values)[0], abs=1e-15)
+
+
+def test_tables_are_served_where_too_few_students_make_no_points() -> None:
+    from sklearn.tree import DecisionTreeClassifier
+
+    X, y = (part[:19] for part in training(2))
+    preprocessor = DataTransformation(SCHEMA).run()
+    model = DecisionTreeClassifier().fit(preprocessor.fit_transform(X, y), y)
+    run = ModelCompiler(SCHEMA).run(preprocessor, model, X)
+    assert run.fallback_reason == ""
+    assert run.background.unavailable == TOO_FEW
