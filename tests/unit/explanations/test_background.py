@@ -117,3 +117,21 @@ def test_damage_is_named(values: dict) -> None:
 def test_rows_of_an_older_run_give_no_reasons() -> None:
     with pytest.raises(ReasonsUnavailableError, match="Train again"):
         Background.from_dict({"columns": {"a": [1.0]}})
+
+
+def test_several_predictions_are_on_average_what_is_wanted() -> None:
+    X = table(400)
+
+    def scores(frame: pd.DataFrame) -> np.ndarray:
+        return np.column_stack([predict(frame), frame["b"]])
+
+    def wanted(predicted: np.ndarray) -> np.ndarray:
+        return predicted.mean(axis=0) + [0.3, -0.2] * predicted.std(axis=0)
+
+    found = Background.of(SCHEMA, X, scores, wanted=wanted)
+    assert found.unavailable == ""
+    of_rows = scores(X)
+    means = np.average(scores(found.frame(SCHEMA)), axis=0, weights=found.weights)
+    apart = (means - wanted(of_rows)) / of_rows.std(axis=0)
+    assert np.abs(apart).max() < 1e-3
+    assert found.weights != of(X).weights
