@@ -180,8 +180,6 @@ class OutcomePredictor(Predictor):
 
         if self.compiled is None:
             return None
-        if not self.compiled.has_trees:
-            return ClassAttributor(self.compiled)
         background = self._background()
         return ClassAttributor(self.compiled, background.records, background.weights)
 
