@@ -104,11 +104,8 @@ def confusion(
     import numpy as np
 
     counts = np.bincount(y * n_classes + said, minlength=n_classes**2).reshape(n_classes, -1)
-    hidden_rows, hidden_columns = (
-        hidden_groups(counts.sum(axis=1)),
-        hidden_groups(counts.sum(axis=0)),
-    )
-    hidden = hidden_cells(counts, hidden_rows, hidden_columns)
+    few_true, few_said = hidden_groups(counts.sum(axis=1)), hidden_groups(counts.sum(axis=0))
+    hidden = hidden_cells(counts, few_true, few_said)
     return tuple(
         tuple(None if withheld else n for n, withheld in zip(*line, strict=True))
         for line in zip(counts.tolist(), hidden.tolist(), strict=True)
@@ -203,6 +200,8 @@ def list_intervals(
 
     def interval(value: float, influence: NDArray[np.float64]) -> Interval:
         error, n_clusters = standard_error(influence / n, clusters)
+        if n_clusters < 2:
+            return Interval(value, *wilson_ends(value, 1.0))
         worth = value * (1 - value) / error**2 if error else n_clusters
         worth *= (Z_95 / t_value(n_clusters)) ** 2
         return Interval(value, *wilson_ends(value, worth))

@@ -90,7 +90,7 @@ class OutcomePredictor(Predictor):
             dict(zip(labels, chances, strict=True)),
             {level: tuple(labels[code] for code in codes) for level, codes in sets.items()},
             made.chance_of_event(chances) if made.event else None,
-            made.chance_range(raw),
+            made.chance_range(chances),
         )
 
     def is_sound(self, answered: OutcomePrediction) -> bool:

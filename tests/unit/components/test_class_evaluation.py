@@ -63,6 +63,16 @@ def test_rows_of_one_school_make_intervals_wider() -> None:
         assert aware.high - aware.low > 1.5 * (unaware.high - unaware.low)
 
 
+def test_of_one_school_alone_nothing_is_said_of_others() -> None:
+    y, chances = drawn(600)
+    found = ClassEvaluation(np.zeros(600, dtype=np.intp)).run(
+        y, chances, np.bincount(y) / 600, event=FAIL
+    )
+    assert found.auc.low == found.auc.high == found.auc.value
+    assert found.capacity is not None
+    assert all(one.recall.high - one.recall.low > 0.7 for one in found.capacity.lists)
+
+
 def test_a_list_holds_those_with_the_largest_chance() -> None:
     y, chances = drawn(1_000)
     happened, chance = y == 0, chances[:, 0]
