@@ -143,7 +143,7 @@ class Selection:
         and the mean of what differs by chance is better than the luckiest. Where no other is as
         good, that is the best alone. Weights that are fitted to the out-of-fold predictions are
         taken only where they gain more than that, and more than a standard error of the rows'
-        paired differences. Both are judged on folds that they have not seen; weights that
+        paired differences; with chances of outcomes, where they gain at all. Both are judged on folds that they have not seen; weights that
         leave one family in the end are no blend, and the best alone is not always that one.
         """
         import numpy as np
@@ -173,11 +173,13 @@ class Selection:
         return {n: float(w) for n, w in zip(names, shares, strict=True) if w > 0}, blended
 
     def _gains(self, fitted: NDArray[np.float64], blended: NDArray[np.float64]) -> bool:
-        """Whether fitted weights gain more than nothing, and more than a standard error."""
+        """Whether fitted weights gain: more than nothing and than a standard error, or at all."""
         folds, metric = self.folds, self.metric
         less = losses(folds, blended, metric) - losses(folds, fitted, metric)
         error, _ = standard_error((less - less.mean()) / len(less), folds.clusters)
         gain = pooled_score(folds, fitted, metric) - pooled_score(folds, blended, metric)
+        if folds.task.any_gain:
+            return gain > 0
         return bool(gain > self.within and less.mean() > error)
 
     def _blended(self, shares: dict[str, float], out_of_fold: NDArray[np.float64]) -> Winner:

@@ -38,6 +38,9 @@ class Task(ABC):
         Metrics that are means over rows.
     linear : tuple of str
         Families that are one and the same but for the penalty.
+    any_gain : bool
+        Whether fitted weights of a blend are taken for any gain on other folds, or only for one
+        that chance does not make.
     """
 
     metrics: ClassVar[Mapping[str, str]]
@@ -124,6 +127,7 @@ class Regression(Task):
     metrics: ClassVar[Mapping[str, str]] = {R2: "R²", "rmse": "RMSE", "mae": "MAE"}
     losses_of_rows = (R2, "mae")
     linear = LINEAR
+    any_gain = False
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -230,6 +234,7 @@ class Classification(Task):
     }
     losses_of_rows = ("log_loss", "brier")
     linear = LINEAR_CLASSIFIERS
+    any_gain = True  # an average of chances rarely loses much, whatever its weights
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -48,7 +48,8 @@ def brier_losses(
 ) -> NDArray[np.float64]:
     """Return each row's squared differences between probabilities and what came true, added up.
 
-    Of two classes that is twice the Brier score of one of them.
+    Of two classes that is twice the Brier score of one of them. The arguments are those of
+    :func:`log_losses`.
     """
     import numpy as np
 

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from src.search.blending import cross_blend, equal_weights, greedy_weights
+from src.search.blending import (
+    cross_blend,
+    equal_weights,
+    greedy_share_weights,
+    greedy_weights,
+)
 
 RANDOM = np.random.default_rng(0)
 TRUTH = RANDOM.normal(50, 10, 300)
@@ -68,3 +73,23 @@ def test_the_weights_that_are_kept_are_learnt_on_all_folds() -> None:
 def test_equal_weights_go_to_what_is_as_good_as_the_best() -> None:
     weights = equal_weights(np.array([0.8795, 0.7, 0.88, 0.8785]), within=0.001)
     assert weights.tolist() == [0.5, 0, 0.5, 0]
+
+
+def test_chances_that_err_apart_share_the_weight_and_a_poor_one_gets_none() -> None:
+    happened = RANDOM.random(600) < 0.5
+    logits = np.where(happened, 1.0, -1.0) + RANDOM.normal(0, 1.5, (2, 600))
+    chances = 1 / (1 + np.exp(-logits))
+    poor = RANDOM.random(600)
+    of_truth = np.where(happened, [*chances, poor], 1 - np.array([*chances, poor]))
+    weights = greedy_share_weights(of_truth, steps=40)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[:2] == pytest.approx([0.5, 0.5], abs=0.15)
+    assert weights[2] < 0.05
+
+
+def test_the_greedy_shares_are_near_the_likeliest_mixture() -> None:
+    of_truth = RANDOM.beta(2, 1, (3, 400))
+    weights = greedy_share_weights(of_truth, steps=200)
+    grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 41) for b in np.linspace(0, 1 - a, 41)]
+    least = min(-np.log(np.array(w) @ of_truth).mean() for w in grid)
+    assert -np.log(weights @ of_truth).mean() <= least + 1e-4

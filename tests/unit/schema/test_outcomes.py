@@ -1,0 +1,126 @@
+"""Which targets are outcomes, in which order, and what hints may say of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from src.exception import ConfigurationError, DataValidationError
+from src.schema.features import ClassTarget
+from src.schema.hints import ColumnHints
+from src.schema.ordered_scales import ordered_outcomes
+from src.schema.outcomes import outcomes_of, predicts_outcomes, refuse_few
+
+NOTHING = ColumnHints()
+
+
+def target(*labels: str, said: ColumnHints = NOTHING, task: str = "auto") -> ClassTarget:
+    return outcomes_of(dict.fromkeys(labels, 20), said, task, {"name": "result"})
+
+
+@pytest.mark.parametrize(
+    "from_low",
+    [
+        ("L", "M", "H"),
+        ("very low", "low", "medium", "high", "very high"),
+        ("Withdrawn", "Fail", "Pass", "Distinction"),
+        ("poor", "fair", "good", "excellent"),
+        ("F", "D", "C", "B-", "B", "A", "A+"),
+        ("1", "2", "3", "10"),
+        ("mangelhaft", "ausreichend", "gut"),
+        ("suspenso", "aprobado", "notable"),
+        ("échec", "réussi"),
+        ("Dropout", "Enrolled", "Graduate"),
+    ],
+)
+def test_common_scales_go_from_low_to_high(from_low: tuple[str, ...]) -> None:
+    assert ordered_outcomes(sorted(from_low)) == from_low
+
+
+@pytest.mark.parametrize(
+    "labels", [("red", "green"), ("low", "medium", "unknown"), ("pass", "passed", "fail")]
+)
+def test_what_is_no_scale_has_no_order(labels: tuple[str, ...]) -> None:
+    assert ordered_outcomes(labels) is None
+
+
+@pytest.mark.parametrize(
+    ("task", "is_number", "n_distinct", "outcomes"),
+    [
+        ("auto", False, 3, True),
+        ("auto", False, 21, False),
+        ("auto", True, 2, True),
+        ("auto", True, 5, False),
+        ("classes", True, 5, True),
+        ("regression", True, 2, False),
+    ],
+)
+def test_text_or_two_numbers_are_outcomes(
+    task: str, is_number: bool, n_distinct: int, outcomes: bool
+) -> None:
+    assert outcomes == predicts_outcomes(task, NOTHING, is_number=is_number, n_distinct=n_distinct)
+
+
+def test_the_lowest_of_an_order_is_at_risk_and_nobody_without_one() -> None:
+    assert target("Pass", "Fail").at_risk == ("Fail",)
+    assert target("red", "blue").at_risk == ()
+    assert not target("0", "1").ordered  # two numbers may be a yes and a no
+
+
+def test_hints_say_the_order_and_who_is_at_risk() -> None:
+    said = ColumnHints(categories=("far", "near"), ordered=True, at_risk=("near",))
+    found = target("near", "far", said=said)
+    assert (found.categories, found.ordered, found.at_risk) == (("far", "near"), True, ("near",))
+    assert not target("low", "high", said=ColumnHints(ordered=False)).ordered
+    assert not target("low", "high", task="classes").ordered
+
+
+def test_hints_merge_outcomes_before_their_order_is_read() -> None:
+    said = ColumnHints(merge={"A+": "A"})
+    found = target("A", "A+", "B", said=said)
+    assert found.categories == ("B", "A")
+    assert found.merged == {"A+": "A"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ColumnHints(at_risk=("failed",)),
+        ColumnHints(merge={"failed": "pass"}),
+        ColumnHints(categories=("failed", "pass")),
+    ],
+)
+def test_hints_of_an_outcome_that_no_row_holds_are_refused(said: ColumnHints) -> None:
+    with pytest.raises(ConfigurationError, match=r"'failed', which no row holds.*'fail', 'pass'"):
+        target("fail", "pass", said=said)
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "error", "words"),
+    [
+        (("a", "b", "c"), "binary", ConfigurationError, "with two outcomes; result has 3"),
+        (("red", "blue"), "ordinal", ConfigurationError, "needs the order of result's outcomes"),
+        (("a",), "classes", DataValidationError, "there is nothing to learn"),
+        (tuple("abcdefghijklmnopqrstuv"), "classes", DataValidationError, "22 different values"),
+    ],
+)
+def test_a_task_that_does_not_fit_is_refused(
+    labels: tuple[str, ...], task: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        target(*labels, task=task)
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "advice"),
+    [
+        (("fail", "pass", "distinction"), [50, 50, 3], '{ "distinction" = "pass" }'),
+        (("blue", "green", "red"), [50, 4, 90], '{ "green" = "red" }'),
+    ],
+)
+def test_rare_outcomes_are_refused_with_the_way_to_merge_them(
+    labels: tuple[str, ...], counts: list[int], advice: str
+) -> None:
+    with pytest.raises(DataValidationError, match="at least 10 rows") as caught:
+        refuse_few(target(*labels), counts)
+    assert advice in str(caught.value)
+    assert len(caught.value.problems) == 1
