@@ -219,9 +219,7 @@ def _quality(results: Results) -> list[Verdict]:
     for table in results.tables:
         means = results.mean_r2(table, "standard", *PLAIN_PEERS)
         gap = None if means is None else means[0] - max(means[1:])
-        claim = (
-            f"standard: mean R² less the best of ridge, CatBoost and their average on {table}"
-        )
+        claim = f"standard: mean R² less the best of ridge, CatBoost and their average on {table}"
         found.append(_limit(claim, gap, "≥", -R2_MARGIN, "{:.4f}"))
     for table in results.tables:
         means = results.mean_r2(table, "standard", "flaml")

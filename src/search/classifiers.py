@@ -76,8 +76,8 @@ def _families(times: int) -> tuple[Candidate, ...]:
     def linear(cost: Any) -> Any:
         return lambda n, d: times * cost(n, d)
 
-    def trees(seconds: float) -> Any:
-        return trees_s(times * seconds)
+    def trees(seconds: float, column_s: float = 0.0) -> Any:
+        return trees_s(times * seconds, times * column_s)
 
     return (
         Candidate("logistic", "Logistic regression", _logistic(max_iter=300), linear(_logistic_s),
@@ -86,7 +86,7 @@ def _families(times: int) -> tuple[Candidate, ...]:
                   linear(_expanded_s), {"C": FLAT_PENALTIES}, expansion=SPLINES),
         Candidate("logistic_products", "Logistic regression with products", _logistic(max_iter=200),
                   linear(_expanded_s), {"C": FLAT_PENALTIES}, expansion=PRODUCTS),
-        Candidate("catboost", "CatBoost", _catboost, trees(0.12),
+        Candidate("catboost", "CatBoost", _catboost, trees(0.05, 0.004),
                   {"learning_rate": (0.05, 0.1), "depth": (4, 3, 6), "l2_leaf_reg": (3, 10)},
                   trials=4, import_s=0.2, tree_count=TreeCount("iterations", 200, 500)),
         Candidate("logistic_elastic_net", "Logistic regression, elastic net",
@@ -104,7 +104,7 @@ def _families(times: int) -> tuple[Candidate, ...]:
                   tabled=False),
         Candidate("xgboost", "XGBoost",
                   lambda seed: made("xgboost.XGBClassifier", n_jobs=1, random_state=seed,
-                                    tree_method="hist"), trees(0.06),
+                                    tree_method="hist"), trees(0.06, 0.001),
                   {"learning_rate": (0.05, 0.1), "max_depth": (2, 3, 5), "subsample": (0.7,),
                    "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 5)}, trials=4,
                   import_s=0.2, tree_count=TreeCount("n_estimators", 120, 400)),
@@ -131,7 +131,7 @@ def _families(times: int) -> tuple[Candidate, ...]:
                   {"max_features": (0.33, 0.6, 1.0), "min_samples_leaf": (3, 1, 8)}, trials=2),
         Candidate("hist_gradient_boosting", "Histogram gradient boosting",
                   lambda seed: made("sklearn.ensemble.HistGradientBoostingClassifier",
-                                    early_stopping=False, random_state=seed), trees(0.25),
+                                    early_stopping=False, random_state=seed), trees(0.12, 0.0045),
                   {"learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
                    "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1,
                   tree_count=TreeCount("max_iter", 100, 300)),
@@ -142,7 +142,7 @@ def _families(times: int) -> tuple[Candidate, ...]:
                   trees_s(0.15),
                   {"estimator__max_depth": (2, 1, 3), "learning_rate": (0.3, 0.05),
                    "n_estimators": (50,)}, trials=1, tabled=False),
-        Candidate("catboost_native", "CatBoost, native categories", _catboost, trees(0.4),
+        Candidate("catboost_native", "CatBoost, native categories", _catboost, trees(0.25, 0.003),
                   {"learning_rate": (0.1, 0.05), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
                   tree_count=TreeCount("iterations", 150, 300), native=True, tabled=False),
     )  # fmt: skip
