@@ -28,7 +28,8 @@ logger = get_logger(__name__)
 BUDGETS = {"quick": 1.2, "standard": 30.0}
 SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample
 FAMILY_SHARE = 1 / 3  # of the room that is left: what a family may take for more than one trial
-ALWAYS_TRIED = 2  # families with at least one trial, however large the table
+ALWAYS_TRIED = 2  # families with at least one trial, unless that alone costs the whole budget
+COSTLY_CELLS = 1_000_000  # of the search: reading, checking and reporting them takes half the time
 
 Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
 
@@ -108,7 +109,8 @@ def plan_search(
         If none can be trained.
     """
     plan, left_out = [(folds.task.baseline, 1)], {}
-    room, n_folds = budget.fitting_s, len(folds.splits)
+    n_folds = len(folds.splits)
+    whole = room = budget.fitting_s / (1 + folds.n_samples * folds.X.shape[1] / COSTLY_CELLS)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:
         candidate = _fitted_to_table(asked, folds, preprocessor)
@@ -123,7 +125,7 @@ def plan_search(
         # Of a wide table, one family's trials would leave no room for any other.
         least = 0 if candidate.expansion else 1
         trials = min(wanted, affordable, max(least, int(FAMILY_SHARE * room / trial_s)))
-        if len(plan) <= ALWAYS_TRIED:
+        if len(plan) == 1 or (len(plan) <= ALWAYS_TRIED and trial_s <= whole):
             trials = max(trials, 1)
         if trials < 1:
             left_out[candidate.name] = f"no room in the budget ({budget})"
