@@ -25,7 +25,7 @@ from benchmarks.development_tables import (
     development_tables,
     simulate,
 )
-from benchmarks.training_limits import OURS, Training, verdicts
+from benchmarks.training_limits import OURS, PLAIN_PEERS, Training, verdicts
 from benchmarks.training_methods import (
     PEERS,
     find_interpreters,
@@ -114,9 +114,9 @@ def _parser() -> argparse.ArgumentParser:
         "--ours",
         nargs="*",
         choices=OURS,
-        default=["quick", "standard", "thorough"],
+        default=["quick", "standard"],
         metavar="BUDGET",
-        help="of quick, standard, thorough; default: without --budget",
+        help="of quick, standard; default: without --budget",
     )
     parser.add_argument(
         "--seeds",
@@ -211,7 +211,7 @@ def _needed(table: str, method: str) -> bool:
     """Return whether a limit is about this method on this table."""
     if method in ("tutorial", "quick"):
         return table == "stud"
-    return method in ("ridge", "catboost", "flaml", "standard", "thorough", "default")
+    return method in (*PLAIN_PEERS, "flaml", "standard", "default")
 
 
 def _machine() -> dict[str, Any]:

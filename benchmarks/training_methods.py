@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ PEERS = {
     "tutorial-all-cores": Peer("tutorial.py", preset="all-cores"),
     "ridge": Peer("ridge.py"),
     "catboost": Peer("catboost_defaults.py"),
+    "average": Peer("average.py"),
     "blend": Peer("plain_blend.py"),
     "flaml": Peer("flaml_peer.py", "flaml.automl", "flaml", takes_time=True),
     "mljar": Peer("mljar_peer.py", "supervised.automl", "mljar-supervised", takes_time=True),
@@ -138,8 +140,10 @@ def train(
     kept = folder / "kept"
     kept.mkdir()
     if method in PEERS:
-        peer = PEERS[method]
-        command = [pythons[method], PEERS_FOLDER / peer.script, *told, "--save", kept]
+        peer, rows = PEERS[method], folder / "rows.json"
+        rows.write_text(json.dumps(split_positions(table, seed)), encoding="utf-8")
+        command = [pythons[method], PEERS_FOLDER / peer.script, *told, "--rows", rows]
+        command += ["--save", kept]
         if peer.takes_time:
             command += ["--time", str(time_s)]
         if peer.preset:
@@ -159,6 +163,24 @@ def train(
         return (_peer_outcome if method in PEERS else _our_outcome)(training, seen, kept)
     except UnusableError as error:
         return replace(training, error=str(error))
+
+
+@cache
+def split_positions(table: DevelopmentTable, seed: int) -> dict[str, list[int]]:
+    """Return the rows of a table that our training learns from, and those that it holds out."""
+    from src.pipelines.rows import learn_schema
+    from src.pipelines.train_pipeline import TrainPipeline
+    from src.pipelines.training import TrainConfig
+
+    config = TrainConfig(str(table.path), target=table.target, drop=table.drop, seed=seed)
+    pipeline = TrainPipeline(config)
+    hints, checked = pipeline.check()
+    _, good = learn_schema(checked, hints, config)
+    split = pipeline.ingestion.split(len(good.y), good.groups)
+    return {
+        name: [good.indices[i] for i in rows]
+        for name, rows in zip(("train", "test"), split, strict=True)
+    }
 
 
 def _peer_outcome(training: Training, seen: Measurement, kept: Path) -> Training:

@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a table of your own")
     parser.add_argument("--target", help="its column to predict, unless its hints say so")
-    parser.add_argument("--budget", help="how long to search: quick, standard or thorough")
+    parser.add_argument("--budget", help="how long to search: quick, standard or seconds")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "notebooks")
     parser.add_argument(
         "--folder",

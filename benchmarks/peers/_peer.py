@@ -110,7 +110,10 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description="Train one peer; print one line of JSON.")
     result.add_argument("--data", type=Path, required=True, metavar="CSV")
     result.add_argument("--target", required=True, metavar="COLUMN")
-    result.add_argument("--seed", type=int, required=True, help="of the split, and of the models")
+    result.add_argument("--seed", type=int, required=True, help="of the models")
+    result.add_argument(
+        "--rows", type=Path, required=True, metavar="JSON", help="positions of train and test rows"
+    )
     result.add_argument("--drop", nargs="+", default=[], action="extend", metavar="COLUMN")
     result.add_argument(
         "--time", type=float, default=60, metavar="S", help="of tools with a budget"
@@ -121,15 +124,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def read_task(options: argparse.Namespace) -> Task:
-    """Read and split the table as our trainer does: same rows, same order."""
+    """Read the table and split it by the positions that were written down: those of our trainer."""
     import pandas as pd
-    from sklearn.model_selection import train_test_split
 
-    frame = pd.read_csv(options.data)
-    frame = frame.dropna(subset=[options.target]).drop(columns=options.drop).reset_index(drop=True)
-    train, test = train_test_split(
-        range(len(frame)), test_size=TEST_SIZE, random_state=options.seed
-    )
+    frame = pd.read_csv(options.data).drop(columns=options.drop)
+    rows = json.loads(options.rows.read_text(encoding="utf-8"))
+    train, test = rows["train"], rows["test"]
     X, y = frame.drop(columns=options.target), frame[options.target].astype(float)
     return Task(
         X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test],

@@ -30,6 +30,9 @@ ONE_BY_ONE = 200  # rows that are evaluated as records too
 WALKED_ROWS = 300  # training rows whose ways through the trees are looked at ...
 WALKED_NODES = 300_000  # ... until they came to so many nodes
 SAMPLED_ROWS = 2_000  # training rows that are changed, and that show the spread of the predictions
+MOST_CELLS = 3_000_000  # of the random records; a wide table has fewer, and fewer ties
+LEAST_RANDOM, LEAST_TIES = 1_000, 500
+CHUNK_CELLS = 500_000  # that are predicted at once
 FAR = 1_000  # widths of what training saw, for the ends of a feature without bounds
 
 Columns = dict[str, "NDArray[Any]"]
@@ -84,14 +87,16 @@ def compare(
     if len(X) > SAMPLED_ROWS:
         X = X.iloc[random.choice(len(X), SAMPLED_ROWS, replace=False)]
     columns = _Rows(schema, model, X, random).build()
-    expected = predict(typed_frame(schema, columns))
+    chunks = _chunks(columns)
+    expected = np.concatenate([predict(typed_frame(schema, chunk)) for chunk in chunks])
     scale: NDArray[np.float64] | float
     if isinstance(model, CompiledClassifier):
-        found = ClassifierBatch(model).probabilities(columns)
+        found = np.concatenate([ClassifierBatch(model).probabilities(c) for c in chunks])
         one: Callable[[dict[str, Any]], object] = model.probabilities
         scale, allowed = 1.0, APART_SINGLE if single else APART
     else:
-        found, one = BatchEvaluator(model).predict(columns), model.predict
+        found = np.concatenate([BatchEvaluator(model).predict(chunk) for chunk in chunks])
+        one = model.predict
         scale = np.maximum(np.abs(expected), float(np.std(predict(X))))
         allowed = RELATIVE_SINGLE if single else RELATIVE
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,6 +107,16 @@ def compare(
         if one(_record(columns, i)) != found[i].tolist():
             worst = float("inf")
     return Agreement(len(found), worst, allowed)
+
+
+def _chunks(columns: Columns) -> list[Columns]:
+    """Return the columns in parts of some rows each; they share the memory."""
+    n_rows = len(next(iter(columns.values())))
+    size = max(1, CHUNK_CELLS // len(columns))
+    return [
+        {name: column[at : at + size] for name, column in columns.items()}
+        for at in range(0, n_rows, size)
+    ]
 
 
 def _record(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
@@ -135,6 +150,9 @@ class _Rows:
         self._numeric = {feature.name: feature for feature in schema.numeric}
         self._training: Columns = {name: X[name].to_numpy() for name in schema.names}
         self._n = len(X)
+        affordable = MOST_CELLS // len(self._training)
+        self._n_random = min(RANDOM_ROWS, max(LEAST_RANDOM, affordable))
+        self._n_ties = min(MOST_TIES, max(LEAST_TIES, affordable // 3))
 
     def build(self) -> Columns:
         parts = [self._training, self._drawn(), self._corners(), self._ties()]
@@ -146,14 +164,14 @@ class _Rows:
         for table in self.model.features:
             if isinstance(table, CategoryTable):
                 choices = np.array(table.categories, dtype=object)
-                found[table.name] = self._random.choice(choices, RANDOM_ROWS)
+                found[table.name] = self._random.choice(choices, self._n_random)
                 continue
             feature = self._numeric[table.name]
             low, high = _ends(feature, 1 / 6)
-            numbers = self._random.uniform(low, high, RANDOM_ROWS)
-            whole = self._random.random(RANDOM_ROWS) < 0.5
+            numbers = self._random.uniform(low, high, self._n_random)
+            whole = self._random.random(self._n_random) < 0.5
             numbers = np.where(whole, np.round(numbers).clip(low, high), numbers)
-            missing = feature.optional * (self._random.random(RANDOM_ROWS) < 0.1)
+            missing = feature.optional * (self._random.random(self._n_random) < 0.1)
             found[table.name] = np.where(missing, np.nan, numbers)
         return found
 
@@ -179,8 +197,8 @@ class _Rows:
                 tests += [(table.name, test, cut) for test, cut in enumerate(table.cuts, first)]
             first += table.n_tests
         tests += [(name, -1, at) for name, at in self._turns()]
-        if len(tests) > MOST_TIES:
-            chosen = self._random.choice(len(tests), MOST_TIES, replace=False)
+        if len(tests) > self._n_ties:
+            chosen = self._random.choice(len(tests), self._n_ties, replace=False)
             tests = [tests[i] for i in chosen]
         met = self._met()
         rows, changes = [], []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from src.report.facts import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 300
 LEAST_ROWS = 30
 MOST_PREDICTED = 16_000
+MOST_CURVES = 50  # features whose partial dependence is worked out
 LEAST_EXPLAINED, MOST_EXPLAINED = 10, 50  # rows whose contributions are averaged
 MOST_MIXED = 36_000  # predictions for these
 GOES_TOGETHER = 0.5  # correlation of two features' columns
@@ -126,6 +127,8 @@ class ModelExplanation:
         if background.unavailable:
             return self._mean_changes(pipeline, X)
         explainer = Explainer(self.schema, pipeline, background, self.random_state)
+        if explainer.is_too_wide:
+            return self._mean_changes(pipeline, X)
         n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, MOST_MIXED // explainer.n_mixtures))
         with threadpool_limits(limits=1):
             values = explainer.contributions(X.iloc[:n_rows])
@@ -151,13 +154,18 @@ class ModelExplanation:
             found[name] = float(np.abs(changed - predicted).mean())
         return found
 
-    def partial_dependence(self, pipeline: Any, X: pd.DataFrame) -> list[PartialDependence]:
+    def partial_dependence(
+        self, pipeline: Any, X: pd.DataFrame, ranked: Sequence[str] = ()
+    ) -> list[PartialDependence]:
         """Return how the prediction goes with each feature, in the schema's order.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_features)
             Training rows; averaged over a sample of them.
+        ranked : sequence of str
+            Names of the features, the most important first. Of a wide table, the curves are those
+            of the first 50 and of the features that a school can act on.
 
         References
         ----------
@@ -172,19 +180,22 @@ class ModelExplanation:
 
         random = np.random.default_rng(self.random_state)
         rows = FeatureRows.of(pipeline, self.schema)
-        grids = [_grid(feature, X[feature.name]) for feature in self.schema.features]
+        first = {*(ranked or self.schema.names)[:MOST_CURVES]}
+        drawn = [one for one in self.schema.features if one.name in first or one.actionable]
+        grids = [_grid(feature, X[feature.name]) for feature in drawn]
         ends = np.cumsum([len(grid) for grid in grids]).tolist()
         sample = _sample(random, len(X), MOST_PREDICTED // ends[-1])
         found = []
         with threadpool_limits(limits=1):
             # The grids stand below one another; of each of their rows one feature's value is used.
             shown = X.iloc[np.zeros(ends[-1], dtype=int)].reset_index(drop=True)
-            for grid, end, name in zip(grids, ends, rows.names, strict=True):
-                column = shown[name].to_numpy(copy=True)
+            for grid, end, feature in zip(grids, ends, drawn, strict=True):
+                column = shown[feature.name].to_numpy(copy=True)
                 column[end - len(grid) : end] = grid
-                shown[name] = pd.Series(column, dtype=shown[name].dtype)
+                shown[feature.name] = pd.Series(column, dtype=shown[feature.name].dtype)
             prepared = np.concatenate([rows.prepare(X.iloc[sample]), rows.prepare(shown)])
-            for position, (grid, end) in enumerate(zip(grids, ends, strict=True)):
+            for grid, end, feature in zip(grids, ends, drawn, strict=True):
+                position = rows.names.index(feature.name)
                 index = np.tile(np.arange(len(sample))[:, None], (len(grid), len(rows.names)))
                 values = len(sample) + np.arange(end - len(grid), end)
                 index[:, position] = np.repeat(values, len(sample))
@@ -194,7 +205,7 @@ class ModelExplanation:
                 low, high = np.quantile(level, OUTER_TENTHS, axis=1)
                 at = tuple(None if value != value else value for value in grid)
                 lines = (tuple(each.tolist()) for each in (mean, low, high))
-                found.append(PartialDependence(rows.names[position], at, *lines))
+                found.append(PartialDependence(feature.name, at, *lines))
         return found
 
     def raw_differences(self, X: pd.DataFrame, y: NDArray[np.float64]) -> list[RawDifference]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # from each point at the least.
 MIXTURES = 1_024
 CHUNK = 20_000  # mixtures that are predicted at once
+MOST_CELLS = 4_000_000  # of the mixtures for one row
 TRIED_ROWS = 6
 MOST_SECONDS = 0.05  # of a processor, for the contributions of one row
 LEAST_CORRELATION = 0.99  # of sampled contributions with exact ones
@@ -99,6 +100,11 @@ class Explainer:
         """Whether all coalitions are asked, and none sampled."""
         return self._coalitions is not None
 
+    @property
+    def is_too_wide(self) -> bool:
+        """Whether the mixtures for one row would fill the memory."""
+        return self.n_mixtures * self._points.shape[1] > MOST_CELLS
+
     def contributions(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return what each feature adds to each prediction, in the target's unit.
 
@@ -115,7 +121,8 @@ class Explainer:
         ndarray of shape (n_samples, n_features)
         """
         explained = self._rows.prepare(X)
-        n_rows = max(1, CHUNK // self.n_mixtures)
+        n_mixtures = min(CHUNK, MOST_CELLS // self._points.shape[1])
+        n_rows = max(1, n_mixtures // self.n_mixtures)
         starts = range(0, len(explained), n_rows)
         parts = [explained[at : at + n_rows] for at in starts]
         if self._coalitions is not None:
@@ -177,6 +184,8 @@ def reasons_problem(
     """
     rows = X.iloc[:: max(1, len(X) // TRIED_ROWS)][:TRIED_ROWS]
     explainer = Explainer(schema, pipeline, background, chance=chance)
+    if explainer.is_too_wide:
+        return TOO_SLOW
     seconds, found = [], []
     for at in range(len(rows)):
         started = time.process_time()  # other processes' work does not count

@@ -126,7 +126,8 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     begin(1)
     importance, refitted = explanation.importance(trained.model, trained.fitted, X_train, X_test)
     begin(2)
-    dependence = explanation.partial_dependence(trained.fitted, X_train)
+    ranked = [one.feature for one in importance]
+    dependence = explanation.partial_dependence(trained.fitted, X_train, ranked)
     begin(3)
     fairness = ModelFairness(seed).run(
         trained.full_schema,

@@ -81,7 +81,7 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     "the search": (
         ("--models", f"families to try (default: all of {_FAMILIES})",
          {"metavar": "MODEL"} | _MANY),
-        ("--budget", "quick, standard, thorough (up to a minute, while it gains) or seconds "
+        ("--budget", "quick, standard, or the most seconds to search, while that gains "
          "(default: %(default)s)", {"metavar": "BUDGET", "type": _budget}),
         ("--metric", "what the winner is chosen by: r2, rmse or mae for a number (default: r2), "
          "log_loss, brier or auc for outcomes (default: log_loss)", {"metavar": "METRIC"}),

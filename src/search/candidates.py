@@ -173,6 +173,7 @@ def _catboost(seed: int) -> BaseEstimator:
         thread_count=1,
         allow_writing_files=False,
         verbose=False,
+        border_count=64,
     )
 
 
@@ -184,10 +185,13 @@ def _expanded_s(n_rows: int, n_columns: int) -> float:
     return 0.005 + 3e-10 * n_rows * n_columns**2
 
 
-def trees_s(seconds: float) -> Callable[[int, int], float]:
-    """Return the cost of trees that took that long on 1,000 rows of 16 columns."""
+def trees_s(seconds: float, column_s: float = 0.0) -> Callable[[int, int], float]:
+    """Return the cost of trees that took that long on 1,000 rows of 16 columns.
+
+    Beside it stands what each column costs, however few the rows: boosters weigh all its bins.
+    """
     return lambda n_rows, n_columns: (
-        seconds * (0.3 + 0.7 * (n_rows / 1000) * (n_columns / 16) ** 0.7)
+        seconds * (0.3 + 0.7 * (n_rows / 1000) * (n_columns / 16) ** 0.85) + column_s * n_columns
     )
 
 
@@ -218,8 +222,8 @@ CANDIDATES = (
               lambda seed: made("sklearn.linear_model.Ridge"), _expanded_s,
               {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
               expansion=PRODUCTS),
-    Candidate("catboost", "CatBoost", _catboost, trees_s(0.09),
-              {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=4,
+    Candidate("catboost", "CatBoost", _catboost, trees_s(0.02, 0.0025),
+              {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=6,
               import_s=0.2, tree_count=TreeCount("iterations", 200, 500)),
     Candidate("lasso", "Lasso", lambda seed: made("sklearn.linear_model.Lasso", max_iter=5_000),
               _linear_s, {"alpha": (0.003, 0.001, 0.01, 0.0003, 0.03, 0.1)}, scales_target=True),
@@ -235,12 +239,12 @@ CANDIDATES = (
               {"max_depth": (3, 5, 8, 12), "min_samples_leaf": (3, 10, 30)}, trials=6),
     Candidate("neighbors", "k-nearest neighbours",
               lambda seed: made("sklearn.neighbors.KNeighborsRegressor"),
-              lambda n, d: 0.002 + 1e-8 * n * n * d / 16,
+              lambda n, d: 0.002 + 1e-10 * n * n * d,
               {"n_neighbors": (5, 10, 20, 40), "weights": ("uniform", "distance")}, trials=5,
               tabled=False),
     Candidate("xgboost", "XGBoost",
               lambda seed: made("xgboost.XGBRegressor", n_jobs=1, random_state=seed,
-                                tree_method="hist"), trees_s(0.06),
+                                tree_method="hist"), trees_s(0.06, 0.001),
               {"learning_rate": (0.05, 0.1), "max_depth": (2, 3, 5), "subsample": (0.7,),
                "colsample_bytree": (0.5, 0.9), "min_child_weight": (1, 10)}, trials=4, import_s=0.2,
               tree_count=TreeCount("n_estimators", 120, 400)),
@@ -252,7 +256,8 @@ CANDIDATES = (
               tree_count=TreeCount("n_estimators", 120, 240)),
     Candidate("svr", "Support vector regression",
               lambda seed: made("sklearn.svm.SVR", cache_size=40),  # MB, and fits run side by side
-              lambda n, d: 1e-7 * n * n, {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
+              lambda n, d: (4e-8 + 1e-9 * d) * n * n,
+              {"C": (1.0, 3.0, 0.3, 10.0), "gamma": (0.01, 0.03, 0.003),
                "epsilon": (0.05, 0.2)}, trials=4, scales_target=True, tabled=False),
     Candidate("extra_trees", "Extra trees",
               lambda seed: made("sklearn.ensemble.ExtraTreesRegressor", n_jobs=1,
@@ -264,7 +269,7 @@ CANDIDATES = (
               {"max_features": (0.6, 1.0, 0.33), "min_samples_leaf": (3, 1, 8)}, trials=1),
     Candidate("hist_gradient_boosting", "Histogram gradient boosting",
               lambda seed: made("sklearn.ensemble.HistGradientBoostingRegressor",
-                                early_stopping=False, random_state=seed), trees_s(0.25),
+                                early_stopping=False, random_state=seed), trees_s(0.12, 0.0045),
               {"learning_rate": (0.04, 0.08), "max_leaf_nodes": (6, 12, 24),
                "min_samples_leaf": (10, 30), "l2_regularization": (0.1, 3.0)}, trials=1,
               tree_count=TreeCount("max_iter", 120, 300)),
@@ -274,7 +279,7 @@ CANDIDATES = (
               trees_s(0.25),
               {"estimator__max_depth": (5, 8, 3), "learning_rate": (1.0, 0.3, 0.05),
                "n_estimators": (50,)}, trials=1),
-    Candidate("catboost_native", "CatBoost, native categories", _catboost, trees_s(0.4),
+    Candidate("catboost_native", "CatBoost, native categories", _catboost, trees_s(0.15, 0.002),
               {"learning_rate": (0.1, 0.05), "depth": (4, 6), "l2_leaf_reg": (5, 1)}, trials=1,
               tree_count=TreeCount("iterations", 150, 300), native=True, tabled=False),
 )  # fmt: skip

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# Estimated processor seconds of fitting, on a core of 2023; `thorough` goes on in rounds while
-# they gain, up to its seconds by the clock.
-BUDGETS = {"quick": 1.2, "standard": 30.0, "thorough": 60.0}
+# Estimated processor seconds of fitting, on a core of 2023.
+BUDGETS = {"quick": 1.2, "standard": 30.0}
 SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample
-EXPANSIONS_SHARE = 1 / 3  # of the room that is left: what a family with more columns may take
-ALWAYS_TRIED = 2  # families with at least one trial, however large the table
+FAMILY_SHARE = 1 / 3  # of the room that is left: what a family may take for more than one trial
+ALWAYS_TRIED = 2  # families with at least one trial, unless that alone costs the whole budget
+COSTLY_CELLS = 1_000_000  # of the search: reading, checking and reporting them takes half the time
 
 Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
 
@@ -67,8 +67,8 @@ class Budget:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the best families are searched further, in rounds."""
-        return self.asked not in ("quick", "standard")
+        """Whether the best families are searched further, in rounds: while there are seconds."""
+        return not isinstance(self.asked, str)
 
     @property
     def fitting_s(self) -> float:
@@ -78,8 +78,7 @@ class Budget:
     @property
     def is_used_up(self) -> bool:
         """Whether the clock says so; `quick` and `standard` do not look at it."""
-        by_the_clock = self.asked == "thorough" or not isinstance(self.asked, str)
-        return by_the_clock and time.monotonic() - self.started > self.fitting_s
+        return self.goes_on and time.monotonic() - self.started > self.fitting_s
 
     def __str__(self) -> str:
         return self.asked if isinstance(self.asked, str) else f"{self.asked:g} s"
@@ -110,7 +109,8 @@ def plan_search(
         If none can be trained.
     """
     plan, left_out = [(folds.task.baseline, 1)], {}
-    room, n_folds = budget.fitting_s, len(folds.splits)
+    n_folds = len(folds.splits)
+    whole = room = budget.fitting_s / (1 + folds.n_samples * folds.X.shape[1] / COSTLY_CELLS)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:
         candidate = _fitted_to_table(asked, folds, preprocessor)
@@ -121,11 +121,11 @@ def plan_search(
         if candidate.tree_count and not budget.quick:
             trial_s *= 1 + counted_folds(folds.n_samples, n_folds) / n_folds
         wanted = candidate.trials or candidate.n_points
-        trials = min(wanted, int((room - candidate.import_s) / trial_s))
-        if candidate.expansion:
-            # With many numbers it is dearer than any other, which would then have no room.
-            trials = min(trials, int(EXPANSIONS_SHARE * room / trial_s))
-        if len(plan) <= ALWAYS_TRIED:
+        affordable = int((room - candidate.import_s) / trial_s)
+        # Of a wide table, one family's trials would leave no room for any other.
+        least = 0 if candidate.expansion else 1
+        trials = min(wanted, affordable, max(least, int(FAMILY_SHARE * room / trial_s)))
+        if len(plan) == 1 or (len(plan) <= ALWAYS_TRIED and trial_s <= whole):
             trials = max(trials, 1)
         if trials < 1:
             left_out[candidate.name] = f"no room in the budget ({budget})"

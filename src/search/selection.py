@@ -143,8 +143,9 @@ class Selection:
         and the mean of what differs by chance is better than the luckiest. Where no other is as
         good, that is the best alone. Weights that are fitted to the out-of-fold predictions are
         taken only where they gain more than that, and more than a standard error of the rows'
-        paired differences; with chances of outcomes, where they gain at all. Both are judged on folds that they have not seen; weights that
-        leave one family in the end are no blend, and the best alone is not always that one.
+        paired differences; with chances of outcomes, where they gain at all. Both are judged on
+        folds that they have not seen; weights that leave one family in the end are no blend, and
+        the best alone is not always that one.
         """
         import numpy as np
 

@@ -46,6 +46,7 @@ class Task(ABC):
     metrics: ClassVar[Mapping[str, str]]
     losses_of_rows: tuple[str, ...]
     linear: tuple[str, ...]
+    any_gain: bool
 
     @property
     def error_names(self) -> dict[str, str]:

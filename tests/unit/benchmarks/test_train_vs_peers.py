@@ -46,7 +46,7 @@ def test_only_limits_leaves_out_what_no_limit_needs() -> None:
 def test_five_seeds_and_all_budgets_are_the_default() -> None:
     chosen = options()
     assert chosen.seeds == [42, 0, 1, 2, 3]
-    assert chosen.ours == ["quick", "standard", "thorough"]
+    assert chosen.ours == ["quick", "standard"]
     assert chosen.peers == [*PEERS]
 
 

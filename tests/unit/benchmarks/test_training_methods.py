@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.development_tables import DevelopmentTable
 from benchmarks.peers._peer import parser, read_task, targets_sha256
 from benchmarks.process import MIB, Measurement, clean_environment
 from benchmarks.training_limits import Training
@@ -25,8 +26,8 @@ from benchmarks.training_methods import (
     _peer_outcome,
     find_interpreters,
     on_same_rows,
+    split_positions,
 )
-from src.components.data_ingestion import DataIngestion, DataIngestionConfig
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 
@@ -56,12 +57,22 @@ def answer(seen: str | dict[str, object], **values: object) -> Measurement:
     return Measurement(**defaults | values)
 
 
+def told(table: Path, seed: int, *drop: str) -> list[str]:
+    """Return what a peer is told of the table."""
+    rows = table.with_suffix(".json")
+    positions = split_positions(DevelopmentTable("marks", "mark", table, drop), seed)
+    rows.write_text(json.dumps(positions))
+    dropping = ["--drop", *drop] if drop else []
+    return ["--data", str(table), "--target", "mark", "--seed", str(seed), "--rows", str(rows),
+            *dropping]  # fmt: skip
+
+
 def test_a_peer_answers_in_one_line_and_keeps_its_model(table, tmp_path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     done = subprocess.run(
-        [sys.executable, PEERS_FOLDER / "ridge.py", "--data", table, "--target", "mark", "--seed",
-         "1", "--drop", "secret", "--time", "60", "--save", kept],
+        [sys.executable, PEERS_FOLDER / "average.py", *told(table, 1, "secret"), "--time", "60",
+         "--save", kept],
         capture_output=True, text=True, check=False, cwd=tmp_path, env=clean_environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -79,23 +90,20 @@ def test_every_peer_has_a_script(name) -> None:
 
 
 def test_a_dropped_column_reaches_no_peer(table) -> None:
-    task = read_task(
-        parser().parse_args(
-            ["--data", str(table), "--target", "mark", "--seed", "1", "--drop", "secret"]
-        )
-    )
+    task = read_task(parser().parse_args(told(table, 1, "secret")))
     assert [*task.X_train] == ["hours", "course"]
     assert (task.numeric, task.categorical) == (["hours"], ["course"])
     assert not set(task.X_train.index) & set(task.X_test.index)
 
 
-@pytest.mark.parametrize("seed", [42, 0])
-def test_a_peers_test_rows_are_ours(table, seed) -> None:
-    task = read_task(
-        parser().parse_args(["--data", str(table), "--target", "mark", "--seed", str(seed)])
-    )
-    _, test = DataIngestion(DataIngestionConfig(str(table), None, 0.2, seed)).split(57)
-    assert [*task.X_test.index] == [*test]
+def test_copies_of_a_row_are_on_one_side_for_peers_too(table) -> None:
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines, *lines[1:21]]))
+    task = read_task(parser().parse_args(told(table, 42, "secret")))
+    train, test = ({*map(tuple, X.assign(y=y).to_numpy().tolist())} for X, y in
+                   ((task.X_train, task.y_train), (task.X_test, task.y_test)))  # fmt: skip
+    assert len(task.y_train) + len(task.y_test) == 76
+    assert not train & test
 
 
 def test_our_outcome_names_the_rows_that_a_peer_names(table, tmp_path) -> None:
@@ -103,7 +111,7 @@ def test_our_outcome_names_the_rows_that_a_peer_names(table, tmp_path) -> None:
     result = TrainPipeline(
         TrainConfig(str(table), target="mark", models=("ridge",), artifacts=artifacts, seed=1)
     ).run()
-    task = read_task(parser().parse_args(["--data", str(table), "--target", "mark", "--seed", "1"]))
+    task = read_task(parser().parse_args(told(table, 1)))
     said = {
         "held_out": {"r2": {"value": 0.9}, "rmse": {"value": 2.0}},
         "model": "Ridge",

@@ -1,0 +1,43 @@
+"""What a search tries goes by the table's width as well as by its length."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import KFold
+
+from src.search.candidates import CANDIDATES
+from src.search.folds import StackedFolds
+from src.search.native_categories import NUMERIC
+from src.search.plan import Budget, plan_search
+
+
+def planned(n_rows: int, n_columns: int, budget: str = "standard") -> dict[str, int]:
+    """Return the trials of each family on a table of numbers."""
+    splits = list(KFold(5).split(np.empty(n_rows)))
+    folds = StackedFolds(
+        X=np.broadcast_to(0.0, (5 * n_rows, n_columns)),
+        y=np.zeros(5 * n_rows),
+        splits=splits,
+        tests=[test for _, test in splits],
+    )
+    preprocessor = ColumnTransformer([(NUMERIC, "passthrough", list(range(n_columns)))])
+    plan, _ = plan_search(CANDIDATES, folds, preprocessor, Budget(budget))
+    return {candidate.name: trials for candidate, trials in plan}
+
+
+def test_a_wide_table_keeps_its_boosters_with_fewer_trials() -> None:
+    narrow, wide = planned(240, 16), planned(240, 300)
+    assert wide["catboost"] < narrow["catboost"] == 6
+    assert {"xgboost", "gradient_boosting", "lasso"} <= set(wide)
+
+
+def test_a_family_that_alone_costs_more_than_the_budget_is_not_tried() -> None:
+    widest = planned(800, 1_000)
+    assert "ridge_splines" not in widest
+    assert "catboost" not in widest
+    assert {"ridge", "lasso", "decision_tree"} <= set(widest)
+
+
+def test_the_more_cells_the_less_is_tried() -> None:
+    assert sum(planned(10_000, 100).values()) < sum(planned(1_000, 100).values())
