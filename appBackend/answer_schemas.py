@@ -41,7 +41,7 @@ _CONTRIBUTIONS_ANSWER = {
         {
             "base": _NUMBER,
             "values": {"type": "object", "additionalProperties": _NUMBER},
-            "method": {"enum": ["linear", "tree_shap", "permutation_shapley"]},
+            "method": {"enum": ["linear", "log_linear", "tree_shap", "permutation_shapley"]},
         }
     ),
     "type": ["object", "null"],

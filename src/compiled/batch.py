@@ -23,6 +23,7 @@ from src.compiled.model import (
     Node,
     NumericTable,
     ObliviousTrees,
+    exponential,
 )
 
 BLOCK_ROWS = 1 << 15  # worked on at once; fewer where there are so many tests ...
@@ -42,6 +43,9 @@ class Tabled(Protocol):
 def encode(model: Tabled, columns: Columns) -> list[NDArray[Any]]:
     """Return each feature's column: numbers with missing ones filled in, positions of categories.
 
+    Behind them stands, of each number whose missing values are more than what is filled in, where
+    they are: 0 or 1.
+
     Parameters
     ----------
     columns : mapping of str to sequence
@@ -53,14 +57,24 @@ def encode(model: Tabled, columns: Columns) -> list[NDArray[Any]]:
         If the model does not know a category.
     """
     encoded: list[NDArray[Any]] = []
+    missing: list[NDArray[Any]] = []
     for feature in model.features:
         column = columns[feature.name]
         if isinstance(feature, NumericTable):
             numbers = np.asarray(column, dtype=np.float64)
-            encoded.append(np.where(np.isnan(numbers), feature.fill, numbers))
+            unknown = np.isnan(numbers)
+            encoded.append(np.where(unknown, feature.fill, numbers))
+            if feature.knows_missing:
+                missing.append(unknown.astype(np.intp))
         else:
             encoded.append(_codes(feature, column))
-    return encoded
+    return encoded + missing
+
+
+def _places_of_missing(features: Sequence[FeatureTable]) -> dict[str, int]:
+    """Return where :func:`encode` puts which values of a number are missing."""
+    known = [f.name for f in features if isinstance(f, NumericTable) and f.knows_missing]
+    return {name: len(features) + i for i, name in enumerate(known)}
 
 
 def _codes(feature: CategoryTable, column: Sequence[object] | NDArray[Any]) -> NDArray[np.intp]:
@@ -88,6 +102,7 @@ class BatchEvaluator:
         self.model = model
         self.tests = Tests(model.features) if tests is None else tests
         self.plans = [plans(ensemble, self.tests) for ensemble in model.ensembles]
+        self._exponentials = [(w, BatchEvaluator(inner)) for w, inner in model.exponentials]
         self._block = block_rows(self.tests, self.plans)
 
     def predict(self, columns: Columns) -> NDArray[np.float64]:
@@ -103,6 +118,9 @@ class BatchEvaluator:
         for start in range(0, len(total) if self.model.ensembles else 0, self._block):
             rows = slice(start, start + self._block)
             self.add_trees(total[rows], Answers(self.tests, [column[rows] for column in encoded]))
+        for weight, inner in self._exponentials:
+            # Not numpy's function, whose last bit may be another one.
+            total += weight * np.array([*map(exponential, inner.predict(columns).tolist())])
         return total
 
     def terms(self, encoded: list[NDArray[Any]]) -> NDArray[np.float64]:
@@ -110,10 +128,14 @@ class BatchEvaluator:
         model = self.model
         total = np.full(len(encoded[0]), model.base)
         if model.linear:
-            pairs = list(zip(model.features, encoded, strict=True))
+            pairs = list(zip(model.features, encoded, strict=False))
             numeric = [(f, column) for f, column in pairs if isinstance(f, NumericTable)]
             for number, column in numeric:
                 total += number.weight * (column - number.center)
+            places = _places_of_missing(model.features)
+            for number, _ in numeric:
+                if any(number.missing_terms):
+                    total += np.array(number.missing_terms)[encoded[places[number.name]]]
             for feature, column in pairs:
                 if isinstance(feature, CategoryTable):
                     total += np.array(feature.terms)[column]
@@ -186,11 +208,17 @@ class Tests:
         lines: list[int] = []
         ranks: list[int] = []
         self._sources: list[tuple[int, NDArray[Any], bool]] = []
+        places = _places_of_missing(features)
         for position, feature in enumerate(features):
             if isinstance(feature, NumericTable):
-                lines += [len(self._sources)] * feature.n_tests
-                ranks += range(feature.n_tests)
+                n_cuts = len(feature.cuts)
+                lines += [len(self._sources)] * n_cuts
+                ranks += range(n_cuts)
                 self._sources.append((position, np.array(feature.cuts), True))
+                if feature.asks_missing:
+                    lines.append(len(self._sources))
+                    ranks.append(0)
+                    self._sources.append((places[feature.name], np.arange(2), False))
             else:
                 for answers in np.array(feature.answers).T if feature.n_tests else ():
                     lines.append(len(self._sources))

@@ -291,7 +291,14 @@ def _output(
 
 def _with_terms(feature: FeatureTable, terms: Any, curves: Any) -> FeatureTable:
     if isinstance(feature, NumericTable):
-        return replace(feature, weight=float(terms), curves=tuple(map(read_curve, curves)))
+        weight, *of_missing = terms if isinstance(terms, list) else (terms, 0.0, 0.0)
+        present, missing = map(float, of_missing)
+        return replace(
+            feature,
+            weight=float(weight),
+            curves=tuple(map(read_curve, curves)),
+            missing_terms=(present, missing),
+        )
     if len(terms) != len(feature.categories):
         raise ValueError(f"the terms of {feature.name}")
     return replace(feature, terms=tuple(map(float, terms)))

@@ -18,16 +18,21 @@ from src.compiled.model import (
     NumericTable,
     ObliviousTrees,
     Trees,
+    exponential,
 )
 from src.exception import ReasonsUnavailableError
 from src.schema.features import Value
 
-Method = Literal["linear", "tree_shap", "permutation_shapley", "linear_path", "tree_path"]
+Method = Literal[
+    "linear", "log_linear", "tree_shap", "permutation_shapley", "linear_path", "tree_path"
+]
 Record = Mapping[str, Value]
 
 MOST_LEAVES = 20_000  # that a record and the points may come to: about 25 ms
+MOST_LOGARITHM = 600.0  # of a product of factors, so that it is finite
 MOST_MASSES = 20_000  # of sets of points that are kept
 TOO_LARGE = "Its trees are so many and so deep that true reasons would take too long."
+OF_A_LINK = "It multiplies what trees say, true reasons of which would take too long."
 OF_A_MEDIAN = "It predicts the median of trees, true reasons of which would take too long."
 
 
@@ -45,10 +50,10 @@ class Contributions:
     values : dict of str to float
         By the name of the feature that the person entered; one-hot columns are summed.
     method : str
-        ``linear`` (exact, the background being all training rows), ``tree_shap`` (exact) or
-        ``permutation_shapley`` (exact for few features, else sampled). Of a class's probability,
-        ``linear_path`` and ``tree_path``: the former two of scores, carried over to it, see
-        :class:`src.compiled.class_contributions.ClassAttributor`.
+        ``linear`` (exact, the background being all training rows), ``log_linear`` (exact),
+        ``tree_shap`` (exact) or ``permutation_shapley`` (exact for few features, else sampled). Of
+        a class's probability, ``linear_path`` and ``tree_path``: the former two of scores, carried
+        over to it, see :class:`src.compiled.class_contributions.ClassAttributor`.
     """
 
     base: float
@@ -65,15 +70,15 @@ class Attributor:
     """Explain a compiled model's predictions; made once, cheap to ask.
 
     Linear terms, curves and products alone are counted from their means over the training rows.
-    Where there are trees, all is counted from the points of a background. Contributions of
-    oblivious trees were worked out at training, with the same points.
+    Where there are trees or exponentials, all is counted from the points of a background.
+    Contributions of oblivious trees were worked out at training, with the same points.
 
     Parameters
     ----------
     model : CompiledModel
     points : sequence of mapping
         Of the background, as :meth:`CompiledModel.predict` takes a record. Not needed where there
-        are no trees.
+        are neither trees nor exponentials.
     weights : sequence of float
         Of the points; their sum is 1.
     crowd : Crowd, optional
@@ -87,7 +92,7 @@ class Attributor:
     Raises
     ------
     ReasonsUnavailableError
-        If a part of the model is a median of trees.
+        If a part of the model is a median of trees, or an exponential of more than a sum of terms.
 
     References
     ----------
@@ -107,9 +112,15 @@ class Attributor:
             raise ReasonsUnavailableError(OF_A_MEDIAN)
         self.model = model
         self.method: Method = "tree_shap" if model.ensembles else "linear"
+        if model.exponentials and not model.ensembles:
+            self.method = "log_linear"
         self.base, self._centers = model.base, [0.0] * len(model.features)
         self._above = [0.0] * len(model.features)  # of the points' numbers their centers
-        if not (points or model.ensembles):
+        self._powers = [
+            _Powers(weight, inner, points, weights, model.nodes)
+            for weight, inner in model.exponentials
+        ]
+        if not (points or model.needs_points):
             return
         self._crowd = crowd or Crowd(model, points, weights)
         if model.linear:
@@ -120,6 +131,7 @@ class Attributor:
         for ensemble in model.ensembles:
             totals = [ensemble.total(bits) for bits in self._crowd.answers]
             self.base += ensemble.weight * math.fsum(map(mul, totals, weights))
+        self.base += math.fsum(power.base for power in self._powers)
 
     def contributions(self, values: Record) -> Contributions:
         """Return the base and what each feature adds to it; they sum to the prediction.
@@ -144,6 +156,8 @@ class Attributor:
             elif isinstance(ensemble, Trees):
                 self._crowd.add(ensemble.roots, bits, added)
             found = [one + ensemble.weight * more for one, more in zip(found, added, strict=True)]
+        for power in self._powers:
+            found = [one + more for one, more in zip(found, power.added(values), strict=True)]
         names = [feature.name for feature in model.features]
         return Contributions(self.base, dict(zip(names, found, strict=True)), self.method)
 
@@ -200,6 +214,58 @@ def _add_oblivious(ensemble: ObliviousTrees, bits: Bits, added: list[float]) -> 
             added[feature] += value
             left -= value
         added[last] += left
+
+
+# --- exponentials ---------------------------------------------------------------------------------
+
+
+class _Powers:
+    """The exponential function of a sum of terms, one a feature: a product of factors.
+
+    Where a coalition has the record's factors and the rest a point's, a feature's Shapley value is
+    the integral over q from 0 to 1 of what the feature changes where each of the others is the
+    record's with the chance q. It is a polynomial in q, which Gauss's quadrature integrates
+    exactly, where its nodes are half as many as features.
+
+    References
+    ----------
+    Owen (1972), "Multilinear Extensions of Games", Management Science 18(5).
+    """
+
+    def __init__(
+        self,
+        weight: float,
+        model: CompiledModel,
+        points: Sequence[Record],
+        weights: Sequence[float],
+        nodes: Sequence[tuple[float, float]],
+    ) -> None:
+        if model.ensembles or model.products or model.exponentials:
+            raise ReasonsUnavailableError(OF_A_LINK)
+        self._model = model
+        self._nodes = nodes
+        self._most = MOST_LOGARITHM / max(1, len(model.features))
+        start = weight * exponential(model.base)
+        self._points = [
+            (start * share, self._factors(point))
+            for point, share in zip(points, weights, strict=True)
+        ]
+        self.base = math.fsum(scale * math.prod(factors) for scale, factors in self._points)
+
+    def _factors(self, values: Record) -> list[float]:
+        return [exponential(min(term, self._most)) for term in self._model.linear_terms(values)]
+
+    def added(self, values: Record) -> list[float]:
+        """Return what each feature contributes."""
+        own = self._factors(values)
+        added = [0.0] * len(own)
+        for scale, others in self._points:
+            for q, weight in self._nodes:
+                mixed = [q * a + (1 - q) * b for a, b in zip(own, others, strict=True)]
+                product = scale * weight * math.prod(mixed)
+                for i, (a, b, both) in enumerate(zip(own, others, mixed, strict=True)):
+                    added[i] += product * (a - b) / both
+        return added
 
 
 # --- trees ----------------------------------------------------------------------------------------

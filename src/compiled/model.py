@@ -23,6 +23,7 @@ from src.schema.features import Value
 # Node of a tree: the child for each answer, and the test. A leaf is a float.
 Node = tuple["Node", "Node", int] | float
 Bits = list[int] | bytes | tuple[()]
+LARGEST_EXPONENT = 700.0
 FEW_TESTS = 2_000  # up to so many, making a list of the answers costs less than it saves
 
 
@@ -62,6 +63,12 @@ class NumericTable:
         The linear term is ``weight * (value - center)``.
     curves : tuple of Curve
         Added to it.
+    knows_missing : bool
+        Whether a missing value may be more than what stands for it.
+    missing_terms : tuple of (float, float)
+        Added to it, too: where there is a number, and where there is none.
+    asks_missing : bool
+        Whether the last test is whether there is none.
     """
 
     name: str
@@ -70,10 +77,13 @@ class NumericTable:
     center: float
     weight: float
     curves: tuple[Curve, ...] = ()
+    knows_missing: bool = False
+    missing_terms: tuple[float, float] = (0.0, 0.0)
+    asks_missing: bool = False
 
     @property
     def n_tests(self) -> int:
-        return len(self.cuts)
+        return len(self.cuts) + self.asks_missing
 
 
 @dataclass(frozen=True)
@@ -234,6 +244,14 @@ def _shifted(bits: Bits, n: int) -> list[list[int]]:
 
 _SHIFTS = [bytes([0, 1 << place]).ljust(256, b"\0") for place in range(6)]
 
+
+class _AsksMissing:
+    """The answers to whether a value is missing, by the value."""
+
+    def __getitem__(self, value: Value) -> bytes:
+        return b"\1" if value is None else b"\0"
+
+
 Ensemble = Trees | MedianTrees | ObliviousTrees
 
 
@@ -252,12 +270,16 @@ class CompiledModel:
     products : tuple of (int, int, float, float)
         Positions of two numbers, the weight of the product of what they are above their centers,
         and the product that it is counted from; there are none without linear terms.
+    exponentials : tuple of (float, CompiledModel)
+        Weights, and models of the same features whose exponential function is added.
+    nodes : tuple of (float, float)
+        Of the quadrature by which contributions to exponentials are worked out, and their weights.
     """
 
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
     # The first knew neither curves nor products, the second counted products from 0, the third held
-    # how many training rows came to each leaf.
-    READ_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2, 3, 4)
+    # how many training rows came to each leaf, the fourth knew no exponentials.
+    READ_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2, 3, 4, 5)
 
     def __init__(
         self,
@@ -266,16 +288,23 @@ class CompiledModel:
         linear: bool,
         ensembles: tuple[Ensemble, ...],
         products: tuple[tuple[int, int, float, float], ...] = (),
+        exponentials: tuple[tuple[float, CompiledModel], ...] = (),
+        nodes: tuple[tuple[float, float], ...] = (),
     ) -> None:
         self.features = features
         self.base = base
         self.linear = linear
         self.ensembles = ensembles
         self.products = products
+        self.exponentials = exponentials
+        self.nodes = nodes
         self.n_tests = sum(feature.n_tests for feature in features)
         numeric = [f for f in features if isinstance(f, NumericTable)]
         categorical = [f for f in features if isinstance(f, CategoryTable)]
         self._weights = [(f.name, f.fill, f.center, f.weight) for f in numeric if linear]
+        self._missing = [
+            (f.name, *f.missing_terms) for f in numeric if linear and any(f.missing_terms)
+        ]
         self._curves = [(f.name, f.fill, curve) for f in numeric if linear for curve in f.curves]
         self._products = [
             (self._centered(i), self._centered(j), weight, mean) for i, j, weight, mean in products
@@ -283,13 +312,17 @@ class CompiledModel:
         self._terms = [
             (f.name, dict(zip(f.categories, f.terms, strict=True))) for f in categorical if linear
         ]
-        self._tests = [
-            (f.name, f.fill, f.cuts, None)
-            if isinstance(f, NumericTable)
-            else (f.name, 0.0, (), dict(zip(f.categories, map(bytes, f.answers), strict=True)))
-            for f in features
-            if f.n_tests
-        ]
+        self._tests: list[tuple[str, float, tuple[float, ...], Any]] = []
+        for f in features:
+            if isinstance(f, CategoryTable):
+                if f.n_tests:
+                    answers = dict(zip(f.categories, map(bytes, f.answers), strict=True))
+                    self._tests.append((f.name, 0.0, (), answers))
+                continue
+            if f.cuts:
+                self._tests.append((f.name, f.fill, f.cuts, None))
+            if f.asks_missing:
+                self._tests.append((f.name, 0.0, (), _AsksMissing()))
 
     def _centered(self, position: int) -> tuple[str, float, float]:
         feature = self.features[position]
@@ -315,7 +348,13 @@ class CompiledModel:
                 (int(i), int(j), float(weight), float(sum(mean)))
                 for i, j, weight, *mean in tables.get("products", ())
             )
-            return cls(features, float(tables["base"]), bool(tables["linear"]), ensembles, products)
+            exponentials = tuple(
+                (float(one["weight"]), cls.from_dict(one["tables"]))
+                for one in tables.get("exponentials", ())
+            )
+            nodes = tuple((float(at), float(weight)) for at, weight in tables.get("nodes", ()))
+            base, linear = float(tables["base"]), bool(tables["linear"])
+            return cls(features, base, linear, ensembles, products, exponentials, nodes)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ArtifactError(f"compiled.json is damaged ({error!r}). Train again.") from error
 
@@ -327,6 +366,11 @@ class CompiledModel:
                 f"compiled.json has version {tables.get('version')!r}, this program reads "
                 f"{cls.VERSION}. Train again to rebuild it."
             )
+
+    @property
+    def needs_points(self) -> bool:
+        """Whether contributions are counted from the points of a background."""
+        return bool(self.ensembles or self.exponentials)
 
     def predict(self, values: Mapping[str, Value]) -> float:
         """Return the prediction, not clipped, in the target's unit.
@@ -351,6 +395,8 @@ class CompiledModel:
         for name, fill, center, weight in self._weights:
             value = values[name]
             total += weight * ((fill if value is None else value) - center)  # type: ignore[operator]
+        for name, present, missing in self._missing:
+            total += missing if values[name] is None else present
         for name, terms in self._terms:
             total += terms[values[name]]  # type: ignore[index]
         for name, fill, curve in self._curves:
@@ -360,6 +406,8 @@ class CompiledModel:
             total += weight * (_above(first, values) * _above(second, values) - mean)
         for ensemble in self.ensembles:
             total += ensemble.weight * ensemble.total(bits)
+        for weight, inner in self.exponentials:
+            total += weight * exponential(inner.predict(values))
         return total
 
     def bits(self, values: Mapping[str, Value]) -> Bits:
@@ -371,7 +419,7 @@ class CompiledModel:
                 n_above = bisect_left(cuts, fill if value is None else value)
                 parts.append((b"\1" * n_above).ljust(len(cuts), b"\0"))
             else:
-                parts.append(answers[value])  # type: ignore[index]
+                parts.append(answers[value])
         parts.append(b"\0")
         bits = b"".join(parts)
         return list(bits) if self.n_tests <= FEW_TESTS else bits
@@ -385,6 +433,8 @@ class CompiledModel:
         found = {feature.name: 0.0 for feature in self.features}
         for name, fill, center, weight in self._weights:
             found[name] = weight * _above((name, fill, center), values)
+        for name, present, missing in self._missing:
+            found[name] += missing if values[name] is None else present
         for name, terms in self._terms:
             found[name] = terms[values[name]]  # type: ignore[index]
         for name, fill, curve in self._curves:
@@ -395,6 +445,11 @@ class CompiledModel:
             found[first[0]] += half
             found[second[0]] += half
         return list(found.values())
+
+
+def exponential(number: float) -> float:
+    """Return e to the power of a number, a finite one however large it is."""
+    return math.exp(min(number, LARGEST_EXPONENT))
 
 
 def _above(centered: tuple[str, float, float], values: Mapping[str, Value]) -> float:
@@ -418,6 +473,9 @@ def read_feature(values: Mapping[str, Any]) -> FeatureTable:
             center=float(values["center"]),
             weight=float(values["weight"]),
             curves=tuple(map(read_curve, values.get("curves", ()))),
+            knows_missing=bool(values.get("knows_missing", False)),
+            missing_terms=_pair(values.get("missing_terms", (0.0, 0.0))),
+            asks_missing=bool(values.get("asks_missing", False)),
         )
     categories = tuple(values["categories"])
     answers = tuple(tuple(map(int, text)) for text in values["answers"])
@@ -428,6 +486,11 @@ def read_feature(values: Mapping[str, Any]) -> FeatureTable:
     if terms and len(terms) != len(categories):
         raise ValueError(f"the terms of {name}")
     return CategoryTable(name, categories, answers, columns, terms)
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    first, second = map(float, values)
+    return first, second
 
 
 def read_curve(values: Mapping[str, Any]) -> Curve:

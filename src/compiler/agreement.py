@@ -33,6 +33,7 @@ SAMPLED_ROWS = 2_000  # training rows that are changed, and that show the spread
 MOST_CELLS = 3_000_000  # of the random records; a wide table has fewer, and fewer ties
 LEAST_RANDOM, LEAST_TIES = 1_000, 500
 CHUNK_CELLS = 500_000  # that are predicted at once
+LARGEST = 1e300  # all predictions beyond are one
 FAR = 1_000  # widths of what training saw, for the ends of a feature without bounds
 
 Columns = dict[str, "NDArray[Any]"]
@@ -88,7 +89,9 @@ def compare(
         X = X.iloc[random.choice(len(X), SAMPLED_ROWS, replace=False)]
     columns = _Rows(schema, model, X, random).build()
     chunks = _chunks(columns)
-    expected = np.concatenate([predict(typed_frame(schema, chunk)) for chunk in chunks])
+    with np.errstate(over="ignore"):  # of an exponential, far outside of what training saw
+        expected = np.concatenate([predict(typed_frame(schema, chunk)) for chunk in chunks])
+    expected = expected.clip(-LARGEST, LARGEST)
     scale: NDArray[np.float64] | float
     if isinstance(model, CompiledClassifier):
         found = np.concatenate([ClassifierBatch(model).probabilities(c) for c in chunks])
@@ -101,7 +104,7 @@ def compare(
         allowed = RELATIVE_SINGLE if single else RELATIVE
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.abs(found - expected) / scale
-    apart[found == expected] = 0.0
+    apart[np.clip(found, -LARGEST, LARGEST) == expected] = 0.0
     worst = float(np.max(apart)) if np.isfinite(apart).all() else float("inf")
     for i in np.linspace(0, len(found) - 1, ONE_BY_ONE).astype(int):
         if one(_record(columns, i)) != found[i].tolist():
@@ -142,7 +145,8 @@ class _Rows:
             self._outputs = [output for member in members for output in member.outputs]
             joint = [e.roots for m in members for e in m.joint if isinstance(e, JointTrees)]
         else:
-            self._outputs, joint = [model], []
+            self._outputs = [model, *(inner for _, inner in model.exponentials)]
+            joint = []
         ensembles = (ensemble for output in self._outputs for ensemble in output.ensembles)
         roots = [e.roots for e in ensembles if not isinstance(e, ObliviousTrees)]
         self._roots = [root for of_ensemble in [*roots, *joint] for root in of_ensemble]

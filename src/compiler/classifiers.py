@@ -154,6 +154,11 @@ class AveragedMembers:
         return any(isinstance(part, FittedEnsemble) for part in self.parts)
 
     @property
+    def needs_points(self) -> bool:
+        """Whether there are reasons only where a background can be made."""
+        return self.has_trees
+
+    @property
     def parts(self) -> list[Part]:
         """What is summed in any score."""
         members = self.members

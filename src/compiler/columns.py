@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ class NumericColumn:
     ----------
     column : int
         Position in the matrix.
+    missing_column : int or None
+        That of the column which is 1 where the value is missing, and else 0.
     """
 
     name: str
@@ -29,11 +31,12 @@ class NumericColumn:
     fill: float
     mean: float
     scale: float
+    missing_column: int | None = None
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """Its column alone, as :attr:`CategoryColumns.columns` has a category's."""
-        return (self.column,)
+        """Its column, and the one that says where it is missing."""
+        return (self.column,) if self.missing_column is None else (self.column, self.missing_column)
 
     def transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what the preprocessor makes of numbers, with its own arithmetic."""
@@ -96,7 +99,7 @@ def read_columns(
     if not np.isfinite(matrix).all():
         raise UnsupportedEstimatorError("The preprocessor makes values that are not finite.")
 
-    taken = {column.column for column in numeric.values()}
+    taken = {position for column in numeric.values() for position in column.columns}
     found: list[FeatureColumns] = []
     for feature in schema.features:
         if isinstance(feature, NumericFeature):
@@ -114,9 +117,13 @@ def read_columns(
 
 
 def _numeric_columns(schema: Schema, preprocessor: Any) -> list[NumericColumn]:
-    found = []
+    found, missing = [], dict[str, int]()
     wanted = {feature.name for feature in schema.numeric}
     for step, transformer, names in preprocessor.transformers_:
+        if type(transformer).__name__ == "MissingIndicator" and transformer.features == "all":
+            start = preprocessor.output_indices_[step].start
+            missing = {name: start + i for i, name in enumerate(names)}
+            continue
         if not wanted & set(names):
             continue
         kinds = [type(part).__name__ for _, part in getattr(transformer, "steps", [])]
@@ -139,7 +146,7 @@ def _numeric_columns(schema: Schema, preprocessor: Any) -> list[NumericColumn]:
             )
     if wanted:
         raise UnsupportedEstimatorError(f"The preprocessor leaves out {', '.join(sorted(wanted))}.")
-    return found
+    return [replace(column, missing_column=missing.get(column.name)) for column in found]
 
 
 def exact_cuts(

@@ -139,8 +139,15 @@ class FittedObliviousTrees:
     comparison: Comparison
 
 
+@dataclass(frozen=True)
+class Exponential:
+    """The exponential function of what the inner model predicts."""
+
+    inner: WeightedSum
+
+
 FittedEnsemble = FittedTrees | FittedObliviousTrees
-Part = Linear | FittedCurve | Product | FittedEnsemble
+Part = Linear | FittedCurve | Product | FittedEnsemble | Exponential
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,11 @@ class WeightedSum:
     @property
     def has_trees(self) -> bool:
         return any(isinstance(part, FittedEnsemble) for _, part in self.parts)
+
+    @property
+    def needs_points(self) -> bool:
+        """Whether reasons are counted from the points of a background."""
+        return any(isinstance(part, FittedEnsemble | Exponential) for _, part in self.parts)
 
     def scaled(self, factor: float, constant: float = 0.0) -> WeightedSum:
         """Return ``constant + factor × self``."""
@@ -209,12 +221,20 @@ def _linear(estimator: Any) -> WeightedSum:
 
 def _transformed_target(estimator: Any) -> WeightedSum:
     scaler = estimator.transformer_
+    if getattr(scaler, "inverse_func", None) is np.dot:
+        return read_estimator(estimator.regressor_).scaled(float(scaler.inv_kw_args["b"]))
     if type(scaler).__name__ != "StandardScaler":
         raise UnsupportedEstimatorError(
             f"The target is transformed by {type(scaler).__name__}, which is not linear."
         )
     scale, mean = float(scaler.scale_[0]), float(scaler.mean_[0])
     return read_estimator(estimator.regressor_).scaled(scale, mean)
+
+
+def _log_linear(estimator: Any) -> WeightedSum:
+    if estimator.link == "identity" or (estimator.link == "auto" and estimator.power <= 0):
+        return _linear(estimator)
+    return WeightedSum(0.0, ((1.0, Exponential(_linear(estimator))),))
 
 
 def _pipeline(estimator: Any) -> WeightedSum:
@@ -233,6 +253,9 @@ def expanded(estimator: Any, found: WeightedSum) -> WeightedSum:
         match found.parts:
             case ((1.0, Linear() as part),):
                 return _expanded(estimator.steps[0][1], part)
+            case ((1.0, Exponential(WeightedSum(parts=((1.0, Linear() as part),)))),):
+                inner = _expanded(estimator.steps[0][1], part)
+                return WeightedSum(0.0, ((1.0, Exponential(inner)),))
     raise UnsupportedEstimatorError("Its columns are transformed once more before they are used.")
 
 
@@ -256,6 +279,12 @@ def _expanded(transformer: Any, linear: Linear) -> WeightedSum:
                     else:
                         square = np.array([[0.0, 0.0, weight, 0.0]])
                         parts.append(FittedCurve(used[0], np.empty(0), np.zeros(1), square))
+            case "OneHotEncoder" if step.handle_unknown == "ignore":
+                of_column = np.split(of_step, np.cumsum([len(c) for c in step.categories_])[:-1])
+                parts += [
+                    _levels(positions[i], step.categories_[i], of_one)
+                    for i, of_one in enumerate(of_column)
+                ]
             case "SplineTransformer" if step.extrapolation == "linear" and step.degree <= 3:
                 of_column = np.split(of_step, len(positions))
                 parts += [
@@ -265,6 +294,15 @@ def _expanded(transformer: Any, linear: Linear) -> WeightedSum:
                 raise UnsupportedEstimatorError(f"Its columns are changed by {kind}.")
     parts.insert(0, Linear(linear.intercept, weights))
     return WeightedSum(0.0, tuple((1.0, part) for part in parts))
+
+
+def _levels(column: int, levels: NDArray[np.float64], weights: NDArray[np.float64]) -> FittedCurve:
+    """Return the curve that has a height at each level, and is 0 at all other numbers."""
+    breaks = np.column_stack([levels, np.nextafter(levels, np.inf)]).ravel()
+    heights = np.zeros(len(breaks) + 1)
+    heights[1::2] = weights
+    powers = np.pad(heights[:, None], ((0, 0), (0, 3)))
+    return FittedCurve(column, breaks, np.zeros(len(heights)), powers)
 
 
 def _spline(step: Any, position: int, column: int, weights: NDArray[np.float64]) -> FittedCurve:
@@ -459,6 +497,7 @@ _READERS: dict[str, Callable[[Any], WeightedSum]] = {
     "sklearn.Ridge": _linear,
     "sklearn.Lasso": _linear,
     "sklearn.ElasticNet": _linear,
+    "sklearn.TweedieRegressor": _log_linear,
     "sklearn.TransformedTargetRegressor": _transformed_target,
     "sklearn.Pipeline": _pipeline,
     "sklearn.DecisionTreeRegressor": _decision_tree,

@@ -15,6 +15,7 @@ from src.compiler.columns import CategoryColumns, FeatureColumns, NumericColumn,
 from src.compiler.estimators import (
     LEAF,
     Comparison,
+    Exponential,
     FittedCurve,
     FittedEnsemble,
     FittedObliviousTree,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_LEAVES = 1_000_000  # of all trees: a process holds about 100 bytes for each
+MOST_NODES = 16  # of a quadrature; the contributions of 32 features are exact by so many
 DIGITS = 7  # of the largest of the numbers that only explanations read
 
 # Feature, column of the feature, and the cut of a number or the categories' answers.
@@ -70,7 +72,7 @@ class TableBuilder:
         self.constant = constant
         self._X = X
         self._points = points
-        self._weights = np.array(weights)
+        self._weights = weights
         self._owners: dict[int, tuple[int, int]] = {}  # feature and its column, by matrix column
         for position, feature in enumerate(features):
             self._owners |= {column: (position, i) for i, column in enumerate(feature.columns)}
@@ -89,11 +91,10 @@ class TableBuilder:
             return self._classifier(model)
         features = self._asked([part for _, part in model.parts])
         base, terms, curves, products = self._terms(model)
-        own: list[dict[str, Any]] = [
-            {"weight": each} if isinstance(each, float) else {"terms": each} for each in terms
-        ]
+        own = list(map(_own_terms, terms))
         for position, of_feature in curves.items():
             own[position]["curves"] = of_feature
+        powers = [self._exponential(w, p) for w, p in model.parts if isinstance(p, Exponential)]
         return {
             "version": CompiledModel.VERSION,
             "features": [feature | more for feature, more in zip(features, own, strict=True)],
@@ -101,6 +102,7 @@ class TableBuilder:
             "linear": _is_linear(model),
             **({"products": products} if products else {}),
             "ensembles": self._ensembles(model.parts),
+            **({"exponentials": powers, "nodes": _nodes(len(features))} if powers else {}),
         }
 
     def _classifier(self, model: AveragedMembers) -> dict[str, Any]:
@@ -151,6 +153,10 @@ class TableBuilder:
             for position in range(len(self.features))
         ]
 
+    def _exponential(self, weight: float, part: Exponential) -> dict[str, Any]:
+        builder = TableBuilder(self.features, self.constant, self._X, self._points, self._weights)
+        return {"weight": weight, "tables": builder.run(part.inner)}
+
     # --- linear terms ----------------------------------------------------------------------------
 
     def _terms(self, model: WeightedSum) -> tuple[float, list[Any], Curves, Products]:
@@ -172,7 +178,13 @@ class TableBuilder:
         terms: list[Any] = []
         for feature in self.features:
             if isinstance(feature, NumericColumn):
-                terms.append(float(weights[feature.column]) / feature.scale)
+                slope = float(weights[feature.column]) / feature.scale
+                height = 0.0
+                if feature.missing_column is not None:
+                    height = float(weights[feature.missing_column])
+                share = float(self._X[feature.name].isna().mean()) if height else 0.0
+                base += height * share
+                terms.append((slope, -height * share, height * (1 - share)) if height else slope)
                 continue
             values = feature.values @ weights[list(feature.columns)]
             mean = float(values @ self._shares(feature))
@@ -226,8 +238,8 @@ class TableBuilder:
         UnsupportedEstimatorError
             If it stands for no number.
         """
-        position, _ = self._owners.get(column, (-1, 0))
-        feature = self.features[position] if position >= 0 else None
+        position, within = self._owners.get(column, (-1, 0))
+        feature = self.features[position] if position >= 0 and not within else None
         if not isinstance(feature, NumericColumn):
             raise UnsupportedEstimatorError("A curve or a product is of something not a number.")
         return position, feature
@@ -268,6 +280,13 @@ class TableBuilder:
             return comparison.goes_right(value, thresholds).tolist()
         position, within = self._owners[column]
         feature = self.features[position]
+        if isinstance(feature, NumericColumn) and within:
+            left, right = (comparison.goes_right(np.full(len(thresholds), value), thresholds)
+                           for value in (0.0, 1.0))  # fmt: skip
+            return [
+                known if known == unknown else (position, within, 0.0)
+                for known, unknown in zip(left.tolist(), right.tolist(), strict=True)
+            ]
         if isinstance(feature, NumericColumn):
             cuts = exact_cuts(feature, thresholds, comparison).tolist()
             return [
@@ -292,8 +311,10 @@ class TableBuilder:
             return {
                 "name": feature.name,
                 "fill": feature.fill,
-                "cuts": [test[2] for test in tests],
+                "cuts": [test[2] for test in tests if not test[1]],
                 "center": feature.mean,
+                **({"knows_missing": True} if feature.missing_column is not None else {}),
+                **({"asks_missing": True} if any(test[1] for test in tests) else {}),
             }
         answers = [test[2] for test in tests if isinstance(test[2], tuple)]
         return {
@@ -363,7 +384,7 @@ class TableBuilder:
         players = np.array([features.index(owner) for owner in owners], dtype=np.intp)
 
         def by_leaf(values: NDArray[np.float64]) -> dict[str, Any]:
-            base, each = leaf_contributions(players, values, reached, self._weights)
+            base, each = leaf_contributions(players, values, reached, np.array(self._weights))
             added = _short(each[:, :-1].ravel())
             return {"values": values.tolist(), "base": base, "contributions": added}
 
@@ -389,6 +410,22 @@ def _mean_on(curve: FittedCurve, numbers: NDArray[np.float64]) -> float:
     piece = np.searchsorted(curve.breaks, numbers)
     distance = numbers - curve.origins[piece]
     return float((curve.powers[piece] * distance[:, None] ** np.arange(4)).sum(axis=1).mean())
+
+
+def _own_terms(term: Any) -> dict[str, Any]:
+    """Return a feature's linear term as its table holds it."""
+    match term:
+        case float():
+            return {"weight": term}
+        case (float() as slope, present, missing):
+            return {"weight": slope, "missing_terms": [present, missing]}
+    return {"terms": term}
+
+
+def _nodes(n_features: int) -> list[list[float]]:
+    """Return where, and with which weights, a polynomial is summed to its integral from 0 to 1."""
+    at, weights = np.polynomial.legendre.leggauss(min((n_features + 1) // 2, MOST_NODES))
+    return np.column_stack([(at + 1) / 2, weights / 2]).tolist()
 
 
 def _n_leaves(part: FittedEnsemble) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from src.schema.features import CategoricalFeature
 from src.schema.record import Schema
-from src.search.native_categories import NUMERIC, ONE_HOT, TARGET_MEAN
+from src.search.native_categories import MISSING, NUMERIC, ONE_HOT, TARGET_MEAN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,8 @@ class DataTransformation:
     def run(self) -> ColumnTransformer:
         """Return the unfitted preprocessor.
 
-        Numbers: the median for missing values, then zero mean and unit variance. Categories: one
+        Numbers: the median for missing values, then zero mean and unit variance; one more column
+        says where a number is missing, if training had that. Categories: one
         column each, missing being one of its own where training had it; a feature with more than
         30 of them becomes one column, the target's mean in the category drawn towards the overall
         mean, cross-fitted on the training rows. The categories are the schema's, so that a fold
@@ -46,7 +47,7 @@ class DataTransformation:
         SIGKDD Explorations 3(1), for the target's mean.
         """
         from sklearn.compose import ColumnTransformer
-        from sklearn.impute import SimpleImputer
+        from sklearn.impute import MissingIndicator, SimpleImputer
         from sklearn.model_selection import KFold
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
@@ -77,6 +78,11 @@ class DataTransformation:
         )
         steps = [
             (NUMERIC, numeric, [f.name for f in self.schema.numeric]),
+            (
+                MISSING,
+                MissingIndicator(features="all"),
+                [f.name for f in self.schema.numeric if f.optional],
+            ),
             (TARGET_MEAN, means, [f.name for f in many]),
             (ONE_HOT, encoder, [f.name for f in few]),
         ]

@@ -122,7 +122,7 @@ class ModelCompiler:
             else:
                 parts = read_estimator(model)
                 content, compiled, background = self._tables(
-                    preprocessor, parts, X, drawn, POINTS if parts.has_trees else ()
+                    preprocessor, parts, X, drawn, POINTS if parts.needs_points else ()
                 )
         except (UnsupportedEstimatorError, ArtifactError) as error:
             return fallback(str(error))
@@ -180,8 +180,9 @@ class ModelCompiler:
     ) -> tuple[bytes, CompiledModel | CompiledClassifier, Background]:
         """Return the tables, read back too, and the largest background with which there is time.
 
-        Where there are no trees, none is needed: reasons are counted from means over the training
-        rows. Those of linear regressors are, as their mean is that of the predictions.
+        Where there are neither trees nor exponentials, none is needed: reasons are counted from
+        means over the training rows. Those of linear regressors are, as their mean is that of the
+        predictions.
         """
         import numpy as np
 
@@ -192,7 +193,7 @@ class ModelCompiler:
         n_columns = len(constant) + sum(len(column.columns) for column in columns)
         for n_points in most_points or (0,):
             background = drawn(n_points) if n_points else Background()
-            if background.unavailable and not parts.has_trees:
+            if background.unavailable and not parts.needs_points:
                 background = Background()
             matrix = np.empty((0, n_columns))
             if background.weights:

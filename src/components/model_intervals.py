@@ -70,7 +70,7 @@ class ModelIntervals:
         X : DataFrame of shape (n_samples, n_features), optional
             The same rows' typed columns.
         ratio : float
-            Typical error of the model that will predict, over that of ``y_pred``.
+            Typical error for new rows, over that of ``y_pred``.
         blanks : BlankAnswers, optional
             What predictions become where answers are left blank, to learn how much less is known
             then.

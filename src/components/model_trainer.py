@@ -27,9 +27,10 @@ from src.search.folds import (
 )
 from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
+from src.search.more_rows import MoreRows, Unseen
 from src.search.plan import Budget, Progress, plan_search, searched_rows
 from src.search.references import reference_rows
-from src.search.scores import r2_gain
+from src.search.scores import pooled_score, r2_gain
 from src.search.selection import Selection, Winner, as_good_in_unit_of
 from src.search.task import REGRESSION, Task
 from src.search.tuning import Tuner
@@ -158,6 +159,15 @@ class ModelTrainer:
             ).run()
             p_value = self._refuse_chance(winner, folds)
             references = reference_rows(tuner, preprocessor, tried, winner.out_of_fold)
+            ratio = 1.0
+            if config.task == REGRESSION:
+                seen = -pooled_score(folds, winner.out_of_fold, "rmse")
+                ratio = winner.row.errors["rmse"] / seen if seen else 1.0
+            estimator, unseen = winner.estimator, Unseen(rows, winner.out_of_fold, ratio)
+            if len(rows) < len(X) and config.task == REGRESSION:
+                progress(f"{winner.row.label}, on more rows", len(plan), len(plan))
+                more = MoreRows.of(X, y, preprocessor, config.random_state, groups, weight)
+                estimator, unseen = more.try_out(estimator, tune=not budget.quick)
         progress("", len(plan), len(plan))
         ranked = [(winner.score, winner.row)]
         ranked += [(row.score(metric), row) for row in references]
@@ -171,9 +181,10 @@ class ModelTrainer:
             leaderboard=[row for _, row in ranked],
             left_out=left_out,
             winner=winner.row,
-            pipeline=Pipeline([("preprocessor", clone(preprocessor)), ("model", winner.estimator)]),
+            pipeline=Pipeline([("preprocessor", clone(preprocessor)), ("model", estimator)]),
             folds=folds,
             out_of_fold=winner.out_of_fold,
+            unseen=unseen,
             chance_p_value=p_value,
         )
 

@@ -80,12 +80,14 @@ class Judge:
     def _numbers(self, trained: TrainedModel, fitted: Pipeline) -> Judged:
         schema, train, test = self.schema, self.train, self.test
         names = list(schema.names)
-        known = train.X[names].iloc[self.searched]
+        unseen = trained.unseen
+        known = train.X[names].iloc[unseen.rows]
         optional = [feature.name for feature in schema.features if feature.optional]
         intervals = ModelIntervals(random_state=self.seed).run(
-            trained.folds.truth,
-            trained.out_of_fold,
+            train.y[unseen.rows],
+            unseen.predicted,
             known,
+            unseen.ratio,
             blanks=try_blanks(fitted.predict, known, optional, self.seed),
         )
         y_pred = fitted.predict(test.X[names])

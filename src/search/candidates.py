@@ -29,10 +29,13 @@ class Expansion:
         Returns the unfitted transformer.
     n_columns : callable
         Takes how many numbers there are, returns how many columns it makes.
+    of_codes : bool
+        Whether it is made of numbers that may be codes only.
     """
 
     build: Callable[[], BaseEstimator]
     n_columns: Callable[[int], int]
+    of_codes: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class Candidate:
         Roughly what importing its library costs.
     scales_target : bool
         Whether the penalty or the loss depends on the target's unit, so that it is standardised.
+    log_link : bool
+        Whether it predicts the exponential function of a sum: for targets from 0 up with a long
+        upper tail.
+    unit : float
+        What the target is divided by in one with a log link, whose penalty depends on its unit.
     tree_count : TreeCount or None
         Of a booster: the number of trees is found by early stopping for each point of the space.
     native : bool
@@ -91,6 +99,8 @@ class Candidate:
     trials: int | None = None
     import_s: float = 0.0
     scales_target: bool = False
+    log_link: bool = False
+    unit: float = 1.0
     tree_count: TreeCount | None = None
     native: bool = False
     expansion: Expansion | None = None
@@ -102,9 +112,15 @@ class Candidate:
         return self.native or self.expansion is not None
 
     @property
+    def fits_the_table(self) -> bool:
+        """Whether the plan makes it anew for each table."""
+        return self.wrapped or self.log_link
+
+    @property
     def prefix(self) -> str:
         """What stands before its parameters' names in what it is wrapped in."""
-        return "regressor__" if self.scales_target else "estimator__" if self.wrapped else ""
+        outer = "regressor__" if self.scales_target or self.log_link else ""
+        return outer + ("estimator__" if self.wrapped else "")
 
     @property
     def n_points(self) -> int:
@@ -114,12 +130,18 @@ class Candidate:
     def unfitted(self, random_state: int) -> BaseEstimator:
         """Return an unfitted estimator, given a standardised target where it needs one."""
         estimator = self.build(random_state)
-        if not self.scales_target:
+        if not (self.scales_target or self.log_link):
             return estimator
+        import numpy as np
         from sklearn.compose import TransformedTargetRegressor
-        from sklearn.preprocessing import StandardScaler
+        from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-        return TransformedTargetRegressor(estimator, transformer=StandardScaler())
+        transformer = StandardScaler()
+        if self.log_link:
+            transformer = FunctionTransformer(
+                np.dot, np.dot, kw_args={"b": 1 / self.unit}, inv_kw_args={"b": self.unit}
+            )
+        return TransformedTargetRegressor(estimator, transformer=transformer)
 
     def decoding(self, decoder: ColumnTransformer, positions: list[int]) -> Candidate:
         """Return it with an estimator that turns one-hot columns back into categories first.
@@ -140,12 +162,12 @@ class Candidate:
 
         return replace(self, build=build)
 
-    def expanding(self, n_numbers: int) -> Candidate:
-        """Return it with an estimator that expands the first columns, the numbers, before."""
+    def expanding(self, numbers: Sequence[int]) -> Candidate:
+        """Return it with an estimator that expands some columns before."""
         expansion = self.expansion
         if expansion is None:
             return self
-        more = expansion.n_columns(n_numbers)
+        more = expansion.n_columns(len(numbers))
 
         def build(seed: int) -> BaseEstimator:
             from sklearn.compose import ColumnTransformer
@@ -153,7 +175,7 @@ class Candidate:
 
             steps = [
                 ("columns", "passthrough", slice(0, None)),
-                ("more", expansion.build(), list(range(n_numbers))),
+                ("more", expansion.build(), [*numbers]),
             ]
             return Pipeline([("expand", ColumnTransformer(steps)), ("estimator", self.build(seed))])
 
@@ -174,6 +196,15 @@ def _catboost(seed: int) -> BaseEstimator:
         allow_writing_files=False,
         verbose=False,
         border_count=64,
+    )
+
+
+def _tweedie(seed: int) -> BaseEstimator:
+    return made(
+        "sklearn.linear_model.TweedieRegressor",
+        power=1.0,
+        link="log",
+        solver="newton-cholesky",
     )
 
 
@@ -209,6 +240,13 @@ PRODUCTS = Expansion(
     lambda: made("sklearn.preprocessing.PolynomialFeatures", include_bias=False),
     lambda n: n * (n + 3) // 2,
 )
+CODES = Expansion(
+    lambda: made(
+        "sklearn.preprocessing.OneHotEncoder", handle_unknown="ignore", sparse_output=False
+    ),
+    lambda n: 30 * n,
+    of_codes=True,
+)
 
 # In the order of promise: what a small budget has room for comes first.
 CANDIDATES = (
@@ -222,6 +260,16 @@ CANDIDATES = (
               lambda seed: made("sklearn.linear_model.Ridge"), _expanded_s,
               {"alpha": (1.0, 3.0, 10.0, 0.3, 30.0, 100.0)},
               expansion=PRODUCTS),
+    Candidate("ridge_codes", "Ridge regression with codes as categories",
+              lambda seed: made("sklearn.linear_model.Ridge"), _expanded_s,
+              {"alpha": (3.0, 1.0, 10.0, 30.0, 0.3, 100.0)}, expansion=CODES),
+    Candidate("log_linear", "Log-linear regression", _tweedie,
+              lambda n, d: 0.01 + 4e-9 * n * d**2,
+              {"alpha": (0.003, 0.0003, 0.03), "power": (1.0, 1.5)}, log_link=True),
+    Candidate("log_linear_curves", "Log-linear regression with curves", _tweedie,
+              lambda n, d: 0.02 + 4e-9 * n * d**2,
+              {"alpha": (0.003, 0.0003, 0.03), "power": (1.0, 1.5)}, log_link=True,
+              expansion=SPLINES),
     Candidate("catboost", "CatBoost", _catboost, trees_s(0.02, 0.0025),
               {"learning_rate": (0.05, 0.1), "depth": (3, 4, 6), "l2_leaf_reg": (1, 5)}, trials=6,
               import_s=0.2, tree_count=TreeCount("iterations", 200, 500)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import Candidate
 from src.search.folds import StackedFolds
+from src.search.more_rows import Unseen
 from src.search.scores import pooled_score, r2_interval
 from src.search.task import R2
 from src.stats.intervals import Interval
@@ -125,6 +126,9 @@ class TrainedModel:
         Of the rows that were searched on.
     out_of_fold : ndarray of shape (n_searched,)
         Predictions for them.
+    unseen : Unseen
+        What shows how far the final model errs: these predictions or, of a table too large to be
+        searched whole, those of a model that learnt from more rows.
     chance_p_value : float or None
         How often features that say nothing of the target would do as well; None where the winner is
         too far ahead of the mean to ask.
@@ -136,6 +140,7 @@ class TrainedModel:
     pipeline: Pipeline
     folds: StackedFolds
     out_of_fold: NDArray[np.float64]
+    unseen: Unseen
     chance_p_value: float | None = None
 
 

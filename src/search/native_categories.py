@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TARGET_MEAN = "target_mean"  # the one that makes a column of many categories a number
 TARGET_MEAN_FOLDS = f"{TARGET_MEAN}__encoder__cv"  # in which it is learnt
+MISSING = "missing"  # the one that says where a number is missing
 NUMERIC = "numeric"  # the step of the preprocessor that makes a column a number; its first
 ONE_HOT = "categorical"  # the one whose columns are 0 or 1; its last
 

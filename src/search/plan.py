@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from src.exception import ConfigurationError
 from src.logger import get_logger
 from src.search.candidates import Candidate
+from src.search.codes import code_columns, has_long_tail
 from src.search.early_stopping import counted_folds
 from src.search.folds import StackedFolds
 from src.search.native_categories import NUMERIC, code_categories
@@ -144,11 +145,20 @@ def _fitted_to_table(
     """Return a family as this table's columns need it, or why it cannot be trained on them."""
     if folds.weight is not None and (candidate.wrapped or candidate.name == "neighbors"):
         return "it cannot be trained with weights"
+    if candidate.log_link:
+        if not has_long_tail(folds.truth):
+            return "the target has no long upper tail that begins at 0"
+        candidate = replace(candidate, unit=float(folds.truth.std()))
     if candidate.native:
         coded = code_categories(preprocessor, folds.X.shape[1])
         return candidate.decoding(*coded) if coded else "no feature has three or more categories"
     if candidate.expansion:
         steps = preprocessor.transformers
         n_numbers = sum(len(names) for step, _, names in steps if step == NUMERIC)
-        return candidate.expanding(n_numbers) if n_numbers else "no feature is a number"
+        if not n_numbers:
+            return "no feature is a number"
+        if not candidate.expansion.of_codes:
+            return candidate.expanding(range(n_numbers))
+        codes = code_columns(folds, n_numbers)
+        return candidate.expanding(codes) if codes else "no number looks like a code"
     return candidate

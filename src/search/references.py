@@ -67,7 +67,7 @@ def columns_of(preprocessor: ColumnTransformer) -> dict[str, list[int]]:
         for i, name in enumerate(names):
             n = len(encoder.categories[i]) if step == ONE_HOT else 1
             width = 1 if n == 2 else n
-            columns[name] = [*range(at, at + width)]
+            columns.setdefault(name, []).extend(range(at, at + width))
             at += width
     return columns
 

@@ -103,9 +103,9 @@ class Refitting:
 def _estimators(trained: TrainedModel, random_state: int) -> dict[str, Any]:
     """Return the unfitted estimators of the families that were tried, with their parameters.
 
-    One that is fitted to the table's columns is known of a winner only.
+    One that is made for the table is known of a winner only.
     """
-    known = {one.name: one for one in trained.folds.task.candidates if not one.wrapped}
+    known = {one.name: one for one in trained.folds.task.candidates if not one.fits_the_table}
     found = {
         row.name: known[row.name].unfitted(random_state).set_params(**row.params)
         for row in trained.leaderboard
@@ -125,4 +125,4 @@ def _fit_s(name: str, trained: TrainedModel) -> float:
     count = candidate.tree_count
     n_trees = count and params.get(candidate.prefix + count.parameter)
     share = n_trees / count.usual if count and n_trees else 1.0
-    return candidate.expanding(n_columns).seconds(n_rows, n_columns) * share
+    return candidate.expanding(range(n_columns)).seconds(n_rows, n_columns) * share

@@ -466,7 +466,7 @@ class NumberPredictor(Predictor):
 
         if self.compiled is None:
             return None
-        if not self.compiled.ensembles:
+        if not self.compiled.needs_points:
             return Attributor(self.compiled)
         background = self._background()
         return Attributor(self.compiled, background.records, background.weights)

@@ -37,8 +37,21 @@ def attributor(
 
 TREES = {"kind": "sum", "weight": 2.0, "tests": TREE, "values": VALUES}
 LINEAR = [FEATURES[0] | {"weight": 2.0}, FEATURES[1], FEATURES[2] | {"terms": [3.0, 0, 0]}]
+# A number that is missing says something of its own, in a sum of terms and in a tree.
+KNOWN = [FEATURES[0] | {"weight": 0.3, "missing_terms": [-0.1, 0.4], "asks_missing": True,
+                        "knows_missing": True},
+         FEATURES[1] | {"curves": [{"breaks": [1.0], "pieces": [[0, 0.1, 0.5, 0, 0],
+                                                                [0, 0.6, -0.2, 0.1, 0]]}]},
+         FEATURES[2] | {"terms": [0.3, 0, -0.2]}]  # fmt: skip
+LOGARITHM = {"version": 5, "features": KNOWN, "base": 0.7, "linear": True, "ensembles": []}
+POWER = {"exponentials": [{"weight": 3.0, "tables": LOGARITHM}],
+         "nodes": [[0.5 + sign / 12**0.5, 0.5] for sign in (-1, 1)]}  # fmt: skip
+ASKS = {"kind": "sum", "weight": 1.0, "tests": [2, -1, 0, -1, -1], "values": [1, 5, 9]}
 MODELS = {
     "trees": {"ensembles": [TREES]},
+    "log-linear": {"ensembles": [], **POWER},
+    "log-linear in a blend": {"ensembles": [TREES], "linear": True, "features": LINEAR, **POWER},
+    "missing in a tree": {"ensembles": [ASKS], "features": KNOWN, "linear": True},
     "blend": {"ensembles": [TREES], "linear": True, "features": LINEAR,
               "products": [[0, 1, 4.0, 0.75]]},
 }  # fmt: skip
@@ -59,12 +72,12 @@ def shapley(model: CompiledModel, record: dict[str, Any]) -> dict[str, float]:
     return found | {"base": worth(())}
 
 
-@pytest.mark.parametrize("record", RECORDS)
+@pytest.mark.parametrize("record", [*RECORDS, {"a": None, "b": 2.0, "c": "x"}])
 @pytest.mark.parametrize("kind", MODELS)
 def test_reasons_are_shapley_values_over_the_points(kind: str, record) -> None:
     found = attributor(**MODELS[kind])
     contributions = found.contributions(record)
-    assert contributions.method == "tree_shap"
+    assert contributions.method == ("log_linear" if kind == "log-linear" else "tree_shap")
     assert contributions.values | {"base": contributions.base} == pytest.approx(
         shapley(found.model, record), abs=1e-12
     )
@@ -80,6 +93,12 @@ def test_more_points_than_a_byte_has_bits_count_with_their_weights() -> None:
     few = Attributor(model, POINTS, WEIGHTS)
     for record in RECORDS:
         assert many.contributions(record).values == pytest.approx(few.contributions(record).values)
+
+
+def test_of_a_power_of_trees_no_reasons_are_given() -> None:
+    inner = {"version": 5, "features": FEATURES, "base": 0, "linear": False, "ensembles": [TREES]}
+    with pytest.raises(ReasonsUnavailableError, match="multiplies what trees say"):
+        attributor([], exponentials=[{"weight": 1.0, "tables": inner}])
 
 
 def test_of_a_median_of_trees_no_reasons_are_given() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import subprocess
 import sys
 from typing import Any
@@ -76,8 +77,8 @@ def test_many_tests_are_answered_alike() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    with pytest.raises(ArtifactError, match=r"compiled\.json has version 5, this program reads 4"):
-        CompiledModel.from_dict(tables() | {"version": 5})
+    with pytest.raises(ArtifactError, match=r"compiled\.json has version 6, this program reads 5"):
+        CompiledModel.from_dict(tables() | {"version": 6})
 
 
 @pytest.mark.parametrize(
@@ -118,3 +119,9 @@ print(sorted(set(sys.modules) & {{"numpy", "pandas", "sklearn", "scipy", "dill",
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_an_exponential_is_finite_however_far_a_number_lies() -> None:
+    inner = tables(linear=True)
+    model = CompiledModel.from_dict(tables() | {"exponentials": [{"weight": 1, "tables": inner}]})
+    assert math.isfinite(model.predict({"hours": 1e15, "course": "none"}))

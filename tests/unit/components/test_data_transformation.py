@@ -37,7 +37,7 @@ def preprocessor(*features: NumericFeature | CategoricalFeature):
 def test_columns_are_named_and_encoded_as_the_schema_says() -> None:
     fitted = preprocessor(SCORE, HOURS, SEX, TOWN, CLUB).fit(FRAME)
     assert fitted.get_feature_names_out().tolist() == [
-        "score", "hours", "sex_m", "town_Bern", "town_Köln", "town_=1+1",
+        "score", "hours", "missingindicator_hours", "sex_m", "town_Bern", "town_Köln", "town_=1+1",
         "club_NA", "club_chess", "club_nan",
     ]  # fmt: skip
     found = fitted.transform(FRAME)
@@ -45,10 +45,10 @@ def test_columns_are_named_and_encoded_as_the_schema_says() -> None:
     np.testing.assert_allclose(
         found,
         [
-            [-np.sqrt(2), -np.sqrt(2), 0, 1, 0, 0, 1, 0, 0],
-            [0, 0, 1, 0, 1, 0, 0, 1, 0],  # the median stands for the missing value
-            [np.sqrt(2), np.sqrt(2), 0, 0, 0, 1, 0, 0, 1],
-            [0, 0, 1, 1, 0, 0, 0, 1, 0],
+            [-np.sqrt(2), -np.sqrt(2), 0, 0, 1, 0, 0, 1, 0, 0],
+            [0, 0, 1, 1, 0, 1, 0, 0, 1, 0],  # the median stands for the missing value
+            [np.sqrt(2), np.sqrt(2), 0, 0, 0, 0, 1, 0, 0, 1],
+            [0, 0, 0, 1, 1, 0, 0, 0, 1, 0],
         ],
     )
 
@@ -103,7 +103,7 @@ def test_a_table_of_numbers_only_or_of_categories_only_is_fine(features: tuple) 
 def test_a_column_that_is_empty_or_constant_in_a_fold_stays_finite(values: list[float]) -> None:
     fitted = preprocessor(SCORE, HOURS).fit(FRAME.assign(hours=values))
     found = fitted.transform(FRAME)
-    assert found.shape == (4, 2)
+    assert found.shape == (4, 3)  # the last says where hours are missing
     assert np.isfinite(found).all()
 
 

@@ -102,20 +102,21 @@ def fit(estimator: Any, schema: Schema = SCHEMA) -> tuple[Any, Any]:
 @cache
 def fitted(name: str) -> tuple[Any, Any]:
     candidate = next(c for c in CANDIDATES if c.name == name)
-    estimator = candidate.unfitted(random_state=42)
+    codes = candidate.expansion is not None and candidate.expansion.of_codes
+    estimator = candidate.expanding([0, 1] if codes else range(3)).unfitted(random_state=42)
     return fit(estimator.set_params(**SMALLER.get(name, {})))
 
 
-BLENDED = ("ridge_products", "catboost", "random_forest")
+BLENDED = ("ridge_products", "catboost", "random_forest", "log_linear_curves")
 
 
 @cache
 def blended() -> tuple[Any, Any]:
     from sklearn.ensemble import VotingRegressor
 
-    members = [(c.name, c.unfitted(random_state=42).set_params(**SMALLER.get(c.name, {})))
+    members = [(c.name, c.expanding(range(3)).unfitted(42).set_params(**SMALLER.get(c.name, {})))
                for c in CANDIDATES if c.name in BLENDED]  # fmt: skip
-    return fit(VotingRegressor(members, weights=[0.5, 0.2, 0.3]))
+    return fit(VotingRegressor(members, weights=[0.4, 0.1, 0.2, 0.3]))
 
 
 @cache
@@ -232,7 +233,7 @@ def test_a_family_without_tables_is_served_from_its_pickles_with_the_reason(
     kind = type(fitted(name)[1]).__name__
     assert run.model is None
     assert "neither linear nor made of trees" in run.fallback_reason or kind in run.fallback_reason
-    assert json.loads(run.content) == {"version": 4, "fallback_reason": run.fallback_reason}
+    assert json.loads(run.content) == {"version": 5, "fallback_reason": run.fallback_reason}
     assert f"The model is served from its pickles. {run.fallback_reason}" in caplog.text
 
 
@@ -278,7 +279,7 @@ def test_curves_are_exact_at_their_knots_and_at_both_ends(crowded: str) -> None:
     schema = replace(SCHEMA, features=(feature,))
     preprocessor = DataTransformation(schema).run()
     y = np.where(hours == low, 30, np.where(hours == high, 70, 50 + np.sin(hours)))
-    splines = next(c for c in CANDIDATES if c.name == "ridge_splines").expanding(1).unfitted(0)
+    splines = next(c for c in CANDIDATES if c.name == "ridge_splines").expanding([0]).unfitted(0)
     X = pd.DataFrame({"hours": hours})
     model = splines.fit(preprocessor.fit_transform(X, y), y)
     run = ModelCompiler(schema).run(preprocessor, model, X)
@@ -390,7 +391,9 @@ def test_trees_with_no_time_for_reasons_have_fewer_points_then_none(monkeypatch)
     assert run.background.unavailable == TOO_LARGE
 
 
-LINEAR = ["linear", "ridge", "lasso", "elastic_net", "ridge_splines", "ridge_products"]
+LINEAR = [
+    "linear", "ridge", "lasso", "elastic_net", "ridge_splines", "ridge_products", "ridge_codes",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LINEAR)
