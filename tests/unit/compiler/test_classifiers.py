@@ -79,7 +79,7 @@ def training(n_classes: int) -> tuple[pd.DataFrame, np.ndarray]:
 
 def unfitted(name: str, n_classes: int) -> Any:
     families = {c.name: c for c in classifiers(n_classes, ordered=True)}
-    estimator = families[name].expanding(2).unfitted(random_state=42)
+    estimator = families[name].expanding(range(2)).unfitted(random_state=42)
     return estimator.set_params(**FEW_TREES.get(name, {}))
 
 
@@ -141,7 +141,7 @@ def test_a_family_without_tables_is_served_from_its_pickles_with_the_reason(name
     kind = type(fitted(name, 2)[1]).__name__
     assert run.model is None
     assert run.fallback_reason.startswith(f"{kind} is neither linear nor made of trees")
-    assert json.loads(run.content) == {"version": 4, "fallback_reason": run.fallback_reason}
+    assert json.loads(run.content) == {"version": 5, "fallback_reason": run.fallback_reason}
 
 
 def test_reasons_of_pickles_are_counted_from_a_mean_chance() -> None:

@@ -19,9 +19,9 @@ def folds(seed: int, *, real: bool) -> StackedFolds:
     X[:, 3] = random.integers(0, 9, 400)
     y = 3 * X[:, 0] + 0.1 * (X[:, 2] - 5) ** 2 + random.normal(0, 4, 400)
     y = y + HEIGHTS[X[:, 1].astype(int)] if real else y
-    return stack_folds(
-        pd.DataFrame(X), y, FunctionTransformer(np.asarray), split_rows(400, 3, seed)
-    )
+    y = y.astype(float)
+    splits = split_rows(y, 3, seed)
+    return stack_folds(pd.DataFrame(X), y, FunctionTransformer(np.asarray), splits)
 
 
 def test_a_number_whose_values_follow_no_curve_may_be_a_code() -> None:

@@ -102,7 +102,7 @@ def test_costs_grow_with_the_outcomes_where_each_has_its_own_trees() -> None:
 def test_every_family_knows_the_parameters_of_its_space(task) -> None:
     for one in task.candidates:
         if one.wrapped:
-            one = one.expanding(2)
+            one = one.expanding(range(2))
         one.unfitted(0).set_params(**{one.prefix + k: v[0] for k, v in one.space.items()})
 
 
