@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from src.config import BASELINE
-from src.search.blending import greedy_share_weights, greedy_weights
+from src.search.blending import greedy_weights, mixture_weights
 from src.search.candidates import CANDIDATES, LINEAR, Candidate, made
 from src.search.classifiers import LINEAR_CLASSIFIERS, classifiers
 from src.stats.class_scores import auc, brier_losses, log_losses
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
+GREEDY_STEPS, MIXTURE_STEPS = 40, 100
 R2 = "r2"  # the share of the baseline's loss that a model saves; of outcomes, McFadden's
 
 
@@ -111,7 +112,7 @@ class Task(ABC):
 
     @abstractmethod
     def blend_weights(
-        self, predictions: NDArray[np.float64], y: NDArray[Any], steps: int
+        self, predictions: NDArray[np.float64], y: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Return the weights of members that lose least together."""
 
@@ -200,10 +201,10 @@ class Regression(Task):
         return y[:, None]
 
     def blend_weights(
-        self, predictions: NDArray[np.float64], y: NDArray[Any], steps: int
+        self, predictions: NDArray[np.float64], y: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Return the weights of the least squared error."""
-        return greedy_weights(predictions, y, steps)
+        return greedy_weights(predictions, y, GREEDY_STEPS)
 
     def blend(
         self, members: Sequence[tuple[str, BaseEstimator]], weights: Sequence[float]
@@ -317,14 +318,14 @@ class Classification(Task):
         return np.eye(self.n_classes)[y]
 
     def blend_weights(
-        self, predictions: NDArray[np.float64], y: NDArray[Any], steps: int
+        self, predictions: NDArray[np.float64], y: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Return the weights of the least log loss."""
         import numpy as np
 
         n = len(y)
         of_truth = predictions[:, np.arange(n), y]
-        return greedy_share_weights((n * of_truth + 1 / self.n_classes) / (n + 1), steps)
+        return mixture_weights((n * of_truth + 1 / self.n_classes) / (n + 1), MIXTURE_STEPS)
 
     def blend(
         self, members: Sequence[tuple[str, BaseEstimator]], weights: Sequence[float]
