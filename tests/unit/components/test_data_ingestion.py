@@ -305,6 +305,18 @@ def split(n_rows: int, **config: object):
     return DataIngestion(DataIngestionConfig("x.csv", **config)).split(n_rows)
 
 
+def test_each_outcome_is_on_both_sides_in_its_share() -> None:
+    outcomes = np.repeat([0, 1, 2], [10, 30, 60])
+    train, test = DataIngestion(DataIngestionConfig("x.csv")).split(100, outcomes=outcomes)
+    assert np.bincount(outcomes[test]).tolist() == [2, 6, 12]
+    assert np.bincount(outcomes[train]).tolist() == [8, 24, 48]
+
+
+def test_more_outcomes_than_test_rows_are_split_by_chance() -> None:
+    ingestion = DataIngestion(DataIngestionConfig("x.csv"))
+    assert len(ingestion.split(20, outcomes=np.arange(20) % 6)[1]) == 4
+
+
 @pytest.mark.parametrize("n_rows", [20, 21, 1000])
 @pytest.mark.parametrize("test_size", [0.2, 0.25, 0.5])
 def test_the_split_is_scikit_learns_own(n_rows: int, test_size: float) -> None:
