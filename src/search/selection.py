@@ -124,6 +124,7 @@ class Selection:
             one
             for one in ranked
             if (one is for_all or one.candidate.name not in alike)
+            and (one is ranked[0] or one.candidate.name not in self.folds.task.lone)
             and one.scores["r2"] > ranked[0].scores["r2"] - BLEND_WITHIN
         ]
         tabled = [one for one in near if one.candidate.tabled]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
-GREEDY_STEPS, MIXTURE_STEPS = 40, 100
+GREEDY_STEPS, MIXTURE_STEPS = 40, 200
 R2 = "r2"  # the share of the baseline's loss that a model saves; of outcomes, McFadden's
 
 
@@ -39,6 +39,8 @@ class Task(ABC):
         Metrics that are means over rows.
     linear : tuple of str
         Families that are one and the same but for the penalty.
+    lone : tuple of str
+        Families that are in a blend only where they are the best.
     any_gain : bool
         Whether fitted weights of a blend are taken for any gain on other folds, or only for one
         that chance does not make.
@@ -47,7 +49,8 @@ class Task(ABC):
     metrics: ClassVar[Mapping[str, str]]
     losses_of_rows: tuple[str, ...]
     linear: tuple[str, ...]
-    any_gain: bool
+    lone: tuple[str, ...] = ()
+    any_gain: bool = False
 
     @property
     def error_names(self) -> dict[str, str]:
@@ -129,7 +132,6 @@ class Regression(Task):
     metrics: ClassVar[Mapping[str, str]] = {R2: "R²", "rmse": "RMSE", "mae": "MAE"}
     losses_of_rows = (R2, "mae")
     linear = LINEAR
-    any_gain = False
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -236,6 +238,7 @@ class Classification(Task):
     }
     losses_of_rows = ("log_loss", "brier")
     linear = LINEAR_CLASSIFIERS
+    lone = ("decision_tree",)  # its few steps are luckier in the folds than later
     any_gain = True  # an average of chances rarely loses much, whatever its weights
 
     @cached_property
