@@ -79,12 +79,18 @@ class DataIngestion:
         return table
 
     def split(
-        self, n_rows: int, groups: Sequence[str] | None = None
+        self,
+        n_rows: int,
+        groups: Sequence[str] | None = None,
+        outcomes: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the positions of the training and of the test rows.
 
         Parameters
         ----------
+        outcomes : ndarray of shape (n_rows,), optional
+            Codes of a target's outcomes, of which both sides get the same share; not where there
+            are groups, which are kept whole.
         groups : sequence of str of length n_rows, optional
             Rows of one group go to the same side; the share is then one of the groups.
 
@@ -109,7 +115,11 @@ class DataIngestion:
                     f"{MINIMUM_TEST_ROWS} are needed.",
                     setting="test_size",
                 )
-            train, test = train_test_split(range(n_rows), test_size=share, random_state=seed)
+            if outcomes is not None and n_test < len(np.unique(outcomes)):
+                outcomes = None
+            train, test = train_test_split(
+                range(n_rows), test_size=share, random_state=seed, stratify=outcomes
+            )
         else:
             n_groups = len(set(groups))
             if not 1 <= math.ceil(n_groups * share) <= n_groups - 2:

@@ -135,7 +135,8 @@ class TrainPipeline:
             cross = crossed_features(config.cross, inferred.schema)
 
             # The split: what is held out, and what the search may see.
-            positions = self.ingestion.split(len(good.y), good.groups)
+            outcomes = None if schema.task == "regression" else good.y.astype(int)
+            positions = self.ingestion.split(len(good.y), good.groups, outcomes)
             train, test = map(good.take, positions)
             warn_of_share(len(test.y), len(good.y), config)
             data_sha256 = write_tables(config.artifacts, good, schema, *positions)

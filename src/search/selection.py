@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 AS_GOOD = 0.002  # R² below which a difference is none
 BLEND_WITHIN = 0.05  # R² of the best, for a family to be blended in
 BLEND_MEMBERS = 6
-BLEND_STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -125,6 +124,7 @@ class Selection:
             one
             for one in ranked
             if (one is for_all or one.candidate.name not in alike)
+            and (one is ranked[0] or one.candidate.name not in self.folds.task.lone)
             and one.scores["r2"] > ranked[0].scores["r2"] - BLEND_WITHIN
         ]
         tabled = [one for one in near if one.candidate.tabled]
@@ -165,9 +165,7 @@ class Selection:
             fitted, fitted_blended = cross_blend(
                 matrix,
                 folds.tests,
-                lambda of: folds.task.blend_weights(
-                    matrix[:, rows(of)], folds.truth[rows(of)], BLEND_STEPS
-                ),
+                lambda of: folds.task.blend_weights(matrix[:, rows(of)], folds.truth[rows(of)]),
             )
             if self._gains(fitted_blended, blended) and np.count_nonzero(fitted) > 1:
                 shares, blended = fitted, fitted_blended

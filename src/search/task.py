@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from src.config import BASELINE
-from src.search.blending import greedy_share_weights, greedy_weights
+from src.search.blending import greedy_weights, mixture_weights
 from src.search.candidates import CANDIDATES, LINEAR, Candidate, made
 from src.search.classifiers import LINEAR_CLASSIFIERS, classifiers
 from src.stats.class_scores import auc, brier_losses, log_losses
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
+GREEDY_STEPS, MIXTURE_STEPS = 40, 200
 R2 = "r2"  # the share of the baseline's loss that a model saves; of outcomes, McFadden's
 
 
@@ -38,6 +39,8 @@ class Task(ABC):
         Metrics that are means over rows.
     linear : tuple of str
         Families that are one and the same but for the penalty.
+    lone : tuple of str
+        Families that are in a blend only where they are the best.
     any_gain : bool
         Whether fitted weights of a blend are taken for any gain on other folds, or only for one
         that chance does not make.
@@ -46,7 +49,8 @@ class Task(ABC):
     metrics: ClassVar[Mapping[str, str]]
     losses_of_rows: tuple[str, ...]
     linear: tuple[str, ...]
-    any_gain: bool
+    lone: tuple[str, ...] = ()
+    any_gain: bool = False
 
     @property
     def error_names(self) -> dict[str, str]:
@@ -111,7 +115,7 @@ class Task(ABC):
 
     @abstractmethod
     def blend_weights(
-        self, predictions: NDArray[np.float64], y: NDArray[Any], steps: int
+        self, predictions: NDArray[np.float64], y: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Return the weights of members that lose least together."""
 
@@ -128,7 +132,6 @@ class Regression(Task):
     metrics: ClassVar[Mapping[str, str]] = {R2: "R²", "rmse": "RMSE", "mae": "MAE"}
     losses_of_rows = (R2, "mae")
     linear = LINEAR
-    any_gain = False
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -200,10 +203,10 @@ class Regression(Task):
         return y[:, None]
 
     def blend_weights(
-        self, predictions: NDArray[np.float64], y: NDArray[Any], steps: int
+        self, predictions: NDArray[np.float64], y: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Return the weights of the least squared error."""
-        return greedy_weights(predictions, y, steps)
+        return greedy_weights(predictions, y, GREEDY_STEPS)
 
     def blend(
         self, members: Sequence[tuple[str, BaseEstimator]], weights: Sequence[float]
@@ -235,6 +238,7 @@ class Classification(Task):
     }
     losses_of_rows = ("log_loss", "brier")
     linear = LINEAR_CLASSIFIERS
+    lone = ("decision_tree",)  # its few steps are luckier in the folds than later
     any_gain = True  # an average of chances rarely loses much, whatever its weights
 
     @cached_property
@@ -317,14 +321,14 @@ class Classification(Task):
         return np.eye(self.n_classes)[y]
 
     def blend_weights(
-        self, predictions: NDArray[np.float64], y: NDArray[Any], steps: int
+        self, predictions: NDArray[np.float64], y: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Return the weights of the least log loss."""
         import numpy as np
 
         n = len(y)
         of_truth = predictions[:, np.arange(n), y]
-        return greedy_share_weights((n * of_truth + 1 / self.n_classes) / (n + 1), steps)
+        return mixture_weights((n * of_truth + 1 / self.n_classes) / (n + 1), MIXTURE_STEPS)
 
     def blend(
         self, members: Sequence[tuple[str, BaseEstimator]], weights: Sequence[float]

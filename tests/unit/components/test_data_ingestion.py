@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pytest
 from sklearn.model_selection import train_test_split
@@ -303,6 +304,18 @@ def test_without_sqlalchemy_a_database_is_refused_with_what_to_install(monkeypat
 
 def split(n_rows: int, **config: object):
     return DataIngestion(DataIngestionConfig("x.csv", **config)).split(n_rows)
+
+
+def test_each_outcome_is_on_both_sides_in_its_share() -> None:
+    outcomes = np.repeat([0, 1, 2], [10, 30, 60])
+    train, test = DataIngestion(DataIngestionConfig("x.csv")).split(100, outcomes=outcomes)
+    assert np.bincount(outcomes[test]).tolist() == [2, 6, 12]
+    assert np.bincount(outcomes[train]).tolist() == [8, 24, 48]
+
+
+def test_more_outcomes_than_test_rows_are_split_by_chance() -> None:
+    ingestion = DataIngestion(DataIngestionConfig("x.csv"))
+    assert len(ingestion.split(20, outcomes=np.arange(20) % 6)[1]) == 4
 
 
 @pytest.mark.parametrize("n_rows", [20, 21, 1000])

@@ -15,7 +15,7 @@ from src.search.folds import StackedFolds, stack_folds
 from src.search.leaderboard import Tried
 from src.search.scores import pooled_score
 from src.search.selection import Selection, as_good_in_unit_of
-from src.search.task import REGRESSION
+from src.search.task import REGRESSION, Classification
 
 N = 100
 Y = np.random.default_rng(0).normal(50, 10, N)
@@ -84,3 +84,30 @@ def test_what_counts_as_no_difference_is_said_in_the_metrics_unit() -> None:
     baseline = Tried(candidate, {}, scores, np.zeros(N), np.zeros((1, N)), fit_time_s=0.0)
     found = [as_good_in_unit_of(metric, baseline) for metric in ("r2", "rmse", "mae")]
     assert found == pytest.approx([0.002, 0.02, 0.016])
+
+
+def chances_of_two(y: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    second = 1 / (1 + np.exp(-np.where(y == 1, 1.0, -1.0) - noise))
+    return np.column_stack([1 - second, second])
+
+
+def test_chances_are_blended_for_a_gain_that_a_standard_error_would_hide() -> None:
+    random = np.random.default_rng(0)
+    y = random.integers(0, 2, N)
+    pair = [chances_of_two(y, random.normal(0, 0.7, N)) for _ in range(2)]
+    task = Classification(2)
+    splits = list(KFold(5, shuffle=True, random_state=0).split(y))
+    X = pd.DataFrame(np.column_stack(pair))
+    folds = stack_folds(X, y, FunctionTransformer(np.asarray), splits, task=task)
+    tried = {}
+    for name, chances in zip(("one", "other"), pair, strict=True):
+        scores = {key: pooled_score(folds, chances, key) for key in ("r2", *task.metrics)}
+        candidate = Candidate(name, name, lambda seed: OneColumn(), lambda n, d: 0.0)
+        tried[name] = Tried(candidate, {}, scores, chances, chances[None], fit_time_s=0.0)
+    winner = Selection(folds, tried, "log_loss", 1e-6, random_state=0, quick=False).run()
+    assert winner.row.name == BLEND
+    gains = task.losses(y, max(pair, key=lambda one: pooled_score(folds, one, "log_loss")), "r2")
+    gains -= task.losses(y, winner.out_of_fold, "r2")
+    assert 0 < gains.mean() < gains.std() / N**0.5
+    assert sum(winner.row.params.values()) == pytest.approx(1)
+    assert winner.score > max(one.scores["log_loss"] for one in tried.values())
