@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
+from src.compiled.contributions import Method
 from src.schema.features import ClassTarget, NumericFeature
 from src.schema.record import Schema
 
@@ -37,7 +38,7 @@ _CONTRIBUTIONS_ANSWER = {
         {
             "base": _NUMBER,
             "values": {"type": "object", "additionalProperties": _NUMBER},
-            "method": {"enum": ["linear", "tree_shap", "permutation_shapley"]},
+            "method": {"enum": [*get_args(Method)]},
         }
     ),
     "type": ["object", "null"],

@@ -61,7 +61,6 @@ def test_the_file_and_the_list_give_the_same_to_the_last_digit(client):
         assert row["set_90"].split(" | ") == said["set"]
     summary = json.loads(answer.headers["X-Summary"])
     assert (summary["n_predicted"], summary["n_refused"]) == (12, 1)
-    assert "with the largest chance of Fail" in summary["at_risk"]
 
 
 def test_the_page_names_who_is_at_risk_with_the_chance_and_what_else_may_be(client):
@@ -82,7 +81,6 @@ def test_the_page_names_who_is_at_risk_with_the_chance_and_what_else_may_be(clie
     assert f"<dt>At risk of Fail</dt><dd>{n_at_risk}</dd>" in page
     expected = sum(one["at_risk"]["probability"] for one in said)
     assert f"<dd>about {expected:.0f}</dd>" in page
-    assert "How good such a list is was counted" in page
     assert "pass_mark" not in page
 
 
