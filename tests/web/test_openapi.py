@@ -152,8 +152,8 @@ def test_the_api_keeps_what_its_document_says(gunicorn, request, tmp_path, artif
     )
     key = "k" * 20
     environment = {
-        "ARTIFACTS_DIR": str(request.getfixturevalue(artifacts)), "API_KEYS": sha256(key.encode()).hexdigest(),
-        "LOG_LEVEL": "WARNING",
+        "ARTIFACTS_DIR": str(request.getfixturevalue(artifacts)), "LOG_LEVEL": "WARNING",
+        "API_KEYS": sha256(key.encode()).hexdigest(),
     }  # fmt: skip
     with gunicorn(tmp_path, **environment) as server:
         assert server.ask("/api/v1/schema").status == 401
