@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from src.schema.features import NumericFeature
+from src.compiled.contributions import Method
+from src.schema.features import ClassTarget, NumericFeature
+from src.schema.record import Schema
 
 
 def ref(name: str) -> dict[str, str]:
@@ -29,25 +31,19 @@ _INTERVALS = {
     "description": "Ends of a range by the share of students whose scores such ranges hold.",
     "additionalProperties": {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
 }
-_PASS_MARK = object_of(
-    {"mark": _NUMBER, "probability_below": {**_NUMBER, "minimum": 0, "maximum": 1}}
-)
-_PREDICTION = object_of(
-    {"prediction": _NUMBER, "intervals": _INTERVALS, "warnings": _LIST_OF_PROBLEMS},
-    pass_mark=_PASS_MARK,
-)
+_CHANCE = {**_NUMBER, "minimum": 0, "maximum": 1}
+_PASS_MARK = object_of({"mark": _NUMBER, "probability_below": _CHANCE})
 _CONTRIBUTIONS_ANSWER = {
     **object_of(
         {
             "base": _NUMBER,
             "values": {"type": "object", "additionalProperties": _NUMBER},
-            "method": {"enum": ["linear", "log_linear", "tree_shap", "permutation_shapley"]},
+            "method": {"enum": [*get_args(Method)]},
         }
     ),
     "type": ["object", "null"],
-    "description": "Interventional Shapley values: base and values sum to the prediction before it "
-    "is clipped to the target's range. Null, with a warning, where none can be given.",
 }
+_NO_CONTRIBUTIONS = "Null, with a warning, where none can be given."
 _NUMBERS = {"type": "array", "items": _NUMBER}
 _ESTIMATE = object_of({"value": _NUMBER, "low": _NUMBER, "high": _NUMBER})
 _GROUP = object_of(
@@ -156,18 +152,6 @@ ANSWERS = {
             "status": {"type": "integer"},
         }
     ),
-    "BatchAnswer": object_of(
-        {
-            "ok": _TRUE,
-            "unit": _TEXT,
-            "target": _TEXT,
-            "model_version": _VERSION,
-            "n_records": _COUNT,
-            "n_refused": _COUNT,
-            "predictions": {"type": "array", "items": {"anyOf": [_PREDICTION, {"type": "null"}]}},
-            "errors": {"type": "array", "items": ref("RowProblem")},
-        }
-    ),
     "Schema": object_of(
         {
             "ok": _TRUE,
@@ -206,24 +190,93 @@ ANSWERS = {
 }
 
 
-def answer_for(target: NumericFeature) -> dict[str, Any]:
-    """Return the schema of the answer for one record."""
+def answers_for(schema: Schema) -> dict[str, Any]:
+    """Return the schemas of all answers, of which those with predictions are the model's own."""
+    target = schema.target
+    required, optional = (
+        _outcome_fields(target) if isinstance(target, ClassTarget) else _number_fields(target)
+    )
+    predicted = object_of({**required, "warnings": _LIST_OF_PROBLEMS}, **optional)
+    return {
+        **ANSWERS,
+        "Answer": object_of(
+            {
+                "ok": _TRUE,
+                **required,
+                "result": {**required["prediction"], "description": "The same value."},
+                "unit": {"const": target.unit},
+                "target": {"const": target.name},
+                "model_version": _VERSION,
+                "warnings": _LIST_OF_PROBLEMS,
+            },
+            **optional,
+            contributions=_CONTRIBUTIONS_ANSWER | {"description": _contributions_words(target)},
+        ),
+        "BatchAnswer": object_of(
+            {
+                "ok": _TRUE,
+                "unit": _TEXT,
+                "target": _TEXT,
+                "model_version": _VERSION,
+                "n_records": _COUNT,
+                "n_refused": _COUNT,
+                "predictions": {
+                    "type": "array",
+                    "items": {"anyOf": [predicted, {"type": "null"}]},
+                },
+                "errors": {"type": "array", "items": ref("RowProblem")},
+            }
+        ),
+    }
+
+
+def _number_fields(target: NumericFeature) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is always said of a number, and what only some runs say."""
     value: dict[str, Any] = {**_NUMBER, "description": f"{target.label or target.name}."}
     if target.minimum is not None:
         value["minimum"] = target.minimum
     if target.maximum is not None:
         value["maximum"] = target.maximum
-    return object_of(
-        {
-            "ok": _TRUE,
-            "prediction": value,
-            "result": {**value, "description": "The same value."},
-            "unit": {"const": target.unit},
-            "target": {"const": target.name},
-            "model_version": _VERSION,
-            "intervals": _INTERVALS,
-            "warnings": _LIST_OF_PROBLEMS,
+    return {"prediction": value, "intervals": _INTERVALS}, {"pass_mark": _PASS_MARK}
+
+
+def _outcome_fields(target: ClassTarget) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is always said of an outcome, and what is where some are at risk."""
+    labels = [*target.categories]
+    label = {"enum": labels}
+    outcomes = {"type": "array", "items": label, "uniqueItems": True}
+    always = {
+        "prediction": {**label, "description": f"{target.label or target.name}: the likeliest."},
+        "probabilities": {
+            **object_of(dict.fromkeys(labels, _CHANCE)),
+            "additionalProperties": False,
+            "description": "Calibrated chances of the outcomes; they sum to 1.",
         },
-        pass_mark=_PASS_MARK,
-        contributions=_CONTRIBUTIONS_ANSWER,
-    )
+        "set": {**outcomes, "description": "That of sets for 0.9."},
+        "sets": {
+            "type": "object",
+            "description": "Outcomes that cannot be ruled out, the likeliest first, by the share "
+            "of students whose outcome such sets hold.",
+            "additionalProperties": outcomes,
+        },
+    }
+    if not target.at_risk:
+        return always, {}
+    at_risk = {
+        "outcomes": {"const": [*target.at_risk]},
+        "probability": _CHANCE,
+        "low": _CHANCE,
+        "high": _CHANCE,
+    }
+    words = "Chance of the outcomes that help should prevent, and between what it lies."
+    return {**always, "at_risk": object_of(at_risk) | {"description": words}}, {}
+
+
+def _contributions_words(target: NumericFeature | ClassTarget) -> str:
+    if isinstance(target, NumericFeature):
+        what = "the prediction before it is clipped to the target's range"
+    elif target.at_risk:
+        what = "the chance of being at risk"
+    else:
+        what = "the chance of the outcome that is predicted"
+    return f"Interventional Shapley values: base and values sum to {what}. {_NO_CONTRIBUTIONS}"

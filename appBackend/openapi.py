@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import src
-from appBackend.answer_schemas import ANSWERS, answer_for, ref
+from appBackend.answer_schemas import answers_for, ref
 from src.schema.features import LARGEST_NUMBER, CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import format_number, parse_number
@@ -48,7 +48,7 @@ def openapi_document(
         if not path.endswith(("/health", "/ready")):
             for operation in methods.values():
                 _guard(operation, keys=keys, limited=limited)
-    schemas = {"Record": record_schema(schema), **ANSWERS, "Answer": answer_for(schema.number)}
+    schemas = {"Record": record_schema(schema), **answers_for(schema)}
     components: dict[str, Any] = {"schemas": schemas}
     if keys:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
@@ -83,7 +83,7 @@ def _paths(schema: Schema) -> dict[str, dict[str, Any]]:
             "post",
             "predictBatch",
             f"Predict {target} for a list of records or a file",
-            _BATCH_DESCRIPTION,
+            _batch_description(schema),
             _batch_responses(),
             requestBody=_body(_BATCH, [record, record]),
         ),
@@ -251,18 +251,32 @@ def _route(
 
 # What a table must be cannot be said in JSON Schema, and a content without it says that anything
 # goes: so files stand here in words.
-_BATCH_DESCRIPTION = f"""What is wrong with one record does not stop the others: its prediction is \
+def _batch_description(schema: Schema) -> str:
+    if schema.task == "regression":
+        columns, quality = _NUMBER_COLUMNS, "those below the pass mark"
+    else:
+        columns, quality = _OUTCOME_COLUMNS, "those with the largest chance of being at risk"
+    return f"""What is wrong with one record does not stop the others: its prediction is \
 null, and its problems stand among the errors.
 
 A file is taken too: CSV as the body with Content-Type {CSV}, or CSV or Excel as the part `file` \
 of multipart/form-data. Its first row names the features. It comes back as {CSV}, row by row, with \
-the columns prediction, low_90, high_90 and problem; the query `pass_mark=NUMBER` adds whether a \
-prediction is below that mark, and how likely the truth is. Of a workbook, the query `sheet=NAME` \
+the columns {columns}. Of a workbook, the query `sheet=NAME` \
 reads that sheet and `all_sheets=1` all of them; else the first whose columns fit. The header \
 X-Summary holds JSON: how many rows were predicted, refused and left out since they are no pupils \
 (n_skipped), how many cells were mended, which sheets there are and which were read, the \
-encoding where it was guessed, and in words how good a list of those below the pass mark is \
+encoding where it was guessed, and in words how good a list of {quality} is \
 (at_risk). What was mended in a row stands in its column problem."""
+
+
+_NUMBER_COLUMNS = (
+    "prediction, low_90, high_90 and problem; the query `pass_mark=NUMBER` adds whether a "
+    "prediction is below that mark, and how likely the truth is"
+)
+_OUTCOME_COLUMNS = (
+    "prediction, the chance of each outcome (`p_` and its name), set_90, which holds what cannot "
+    "be ruled out, and problem"
+)
 _BATCH = {
     "type": "array",
     "minItems": 1,

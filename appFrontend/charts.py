@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ PLOT_PX = 320
 MOST_BARS = 10
 DASHES = [4, 3]
 BELOW = "datum.value < 0"
+CHANCES = alt.Scale(domain=[0, 1.1], nice=False)  # with room for the figure of a certain one
 
 
 @dataclass(frozen=True)
@@ -129,21 +130,61 @@ def distribution_chart(
     return _titled("Among the students of training", [histogram, line, interval, dot])
 
 
-def contributions_chart(values: Mapping[str, float], schema: Json) -> Chart:
-    """Draw how far each feature moves one prediction."""
-    ink, target = colours(), schema["target"]
+def chances_chart(chances: Mapping[str, Mapping[str, float]], title: str) -> Chart:
+    """Draw the chance of each outcome, of one or two named answers."""
+    ink = colours()
+    table = pd.DataFrame(
+        {"answer": answer, "name": label, "value": chance}
+        for answer, by_outcome in chances.items()
+        for label, chance in by_outcome.items()
+    )
+    inks = dict(zip(chances, [ink.less, ink.accent][-len(chances) :], strict=True))
+    names = table["name"].drop_duplicates()
+    titles = {"answer:N": "Answer", "name:N": "Outcome", "value:Q": "Chance"}
+    base = alt.Chart(table).encode(
+        alt.X("value:Q", title="Chance", axis=alt.Axis(format=".0%"), scale=CHANCES),
+        _names(names),
+        yOffset=alt.YOffset("answer:N", sort=list(chances)),
+        tooltip=_tooltips(titles, ".1%"),
+    )
+    bars = base.mark_bar().encode(color=_colour("answer:N", inks))
+    numbers = base.mark_text(align="left", dx=4, color=ink.quiet)
+    numbers = numbers.encode(text=alt.Text("value:Q", format=".0%"))
+    return _titled(f"Chances of each {title}", [bars, numbers], len(table))
+
+
+def counts_chart(counts: Mapping[str, int], at_risk: Sequence[str]) -> Chart:
+    """Draw how many students of a class are predicted to reach each outcome."""
+    ink = colours()
+    table = pd.DataFrame({"name": list(counts), "students": list(counts.values())})
+    inks = [ink.less if label in at_risk else ink.accent for label in counts]
+    base = alt.Chart(table).encode(
+        alt.X("students:Q", title="Students", axis=alt.Axis(tickMinStep=1, format="d")),
+        _names(table["name"]),
+        tooltip=_tooltips({"name:N": "Outcome", "students:O": "Students"}, "d"),
+    )
+    scale = alt.Scale(domain=list(counts), range=inks)
+    bars = base.mark_bar().encode(color=alt.Color("name:N", scale=scale, legend=None))
+    numbers = base.mark_text(align="left", dx=4, color=ink.quiet).encode(text="students:Q")
+    return _titled("Predictions of this class", [bars, numbers], len(table))
+
+
+def contributions_chart(
+    values: Mapping[str, float], schema: Json, *, axis: str, number: str
+) -> Chart:
+    """Draw how far each feature moves one prediction; ``number`` is the format of that."""
+    ink = colours()
     labels = {feature["name"]: label_of(feature) for feature in schema["features"]}
     ranked = sorted(values.items(), key=lambda item: -abs(item[1]))
     shown = [(labels.get(name, name), value) for name, value in ranked[:MOST_BARS]]
     if rest := ranked[MOST_BARS:]:
         shown.append((f"{len(rest)} others together", sum(value for _, value in rest)))
     table = pd.DataFrame(shown, columns=["name", "value"])
-    number = f"+{number_format(target)}"
     span = max(table["value"].abs().max(), 1e-9) * 1.35
     base = alt.Chart(table).encode(
         alt.X(
             "value:Q",
-            title=with_unit(target, "Moves the prediction by"),
+            title=axis,
             scale=alt.Scale(domain=[-span, span], nice=False),
         ),
         _names(table["name"]),

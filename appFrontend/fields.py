@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -33,7 +33,18 @@ def with_unit(feature: Json, called: str = "") -> str:
     'Age (years)'
     """
     called = called or label_of(feature)
-    return f"{called} ({feature['unit']})" if feature["unit"] else called
+    return f"{called} ({feature['unit']})" if feature.get("unit") else called
+
+
+def listed(labels: Sequence[str]) -> str:
+    """Return labels as a sentence lists them.
+
+    Examples
+    --------
+    >>> listed(["Fail", "Withdrawn"]), listed([])
+    ('Fail and Withdrawn', '')
+    """
+    return " and ".join(filter(None, [", ".join(labels[:-1]), *labels[-1:]]))
 
 
 def limits(feature: Json) -> tuple[float, float]:

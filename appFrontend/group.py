@@ -12,15 +12,11 @@ import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Api, BackEndError, Json
-from appFrontend.charts import histogram_chart, show
-from appFrontend.fields import amount, label_of, limits, n_decimals, with_unit
-from appFrontend.trouble import show_trouble
+from appFrontend.charts import show
+from appFrontend.kind_of import kind_of
+from appFrontend.kinds import PREDICTION, PROBLEM, Kind
+from appFrontend.trouble import plain, show_trouble
 
-# What the back end adds to a file's own columns; the interval and the flags not always.
-PREDICTION, LOW, HIGH = "prediction", "low_90", "high_90"
-BELOW, CHANCE, PROBLEM = "below_pass_mark", "chance_below_pass_mark", "problem"
-ADDED = (PREDICTION, LOW, HIGH, BELOW, CHANCE, PROBLEM)
-NUMBERS = (PREDICTION, LOW, HIGH, CHANCE)
 LEFT_OUT = "it is left out."  # the end of what it says of a row that is no student
 MOST_VALUES = 20  # of a column that one can filter by
 PROBLEM_COLUMN = st.column_config.TextColumn("Problem", width="large")
@@ -59,7 +55,8 @@ def read_scored(content: bytes, summary: Json, schema: Json) -> Scored:
     table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, header=None)
     names = [str(name) for name in table.iloc[0]]
     start = max(i for i, name in enumerate(names) if re.fullmatch(rf"{PREDICTION}(_\d+)?", name))
-    added = [next(one for one in ADDED if name.startswith(one)) for name in names[start:]]
+    kind = kind_of(schema["target"])
+    added = kind.added(names[start:])
     own: list[str] = []
     for name in names[:start]:
         free = name.strip() or "(no name)"
@@ -67,7 +64,7 @@ def read_scored(content: bytes, summary: Json, schema: Json) -> Scored:
             free += " "
         own.append(free)
     table = table.iloc[1:].set_axis([*own, *added], axis=1).reset_index(drop=True)
-    for column in set(NUMBERS) & set(added):
+    for column in set(kind.numeric) & set(added):
         table[column] = pd.to_numeric(table[column])
     features = {_match_key(feature["name"]): feature for feature in schema["features"]}
     answers = {name: features[key] for name in own if (key := _match_key(name)) in features}
@@ -82,7 +79,7 @@ def _match_key(header: str) -> str:
 @st.fragment
 def show_group(api: Api, schema: Json, model: Json) -> None:
     """Draw the tab; a filter runs only this part of the page again."""
-    target = schema["target"]
+    kind = kind_of(schema["target"])
     file_column, mark_column = st.columns([3, 1], gap="large")
     with file_column:
         file = st.file_uploader(
@@ -92,18 +89,7 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
         names = [feature["name"] for feature in schema["features"]]
         empty = pd.DataFrame(columns=[*schema.get("people", ()), *names])
         _download("Download an empty list with these columns", empty, "class.csv", "tertiary")
-    known = model["metrics"].get("pass_mark")
-    low, high = (float(end) for end in limits(target))
-    pass_mark = mark_column.number_input(
-        with_unit(target, "Pass mark"),
-        low,
-        high,
-        float(known["mark"]) if known else None,
-        step=1.0,
-        format="%g",
-        placeholder="none",
-        help="Who is predicted below it stands on the list of those at risk.",
-    )
+    kind.ask_mark(mark_column, model)
     if file is None:
         st.session_state.pop("class", None)
         st.info(
@@ -114,12 +100,12 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
     sheet = st.session_state.get(f"sheet:{file.file_id}")
     try:
         with st.spinner(f"Predicting {file.name} …"):
-            scored = _score(api, file, pass_mark, sheet, schema)
+            scored = _score(api, file, kind.pass_mark, sheet, schema)
     except BackEndError as error:
         show_trouble(error, "class")
     else:
         _show_reading(scored.summary, file.file_id)
-        _show_scored(scored, pass_mark, target)
+        _show_scored(scored, kind)
 
 
 def _score(api: Api, file: Any, pass_mark: float | None, sheet: str | None, schema: Json) -> Scored:
@@ -159,35 +145,33 @@ def _show_reading(summary: Json, file_id: str) -> None:
         st.info(" ".join(said))
 
 
-def _show_scored(scored: Scored, pass_mark: float | None, target: Json) -> None:
+def _show_scored(scored: Scored, kind: Kind) -> None:
     table = scored.table[~scored.table[PROBLEM].str.endswith(LEFT_OUT)]
-    predictions, refused = table[PREDICTION].dropna(), table[table[PREDICTION].isna()]
-    at_risk = table.iloc[:0]
-    if pass_mark is not None:
-        at_risk = table[table[BELOW] == "yes"].sort_values(PREDICTION)
+    has_none = table[PREDICTION].isna() | (table[PREDICTION] == "")
+    predicted, refused = table[~has_none], table[has_none]
+    at_risk = kind.at_risk(predicted)
     with st.container(key="figures-class"):
         figures = st.columns(4)
     figures[0].metric("Students", f"{len(table):,}")
-    mean = "–" if predictions.empty else amount(predictions.mean(), target)
-    figures[1].metric("Mean prediction", mean)
-    figures[2].metric("At risk", "–" if pass_mark is None else f"{len(at_risk):,}")
+    figures[1].metric(*kind.figure(predicted))
+    figures[2].metric("At risk", "–" if at_risk is None else f"{len(at_risk):,}")
     figures[3].metric("Refused rows", f"{len(refused):,}")
+    n_at_risk = 0 if at_risk is None else len(at_risk)
     views = st.tabs(
-        ["All students", f"At risk ({len(at_risk)})", f"Problems ({len(refused)})"], key="views"
+        ["All students", f"At risk ({n_at_risk})", f"Problems ({len(refused)})"], key="views"
     )
     with views[0]:
-        if not predictions.empty:
-            chart = histogram_chart(predictions, target, pass_mark)
-            show(chart, "Histogram of the predictions of this class.")
-        _show_table(_filtered(scored, table, target), scored, target)
+        if not predicted.empty:
+            show(*kind.class_chart(predicted))
+        _show_table(_filtered(scored, table, kind), scored, kind)
         _download("Download all rows with predictions", scored.content, "predictions.csv")
     with views[1]:
-        _show_at_risk(at_risk, scored, pass_mark, target)
+        _show_at_risk(at_risk, scored, kind)
     with views[2]:
         _show_problems(refused, scored)
 
 
-def _filtered(scored: Scored, students: pd.DataFrame, target: Json) -> pd.DataFrame:
+def _filtered(scored: Scored, students: pd.DataFrame, kind: Kind) -> pd.DataFrame:
     table = students
     by = [c for c in scored.own if 1 < table[c].nunique() <= MOST_VALUES]
     with st.expander("Filters", icon=":material/filter_alt:"):
@@ -198,19 +182,7 @@ def _filtered(scored: Scored, students: pd.DataFrame, target: Json) -> pd.DataFr
             wanted = st.multiselect(column, values, key=f"filter:{column}")
             if wanted:
                 table = table[table[column].isin(wanted)]
-        known = students[PREDICTION].dropna()
-        if known.nunique() > 1:
-            low, high = float(known.min()), float(known.max())
-            ends = st.slider(
-                "Prediction",
-                low,
-                high,
-                (low, high),
-                format=_printf(target),
-                key=f"filter:prediction:{low}:{high}",
-            )
-            if ends != (low, high):
-                table = table[table[PREDICTION].between(*ends)]
+        table = kind.filtered(table, students)
     if text:
         own = table[scored.own]
         hit = own.apply(lambda column: column.str.contains(text, case=False, regex=False))
@@ -220,26 +192,14 @@ def _filtered(scored: Scored, students: pd.DataFrame, target: Json) -> pd.DataFr
     return table
 
 
-def _show_table(table: pd.DataFrame, scored: Scored, target: Json) -> None:
-    names = {
-        PREDICTION: with_unit(target, f"{label_of(target)}, predicted"),
-        LOW: "90 % interval from",
-        HIGH: "90 % interval to",
-    }
-    config: dict[str, Any] = {
-        name: st.column_config.NumberColumn(label, format=_printf(target))
-        for name, label in names.items()
-    }
-    config[CHANCE] = st.column_config.ProgressColumn(
-        "Chance below the pass mark", format="%.0f %%", min_value=0, max_value=100
-    )
-    config[PROBLEM] = PROBLEM_COLUMN
+def _show_table(table: pd.DataFrame, scored: Scored, kind: Kind) -> None:
+    config = kind.column_config() | {PROBLEM: PROBLEM_COLUMN}
     who = [c for c in scored.own if c not in scored.answers]  # names and the like come first
-    added = [c for c in NUMBERS if c in table]
+    added = [c for c in kind.shown if c in table]
     problem = [PROBLEM] if (table[PROBLEM] != "").any() else []
     shown = table[[*who, *added, *problem, *scored.answers]].copy()
-    if CHANCE in added:
-        shown[CHANCE] *= 100
+    for name in {*kind.percentages} & {*added}:
+        shown[name] *= 100
     for name, feature in scored.answers.items():
         if feature["kind"] == "numeric":  # so that it sorts as numbers do
             numbers = pd.to_numeric(shown[name], errors="coerce")
@@ -248,20 +208,15 @@ def _show_table(table: pd.DataFrame, scored: Scored, target: Json) -> None:
     st.dataframe(shown, hide_index=True, column_config=config)
 
 
-def _show_at_risk(
-    at_risk: pd.DataFrame, scored: Scored, pass_mark: float | None, target: Json
-) -> None:
-    if pass_mark is None:
-        st.info("Set a pass mark to see who is predicted below it.")
+def _show_at_risk(at_risk: pd.DataFrame | None, scored: Scored, kind: Kind) -> None:
+    if at_risk is None:
+        st.info(kind.nobody_says)
     elif at_risk.empty:
-        st.success(f"Nobody is predicted below {pass_mark:g}.")
+        st.success(plain(kind.nobody_is))
     else:
-        st.caption(
-            "The lowest first. Use the list to offer help, never to decide about a person: who "
-            "stands near the mark may as well pass. " + scored.summary.get("at_risk", "")
-        )
-        _show_table(at_risk, scored, target)
-        wanted = [*scored.own, *(c for c in NUMBERS if c in at_risk)]
+        st.caption(f"{kind.order} {plain(scored.summary.get('at_risk', ''))}")
+        _show_table(at_risk, scored, kind)
+        wanted = [*scored.own, *(c for c in kind.shown if c in at_risk)]
         _download("Download the list of those at risk", at_risk[wanted], "at_risk.csv")
 
 
@@ -281,7 +236,3 @@ def _download(label: str, rows: pd.DataFrame | bytes, name: str, kind: Any = "se
     st.download_button(
         label, marked, name, "text/csv", type=kind, on_click="ignore", icon=":material/download:"
     )
-
-
-def _printf(target: Json) -> str:
-    return f"%.{n_decimals(target)}f"

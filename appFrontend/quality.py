@@ -12,6 +12,7 @@ import streamlit as st
 from appFrontend.api import Json
 from appFrontend.charts import dependence_chart, ranges_chart, show
 from appFrontend.fields import amount, label_of, n_decimals, number_format, with_unit
+from appFrontend.outcome_quality import show_outcome_quality
 
 MOST_FEATURES = 15
 METRICS = {
@@ -35,8 +36,11 @@ def show_quality(schema: Json, model: Json) -> None:
         f"`{model['model_version']}`."
     )
     _show_findings(model.get("findings", []))
-    _show_metrics(model["metrics"], target)
-    _show_leaderboard(model["metrics"]["leaderboard"], target)
+    if target["kind"] == "class":
+        show_outcome_quality(model["metrics"])
+    else:
+        _show_metrics(model["metrics"], target)
+        _show_leaderboard(model["metrics"]["leaderboard"], target)
     if report is None:
         st.info(
             "What the model relies on and for whom it errs was not measured for this model. "

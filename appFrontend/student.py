@@ -8,18 +8,19 @@ import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Api, BackEndError, Json
-from appFrontend.charts import contributions_chart, distribution_chart, show
-from appFrontend.fields import NOT_KNOWN, amount, draw_form, label_of, number_format
+from appFrontend.charts import contributions_chart, show
+from appFrontend.fields import NOT_KNOWN, draw_form, label_of, with_unit
+from appFrontend.kind_of import kind_of
+from appFrontend.kinds import Kind
 from appFrontend.trouble import plain, show_trouble
 
 FIRST, NOW = "First answer", "Now"
-LEVEL = "0.9"
 
 
 @st.fragment
 def show_student(api: Api, schema: Json, model: Json) -> None:
     """Draw the tab; moving an input runs only this part of the page again."""
-    headline = st.container(key="headline")
+    kind, headline = kind_of(schema["target"]), st.container(key="headline")
     form, details = st.columns([3, 2], gap="large")
     with form:
         record = draw_form(schema, model)
@@ -35,9 +36,9 @@ def show_student(api: Api, schema: Json, model: Json) -> None:
     if first and first["answer"]["model_version"] != answer["model_version"]:
         first = None  # two models' answers are not to be compared
     with headline:
-        _show_headline(record, answer, first, schema["target"])
+        _show_headline(record, answer, first, kind)
     with details:
-        _show_details(record, answer, first, schema, model)
+        _show_details(record, answer, first, schema, model, kind)
 
 
 def _another_model(answer: Json, schema: Json) -> bool:
@@ -49,12 +50,12 @@ def _another_model(answer: Json, schema: Json) -> bool:
     return True
 
 
-def _show_headline(record: Json, answer: Json, first: Json | None, target: Json) -> None:
+def _show_headline(record: Json, answer: Json, first: Json | None, kind: Kind) -> None:
     """Show what stays in sight: the answer, beside the first one where that was kept."""
     before, now, act = st.columns([2, 2, 1], gap="medium")
     if first is None:
-        before.metric(f"Predicted {label_of(target)}", amount(answer["prediction"], target))
-        now.markdown(_in_words(answer, target))
+        before.metric(f"Predicted {label_of(kind.target)}", kind.value(answer))
+        now.markdown(plain(kind.in_words(answer)))
         act.button(
             "Keep to compare",
             help="Keep this answer, then change something: both answers stand side by side.",
@@ -63,61 +64,39 @@ def _show_headline(record: Json, answer: Json, first: Json | None, target: Json)
             width="stretch",
         )
         return
-    change = answer["prediction"] - first["answer"]["prediction"]
-    with before, st.container(gap="xxsmall"):
-        st.metric(FIRST, amount(first["answer"]["prediction"], target))
-        st.caption(_interval(first["answer"], target))
-    with now, st.container(gap="xxsmall"):
-        st.metric(NOW, amount(answer["prediction"], target), f"{change:+{number_format(target)}}")
-        st.caption(_interval(answer, target))
+    for place, called, shown in ((before, FIRST, first["answer"]), (now, NOW, answer)):
+        change = kind.change(answer, first["answer"]) if called == NOW else None
+        with place, st.container(gap="xxsmall"):
+            st.metric(called, kind.value(shown), change, delta_color=kind.colour_of_rises)
+            st.caption(plain(kind.sureness(shown)))
     act.button("Stop comparing", on_click=st.session_state.pop, args=("first",), width="stretch")
 
 
 def _show_details(
-    record: Json, answer: Json, first: Json | None, schema: Json, model: Json
+    record: Json, answer: Json, first: Json | None, schema: Json, model: Json, kind: Kind
 ) -> None:
-    target = schema["target"]
     for warning in answer["warnings"]:
         st.warning(plain(warning["message"]))
     if first:
         _show_changes(first["record"], record, schema)
     answers = {FIRST: first["answer"], NOW: answer} if first else {NOW: answer}
-    show(
-        distribution_chart(model["metrics"]["target_distribution"], target, answers, LEVEL),
-        _in_words(answer, target),
-    )
+    show(kind.chart(answers, model), kind.in_words(answer))
     contributions = answer["contributions"]
     if not contributions:  # a warning says why
         return
     show(
-        contributions_chart(contributions["values"], schema),
+        contributions_chart(
+            kind.scaled(contributions),
+            schema,
+            axis=with_unit(kind.target, kind.contributions_axis),
+            number=kind.contributions_format,
+        ),
         "Bars: how far each feature moves this prediction.",
     )
-    base = amount(contributions["base"], target)
     st.caption(
-        f"The bars start from {base}, the mean prediction for the training table. They say what "
-        "the model makes of the answers, not what would help the student."
+        plain(f"The bars start from {kind.base(contributions)}, {kind.what_reasons_sum_to}. ")
+        + "They say what the model makes of the answers, not what would help the student."
     )
-
-
-def _in_words(answer: Json, target: Json) -> str:
-    parts = []
-    if ends := _interval(answer, target):
-        parts.append(f"{ends}.")
-    if mark := answer.get("pass_mark"):
-        chance = mark["probability_below"]
-        parts.append(f"The chance of less than {mark['mark']:g} is {chance:.0%}.")
-    return " ".join(parts)
-
-
-def _interval(answer: Json, target: Json) -> str:
-    if LEVEL not in answer["intervals"]:
-        return ""
-    low, high = answer["intervals"][LEVEL]
-    if low == high:
-        return f"Most likely exactly {amount(low, target, -1)} (about 9 in 10)"
-    between = f"between {low:{number_format(target, -1)}} and {amount(high, target, -1)}"
-    return f"9 in 10 students score within such a range: here {between}"
 
 
 def _show_changes(before: Json, now: Json, schema: Json) -> None:

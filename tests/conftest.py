@@ -10,6 +10,7 @@ import pytest
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
+from tests.outcomes import train_outcomes
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_TABLES = ROOT.parent / "shared" / "data"
@@ -44,6 +45,12 @@ def sample_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def predictor(sample_artifacts: Path) -> Predictor:
     return Predictor.load(sample_artifacts)
+
+
+@pytest.fixture(scope="session")
+def outcome_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts of proportional odds for Fail < Pass < Distinction. Read them only."""
+    return train_outcomes(tmp_path_factory.mktemp("outcomes"), "ordinal")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from src.config import ARTIFACTS
 from src.exception import ConfigurationError, StuPredictionError
@@ -18,8 +18,10 @@ from src.logger import configure_logging
 from src.pipelines.option_values import Once, option_path, option_text
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.report.scored_file import beyond_training, left_out, reading
-from src.serving.predictor import NumberPredictor, Predictor
-from src.serving.scoring import Scorer, Tally, can_vectorise, score_chunks
+from src.serving.predictor import Predictor
+from src.serving.scorers import scorer_for
+from src.serving.scoring import can_vectorise, score_chunks
+from src.serving.summary import Tally
 from src.tables.reader import open_table
 from src.tables.spreadsheets import SheetChoice
 from src.utils import atomic_open
@@ -70,9 +72,7 @@ def predict_file(
     for path, what in ((output, "output"), (to_fix, f"list of rows to fix, {to_fix.name},")):
         if path.exists() and source.exists() and path.samefile(source):
             raise ConfigurationError(f"The {what} would replace the input. Name another file.")
-    scorer = Scorer(
-        cast(NumberPredictor, predictor), predictor.pass_mark, vectorised=can_vectorise()
-    )
+    scorer = scorer_for(predictor, predictor.pass_mark, vectorised=can_vectorise())
     tally = Tally()
     with ExitStack() as stack:
         choice = SheetChoice(sheet, all_sheets, predictor.schema.keys)
@@ -121,7 +121,8 @@ exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1
         action=Once,
         required=True,
         metavar="FILE",
-        help="CSV file to write: the input's columns, prediction, interval ends and problem",
+        help="CSV file to write: the input's columns, prediction, interval ends (or the chances of "
+        "outcomes and what cannot be ruled out) and problem",
     )
     parser.add_argument(
         "--artifacts",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from src.report.table_findings import message
-from src.report.wording import count, percent, plain
+from src.report.wording import count, listed, percent, plain
 from src.schema.features import CategoricalFeature
 from src.schema.findings import NOTE, WARNING, Finding
 from src.schema.record import Schema
@@ -61,6 +61,30 @@ def at_risk(metrics: Mapping[str, Any], mark: float | None) -> str:
         f"How good such a list is was counted{nearest} on {count(row['n_samples'])} of the "
         f"training data, each predicted without having been seen: {_share(right)} of those on it "
         f"did score below, and it named {_share(found)} of all who did."
+    )
+
+
+def listed_by_chance(metrics: Mapping[str, Any], share: float) -> str:
+    """Return how good a list of those with the largest chance of being at risk is.
+
+    What was counted for the nearest share of the students is said; empty where nobody counted.
+
+    Parameters
+    ----------
+    share : float
+        Of a class: who is on the list.
+    """
+    counted = metrics["held_out"].get("capacity") if metrics else None
+    if not share or not counted or not counted["lists"]:
+        return ""
+    row = min(counted["lists"], key=lambda row: abs(row["share"] - share))
+    right, found = (Interval(**row[key]) for key in ("precision", "recall"))
+    outcomes = listed(metrics["at_risk_outcomes"])
+    return (
+        f"How good such a list is was counted on {count(counted['n_samples'])} who were kept out "
+        f"of training: of the {percent(row['share'])} with the largest chance of {outcomes}, "
+        f"{_share(right)} did end there, and the list named {_share(found)} of all who did; "
+        f"drawing lots names {percent(row['share'])}."
     )
 
 

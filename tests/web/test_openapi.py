@@ -142,8 +142,9 @@ def test_without_a_model_there_is_no_document(empty_client):
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("seconds", ["8", pytest.param("120", marks=pytest.mark.slow)])
-def test_the_api_keeps_what_its_document_says(gunicorn, sample_artifacts, tmp_path, seconds):
-    """R6."""
+@pytest.mark.parametrize("artifacts", ["sample_artifacts", "outcome_artifacts"])
+def test_the_api_keeps_what_its_document_says(gunicorn, request, tmp_path, artifacts, seconds):
+    """R6, for a number and for outcomes."""
     # A text in place of a number may be any text to JSON Schema; the document names the 422.
     (tmp_path / "schemathesis.toml").write_text(
         '[[operations]]\ninclude-name = "POST /api/v1/predict"\n'
@@ -151,8 +152,8 @@ def test_the_api_keeps_what_its_document_says(gunicorn, sample_artifacts, tmp_pa
     )
     key = "k" * 20
     environment = {
-        "ARTIFACTS_DIR": str(sample_artifacts), "API_KEYS": sha256(key.encode()).hexdigest(),
-        "LOG_LEVEL": "WARNING",
+        "ARTIFACTS_DIR": str(request.getfixturevalue(artifacts)), "LOG_LEVEL": "WARNING",
+        "API_KEYS": sha256(key.encode()).hexdigest(),
     }  # fmt: skip
     with gunicorn(tmp_path, **environment) as server:
         assert server.ask("/api/v1/schema").status == 401

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.outcomes import records
 from tests.web.conftest import multipart, workbook
 
 pytestmark = pytest.mark.e2e
@@ -47,6 +48,30 @@ def test_a_worker_imports_no_heavy_library_and_unpickles_nothing_whatever_it_is_
         after = imported()
         assert "subprocess" in after  # a large file was scored: by a process of its own
         assert after & HEAVY == set()
+
+
+def test_nor_does_a_worker_that_predicts_outcomes(gunicorn, outcome_artifacts, tmp_path) -> None:
+    rows = records(600)
+    text = "".join(",".join(map(str, row)) + "\n" for row in [rows[0], *(r.values() for r in rows)])
+    few = "".join(text.splitlines(keepends=True)[:30])
+    with gunicorn(
+        tmp_path, "--workers", "1", app="tests.web.probed_app:application",
+        ARTIFACTS_DIR=str(outcome_artifacts), TMPDIR=str(tmp_path),
+    ) as server:  # fmt: skip
+        assert server.post_json("/api/v1/predict", rows[0]).status == 200
+        explained = server.post_json("/api/v1/predict?contributions=1", rows[1]).json
+        assert explained["contributions"]["values"].keys() == rows[1].keys()
+        for content in (few, text):  # by the worker itself, and by a process of its own
+            answer = server.ask("/api/v1/predict/batch", content.encode(), Content_Type="text/csv")
+            assert answer.text.count("\n") == content.count("\n")
+            body, kind = multipart(content.encode(), "class.csv")
+            assert "At risk" in server.ask("/batch", body, Content_Type=kind).text
+        for path in ("/batch", "/docs", "/openapi.json", "/api/v1/model", "/api/v1/schema"):
+            assert server.ask(path).status == 200
+        probed = server.ask("/probe").json
+    modules = {name.partition(".")[0] for name in probed["modules"]}
+    assert (modules & HEAVY, probed["unpickled"]) == (set(), [])
+    assert "subprocess" in modules
 
 
 def ask_everything(server, student: dict[str, object]) -> set[int]:

@@ -12,9 +12,9 @@ from flask import Response, request
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
 from src.exception import DataValidationError, Problem
-from src.report.scored_file import at_risk
-from src.serving.scoring import Summary
+from src.serving.summary import Summary
 from src.web.batch.service import current_batches, read_pass_mark, safe_name
+from src.web.batch.view import quality
 from src.web.batch.workspace import Order, Refusal
 from src.web.model_holder import current_models
 from src.web.single.json_answers import is_asked_for
@@ -44,7 +44,7 @@ def answer_file() -> Response:
         If no model is loaded.
     """
     predictor = current_models().predictor()
-    pass_mark = read_pass_mark(request.args.get("pass_mark", ""), predictor.schema.number)
+    pass_mark = read_pass_mark(request.args.get("pass_mark", ""), predictor.schema.target)
     sheet, all_sheets = request.args.get("sheet"), is_asked_for("all_sheets")
     if sheet is not None and all_sheets:
         raise BadRequest("Name a sheet, or ask for all_sheets.")
@@ -73,11 +73,11 @@ def answer_file() -> Response:
         batches.workspace.delete(job)
     result.seek(len(BOM_UTF8))  # that is for Excel
     answer = csv_file(result, "predictions.csv")
-    answer.headers["X-Summary"] = summary_header(outcome, at_risk(predictor.metrics, pass_mark))
+    answer.headers["X-Summary"] = summary_header(outcome, quality(predictor.metrics, outcome))
     return answer
 
 
-def summary_header(summary: Summary, quality: str = "") -> str:
+def summary_header(summary: Summary, at_risk: str = "") -> str:
     """Return how a file went, as JSON that a header can hold: proxies allow little in all."""
     fields: dict[str, Any] = {
         "n_rows": summary.n_rows,
@@ -92,7 +92,7 @@ def summary_header(summary: Summary, quality: str = "") -> str:
         "encoding": summary.encoding,
         "mended": summary.mended,
         "warnings": summary.warnings,
-        "at_risk": quality,
+        "at_risk": at_risk,
     }
     for name, value in more.items():
         longer = fields | {name: value}

@@ -61,7 +61,7 @@ def upload() -> ResponseReturnValue:
     problems: list[Problem] = []
     name, pass_mark = "", None
     try:
-        pass_mark = read_pass_mark(mark_text, predictor.schema.number)
+        pass_mark = read_pass_mark(mark_text, predictor.schema.target)
     except DataValidationError as error:
         problems += error.problems
     try:
@@ -123,7 +123,7 @@ def change(job_id: str) -> ResponseReturnValue:
     order, form = job.read_order(), request.form
     if "pass_mark" in form:
         try:
-            mark = read_pass_mark(form["pass_mark"], predictor.schema.number)
+            mark = read_pass_mark(form["pass_mark"], predictor.schema.target)
         except DataValidationError as error:
             return _job_page(job, predictor, error.problems[0], form["pass_mark"], 422)
         order = replace(order, pass_mark=mark)
@@ -210,9 +210,7 @@ def _job_page(
     view = None
     if outcome is not None and not isinstance(outcome, Refusal):
         same = outcome.run_id == predictor.run.run_id
-        view = describe_file(
-            outcome, predictor.schema.number, predictor.metrics if same else NOTHING
-        )
+        view = describe_file(outcome, predictor.metrics if same else NOTHING)
     page = render_template(
         "batch_job.html",
         job=job,
@@ -221,7 +219,6 @@ def _job_page(
         rows_done=job.rows_done(),
         minutes_left=max(1, int((job.expires - time.time()) / 60)),
         problem=problem,
-        pass_mark=mark_text if mark_text is not None else view.pass_mark if view else "",
-        rule=predictor.schema.target.rule,
+        pass_mark=mark_text,
     )
     return make_response(page, status)

@@ -15,7 +15,7 @@ from flask import current_app, request
 from src.config import Settings
 from src.exception import DataValidationError, Problem
 from src.logger import get_logger
-from src.schema.features import NumericFeature
+from src.schema.features import ClassTarget, NumericFeature
 from src.serving.predictor import Predictor
 from src.tables.cells import parse_number, shorten
 from src.web.batch.worker import CLASS_BYTES, TOO_MUCH, kind_of_work, our_fault, run, start
@@ -172,16 +172,19 @@ def safe_name(sent: str | None) -> str:
     return path.name or "the file"
 
 
-def read_pass_mark(text: str, target: NumericFeature) -> float | None:
+def read_pass_mark(text: str, target: NumericFeature | ClassTarget) -> float | None:
     """Return the pass mark that a text spells; None where it is empty.
 
     Raises
     ------
     DataValidationError
-        If the target cannot have that score.
+        If the target cannot have that score, or is an outcome.
     """
     if not text.strip():
         return None
+    if isinstance(target, ClassTarget):
+        message = f"{target.label or target.name} is an outcome: it has no pass mark."
+        raise DataValidationError(problems=[Problem(message, "pass_mark")])
     mark = parse_number(text, decimal_comma="," in text)
     if mark is None or not target.within(mark):
         got = shorten(text.strip())

@@ -11,13 +11,15 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 from src.artifact_store import ArtifactStore
 from src.config import ROOT, read_signing_key
 from src.exception import ConfigurationError, DataValidationError, StuPredictionError
-from src.serving.predictor import NumberPredictor, Predictor
-from src.serving.scoring import Scorer, Summary, can_vectorise, score_table
+from src.serving.predictor import Predictor
+from src.serving.scorers import scorer_for
+from src.serving.scoring import can_vectorise, score_table
+from src.serving.summary import Summary
 from src.tables.reader import open_table
 from src.tables.spreadsheets import SheetChoice
 from src.utils import NO_ROOM
@@ -68,7 +70,7 @@ def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary 
 
 def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | Refusal:
     order = job.read_order()
-    scorer = Scorer(cast(NumberPredictor, predictor), order.pass_mark, vectorised=vectorised)
+    scorer = scorer_for(predictor, order.pass_mark, vectorised=vectorised)
     choice = SheetChoice(order.sheet, order.all_sheets, predictor.schema.keys)
     try:
         with (

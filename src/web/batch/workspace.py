@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import IO
 
 from src.exception import ConfigurationError, Problem
-from src.serving.scoring import Summary
+from src.serving.summary import Summary
 from src.utils import disk_folder, write_bytes
 from src.web.middleware.shared_memory import SharedLock
 

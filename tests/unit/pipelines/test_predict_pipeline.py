@@ -371,7 +371,7 @@ def test_the_output_appears_whole_or_not_at_all(predictor, tmp_path, monkeypatch
     def fail(self: Predictor, columns: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Predictor, "unclipped_columns", fail)
+    monkeypatch.setattr(type(predictor), "unclipped_columns", fail)
     with pytest.raises(OSError, match="No space left"):
         predict_file(predictor, source, output)
     assert output.read_text() == "the earlier one"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.report.scored_file import at_risk
+from src.report.scored_file import at_risk, listed_by_chance
 
 SHARE = {"value": 0.8, "low": 0.7, "high": 0.9}
 METRICS = {
@@ -25,3 +25,33 @@ def test_a_list_of_those_below_the_mark_says_how_good_such_lists_are() -> None:
 def test_nothing_is_said_without_a_mark_or_outside_those_that_were_counted(mark) -> None:
     assert at_risk(METRICS, mark) == ""
     assert at_risk({}, 45) == ""
+
+
+def _list(share: float, precision: float, recall: float) -> dict:
+    return {
+        "share": share,
+        "precision": {"value": precision, "low": precision - 0.1, "high": precision + 0.1},
+        "recall": {"value": recall, "low": recall - 0.1, "high": recall + 0.1},
+    }
+
+
+OUTCOMES = {
+    "at_risk_outcomes": ["Fail", "Withdrawn"],
+    "held_out": {
+        "capacity": {"n_samples": 500, "lists": [_list(0.1, 0.8, 0.3), _list(0.3, 0.6, 0.7)]}
+    },
+}
+
+
+def test_the_list_by_chance_is_judged_by_the_nearest_that_was_counted():
+    said = listed_by_chance(OUTCOMES, 0.26).replace("\N{NO-BREAK SPACE}", " ")
+    assert "on 500 students who were kept out of training" in said
+    assert "of the 30 % with the largest chance of Fail and Withdrawn, 60 % (50 to 70)" in said
+    assert "named 70 % (60 to 80) of all who did; drawing lots names 30 %" in said
+    assert "of the 10 % with" in listed_by_chance(OUTCOMES, 0.12).replace("\xa0", " ")
+
+
+def test_where_nobody_counted_nothing_is_said_of_the_list():
+    for metrics in ({}, {"held_out": {}}, {"held_out": {"capacity": None}}):
+        assert listed_by_chance(metrics, 0.3) == ""
+    assert listed_by_chance(OUTCOMES, 0.0) == ""

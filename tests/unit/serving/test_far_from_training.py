@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from src.serving.predictor import NO_RANGE, NumberPredictor, Predictor
-from src.serving.scoring import Scorer
+from src.serving.scorers import scorer_for
 
 FIELDS = ("prediction", "low_90", "high_90", "chance_below_pass_mark")
 
@@ -69,6 +69,6 @@ def test_a_file_s_rows_get_no_range_there_either(predictor, student, vectorised)
     records = [student, student | {"reading_score": 0}, student | {"reading_score": 12}]
     checked = [predictor.schema.check_record(record)[0] for record in records]
     columns = {name: [values[name] for values in checked] for name in predictor.schema.names}
-    found = Scorer(predictor, 60.0, vectorised=vectorised).score(columns)
+    found = scorer_for(predictor, 60.0, vectorised=vectorised).score(columns)
     known = [[found[name][row] is not None for name in FIELDS] for row in range(3)]
     assert known == [[True] * 4, [True, False, False, False], [True] * 4]

@@ -14,7 +14,9 @@ from src.pipelines.predict_pipeline import predict_file, to_fix_file
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
-from src.serving.scoring import Scorer, Summary, score_table
+from src.serving.scorers import scorer_for
+from src.serving.scoring import score_table
+from src.serving.summary import Summary
 from src.tables.reader import open_table
 from tests.sampling import first
 
@@ -23,7 +25,7 @@ SAMPLE = Path(__file__).resolve().parents[3] / "notebooks" / "data" / "stud.csv"
 
 def score(predictor: Predictor, content: bytes, mark=None, *, vectorised=False):
     output, to_fix = io.StringIO(newline=""), io.StringIO(newline="")
-    scorer = Scorer(predictor, mark, vectorised=vectorised)
+    scorer = scorer_for(predictor, mark, vectorised=vectorised)
     with open_table(io.BytesIO(content), "class.csv") as reader:
         summary = score_table(reader, scorer, output, to_fix)
     return summary, read(output.getvalue()), read(to_fix.getvalue())

@@ -19,7 +19,8 @@ import openpyxl
 import pytest
 
 from src.logger import ROOT as LOGGER
-from src.serving.scoring import Summary
+from src.schema.features import NumericFeature
+from src.serving.summary import NumberSummary
 from src.web.batch import workspace as batch_store
 from src.web.batch.downloads import summary_header
 from src.web.batch.service import BatchService
@@ -740,7 +741,8 @@ def test_an_encoding_that_was_guessed_is_said(client, upload):
 
 
 def test_a_summary_fits_into_a_header_however_many_columns_were_mended():
-    summary = Summary(run_id="", pass_mark=None, shown_columns=[], low=0, high=1)
+    target = NumericFeature(name="score", observed_minimum=0, observed_maximum=1)
+    summary = NumberSummary(run_id="", target=target, shown_columns=[])
     summary.mended = {f"Spalte mit Ü {n}": n for n in range(1_000)}
     header = summary_header(summary)
     assert (len(header) < 4_000, header.isascii()) == (True, True)

@@ -1,0 +1,134 @@
+"""What the tabs ask of the kind of target: a number, or one of some outcomes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pandas as pd
+import streamlit as st
+
+from appFrontend.api import Json
+from appFrontend.charts import Chart
+
+LEVEL = "0.9"
+PREDICTION, PROBLEM = "prediction", "problem"  # of the columns that the back end adds to a file
+
+
+class Kind(ABC):
+    """How one student's answer and a class's columns are shown.
+
+    Attributes
+    ----------
+    pass_mark : float or None
+        As :meth:`ask_mark` was told.
+    contributions_axis, what_reasons_sum_to : str
+        What bars of reasons mean, and where they start.
+    colour_of_rises : str
+        Of Streamlit's: whether a greater :meth:`change` is good.
+    """
+
+    contributions_axis: str
+    what_reasons_sum_to: str
+    colour_of_rises: Literal["normal", "inverse"] = "normal"
+
+    def __init__(self, target: Json) -> None:
+        self.target = target
+        self.pass_mark: float | None = None
+
+    @abstractmethod
+    def value(self, answer: Json) -> str:
+        """Return the prediction."""
+
+    @abstractmethod
+    def change(self, now: Json, first: Json) -> str | None:
+        """Return how far an answer is from the first one; None where that is no number."""
+
+    @abstractmethod
+    def sureness(self, answer: Json) -> str:
+        """Return how sure the prediction is, in a clause."""
+
+    @abstractmethod
+    def in_words(self, answer: Json) -> str:
+        """Return what else there is to say of an answer."""
+
+    @abstractmethod
+    def chart(self, answers: Mapping[str, Json], model: Json) -> Chart:
+        """Draw one or two named answers."""
+
+    @abstractmethod
+    def base(self, contributions: Json) -> str:
+        """Return where the bars of reasons start."""
+
+    @abstractmethod
+    def scaled(self, contributions: Json) -> Mapping[str, float]:
+        """Return the length of each of these bars."""
+
+    @property
+    @abstractmethod
+    def contributions_format(self) -> str:
+        """How these lengths are written."""
+
+    @abstractmethod
+    def ask_mark(self, place: Any, model: Json) -> None:
+        """Ask for a pass mark, where there can be one."""
+
+    @abstractmethod
+    def added(self, names: list[str]) -> list[str]:
+        """Return what the columns that the back end added mean, by their names in the file."""
+
+    @property
+    @abstractmethod
+    def numeric(self) -> tuple[str, ...]:
+        """Which of them hold numbers."""
+
+    @property
+    @abstractmethod
+    def shown(self) -> tuple[str, ...]:
+        """Which of them stand in the tables."""
+
+    @property
+    @abstractmethod
+    def percentages(self) -> tuple[str, ...]:
+        """Which of them are chances, shown as bars."""
+
+    @abstractmethod
+    def at_risk(self, table: pd.DataFrame) -> pd.DataFrame | None:
+        """Return who is at risk, the most urgent first; None where nobody said who is."""
+
+    @abstractmethod
+    def figure(self, predicted: pd.DataFrame) -> tuple[str, str]:
+        """Return what sums up a class, and what it is called."""
+
+    @abstractmethod
+    def class_chart(self, predicted: pd.DataFrame) -> tuple[Chart, str]:
+        """Draw the predictions of a class, with words for those who cannot see them."""
+
+    @abstractmethod
+    def filtered(self, table: pd.DataFrame, students: pd.DataFrame) -> pd.DataFrame:
+        """Offer to filter a table by the prediction; ``students`` are all there are."""
+
+    @abstractmethod
+    def column_config(self) -> dict[str, Any]:
+        """Return how the added columns are shown."""
+
+    @property
+    @abstractmethod
+    def nobody_says(self) -> str:
+        """What is said where nobody said who is at risk."""
+
+    @property
+    @abstractmethod
+    def nobody_is(self) -> str:
+        """What is said where nobody is at risk."""
+
+    @property
+    @abstractmethod
+    def order(self) -> str:
+        """What is said above the list of those at risk."""
+
+    @staticmethod
+    def percent_column(label: str) -> Any:
+        """Return how a column of percentages is shown."""
+        return st.column_config.ProgressColumn(label, format="%.0f %%", min_value=0, max_value=100)

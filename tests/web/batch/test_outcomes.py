@@ -1,0 +1,127 @@
+"""A class whose outcomes are predicted: the page, the API's file and its list."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from appBackend.openapi import example_record
+from src.serving.predictor import Predictor
+from tests.outcomes import records
+
+API = "/api/v1/predict/batch"
+LABELS = ["Fail", "Pass", "Distinction"]
+STUDENTS = records(12, seed=4)
+MISTAKE = {"reading": "ninety", "absences": 1, "course": "half"}
+
+
+def as_csv(rows: list[dict[str, object]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, ["name", *rows[0]])
+    writer.writeheader()
+    writer.writerows({"name": f"Pupil {i}", **row} for i, row in enumerate(rows))
+    return text.getvalue().encode()
+
+
+@pytest.fixture(scope="module")
+def client(make_app, outcome_artifacts):
+    return make_app(artifacts_dir=outcome_artifacts).test_client()
+
+
+@pytest.fixture(scope="module")
+def document(client):
+    return client.get("/openapi.json").get_json()
+
+
+def upload(client, content: bytes, **fields: str):
+    sent = client.post("/batch", data={"file": (io.BytesIO(content), "7b.csv"), **fields})
+    return client.get(sent.headers["Location"])
+
+
+def by_line(page: str) -> list[str]:
+    """Return the texts of the table of students, row by row."""
+    body = page.partition('<table class="students">')[2].partition("</table>")[0]
+    return body.partition("<tbody>")[2].split("<tr>")[1:]
+
+
+def test_the_file_and_the_list_give_the_same_to_the_last_digit(client):
+    answer = client.post(API, data=as_csv([*STUDENTS, MISTAKE]), content_type="text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    listed = client.post(API, json=[*STUDENTS, MISTAKE]).get_json()
+    assert listed["predictions"][-1] is None
+    assert [rows[-1][name] for name in ("prediction", "p_Fail", "set_90")] == [""] * 3
+    for row, said in zip(rows[:-1], listed["predictions"], strict=False):
+        assert row["prediction"] == said["prediction"]
+        assert {label: float(row[f"p_{label}"]) for label in LABELS} == said["probabilities"]
+        assert row["set_90"].split(" | ") == said["set"]
+    summary = json.loads(answer.headers["X-Summary"])
+    assert (summary["n_predicted"], summary["n_refused"]) == (12, 1)
+
+
+def test_the_page_names_who_is_at_risk_with_the_chance_and_what_else_may_be(client):
+    page = upload(client, as_csv([*STUDENTS, MISTAKE])).text
+    said = client.post(API, json=STUDENTS).get_json()["predictions"]
+    lines = by_line(page)
+    assert len(lines) == 13
+    for line, one in zip(lines, said, strict=False):
+        assert f"<strong>{one['prediction']}</strong>" in line
+        risk = one["at_risk"]["probability"]
+        assert ("At risk" in line) == (one["prediction"] == "Fail" or risk >= 0.5)
+        if 0.01 < risk < 0.99:
+            assert f"{round(100 * risk)}\xa0%" in line
+        for label in LABELS:
+            assert (label in line) == (label in (one["prediction"], *one["set"]))
+    assert "to fix" in lines[-1]
+    n_at_risk = sum("At risk" in line for line in lines)
+    assert f"<dt>At risk of Fail</dt><dd>{n_at_risk}</dd>" in page
+    expected = sum(one["at_risk"]["probability"] for one in said)
+    assert f"<dd>about {expected:.0f}</dd>" in page
+    assert "pass_mark" not in page
+
+
+def test_outcomes_have_no_pass_mark(client):
+    assert 'name="pass_mark"' not in client.get("/batch").text
+    answer = client.post(f"{API}?pass_mark=50", data=as_csv(STUDENTS), content_type="text/csv")
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"] == [
+        {"field": "pass_mark", "message": "Outcome is an outcome: it has no pass mark.",
+         "got": None}
+    ]  # fmt: skip
+
+
+def test_answers_are_those_of_the_document(client, document, outcome_artifacts):
+    validate(document)
+    schemas = document["components"]["schemas"]
+    example = example_record(Predictor.load(outcome_artifacts).schema)
+    for path, body, name in (
+        ("/api/v1/predict?contributions=1", example, "Answer"),
+        (API, [example, MISTAKE], "BatchAnswer"),
+    ):
+        answer = client.post(path, json=body).get_json()
+        Draft202012Validator({"$ref": f"#/components/schemas/{name}", **document}).validate(answer)
+    assert schemas["Answer"]["properties"]["prediction"]["enum"] == LABELS
+    assert "at_risk" in schemas["Answer"]["required"]
+    described = document["paths"][API]["post"]["description"]
+    assert "`p_` and its name" in described
+    assert "pass_mark" not in described
+    assert client.get("/docs").status_code == 200
+
+
+def test_the_document_excludes_other_outcomes_and_impossible_chances(document):
+    answer = document["components"]["schemas"]["Answer"]
+    valid = {
+        "ok": True, "prediction": "Pass", "result": "Pass", "unit": "", "target": "outcome",
+        "model_version": "x", "warnings": [], "set": ["Pass"], "sets": {"0.9": ["Pass"]},
+        "probabilities": {"Fail": 0.2, "Pass": 0.7, "Distinction": 0.1},
+        "at_risk": {"outcomes": ["Fail"], "probability": 0.2, "low": 0.1, "high": 0.3},
+    }  # fmt: skip
+    check = Draft202012Validator({**answer, "components": document["components"]})
+    assert check.is_valid(valid)
+    assert not check.is_valid(valid | {"prediction": "Other"})
+    assert not check.is_valid(valid | {"probabilities": {"Fail": 1.2, "Pass": 0, "Distinction": 0}})
+    assert not check.is_valid({k: v for k, v in valid.items() if k != "at_risk"})
