@@ -105,7 +105,7 @@ def describe_outcome(
     between = ""
     if prediction.at_risk_range is not None:
         low, high = map(of_100, prediction.at_risk_range)
-        between = f"between {low} and {high}" if low != high else ""
+        between = f"between {low} and {high} of 100" if low != high else ""
     return OutcomeResult(
         value=prediction.prediction,
         shown=plain(prediction.prediction),
@@ -153,14 +153,10 @@ def _crowd(n_counted: int, outcomes: str) -> Markup:
 
 def _compare(chance: float, share: float) -> str:
     # The difference of the shown figures, so that a reader who subtracts finds the same.
-    difference, trained = round(100 * chance) - round(100 * share), of_100(share)
-    if not difference:
-        return f"Of the students that it learnt from, it was as many: {trained} of 100."
-    side = "more" if difference > 0 else "fewer"
-    return (
-        f"That is {abs(difference)} {side} than among the students that it learnt from, where it "
-        f"was {trained} of 100."
-    )
+    difference = round(100 * chance) - round(100 * share)
+    side = "more than" if difference > 0 else "fewer than"
+    apart = f"{abs(difference)} {side}" if difference else "as many as"
+    return f"{apart} among the students that it learnt from ({of_100(share)} of 100)"
 
 
 def _ruled_out(prediction: OutcomePrediction, n_outcomes: int) -> str:
@@ -171,7 +167,5 @@ def _ruled_out(prediction: OutcomePrediction, n_outcomes: int) -> str:
     others = [plain(label) for label in inside if label != prediction.prediction]
     if len(inside) == n_outcomes:
         return "No outcome can be ruled out."
-    said = (
-        f"{listed(others, most=20)} cannot be ruled out" if others else "The others are ruled out"
-    )
-    return f"{said}: 9 in 10 students end with an outcome that is left like this."
+    said = f"{listed(others, most=20)} cannot be" if others else "The others are"
+    return f"{said} ruled out: 9 in 10 students end with one of the outcomes that are left."
