@@ -180,7 +180,7 @@ def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable
 
 def limits(facts: ReportFacts) -> list[str]:
     """Return what a reader must keep in mind, as far as it follows from the figures."""
-    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
+    names = Names(facts.schema)
     n, run = facts.metrics["held_out"]["n_samples"], facts.run
     said = [
         "It repeats what its table holds, unfair differences included. It finds what goes "
@@ -189,6 +189,7 @@ def limits(facts: ReportFacts) -> list[str]:
         "ways that no figure here shows. Check it there before use.",
     ]
     if (row := shown_coverage(facts)) is not None:
+        measure = Measure.of(facts.schema.number)
         said.append(
             f"A single prediction can be far off: 1 student in 10 is expected outside a range that "
             f"is {measure.amount(row['mean_width'])} wide on average. That holds over all "

@@ -78,7 +78,7 @@ def count(n: int, noun: str = "student") -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def listed(items: Iterable[str], most: int = 8, more: str = "more") -> str:
+def listed(items: Iterable[str], most: int = 8, more: str = "more", last: str = "and") -> str:
     """Return items as a sentence lists them.
 
     Examples
@@ -89,7 +89,7 @@ def listed(items: Iterable[str], most: int = 8, more: str = "more") -> str:
     items = list(items)
     if len(items) > most + 1:
         items = [*items[:most], f"{len(items) - most} {more}"]
-    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+    return f" {last} ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
 def end(value: float) -> str:

@@ -135,6 +135,27 @@ def _anchor(x: float) -> str:
     return "start" if x < 8 else "end" if x > 92 else "middle"
 
 
+def crowd(n_full: int, title: str) -> Markup:
+    """Return a hundred dots in five lines of twenty, the first of them full and the others empty.
+
+    Parameters
+    ----------
+    n_full : int
+        From 0 to 100.
+    title : str
+        What the picture shows, for those who do not see it.
+    """
+    dots = "".join(
+        f'<circle class="{"full" if i < n_full else "empty"}" cx="{5 * (i % 20) + 2.5}%" '
+        f'cy="{16 * (i // 20) + 8}" r="5.5"/>'
+        for i in range(100)
+    )
+    return Markup(  # noqa: S704 # nosec B704
+        '<svg class="crowd" width="100%" height="80" role="img" aria-labelledby="crowd-title">'
+        f'<title id="crowd-title">{escape(title)}</title>{dots}</svg>'
+    )
+
+
 def table_rows(rows: Sequence[tuple[str, int]]) -> Markup:
     """Return the rows of a table: the first cell of each is its heading."""
     return Markup("").join(

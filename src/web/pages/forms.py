@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from src.exception import Problem
+from src.report.wording import listed, plain
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import format_number
@@ -14,6 +15,7 @@ from src.tables.cells import format_number
 MOST_RADIOS = 4  # with more categories than this a list is easier to read
 MOST_UNGROUPED = 12  # with more fields than this they stand below headings, hints or not
 MOST_IMPORTANT = 8
+MOST_NAMED = 6  # outcomes in a sentence
 IMPORTANT_SHARE = 0.95  # of all that the model relies on
 FEW_HEADINGS = ("What counts most for the prediction", "Other choices", "Other numbers")
 PLAIN_HEADINGS = ("Choices", "Numbers")
@@ -103,6 +105,14 @@ def form_groups(schema: Schema, importance: Mapping[str, float] | None = None) -
         for heading, features in _headings(schema, importance or {}).items()
         if features
     )
+
+
+def what_to_expect(schema: Schema) -> str:
+    """Return what a form is answered with, by what is predicted."""
+    if schema.task == "regression":
+        return "what to expect, how far off that may be, and why"
+    outcomes = listed(map(plain, schema.outcomes.categories), most=MOST_NAMED)
+    return f"which outcome to expect ({outcomes}), how likely each one is, and why"
 
 
 def sensitive_labels(groups: Iterable[Group]) -> tuple[str, ...]:

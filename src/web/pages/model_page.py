@@ -17,8 +17,10 @@ from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.saved_metrics import check_metrics
 from src.report.saved_report import SavedReport, load_report
 from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
+from src.serving.outcomes import OutcomePredictor
 from src.serving.predictor import Predictor
 from src.web.charts import bar_list
+from src.web.pages.outcome_model_page import outcome_words
 
 REPORTS = {"report.html": "text/html", "model_card.md": "text/markdown"}
 MOST_IMPORTANT = 12
@@ -41,6 +43,11 @@ class ModelPage:
         What was measured.
     fairness : tuple of str
         Which differences between groups are larger than chance.
+    outcomes, lists : ReportTable or None
+        Of a model that predicts outcomes: how many students have which, and what lists of those at
+        risk hold.
+    capacity : str
+        Of the same: what help for some of the students reaches.
     has_report : bool
         Whether there is a report to download; else only what every run has is shown.
     report_problem : str
@@ -67,10 +74,15 @@ class ModelPage:
     history: ReportTable
     has_report: bool
     report_problem: str
+    outcomes: ReportTable | None = None
+    lists: ReportTable | None = None
+    capacity: str = ""
 
 
 def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     """Return the page of the run that is served."""
+    if isinstance(predictor, OutcomePredictor):
+        return _describe_outcomes(predictor, store)
     report, problem = _report(predictor)
     facts = ReportFacts(
         predictor.schema,
@@ -90,6 +102,26 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         history=_history(store, predictor.run),
         has_report=report is not None,
         report_problem=problem,
+    )
+
+
+def _describe_outcomes(predictor: OutcomePredictor, store: ArtifactStore) -> ModelPage:
+    run = predictor.run
+    has_report = run.read_report("report.html") is not None
+    facts = ReportFacts(
+        predictor.schema, predictor.metrics, run=run.manifest, findings=predictor.findings
+    )
+    return ModelPage(
+        target=Names(predictor.schema).target,
+        **outcome_words(facts),
+        fairness=("How it does for groups of students stands in the report.",) * has_report,
+        groups=(),
+        exclusion="",
+        importance=Markup(""),
+        importance_lead="",
+        history=_history(store, run),
+        has_report=has_report,
+        report_problem="",
     )
 
 
@@ -188,18 +220,25 @@ def _history(store: ArtifactStore, served: Run) -> ReportTable:
     with suppress(ArtifactError):  # readiness says so
         promotions = store.history()[-MOST_RUNS:]
     for i, entry in enumerate(reversed(promotions)):
-        model, r2 = "not there any more", "–"
+        model, quality = "not there any more", "–"
         try:
             run = store.run(entry.run_id)
             metrics = run.read_json("metrics.json")
             check_metrics(metrics)
-            model, r2 = plain(run.manifest.model), r2_text(metrics["held_out"]["r2"]["value"])
+            model, quality = plain(run.manifest.model), _held_out_quality(metrics["held_out"])
         except (ArtifactError, OSError, TypeError, ValueError):  # removed, or of another shape
             pass
         how = f"{'trained' if entry.by == 'train' else 'taken back into use'} {day(entry.at)}"
         if marked is None and entry.run_id == served.run_id:
             marked, how = i, f"{how}, in use"
-        rows.append((Cell(entry.run_id, how), Cell(model), Cell(r2)))
+        rows.append((Cell(entry.run_id, how), Cell(model), Cell(quality)))
     return ReportTable(
-        "Runs, the latest first", ("Run", "Model", "R²"), rows, frozenset({1}), marked=marked
+        "Runs, the latest first", ("Run", "Model", "Held out"), rows, frozenset({1}), marked=marked
     )
+
+
+def _held_out_quality(held_out: Mapping[str, Any]) -> str:
+    """Return the figure by which runs are told apart: they may predict other things."""
+    if "log_loss" in held_out:
+        return f"log loss {number(held_out['log_loss']['value'], 3)}"
+    return f"R² {r2_text(held_out['r2']['value'])}"

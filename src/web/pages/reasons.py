@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -14,14 +15,17 @@ from src.report.saved_metrics import Direction
 from src.report.wording import listed, number, sensible_decimals, signed, with_unit
 from src.schema.features import CategoricalFeature, Value
 from src.schema.record import Schema
-from src.serving.predictor import NumberPredictor, Prediction
+from src.serving.outcomes import OutcomePredictor
+from src.serving.predictor import Answered, Predictor
 from src.tables.cells import format_number
 from src.web.charts import bar_list
+from src.web.pages.chance_words import either
 from src.web.pages.forms import Feature
 
 MOST_REASONS = 10  # the others are added up
 MOST_WHAT_IFS = 4
 MOST_CHOICES = 6
+LEAST_WHOLE = 10  # of 100: smaller chances are told with a decimal
 N_STEPS = 5  # of a number, over the range that training saw
 
 NO_REASONS = "Reasons are not available for this model."
@@ -36,12 +40,13 @@ class Reasons:
     Attributes
     ----------
     chart : Markup
-        Each answer with its figure, in the target's unit, and a bar.
+        Each answer with its figure, in the target's unit or of 100, and a bar.
     """
 
     start: str
     chart: Markup
     end: str
+    title: str = "Why this prediction"
 
 
 class Choice(NamedTuple):
@@ -69,10 +74,13 @@ class WhatIfs:
     moving : tuple of WhatIf
     still : str
         Labels of the features of which no choice shows another prediction.
+    lead : str
+        What the figures are, where it is not the target itself.
     """
 
     moving: tuple[WhatIf, ...]
     still: str
+    lead: str = ""
 
 
 def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -> Reasons:
@@ -85,8 +93,54 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
         The record, checked.
     """
     target, decimals = schema.number, sensible_decimals(schema.number)
+    total, held = found.total, schema.clip(found.total)
+    end = f"Together that is {with_unit(total, decimals, target.unit)}."
+    if held != total:
+        end = f"{end[:-1]}, held to {format_number(held)}, the end of the range."
+    return Reasons(
+        f"The model starts from {with_unit(found.base, decimals, target.unit)}, "
+        "the average of its predictions for the students it learnt from. Each answer moves it up "
+        "or down:",
+        _bars(found.values, values, schema, decimals),
+        end,
+    )
+
+
+def explain_chance(
+    found: Contributions, values: Mapping[str, Value], schema: Schema, outcomes: str
+) -> Reasons:
+    """Return what answers add to a chance, of 100 students.
+
+    Parameters
+    ----------
+    outcomes : str
+        Of which outcomes it is the chance.
+    """
+    added = {name: 100 * adds for name, adds in found.values.items()}
+    base, total = 100 * found.base, 100 * found.total
+    decimals = 0 if max(base, total) >= LEAST_WHOLE else 1
+    if found.method == "permutation_shapley":
+        start = "the average of its chances for the students it learnt from"
+    else:
+        start = (
+            "its chance where the answers weigh what they do on average among the students it "
+            "learnt from. That need not be the average of their chances"
+        )
+    return Reasons(
+        f"The model starts from a chance of {number(base, decimals)} of 100, {start}. Each answer "
+        "moves it up or down, by so many of 100:",
+        _bars(added, values, schema, decimals),
+        f"Together that is {number(total, decimals)} of 100, but for rounding.",
+        f"Why this chance of {outcomes}",
+    )
+
+
+def _bars(
+    added: Mapping[str, float], values: Mapping[str, Value], schema: Schema, decimals: int
+) -> Markup:
+    """Return each answer with what it adds, the largest first, and a bar."""
     labels = {feature.name: feature.label or feature.name for feature in schema.features}
-    ranked = sorted(found.values.items(), key=lambda item: -abs(item[1]))
+    ranked = sorted(added.items(), key=lambda item: -abs(item[1]))
     n_shown = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
     if n_shown > MOST_REASONS:
         n_shown = MOST_REASONS - 1
@@ -99,17 +153,7 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
     if rest := ranked[n_shown:]:
         adds, all_ = sum(adds for _, adds in rest), "other answers" if rows else "answers"
         rows.append((f"{len(rest)} {all_} together", signed(adds, decimals), adds))
-    total, held = found.total, schema.clip(found.total)
-    end = f"Together that is {with_unit(total, decimals, target.unit)}."
-    if held != total:
-        end = f"{end[:-1]}, held to {format_number(held)}, the end of the range."
-    return Reasons(
-        f"The model starts from {with_unit(found.base, decimals, target.unit)}, "
-        "the average of its predictions for the students it learnt from. Each answer moves it up "
-        "or down:",
-        bar_list(rows),
-        end,
-    )
+    return bar_list(rows)
 
 
 def no_reasons(error: ReasonsUnavailableError) -> Reasons:
@@ -117,19 +161,43 @@ def no_reasons(error: ReasonsUnavailableError) -> Reasons:
     return Reasons(f"{NO_REASONS} {error}", Markup(""), "")
 
 
-def what_if(prediction: Prediction, predictor: NumberPredictor) -> WhatIfs | None:
+@dataclass(frozen=True)
+class _Compared:
+    """The figure by which answers are compared: the number predicted, or a chance of 100."""
+
+    of: Callable[[Any], float]
+    decimals: int
+    lead: str = ""
+
+
+def _compared(predictor: Predictor) -> _Compared | None:
+    """Return it; None where nobody said which outcomes are at risk."""
+    if not isinstance(predictor, OutcomePredictor):
+        return _Compared(attrgetter("prediction"), sensible_decimals(predictor.schema.number))
+    outcomes = predictor.schema.outcomes
+    if not outcomes.event:
+        return None
+    said = f"Of 100 students, how many are expected to end with {either(outcomes.at_risk)}:"
+    return _Compared(lambda predicted: 100 * predicted.at_risk, 0, said)
+
+
+def what_if(prediction: Answered, predictor: Predictor) -> WhatIfs | None:
     """Return what the model predicts for other answers, for the features that a school can act on.
 
     Features that training saw no choice in are left out, and those by which the model goes another
-    way than the students' scores did: other answers lie on the way. None where nothing is left.
+    way than the students' scores or outcomes did: other answers lie on the way. None where nothing
+    is left.
     """
     directions: Mapping[str, Direction] = predictor.metrics.get("levers") or {}
     moving: list[tuple[float, WhatIf]] = []
     still = []
+    compared = _compared(predictor) if directions else None
+    if compared is None:
+        return None
     for feature in predictor.schema.features:
         if not feature.actionable or feature.name not in directions:
             continue
-        spread, one = _compare(feature, directions[feature.name], prediction, predictor)
+        spread, one = _compare(feature, directions[feature.name], prediction, predictor, compared)
         if not one:
             continue
         if len({choice.predicted for choice in one.choices}) == 1:
@@ -139,31 +207,36 @@ def what_if(prediction: Prediction, predictor: NumberPredictor) -> WhatIfs | Non
     if not moving and not still:
         return None
     moving.sort(key=lambda item: -item[0])
-    return WhatIfs(tuple(one for _, one in moving[:MOST_WHAT_IFS]), listed(still))
+    lead = compared.lead if moving else ""
+    return WhatIfs(tuple(one for _, one in moving[:MOST_WHAT_IFS]), listed(still), lead)
 
 
 def _compare(
-    feature: Feature, direction: Direction, prediction: Prediction, predictor: NumberPredictor
+    feature: Feature,
+    direction: Direction,
+    prediction: Answered,
+    predictor: Predictor,
+    compared: _Compared,
 ) -> tuple[float, WhatIf | None]:
     """Return how far a feature's alternatives move the prediction, and what each one predicts.
 
-    None where there is nothing to compare, or the scores went the other way.
+    None where there is nothing to compare, or the students' outcomes went the other way.
     """
-    decimals, values = sensible_decimals(predictor.schema.number), prediction.values
-    now = values[feature.name]
+    decimals, values = compared.decimals, prediction.values
+    now, before = values[feature.name], compared.of(prediction)
     choices, predicted = [], []
     for value in _alternatives(feature, now):
         rises = _rises(direction, now, value)
         if value != now and rises is None:  # too few students to tell
             continue
-        entered, outcome = value == now, prediction.prediction
+        entered, outcome = value == now, before
         if not entered:
-            outcome = predictor.predict_values({**values, feature.name: value}).prediction
-        adds = round(outcome - prediction.prediction, decimals)
+            outcome = compared.of(predictor.predict_values({**values, feature.name: value}))
+        adds = round(outcome - before, decimals)
         if adds and (adds > 0) != rises:
             return 0.0, None
         predicted.append(outcome)
-        difference = "" if entered else signed(outcome - prediction.prediction, decimals)
+        difference = "" if entered else signed(outcome - before, decimals)
         choices.append(Choice(_answer(value), number(outcome, decimals), difference, entered))
     if len(choices) < 2:
         return 0.0, None
@@ -171,7 +244,7 @@ def _compare(
 
 
 def _rises(direction: Direction, now: Value, other: Value) -> bool | None:
-    """Return whether students with another answer scored higher; None where that is not known."""
+    """Return whether another answer goes with a higher score or chance; None: not known."""
     if isinstance(now, float) and isinstance(other, float):
         return (other > now) == direction["rises"] if "rises" in direction else None
     order = direction.get("order", [])

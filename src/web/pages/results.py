@@ -1,4 +1,4 @@
-"""From a prediction to the words and figures that stand beside the form."""
+"""From a predicted number to the words and figures that stand beside the form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from markupsafe import Markup
 
@@ -15,7 +15,7 @@ from src.exception import Problem
 from src.report.wording import Measure, day, interval_ends, number, percent
 from src.schema.features import NumericFeature, finite, read_as
 from src.schema.record import Schema
-from src.serving.predictor import NumberPredictor, Prediction
+from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
 from src.tables.cells import format_number, parse_number
 from src.web.charts import distribution, table_rows
 
@@ -35,7 +35,29 @@ class Scores:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What is the same for every prediction of a model.
+    """What is the same for every prediction of a model, whatever it predicts."""
+
+    name: str
+    trained_on: str
+    n_rows: int | None
+    target: str
+
+    @classmethod
+    def of(cls, predictor: Predictor, **more: Any) -> Self:
+        """Return it with what the kind of model adds."""
+        target, manifest = predictor.schema.target, predictor.run.manifest
+        return cls(
+            manifest.model,
+            day(manifest.created),
+            manifest.rows.get("used", manifest.rows.get("total")),
+            target.label or target.name,
+            **more,
+        )
+
+
+@dataclass(frozen=True)
+class NumberModel(ServedModel):
+    """A model that predicts a number.
 
     Attributes
     ----------
@@ -47,16 +69,21 @@ class ServedModel:
         The mark that the run was trained with, with its unit; empty without one.
     """
 
-    name: str
-    trained_on: str
-    n_rows: int | None
-    target: str
     measure: Measure
     mean: float | None
     typical_error: str
     held_out: int | None
     pass_mark: str
     scores: Scores | None
+
+    @property
+    def quality(self) -> str:
+        """How good it is, in a sentence; empty where that is not known."""
+        if not self.typical_error:
+            return ""
+        n = self.held_out
+        measured = f", measured on {n:,} students whom the model had not seen" if n else ""
+        return f"Predictions are off by {self.typical_error} on average{measured}."
 
 
 @dataclass(frozen=True)
@@ -65,6 +92,8 @@ class Result:
 
     Attributes
     ----------
+    panel : str
+        The template that shows it.
     value, shown : str
         The prediction in full, and with as many decimals as mean something.
     comparison : str
@@ -81,6 +110,8 @@ class Result:
         Which answers were read as what they clearly mean.
     """
 
+    panel: ClassVar[str] = "_number.html"
+
     value: str
     shown: str
     comparison: str
@@ -92,7 +123,7 @@ class Result:
     mended: tuple[str, ...]
     warnings: tuple[Problem, ...]
     run_id: str
-    model: ServedModel
+    model: NumberModel
 
 
 def describe(
@@ -120,7 +151,7 @@ def describe(
         chance_below="" if chance is None else percent(chance),
         lower=lower,
         chart=chart,
-        mended=_mended(entered or {}, prediction, predictor.schema),
+        mended=mended(entered or {}, prediction, predictor.schema),
         warnings=prediction.warnings,
         run_id=prediction.run_id,
         model=model,
@@ -128,17 +159,14 @@ def describe(
 
 
 @lru_cache(maxsize=1)
-def _served_model(predictor: NumberPredictor) -> ServedModel:
-    target, metrics, manifest = predictor.schema.number, predictor.metrics, predictor.run.manifest
+def _served_model(predictor: NumberPredictor) -> NumberModel:
+    target, metrics = predictor.schema.number, predictor.metrics
     measure, mark = Measure.of(target), predictor.pass_mark
     held_out = metrics.get("held_out") or {}
     mae = finite((held_out.get("mae") or {}).get("value"))
     histogram = metrics.get("target_distribution")
-    return ServedModel(
-        name=manifest.model,
-        trained_on=day(manifest.created),
-        n_rows=manifest.rows.get("used", manifest.rows.get("total")),
-        target=target.label or target.name,
+    return NumberModel.of(
+        predictor,
         measure=measure,
         mean=finite(metrics.get("target_mean")),
         typical_error="" if mae is None else measure.amount(mae),
@@ -148,7 +176,7 @@ def _served_model(predictor: NumberPredictor) -> ServedModel:
     )
 
 
-def _mended(entered: Mapping[str, str], prediction: Prediction, schema: Schema) -> tuple[str, ...]:
+def mended(entered: Mapping[str, str], prediction: Answered, schema: Schema) -> tuple[str, ...]:
     """Return how each answer is read that was not typed as the model takes it."""
     said = []
     for feature in schema.features:
@@ -170,7 +198,7 @@ def _missed(prediction: Prediction, predictor: NumberPredictor) -> str:
     )
 
 
-def _compare(value: float, model: ServedModel) -> str:
+def _compare(value: float, model: NumberModel) -> str:
     if model.mean is None:
         return ""
     measure = model.measure
@@ -187,7 +215,7 @@ def _place(
     value: float,
     interval: tuple[float, float] | None,
     mark: float | None,
-    model: ServedModel,
+    model: NumberModel,
     scores: Scores,
 ) -> tuple[str, Markup]:
     """Return where a prediction lies among the scores of the training data, in words and drawn."""

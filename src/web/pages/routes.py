@@ -25,13 +25,22 @@ from src.artifact_store import REPORT_MANIFEST
 from src.exception import ArtifactError, DataValidationError, Problem, ReasonsUnavailableError
 from src.logger import get_logger
 from src.report.wording import listed
-from src.serving.predictor import NumberPredictor, Prediction, Predictor
+from src.serving.outcomes import OutcomePrediction, OutcomePredictor
+from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
 from src.web.middleware.errors import FORMS, answer_error, first_errors, wants_json
 from src.web.model_holder import current_models
-from src.web.pages.forms import Field, Group, error_summary, form_groups, sensitive_labels
+from src.web.pages.forms import (
+    Field,
+    Group,
+    error_summary,
+    form_groups,
+    sensitive_labels,
+    what_to_expect,
+)
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
-from src.web.pages.reasons import Reasons, WhatIfs, explain, no_reasons, what_if
-from src.web.pages.results import describe
+from src.web.pages.outcome_results import OutcomeResult, describe_outcome
+from src.web.pages.reasons import Reasons, WhatIfs, explain, explain_chance, no_reasons, what_if
+from src.web.pages.results import Result, describe
 from src.web.single.json_answers import answer_record
 from src.web.single.submission import read_form
 
@@ -140,27 +149,29 @@ def _answer_form(predictor: Predictor) -> ResponseReturnValue:
         if wants_json():
             raise
         return _page(predictor, values, problems=error.problems, status=422)
-    return _page(predictor, values, prediction=cast(Prediction, prediction))
+    return _page(predictor, values, prediction=prediction)
 
 
 def _page(
     predictor: Predictor,
     values: dict[str, str],
     *,
-    prediction: Prediction | None = None,
+    prediction: Answered | None = None,
     problems: tuple[Problem, ...] = (),
     status: int = 200,
 ) -> Response:
     schema = predictor.schema
+    result: Result | OutcomeResult | None = None
     reasons: Reasons | None = None
     alternatives: WhatIfs | None = None
     link = ""
     if prediction:
-        reasons, alternatives = _reasons(predictor, prediction)
+        result = _describe(predictor, prediction, values)
+        reasons = _reasons(predictor, prediction, result)
+        alternatives = what_if(prediction, predictor)
         known = {name: values[name] for name in schema.names if values.get(name)}
         link = f"{request.path}?{urlencode(known)}"
     # Training writes the report after the promotion.
-    number = cast(NumberPredictor, predictor)
     reported = (predictor.run.folder / REPORT_MANIFEST).is_file()
     groups = _groups(predictor, reported=reported)
     page = render_template(
@@ -172,9 +183,10 @@ def _page(
         errors=first_errors(problems),
         sensitive=listed(sensitive_labels(groups), most=20),
         n_fields=len(schema.features),
+        expect=what_to_expect(schema),
         n_rows=predictor.run.manifest.rows.get("used"),
         summary=error_summary(groups, problems),
-        result=describe(prediction, number, values) if prediction else None,
+        result=result,
         reasons=reasons,
         alternatives=alternatives,
         link=link,
@@ -183,7 +195,7 @@ def _page(
     return make_response(page, status)
 
 
-def _as_read(values: dict[str, str], prediction: Prediction) -> dict[str, str]:
+def _as_read(values: dict[str, str], prediction: Answered) -> dict[str, str]:
     """Return the answers with each choice as the form offers it."""
     chosen = {name: v for name, v in prediction.values.items() if isinstance(v, str)}
     return {name: chosen.get(name, value) for name, value in values.items()}
@@ -209,14 +221,26 @@ def _groups(predictor: Predictor, *, reported: bool) -> tuple[Group, ...]:
     return form_groups(predictor.schema, importance_of(predictor) if reported else {})
 
 
-def _reasons(predictor: Predictor, prediction: Prediction) -> tuple[Reasons | None, WhatIfs | None]:
-    """Return why the model predicts that, and what it would predict otherwise."""
-    reasons = None
+def _describe(
+    predictor: Predictor, prediction: Answered, values: dict[str, str]
+) -> Result | OutcomeResult:
+    """Return a prediction in words, by what kind of target it is of."""
+    if isinstance(predictor, OutcomePredictor):
+        return describe_outcome(cast(OutcomePrediction, prediction), predictor, values)
+    return describe(cast(Prediction, prediction), cast(NumberPredictor, predictor), values)
+
+
+def _reasons(
+    predictor: Predictor, prediction: Answered, result: Result | OutcomeResult
+) -> Reasons | None:
+    """Return why the model predicts that."""
     try:
         found = predictor.explain(prediction.values)
-        reasons = explain(found, prediction.values, predictor.schema)
     except ReasonsUnavailableError as error:
-        reasons = no_reasons(error)
+        return no_reasons(error)
     except ArtifactError as error:  # an older run without what explaining needs
         logger.warning("Predictions are not explained: %s", error)
-    return reasons, what_if(prediction, cast(NumberPredictor, predictor))
+        return None
+    if isinstance(result, OutcomeResult):
+        return explain_chance(found, prediction.values, predictor.schema, result.outcomes)
+    return explain(found, prediction.values, predictor.schema)
