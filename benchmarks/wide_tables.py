@@ -37,7 +37,9 @@ def write_table(path: Path, n_rows: int, n_columns: int, *, categories: bool) ->
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure each table; return 1 where a limit is missed and that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shapes", nargs="+", default=[*SHAPES], metavar="ROWSxCOLUMNS")
+    parser.add_argument(
+        "--shapes", nargs="+", default=[*SHAPES], metavar="ROWSxCOLUMNS", help="of the tables"
+    )
     parser.add_argument("--check", action="store_true", help="exit with 1 where a limit is missed")
     options = parser.parse_args(arguments)
     missed = False

@@ -66,6 +66,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
         "python -m benchmarks.uploads": "benchmarks/uploads.py",
         "python -m benchmarks.lighthouse": "benchmarks/lighthouse.py",
         "python -m benchmarks.table_check": "benchmarks/table_check.py",
+        "python -m benchmarks.wide_tables": "benchmarks/wide_tables.py",
     },
 }
 # What other commands start; nobody types these.
