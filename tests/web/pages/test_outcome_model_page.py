@@ -1,0 +1,127 @@
+"""The page on a model whose target is one of some outcomes."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from src.artifact_store import ArtifactStore
+from src.report.class_facts import Capacity, ListQuality
+from src.serving.predictor import Predictor
+from src.stats.intervals import Interval
+from src.web.pages.model_page import describe_model
+from src.web.pages.outcome_model_page import outcome_words
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+@pytest.fixture(scope="module")
+def of_outcomes(outcome_artifacts):
+    return Predictor.load(outcome_artifacts)
+
+
+@pytest.fixture(scope="module")
+def page(make_app, outcome_artifacts) -> str:
+    return words(make_app(artifacts_dir=outcome_artifacts).test_client().get("/model").text)
+
+
+def test_the_page_says_what_is_predicted_and_how_good_the_chances_are(page, of_outcomes):
+    held_out = of_outcomes.metrics["held_out"]
+    for said in (
+        "The model gives the chances of Outcome, Fail, Pass or Distinction, from 3 facts",
+        f"{held_out['log_loss']['value']:.3f}",
+        f"{held_out['log_loss']['low']:.3f} to {held_out['log_loss']['high']:.3f}",
+        f"everyone the shares of the outcomes comes to {held_out['prior_log_loss']:.3f}",
+        f"{held_out['auc']['value']:.3f}",
+        "To decide about a person",
+        "Rare outcomes were not given more weight",
+    ):
+        assert said in page
+
+
+def test_every_model_that_was_compared_stands_in_the_leaderboard(page, of_outcomes):
+    for row in of_outcomes.metrics["leaderboard"]:
+        assert f"{row['log_loss']:.4f} {row['brier']:.4f} {row['auc']:.3f}" in page
+
+
+def test_the_outcomes_are_counted_and_those_at_risk_marked(page, of_outcomes):
+    counts = of_outcomes.metrics["outcome_counts"]
+    assert f"Fail at risk {counts[0]}" in page
+    assert f"Pass {counts[1]}" in page
+
+
+def test_sets_are_told_at_each_level(page, of_outcomes):
+    for row in of_outcomes.metrics["set_coverage"]:
+        assert f"{100 * row['level']:.0f} % {100 * row['coverage']:.0f} %" in page
+
+
+def facts_with(of_outcomes, **held_out):
+    from dataclasses import replace
+
+    from src.report.facts import ReportFacts
+
+    metrics = of_outcomes.metrics | {"held_out": of_outcomes.metrics["held_out"] | held_out}
+    facts = ReportFacts(of_outcomes.schema, metrics, run=of_outcomes.run.manifest)
+    return facts, replace
+
+
+def capacity_of(*n_listed: int) -> dict:
+    from dataclasses import asdict
+
+    share = Interval(0.5, 0.4, 0.6)
+    lists = tuple(
+        ListQuality(n, n / 200, Interval(n / 2, n / 2 - 4, n / 2 + 4), n / 5, share, share)
+        for n in n_listed
+    )
+    return json.loads(json.dumps(asdict(Capacity(200, 40, lists, ()))))
+
+
+def test_the_list_of_about_as_many_as_are_at_risk_is_told_in_a_sentence(of_outcomes):
+    facts, _ = facts_with(of_outcomes, capacity=capacity_of(10, 40, 100))
+    found = outcome_words(facts)
+    assert found["capacity"].replace("\N{NO-BREAK SPACE}", " ") == (
+        "With help for 40 of the 200 students held out (20 %), the list of the largest chances "
+        "holds 20 of the 40 who ended with Fail (95 % interval 16 to 24); drawing lots holds 8."
+    )
+    assert [row[0].text for row in found["lists"].rows] == ["10", "40", "100"]
+
+
+def test_where_no_list_can_be_told_of_the_page_says_so(of_outcomes):
+    for capacity in (None, capacity_of()):
+        facts, _ = facts_with(of_outcomes, capacity=capacity)
+        found = outcome_words(facts)
+        assert found["lists"] is None
+        assert found["capacity"].startswith("The students held out are too few to say how many")
+
+
+def test_where_nobody_said_who_is_at_risk_the_page_says_how_to(of_outcomes):
+    facts, replace = facts_with(of_outcomes, capacity=None)
+    target = replace(of_outcomes.schema.target, at_risk=())
+    schema = replace(of_outcomes.schema, target=target)
+    assert "at_risk" in outcome_words(replace(facts, schema=schema))["capacity"]
+
+
+def test_a_model_that_may_be_nothing_is_called_so(of_outcomes):
+    prior = of_outcomes.metrics["held_out"]["prior_log_loss"]
+    doubtful = {"value": prior - 0.01, "low": prior - 0.1, "high": prior + 0.1}
+    facts, _ = facts_with(of_outcomes, log_loss=doubtful)
+    (said,) = outcome_words(facts)["doubts"]
+    assert "do not show that its chances beat the shares" in said
+    assert outcome_words(facts_with(of_outcomes)[0])["doubts"] == []
+
+
+def test_the_history_tells_runs_of_numbers_and_of_outcomes(
+    sample_artifacts, outcome_artifacts, tmp_path: Path
+):
+    artifacts = Path(shutil.copytree(outcome_artifacts, tmp_path / "artifacts"))
+    number = ArtifactStore(sample_artifacts, "").promoted()
+    shutil.copytree(number.folder, artifacts / "runs" / number.run_id)
+    store = ArtifactStore(artifacts, "")
+    store.promote(number.run_id)
+    shown = [row[2].text for row in describe_model(Predictor.load(artifacts), store).history.rows]
+    assert shown[0].startswith("R² 0.8")
+    assert shown[1].startswith("log loss 0.")
