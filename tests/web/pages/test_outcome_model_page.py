@@ -3,12 +3,14 @@
 import json
 import re
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from src.artifact_store import ArtifactStore
 from src.report.class_facts import Capacity, ListQuality
+from src.report.facts import ReportFacts
 from src.serving.predictor import Predictor
 from src.stats.intervals import Interval
 from src.web.pages.model_page import describe_model
@@ -59,19 +61,12 @@ def test_sets_are_told_at_each_level(page, of_outcomes):
         assert f"{100 * row['level']:.0f} % {100 * row['coverage']:.0f} %" in page
 
 
-def facts_with(of_outcomes, **held_out):
-    from dataclasses import replace
-
-    from src.report.facts import ReportFacts
-
+def facts_with(of_outcomes, **held_out) -> ReportFacts:
     metrics = of_outcomes.metrics | {"held_out": of_outcomes.metrics["held_out"] | held_out}
-    facts = ReportFacts(of_outcomes.schema, metrics, run=of_outcomes.run.manifest)
-    return facts, replace
+    return ReportFacts(of_outcomes.schema, metrics, run=of_outcomes.run.manifest)
 
 
 def capacity_of(*n_listed: int) -> dict:
-    from dataclasses import asdict
-
     share = Interval(0.5, 0.4, 0.6)
     lists = tuple(
         ListQuality(n, n / 200, Interval(n / 2, n / 2 - 4, n / 2 + 4), n / 5, share, share)
@@ -81,7 +76,7 @@ def capacity_of(*n_listed: int) -> dict:
 
 
 def test_the_list_of_about_as_many_as_are_at_risk_is_told_in_a_sentence(of_outcomes):
-    facts, _ = facts_with(of_outcomes, capacity=capacity_of(10, 40, 100))
+    facts = facts_with(of_outcomes, capacity=capacity_of(10, 40, 100))
     found = outcome_words(facts)
     assert found["capacity"].replace("\N{NO-BREAK SPACE}", " ") == (
         "With help for 40 of the 200 students held out (20 %), the list of the largest chances "
@@ -92,14 +87,14 @@ def test_the_list_of_about_as_many_as_are_at_risk_is_told_in_a_sentence(of_outco
 
 def test_where_no_list_can_be_told_of_the_page_says_so(of_outcomes):
     for capacity in (None, capacity_of()):
-        facts, _ = facts_with(of_outcomes, capacity=capacity)
+        facts = facts_with(of_outcomes, capacity=capacity)
         found = outcome_words(facts)
         assert found["lists"] is None
         assert found["capacity"].startswith("The students held out are too few to say how many")
 
 
 def test_where_nobody_said_who_is_at_risk_the_page_says_how_to(of_outcomes):
-    facts, replace = facts_with(of_outcomes, capacity=None)
+    facts = facts_with(of_outcomes, capacity=None)
     target = replace(of_outcomes.schema.target, at_risk=())
     schema = replace(of_outcomes.schema, target=target)
     assert "at_risk" in outcome_words(replace(facts, schema=schema))["capacity"]
@@ -108,10 +103,10 @@ def test_where_nobody_said_who_is_at_risk_the_page_says_how_to(of_outcomes):
 def test_a_model_that_may_be_nothing_is_called_so(of_outcomes):
     prior = of_outcomes.metrics["held_out"]["prior_log_loss"]
     doubtful = {"value": prior - 0.01, "low": prior - 0.1, "high": prior + 0.1}
-    facts, _ = facts_with(of_outcomes, log_loss=doubtful)
+    facts = facts_with(of_outcomes, log_loss=doubtful)
     (said,) = outcome_words(facts)["doubts"]
     assert "do not show that its chances beat the shares" in said
-    assert outcome_words(facts_with(of_outcomes)[0])["doubts"] == []
+    assert outcome_words(facts_with(of_outcomes))["doubts"] == []
 
 
 def test_the_history_tells_runs_of_numbers_and_of_outcomes(
@@ -121,7 +116,7 @@ def test_the_history_tells_runs_of_numbers_and_of_outcomes(
     number = ArtifactStore(sample_artifacts, "").promoted()
     shutil.copytree(number.folder, artifacts / "runs" / number.run_id)
     store = ArtifactStore(artifacts, "")
-    store.promote(number.run_id)
+    store.promote(store.run(number.run_id), by="train")
     shown = [row[2].text for row in describe_model(Predictor.load(artifacts), store).history.rows]
     assert shown[0].startswith("R² 0.8")
     assert shown[1].startswith("log loss 0.")
