@@ -7,7 +7,7 @@ from src.compiled.contributions import Contributions
 from src.exception import ReasonsUnavailableError
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
-from src.serving.predictor import Prediction, Predictor
+from src.serving.predictor import NumberPredictor, Prediction, Predictor
 from src.web.pages.reasons import explain, what_if
 
 TARGET = NumericFeature(
@@ -69,7 +69,7 @@ def test_where_no_reasons_can_be_given_the_page_and_the_api_say_why(client, stud
     def explain(self, values):
         raise ReasonsUnavailableError("It is a median.")
 
-    monkeypatch.setattr(Predictor, "explain", explain)
+    monkeypatch.setattr(NumberPredictor, "explain", explain)
     page = client.post("/predict", data=student).get_data(as_text=True)
     assert "Reasons are not available for this model. It is a median." in page
     assert "Together that is" not in page
@@ -193,12 +193,12 @@ class Blank:
         self.schema = Schema(features=(made,), target=TARGET)
 
     def predict_values(self, values) -> Prediction:
-        return Prediction(60.0 if values["x"] == "b" else 50.0, values, (), "run-1")
+        return Prediction(values, (), "run-1", 60.0 if values["x"] == "b" else 50.0)
 
 
 def asked(value: str | None, *categories: str, order=()):
     blank = Blank(order, categories=categories)
-    return what_if(Prediction(50.0, {"x": value}, (), "run-1"), blank)
+    return what_if(Prediction({"x": value}, (), "run-1", 50.0), blank)
 
 
 def test_an_answer_that_was_left_open_is_among_the_choices():

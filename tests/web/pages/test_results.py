@@ -21,7 +21,7 @@ class Known:
 
 
 def prediction(value: float, *warnings: Problem) -> Prediction:
-    return Prediction(value, {}, warnings, "run-1", {"0.9": (value - 9.4, value + 9.4)})
+    return Prediction({}, warnings, "run-1", value, {"0.9": (value - 9.4, value + 9.4)})
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_answer_left_open_that_matters_most_is_named(predictor):
 
 
 def test_a_run_without_intervals_shows_none(predictor):
-    result = describe(Prediction(70.0, {}, (), "run-1"), predictor)
+    result = describe(Prediction({}, (), "run-1", 70.0), predictor)
     assert result.interval == ""
     assert 'class="band"' not in result.chart
 

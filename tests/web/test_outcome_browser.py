@@ -1,0 +1,45 @@
+"""The pages of a model of outcomes in a real Chromium."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from werkzeug.serving import make_server
+
+from src.serving.predictor import Predictor
+from tests.web.chromium import unfold, violations, watched
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+STUDENT = {"reading": 52, "absences": 14, "course": "none"}
+
+
+@pytest.fixture(scope="module")
+def open_page(browser, make_app, outcome_artifacts) -> Iterator:
+    app = make_app(artifacts_dir=outcome_artifacts, log_level="ERROR")
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    with watched(browser, f"http://127.0.0.1:{server.port}") as visit:
+        yield visit
+    server.shutdown()
+    thread.join()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
+def test_result_and_model_page_fit_and_pass_axe(open_page, outcome_artifacts, width, scheme):
+    page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    for name in ("reading", "absences"):
+        page.locator(f"[name={name}]").fill(str(STUDENT[name]))
+    page.get_by_label(STUDENT["course"], exact=True).check()
+    page.get_by_role("button", name="Predict").click()
+    page.locator("#answer").wait_for()
+    asked = Predictor.load(outcome_artifacts).predict_record(STUDENT)
+    assert page.locator("data").get_attribute("value") == asked.prediction
+    n_full = round(100 * asked.at_risk)
+    assert page.get_by_role("img", name=f"{n_full} of 100 students drawn full: Fail").count() == 1
+    for path in ("", "/model"):
+        if path:
+            page.goto(page.url.split("#")[0].rstrip("/") + path)
+        unfold(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert violations(page) == []
