@@ -28,7 +28,8 @@ from src.schema.features import NumericFeature
 from src.schema.frames import typed_frame
 from src.schema.record import Schema
 from src.serving.predictor import Predictor
-from src.serving.scoring import LEVEL, PROBLEM
+from src.serving.scorers import LEVEL
+from src.serving.scoring import PROBLEM
 from src.serving.summary import HIGH, LOW, PREDICTION
 from src.tables.cells import format_number
 from src.tables.reader import open_table
