@@ -150,8 +150,8 @@ def test_only_a_classifiers_tables_have_members() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    with pytest.raises(ArtifactError, match=r"has version 5, this program reads 4"):
-        read_compiled(FOREST | {"version": 5})
+    with pytest.raises(ArtifactError, match=r"has version 6, this program reads 5"):
+        read_compiled(FOREST | {"version": 6})
 
 
 @pytest.mark.parametrize(
