@@ -244,15 +244,14 @@ class ClassChances:
         ({'0.8': (2, 1)}, {'0.8': (2,)})
         """
         scores = label_scores(chances, ordered=self.ordered)
-        by_chance = sorted(range(len(scores)), key=[-one for one in chances].__getitem__)
         found = {}
         for level, limits in self.thresholds.items():
             inside = [k for k, limit in enumerate(limits) if scores[k] <= limit]
             if self.ordered:
                 inside = list(range(inside[0], inside[-1] + 1))
-            found[level] = (
-                tuple(inside) if len(inside) == 1 else tuple([k for k in by_chance if k in inside])
-            )
+            if len(inside) > 1:
+                inside.sort(key=lambda k: -chances[k])
+            found[level] = tuple(inside)
         return found
 
     def members_of_each(self, chances: NDArray[np.float64], level: str) -> NDArray[np.bool_]:
