@@ -23,6 +23,7 @@ They take turns, in another order each time, so that a slow moment hits all of t
 from __future__ import annotations
 
 import argparse
+import csv
 import gc
 import importlib
 import io
@@ -43,7 +44,7 @@ from flask import Flask, Response, request
 
 from benchmarks.process import clean_environment
 from benchmarks.result_page import bare_page, sent_form
-from src.config import ROOT, Settings
+from src.config import ROOT, SAMPLE_TABLE, Settings
 from src.logger import AccessLog
 from src.utils import sha256
 from src.web.middleware.instrumentation import Operations
@@ -56,6 +57,13 @@ PATH = "/api/v1/predict"
 KEY = "a key that nobody uses elsewhere"
 LIMITS = {"equal Flask": 0.90, "bare Flask": 0.60, "bare Flask, a page": 0.40}
 CONSTANT = {"prediction": 65.3}
+# Each outcome with the least score that it takes.
+OUTCOMES: dict[str, dict[str, float]] = {
+    "binary": {"Fail": 0, "Pass": 60},
+    "ordinal": {"Low": 0, "Medium": 55, "High": 75},
+    "classes": {"Art": 0, "Law": 55, "Zoology": 75},
+}
+TASKS = ("regression", *OUTCOMES)
 
 
 @dataclass(frozen=True)
@@ -187,13 +195,37 @@ def deployed_app(artifacts: Path) -> Flask:
     return importlib.import_module("application").application
 
 
-def train(artifacts: Path, model: str) -> None:
-    """Train one kind of model on the sample table, in a process of its own."""
-    subprocess.run(
-        [sys.executable, "-m", "src.pipelines.train_pipeline", "--models", model, "--budget",
-         "quick", "--artifacts", str(artifacts)],
-        cwd=ROOT, env=clean_environment(), check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+def train(artifacts: Path, model: str, task: str = "regression") -> None:
+    """Train one kind of model on the sample table, in a process of its own.
+
+    Parameters
+    ----------
+    task : str
+        One of :data:`TASKS`: scores are made outcomes by :data:`OUTCOMES`.
+    """
+    command = [sys.executable, "-m", "src.pipelines.train_pipeline", "--models", model, "--budget",
+               "quick", "--artifacts", str(artifacts)]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        if task != "regression":
+            table = Path(folder) / "outcomes.csv"
+            write_outcomes(table, OUTCOMES[task])
+            command += ["--data", str(table), "--target", "outcome"]
+        subprocess.run(
+            command, cwd=ROOT, env=clean_environment(), check=True, stdout=subprocess.DEVNULL
+        )
+
+
+def write_outcomes(table: Path, from_score: Mapping[str, float]) -> None:
+    """Write the sample table with an outcome in place of the mathematics score."""
+    with SAMPLE_TABLE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        score = float(row.pop("math_score"))
+        row["outcome"] = [name for name, least in from_score.items() if score >= least][-1]
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def sample_record() -> dict[str, object]:
@@ -231,6 +263,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", default="ridge", help="kind to train (default: %(default)s)")
+    parser.add_argument(
+        "--task", choices=TASKS, default=TASKS[0], help="of the sample table (default: %(default)s)"
+    )
     parser.add_argument("--artifacts", type=Path, help="a trained model, in place of training one")
     parser.add_argument("--repetitions", type=int, default=40)
     parser.add_argument("--calls", type=int, default=500, help="of each app in a repetition")
@@ -242,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         artifacts = options.artifacts or Path(folder) / "artifacts"
         if options.artifacts is None:
-            train(artifacts, options.model)
+            train(artifacts, options.model, options.task)
         # Log lines are written as in production, into a file rather than over this table.
         log = (Path(folder) / "log").open("w", buffering=1)
         sys.stderr, screen = log, sys.stderr

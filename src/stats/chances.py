@@ -246,11 +246,12 @@ class ClassChances:
         scores = label_scores(chances, ordered=self.ordered)
         found = {}
         for level, limits in self.thresholds.items():
-            inside = [k for k, (s, limit) in enumerate(zip(scores, limits, strict=True))
-                      if s <= limit]  # fmt: skip
+            inside = [k for k, limit in enumerate(limits) if scores[k] <= limit]
             if self.ordered:
                 inside = list(range(inside[0], inside[-1] + 1))
-            found[level] = tuple(sorted(inside, key=lambda k: -chances[k]))
+            if len(inside) > 1:
+                inside.sort(key=lambda k: -chances[k])
+            found[level] = tuple(inside)
         return found
 
     def members_of_each(self, chances: NDArray[np.float64], level: str) -> NDArray[np.bool_]:
