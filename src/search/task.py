@@ -41,6 +41,8 @@ class Task(ABC):
         Families that are one and the same but for the penalty.
     lone : tuple of str
         Families that are in a blend only where they are the best.
+    stratified : bool
+        Whether each fold has about the same share of each value of the target.
     any_gain : bool
         Whether fitted weights of a blend are taken for any gain on other folds, or only for one
         that chance does not make.
@@ -50,6 +52,7 @@ class Task(ABC):
     losses_of_rows: tuple[str, ...]
     linear: tuple[str, ...]
     lone: tuple[str, ...] = ()
+    stratified: bool = False
     any_gain: bool = False
 
     @property
@@ -239,6 +242,7 @@ class Classification(Task):
     losses_of_rows = ("log_loss", "brier")
     linear = LINEAR_CLASSIFIERS
     lone = ("decision_tree",)  # its few steps are luckier in the folds than later
+    stratified = True
     any_gain = True  # an average of chances rarely loses much, whatever its weights
 
     @cached_property
