@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LEAST_SHARE = 0.05  # of a blend of chances, for a member to stay in it
-
 
 def greedy_weights(
     predictions: NDArray[np.float64], y: NDArray[np.float64], steps: int
@@ -50,38 +48,33 @@ def greedy_weights(
     return best / best.sum()
 
 
-def mixture_weights(chances: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+def greedy_share_weights(chances: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
     """Return the weights of members whose mean chance of what came true loses least.
-
-    Each member is believed to be as good as the others by one row's worth. A member that is left
-    with less than :data:`LEAST_SHARE` is not worth its keep and is dropped.
 
     Parameters
     ----------
     chances : ndarray of shape (n_members, n_samples)
-        Each member's chance of what came true, out of fold; above 0.
+        Each member's chance of what came true, out of fold.
     steps : int
-        Of the expectation-maximisation.
+        As for :func:`greedy_weights`.
 
     Returns
     -------
     ndarray of shape (n_members,)
         Not negative, summing to 1.
-
-    References
-    ----------
-    Dempster, Laird and Rubin (1977), "Maximum likelihood from incomplete data via the EM
-    algorithm", JRSS B 39(1), section 4.3, for finite mixtures.
     """
     import numpy as np
 
-    weights = np.full(len(chances), 1 / len(chances))
-    for _ in range(steps):
-        owed = weights[:, None] * chances
-        rows = (owed / owed.sum(axis=0)).sum(axis=1) + 1  # one more of belief
-        weights = rows / rows.sum()
-    weights[weights < min(LEAST_SHARE, weights.max())] = 0.0
-    return weights / weights.sum()
+    counts, total = np.zeros(len(chances)), np.zeros(chances.shape[1])
+    best, least = counts, np.inf
+    for step in range(1, steps + 1):
+        losses = -np.log((total + chances) / step).mean(axis=1)
+        chosen = int(np.argmin(losses))
+        total = total + chances[chosen]
+        counts = counts + (np.arange(len(counts)) == chosen)
+        if losses[chosen] < least - 1e-9:
+            best, least = counts, float(losses[chosen])
+    return best / best.sum()
 
 
 def equal_weights(scores: NDArray[np.float64], within: float) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from src.search.folds import StackedFolds
@@ -19,7 +20,8 @@ EXPLAINED = 0.45  # R² for which the chance of being found is told
 def chance_p_value(folds: StackedFolds, random_state: int) -> float:
     """Return how often targets that the features say nothing of look as predictable as this one.
 
-    Some fixed models are cross-validated for the target and for permutations of it, all at once;
+    Some fixed models are cross-validated for the target and for permutations of it (inside the
+    folds, where these hold outcomes in their shares), all at once;
     each model's pooled squared error is ranked among those of the permutations, and the best rank
     is compared with their best ranks. Where rows come in clusters, which permutations would tear
     apart, the deviations from the mean get signs by chance, a sign a cluster. Fewer than ten
@@ -76,11 +78,23 @@ def _targets(folds: StackedFolds, random: np.random.Generator) -> NDArray[np.flo
     y = y - y.mean(axis=0)
     y = y / (float(y.std()) or 1.0)
     if clusters is None or clusters.max() + 1 < LEAST_CLUSTERS:
-        drawn = [random.permutation(y) for _ in range(PERMUTATIONS)]
+        # Folds with each outcome in its share were made for these rows: permutations keep that.
+        blocks = folds.tests if folds.task.stratified else [np.arange(len(y))]
+        drawn = [_permuted(y, blocks, random) for _ in range(PERMUTATIONS)]
     else:
         signs = random.choice([-1.0, 1.0], size=(PERMUTATIONS, int(clusters.max()) + 1))
         drawn = [y * of_clusters[clusters][:, None] for of_clusters in signs]
     return np.column_stack([y, *drawn])
+
+
+def _permuted(
+    y: NDArray[np.float64], blocks: Sequence[NDArray[np.intp]], random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the rows of y, permuted inside each block."""
+    drawn = y.copy()
+    for block in blocks:
+        drawn[block] = random.permutation(y[block])
+    return drawn
 
 
 def _models(folds: StackedFolds) -> list[Any]:

@@ -143,9 +143,9 @@ class Selection:
         and the mean of what differs by chance is better than the luckiest. Where no other is as
         good, that is the best alone. Weights that are fitted to the out-of-fold predictions are
         taken only where they gain more than that, and more than a standard error of the rows'
-        paired differences; with chances of outcomes, where they gain at all. Both are judged on
-        folds that they have not seen; weights that leave one family in the end are no blend, and
-        the best alone is not always that one.
+        paired differences; with chances of outcomes, where they gain at all, and halfway. Both are
+        judged on folds that they have not seen; weights that leave one family in the end are no
+        blend, and the best alone is not always that one.
         """
         import numpy as np
 
@@ -168,6 +168,9 @@ class Selection:
                 lambda of: folds.task.blend_weights(matrix[:, rows(of)], folds.truth[rows(of)]),
             )
             if self._gains(fitted_blended, blended) and np.count_nonzero(fitted) > 1:
+                if folds.task.any_gain:
+                    fitted = (shares + fitted) / 2
+                    fitted_blended = (blended + fitted_blended) / 2
                 shares, blended = fitted, fitted_blended
         return {n: float(w) for n, w in zip(names, shares, strict=True) if w > 0}, blended
 

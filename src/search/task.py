@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from src.config import BASELINE
-from src.search.blending import greedy_weights, mixture_weights
+from src.search.blending import greedy_share_weights, greedy_weights
 from src.search.candidates import CANDIDATES, LINEAR, Candidate, made
 from src.search.classifiers import LINEAR_CLASSIFIERS, classifiers
 from src.stats.class_scores import auc, brier_losses, log_losses
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
-GREEDY_STEPS, MIXTURE_STEPS = 40, 200
+GREEDY_STEPS = 40
 R2 = "r2"  # the share of the baseline's loss that a model saves; of outcomes, McFadden's
 
 
@@ -41,15 +41,18 @@ class Task(ABC):
         Families that are one and the same but for the penalty.
     lone : tuple of str
         Families that are in a blend only where they are the best.
+    stratified : bool
+        Whether each fold has about the same share of each value of the target.
     any_gain : bool
-        Whether fitted weights of a blend are taken for any gain on other folds, or only for one
-        that chance does not make.
+        Whether fitted weights of a blend count half for any gain on other folds, or are taken
+        whole, and only for one that chance does not make.
     """
 
     metrics: ClassVar[Mapping[str, str]]
     losses_of_rows: tuple[str, ...]
     linear: tuple[str, ...]
     lone: tuple[str, ...] = ()
+    stratified: bool = False
     any_gain: bool = False
 
     @property
@@ -239,7 +242,8 @@ class Classification(Task):
     losses_of_rows = ("log_loss", "brier")
     linear = LINEAR_CLASSIFIERS
     lone = ("decision_tree",)  # its few steps are luckier in the folds than later
-    any_gain = True  # an average of chances rarely loses much, whatever its weights
+    stratified = True
+    any_gain = True  # a mean of two blends loses no more than they do on average
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -328,7 +332,7 @@ class Classification(Task):
 
         n = len(y)
         of_truth = predictions[:, np.arange(n), y]
-        return mixture_weights((n * of_truth + 1 / self.n_classes) / (n + 1), MIXTURE_STEPS)
+        return greedy_share_weights((n * of_truth + 1 / self.n_classes) / (n + 1), GREEDY_STEPS)
 
     def blend(
         self, members: Sequence[tuple[str, BaseEstimator]], weights: Sequence[float]

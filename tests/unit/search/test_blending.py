@@ -8,8 +8,8 @@ import pytest
 from src.search.blending import (
     cross_blend,
     equal_weights,
+    greedy_share_weights,
     greedy_weights,
-    mixture_weights,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -81,15 +81,15 @@ def test_chances_that_err_apart_share_the_weight_and_a_poor_one_gets_none() -> N
     chances = 1 / (1 + np.exp(-logits))
     poor = RANDOM.random(600)
     of_truth = np.where(happened, [*chances, poor], 1 - np.array([*chances, poor]))
-    weights = mixture_weights(of_truth, steps=100)
+    weights = greedy_share_weights(of_truth, steps=40)
     assert weights.sum() == pytest.approx(1)
     assert weights[:2] == pytest.approx([0.5, 0.5], abs=0.15)
-    assert weights[2] == 0
+    assert weights[2] < 0.05
 
 
 def test_the_weights_of_chances_are_near_the_likeliest_ones() -> None:
     of_truth = RANDOM.beta(2, 1, (3, 400))
-    weights = mixture_weights(of_truth, steps=500)
+    weights = greedy_share_weights(of_truth, steps=200)
     grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 41) for b in np.linspace(0, 1 - a, 41)]
     least = min(-np.log(np.array(w) @ of_truth).mean() for w in grid)
     assert -np.log(weights @ of_truth).mean() <= least + 5e-4
