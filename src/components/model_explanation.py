@@ -234,6 +234,8 @@ class ModelExplanation:
                 mean = curves.mean(axis=1)
                 level = curves - curves.mean(axis=0) + mean.mean()
                 low, high = np.quantile(level, OUTER_TENTHS, axis=1)
+                if outcome:
+                    low, high = low.clip(0, 1), high.clip(0, 1)
                 at = tuple(None if value != value else value for value in grid)
                 low, high, mean = (tuple(each.tolist()) for each in (low, high, mean))
                 name = rows.names[position]

@@ -9,7 +9,14 @@ from src.config import ALL_COLUMNS, BASELINE, BLEND, SINGLE_COLUMN
 from src.report.accuracy import MCFADDEN, difference_cell, label_of, not_tried, remarks
 from src.report.class_fairness import share_cell
 from src.report.class_groups import ClassReportFacts
-from src.report.class_overview import RESAMPLED, event, list_sentence, scores_table
+from src.report.class_overview import (
+    RESAMPLED,
+    event,
+    gap,
+    list_sentence,
+    may_be_chance,
+    scores_table,
+)
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.overview import CHANCE
@@ -108,14 +115,11 @@ def _choice(winner: Row, drawn: list[Row], facts: ClassReportFacts) -> str:
     if metric not in (None, "", "log_loss"):
         name = "AUC" if metric == "auc" else "Brier score"
         return f"{chosen}, by its {name}."
-    best = others[0]
-    gap, behind = best["log_loss"] - winner["log_loss"], best.get("behind")
-    chance = ""
-    if behind and behind["low"] <= 0 <= behind["high"]:
-        chance = ", which may well be chance"
-    size = number(abs(gap), 3) if abs(gap) >= 0.0005 else "less than 0.001"
-    side = "more" if gap >= 0 else "less"
-    return f"{chosen}. The next best, {label_of(best)}, loses {size} {side}{chance}."
+    board = facts.metrics["leaderboard"]
+    above, best = min(((gap(row, winner, board), row) for row in others), key=lambda pair: pair[0])
+    size = number(abs(above), 3) if abs(above) >= 0.0005 else "less than 0.001"
+    side = "more" if above >= 0 else "less"
+    return f"{chosen}. The next best, {label_of(best)}, loses {size} {side}{may_be_chance(best)}."
 
 
 def held_out(facts: ClassReportFacts) -> Section:
@@ -136,13 +140,15 @@ def held_out(facts: ClassReportFacts) -> Section:
         "predicted right. Average precision: how often the listed have the event, averaged down "
         "the list."
     ]
-    return Section(
-        "scores",
-        "Students not seen before",
-        lead,
-        tables=[scores_table(facts), confusion_table(facts)],
-        notes=notes,
-    )
+    tables = [scores_table(facts)]
+    if any(n for line in facts.scores.confusion for n in line):
+        tables.append(confusion_table(facts))
+    else:
+        notes.append(
+            "Which outcomes are taken for which cannot be told of so few students: the figures "
+            "would say something of fewer than ten."
+        )
+    return Section("scores", "Students not seen before", lead, tables=tables, notes=notes)
 
 
 def confusion_table(facts: ClassReportFacts) -> ReportTable:

@@ -20,7 +20,6 @@ from src.report.wording import (
     plain,
     signed,
 )
-from src.schema.features import ClassTarget
 from src.stats.intervals import Interval
 from src.stats.permutation_test import ALPHA
 
@@ -37,13 +36,18 @@ def meaning(facts: ClassReportFacts) -> list[str]:
     ]
     if fairness is not None and fairness.n_listed is not None:
         said.append(
-            f"The list: the {count(fairness.n_listed)} with the largest chances, about as many as "
-            f"have {label}. False alarms: who of those without {label} is on it. Missed: who of "
-            f"those with {label} is not. Where groups have {label} more or less often, both differ "
-            "even for perfect chances: a difference there is to be weighed, and is no fault by "
-            "itself."
+            f"The list: the {count(fairness.n_listed)} with the largest chances; of the lists of "
+            f"which figures can be told, it is nearest to as many as have {label}. False alarms: "
+            f"who of those without {label} is on it. Missed: who of those with {label} is not. "
+            f"Where groups have {label} more or less often, both differ even for perfect chances: "
+            "a difference there is to be weighed, and is no fault by itself."
         )
-    elif not label:
+    elif label:
+        said.append(
+            "Whom a list misses in each group cannot be told of so few held-out students: the "
+            "figures would say something of fewer than ten."
+        )
+    else:
         said.append("No outcome is said to be at risk, so there is no list to miss anyone.")
     return said
 
@@ -73,7 +77,7 @@ def fairness(facts: ClassReportFacts) -> Section | None:
         ["The same held-out students, by group.", *meaning(facts)],
         class_fairness_sentences(facts.fairness, facts.target),
         figures,
-        [group_table(one, names, facts.target, folded=True) for one in facts.fairness.groupings],
+        [group_table(one, names, folded=True) for one in facts.fairness.groupings],
         notes,
     )
 
@@ -122,23 +126,21 @@ def _apart(one: ClassGrouping, names: Names) -> str:
     return f"Calibration is farthest apart, by {gap}, for {ends[0]} and {ends[1]}.{marked}{drawn}"
 
 
-def group_table(
-    one: ClassGrouping, names: Names, target: ClassTarget, *, folded: bool = False
-) -> ReportTable:
+def group_table(one: ClassGrouping, names: Names, *, folded: bool = False) -> ReportTable:
     """Return each group's calibration, and where there is an event how a list treats it."""
-    label = event_label(target)
+    with_list = any(group.listed for group in one.groups)
     rows: list[Sequence[Cell]] = [
         (
             Cell(_label(group.label, one, names)),
             Cell(f"{group.n_samples:,}"),
             Cell(percent(group.expected)),
             _signed(group.calibration),
-            *(_of_list(group) if label else ()),
+            *(_of_list(group) if with_list else ()),
         )
         for group in one.groups
     ]
     header = ["Group", "Students", "Mean chance", "Calibration (points)"]
-    if label:
+    if with_list:
         header += ["On the list", "False alarms", "Missed"]
     rows += [
         (Cell(_label(hidden, one, names)), Cell("withheld"), *[Cell("–")] * (len(header) - 2))

@@ -106,8 +106,16 @@ class ClassExclusionCost:
 
 @dataclass(frozen=True)
 class ClassReportFacts(Facts):
-    """Everything that a report on outcomes can show."""
+    """Everything that a report on outcomes can show.
 
+    Attributes
+    ----------
+    gain : Interval or None
+        Log loss on the held-out rows below that of stating the training rows' shares, on the same
+        rows.
+    """
+
+    gain: Interval | None = None
     fairness: ClassFairness | None = None
     exclusion: ClassExclusionCost | None = None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from src.config import ALL_COLUMNS, SINGLE_COLUMN
+from src.config import ALL_COLUMNS, BASELINE, SINGLE_COLUMN
 from src.report.class_facts import ListQuality
 from src.report.class_fairness import group_table, meaning
 from src.report.class_groups import ClassReportFacts
@@ -61,7 +61,8 @@ def doubt(facts: ClassReportFacts) -> list[str]:
             f"{number(100 * p_value)} of 100 tables whose columns say nothing of the target look "
             "as predictable as this one"
         )
-    if scores.log_loss.high >= scores.prior_log_loss:
+    low = scores.prior_log_loss - scores.log_loss.high if facts.gain is None else facts.gain.low
+    if low <= 0:
         found.append(
             "the students that it had not seen do not show that it beats stating the outcomes' "
             "shares for everyone"
@@ -79,7 +80,10 @@ def accuracy(facts: ClassReportFacts) -> list[str]:
         f"{number(base, 3)}"
     )
     if loss.value < base:
-        said += f", and the model {percent(1 - loss.value / base)} less."
+        said += f", and the model {percent(1 - loss.value / base)} less"
+        if facts.gain is not None:
+            said += f": a difference of {number(facts.gain.value, 3)}{interval(facts.gain)}"
+        said += "."
     else:
         said += ": on these students the model is no better than that."
     auc = scores.auc
@@ -112,18 +116,36 @@ def added(facts: ClassReportFacts) -> list[str]:
     plain_one = board.get("logistic") or board.get(ALL_COLUMNS)
     if plain_one is not None and plain_one is not winner:
         compared.append(("a logistic regression on all columns", plain_one))
-    said = ", and ".join(_below(row, winner, name) for name, row in compared)
+    said = ", and ".join(
+        _below(row, gap(row, winner, board.values()), name) for name, row in compared
+    )
     return [
         f"On the training rows, each predicted without having been seen, its log loss is {said}."
     ]
 
 
-def _below(row: Mapping[str, Any], winner: Mapping[str, Any], name: str) -> str:
-    gap, behind = row["log_loss"] - winner["log_loss"], row.get("behind")
-    side = "below" if gap >= 0 else "above"
-    open_ = behind and behind["low"] <= 0 <= behind["high"]
-    chance = ", which may well be chance" if open_ else ""
-    return f"{number(abs(gap), 3)} {side} that of {name} ({number(row['log_loss'], 3)}){chance}"
+def gap(
+    row: Mapping[str, Any], winner: Mapping[str, Any], board: Iterable[Mapping[str, Any]]
+) -> float:
+    """Return by how much a row's log loss is above the winner's, on the same students.
+
+    The winner's own figure is corrected for having been chosen, which the difference is not.
+    """
+    base = next((one["log_loss"] for one in board if one["name"] == BASELINE), None)
+    if base is None or not row.get("behind"):
+        return float(row["log_loss"] - winner["log_loss"])
+    return float(row["behind"]["value"] * base)
+
+
+def may_be_chance(row: Mapping[str, Any]) -> str:
+    """Return that chance may explain how far a row is from the winner; nothing where it cannot."""
+    behind = row.get("behind")
+    return ", which may well be chance" if behind and behind["low"] <= 0 <= behind["high"] else ""
+
+
+def _below(row: Mapping[str, Any], above: float, name: str) -> str:
+    side, chance = "below" if above >= 0 else "above", may_be_chance(row)
+    return f"{number(abs(above), 3)} {side} that of {name} ({number(row['log_loss'], 3)}){chance}"
 
 
 def shown_sets(facts: ClassReportFacts) -> Mapping[str, float] | None:
@@ -220,7 +242,7 @@ def told(facts: ClassReportFacts) -> Told:
     if facts.fairness is not None and facts.fairness.groupings:
         singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
         said = [*class_fairness_sentences(facts.fairness, facts.target), *meaning(facts)]
-        groups = (said, "", [group_table(one, names, facts.target) for one in singles])
+        groups = (said, "", [group_table(one, names) for one in singles])
     return Told(
         f"{purpose(facts)} {event(facts)}",
         "Whoever uses it looks at the chances and the set of outcomes, not at the most likely one "

@@ -181,10 +181,16 @@ def _none_seen(finding: FairnessFinding, event: str) -> str:
         "missed": ("share of missed students", f"students with {event}"),
         "false_alarms": ("share of false alarms", f"students without {event}"),
     }[values["figure"]]
+    small, large = (_points(values[f"{name}_seen"]) for name in ("smallest", "largest"))
+    sizes = f"{values['largest_rows']:,}"
+    if values["smallest_rows"] != values["largest_rows"]:
+        sizes = f"{values['smallest_rows']:,} to {sizes}"
+    apart = (
+        small if small == large else f"{small} for the smallest group and {large} for the largest"
+    )
     seen = (
-        f"a difference of {_points(values['largest_seen'])} would have been seen in 8 of 10 such "
-        f"tests for the largest group compared ({values['largest_rows']:,} {base}), one of "
-        f"{_points(values['smallest_seen'])} for the smallest ({values['smallest_rows']:,})"
+        f"a difference of {apart} would have been seen in 8 of 10 such tests (groups of {sizes} "
+        f"{base})"
     )
     if finding.kind == "too_few_to_tell":
         return f"Too few to tell whether the {figure} differs between groups: only {seen}."

@@ -132,9 +132,15 @@ def _importance_table(
         cells.append([Cell(names.of(row.feature)), without, fall, Cell(share)])
     caption = f"All {len(rows)} features" if len(rows) > 1 else "The feature"
     name = capitalize(score.name)
-    header = (
-        "Feature", f"{name} without it", f"{score.change} of {score.name}", measure.axis(SHARE)
-    )  # fmt: skip
+    header: tuple[str, ...] = (
+        "Feature",
+        f"{name} without it",
+        f"{score.change} of {score.name}",
+        measure.axis(SHARE),
+    )
+    if score.baseline is not None:
+        caption += ", by log loss"
+        header = ("Feature", "Without it", score.change, measure.axis("Mean share"))
     return ReportTable(caption, header, cells, folded=len(rows) > DRAWN_BARS)
 
 
