@@ -70,11 +70,7 @@ class ClassEvaluation:
         said, clusters = chances.argmax(axis=1), self.clusters
         everyone = np.tile(prior, (len(y), 1))
         log_losses, brier_losses = class_scores.log_losses, class_scores.brier_losses
-        codes = sorted(event)
-        if event:
-            chance, happened = chances[:, codes].sum(axis=1), np.isin(y, codes)
-        else:
-            chance, happened = chances.max(axis=1), said == y
+        chance, happened = class_scores.chance_and_truth(y, chances, event)
         bins = reliability(chance, happened, clusters)
         return ClassScores(
             n_samples=len(y),
@@ -138,8 +134,7 @@ def capacity(
     n, n_event = len(happened), int(happened.sum())
     if min(n_event, n - n_event) < LEAST_ROWS:
         return None
-    by_chance = np.random.default_rng(0).permutation(n)  # of equal chances none comes first
-    by_chance = by_chance[np.argsort(-chance[by_chance], kind="stable")]
+    by_chance = class_scores.by_chance(chance)
     sizes = {share: round(share * n) for share in GRID}
     reached = {threshold: int((chance >= threshold).sum()) for threshold in THRESHOLDS}
     first = [sizes[share] for share in SHARES]

@@ -12,7 +12,8 @@ from src.report.facts import (
     RawDifference,
     RefittedModel,
 )
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.report.wording import event_label
+from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
 from src.search.task import R2
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+    from src.explanations.feature_rows import Chance, FeatureRows
+    from src.stats.chances import ClassChances
 
 # What bounds the cost: rows that are sampled, and predictions over all features.
 MOST_ROWS = 300
@@ -35,6 +39,7 @@ GOES_TOGETHER = 0.5  # correlation of two features' columns
 MOST_SETS = 5  # of features that are left out together
 GRID_POINTS = 20
 MOST_CATEGORIES = 30
+MOST_OUTCOMES = 4  # that are explained where none of them is the event
 INNER_RANGE = (0.01, 0.99)  # quantiles of a numeric feature between which its curve is shown
 OUTER_TENTHS = (0.1, 0.9)
 
@@ -45,12 +50,25 @@ class ModelExplanation:
     A pipeline has the steps ``preprocessor`` and ``model``; rows are frames of typed columns by the
     schema's names. Predictions are explained as the model makes them, before they are clipped, in
     one thread: sums are then the same on every machine, and no thread waits for another.
+
+    Parameters
+    ----------
+    chances : ClassChances, optional
+        Of a classifier. What is explained is then the chance of the event; without one, that of
+        the second of two outcomes, or of each of the four most frequent.
     """
 
-    def __init__(self, schema: Schema, random_state: int = 42, jobs: int = 1) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        random_state: int = 42,
+        jobs: int = 1,
+        chances: ClassChances | None = None,
+    ) -> None:
         self.schema = schema
         self.random_state = random_state
         self.jobs = jobs
+        self.explained = _explained(schema.outcomes, chances) if chances else [("", None)]
 
     def importance(
         self, trained: TrainedModel, pipeline: Any, X_train: pd.DataFrame, X: pd.DataFrame
@@ -110,8 +128,14 @@ class ModelExplanation:
         found = [Importance(name, sizes[name], drops.get(name)) for name in sizes]
         found.sort(key=lambda one: -sizes[one.feature])
         found.sort(key=lambda one: -one.r2_drop.value if one.r2_drop else np.inf)
-        r2 = 1 - float(whole.mean() / (spread.mean() or np.inf))
-        return found, RefittedModel(refitting.label, r2, len(y), together)
+        by_baseline = float(spread.mean())
+        return found, RefittedModel(
+            refitting.label,
+            1 - float(whole.mean() / (by_baseline or np.inf)),
+            len(y),
+            together,
+            None if self.schema.task == "regression" else by_baseline,
+        )
 
     def mean_contributions(
         self, pipeline: Any, X_train: pd.DataFrame, X: pd.DataFrame
@@ -123,17 +147,23 @@ class ModelExplanation:
         from src.explanations.background import Background
         from src.explanations.explainer import Explainer
 
-        background = Background.of(self.schema, X_train, pipeline.predict, self.random_state)
+        predict = pipeline.predict
+        if self.schema.task != "regression":
+            predict = pipeline.predict_proba
+        background = Background.of(self.schema, X_train, predict, self.random_state)
         if background.unavailable:
             return self._mean_changes(pipeline, X)
-        explainer = Explainer(self.schema, pipeline, background, self.random_state)
-        if explainer.is_too_wide:
-            return self._mean_changes(pipeline, X)
-        n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, MOST_MIXED // explainer.n_mixtures))
-        with threadpool_limits(limits=1):
-            values = explainer.contributions(X.iloc[:n_rows])
-        means = np.abs(values).mean(axis=0).tolist()
-        return dict(zip(self.schema.names, means, strict=True))
+        means = []
+        for _, chance in self.explained:
+            explainer = Explainer(self.schema, pipeline, background, self.random_state, chance)
+            if explainer.is_too_wide:
+                return self._mean_changes(pipeline, X)
+            most = MOST_MIXED // explainer.n_mixtures // len(self.explained)
+            n_rows = max(LEAST_EXPLAINED, min(MOST_EXPLAINED, most))
+            with threadpool_limits(limits=1):
+                values = explainer.contributions(X.iloc[:n_rows])
+            means.append(np.abs(values).mean(axis=0))
+        return dict(zip(self.schema.names, np.mean(means, axis=0).tolist(), strict=True))
 
     def _mean_changes(self, pipeline: Any, X: pd.DataFrame) -> dict[str, float]:
         """Return by how much a prediction changes with another row's answer, on average."""
@@ -142,7 +172,7 @@ class ModelExplanation:
         from src.explanations.feature_rows import FeatureRows
 
         rows, random = (
-            FeatureRows.of(pipeline, self.schema),
+            FeatureRows.of(pipeline, self.schema, self.explained[0][1]),
             np.random.default_rng(self.random_state),
         )
         prepared = rows.prepare(X.iloc[:MOST_EXPLAINED])
@@ -159,6 +189,8 @@ class ModelExplanation:
     ) -> list[PartialDependence]:
         """Return how the prediction goes with each feature, in the schema's order.
 
+        Where several outcomes are explained, all features of one come before those of the next.
+
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_features)
@@ -172,19 +204,33 @@ class ModelExplanation:
         Friedman (2001), "Greedy Function Approximation", Annals of Statistics 29(5), section 8.2.
         Goldstein et al. (2015), "Peeking Inside the Black Box", JCGS 24(1), for the rows' curves.
         """
+        from src.explanations.feature_rows import FeatureRows
+
+        first = {*(ranked or self.schema.names)[:MOST_CURVES]}
+        drawn = [one for one in self.schema.features if one.name in first or one.actionable]
+        return [
+            curve
+            for outcome, chance in self.explained
+            for curve in self._curves(
+                FeatureRows.of(pipeline, self.schema, chance), X, drawn, outcome
+            )
+        ]
+
+    def _curves(
+        self,
+        rows: FeatureRows,
+        X: pd.DataFrame,
+        drawn: Sequence[NumericFeature | CategoricalFeature],
+        outcome: str,
+    ) -> list[PartialDependence]:
         import numpy as np
         import pandas as pd
         from threadpoolctl import threadpool_limits
 
-        from src.explanations.feature_rows import FeatureRows
-
         random = np.random.default_rng(self.random_state)
-        rows = FeatureRows.of(pipeline, self.schema)
-        first = {*(ranked or self.schema.names)[:MOST_CURVES]}
-        drawn = [one for one in self.schema.features if one.name in first or one.actionable]
         grids = [_grid(feature, X[feature.name]) for feature in drawn]
         ends = np.cumsum([len(grid) for grid in grids]).tolist()
-        sample = _sample(random, len(X), MOST_PREDICTED // ends[-1])
+        sample = _sample(random, len(X), MOST_PREDICTED // len(self.explained) // ends[-1])
         found = []
         with threadpool_limits(limits=1):
             # The grids stand below one another; of each of their rows one feature's value is used.
@@ -203,22 +249,48 @@ class ModelExplanation:
                 mean = curves.mean(axis=1)
                 level = curves - curves.mean(axis=0) + mean.mean()
                 low, high = np.quantile(level, OUTER_TENTHS, axis=1)
+                if outcome:
+                    low, high = low.clip(0, 1), high.clip(0, 1)
                 at = tuple(None if value != value else value for value in grid)
-                lines = (tuple(each.tolist()) for each in (mean, low, high))
-                found.append(PartialDependence(feature.name, at, *lines))
+                low, high, mean = (tuple(each.tolist()) for each in (low, high, mean))
+                found.append(PartialDependence(feature.name, at, mean, low, high, outcome))
         return found
 
     def raw_differences(self, X: pd.DataFrame, y: NDArray[np.float64]) -> list[RawDifference]:
         """Return how students differ by the features that a school can act on, nothing else held.
 
+        Of outcomes, it is the share of students with the event that differs: with a larger number,
+        or a later category of ``order``, the event is more frequent. Without an event (no outcome
+        is said to be at risk) nothing is returned.
+
         Parameters
         ----------
         X, y
-            Training rows.
+            Training rows; of outcomes, y holds their codes.
         """
+        import numpy as np
+
+        if self.schema.task != "regression":
+            event = self.schema.outcomes.event
+            if not event:
+                return []
+            y = np.isin(y, event).astype(np.float64)
         acted_on = (feature for feature in self.schema.features if feature.actionable)
         found = (_raw_difference(feature, X[feature.name], y) for feature in acted_on)
         return [one for one in found if one]
+
+
+def _explained(target: ClassTarget, chances: ClassChances) -> list[tuple[str, Chance | None]]:
+    """Return the outcomes whose chances are explained: what they are called, and their chance."""
+
+    def chance_of(codes: list[int]) -> Chance:
+        return lambda raw: chances.calibrated_of_each(raw)[:, codes].sum(axis=1)
+
+    if target.event:
+        return [(event_label(target), chance_of(list(target.event)))]
+    frequent = sorted(range(len(target.categories)), key=lambda code: -chances.prior[code])
+    shown = [1] if len(target.categories) == 2 else sorted(frequent[:MOST_OUTCOMES])
+    return [(target.categories[code], chance_of([code])) for code in shown]
 
 
 def _raw_difference(

@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from src.report.facts import Fairness, FairnessFinding, GroupErrors, Grouping
-from src.report.findings import category_label, missing_label, pair_label, range_labels
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.report.groups import Partition, compare, nothing_compared, partitions_of
 from src.schema.record import Schema
 from src.stats.conformal import PredictionIntervals
-from src.stats.disclosure import (
-    LEAST_ROWS,
-    hidden_cells,
-    hidden_groups,
-    hidden_together,
-    parts_by_size,
-)
-from src.stats.intervals import LEAST_CLUSTERS, mean_interval, rmse_interval, share_interval
-from src.stats.permutation_test import ALPHA, Comparisons, compare_groups
-from src.stats.wild_bootstrap import compare_groups_of_clusters
+from src.stats.disclosure import LEAST_ROWS, parts_by_size
+from src.stats.intervals import mean_interval, rmse_interval, share_interval
+from src.stats.permutation_test import ALPHA
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,9 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_ROWS = 10_000  # held-out rows above which a sample of them is looked at: it takes seconds
-LEAST_INSIDE = 5  # clusters with rows of a group, and with others, for the group to be compared
 RESAMPLES = 1_000
-MOST_VALUES = 5  # of a number, to be groups as they are; with more, its thirds are
 
 
 class ModelFairness:
@@ -88,7 +78,7 @@ class ModelFairness:
         partitions = partitions_of(schema, X, cross, parts)
         clipped = schema.clip_all(y_pred)
         errors = y_true - clipped
-        p_values, noticeable = self._compare(partitions, errors, clusters)
+        compared = compare(partitions, errors, clusters, self.n_resamples, self.random_state)
         # A row's prediction, then the ends of its intervals.
         target, levels = schema.number, intervals.levels
         bounds = target.minimum, target.maximum
@@ -96,50 +86,11 @@ class ModelFairness:
         predicted = np.column_stack([clipped, *itertools.chain.from_iterable(ends)])
         groupings = tuple(
             self._grouping(partition, y_true, predicted, clusters, [*map(str, levels)], of_groups)
-            for partition, of_groups in zip(partitions, p_values, strict=True)
+            for partition, of_groups in zip(partitions, compared.p_values, strict=True)
         )
         n_clusters = None if clusters is None else len(np.unique(clusters))
-        findings = _findings(groupings, errors, noticeable, n_clusters)
+        findings = _findings(groupings, errors, compared.noticeable, n_clusters)
         return Fairness(groupings, findings, len(errors), LEAST_ROWS)
-
-    def _compare(
-        self,
-        partitions: Sequence[Partition],
-        errors: NDArray[np.float64],
-        clusters: NDArray[np.intp] | None,
-    ) -> tuple[list[dict[int, dict[str, float]]], dict[int, float]]:
-        """Return the p-values of each partition's groups by their codes.
-
-        Beside them, by the size of a group, which difference of the mean would be noticed.
-        """
-        import numpy as np
-
-        compared, groups = [], []
-        for at, partition in enumerate(partitions):
-            for code in partition.shown:
-                inside = partition.codes == code
-                if _can_be_compared(inside, clusters):
-                    compared.append((at, code))
-                    groups.append(np.flatnonzero(inside))
-        comparisons = self._comparisons(errors, groups, clusters)
-        found: list[dict[int, dict[str, float]]] = [{} for _ in partitions]
-        for (at, code), p_values in zip(compared, comparisons.p_values, strict=True):
-            found[at][code] = p_values
-        return found, dict(zip(map(len, groups), comparisons.noticeable, strict=False))
-
-    def _comparisons(
-        self,
-        errors: NDArray[np.float64],
-        groups: Sequence[NDArray[np.intp]],
-        clusters: NDArray[np.intp] | None,
-    ) -> Comparisons:
-        import numpy as np
-
-        random = np.random.default_rng(self.random_state)
-        if clusters is None:
-            return compare_groups(errors, groups, self.n_resamples, random)
-        codes = np.unique(clusters, return_inverse=True)[1]
-        return compare_groups_of_clusters(errors, groups, codes, self.n_resamples, random)
 
     def _grouping(
         self,
@@ -206,124 +157,6 @@ def errors_of(
     )
 
 
-def _can_be_compared(inside: NDArray[np.bool_], clusters: NDArray[np.intp] | None) -> bool:
-    """Whether a group and its others have rows and clusters enough."""
-    import numpy as np
-
-    if clusters is None:
-        return bool((~inside).sum() >= LEAST_ROWS)
-    sides = [len(np.unique(clusters[rows])) for rows in (inside, ~inside)]
-    return min(sides) >= LEAST_INSIDE and len(np.unique(clusters)) >= LEAST_CLUSTERS
-
-
-# --- which group a row is in ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Partition:
-    """Which group each row is in, as a position in the labels."""
-
-    features: tuple[str, ...]
-    labels: tuple[str, ...]
-    codes: NDArray[np.intp]
-    hidden: NDArray[np.bool_]
-
-    @property
-    def counts(self) -> NDArray[np.intp]:
-        import numpy as np
-
-        return np.bincount(self.codes, minlength=len(self.labels))
-
-    @property
-    def shown(self) -> list[int]:
-        """Positions of the groups that get figures."""
-        import numpy as np
-
-        return np.flatnonzero((self.counts > 0) & ~self.hidden).tolist()
-
-
-def partition_by(feature: NumericFeature | CategoricalFeature, column: pd.Series) -> Partition:
-    """Return the groups that a sensitive feature makes of the rows."""
-    import numpy as np
-    import pandas as pd
-
-    if isinstance(feature, CategoricalFeature):
-        codes = pd.Categorical(column, categories=list(feature.categories)).codes.astype(np.intp)
-        labels = [category_label(feature, category) for category in feature.categories]
-    else:
-        codes, labels = _cut(column.to_numpy(dtype=np.float64, na_value=np.nan), feature)
-    codes = np.where(codes < 0, len(labels), codes)
-    labels.append(missing_label(feature))
-    hidden = hidden_groups(np.bincount(codes, minlength=len(labels)))
-    return Partition((feature.name,), tuple(labels), codes, hidden)
-
-
-def _cut(
-    numbers: NDArray[np.float64], feature: NumericFeature
-) -> tuple[NDArray[np.intp], list[str]]:
-    """Return the third of each number, -1 for a missing one, and names of the thirds.
-
-    A few different numbers are a group each.
-    """
-    import numpy as np
-
-    missing = np.isnan(numbers)
-    known = numbers[~missing]
-    edges = np.unique(known)
-    if len(edges) <= MOST_VALUES:
-        labels = [category_label(feature, value) for value in edges.tolist()]
-    else:
-        thirds = np.quantile(known, (1 / 3, 2 / 3), method="inverted_cdf")
-        edges = np.unique([float(f"{edge:.4g}") for edge in thirds])
-        labels = range_labels(feature, edges.tolist())
-    return np.where(missing, -1, np.searchsorted(edges, numbers)), labels
-
-
-def partitions_of(
-    schema: Schema,
-    X: pd.DataFrame,
-    cross: tuple[str, str] | None = None,
-    published: Sequence[NDArray[np.bool_]] = (),
-) -> list[Partition]:
-    """Return the groups of each sensitive feature, and those of the pair that is crossed.
-
-    Groups whose figures, with those of the others and of other sets of rows that are published,
-    would single out a few rows are hidden.
-    """
-    found = [partition_by(f, X[f.name]) for f in schema.features if f.sensitive]
-    found = _hidden_together(found, published)
-    if cross is not None:
-        by_name = {one.features[0]: one for one in found}
-        crossed = _cross(*(by_name[name] for name in cross))
-        found = _hidden_together([*found, crossed], published)
-    return found
-
-
-def _hidden_together(
-    partitions: Sequence[Partition], published: Sequence[NDArray[np.bool_]]
-) -> list[Partition]:
-    codes, hidden = [one.codes for one in partitions], [one.hidden for one in partitions]
-    together = hidden_together(codes, hidden, published)
-    return [replace(one, hidden=h) for one, h in zip(partitions, together, strict=True)]
-
-
-def _crossed_counts(one: Partition, other: Partition) -> NDArray[np.intp]:
-    import numpy as np
-
-    shape = (len(one.labels), len(other.labels))
-    codes = one.codes * shape[1] + other.codes
-    return np.bincount(codes, minlength=shape[0] * shape[1]).reshape(shape)
-
-
-def _cross(one: Partition, other: Partition) -> Partition:
-    """Return the combinations of two partitions' groups, hiding what gives a small one away."""
-    counts = _crossed_counts(one, other)
-    hidden = hidden_cells(counts, one.hidden, other.hidden)
-    labels = tuple(pair_label(*both) for both in itertools.product(one.labels, other.labels))
-    codes = one.codes * counts.shape[1] + other.codes
-    return Partition(one.features + other.features, labels, codes, hidden.ravel())
-
-
 # --- what was found ------------------------------------------------------------------------------
 
 
@@ -339,13 +172,8 @@ def _findings(
     """
     n = len(errors)
     compared = any(g.p_values for grouping in groupings for g in grouping.groups)
-    if not groupings:
-        return (FairnessFinding("no_sensitive_feature"),)
-    if not compared and n_clusters is not None:
-        values = {"n_clusters": n_clusters, "least": LEAST_CLUSTERS, "least_inside": LEAST_INSIDE}
-        return (FairnessFinding("too_few_clusters", values),)
-    if not compared:
-        return (FairnessFinding("too_few_rows", {"n_rows": n, "least_rows": LEAST_ROWS}),)
+    if none := nothing_compared(len(groupings), compared, n, n_clusters):
+        return (none,)
     found = []
     said: set[tuple[str, str]] = set()
     for grouping, metric in itertools.product(groupings, ("mean_error", "mae")):

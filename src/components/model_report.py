@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.report.class_groups import ClassReportFacts
 from src.report.facts import ReportFacts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from jinja2.nodes import EvalContext
+
+    from src.report.document import Section, Tile
 
 # What Markdown takes for markup; an underscore only at the edge of a word.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])|^(?:[-+]|#+)(?= |$)")
@@ -28,7 +31,7 @@ class RenderedReport:
 class ModelReport:
     """Render the facts of a run."""
 
-    def run(self, facts: ReportFacts) -> RenderedReport:
+    def run(self, facts: ReportFacts | ClassReportFacts) -> RenderedReport:
         """Return the page and the model card.
 
         The page is one file without scripts, ``style`` attributes or addresses to fetch from, so
@@ -36,34 +39,15 @@ class ModelReport:
         """
         from markupsafe import Markup
 
-        from src.report import accuracy, fairness
-        from src.report.data import data_section
         from src.report.document import CardPart, Section
-        from src.report.importance import dependence, importance
-        from src.report.levers import levers
         from src.report.model_card import card, limits, measured
-        from src.report.overview import summary
-        from src.report.table_findings import findings_card, findings_section
+        from src.report.table_findings import findings_card
         from src.report.wording import Names, count, day, plain
 
-        made = (
-            findings_section(facts),
-            data_section(facts),
-            accuracy.leaderboard(facts),
-            accuracy.learning_curve(facts),
-            accuracy.predictions(facts),
-            accuracy.residuals(facts),
-            accuracy.coverage(facts),
-            importance(facts),
-            dependence(facts),
-            levers(facts),
-            fairness.fairness(facts),
-            fairness.exclusion(facts),
-            fairness.pass_mark(facts),
-            Section("limits", "Limits", points=limits(facts)),
-        )
+        made = _class_sections(facts) if isinstance(facts, ClassReportFacts) else _sections(facts)
+        made = [*made, Section("limits", "Limits", points=limits(facts))]
         sections = [section for section in made if section is not None]
-        tiles, paragraphs = summary(facts)
+        tiles, paragraphs = _summary(facts)
         names, run = Names(facts.schema), facts.run
         origin = [f"Run {run.run_id}", day(run.created), count(run.rows["used"])] if run else []
         title = f"How well is {names.target} predicted?"
@@ -91,6 +75,65 @@ class ModelReport:
             ],
         )
         return RenderedReport(html.encode(), text.encode())
+
+
+def _summary(facts: ReportFacts | ClassReportFacts) -> tuple[list[Tile], list[str]]:
+    from src.report import class_overview, overview
+
+    if isinstance(facts, ClassReportFacts):
+        return class_overview.summary(facts)
+    return overview.summary(facts)
+
+
+def _sections(facts: ReportFacts) -> list[Section | None]:
+    """Return what is shown of a model of a number."""
+    from src.report import accuracy, fairness
+    from src.report.data import data_section
+    from src.report.importance import dependence, importance
+    from src.report.levers import levers
+    from src.report.table_findings import findings_section
+
+    return [
+        findings_section(facts),
+        data_section(facts),
+        accuracy.leaderboard(facts),
+        accuracy.learning_curve(facts),
+        accuracy.predictions(facts),
+        accuracy.residuals(facts),
+        accuracy.coverage(facts),
+        importance(facts),
+        dependence(facts),
+        levers(facts),
+        fairness.fairness(facts),
+        fairness.exclusion(facts),
+        fairness.pass_mark(facts),
+    ]
+
+
+def _class_sections(facts: ClassReportFacts) -> list[Section | None]:
+    """Return what is shown of a model of outcomes."""
+    from src.report import class_accuracy, class_fairness
+    from src.report.accuracy import learning_curve
+    from src.report.data import data_section
+    from src.report.importance import dependence, importance
+    from src.report.levers import levers
+    from src.report.table_findings import findings_section
+
+    return [
+        findings_section(facts),
+        data_section(facts),
+        class_accuracy.leaderboard(facts),
+        learning_curve(facts),
+        class_accuracy.held_out(facts),
+        class_accuracy.reliability(facts),
+        class_accuracy.sets(facts),
+        class_accuracy.capacity(facts),
+        importance(facts),
+        dependence(facts),
+        levers(facts),
+        class_fairness.fairness(facts),
+        class_fairness.exclusion(facts),
+    ]
 
 
 def _templates() -> Environment:

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import ArtifactStore, Run
+from src.components.class_fairness import GroupComparison
 from src.components.data_transformation import DataTransformation
+from src.components.model_chances import ModelChances
 from src.components.model_evaluation import ModelEvaluation
 from src.components.model_explanation import ModelExplanation
 from src.components.model_fairness import ModelFairness
@@ -17,17 +19,30 @@ from src.config import BLEND
 from src.exception import Problem
 from src.pipelines.judging import Judged
 from src.pipelines.rows import Rows
+from src.report.class_facts import ClassScores
+from src.report.class_groups import ClassExclusionCost, ClassReportFacts
 from src.report.data_summary import summarize_data
-from src.report.facts import ExclusionCost, HeldOutPredictions, ReportFacts
-from src.report.findings import exclusion_sentence, fairness_sentences
+from src.report.facts import ExclusionCost, Facts, HeldOutPredictions, ReportFacts
+from src.report.findings import (
+    class_exclusion_sentence,
+    class_fairness_sentences,
+    exclusion_sentence,
+    fairness_sentences,
+)
 from src.report.saved_report import ERROR
+from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
+from src.stats.chances import ClassChances
+from src.stats.class_scores import brier_losses, by_chance, chance_and_truth, log_losses
 from src.stats.conformal import PredictionIntervals
+from src.stats.intervals import mean_interval
 from src.utils import to_json
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
 LEVEL = 0.9  # of the intervals that are drawn
@@ -54,6 +69,8 @@ class Trained:
         Sensitive features whose combinations are looked at too.
     findings : tuple of Finding
         What the check of the table found.
+    searched : ndarray of int
+        Which of the training rows the search looked at.
     """
 
     full_schema: Schema
@@ -68,6 +85,7 @@ class Trained:
     problems: Sequence[Problem]
     cross: tuple[str, str] | None
     findings: tuple[Finding, ...]
+    searched: NDArray[np.intp]
 
 
 def write_report(
@@ -90,33 +108,49 @@ def write_report(
     progress("", len(STEPS), len(STEPS))
 
 
-def report_numbers(facts: ReportFacts) -> dict[str, Any]:
-    """Return report.json: what a run's report found out, in figures and in words."""
-    fairness, cost = facts.fairness, facts.exclusion
+def report_numbers(facts: ReportFacts | ClassReportFacts) -> dict[str, Any]:
+    """Return report.json: what a run's report found out, in figures and in words.
+
+    Of outcomes, contributions and partial dependence are chances from 0 to 1.
+    """
     return {
         "error": ERROR,
         "learning_curve": [asdict(point) for point in facts.learning_curve],
         "importance": [asdict(one) for one in facts.importance],
         "refitted": facts.refitted and asdict(facts.refitted),
         "partial_dependence": [asdict(one) for one in facts.partial_dependence],
+        **(_of_classes(facts) if isinstance(facts, ClassReportFacts) else _of_number(facts)),
+    }
+
+
+def _of_number(facts: ReportFacts) -> dict[str, Any]:
+    fairness, cost = facts.fairness, facts.exclusion
+    return {
         "fairness": fairness
         and asdict(fairness) | {"sentences": fairness_sentences(fairness, facts.schema.number)},
         "exclusion": cost and asdict(cost) | {"sentence": exclusion_sentence(cost)},
     }
 
 
-def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]) -> ReportFacts:
+def _of_classes(facts: ClassReportFacts) -> dict[str, Any]:
+    fairness, cost = facts.fairness, facts.exclusion
+    return {
+        "fairness": fairness
+        and asdict(fairness) | {"sentences": class_fairness_sentences(fairness, facts.target)},
+        "exclusion": cost and asdict(cost) | {"sentence": class_exclusion_sentence(cost)},
+    }
+
+
+def _facts(
+    run: Run, trained: Trained, progress: Callable[[str, int, int], None]
+) -> ReportFacts | ClassReportFacts:
     """Return everything that the report shows, step by step."""
     schema, train, test, seed = trained.schema, trained.train, trained.test, run.manifest.seed
     X_train, X_test = train.X[list(schema.names)], test.X[list(schema.names)]
-    trainer, explanation = (
-        ModelTrainer(trained.trainer),
-        ModelExplanation(schema, seed, trained.trainer.jobs),
-    )
-
-    intervals = trained.judged.spread
-    if not isinstance(intervals, PredictionIntervals):
-        raise TypeError("the report of outcomes is to come")
+    spread = trained.judged.spread
+    chances = spread if isinstance(spread, ClassChances) else None
+    trainer = ModelTrainer(trained.trainer)
+    explanation = ModelExplanation(schema, seed, trained.trainer.jobs, chances)
 
     def begin(step: int) -> None:
         progress(STEPS[step], step, len(STEPS))
@@ -128,45 +162,109 @@ def _facts(run: Run, trained: Trained, progress: Callable[[str, int, int], None]
     begin(2)
     ranked = [one.feature for one in importance]
     dependence = explanation.partial_dependence(trained.fitted, X_train, ranked)
-    begin(3)
-    fairness = ModelFairness(seed).run(
-        trained.full_schema,
-        test.X,
-        test.y,
-        trained.judged.y_pred,
-        intervals,
-        trained.cross,
-        test.clusters,
-    )
-    exclusion = _cost_of_exclusion(trained, seed)
-    begin(4)
-    target = schema.number
-    low, high = intervals.interval_of_each(
-        trained.judged.y_pred, LEVEL, target.minimum, target.maximum, trained.test.X
-    )
-    return ReportFacts(
+    shared = Facts(
         trained.full_schema,
         run.read_json("metrics.json"),
         run=run.manifest,
         data=summarize_data(trained.rows.X, trained.rows.y, trained.full_schema, trained.problems),
         learning_curve=tuple(curve),
         too_few_to_learn_from=tuple(too_few),
-        held_out=HeldOutPredictions(
-            test.y, schema.clip_all(trained.judged.y_pred), low, high, LEVEL, test.clusters
-        ),
         importance=tuple(importance),
         refitted=refitted,
         partial_dependence=tuple(dependence),
         levers=tuple(explanation.raw_differences(X_train, train.y)),
+        findings=trained.findings,
+    )
+    begin(3)
+    facts: ReportFacts | ClassReportFacts
+    if isinstance(spread, ClassChances):
+        facts = _class_facts(shared, trained, spread, seed)
+    else:
+        facts = _number_facts(shared, trained, spread, seed)
+    begin(4)
+    return facts
+
+
+def _number_facts(
+    shared: Facts, trained: Trained, intervals: PredictionIntervals, seed: int
+) -> ReportFacts:
+    """Return the facts with what is known of a number alone."""
+    test, y_pred, target = trained.test, trained.judged.y_pred, trained.schema.number
+    fairness = ModelFairness(seed).run(
+        trained.full_schema, test.X, test.y, y_pred, intervals, trained.cross, test.clusters
+    )
+    low, high = intervals.interval_of_each(y_pred, LEVEL, target.minimum, target.maximum, test.X)
+    clipped = trained.schema.clip_all(y_pred)
+    return ReportFacts(
+        **vars(shared),
+        held_out=HeldOutPredictions(test.y, clipped, low, high, LEVEL, test.clusters),
         fairness=fairness,
         pass_mark=trained.judged.pass_mark,
-        exclusion=exclusion,
-        findings=trained.findings,
+        exclusion=_cost_of_exclusion(trained, seed),
     )
 
 
-def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
-    """Return what leaving the sensitive features out costs; None where none was left out.
+def _class_facts(
+    shared: Facts, trained: Trained, chances: ClassChances, seed: int
+) -> ClassReportFacts:
+    """Return the facts with what is known of outcomes alone."""
+    import numpy as np
+
+    test, calibrated = trained.test, chances.calibrated_of_each(trained.judged.y_pred)
+    chance, happened = chance_and_truth(test.y, calibrated, chances.event)
+    scores = trained.judged.evaluation
+    if not isinstance(scores, ClassScores):
+        raise TypeError("the scores of outcomes")
+    listed, published = _lists(scores, chance, sum(chances.prior[code] for code in chances.event))
+    fairness = GroupComparison(seed).run(
+        trained.full_schema,
+        test.X,
+        chance,
+        happened,
+        listed,
+        published,
+        trained.cross,
+        test.clusters,
+    )
+    prior = np.tile(chances.prior, (len(test.y), 1))
+    gains = log_losses(test.y, prior) - log_losses(test.y, calibrated)
+    return ClassReportFacts(
+        **vars(shared),
+        gain=mean_interval(gains, test.clusters),
+        fairness=fairness,
+        exclusion=_class_cost(trained, calibrated, seed),
+    )
+
+
+def _lists(
+    scores: ClassScores, chance: NDArray[np.float64], base_rate: float
+) -> tuple[NDArray[np.bool_] | None, list[NDArray[np.bool_]]]:
+    """Return who is on the list that groups are compared by, and the sets of rows that are told of.
+
+    The list is the one of those told of that is nearest to as many students as have the event.
+    """
+    import numpy as np
+
+    n, order = len(chance), by_chance(chance)
+
+    def first(size: int) -> NDArray[np.bool_]:
+        return np.isin(np.arange(n), order[:size])
+
+    bins = [(one.low, one.high) for one in scores.bins]
+    tenths = np.minimum((chance * 10).astype(int), 9) / 10
+    published = [(tenths >= low - 1e-9) & (tenths < high - 1e-9) for low, high in bins]
+    lists = scores.capacity.lists if scores.capacity else ()
+    published += [first(one.n_listed) for one in lists]
+    if not lists:
+        return None, published
+    nearest = min(lists, key=lambda one: abs(one.n_listed - base_rate * n))
+    return first(nearest.n_listed), published
+
+
+def _with_sensitive(
+    trained: Trained, seed: int
+) -> tuple[list[NumericFeature | CategoricalFeature], TrainedModel, Pipeline] | None:
+    """Return a model that was given the sensitive features too; None where none was left out.
 
     The winner's families are searched again with them, on the same rows and folds.
     """
@@ -177,11 +275,47 @@ def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
     winner = trained.model.winner
     families = tuple(winner.params) if winner.name == BLEND else (winner.name,)
     trainer = ModelTrainer(replace(trained.trainer, models=families))
-    train, test = trained.train, trained.test
+    train = trained.train
     preprocessor = DataTransformation(full, seed).run()
     found = trainer.run(train.X, train.y, preprocessor, groups=train.groups, weight=train.weight)
     fitted = trainer.fit(found.pipeline, train.X, train.y, train.weight, train.groups)
+    return left_out, found, fitted
+
+
+def _cost_of_exclusion(trained: Trained, seed: int) -> ExclusionCost | None:
+    """Return what leaving the sensitive features out costs; None where none was left out."""
+    if (other := _with_sensitive(trained, seed)) is None:
+        return None
+    left_out, _, fitted = other
+    full, test = trained.full_schema, trained.test
     y_pred, y_pred_without = fitted.predict(test.X), trained.judged.y_pred
     return ModelEvaluation(test.clusters).cost(
         test.y, full.clip_all(y_pred), full.clip_all(y_pred_without), left_out
     )
+
+
+def _class_cost(
+    trained: Trained, calibrated: NDArray[np.float64], seed: int
+) -> ClassExclusionCost | None:
+    """Return the same of outcomes; the other model's chances are calibrated in the same way."""
+    import numpy as np
+
+    if (other := _with_sensitive(trained, seed)) is None:
+        return None
+    left_out, found, fitted = other
+    target, test, clusters = trained.schema.outcomes, trained.test, trained.train.clusters
+    chances = ModelChances(seed).run(
+        found.folds.truth.astype(np.int64),
+        found.out_of_fold,
+        ordered=target.ordered,
+        event=frozenset(target.event),
+        clusters=None if clusters is None else clusters[trained.searched],
+    )
+    with_them = chances.calibrated_of_each(found.folds.task.predict(fitted, test.X))
+    log_loss, brier = (
+        mean_interval(losses(test.y, calibrated) - losses(test.y, with_them), test.clusters)
+        for losses in (log_losses, brier_losses)
+    )
+    names = tuple(feature.name for feature in left_out)
+    labels = tuple(feature.label or feature.name for feature in left_out)
+    return ClassExclusionCost(names, labels, len(test.y), log_loss, brier)

@@ -202,7 +202,7 @@ class TrainPipeline:
 
             # The report changes nothing that serves.
             problem = None
-            if config.budget != "quick" and schema.task == "regression":  # outcomes: to come
+            if config.budget != "quick":
                 work = Trained(
                     full_schema=inferred.schema,
                     schema=schema,
@@ -216,6 +216,7 @@ class TrainPipeline:
                     problems=good.problems,
                     cross=cross,
                     findings=checked.findings,
+                    searched=searched,
                 )
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.config import ALL_COLUMNS, BASELINE, BLEND, SINGLE_COLUMN
 from src.report.document import Cell, Figure, ReportTable, Section
-from src.report.facts import HeldOutPredictions, LearningPoint, ReportFacts
+from src.report.facts import Facts, HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.overview import CHANCE, coverage_by_level, unreliable_parts
 from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 HARDLY = 0.02  # R² that twice the rows gain at most
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
 DRAWN_SHIFT = 0.01  # of the truths' range: how far a dot is moved at most
+MCFADDEN = (
+    "R² of chances (McFadden's): the share by which their log loss is below that of stating the "
+    "outcomes' shares for everyone. 0.2 to 0.4 is already a good fit."
+)
 MOVED = "Dots are moved a little at random, so that none is a student's exact result."
 
 Row = Mapping[str, Any]
@@ -59,11 +63,11 @@ def leaderboard(facts: ReportFacts) -> Section:
     svg = dots(
         "leaderboard",
         "R² of the models that were compared: "
-        + "; ".join(f"{_label(row)} {r2_text(row['r2'])}" for row in drawn)
+        + "; ".join(f"{label_of(row)} {r2_text(row['r2'])}" for row in drawn)
         + ".",
         [
             Dot(
-                _label(row),
+                label_of(row),
                 row["r2"],
                 row.get("r2_low"),
                 row.get("r2_high"),
@@ -81,12 +85,7 @@ def leaderboard(facts: ReportFacts) -> Section:
         "same students' errors, and tells two models apart where the scores' own overlap. The best "
         "of many scores is partly luck: the chosen model's is corrected for that."
     ]
-    reasons: dict[str, list[str]] = {}
-    for label, reason in (metrics.get("left_out") or {}).items():
-        reasons.setdefault(reason, []).append(plain(label))
-    notes += [
-        f"Not tried, {plain(reason)}: {'; '.join(names)}." for reason, names in reasons.items()
-    ]
+    notes += not_tried(metrics)
     return Section(
         "models",
         "The models compared",
@@ -98,14 +97,22 @@ def leaderboard(facts: ReportFacts) -> Section:
     )
 
 
+def not_tried(metrics: Mapping[str, Any]) -> list[str]:
+    """Return which families were not tried, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for label, reason in (metrics.get("left_out") or {}).items():
+        reasons.setdefault(reason, []).append(plain(label))
+    return [f"Not tried, {plain(reason)}: {'; '.join(names)}." for reason, names in reasons.items()]
+
+
 def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
     """Return every model's scores in cross-validation, the chosen one marked."""
     board = metrics["leaderboard"]
     rows = [
         (
-            Cell(plain(row["label"]), _remarks(row, metrics["winner"])),
+            Cell(plain(row["label"]), remarks(row, metrics["winner"])),
             Cell(r2_text(row["r2"]), _ends(row, "r2_low", "r2_high")),
-            _difference(row.get("behind")),
+            difference_cell(row.get("behind")),
             Cell(measure.number(row["rmse"])),
             Cell(measure.number(row["mae"])),
         )
@@ -124,18 +131,20 @@ def _ends(row: Row, low: str = "low", high: str = "high") -> str:
     return f"{number(row[low], 3)} to {number(row[high], 3)}" if low in row else ""
 
 
-def _difference(behind: Row | None) -> Cell:
+def difference_cell(behind: Row | None) -> Cell:
+    """Return by how much R² is below the chosen model's; nothing for that one."""
     return Cell(number(behind["value"], 3), _ends(behind)) if behind else Cell("")
 
 
-def _remarks(row: Row, winner: str) -> str:
+def remarks(row: Row, winner: str) -> str:
+    """Return what stands under a model's name in small letters."""
     said = ["chosen"] if row["name"] == winner else []
     if row["name"] not in (BASELINE, BLEND, SINGLE_COLUMN, ALL_COLUMNS):
         said.append(f"{count(row['n_trials'], 'setting')} tried")
     return ", ".join(said)
 
 
-def _label(row: Row) -> str:
+def label_of(row: Row) -> str:
     """Return a model's name for a plot; a blend's lists its members."""
     if row["name"] != BLEND:
         return plain(row["label"])
@@ -151,7 +160,7 @@ def _choice(winner: Row, drawn: list[Row], facts: ReportFacts) -> str:
     """Say why the winner is it; ``drawn`` is sorted, the best R² first."""
     compared = (SINGLE_COLUMN, ALL_COLUMNS)
     others = [row for row in drawn if row is not winner and row["name"] not in compared]
-    chosen = f"{_label(winner)} was chosen"
+    chosen = f"{label_of(winner)} was chosen"
     if _is_average(winner):
         chosen = f"The average of {count(len(winner['params']), 'model')} was chosen"
     if not others:
@@ -166,8 +175,8 @@ def _choice(winner: Row, drawn: list[Row], facts: ReportFacts) -> str:
         chosen += ": where several reach nearly the same, their mean is safer than the luckiest"
     if gap < 0:
         why = "" if winner["name"] == BLEND else ", too little to be worth its complexity"
-        return f"{chosen}. {_label(best)} reaches {size} more{why}{_by_chance(best)}."
-    return f"{chosen}. The next best, {_label(best)}, reaches {size} less{_by_chance(best)}."
+        return f"{chosen}. {label_of(best)} reaches {size} more{why}{_by_chance(best)}."
+    return f"{chosen}. The next best, {label_of(best)}, reaches {size} less{_by_chance(best)}."
 
 
 def _gap(winner: Row, row: Row) -> float:
@@ -186,7 +195,7 @@ def _by_chance(row: Row) -> str:
 # --- more rows -----------------------------------------------------------------------------------
 
 
-def learning_curve(facts: ReportFacts) -> Section | None:
+def learning_curve(facts: Facts) -> Section | None:
     """Return how the score grows with the rows, and whether more rows would help."""
     points = facts.learning_curve
     if len(points) < 2:
@@ -209,6 +218,8 @@ def learning_curve(facts: ReportFacts) -> Section | None:
         "learning", f"{alt}.", lines, "Students learnt from", "R² (1 is perfect)", marked=True
     )
     caption = f"{_would_more_help(points)} The band: 95{SPACE}% intervals."
+    if facts.schema.task != "regression":
+        caption += f" {MCFADDEN}"
     if facts.too_few_to_learn_from:
         sizes = listed([f"{size:,}" for size in facts.too_few_to_learn_from])
         caption += f" The model cannot learn from only {sizes} students, which are left out."

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from src.report.document import Cell, Figure, ReportTable, Section
-from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, ReportFacts
+from src.report.facts import CategoricalSummary, DataSummary, Facts, NumericSummary
 from src.report.overview import used_features
-from src.report.plots import histogram
+from src.report.plots import Dot, dots, histogram
 from src.report.table_findings import left_out_because
-from src.report.wording import Measure, Names, count, end, plain
+from src.report.wording import Measure, Names, count, end, percent, plain
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.disclosure import LEAST_ROWS, hidden_groups
 
@@ -15,7 +15,7 @@ SHOWN_CATEGORIES = 12
 SHOWN_COLUMNS = 12
 
 
-def data_section(facts: ReportFacts) -> Section | None:
+def data_section(facts: Facts) -> Section | None:
     """Return what is known of the rows and columns, and what was wrong with them."""
     data, run = facts.data, facts.run
     if data is None and run is None:
@@ -62,8 +62,10 @@ def data_section(facts: ReportFacts) -> Section | None:
     return Section("data", "The data", lead, points, figures, tables)
 
 
-def _target_figure(facts: ReportFacts, data: DataSummary) -> Figure:
-    names, measure, target = Names(facts.schema), Measure.of(facts.schema.number), data.target
+def _target_figure(facts: Facts, data: DataSummary) -> Figure:
+    names, measure, target = Names(facts.schema), Measure.of(facts.schema.target), data.target
+    if isinstance(target, CategoricalSummary):
+        return _outcomes_figure(names.target, target)
     mean = target.mean or 0.0  # a target has values
     caption = (
         f"{names.target} is {measure.amount(mean)} on average (the line). Students typically lie "
@@ -80,7 +82,22 @@ def _target_figure(facts: ReportFacts, data: DataSummary) -> Figure:
     return Figure(svg, caption, f"What is predicted: {names.target}")
 
 
-def _features_table(facts: ReportFacts, data: DataSummary) -> ReportTable:
+def _outcomes_figure(name: str, target: CategoricalSummary) -> Figure:
+    """Draw how many students have each outcome; training refuses outcomes of fewer than ten."""
+    n = sum(target.counts.values())
+    rows = [Dot(f"{plain(outcome)} ({k:,})", 100 * k / n) for outcome, k in target.counts.items()]
+    said = "; ".join(f"{plain(outcome)} {percent(k / n)}" for outcome, k in target.counts.items())
+    svg = dots(
+        "target", f"Outcomes of {count(n)}: {said}.", rows, "Students (%)", reference=0.0, bars=True
+    )
+    caption = (
+        f"{said}. Stating these shares for everyone is what the model must beat. No outcome was "
+        "resampled or weighted because it is rare: that would make the chances wrong."
+    )
+    return Figure(svg, caption, f"What is predicted: {name}")
+
+
+def _features_table(facts: Facts, data: DataSummary) -> ReportTable:
     names = Names(facts.schema)
     features = {feature.name: feature for feature in facts.schema.features}
     rows = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from src.exception import Problem
 from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, RefusedRows
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.schema.record import Schema
 
 if TYPE_CHECKING:
@@ -28,12 +28,24 @@ def summarize_data(
     ----------
     X : DataFrame of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
+        Numbers, or codes of outcomes.
     problems : iterable of Problem
         What was found in the rows that are left out; only their rules and numbers are kept.
     """
     import numpy as np
 
-    edges, counts = target_histogram(y, schema.number)
+    target: NumericSummary | CategoricalSummary
+    edges: list[float] = []
+    counts: list[int] = []
+    if isinstance(schema.target, ClassTarget):
+        outcomes = schema.target.categories
+        of_outcomes = np.bincount(y.astype(np.intp), minlength=len(outcomes)).tolist()
+        target = CategoricalSummary(
+            schema.target.name, 0, dict(zip(outcomes, of_outcomes, strict=True))
+        )
+    else:
+        target = _numeric(schema.target.name, y)
+        edges, counts = target_histogram(y, schema.target)
     return DataSummary(
         n_rows=len(y),
         features=tuple(
@@ -42,7 +54,7 @@ def summarize_data(
             else _numeric(feature.name, X[feature.name].to_numpy(dtype=np.float64))
             for feature in schema.features
         ),
-        target=_numeric(schema.target.name, y),
+        target=target,
         edges=tuple(edges),
         counts=tuple(counts),
         problems=_refused(problems, schema),

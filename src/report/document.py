@@ -81,3 +81,27 @@ class CardPart:
     sentences: Sequence[str]
     code: str = ""
     tables: Sequence[ReportTable] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a model card says of a model by what it predicts.
+
+    Attributes
+    ----------
+    look_at : str
+        What to look at beside a prediction.
+    good, tables
+        How good it is.
+    groups : (sentences, code, tables) or None
+        How groups fare; None where none were looked at.
+    promise : str
+        What holds of a single prediction; may be empty.
+    """
+
+    purpose: str
+    look_at: str
+    good: Sequence[str]
+    tables: Sequence[ReportTable]
+    groups: tuple[Sequence[str], str, Sequence[ReportTable]] | None
+    promise: str

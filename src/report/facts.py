@@ -62,14 +62,14 @@ class DataSummary:
     Attributes
     ----------
     edges : tuple of float
-        Edges of the bins of the target's histogram, one more than ``counts``.
+        Edges of the bins of the target's histogram, one more than ``counts``; none of outcomes.
     """
 
     n_rows: int
     features: tuple[NumericSummary | CategoricalSummary, ...]
-    target: NumericSummary
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
+    target: NumericSummary | CategoricalSummary
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
     problems: tuple[RefusedRows, ...] = ()
 
 
@@ -120,7 +120,7 @@ class Importance:
     Attributes
     ----------
     mean_absolute_contribution : float
-        In the target's unit.
+        In the target's unit; of outcomes, of a chance from 0 to 1.
     r2_drop : Interval or None
         R² with all features less that of a fit without this one; None where there was no room.
     """
@@ -147,13 +147,17 @@ class RefittedModel:
     label : str
         The family's.
     r2 : float
-        With all features, on the rows of the folds.
+        With all features, on the rows of the folds; of outcomes, McFadden's.
+    baseline_log_loss : float or None
+        What stating the outcomes' shares loses on these rows, by which McFadden's R² and its fall
+        are log losses; None where a number is predicted.
     """
 
     label: str
     r2: float
     n_samples: int
     together: tuple[JointImportance, ...] = ()
+    baseline_log_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,7 @@ class RawDifference:
         tenths of the way through a number's values.
     difference : float
         Mean score at ``high`` less that at ``low``, in the target's unit; of a number, by a line.
+        Of outcomes, the share that has the event, from 0 to 1.
     """
 
     feature: str
@@ -189,10 +194,12 @@ class PartialDependence:
         Values of a numeric feature in rising order, or categories in the schema's order, None
         being a missing one.
     mean : tuple of float
-        In the target's unit, not clipped.
+        In the target's unit, not clipped; of outcomes, a chance from 0 to 1.
     low, high : tuple of float
         Between them lie the middle eight tenths of the rows' own curves, each moved to the height
         of the mean; empty where that is not known.
+    outcome : str
+        What the chance is of, in words; empty where a number is predicted.
     """
 
     feature: str
@@ -200,6 +207,7 @@ class PartialDependence:
     mean: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    outcome: str = ""
 
 
 @dataclass(frozen=True)
@@ -319,8 +327,8 @@ class ExclusionCost:
 
 
 @dataclass(frozen=True)
-class ReportFacts:
-    """Everything that a report can show. What is not given is left out with its heading.
+class Facts:
+    """What a report shows, whatever is predicted. What is not given is left out with its heading.
 
     Attributes
     ----------
@@ -338,12 +346,40 @@ class ReportFacts:
     data: DataSummary | None = None
     learning_curve: tuple[LearningPoint, ...] = ()
     too_few_to_learn_from: tuple[int, ...] = ()
-    held_out: HeldOutPredictions | None = None
     importance: tuple[Importance, ...] = ()
     refitted: RefittedModel | None = None
     partial_dependence: tuple[PartialDependence, ...] = ()
     levers: tuple[RawDifference, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def not_given(self) -> Mapping[str, str]:
+        """The features that the model is not given since they are sensitive: labels by name."""
+        return {}
+
+    @property
+    def n_suppressed(self) -> int:
+        """How many groups of students have too few for figures."""
+        return 0
+
+
+@dataclass(frozen=True)
+class ReportFacts(Facts):
+    """Everything that a report on a number can show."""
+
+    held_out: HeldOutPredictions | None = None
     fairness: Fairness | None = None
     pass_mark: PassMark | None = None
     exclusion: ExclusionCost | None = None
-    findings: tuple[Finding, ...] = ()
+
+    @property
+    def not_given(self) -> Mapping[str, str]:
+        """The features that ``exclusion`` names."""
+        cost = self.exclusion
+        return dict(zip(cost.left_out, cost.labels, strict=True)) if cost else {}
+
+    @property
+    def n_suppressed(self) -> int:
+        """The groups whose errors are withheld."""
+        groupings = self.fairness.groupings if self.fairness else ()
+        return sum(len(one.suppressed) for one in groupings)

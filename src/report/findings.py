@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from src.report.class_groups import ClassExclusionCost, ClassFairness
 from src.report.facts import ExclusionCost, Fairness, FairnessFinding
-from src.report.wording import Measure, listed, plain
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.report.wording import Measure, event_label, listed, percent, plain
+from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.tables.cells import format_number
 
 Values = Mapping[str, Any]
@@ -119,6 +120,83 @@ _NOTHING_FOUND = (
 )
 
 
+# --- fairness of chances -------------------------------------------------------------------------
+
+
+def class_fairness_sentences(fairness: ClassFairness, target: ClassTarget) -> tuple[str, ...]:
+    """Return what was found of the differences between groups' chances and outcomes."""
+    return tuple(class_sentence(one, target, fairness) for one in fairness.findings)
+
+
+def class_sentence(finding: FairnessFinding, target: ClassTarget, fairness: ClassFairness) -> str:
+    """Return a finding on groups' chances in words."""
+    values, event = finding.values, event_label(target)
+    of_what = event or "the predicted outcome"
+    match finding.kind:
+        case "calibration_differs":
+            sides = ["too low" if values[key] > 0 else "too high" for key in ("value", "others")]
+            size, others = (_points(abs(values[key])) for key in ("value", "others"))
+            said = (
+                f"For {values['group']} the chance of {of_what} is {size} {sides[0]} on average "
+                f"({_ends(values)}), for the others {others} {sides[1]}"
+            )
+        case "missed_differs":
+            said = (
+                f"The list misses {percent(values['value'])} of those with {event} in "
+                f"{values['group']} ({_ends(values)}), {percent(values['others'])} of the others"
+            )
+        case "false_alarms_differs":
+            said = (
+                f"{percent(values['value'])} of those without {event} in {values['group']} are on "
+                f"the list for nothing ({_ends(values)}), {percent(values['others'])} of the others"
+            )
+        case "no_class_difference" | "too_few_to_tell":
+            return plain(_none_seen(finding, event))
+        case _:
+            return sentence(finding, Measure.of(target))
+    chance = 100 * values["p_value"]
+    models = "fewer than 1" if chance < 1 else f"about {chance:.0f}"
+    return plain(
+        f"{said}: that difference is more than chance explains. Of 100 fair models, {models} would "
+        "show one as large."
+    )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f} points"
+
+
+def _ends(values: Values) -> str:
+    """Return the interval of a finding's value, and on how many students it rests."""
+    low, high = sorted(abs(100 * values[key]) for key in ("low", "high"))
+    if values["low"] < 0 < values["high"]:
+        low, high = 100 * values["low"], 100 * values["high"]
+    return f"95 % interval {low:.0f} to {high:.0f}; {values['n_rows']:,} students"
+
+
+def _none_seen(finding: FairnessFinding, event: str) -> str:
+    values = finding.values
+    figure, base = {
+        "calibration": ("calibration", "students"),
+        "missed": ("share of missed students", f"students with {event}"),
+        "false_alarms": ("share of false alarms", f"students without {event}"),
+    }[values["figure"]]
+    small, large = (_points(values[f"{name}_seen"]) for name in ("smallest", "largest"))
+    sizes = f"{values['largest_rows']:,}"
+    if values["smallest_rows"] != values["largest_rows"]:
+        sizes = f"{values['smallest_rows']:,} to {sizes}"
+    apart = (
+        small if small == large else f"{small} for the smallest group and {large} for the largest"
+    )
+    seen = (
+        f"a difference of {apart} would have been seen in 8 of 10 such tests (groups of {sizes} "
+        f"{base})"
+    )
+    if finding.kind == "too_few_to_tell":
+        return f"Too few to tell whether the {figure} differs between groups: only {seen}."
+    return f"No group's {figure} differs from the others' by more than chance explains; {seen}."
+
+
 # --- other findings ------------------------------------------------------------------------------
 
 
@@ -130,5 +208,17 @@ def exclusion_sentence(cost: ExclusionCost) -> str:
     chance = "more than" if r2.excludes_zero else "no more than"
     return plain(
         f"Leaving out {listed(cost.labels)} {verb} {abs(r2.value):.3f} R² (95 % "
+        f"interval {low:.3f} to {high:.3f}; {cost.n_samples:,} rows), {chance} chance explains."
+    )
+
+
+def class_exclusion_sentence(cost: ClassExclusionCost) -> str:
+    """Return what it costs in log loss to leave the sensitive features out."""
+    loss = cost.log_loss
+    verb = "gains" if loss.value < 0 else "costs"
+    low, high = (loss.low, loss.high) if loss.value >= 0 else (-loss.high, -loss.low)
+    chance = "more than" if loss.excludes_zero else "no more than"
+    return plain(
+        f"Leaving out {listed(cost.labels)} {verb} {abs(loss.value):.3f} of log loss (95 % "
         f"interval {low:.3f} to {high:.3f}; {cost.n_samples:,} rows), {chance} chance explains."
     )

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from src.report.document import Cell, ReportTable, Section
-from src.report.facts import PartialDependence, RawDifference, ReportFacts
-from src.report.wording import Measure, Names, plain
+from src.report.facts import Facts, PartialDependence, RawDifference
+from src.report.wording import Measure, Names, event_label, plain
+from src.schema.features import ClassTarget, NumericFeature
 from src.tables.cells import format_number
 
 
-def levers(facts: ReportFacts) -> Section | None:
+class _Words(NamedTuple):
+    have: str
+    predicts: str
+    means: str
+
+
+def _words(target: NumericFeature | ClassTarget) -> _Words:
+    """Return what is said of a difference in a number, or in the share with the event."""
+    if isinstance(target, NumericFeature):
+        return _Words("score {far} {more}", "predicts {far} {more}", "mean scores")
+    event = event_label(target)
+    return _Words(
+        f"have {event} {{far}} {{more}} often",
+        "gives a chance of it that is {far} {more}",
+        f"shares with {event}",
+    )
+
+
+def levers(facts: Facts) -> Section | None:
     """Return both differences by each feature, and which of them contradict each other."""
     curves = {one.feature: one for one in facts.partial_dependence}
-    names, measure = Names(facts.schema), Measure.of(facts.schema.number)
-    cells, said = [], []
+    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    words, cells, said = _words(facts.schema.target), [], []
     for raw in facts.levers:
         modelled = _modelled(raw, curves.get(raw.feature))
         if modelled is None:
@@ -28,11 +49,12 @@ def levers(facts: ReportFacts) -> Section | None:
         )
         if raw.difference * modelled < 0:
             more, less = ("more", "less") if raw.difference > 0 else ("less", "more")
+            far, modelled_far = (measure.amount(abs(one)) for one in (raw.difference, modelled))
             said.append(
-                f"{name}: students with {high} score {measure.amount(abs(raw.difference))} {more} "
+                f"{name}: students with {high} {words.have.format(far=far, more=more)} "
                 f"than those with {low}, but among students whose other answers are the same the "
-                f"model predicts {measure.amount(abs(modelled))} {less}. Other answers lie on the "
-                "way between the two, so no comparison by it is offered beside a prediction."
+                f"model {words.predicts.format(far=modelled_far, more=less)}. Other answers lie on "
+                "the way between the two, so no comparison by it is offered beside a prediction."
             )
     if not cells:
         return None
@@ -41,8 +63,8 @@ def levers(facts: ReportFacts) -> Section | None:
         "levers",
         "Features that a school can act on",
         [
-            "Students: how far the mean scores of those with either answer lie apart. Model: how "
-            "far its predictions lie apart when all other answers stay as they are.",
+            f"Students: how far the {words.means} of those with either answer lie apart. Model: "
+            "how far its predictions lie apart when all other answers stay as they are.",
             *said,
         ],
         (),

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from src.artifact_store import RunManifest
-from src.report.document import CardPart, Cell, ReportTable
-from src.report.facts import CategoricalSummary, ReportFacts
+from src.report import class_overview
+from src.report.class_groups import ClassReportFacts
+from src.report.document import CardPart, Cell, ReportTable, Told
+from src.report.facts import CategoricalSummary, Facts, ReportFacts
 from src.report.fairness import SIGN, group_table
 from src.report.findings import fairness_sentences
 from src.report.overview import (
@@ -29,7 +31,7 @@ from src.tables.cells import format_number
 
 FEW_TESTED = 100
 FEW_TRAINED = 500
-MADE_OF_ROWS = ("k-nearest neighbours", "Support vector regression")  # by their labels
+MADE_OF_ROWS = ("k-nearest neighbours", "Support vector")  # by their labels
 COMMAND = "python -m src.pipelines.train_pipeline"
 
 
@@ -60,11 +62,12 @@ def _text(value: object) -> str:
     return format_number(float(value)) if number else plain(str(value))  # type: ignore[arg-type]
 
 
-def card(facts: ReportFacts) -> list[CardPart]:
+def card(facts: Facts) -> list[CardPart]:
     """Return the parts that the page and ``model_card.md`` share."""
     names, metrics, run = Names(facts.schema), facts.metrics, facts.run
     method = plain(str(metrics["model"]))
-    model = [purpose(facts), f"Method: {method}."]
+    told = told_of(facts)
+    model = [told.purpose, f"Method: {method}."]
     if run is not None:
         libraries = listed((f"{k} {v}" for k, v in sorted(run.versions.items())), most=20)
         model.append(
@@ -77,7 +80,7 @@ def card(facts: ReportFacts) -> list[CardPart]:
             [
                 f"To estimate {names.target} of a student like those in its table, so that people "
                 "who know the student can offer help in time; and to learn how such models work.",
-                "Whoever uses it looks at the range around a prediction, not at the number alone.",
+                told.look_at,
             ],
         ),
         CardPart(
@@ -99,7 +102,7 @@ def card(facts: ReportFacts) -> list[CardPart]:
     return parts
 
 
-def _data(facts: ReportFacts) -> list[str]:
+def _data(facts: Facts) -> list[str]:
     said = []
     if facts.schema.description:
         said.append(plain(facts.schema.description))
@@ -125,8 +128,8 @@ def _data(facts: ReportFacts) -> list[str]:
         said.append(plain(str(note)))
     if sensitive := used_sensitive_features(facts):
         said.append(f"Sensitive, and used: {Names(facts.schema).all(sensitive)}.")
-    if facts.exclusion is not None:
-        said.append(f"Sensitive, and not used: {listed(facts.exclusion.labels)}.")
+    if facts.not_given:
+        said.append(f"Sensitive, and not used: {listed(facts.not_given.values())}.")
     return said
 
 
@@ -145,17 +148,44 @@ def _rebuild(run: RunManifest) -> list[str]:
     return said
 
 
-def measured(facts: ReportFacts) -> list[CardPart]:
+def measured(facts: Facts) -> list[CardPart]:
     """Return the parts that only ``model_card.md`` has: elsewhere they are figures."""
+    told = told_of(facts)
+    parts = [CardPart("How good it is", told.good, tables=told.tables)]
+    return [*parts, CardPart("Groups", *told.groups)] if told.groups else parts
+
+
+def told_of(facts: Facts) -> Told:
+    """Return what a card says of a model by what it predicts."""
+    if isinstance(facts, ClassReportFacts):
+        return class_overview.told(facts)
+    if not isinstance(facts, ReportFacts):
+        raise TypeError("the facts of a number or of outcomes")
+    return _told(facts)
+
+
+def _told(facts: ReportFacts) -> Told:
     names, measure = Names(facts.schema), Measure.of(facts.schema.number)
-    table = held_out_table(facts.metrics["held_out"], measure)
-    parts = [CardPart("How good it is", [*accuracy(facts), *certainty(facts)], tables=[table])]
+    promise = ""
+    if (row := shown_coverage(facts)) is not None:
+        promise = (
+            "A single prediction can be far off: 1 student in 10 is expected outside a range that "
+            f"is {measure.amount(row['mean_width'])} wide on average. That holds over all "
+            "students, not for each kind of student."
+        )
+    groups = None
     if facts.fairness is not None and facts.fairness.groupings:
         singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
-        tables = [group_table(one, names, measure) for one in singles]
         said = [*fairness_sentences(facts.fairness, facts.schema.number), SIGN]
-        parts.append(CardPart("Groups", said, tables=tables))
-    return parts
+        groups = (said, "", [group_table(one, names, measure) for one in singles])
+    return Told(
+        purpose(facts),
+        "Whoever uses it looks at the range around a prediction, not at the number alone.",
+        [*accuracy(facts), *certainty(facts)],
+        [held_out_table(facts.metrics["held_out"], measure)],
+        groups,
+        promise,
+    )
 
 
 def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable:
@@ -178,9 +208,9 @@ def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable
 # --- limits --------------------------------------------------------------------------------------
 
 
-def limits(facts: ReportFacts) -> list[str]:
+def limits(facts: Facts) -> list[str]:
     """Return what a reader must keep in mind, as far as it follows from the figures."""
-    names = Names(facts.schema)
+    names, told = Names(facts.schema), told_of(facts)
     n, run = facts.metrics["held_out"]["n_samples"], facts.run
     said = [
         "It repeats what its table holds, unfair differences included. It finds what goes "
@@ -188,13 +218,8 @@ def limits(facts: ReportFacts) -> list[str]:
         "It knows the students of its table: of another school, year or test it may be wrong in "
         "ways that no figure here shows. Check it there before use.",
     ]
-    if (row := shown_coverage(facts)) is not None:
-        measure = Measure.of(facts.schema.number)
-        said.append(
-            f"A single prediction can be far off: 1 student in 10 is expected outside a range that "
-            f"is {measure.amount(row['mean_width'])} wide on average. That holds over all "
-            "students, not for each kind of student."
-        )
+    if told.promise:
+        said.append(told.promise)
     if n < FEW_TESTED:
         said.append(
             f"Only {count(n)} could be used to test it: every figure here may be some way off."
@@ -229,12 +254,12 @@ def limits(facts: ReportFacts) -> list[str]:
     return said
 
 
-def _limits_of_fairness(facts: ReportFacts) -> list[str]:
+def _limits_of_fairness(facts: Facts) -> list[str]:
     names = Names(facts.schema)
     sensitive = used_sensitive_features(facts)
     said = []
-    if facts.exclusion is not None:
-        left_out = listed(facts.exclusion.labels)
+    if facts.not_given:
+        left_out = listed(facts.not_given.values())
         said.append(
             f"It is not given {left_out}. Other columns may stand in "
             "for them, so that leaving them out does not make it fair."
@@ -249,8 +274,7 @@ def _limits_of_fairness(facts: ReportFacts) -> list[str]:
             f"It uses {names.all(sensitive)}, marked as sensitive: whether that is right "
             "or lawful where you are is for people to decide."
         )
-    groupings = facts.fairness.groupings if facts.fairness else ()
-    if hidden := sum(len(one.suppressed) for one in groupings):
+    if hidden := facts.n_suppressed:
         said.append(
             f"{capitalize(count(hidden, 'group'))} with too few held-out students could not be "
             "looked at."

@@ -7,7 +7,7 @@ from typing import Any
 
 from src.config import ALL_COLUMNS, SINGLE_COLUMN
 from src.report.document import Cell, ReportTable, Tile
-from src.report.facts import ReportFacts
+from src.report.facts import Facts, ReportFacts
 from src.report.findings import fairness_sentences
 from src.report.wording import (
     SPACE,
@@ -34,13 +34,12 @@ def shown_coverage(facts: ReportFacts) -> Mapping[str, float] | None:
     return next((r for r in facts.metrics.get("coverage") or () if r["level"] == SHOWN_LEVEL), None)
 
 
-def used_features(facts: ReportFacts) -> list[str]:
+def used_features(facts: Facts) -> list[str]:
     """Return the names of the features that the model is given."""
-    left_out = facts.exclusion.left_out if facts.exclusion else ()
-    return [name for name in facts.schema.names if name not in left_out]
+    return [name for name in facts.schema.names if name not in facts.not_given]
 
 
-def used_sensitive_features(facts: ReportFacts) -> list[str]:
+def used_sensitive_features(facts: Facts) -> list[str]:
     """Return the names of the sensitive ones among them."""
     sensitive = {feature.name for feature in facts.schema.features if feature.sensitive}
     return [name for name in used_features(facts) if name in sensitive]

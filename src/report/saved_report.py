@@ -9,6 +9,7 @@ from typing import Any
 
 from src.artifact_store import Run
 from src.exception import ArtifactError
+from src.report.class_groups import ClassExclusionCost, ClassFairness
 from src.report.facts import (
     ExclusionCost,
     Fairness,
@@ -16,7 +17,12 @@ from src.report.facts import (
     PartialDependence,
     RefittedModel,
 )
-from src.report.findings import exclusion_sentence, fairness_sentences
+from src.report.findings import (
+    class_exclusion_sentence,
+    class_fairness_sentences,
+    exclusion_sentence,
+    fairness_sentences,
+)
 from src.schema.record import Schema
 from src.utils import read_typed
 
@@ -25,13 +31,35 @@ ERROR = "actual less predicted"  # the sign of every error
 
 @dataclass(frozen=True)
 class SavedReport:
-    """What other pages show of ``report.json``."""
+    """What other pages show of ``report.json``.
+
+    Attributes
+    ----------
+    fairness, exclusion
+        Of a number.
+    class_fairness, class_exclusion
+        Of outcomes.
+    """
 
     importance: tuple[Importance, ...]
     refitted: RefittedModel | None
     partial_dependence: tuple[PartialDependence, ...]
-    fairness: Fairness | None
-    exclusion: ExclusionCost | None
+    fairness: Fairness | None = None
+    exclusion: ExclusionCost | None = None
+    class_fairness: ClassFairness | None = None
+    class_exclusion: ClassExclusionCost | None = None
+
+    def fairness_sentences(self, schema: Schema) -> tuple[str, ...]:
+        """Return what was found of the differences between groups."""
+        if self.class_fairness:
+            return class_fairness_sentences(self.class_fairness, schema.outcomes)
+        return fairness_sentences(self.fairness, schema.number) if self.fairness else ()
+
+    def exclusion_sentence(self) -> str:
+        """Return what it costs to leave the sensitive features out; may be empty."""
+        if self.class_exclusion:
+            return class_exclusion_sentence(self.class_exclusion)
+        return exclusion_sentence(self.exclusion) if self.exclusion else ""
 
 
 def read_report(run: Run) -> dict[str, Any]:
@@ -72,13 +100,10 @@ def load_report(run: Run, schema: Schema) -> SavedReport | None:
             _importance(found["importance"]),
             read_typed(RefittedModel | None, found.get("refitted")),
             read_typed(tuple[PartialDependence, ...], found["partial_dependence"]),
-            _fairness(found["fairness"]),
-            _exclusion(found["exclusion"]),
+            **(_of_number(found) if schema.task == "regression" else _of_classes(found)),
         )
-        if report.fairness:  # a finding of an unknown kind has no sentence
-            fairness_sentences(report.fairness, schema.number)
-        if report.exclusion:
-            exclusion_sentence(report.exclusion)
+        report.fairness_sentences(schema)  # a finding of an unknown kind has no sentence
+        report.exclusion_sentence()
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"report.json of run {run.run_id} is damaged ({error}). The report is not shown."
@@ -88,7 +113,7 @@ def load_report(run: Run, schema: Schema) -> SavedReport | None:
 
 def report_fields(report: SavedReport, schema: Schema) -> dict[str, Any]:
     """Return what the API tells of a report; groups are by one feature each."""
-    fairness = report.fairness
+    fairness = report.class_fairness or report.fairness
     return {
         "importance": [asdict(one) for one in report.importance],
         "refitted": report.refitted and asdict(report.refitted),
@@ -97,7 +122,7 @@ def report_fields(report: SavedReport, schema: Schema) -> dict[str, Any]:
         and asdict(fairness)
         | {
             "groupings": [asdict(one) for one in fairness.groupings if len(one.features) == 1],
-            "sentences": fairness_sentences(fairness, schema.number),
+            "sentences": report.fairness_sentences(schema),
         },
     }
 
@@ -111,6 +136,21 @@ def _importance(values: Sequence[Any]) -> tuple[Importance, ...]:
     ]
     found: tuple[Importance, ...] = read_typed(tuple[Importance, ...], rows)
     return found
+
+
+def _of_number(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {"fairness": _fairness(found["fairness"]), "exclusion": _exclusion(found["exclusion"])}
+
+
+def _of_classes(found: Mapping[str, Any]) -> dict[str, Any]:
+    fairness, cost = (
+        {key: value for key, value in (found[name] or {}).items() if not key.startswith("sentence")}
+        for name in ("fairness", "exclusion")
+    )
+    return {
+        "class_fairness": read_typed(ClassFairness | None, fairness or None),
+        "class_exclusion": read_typed(ClassExclusionCost | None, cost or None),
+    }
 
 
 def _fairness(values: Mapping[str, Any] | None) -> Fairness | None:

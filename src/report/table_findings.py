@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from src.report.document import CardPart, Section
-from src.report.facts import ReportFacts
+from src.report.facts import Facts
 from src.report.wording import count, listed, percent, plain
 from src.schema.findings import NOTE, STOP, WARNING, Finding
 
@@ -329,13 +329,13 @@ def notes(findings: Sequence[Finding]) -> list[str]:
     ]
 
 
-def findings_section(facts: ReportFacts) -> Section | None:
+def findings_section(facts: Facts) -> Section | None:
     """Return what the check of the table found, None where it found nothing."""
     said = [*warnings(facts.findings), *notes(facts.findings)]
     return Section("table", TITLE, points=said) if said else None
 
 
-def findings_card(facts: ReportFacts) -> list[CardPart]:
+def findings_card(facts: Facts) -> list[CardPart]:
     """Return the same for the model card."""
     said = [*warnings(facts.findings), *notes(facts.findings)]
     return [CardPart(TITLE, said)] if said else []

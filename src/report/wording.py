@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from src.schema.features import NumericFeature
+from src.schema.features import ClassTarget, NumericFeature
 from src.schema.record import Schema
 from src.stats.intervals import Interval
 from src.tables.cells import format_number
@@ -113,17 +113,33 @@ def r2_text(value: float) -> str:
 
 @dataclass(frozen=True)
 class Measure:
-    """How amounts of the target are written: its unit, and the decimals that mean something."""
+    """How amounts of the target are written: its unit, and the decimals that mean something.
+
+    Attributes
+    ----------
+    scale : float
+        What amounts are multiplied by: chances are written in per cent.
+    """
 
     unit: str
     decimals: int
+    scale: float = 1.0
 
     @classmethod
-    def of(cls, target: NumericFeature) -> Measure:
+    def of(cls, target: NumericFeature | ClassTarget) -> Measure:
+        """Return the measure of a number, or of chances: of these, differences are in points.
+
+        Examples
+        --------
+        >>> Measure.of(ClassTarget(name="result", categories=("Fail", "Pass"))).amount(0.123)
+        '12.3 points'
+        """
+        if isinstance(target, ClassTarget):
+            return cls("points", 1, 100.0)
         return cls(plain(target.unit), sensible_decimals(target))
 
     def number(self, value: float) -> str:
-        return number(value, self.decimals)
+        return number(self.scale * value, self.decimals)
 
     def amount(self, value: float) -> str:
         """Return a size with its unit; what is not quite nothing is not called so.
@@ -140,7 +156,7 @@ class Measure:
 
     def signed(self, value: float) -> str:
         """Return a difference with its sign and without its unit."""
-        return signed(value, self.decimals)
+        return signed(self.scale * value, self.decimals)
 
     def interval(self, estimate: Interval, *, signed: bool = False) -> str:
         """Return the ends of an interval, nothing where it is a point."""
@@ -152,6 +168,17 @@ class Measure:
     def axis(self, name: str) -> str:
         """Return the name of an axis in this unit."""
         return f"{name} ({self.unit})" if self.unit else name
+
+
+def event_label(target: ClassTarget) -> str:
+    """Return what the event is called: the outcomes at risk; empty where there is none.
+
+    Examples
+    --------
+    >>> event_label(ClassTarget(name="r", categories=("F", "D", "A"), at_risk=("F", "D")))
+    'F or D'
+    """
+    return plain(" or ".join(target.at_risk))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from src.tables.cells import format_number
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
     from src.compiled.batch import BatchEvaluator
@@ -411,21 +410,6 @@ class NumberPredictor(Predictor):
         (added,) = self._explainer.contributions(frame).tolist()
         by_name = dict(zip(self.schema.names, added, strict=True))
         return Contributions(self._explainer.base, by_name, "permutation_shapley")
-
-    def predict_frame(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Predict rows that were checked, and clip to the target's range last.
-
-        Parameters
-        ----------
-        frame : DataFrame of shape (n_samples, n_features)
-            Typed columns by name, as :class:`DataValidation` returns them.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        columns = {name: frame[name].to_numpy() for name in self.schema.names}
-        return self.schema.clip_all(self.unclipped_columns(columns))
 
     def unclipped(self, values: Mapping[str, Value]) -> float:
         """Predict a record of checked values, not clipped to the target's range."""

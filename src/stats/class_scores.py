@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from src.stats.intervals import (
@@ -55,6 +56,36 @@ def brier_losses(
 
     happened = np.arange(probabilities.shape[-1]) == truth[:, None]
     return np.asarray(((probabilities - happened) ** 2).sum(axis=-1))
+
+
+def chance_and_truth(
+    truth: NDArray[np.int64], chances: NDArray[np.float64], event: Collection[int]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the chance of the event and whether it came true; without one, of the likeliest class.
+
+    Parameters
+    ----------
+    chances : ndarray of shape (n_samples, n_classes)
+    event : collection of int
+        Classes that make up the event; empty for none.
+    """
+    import numpy as np
+
+    if not event:
+        return chances.max(axis=1), chances.argmax(axis=1) == truth
+    codes = sorted(event)
+    return chances[:, codes].sum(axis=1), np.isin(truth, codes)
+
+
+def by_chance(chance: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the rows from the largest chance to the smallest; of equal chances none comes first.
+
+    Equal chances are in a random order, always the same.
+    """
+    import numpy as np
+
+    rows = np.random.default_rng(0).permutation(len(chance))
+    return rows[np.argsort(-chance[rows], kind="stable")]
 
 
 def auc(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:

@@ -39,6 +39,7 @@ def compare_groups(
     groups: Sequence[NDArray[np.intp]],
     n_permutations: int,
     random: np.random.Generator,
+    alpha: float = ALPHA,
 ) -> Comparisons:
     """Compare each group's mean error and the size of its errors with the other rows'.
 
@@ -55,6 +56,8 @@ def compare_groups(
     groups : sequence of ndarray of int
         Rows of each group, which may overlap; at least two rows in it and two outside.
     random : Generator
+    alpha : float
+        Chance of telling any group apart where none differs.
 
     References
     ----------
@@ -80,7 +83,7 @@ def compare_groups(
     reference = np.concatenate(largest)
     reached = (reference >= observed * (1 - 1e-9)).sum(axis=2)
     adjusted = ((1 + reached) / (1 + n_permutations)).T.tolist()
-    critical, spread = float(np.quantile(reference, 1 - ALPHA, method="higher")), errors.std()
+    critical, spread = float(np.quantile(reference, 1 - alpha, method="higher")), errors.std()
     return Comparisons(
         [{"mean_error": mean_error, "mae": mae} for mean_error, mae in adjusted],
         critical,

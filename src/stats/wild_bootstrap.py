@@ -19,6 +19,7 @@ def compare_groups_of_clusters(
     clusters: NDArray[np.intp],
     n_resamples: int,
     random: np.random.Generator,
+    alpha: float = ALPHA,
 ) -> Comparisons:
     """Compare each group's mean error and the size of its errors with the other rows'.
 
@@ -35,6 +36,8 @@ def compare_groups_of_clusters(
     clusters : ndarray of shape (n_samples,)
         The number of each row's cluster, from 0.
     random : Generator
+    alpha : float
+        Chance of telling any group apart where none differs.
 
     References
     ----------
@@ -84,7 +87,7 @@ def compare_groups_of_clusters(
     reference = statistics[:, :, 1:].max(axis=(0, 1))
     reached = (reference >= statistics[:, :, :1] * (1 - 1e-9)).sum(axis=2)
     adjusted = ((1 + reached) / (1 + n_resamples)).T.tolist()
-    critical = float(np.quantile(reference, 1 - ALPHA, method="higher"))
+    critical = float(np.quantile(reference, 1 - alpha, method="higher"))
     noticeable = [
         t_from_normal(critical, one) * error
         for one, error in zip(freedom[:, 0].tolist(), noticeable_by.tolist(), strict=True)

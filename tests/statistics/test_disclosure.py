@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.components.model_evaluation import quality_at_marks
-from src.components.model_fairness import partitions_of
+from src.report.groups import partitions_of
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.stats.disclosure import LEAST_ROWS, parts_by_size

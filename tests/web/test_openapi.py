@@ -144,7 +144,7 @@ def test_without_a_model_there_is_no_document(empty_client):
 @pytest.mark.parametrize("seconds", ["8", pytest.param("120", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("artifacts", ["sample_artifacts", "outcome_artifacts"])
 def test_the_api_keeps_what_its_document_says(gunicorn, request, tmp_path, artifacts, seconds):
-    """R6, for a number and for outcomes."""
+    """R6: for a number and for outcomes."""
     # A text in place of a number may be any text to JSON Schema; the document names the 422.
     (tmp_path / "schemathesis.toml").write_text(
         '[[operations]]\ninclude-name = "POST /api/v1/predict"\n'

@@ -26,7 +26,7 @@ from src.exception import (
 )
 from src.pipelines.train_pipeline import TrainPipeline, main
 from src.pipelines.training import TrainConfig, TrainResult
-from src.serving.predictor import Predictor
+from src.serving.predictor import NumberPredictor, Predictor
 from src.utils import write_bytes
 from tests.sampling import first
 
@@ -455,7 +455,10 @@ def test_the_query_of_a_database_is_kept_to_rebuild_by(train, tmp_path) -> None:
 
 
 def test_a_run_that_does_not_read_back_alike_is_not_promoted(write, train, monkeypatch) -> None:
-    monkeypatch.setattr(Predictor, "predict_frame", lambda self, frame: np.zeros(len(frame)))
+    def of_others(self: NumberPredictor, columns: pd.DataFrame) -> np.ndarray:
+        return np.zeros(len(next(iter(columns.values()))))
+
+    monkeypatch.setattr(NumberPredictor, "unclipped_columns", of_others)
     data = write(marks())
     with pytest.raises(StuPredictionError, match="It was not promoted"):
         train(data)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.components.model_fairness import Partition, partition_by, partitions_of
+from src.report.groups import Partition, partition_by, partitions_of
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.stats.disclosure import LEAST_ROWS

@@ -1,0 +1,188 @@
+"""Whether chances, and a list by them, treat groups alike, and what leaving columns out costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from src.report.class_groups import ClassGrouping, ClassReportFacts, GroupChances
+from src.report.document import Cell, Figure, ReportTable, Section
+from src.report.findings import class_exclusion_sentence, class_fairness_sentences
+from src.report.matplotlib_svg import ACCENT, SECOND
+from src.report.plots import Dot, dots, padded
+from src.report.wording import (
+    SPACE,
+    Measure,
+    Names,
+    count,
+    event_label,
+    listed,
+    percent,
+    plain,
+    signed,
+)
+from src.stats.intervals import Interval
+from src.stats.permutation_test import ALPHA
+
+DRAWN_GROUPS = 16
+
+
+def meaning(facts: ClassReportFacts) -> list[str]:
+    """Return what the figures of groups are."""
+    label, fairness = event_label(facts.target), facts.fairness
+    of_what = label or "the predicted outcome"
+    said = [
+        f"Calibration: the share that came true less the mean chance of {of_what}; "
+        "above zero, the chances of the group are too low."
+    ]
+    if fairness is not None and fairness.n_listed is not None:
+        said.append(
+            f"The list: the {count(fairness.n_listed)} with the largest chances; of the lists of "
+            f"which figures can be told, it is nearest to as many as have {label}. False alarms: "
+            f"who of those without {label} is on it. Missed: who of those with {label} is not. "
+            f"Where groups have {label} more or less often, both differ even for perfect chances: "
+            "a difference there is to be weighed, and is no fault by itself."
+        )
+    elif label:
+        said.append(
+            "Whom a list misses in each group cannot be told of so few held-out students: the "
+            "figures would say something of fewer than ten."
+        )
+    else:
+        said.append("No outcome is said to be at risk, so there is no list to miss anyone.")
+    return said
+
+
+def fairness(facts: ClassReportFacts) -> Section | None:
+    """Return the figures of each group of the sensitive features."""
+    if facts.fairness is None or not facts.fairness.groupings:
+        return None
+    names = Names(facts.schema)
+    singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
+    found = [group.calibration for one in singles for group in one.groups]
+    limits = padded([0.0, *(100 * end for one in found for end in (one.low, one.high))])
+    figures = [
+        Figure(
+            _draw(f"fairness-{i}", one, names, limits), _apart(one, names), names.all(one.features)
+        )
+        for i, one in enumerate(singles)
+        if one.groups
+    ]
+    notes = [
+        f"Lines and small letters: 95{SPACE}% intervals. Among many groups a few stand out by "
+        "chance alone; the sentences above allow for that. Figures of few students are withheld."
+    ]
+    return Section(
+        "fairness",
+        "Fairness",
+        ["The same held-out students, by group.", *meaning(facts)],
+        class_fairness_sentences(facts.fairness, facts.target),
+        figures,
+        [group_table(one, names, folded=True) for one in facts.fairness.groupings],
+        notes,
+    )
+
+
+def _label(label: str, one: ClassGrouping, names: Names) -> str:
+    """Return a group's label without the feature's name, where that stands in the heading."""
+    label = plain(label)
+    if len(one.features) == 1:
+        label = label.removeprefix(f"{names.of(one.features[0])} ").removeprefix("= ")
+    return label
+
+
+def _draw(name: str, one: ClassGrouping, names: Names, limits: tuple[float, float]) -> str:
+    largest = sorted(one.groups, key=lambda group: -group.n_samples)[:DRAWN_GROUPS]
+    rows = [
+        Dot(
+            _label(group.label, one, names),
+            100 * group.calibration.value,
+            100 * group.calibration.low,
+            100 * group.calibration.high,
+            colour=SECOND if group.p_values.get("calibration", 1.0) <= ALPHA else ACCENT,
+        )
+        for group in one.groups
+        if group in largest
+    ]
+    said = "; ".join(f"{row.label} {signed(row.value, 1)}" for row in rows)
+    alt = f"Share that came true less mean chance, by {names.all(one.features)}: {said} points."
+    axis = "Came true less mean chance (points)"
+    return dots(name, alt, rows, axis, reference=0.0, limits=limits)
+
+
+def _apart(one: ClassGrouping, names: Names) -> str:
+    """Say between which groups the calibration is farthest apart; chance is told of elsewhere."""
+    ranked = sorted(one.groups, key=lambda group: group.calibration.value)
+    low, high = ranked[0].calibration.value, ranked[-1].calibration.value
+    ends = [
+        f"{_label(group.label, one, names)} ({signed(100 * group.calibration.value, 1)})"
+        for group in (ranked[0], ranked[-1])
+    ]
+    if len(ranked) == 1:
+        return f"Only {ends[0]} has enough students to be shown."
+    drawn = f" The {DRAWN_GROUPS} largest groups are drawn." if len(ranked) > DRAWN_GROUPS else ""
+    stands_out = any(group.p_values.get("calibration", 1.0) <= ALPHA for group in one.groups)
+    marked = " Orange: different from the rest by more than chance." if stands_out else ""
+    gap = f"{100 * (high - low):.1f} points"
+    return f"Calibration is farthest apart, by {gap}, for {ends[0]} and {ends[1]}.{marked}{drawn}"
+
+
+def group_table(one: ClassGrouping, names: Names, *, folded: bool = False) -> ReportTable:
+    """Return each group's calibration, and where there is an event how a list treats it."""
+    with_list = any(group.listed for group in one.groups)
+    rows: list[Sequence[Cell]] = [
+        (
+            Cell(_label(group.label, one, names)),
+            Cell(f"{group.n_samples:,}"),
+            Cell(percent(group.expected)),
+            _signed(group.calibration),
+            *(_of_list(group) if with_list else ()),
+        )
+        for group in one.groups
+    ]
+    header = ["Group", "Students", "Mean chance", "Calibration (points)"]
+    if with_list:
+        header += ["On the list", "False alarms", "Missed"]
+    rows += [
+        (Cell(_label(hidden, one, names)), Cell("withheld"), *[Cell("–")] * (len(header) - 2))
+        for hidden in one.suppressed
+    ]
+    return ReportTable(f"Chances by {names.all(one.features)}", header, rows, folded=folded)
+
+
+def _of_list(group: GroupChances) -> list[Cell]:
+    return [share_cell(one) for one in (group.listed, group.false_alarms, group.missed)]
+
+
+def share_cell(estimate: Interval | None) -> Cell:
+    """Return a share with its interval under it; a dash where it is withheld."""
+    if estimate is None:
+        return Cell("–")
+    ends = f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f}{SPACE}%"
+    return Cell(percent(estimate.value), ends if estimate.low < estimate.high else "")
+
+
+def _signed(estimate: Interval) -> Cell:
+    ends = f"{signed(100 * estimate.low, 1)} to {signed(100 * estimate.high, 1)}"
+    return Cell(signed(100 * estimate.value, 1), ends if estimate.low < estimate.high else "")
+
+
+def exclusion(facts: ClassReportFacts) -> Section | None:
+    """Return what it costs to do without the sensitive features."""
+    cost = facts.exclusion
+    if cost is None:
+        return None
+    lead = [
+        f"This model was trained without {listed(cost.labels)}. For comparison, one was "
+        "trained with them in the same way; both were tested on the same students.",
+        class_exclusion_sentence(cost),
+    ]
+    measure = Measure("", 3)
+    rows = [
+        (
+            Cell(f"{name} that is added"),
+            Cell(measure.signed(one.value), measure.interval(one, signed=True)),
+        )
+        for name, one in (("Log loss", cost.log_loss), ("Brier score", cost.brier))
+    ]
+    table = ReportTable(f"What it costs, with 95{SPACE}% intervals", ("Measure", "Cost"), rows)
+    return Section("exclusion", "Without the sensitive features", lead, tables=[table])
