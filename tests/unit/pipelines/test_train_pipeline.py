@@ -455,7 +455,7 @@ def test_the_query_of_a_database_is_kept_to_rebuild_by(train, tmp_path) -> None:
 
 
 def test_a_run_that_does_not_read_back_alike_is_not_promoted(write, train, monkeypatch) -> None:
-    def of_others(self: NumberPredictor, columns: pd.DataFrame) -> np.ndarray:
+    def of_others(self: NumberPredictor, columns: dict[str, np.ndarray]) -> np.ndarray:
         return np.zeros(len(next(iter(columns.values()))))
 
     monkeypatch.setattr(NumberPredictor, "unclipped_columns", of_others)
