@@ -37,7 +37,7 @@ def chance_p_value(folds: StackedFolds, random_state: int) -> float:
     import numpy as np
     from scipy.stats import rankdata
 
-    targets = _targets(folds, np.random.default_rng(random_state))
+    targets = targets_by_chance(folds, np.random.default_rng(random_state))
     errors = [_pooled_errors(model, folds, targets) for model in _models(folds)]
     ranks = np.array([rankdata(of_model.round(9), method="max") for of_model in errors])
     best = ranks.min(axis=0)
@@ -67,7 +67,7 @@ def power(n_rows: int, n_columns: int, r2: float = EXPLAINED) -> float | None:
     return float(ncf.sf(least, n_columns, freedom, n_rows * r2 / (1 - r2)))
 
 
-def _targets(folds: StackedFolds, random: np.random.Generator) -> NDArray[np.float64]:
+def targets_by_chance(folds: StackedFolds, random: np.random.Generator) -> NDArray[np.float64]:
     """Return the target and what it might be by chance, side by side, with mean 0 and spread 1.
 
     Outcomes without an order have a column each.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.preprocessing import FunctionTransformer
 
 from src.exception import ConfigurationError
-from src.search.folds import split_rows
+from src.search.chance import PERMUTATIONS, targets_by_chance
+from src.search.folds import split_rows, stack_folds
 from src.search.task import R2, REGRESSION, Classification
 
 TWO, ORDERED, NAMED = Classification(2), Classification(3, ordered=True), Classification(3)
@@ -111,3 +114,17 @@ def test_the_blend_weighs_chances_as_its_weights_say() -> None:
     blend = NAMED.blend(members, [0.75, 0.25]).fit(CHANCES, Y)
     shares = np.bincount(Y) / len(Y)
     assert blend.predict_proba(CHANCES)[0] == pytest.approx(0.75 * shares + 0.25 / 3)
+
+
+def test_permutations_keep_the_shares_of_outcomes_in_each_fold() -> None:
+    """Else permutations look less predictable than the target that the folds were made for."""
+    X = pd.DataFrame(RANDOM.normal(size=(len(Y), 2)))
+    folds = stack_folds(
+        X, Y, FunctionTransformer(np.asarray), split_rows(Y, 5, 0, task=NAMED), task=NAMED
+    )
+    columns = targets_by_chance(folds, np.random.default_rng(0))
+    assert columns.shape == (len(Y), 3 * (PERMUTATIONS + 1))
+    for test in folds.tests:
+        sums = columns[test].sum(axis=0).reshape(-1, 3)
+        assert sums == pytest.approx(np.tile(sums[0], (PERMUTATIONS + 1, 1)))
+    assert not np.array_equal(columns[:, :3], columns[:, 3:6])
