@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+LEAST_SHARE = 0.05  # of a blend of chances, for a member to stay in it
+
 
 def greedy_weights(
     predictions: NDArray[np.float64], y: NDArray[np.float64], steps: int
@@ -51,6 +53,8 @@ def greedy_weights(
 def greedy_share_weights(chances: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
     """Return the weights of members whose mean chance of what came true loses least.
 
+    A member that is left with less than :data:`LEAST_SHARE` is not worth its keep and is dropped.
+
     Parameters
     ----------
     chances : ndarray of shape (n_members, n_samples)
@@ -74,7 +78,9 @@ def greedy_share_weights(chances: NDArray[np.float64], steps: int) -> NDArray[np
         counts = counts + (np.arange(len(counts)) == chosen)
         if losses[chosen] < least - 1e-9:
             best, least = counts, float(losses[chosen])
-    return best / best.sum()
+    shares = best / best.sum()
+    shares[shares < min(LEAST_SHARE, shares.max())] = 0.0
+    return shares / shares.sum()
 
 
 def equal_weights(scores: NDArray[np.float64], within: float) -> NDArray[np.float64]:
