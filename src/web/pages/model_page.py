@@ -227,7 +227,8 @@ def _importance_lead(report: SavedReport | None, measure: str = "R²") -> str:
         return ""
     return (
         f"{refitted.label} was fitted again without one feature at a time. With all of them its "
-        f"{measure} is {r2_text(refitted.r2)} on students whom it had not seen: by how much does it fall?"
+        f"{measure} is {r2_text(refitted.r2)} on students whom it had not seen: by how much does "
+        "it fall?"
     )
 
 
