@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from src.artifact_store import ArtifactStore, Run
 from src.exception import ArtifactError
+from src.report.class_groups import ClassReportFacts
 from src.report.document import CardPart, Cell, ReportTable, Tile
 from src.report.facts import ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
@@ -25,6 +26,9 @@ from src.web.pages.outcome_model_page import outcome_words
 REPORTS = {"report.html": "text/html", "model_card.md": "text/markdown"}
 MOST_IMPORTANT = 12
 MOST_RUNS = 10
+ERROR_SIGN = (
+    "Mean error is actual less predicted: above zero, a group reaches more than is predicted."
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class ModelPage:
         risk hold.
     capacity : str
         Of the same: what help for some of the students reaches.
+    group_note : str
+        What the figures of groups are.
     has_report : bool
         Whether there is a report to download; else only what every run has is shown.
     report_problem : str
@@ -77,6 +83,7 @@ class ModelPage:
     outcomes: ReportTable | None = None
     lists: ReportTable | None = None
     capacity: str = ""
+    group_note: str = ERROR_SIGN
 
 
 def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
@@ -106,22 +113,32 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
 
 
 def _describe_outcomes(predictor: OutcomePredictor, store: ArtifactStore) -> ModelPage:
-    run = predictor.run
-    has_report = run.read_report("report.html") is not None
-    facts = ReportFacts(
-        predictor.schema, predictor.metrics, run=run.manifest, findings=predictor.findings
+    from src.report.class_fairness import group_table, meaning
+
+    report, problem = _report(predictor)
+    fairness = report.class_fairness if report else None
+    facts = ClassReportFacts(
+        predictor.schema,
+        predictor.metrics,
+        run=predictor.run.manifest,
+        fairness=fairness,
+        exclusion=report.class_exclusion if report else None,
+        findings=predictor.findings,
     )
+    names = Names(predictor.schema)
+    singles = [one for one in fairness.groupings if len(one.features) == 1] if fairness else ()
     return ModelPage(
-        target=Names(predictor.schema).target,
+        target=names.target,
         **outcome_words(facts),
-        fairness=("How it does for groups of students stands in the report.",) * has_report,
-        groups=(),
-        exclusion="",
-        importance=Markup(""),
-        importance_lead="",
-        history=_history(store, run),
-        has_report=has_report,
-        report_problem="",
+        fairness=report.fairness_sentences(predictor.schema) if report else (),
+        groups=tuple(group_table(one, names) for one in singles),
+        group_note=" ".join(meaning(facts)),
+        exclusion=report.exclusion_sentence() if report else "",
+        importance=_importance(report, names),
+        importance_lead=_importance_lead(report, "R² (McFadden's)"),
+        history=_history(store, predictor.run),
+        has_report=report is not None,
+        report_problem=problem,
     )
 
 
@@ -205,12 +222,13 @@ def _importance(report: SavedReport | None, names: Names) -> Markup:
     return bar_list(shown[:MOST_IMPORTANT]) if shown else Markup("")
 
 
-def _importance_lead(report: SavedReport | None) -> str:
+def _importance_lead(report: SavedReport | None, measure: str = "R²") -> str:
     if not report or not (refitted := report.refitted):
         return ""
     return (
-        f"{refitted.label} was fitted again without one feature at a time. With all of them its R² "
-        f"is {r2_text(refitted.r2)} on students whom it had not seen: by how much does it fall?"
+        f"{refitted.label} was fitted again without one feature at a time. With all of them its "
+        f"{measure} is {r2_text(refitted.r2)} on students whom it had not seen: by how much does "
+        "it fall?"
     )
 
 

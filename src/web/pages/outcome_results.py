@@ -164,8 +164,12 @@ def _ruled_out(prediction: OutcomePrediction, n_outcomes: int) -> str:
     inside = prediction.sets.get(SHOWN_LEVEL)
     if inside is None:
         return ""
-    others = [plain(label) for label in inside if label != prediction.prediction]
     if len(inside) == n_outcomes:
         return "No outcome can be ruled out."
-    said = f"{listed(others, most=20)} cannot be" if others else "The others are"
-    return f"{said} ruled out: 9 in 10 students end with one of the outcomes that are left."
+    left, others = map(plain, inside), [plain(x) for x in inside if x != prediction.prediction]
+    if not others:
+        return f"Sets like this one, {next(left)} alone, hold the outcomes of 9 in 10 students."
+    return (
+        f"{listed(others, most=20)} cannot be ruled out: sets like this one, "
+        f"{listed(left, most=20)}, hold the outcomes of 9 in 10 students."
+    )

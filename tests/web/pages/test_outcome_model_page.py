@@ -10,7 +10,7 @@ import pytest
 
 from src.artifact_store import ArtifactStore
 from src.report.class_facts import Capacity, ListQuality
-from src.report.facts import ReportFacts
+from src.report.class_groups import ClassReportFacts
 from src.serving.predictor import Predictor
 from src.stats.intervals import Interval
 from src.web.pages.model_page import describe_model
@@ -34,20 +34,20 @@ def page(make_app, outcome_artifacts) -> str:
 def test_the_page_says_what_is_predicted_and_how_good_the_chances_are(page, of_outcomes):
     held_out = of_outcomes.metrics["held_out"]
     for said in (
-        "The model gives the chances of Outcome, Fail, Pass or Distinction, from 3 facts",
+        "The model states how likely each outcome of Outcome is (Fail, Pass and Distinction",
         f"{held_out['log_loss']['value']:.3f}",
         f"{held_out['log_loss']['low']:.3f} to {held_out['log_loss']['high']:.3f}",
-        f"everyone the shares of the outcomes comes to {held_out['prior_log_loss']:.3f}",
+        f"shares for everyone loses {held_out['prior_log_loss']:.3f}",
         f"{held_out['auc']['value']:.3f}",
         "To decide about a person",
-        "Rare outcomes were not given more weight",
+        "Nothing is resampled or weighted for imbalance",
     ):
         assert said in page
 
 
 def test_every_model_that_was_compared_stands_in_the_leaderboard(page, of_outcomes):
     for row in of_outcomes.metrics["leaderboard"]:
-        assert f"{row['log_loss']:.4f} {row['brier']:.4f} {row['auc']:.3f}" in page
+        assert f"{row['log_loss']:.3f} {row['brier']:.3f} {row['auc']:.3f}" in page
 
 
 def test_the_outcomes_are_counted_and_those_at_risk_marked(page, of_outcomes):
@@ -61,9 +61,9 @@ def test_sets_are_told_at_each_level(page, of_outcomes):
         assert f"{100 * row['level']:.0f} % {100 * row['coverage']:.0f} %" in page
 
 
-def facts_with(of_outcomes, **held_out) -> ReportFacts:
+def facts_with(of_outcomes, **held_out) -> ClassReportFacts:
     metrics = of_outcomes.metrics | {"held_out": of_outcomes.metrics["held_out"] | held_out}
-    return ReportFacts(of_outcomes.schema, metrics, run=of_outcomes.run.manifest)
+    return ClassReportFacts(of_outcomes.schema, metrics, run=of_outcomes.run.manifest)
 
 
 def capacity_of(*n_listed: int) -> dict:
@@ -79,8 +79,8 @@ def test_the_list_of_about_as_many_as_are_at_risk_is_told_in_a_sentence(of_outco
     facts = facts_with(of_outcomes, capacity=capacity_of(10, 40, 100))
     found = outcome_words(facts)
     assert found["capacity"].replace("\N{NO-BREAK SPACE}", " ") == (
-        "With help for 40 of the 200 students held out (20 %), the list of the largest chances "
-        "holds 20 of the 40 who ended with Fail (95 % interval 16 to 24); drawing lots holds 8."
+        "With help for 40 students (20 %), the list holds 20 of the 40 with Fail (95 % interval "
+        "16 to 24); drawing lots holds 8."
     )
     assert [row[0].text for row in found["lists"].rows] == ["10", "40", "100"]
 
@@ -105,7 +105,7 @@ def test_a_model_that_may_be_nothing_is_called_so(of_outcomes):
     doubtful = {"value": prior - 0.01, "low": prior - 0.1, "high": prior + 0.1}
     facts = facts_with(of_outcomes, log_loss=doubtful)
     (said,) = outcome_words(facts)["doubts"]
-    assert "do not show that its chances beat the shares" in said
+    assert "do not show that it beats stating the" in said
     assert outcome_words(facts_with(of_outcomes))["doubts"] == []
 
 
