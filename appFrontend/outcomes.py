@@ -24,7 +24,7 @@ class Outcomes(Kind):
 
     def __init__(self, target: Json) -> None:
         super().__init__(target)
-        self.event = listed(target["at_risk"])
+        self.event = listed(target["at_risk"], "or")
         what = self.event or "the predicted outcome"
         self.contributions_axis = f"Moves the chance of {what} by (percentage points)"
         self.what_reasons_sum_to = f"the mean chance of {what} for the training table"
@@ -50,10 +50,10 @@ class Outcomes(Kind):
     def in_words(self, answer: Json) -> str:
         parts = []
         if risk := answer.get("at_risk"):
-            about, low, high = (round(100 * risk[name]) for name in ("probability", "low", "high"))
+            low, high = round(100 * risk["low"]), round(100 * risk["high"])
             parts.append(
-                f"Of 100 students with this estimate, about {about} end with {self.event} "
-                f"(between {low} and {high} of 100)."
+                f"Of 100 students with this estimate, {_of_100(risk['probability'])} end with "
+                f"{self.event} (between {low} and {high} of 100)."
             )
         if said := self.sureness(answer):
             parts.append(f"{said}.")
@@ -148,3 +148,11 @@ class Outcomes(Kind):
             "The largest chance first. Use the list to offer help, never to decide about a person: "
             "a chance is not a certainty."
         )
+
+
+def _of_100(chance: float) -> str:
+    """Return how many of 100 students a chance makes; what is not quite none or all is not."""
+    whole = round(100 * chance)
+    if whole == 0 and chance > 0:
+        return "fewer than 1"
+    return "more than 99" if whole == 100 and chance < 1 else f"about {whole}"
