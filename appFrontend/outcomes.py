@@ -25,9 +25,8 @@ class Outcomes(Kind):
     def __init__(self, target: Json) -> None:
         super().__init__(target)
         self.event = listed(target["at_risk"], "or")
-        what = self.event or "the predicted outcome"
-        self.contributions_axis = f"Moves the chance of {what} by (percentage points)"
-        self.what_reasons_sum_to = f"the mean chance of {what} for the training table"
+        self.explained = self.event or "the predicted outcome"
+        self.contributions_axis = f"Moves the chance of {self.explained} by (percentage points)"
 
     def value(self, answer: Json) -> str:
         return str(answer["prediction"])
@@ -63,8 +62,12 @@ class Outcomes(Kind):
         chances = {name: answer["probabilities"] for name, answer in answers.items()}
         return chances_chart(chances, label_of(self.target))
 
-    def base(self, contributions: Json) -> str:
-        return f"{contributions['base']:.0%}"
+    def start(self, contributions: Json) -> str:
+        if contributions["method"] == "permutation_shapley":
+            where = "on average over the training table"
+        else:
+            where = "where answers weigh what they do on average in the training table"
+        return f"{contributions['base']:.0%}, the chance of {self.explained} {where}"
 
     def scaled(self, contributions: Json) -> Mapping[str, float]:
         return {name: 100 * value for name, value in contributions["values"].items()}
