@@ -46,87 +46,25 @@ _CONTRIBUTIONS_ANSWER = {
 _NO_CONTRIBUTIONS = "Null, with a warning, where none can be given."
 _NUMBERS = {"type": "array", "items": _NUMBER}
 _ESTIMATE = object_of({"value": _NUMBER, "low": _NUMBER, "high": _NUMBER})
-_GROUP = object_of(
-    {
-        "label": _TEXT,
-        "n_samples": _COUNT,
-        "mean_error": _ESTIMATE,
-        "mae": _ESTIMATE,
-        "rmse": _ESTIMATE,
-    }
-)
-_REPORT = {
-    "type": ["object", "null"],
-    "description": "Measured on the held-out rows after training; null until it is, and where "
-    "training was told to be quick.",
-    "properties": {
-        "importance": {
-            "type": "array",
-            "description": "How far a feature moves predictions on average, and how far R² falls "
-            "when a model is fitted without it; null where that was not measured.",
-            "items": object_of(
-                {
-                    "feature": _TEXT,
-                    "mean_absolute_contribution": _NUMBER,
-                    "r2_drop": {"anyOf": [_ESTIMATE, {"type": "null"}]},
-                }
-            ),
-        },
-        "refitted": {
-            "type": ["object", "null"],
-            "description": "Which family was fitted without features, its R² with all, and sets "
-            "of features that go together.",
-            "properties": {
-                "label": _TEXT,
-                "r2": _NUMBER,
-                "n_samples": _COUNT,
-                "together": {
-                    "type": "array",
-                    "items": object_of(
-                        {"features": {"type": "array", "items": _TEXT}, "r2_drop": _ESTIMATE}
-                    ),
-                },
-            },
-        },
-        "partial_dependence": {
-            "type": "array",
-            "description": "The mean prediction if all had one value of a feature, value by value, "
-            "and between which ends most are.",
-            "items": object_of(
-                {
-                    "feature": _TEXT,
-                    "at": {"type": "array", "items": {"type": ["number", "string", "null"]}},
-                    "mean": _NUMBERS,
-                    "low": _NUMBERS,
-                    "high": _NUMBERS,
-                }
-            ),
-        },
-        "fairness": {
-            "type": ["object", "null"],
-            "description": "Errors by each sensitive feature. A mean error is actual less "
-            "predicted: above zero, the predictions are too low.",
-            "properties": {
-                "sentences": {"type": "array", "items": _TEXT},
-                "findings": {
-                    "type": "array",
-                    "description": "What the sentences say: a kind, and the values in it.",
-                    "items": object_of({"kind": _TEXT, "values": {"type": "object"}}),
-                },
-                "groupings": {
-                    "type": "array",
-                    "items": object_of(
-                        {
-                            "features": {"type": "array", "items": _TEXT},
-                            "groups": {"type": "array", "items": _GROUP},
-                        }
-                    ),
-                },
-            },
-        },
-    },
-    "required": ["importance", "partial_dependence", "fairness"],
+_OR_NO_ESTIMATE = {"anyOf": [_ESTIMATE, {"type": "null"}]}
+_NUMBER_GROUP = {"mean_error": _ESTIMATE, "mae": _ESTIMATE, "rmse": _ESTIMATE}
+_OUTCOME_GROUP = {
+    "expected": _NUMBER,
+    "calibration": _ESTIMATE,
+    "listed": _OR_NO_ESTIMATE,
+    "false_alarms": _OR_NO_ESTIMATE,
+    "missed": _OR_NO_ESTIMATE,
 }
+_NUMBER_FAIRNESS = (
+    "Errors by each sensitive feature. A mean error is actual less predicted: above zero, the "
+    "predictions are too low."
+)
+_OUTCOME_FAIRNESS = (
+    "Chances and a list by them, by each sensitive feature: the mean chance that was expected, the "
+    "share that came true less it (calibration), and who was listed, listed in vain or missed."
+)
+
+
 _TEXTS = {"type": "array", "items": _TEXT}
 _FINDING = object_of(
     {
@@ -163,28 +101,6 @@ ANSWERS = {
             "features": {"type": "array", "items": {"type": "object"}},
         }
     ),
-    "Model": object_of(
-        {
-            "ok": _TRUE,
-            "model_version": _VERSION,
-            "model": _TEXT,
-            "target": _TEXT,
-            "unit": _TEXT,
-            "trained_at": {"type": "string", "format": "date-time"},
-            "trained_on": {"type": "object"},
-            "backend": {"enum": ["compiled", "pickles"]},
-            "fallback_reason": _OR_NULL,
-            "metrics": {"type": "object"},
-            "findings": {
-                "type": "array",
-                "description": "What the check of the training table found.",
-                "items": _FINDING,
-            },
-            "report": _REPORT,
-            "python": _TEXT,
-            "libraries": {"type": "object", "additionalProperties": _TEXT},
-        }
-    ),
     "Health": object_of({"ok": _TRUE}),
     "Ready": object_of({"ok": _TRUE, "model_version": _VERSION, "problem": _OR_NULL}),
 }
@@ -199,6 +115,28 @@ def answers_for(schema: Schema) -> dict[str, Any]:
     predicted = object_of({**required, "warnings": _LIST_OF_PROBLEMS}, **optional)
     return {
         **ANSWERS,
+        "Model": object_of(
+            {
+                "ok": _TRUE,
+                "model_version": _VERSION,
+                "model": _TEXT,
+                "target": _TEXT,
+                "unit": _TEXT,
+                "trained_at": {"type": "string", "format": "date-time"},
+                "trained_on": {"type": "object"},
+                "backend": {"enum": ["compiled", "pickles"]},
+                "fallback_reason": _OR_NULL,
+                "metrics": {"type": "object"},
+                "findings": {
+                    "type": "array",
+                    "description": "What the check of the training table found.",
+                    "items": _FINDING,
+                },
+                "report": _report_for(target),
+                "python": _TEXT,
+                "libraries": {"type": "object", "additionalProperties": _TEXT},
+            }
+        ),
         "Answer": object_of(
             {
                 "ok": _TRUE,
@@ -280,3 +218,84 @@ def _contributions_words(target: NumericFeature | ClassTarget) -> str:
     else:
         what = "the chance of the outcome that is predicted"
     return f"Interventional Shapley values: base and values sum to {what}. {_NO_CONTRIBUTIONS}"
+
+
+def _report_for(target: NumericFeature | ClassTarget) -> dict[str, Any]:
+    """Return the schema of what was measured after training."""
+    if isinstance(target, ClassTarget):
+        group, fairness = _OUTCOME_GROUP, _OUTCOME_FAIRNESS
+    else:
+        group, fairness = _NUMBER_GROUP, _NUMBER_FAIRNESS
+    one = object_of({"label": _TEXT, "n_samples": _COUNT, **group})
+    return {
+        "type": ["object", "null"],
+        "description": "Measured on the held-out rows after training; null until it is, and where "
+        "training was told to be quick.",
+        "properties": {
+            "importance": {
+                "type": "array",
+                "description": "How far a feature moves predictions on average, and how far R² "
+                "(of outcomes: the saved share of the log loss) falls when a model is fitted "
+                "without it; null where that was not measured.",
+                "items": object_of(
+                    {
+                        "feature": _TEXT,
+                        "mean_absolute_contribution": _NUMBER,
+                        "r2_drop": _OR_NO_ESTIMATE,
+                    }
+                ),
+            },
+            "refitted": {
+                "type": ["object", "null"],
+                "description": "Which family was fitted without features, its R² with all, and "
+                "sets of features that go together.",
+                "properties": {
+                    "label": _TEXT,
+                    "r2": _NUMBER,
+                    "n_samples": _COUNT,
+                    "together": {
+                        "type": "array",
+                        "items": object_of(
+                            {"features": {"type": "array", "items": _TEXT}, "r2_drop": _ESTIMATE}
+                        ),
+                    },
+                },
+            },
+            "partial_dependence": {
+                "type": "array",
+                "description": "The mean prediction (of outcomes: the mean chance) if all had one "
+                "value of a feature, value by value, and between which ends most are.",
+                "items": object_of(
+                    {
+                        "feature": _TEXT,
+                        "at": {"type": "array", "items": {"type": ["number", "string", "null"]}},
+                        "mean": _NUMBERS,
+                        "low": _NUMBERS,
+                        "high": _NUMBERS,
+                    }
+                ),
+            },
+            "fairness": {
+                "type": ["object", "null"],
+                "description": fairness,
+                "properties": {
+                    "sentences": {"type": "array", "items": _TEXT},
+                    "findings": {
+                        "type": "array",
+                        "description": "What the sentences say: a kind, and the values in it.",
+                        "items": object_of({"kind": _TEXT, "values": {"type": "object"}}),
+                    },
+                    "groupings": {
+                        "type": "array",
+                        "items": object_of(
+                            {
+                                "features": {"type": "array", "items": _TEXT},
+                                "groups": {"type": "array", "items": one},
+                            }
+                        ),
+                    },
+                },
+            },
+        },
+        "required": ["importance", "partial_dependence", "fairness"],
+    }

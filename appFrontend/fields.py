@@ -36,15 +36,15 @@ def with_unit(feature: Json, called: str = "") -> str:
     return f"{called} ({feature['unit']})" if feature.get("unit") else called
 
 
-def listed(labels: Sequence[str]) -> str:
+def listed(labels: Sequence[str], last: str = "and") -> str:
     """Return labels as a sentence lists them.
 
     Examples
     --------
-    >>> listed(["Fail", "Withdrawn"]), listed([])
-    ('Fail and Withdrawn', '')
+    >>> listed(["Fail", "Withdrawn"], "or"), listed([])
+    ('Fail or Withdrawn', '')
     """
-    return " and ".join(filter(None, [", ".join(labels[:-1]), *labels[-1:]]))
+    return f" {last} ".join(filter(None, [", ".join(labels[:-1]), *labels[-1:]]))
 
 
 def limits(feature: Json) -> tuple[float, float]:

@@ -23,14 +23,13 @@ class Kind(ABC):
     ----------
     pass_mark : float or None
         As :meth:`ask_mark` was told.
-    contributions_axis, what_reasons_sum_to : str
-        What bars of reasons mean, and where they start.
+    contributions_axis : str
+        What bars of reasons mean.
     colour_of_rises : str
         Of Streamlit's: whether a greater :meth:`change` is good.
     """
 
     contributions_axis: str
-    what_reasons_sum_to: str
     colour_of_rises: Literal["normal", "inverse"] = "normal"
 
     def __init__(self, target: Json) -> None:
@@ -58,8 +57,8 @@ class Kind(ABC):
         """Draw one or two named answers."""
 
     @abstractmethod
-    def base(self, contributions: Json) -> str:
-        """Return where the bars of reasons start."""
+    def start(self, contributions: Json) -> str:
+        """Return where the bars of reasons start, and what that is."""
 
     @abstractmethod
     def scaled(self, contributions: Json) -> Mapping[str, float]:

@@ -22,7 +22,6 @@ class Numbers(Kind):
     """Predictions in the target's unit, with intervals; a pass mark says who is at risk."""
 
     contributions_axis = "Moves the prediction by"
-    what_reasons_sum_to = "the mean prediction for the training table"
 
     def value(self, answer: Json) -> str:
         return amount(answer["prediction"], self.target)
@@ -53,8 +52,9 @@ class Numbers(Kind):
         distribution = model["metrics"]["target_distribution"]
         return distribution_chart(distribution, self.target, answers, LEVEL)
 
-    def base(self, contributions: Json) -> str:
-        return amount(contributions["base"], self.target)
+    def start(self, contributions: Json) -> str:
+        base = amount(contributions["base"], self.target)
+        return f"{base}, the mean prediction for the training table"
 
     def scaled(self, contributions: Json) -> Mapping[str, float]:
         values: Mapping[str, float] = contributions["values"]

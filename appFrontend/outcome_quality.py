@@ -63,7 +63,7 @@ def _show_capacity(capacity: Json | None, at_risk: list[str]) -> None:
     st.subheader("How many a list finds", anchor=False)
     st.caption(
         f"Of {capacity['n_samples']:,} students kept out of training, {capacity['n_event']:,} "
-        f"ended with {listed(at_risk)}. The list names those with the largest chance of it."
+        f"ended with {listed(at_risk, 'or')}. The list names those with the largest chance of it."
     )
     st.dataframe(pd.DataFrame(rows), hide_index=True)
 

@@ -24,10 +24,9 @@ class Outcomes(Kind):
 
     def __init__(self, target: Json) -> None:
         super().__init__(target)
-        self.event = listed(target["at_risk"])
-        what = self.event or "the predicted outcome"
-        self.contributions_axis = f"Moves the chance of {what} by (percentage points)"
-        self.what_reasons_sum_to = f"the mean chance of {what} for the training table"
+        self.event = listed(target["at_risk"], "or")
+        self.explained = self.event or "the predicted outcome"
+        self.contributions_axis = f"Moves the chance of {self.explained} by (percentage points)"
 
     def value(self, answer: Json) -> str:
         return str(answer["prediction"])
@@ -50,10 +49,10 @@ class Outcomes(Kind):
     def in_words(self, answer: Json) -> str:
         parts = []
         if risk := answer.get("at_risk"):
-            about, low, high = (round(100 * risk[name]) for name in ("probability", "low", "high"))
+            low, high = round(100 * risk["low"]), round(100 * risk["high"])
             parts.append(
-                f"Of 100 students with this estimate, about {about} end with {self.event} "
-                f"(between {low} and {high} of 100)."
+                f"Of 100 students with this estimate, {_of_100(risk['probability'])} end with "
+                f"{self.event} (between {low} and {high} of 100)."
             )
         if said := self.sureness(answer):
             parts.append(f"{said}.")
@@ -63,8 +62,12 @@ class Outcomes(Kind):
         chances = {name: answer["probabilities"] for name, answer in answers.items()}
         return chances_chart(chances, label_of(self.target))
 
-    def base(self, contributions: Json) -> str:
-        return f"{contributions['base']:.0%}"
+    def start(self, contributions: Json) -> str:
+        if contributions["method"] == "permutation_shapley":
+            where = "on average over the training table"
+        else:
+            where = "where answers weigh what they do on average in the training table"
+        return f"{contributions['base']:.0%}, the chance of {self.explained} {where}"
 
     def scaled(self, contributions: Json) -> Mapping[str, float]:
         return {name: 100 * value for name, value in contributions["values"].items()}
@@ -148,3 +151,11 @@ class Outcomes(Kind):
             "The largest chance first. Use the list to offer help, never to decide about a person: "
             "a chance is not a certainty."
         )
+
+
+def _of_100(chance: float) -> str:
+    """Return how many of 100 students a chance makes; what is not quite none or all is not."""
+    whole = round(100 * chance)
+    if whole == 0 and chance > 0:
+        return "fewer than 1"
+    return "more than 99" if whole == 100 and chance < 1 else f"about {whole}"

@@ -23,6 +23,7 @@ METRICS = {
     "rmse": ("RMSE", "The typical error; large errors count more."),
     "mae": ("MAE", "The mean error, whichever its direction."),
 }
+CHANCE = {"name": "chance", "label": "Chance", "unit": "", "minimum": 0.0, "maximum": 1.0}
 
 
 @st.fragment
@@ -52,9 +53,11 @@ def show_quality(schema: Json, model: Json) -> None:
     with left:
         _show_importance(report["importance"], features, target)
     with right:
-        _show_dependence(report, features, target)
+        _show_dependence(report, features, CHANCE if target["kind"] == "class" else target)
     st.subheader("For whom it errs", anchor=False)
-    if report["fairness"]:
+    if report["fairness"] and target["kind"] == "class":
+        st.markdown(_bullets(report["fairness"]["sentences"]))
+    elif report["fairness"]:
         _show_fairness(report["fairness"], features, target)
     else:
         st.info("Groups were not compared for this model.")
@@ -145,6 +148,7 @@ def _show_importance(importance: list[Json], features: dict[str, Json], target: 
         st.info("What is lost without each feature was not measured for this model.")
         return
     drops = [one["r2_drop"] for one in measured]
+    figure = "the saved share of the log loss" if target["kind"] == "class" else "R²"
     table = pd.DataFrame(
         {
             "name": [label_of(features[one["feature"]]) for one in measured],
@@ -155,11 +159,11 @@ def _show_importance(importance: list[Json], features: dict[str, Json], target: 
         ranges_chart(
             table.head(MOST_FEATURES),
             title="What the model relies on",
-            axis="Fall of R² without the feature",
+            axis=f"Fall of {figure} without the feature",
             number=_format_of("r2", target),
             bars=True,
         ),
-        "How far R² falls when the model is fitted without a feature, with 95 % intervals.",
+        f"How far {figure} falls when the model is fitted without a feature, with 95 % intervals.",
     )
     if len(table) > MOST_FEATURES:
         st.caption(f"{len(table) - MOST_FEATURES} more features count less than these.")

@@ -94,7 +94,7 @@ def _show_details(
         "Bars: how far each feature moves this prediction.",
     )
     st.caption(
-        plain(f"The bars start from {kind.base(contributions)}, {kind.what_reasons_sum_to}. ")
+        plain(f"The bars start from {kind.start(contributions)}. ")
         + "They say what the model makes of the answers, not what would help the student."
     )
 

@@ -60,6 +60,8 @@ class View:
         How the file was read, and what was mended in it.
     quality : str
         How good the list of those at risk is.
+    OVERVIEW, note : str
+        Template of what stands above the rows, and what is said below them.
     """
 
     summary: Summary
@@ -71,6 +73,7 @@ class View:
     quality: str
 
     OVERVIEW: ClassVar[str]
+    note: ClassVar[str] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +113,10 @@ class OutcomeView(View):
     counts: list[tuple[str, str, str]]
 
     OVERVIEW = "_class_outcomes.html"
+    note = (
+        "What a student may also reach cannot be ruled out: 9 in 10 students end with one of the "
+        "outcomes that are named in their row."
+    )
 
 
 def describe_file(summary: Summary, metrics: Mapping[str, Any] = NOTHING) -> View:
@@ -170,12 +177,12 @@ def _number_row(row: ShownRow, decimals: int, *, with_chance: bool) -> Row:
 
 def _outcomes(summary: OutcomeSummary, metrics: Mapping[str, Any]) -> OutcomeView:
     target = summary.target
-    event = listed(target.at_risk, more="others")
+    event = listed(target.at_risk, most=20, last="or")
     expected = sum(summary.expected[label] for label in target.at_risk)
     of = event or "the predicted outcome"
     return OutcomeView(
         **_common(summary, metrics),
-        headings=(f"Chance of {of}", "What else cannot be ruled out"),
+        headings=(f"Chance of {of}", "May also be"),
         rows=[_outcome_row(row) for row in summary.rows],
         event=event,
         at_risk=f"{summary.n_at_risk:,}",
@@ -195,7 +202,7 @@ def _outcome_row(row: ShownRow) -> Row:
     others = [label for label in score.outcomes if label != score.prediction]
     said = ""
     if score.outcomes:
-        said = listed(others) if others else "nothing"
+        said = listed(others) if others else "nothing else"
     facts = percent(score.chance), said
     return Row(row.line, row.cells, score.prediction, facts, score.at_risk, mended=row.mended)
 
