@@ -235,7 +235,10 @@ def _difference(
     partition: Partition,
     values: NDArray[np.float64],
 ) -> FairnessFinding | None:
-    """Return the largest of a partition's differences that chance does not explain."""
+    """Return the largest of a partition's differences that chance does not explain.
+
+    Where one group is off, the others differ from the rest too: named is the one that is off most.
+    """
     found = [
         (code, group) for code, group in groups.items() if group.p_values.get(figure, 1.0) <= ALPHA
     ]
@@ -245,7 +248,7 @@ def _difference(
     for code, group in found:
         inside = partition.codes == code
         apart.append((group, int(inside.sum()), float(values[~inside].mean())))
-    group, n_rows, others = max(apart, key=lambda one: abs(_value(one[0], figure).value - one[2]))
+    group, n_rows, others = max(apart, key=lambda one: abs(_value(one[0], figure).value))
     value = _value(group, figure)
     return FairnessFinding(
         f"{figure}_differs",

@@ -16,13 +16,20 @@ from src.components.model_fairness import ModelFairness
 from src.components.model_report import ModelReport
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import BLEND
-from src.exception import Problem
+from src.exception import Problem, TrainingError
 from src.pipelines.judging import Judged
 from src.pipelines.rows import Rows
 from src.report.class_facts import ClassScores
 from src.report.class_groups import ClassExclusionCost, ClassReportFacts
 from src.report.data_summary import summarize_data
-from src.report.facts import ExclusionCost, Facts, HeldOutPredictions, ReportFacts
+from src.report.facts import (
+    BothWays,
+    ExclusionCost,
+    Facts,
+    HeldOutPredictions,
+    ReportFacts,
+    WayScores,
+)
 from src.report.findings import (
     class_exclusion_sentence,
     class_fairness_sentences,
@@ -34,9 +41,17 @@ from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
+from src.search.task import Classification
 from src.stats.chances import ClassChances
-from src.stats.class_scores import brier_losses, by_chance, chance_and_truth, log_losses
+from src.stats.class_scores import (
+    auc_interval,
+    brier_losses,
+    by_chance,
+    chance_and_truth,
+    log_losses,
+)
 from src.stats.conformal import PredictionIntervals
+from src.stats.disclosure import LEAST_ROWS
 from src.stats.intervals import mean_interval
 from src.utils import to_json
 
@@ -129,6 +144,7 @@ def _of_number(facts: ReportFacts) -> dict[str, Any]:
         "fairness": fairness
         and asdict(fairness) | {"sentences": fairness_sentences(fairness, facts.schema.number)},
         "exclusion": cost and asdict(cost) | {"sentence": exclusion_sentence(cost)},
+        "both_ways": facts.both_ways and asdict(facts.both_ways),
     }
 
 
@@ -200,7 +216,72 @@ def _number_facts(
         held_out=HeldOutPredictions(test.y, clipped, low, high, LEVEL, test.clusters),
         fairness=fairness,
         pass_mark=trained.judged.pass_mark,
+        both_ways=_both_ways(trained, intervals, seed),
         exclusion=_cost_of_exclusion(trained, seed),
+    )
+
+
+def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> BothWays | None:
+    """Return how a model of "below the pass mark" does beside the number; None where none can be.
+
+    The quick search is made for it, on the same training rows.
+    """
+    import numpy as np
+
+    if trained.judged.pass_mark is None:
+        return None
+    mark, train, test = trained.judged.pass_mark.mark, trained.train, trained.test
+    below: NDArray[Any] = (train.y < mark).astype(np.int64)
+    truth: NDArray[Any] = (test.y < mark).astype(np.int64)
+    if min(map(_rarer, (below, truth))) < LEAST_ROWS:
+        return None
+    config = replace(trained.trainer, models=(), budget="quick", metric="", task=Classification(2))
+    trainer, names = ModelTrainer(config), list(trained.schema.names)
+    preprocessor = DataTransformation(trained.schema, seed).run()
+    X, X_test = train.X[names], test.X[names]
+    try:
+        found = trainer.run(X, below, preprocessor, groups=train.groups, weight=train.weight)
+    except TrainingError:  # no model is better than the share of those below
+        return None
+    fitted = trainer.fit(found.pipeline, X, below, train.weight, train.groups)
+    chances = _chances_of(found, trained, frozenset({1}), ordered=False, seed=seed)
+    of_outcome = chances.calibrated_of_each(found.folds.task.predict(fitted, X_test))
+    integer = trained.schema.number.integer
+    chance = intervals.probability_below_of_each(
+        mark, trained.judged.y_pred, integer=integer, columns=test.X
+    )
+    of_number = np.column_stack([1 - chance, chance])
+    gains = log_losses(truth, of_number) - log_losses(truth, of_outcome)
+    number, outcome = (
+        WayScores(
+            mean_interval(log_losses(truth, one), test.clusters, positive=True),
+            mean_interval(brier_losses(truth, one) / 2, test.clusters, positive=True),
+            auc_interval(truth, one, test.clusters),
+        )
+        for one in (of_number, of_outcome)
+    )
+    gain = mean_interval(gains, test.clusters)
+    return BothWays(found.winner.label, len(truth), number, outcome, gain)
+
+
+def _rarer(codes: NDArray[np.int64]) -> int:
+    """Return how many rows have the rarer of two outcomes."""
+    return int(min(codes.sum(), len(codes) - codes.sum()))
+
+
+def _chances_of(
+    found: TrainedModel, trained: Trained, event: frozenset[int], *, ordered: bool, seed: int
+) -> ClassChances:
+    """Return what makes chances of another model's probabilities, learnt on the same rows."""
+    import numpy as np
+
+    clusters = trained.train.clusters
+    return ModelChances(seed).run(
+        found.folds.truth.astype(np.int64),
+        found.out_of_fold,
+        ordered=ordered,
+        event=event,
+        clusters=None if clusters is None else clusters[trained.searched],
     )
 
 
@@ -298,19 +379,12 @@ def _class_cost(
     trained: Trained, calibrated: NDArray[np.float64], seed: int
 ) -> ClassExclusionCost | None:
     """Return the same of outcomes; the other model's chances are calibrated in the same way."""
-    import numpy as np
-
     if (other := _with_sensitive(trained, seed)) is None:
         return None
     left_out, found, fitted = other
-    target, test, clusters = trained.schema.outcomes, trained.test, trained.train.clusters
-    chances = ModelChances(seed).run(
-        found.folds.truth.astype(np.int64),
-        found.out_of_fold,
-        ordered=target.ordered,
-        event=frozenset(target.event),
-        clusters=None if clusters is None else clusters[trained.searched],
-    )
+    target, test = trained.schema.outcomes, trained.test
+    event = frozenset(target.event)
+    chances = _chances_of(found, trained, event, ordered=target.ordered, seed=seed)
     with_them = chances.calibrated_of_each(found.folds.task.predict(fitted, test.X))
     log_loss, brier = (
         mean_interval(losses(test.y, calibrated) - losses(test.y, with_them), test.clusters)

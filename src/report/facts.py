@@ -307,6 +307,34 @@ class PassMark:
 
 
 @dataclass(frozen=True)
+class WayScores:
+    """How good chances of a score below a mark are; Brier's is of that event alone."""
+
+    log_loss: Interval
+    brier: Interval
+    auc: Interval
+
+
+@dataclass(frozen=True)
+class BothWays:
+    """Chances of a score below a mark: from the predicted number, and from a model of the outcome.
+
+    Attributes
+    ----------
+    label : str
+        The family that was trained on whether the score is below the mark.
+    gain : Interval
+        Log loss by which the model of the outcome is better, on the same rows.
+    """
+
+    label: str
+    n_samples: int
+    number: WayScores
+    outcome: WayScores
+    gain: Interval
+
+
+@dataclass(frozen=True)
 class ExclusionCost:
     """What it costs to train without the sensitive features; negative where it gains.
 
@@ -370,6 +398,7 @@ class ReportFacts(Facts):
     held_out: HeldOutPredictions | None = None
     fairness: Fairness | None = None
     pass_mark: PassMark | None = None
+    both_ways: BothWays | None = None
     exclusion: ExclusionCost | None = None
 
     @property

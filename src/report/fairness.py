@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from src.report.document import Cell, Figure, ReportTable, Section
-from src.report.facts import GroupErrors, Grouping, ReportFacts
+from src.report.facts import BothWays, GroupErrors, Grouping, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.overview import SHOWN_LEVEL
@@ -217,7 +217,39 @@ def pass_mark(facts: ReportFacts) -> Section | None:
                 ],
             )
         ]
+    if facts.both_ways is not None:
+        lead.append(_which_way(facts.both_ways))
+        tables.append(_ways_table(facts.both_ways))
     return Section("pass-mark", f"Below the pass mark of {at}", lead, (), figures, tables)
+
+
+def _which_way(ways: BothWays) -> str:
+    """Say whether a model of the outcome would give better chances than the number does."""
+    gain = ways.gain
+    said = (
+        "For comparison, a model was trained on nothing but whether a score is below the mark "
+        f"({plain(ways.label)}), on the same rows: "
+    )
+    low, high = (gain.low, gain.high) if gain.value > 0 else (-gain.high, -gain.low)
+    ends = f"difference: 95{SPACE}% interval {signed(low, 3)} to {signed(high, 3)}"
+    if not gain.excludes_zero:
+        return f"{said}its log loss is as good, as far as chance lets one see ({ends})."
+    side = "less" if gain.value > 0 else "more"
+    return f"{said}its log loss is {number(abs(gain.value), 3)} {side} ({ends})."
+
+
+def _ways_table(ways: BothWays) -> ReportTable:
+    rows = [
+        (Cell(name), *(_three(getattr(way, key)) for way in (ways.number, ways.outcome)))
+        for name, key in (("Log loss", "log_loss"), ("Brier score", "brier"), ("AUC", "auc"))
+    ]
+    header = ("Score", "From the number", "From the outcome")
+    return ReportTable(f"Both ways, on {count(ways.n_samples)} held out", header, rows)
+
+
+def _three(estimate: Interval) -> Cell:
+    ends = f"{number(estimate.low, 3)} to {number(estimate.high, 3)}"
+    return Cell(number(estimate.value, 3), ends if estimate.low < estimate.high else "")
 
 
 def _brier(brier: Interval, baseline: float) -> str:

@@ -167,11 +167,11 @@ def _points(share: float) -> str:
 
 
 def _ends(values: Values) -> str:
-    """Return the interval of a finding's value, and on how many students it rests."""
-    low, high = sorted(abs(100 * values[key]) for key in ("low", "high"))
-    if values["low"] < 0 < values["high"]:
-        low, high = 100 * values["low"], 100 * values["high"]
-    return f"95 % interval {low:.0f} to {high:.0f}; {values['n_rows']:,} students"
+    """Return the interval of a finding's value, taken as positive, and on how many it rests."""
+    ends = values["low"], values["high"]
+    low, high = ends if values["value"] > 0 else (-ends[1], -ends[0])
+    students = f"{values['n_rows']:,} students"
+    return f"95 % interval {100 * low:.0f} to {100 * high:.0f}; {students}"
 
 
 def _none_seen(finding: FairnessFinding, event: str) -> str:

@@ -26,6 +26,7 @@ from src.exception import (
 )
 from src.pipelines.train_pipeline import TrainPipeline, main
 from src.pipelines.training import TrainConfig, TrainResult
+from src.report.saved_report import load_report
 from src.serving.predictor import NumberPredictor, Predictor
 from src.utils import write_bytes
 from tests.sampling import first
@@ -143,6 +144,31 @@ def test_the_report_is_written_after_the_promotion_beside_the_run(write, train, 
     (run.folder / "report.html").write_text("another page", encoding="utf-8")
     with pytest.raises(ArtifactError, match=r"report\.html .* its hash differs"):
         run.read_report("report.html")
+
+
+def test_a_model_of_outcomes_has_a_report_that_is_read_back(write, train) -> None:
+    rows = marks(300, sex=lambda i: ("f", "m")[i % 2])
+    for row in rows:
+        row["result"] = "Fail" if float(row.pop("mark")) < 45 else "Pass"
+    hints = write(rows).with_suffix(".toml")
+    hints.write_text(
+        '[columns.sex]\nsensitive = true\n[columns.result]\nat_risk = ["Fail"]\n', encoding="utf-8"
+    )
+    result = train(
+        hints.with_suffix(".csv"), "result", budget="standard", models=("logistic",),
+        exclude_sensitive=True, hints=hints,
+    )  # fmt: skip
+    assert result.report_problem is None
+    saved = load_report(result.run, result.schema)
+    assert saved is not None
+    assert saved.class_fairness is not None
+    assert saved.importance[0].feature == "hours"
+    assert {one.outcome for one in saved.partial_dependence} == {"Fail"}
+    page = result.run.read_report("report.html").decode()
+    assert saved.exclusion_sentence() in page
+    assert all(sentence in page.replace("&#39;", "'")
+               for sentence in saved.fairness_sentences(result.schema))  # fmt: skip
+    assert "Nothing is resampled or weighted for imbalance" in page
 
 
 def test_quick_leaves_the_report_out(write, train) -> None:

@@ -483,3 +483,21 @@ def test_the_card_says_where_a_search_was_bounded_by_the_clock(budget, bounded):
 @pytest.mark.parametrize("unsaid", ["drawn at random", "Only", "few"])
 def test_limits_that_do_not_hold_are_not_named(unsaid):
     assert unsaid not in " ".join(limits(given(run=RUN)))
+
+
+@pytest.mark.parametrize(
+    ("gain", "expected"),
+    [
+        (Interval(0.05, 0.02, 0.08), "its log loss is 0.050 less (difference: "),
+        (Interval(-0.05, -0.08, -0.02), "its log loss is 0.050 more (difference: "),
+        (Interval(0.01, -0.02, 0.04), "its log loss is as good, as far as chance lets one see"),
+    ],
+)
+def test_a_model_of_the_outcome_is_compared_with_the_number(gain, expected):
+    mark = facts.PassMark(50.0, 200, 60, Interval(0.1, 0.08, 0.12), 0.21, ())
+    way = facts.WayScores(*[Interval(0.3, 0.2, 0.4)] * 3)
+    section = pass_mark(
+        given(pass_mark=mark, both_ways=facts.BothWays("CatBoost", 200, way, way, gain))
+    )
+    assert expected in section.lead[-1]
+    assert [line[0].text for line in section.tables[-1].rows] == ["Log loss", "Brier score", "AUC"]
