@@ -136,11 +136,11 @@ def show(page: Page, state: str, urls: Mapping[str, str], schema: Schema) -> Non
         return
     page.goto(urls.get(state) or urls["app"] + PATHS.get(state, ""))
     if state == "class":
-        target = schema.target
-        middle = (target.observed_minimum + target.observed_maximum) / 2
         file = {"name": "class-7b.csv", "mimeType": "text/csv", "buffer": made_up_class(schema)}
         page.get_by_label("File").set_input_files(file)
-        page.get_by_label("Pass mark").fill(format_number(float(round(middle))))
+        if isinstance(schema.target, NumericFeature):
+            middle = sum(schema.target.range) / 2
+            page.get_by_label("Pass mark").fill(format_number(float(round(middle))))
         page.get_by_role("button", name="Upload and predict").click()
         page.get_by_role("heading", name="Students").wait_for()
     if state in ("result", "errors"):
