@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from src.exception import ConfigurationError
 from src.pipelines.rows import learn_schema
 from src.pipelines.run_files import dropped_columns
 from src.pipelines.train_pipeline import TrainPipeline
@@ -94,6 +95,11 @@ def load(data: str, target: str | None = None) -> Loaded:
     config = TrainConfig(data=str(source), target=target or None)
     hints, checked = TrainPipeline(config).check()
     inferred, good = learn_schema(checked, hints, config)
+    if inferred.schema.task != "regression":
+        raise ConfigurationError(
+            f"{inferred.schema.target.name} has outcomes; these notebooks are about a number. "
+            "Training writes a report of the outcomes: python -m src.pipelines.train_pipeline."
+        )
     return Loaded(
         source,
         inferred.schema,
