@@ -16,7 +16,6 @@ from src.report.wording import (
     count,
     day,
     end,
-    listed,
     number,
     percent,
     plain,
@@ -49,9 +48,6 @@ def purpose(facts: ReportFacts) -> str:
     """Return what the model predicts, and from what."""
     names, used = Names(facts.schema), used_features(facts)
     what = f"{count(len(used), 'fact')} about a student: {names.all(used)}"
-    if facts.schema.task != "regression":
-        outcomes = listed(map(plain, facts.schema.outcomes.categories), most=20, last="or")
-        return f"The model gives the chances of {names.target}, {outcomes}, from {what}."
     low, high = map(end, facts.schema.number.range)
     unit = f"in {plain(facts.schema.target.unit)}, " if facts.schema.target.unit else ""
     return f"The model estimates {names.target} ({unit}from {low} to {high}) from {what}."
