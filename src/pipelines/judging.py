@@ -19,7 +19,9 @@ from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
 from src.serving.outcomes import CHANCES
 from src.stats.chances import ClassChances
+from src.stats.class_scores import log_losses
 from src.stats.conformal import PredictionIntervals
+from src.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,12 +146,15 @@ class Judge:
             test.y, calibrated, prior, ordered=target.ordered, event=event
         )
         counts = np.bincount(self._all_y(), minlength=n_classes)
+        everyone = np.tile(prior, (len(test.y), 1))
+        gains = log_losses(test.y, everyone) - log_losses(test.y, calibrated)
         metrics = {
             "outcomes": list(target.categories),
             "ordered": target.ordered,
             "at_risk_outcomes": list(target.at_risk),
             "outcome_counts": counts.tolist(),
             "calibration": chances.method,
+            "gain": asdict(mean_interval(gains, test.clusters)),
             "set_coverage": set_coverage(chances, test.y, calibrated, test.clusters),
         }
         return Judged(raw, chances, CHANCES, evaluation, metrics)

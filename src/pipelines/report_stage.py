@@ -289,8 +289,6 @@ def _class_facts(
     shared: Facts, trained: Trained, chances: ClassChances, seed: int
 ) -> ClassReportFacts:
     """Return the facts with what is known of outcomes alone."""
-    import numpy as np
-
     test, calibrated = trained.test, chances.calibrated_of_each(trained.judged.y_pred)
     chance, happened = chance_and_truth(test.y, calibrated, chances.event)
     scores = trained.judged.evaluation
@@ -307,11 +305,8 @@ def _class_facts(
         trained.cross,
         test.clusters,
     )
-    prior = np.tile(chances.prior, (len(test.y), 1))
-    gains = log_losses(test.y, prior) - log_losses(test.y, calibrated)
     return ClassReportFacts(
         **vars(shared),
-        gain=mean_interval(gains, test.clusters),
         fairness=fairness,
         exclusion=_class_cost(trained, calibrated, seed),
     )

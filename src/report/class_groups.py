@@ -106,16 +106,8 @@ class ClassExclusionCost:
 
 @dataclass(frozen=True)
 class ClassReportFacts(Facts):
-    """Everything that a report on outcomes can show.
+    """Everything that a report on outcomes can show."""
 
-    Attributes
-    ----------
-    gain : Interval or None
-        Log loss on the held-out rows below that of stating the training rows' shares, on the same
-        rows.
-    """
-
-    gain: Interval | None = None
     fairness: ClassFairness | None = None
     exclusion: ClassExclusionCost | None = None
 
@@ -129,6 +121,15 @@ class ClassReportFacts(Facts):
         """How good the chances are on the held-out rows."""
         found: ClassScores = read_typed(ClassScores, self.metrics["held_out"])
         return found
+
+    @property
+    def gain(self) -> Interval | None:
+        """Log loss below that of the training rows' shares, on the same held-out rows.
+
+        None in runs that were saved without.
+        """
+        found = self.metrics.get("gain")
+        return Interval(**found) if found else None
 
     @property
     def not_given(self) -> Mapping[str, str]:

@@ -131,6 +131,7 @@ class SavedOutcomeMetrics(_AnyMetrics):
     at_risk_outcomes: list[str]
     outcome_counts: list[int]
     calibration: str
+    gain: NotRequired[Interval]
     set_coverage: list[_SetCoverage]
 
 

@@ -113,12 +113,14 @@ def test_the_first_lines_say_how_good_it_is_and_that_nothing_is_resampled() -> N
 
 def test_a_model_that_may_be_nothing_says_so_first() -> None:
     assert doubt(given()) == []
-    assert doubt(given(gain=Interval(0.01, -0.01, 0.03)))[0].startswith("This model may be nothing")
-    assert summary(given(gain=Interval(0.01, -0.01, 0.03)))[1][0].startswith("This model may be")
+    made = given(metrics=METRICS | {"gain": {"value": 0.01, "low": -0.01, "high": 0.03}})
+    assert doubt(made)[0].startswith("This model may be nothing")
+    assert summary(made)[1][0] == doubt(made)[0]
 
 
 def test_the_gain_is_told_with_its_interval() -> None:
-    said = accuracy(given(gain=Interval(0.3, 0.25, 0.35)))[0]
+    gain = {"value": 0.3, "low": 0.25, "high": 0.35}
+    said = accuracy(given(metrics=METRICS | {"gain": gain}))[0]
     assert "less: a difference of 0.300 (95\N{NO-BREAK SPACE}% interval 0.250 to 0.350)." in said
 
 
