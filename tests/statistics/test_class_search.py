@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 TASKS = {"two": Classification(2), "named": Classification(3), "ordered": Classification(3, True)}
 N_COLUMNS = 5
 PREPROCESSOR = ColumnTransformer([(NUMERIC, "passthrough", [f"x{i}" for i in range(N_COLUMNS)])])
-AUC_85 = 2.1  # slope of the log-odds on two numbers' mean of variance 1 for that AUC
+AUC_85 = 1.85  # slope of the log-odds of two outcomes, on a feature of variance 1, for that AUC
 
 
 def outcomes(random: np.random.Generator, n_rows: int, n_classes: int, slope: float):
