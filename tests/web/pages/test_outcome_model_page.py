@@ -101,10 +101,9 @@ def test_where_nobody_said_who_is_at_risk_the_page_says_how_to(of_outcomes):
 
 
 def test_a_model_that_may_be_nothing_is_called_so(of_outcomes):
-    prior = of_outcomes.metrics["held_out"]["prior_log_loss"]
-    doubtful = {"value": prior - 0.01, "low": prior - 0.1, "high": prior + 0.1}
-    facts = facts_with(of_outcomes, log_loss=doubtful)
-    (said,) = outcome_words(facts)["doubts"]
+    facts = facts_with(of_outcomes)
+    doubtful = {"value": 0.01, "low": -0.1, "high": 0.12}
+    (said,) = outcome_words(replace(facts, metrics=facts.metrics | {"gain": doubtful}))["doubts"]
     assert "do not show that it beats stating the" in said
     assert outcome_words(facts_with(of_outcomes))["doubts"] == []
 
