@@ -105,7 +105,10 @@ def test_the_sample_table_trains_and_the_form_answers_as_the_command_does(
     summary = train_and_serve(clean_tree, command)
     assert summary["held_out"]["r2"]["value"] > 0.8
     assert len(summary["leaderboard"]) >= 15
-    assert summary["left_out"] == {}
+    not_of_this_kind = ("no long upper tail", "no number looks like a code")
+    assert all(
+        any(words in why for words in not_of_this_kind) for why in summary["left_out"].values()
+    )
 
 
 @pytest.mark.parametrize("budget", ["quick", pytest.param("standard", marks=pytest.mark.slow)])
