@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from src.config import ALL_COLUMNS, BASELINE, SINGLE_COLUMN
+from src.config import BASELINE
 from src.report.class_facts import ListQuality
 from src.report.class_fairness import group_table, meaning
 from src.report.class_groups import ClassReportFacts
 from src.report.document import Cell, ReportTable, Tile, Told
 from src.report.findings import class_fairness_sentences
-from src.report.overview import DOUBTFUL, SHOWN_LEVEL, used_features
+from src.report.overview import DOUBTFUL, SHOWN_LEVEL, references, used_features
 from src.report.wording import (
     SPACE,
     Names,
@@ -107,18 +107,12 @@ def interval(estimate: Interval, decimals: int = 3) -> str:
 
 def added(facts: ClassReportFacts) -> list[str]:
     """Return what the model adds to its best column alone and to a plain logistic regression."""
-    board = {row["name"]: row for row in facts.metrics["leaderboard"]}
-    single, winner = board.get(SINGLE_COLUMN), board[facts.metrics["winner"]]
-    if single is None:
+    compared = references(facts, "logistic", "a logistic regression")
+    if not compared:
         return []
-    column = Names(facts.schema).of(single["label"].partition(": ")[2])
-    compared = [(f"the best single column, {column}", single)]
-    plain_one = board.get("logistic") or board.get(ALL_COLUMNS)
-    if plain_one is not None and plain_one is not winner:
-        compared.append(("a logistic regression on all columns", plain_one))
-    said = ", and ".join(
-        _below(row, gap(row, winner, board.values()), name) for name, row in compared
-    )
+    board = facts.metrics["leaderboard"]
+    winner = next(row for row in board if row["name"] == facts.metrics["winner"])
+    said = ", and ".join(_below(row, gap(row, winner, board), name) for name, row in compared)
     return [
         f"On the training rows, each predicted without having been seen, its log loss is {said}."
     ]

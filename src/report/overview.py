@@ -96,17 +96,34 @@ def accuracy(facts: ReportFacts) -> list[str]:
     return [*sentences, f"{explained})."]
 
 
-def added(facts: ReportFacts) -> list[str]:
-    """Return what the model adds to its best column alone and to a ridge regression."""
+def references(facts: Facts, family: str, called: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the best single column and a plain family with their rows of the leaderboard.
+
+    There are none where a run was saved before they stood there; the family is left out where it
+    won.
+
+    Parameters
+    ----------
+    family, called : str
+        The plain family's name, and what people call it.
+    """
     board = {row["name"]: row for row in facts.metrics["leaderboard"]}
-    single, winner = board.get(SINGLE_COLUMN), board[facts.metrics["winner"]]
+    single = board.get(SINGLE_COLUMN)
     if single is None:
         return []
     column = Names(facts.schema).of(single["label"].partition(": ")[2])
     compared = [(f"the best single column, {column}", single)]
-    ridge = board.get("ridge") or board.get(ALL_COLUMNS)
-    if ridge is not None and ridge is not winner:
-        compared.append(("a ridge regression on all columns", ridge))
+    plain_one = board.get(family) or board.get(ALL_COLUMNS)
+    if plain_one is not None and plain_one is not board[facts.metrics["winner"]]:
+        compared.append((f"{called} on all columns", plain_one))
+    return compared
+
+
+def added(facts: ReportFacts) -> list[str]:
+    """Return what the model adds to its best column alone and to a ridge regression."""
+    compared = references(facts, "ridge", "a ridge regression")
+    if not compared:
+        return []
     said = ", and ".join(_above(row, name) for name, row in compared)
     return [f"On the training rows, each predicted without having been seen, its R² is {said}."]
 
