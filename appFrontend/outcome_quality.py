@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Json
-from appFrontend.charts import ranges_chart, show
 from appFrontend.fields import listed
+from appFrontend.leaderboard import show_leaderboard
 
 METRICS = {
     "log_loss": ("Log loss", "How far the chances were from what happened: 0 is perfect."),
@@ -69,32 +69,15 @@ def _show_capacity(capacity: Json | None, at_risk: list[str]) -> None:
 
 
 def _show_leaderboard(leaderboard: list[Json]) -> None:
-    st.subheader("The models that were compared", anchor=False)
-    table = pd.DataFrame(leaderboard)
-    table = table.assign(name=table["label"], value=table["r2"])
-    table = table.assign(
-        low=table.get("r2_low", table["value"]), high=table.get("r2_high", table["value"])
+    figures = {
+        name: st.column_config.NumberColumn(called, format="%.4f")
+        for name, called in (("log_loss", "Log loss"), ("brier", "Brier score"), ("auc", "AUC"))
+    }
+    show_leaderboard(
+        leaderboard,
+        figures,
+        title="Better than the shares alone, in cross-validation",
+        axis="Share of the log loss that is saved, with its 95 % interval",
+        alt="How much less log loss each model has than the shares alone.",
+        number=".3f",
     )
-    left, right = st.columns(2, gap="large")
-    with left:
-        show(
-            ranges_chart(
-                table[["name", "value", "low", "high"]],
-                title="Better than the shares alone, in cross-validation",
-                axis="Share of the log loss that is saved, with its 95 % interval",
-                number=".3f",
-            ),
-            "How much less log loss each model has than the shares alone.",
-        )
-    with right:
-        st.dataframe(
-            table[["name", "log_loss", "brier", "auc"]],
-            hide_index=True,
-            column_config={
-                "name": "Model",
-                "log_loss": st.column_config.NumberColumn("Log loss", format="%.4f"),
-                "brier": st.column_config.NumberColumn("Brier score", format="%.4f"),
-                "auc": st.column_config.NumberColumn("AUC", format="%.4f"),
-            },
-        )
-        st.caption("Cross-validated on the training rows; the best stands first.")

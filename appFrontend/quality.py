@@ -12,6 +12,7 @@ import streamlit as st
 from appFrontend.api import Json
 from appFrontend.charts import dependence_chart, ranges_chart, show
 from appFrontend.fields import amount, label_of, n_decimals, number_format, with_unit
+from appFrontend.leaderboard import show_leaderboard
 from appFrontend.outcome_quality import show_outcome_quality
 
 MOST_FEATURES = 15
@@ -109,36 +110,20 @@ def _show_metrics(metrics: Json, target: Json) -> None:
 
 
 def _show_leaderboard(leaderboard: list[Json], target: Json) -> None:
-    st.subheader("The models that were compared", anchor=False)
-    table = pd.DataFrame(leaderboard)
-    table = table.assign(name=table["label"], value=table["r2"])
-    table = table.assign(
-        low=table.get("r2_low", table["value"]), high=table.get("r2_high", table["value"])
+    number = f"%.{n_decimals(target) + 1}f"
+    figures = {
+        "value": st.column_config.NumberColumn("R²", format="%.3f"),
+        "rmse": st.column_config.NumberColumn(with_unit(target, "RMSE"), format=number),
+        "mae": st.column_config.NumberColumn(with_unit(target, "MAE"), format=number),
+    }
+    show_leaderboard(
+        leaderboard,
+        figures,
+        title="R² in cross-validation",
+        axis="R² with its 95 % interval",
+        alt="R² of each model with its 95 % interval.",
+        number=_format_of("r2", target),
     )
-    left, right = st.columns(2, gap="large")
-    with left:
-        show(
-            ranges_chart(
-                table[["name", "value", "low", "high"]],
-                title="R² in cross-validation",
-                axis="R² with its 95 % interval",
-                number=_format_of("r2", target),
-            ),
-            "R² of each model with its 95 % interval.",
-        )
-    with right:
-        number = f"%.{n_decimals(target) + 1}f"
-        st.dataframe(
-            table[["name", "value", "rmse", "mae"]],
-            hide_index=True,
-            column_config={
-                "name": "Model",
-                "value": st.column_config.NumberColumn("R²", format="%.3f"),
-                "rmse": st.column_config.NumberColumn(with_unit(target, "RMSE"), format=number),
-                "mae": st.column_config.NumberColumn(with_unit(target, "MAE"), format=number),
-            },
-        )
-        st.caption("Cross-validated on the training rows; the best stands first.")
 
 
 def _show_importance(importance: list[Json], features: dict[str, Json], target: Json) -> None:
