@@ -53,14 +53,28 @@ class Judged:
     pass_mark: PassMark | None = None
 
 
+def chances_of(
+    trained: TrainedModel, event: frozenset[int], *, ordered: bool, seed: int
+) -> ClassChances:
+    """Return what a search's out-of-fold probabilities teach of its chances."""
+    import numpy as np
+
+    folds = trained.folds
+    return ModelChances(seed).run(
+        folds.truth.astype(np.int64),
+        trained.out_of_fold,
+        ordered=ordered,
+        event=event,
+        clusters=folds.clusters,
+    )
+
+
 @dataclass(frozen=True)
 class Judge:
     """Judge a model that was fitted on training rows.
 
     Attributes
     ----------
-    searched : ndarray of int
-        Which of the training rows the search looked at.
     mark : float or None
         The pass mark of a number.
     """
@@ -68,7 +82,6 @@ class Judge:
     schema: Schema
     train: Rows
     test: Rows
-    searched: NDArray[np.intp]
     seed: int
     mark: float | None = None
 
@@ -109,11 +122,8 @@ class Judge:
             )
         tested = test.X, test.y, y_pred, test.clusters
         edges, counts = target_histogram(self._all_y(), schema.number)
-        clusters = train.clusters
         at_risk = quality_at_marks(
-            trained.folds.truth,
-            schema.clip_all(trained.out_of_fold),
-            None if clusters is None else clusters[self.searched],
+            trained.folds.truth, schema.clip_all(trained.out_of_fold), trained.folds.clusters
         )
         metrics = {
             "target_mean": float(self._all_y().mean()),
@@ -129,15 +139,9 @@ class Judge:
         import numpy as np
 
         schema, train, test = self.schema, self.train, self.test
-        target, clusters = schema.outcomes, train.clusters
+        target = schema.outcomes
         event = frozenset(target.event)
-        chances = ModelChances(self.seed).run(
-            trained.folds.truth.astype(np.int64),
-            trained.out_of_fold,
-            ordered=target.ordered,
-            event=event,
-            clusters=None if clusters is None else clusters[self.searched],
-        )
+        chances = chances_of(trained, event, ordered=target.ordered, seed=self.seed)
         raw = trained.folds.task.predict(fitted, test.X[list(schema.names)])
         calibrated = chances.calibrated_of_each(raw)
         n_classes = len(target.categories)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from src.artifact_store import ArtifactStore, Run
 from src.components.class_fairness import GroupComparison
 from src.components.data_transformation import DataTransformation
-from src.components.model_chances import ModelChances
 from src.components.model_evaluation import ModelEvaluation
 from src.components.model_explanation import ModelExplanation
 from src.components.model_fairness import ModelFairness
@@ -17,7 +16,7 @@ from src.components.model_report import ModelReport
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import BLEND
 from src.exception import Problem, TrainingError
-from src.pipelines.judging import Judged
+from src.pipelines.judging import Judged, chances_of
 from src.pipelines.rows import Rows
 from src.report.class_facts import ClassScores
 from src.report.class_groups import ClassExclusionCost, ClassReportFacts
@@ -84,8 +83,6 @@ class Trained:
         Sensitive features whose combinations are looked at too.
     findings : tuple of Finding
         What the check of the table found.
-    searched : ndarray of int
-        Which of the training rows the search looked at.
     """
 
     full_schema: Schema
@@ -100,7 +97,6 @@ class Trained:
     problems: Sequence[Problem]
     cross: tuple[str, str] | None
     findings: tuple[Finding, ...]
-    searched: NDArray[np.intp]
 
 
 def write_report(
@@ -244,7 +240,7 @@ def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> B
     except TrainingError:  # no model is better than the share of those below
         return None
     fitted = trainer.fit(found.pipeline, X, below, train.weight, train.groups)
-    chances = _chances_of(found, trained, frozenset({1}), ordered=False, seed=seed)
+    chances = chances_of(found, frozenset({1}), ordered=False, seed=seed)
     of_outcome = chances.calibrated_of_each(found.folds.task.predict(fitted, X_test))
     integer = trained.schema.number.integer
     chance = intervals.probability_below_of_each(
@@ -267,22 +263,6 @@ def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> B
 def _rarer(codes: NDArray[np.int64]) -> int:
     """Return how many rows have the rarer of two outcomes."""
     return int(min(codes.sum(), len(codes) - codes.sum()))
-
-
-def _chances_of(
-    found: TrainedModel, trained: Trained, event: frozenset[int], *, ordered: bool, seed: int
-) -> ClassChances:
-    """Return what makes chances of another model's probabilities, learnt on the same rows."""
-    import numpy as np
-
-    clusters = trained.train.clusters
-    return ModelChances(seed).run(
-        found.folds.truth.astype(np.int64),
-        found.out_of_fold,
-        ordered=ordered,
-        event=event,
-        clusters=None if clusters is None else clusters[trained.searched],
-    )
 
 
 def _class_facts(
@@ -379,7 +359,7 @@ def _class_cost(
     left_out, found, fitted = other
     target, test = trained.schema.outcomes, trained.test
     event = frozenset(target.event)
-    chances = _chances_of(found, trained, event, ordered=target.ordered, seed=seed)
+    chances = chances_of(found, event, ordered=target.ordered, seed=seed)
     with_them = chances.calibrated_of_each(found.folds.task.predict(fitted, test.X))
     log_loss, brier = (
         mean_interval(losses(test.y, calibrated) - losses(test.y, with_them), test.clusters)

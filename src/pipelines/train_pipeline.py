@@ -72,7 +72,7 @@ from src.pipelines.train_options import (
 from src.pipelines.training import TrainConfig, TrainResult
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
-from src.search.plan import Budget, Progress, searched_rows
+from src.search.plan import Budget, Progress
 from src.search.task import REGRESSION, Classification, Task
 from src.serving.predictor import COMPILED, FINDINGS, Predictor
 from src.tables.cells import match_key
@@ -153,14 +153,11 @@ class TrainPipeline:
                     groups=train.groups,
                     weight=train.weight,
                 )
-            searched = searched_rows(len(train.y), config.seed)
             fitted = trainer.fit(
                 trained.pipeline, train.X[names], train.y, train.weight, train.groups
             )
             # The test rows are read here, once: nothing below chooses anything by them.
-            judged = Judge(schema, train, test, searched, config.seed, config.pass_mark).run(
-                trained, fitted
-            )
+            judged = Judge(schema, train, test, config.seed, config.pass_mark).run(trained, fitted)
 
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
             promoted = trainer.fit(trained.pipeline, X, y, good.weight, good.groups)
@@ -216,7 +213,6 @@ class TrainPipeline:
                     problems=good.problems,
                     cross=cross,
                     findings=checked.findings,
-                    searched=searched,
                 )
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s

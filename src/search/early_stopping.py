@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import TreeCount
@@ -88,11 +88,8 @@ def _n_trees(
         X_stop, model = model[:-1].transform(X_stop), model[-1]
     weights = {} if folds.weight is None else {"sample_weight": folds.weight[learn]}
     model.set_params(**{count.parameter: count.most})
-    library = type(model).__module__.partition(".")[0]
-    if library in ("catboost", "xgboost"):
-        model.set_params(early_stopping_rounds=PATIENCE)
-        model.fit(X, y, eval_set=[(X_stop, y_stop)], verbose=False, **weights)
-        return int(model.tree_count_ if library == "catboost" else model.best_iteration + 1)
+    if _library(model) in ("catboost", "xgboost"):
+        return stop_booster(model, X, y, X_stop, y_stop, weights)
     if hasattr(model, "staged_predict") and not hasattr(model, "early_stopping"):
         model.fit(X, y, **weights)
         staged = getattr(model, "staged_predict_proba", model.staged_predict)
@@ -101,3 +98,21 @@ def _n_trees(
     model.set_params(early_stopping=True, n_iter_no_change=PATIENCE)
     model.fit(X, y, X_val=X_stop, y_val=y_stop, **weights)
     return max(1, int(np.argmax(model.validation_score_)))
+
+
+def stop_booster(
+    model: Any,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    X_stop: NDArray[Any],
+    y_stop: NDArray[Any],
+    weights: Mapping[str, NDArray[np.float64]],
+) -> int:
+    """Fit CatBoost or XGBoost until held-out rows gain no more; return the number of trees."""
+    model.set_params(early_stopping_rounds=PATIENCE)
+    model.fit(X, y, eval_set=[(X_stop, y_stop)], verbose=False, **weights)
+    return int(model.tree_count_ if _library(model) == "catboost" else model.best_iteration + 1)
+
+
+def _library(model: Any) -> str:
+    return type(model).__module__.partition(".")[0]

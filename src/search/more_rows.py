@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from src.logger import get_logger
-from src.search.early_stopping import PATIENCE
+from src.search.early_stopping import stop_booster
 from src.search.folds import fit_preprocessor, fit_weighted
 
 if TYPE_CHECKING:
@@ -147,13 +147,9 @@ class MoreRows:
 
         kind = type(estimator).__name__
         trees, depth = TREES[kind]
-        model = clone(estimator).set_params(
-            **{trees: MOST_TREES, "early_stopping_rounds": PATIENCE}
-        )
+        model = clone(estimator).set_params(**{trees: MOST_TREES})
         weights = {} if self.weight is None else {"sample_weight": self.weight}
-        model.fit(self.X, self.y, eval_set=[(self.X_held, self.y_held)], verbose=False, **weights)
-        catboost = kind == "CatBoostRegressor"
-        n_trees = int(model.tree_count_ if catboost else model.best_iteration + 1)
+        n_trees = stop_booster(model, self.X, self.y, self.X_held, self.y_held, weights)
         logger.info(
             "%s on %d rows: %d trees of depth %d",
             *(kind, len(self.y), n_trees, estimator.get_params()[depth]),

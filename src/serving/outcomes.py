@@ -66,6 +66,7 @@ class OutcomePredictor(Predictor):
         super().__init__(run, *rest)
         self.chances = ClassChances.from_dict(run.read_json(CHANCES))
         self.labels = self.schema.outcomes.categories
+        self._explainers: dict[frozenset[int], Explainer] = {}
         if len(self.chances.prior) != len(self.labels):
             raise ValueError("the chances are of other outcomes")
 
@@ -132,17 +133,13 @@ class OutcomePredictor(Predictor):
         ReasonsUnavailableError
             If no true reasons can be given in the time that a page has.
         """
-        event = frozenset(self.explained(self.predict_values(values).prediction))
+        codes = self.chances.event or self.explained(self.predict_values(values).prediction)
+        event = frozenset(codes)
         if self._attributor is not None:
             return self._attributor.contributions(values, event, self.chances)
-        from src.compiled.contributions import Contributions
-        from src.schema.frames import typed_frame
-
-        explainer = self._explainer(event)
-        frame = typed_frame(self.schema, {name: [value] for name, value in values.items()})
-        (added,) = explainer.contributions(frame).tolist()
-        by_name = dict(zip(self.schema.names, added, strict=True))
-        return Contributions(explainer.base, by_name, "permutation_shapley")
+        if event not in self._explainers:
+            self._explainers[event] = self._explainer(event)
+        return self._explained_by(self._explainers[event], values)
 
     def raw(self, values: Mapping[str, Value]) -> list[float]:
         """Return what the model says of a record, not calibrated: a probability an outcome."""

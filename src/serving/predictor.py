@@ -283,6 +283,16 @@ class Predictor(ABC):
             raise ReasonsUnavailableError(background.unavailable)
         return background
 
+    def _explained_by(self, explainer: Explainer, values: Mapping[str, Value]) -> Contributions:
+        """Return the contributions that the pickles' explainer finds for a record."""
+        from src.compiled.contributions import Contributions
+        from src.schema.frames import typed_frame
+
+        frame = typed_frame(self.schema, {name: [value] for name, value in values.items()})
+        (added,) = explainer.contributions(frame).tolist()
+        by_name = dict(zip(self.schema.names, added, strict=True))
+        return Contributions(explainer.base, by_name, "permutation_shapley")
+
     def _explainer_of(self, chance: Chance | None = None) -> Explainer:
         from sklearn.pipeline import Pipeline
 
@@ -400,16 +410,9 @@ class NumberPredictor(Predictor):
         ReasonsUnavailableError
             If no true reasons can be given in the time that a page has.
         """
-        from src.compiled.contributions import Contributions
-
         if self._attributor is not None:
             return self._attributor.contributions(values)
-        from src.schema.frames import typed_frame
-
-        frame = typed_frame(self.schema, {name: [value] for name, value in values.items()})
-        (added,) = self._explainer.contributions(frame).tolist()
-        by_name = dict(zip(self.schema.names, added, strict=True))
-        return Contributions(self._explainer.base, by_name, "permutation_shapley")
+        return self._explained_by(self._explainer, values)
 
     def unclipped(self, values: Mapping[str, Value]) -> float:
         """Predict a record of checked values, not clipped to the target's range."""
