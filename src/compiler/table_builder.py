@@ -414,12 +414,12 @@ def _mean_on(curve: FittedCurve, numbers: NDArray[np.float64]) -> float:
 
 def _own_terms(term: Any) -> dict[str, Any]:
     """Return a feature's linear term as its table holds it."""
-    match term:
-        case float():
-            return {"weight": term}
-        case (float() as slope, present, missing):
-            return {"weight": slope, "missing_terms": [present, missing]}
-    return {"terms": term}
+    if isinstance(term, list):  # of a category's values
+        return {"terms": term}
+    if isinstance(term, float):
+        return {"weight": term}
+    slope, present, missing = term
+    return {"weight": slope, "missing_terms": [present, missing]}
 
 
 def _nodes(n_features: int) -> list[list[float]]:

@@ -15,6 +15,7 @@ import pytest
 from catboost import CatBoostRegressor
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression
 
 from src.compiled.batch import BatchEvaluator
 from src.compiled.contributions import TOO_LARGE, Attributor
@@ -156,6 +157,21 @@ def test_a_record_and_a_row_of_many_have_the_same_bits(name: str) -> None:
     found = columns(300, seed=3)
     alone = [model.predict(record(found, row)) for row in range(300)]
     assert BatchEvaluator(model).predict(found).tolist() == alone
+
+
+@pytest.mark.parametrize("n_categories", [2, 3, 4])
+def test_a_linear_model_is_compiled_however_many_values_a_category_has(n_categories: int) -> None:
+    feature = CategoricalFeature(name="kind", categories=tuple("abcd"[:n_categories]))
+    schema = replace(SCHEMA, features=(feature, *SCHEMA.numeric))
+    X, y = training()
+    X = X.assign(kind=[feature.categories[i % n_categories] for i in range(len(X))])
+    preprocessor = DataTransformation(schema).run()
+    model = LinearRegression().fit(preprocessor.fit_transform(X[list(schema.names)], y), y)
+    run = ModelCompiler(schema).run(preprocessor, model, X)
+    assert run.fallback_reason == ""
+    pickled = model.predict(preprocessor.transform(X[list(schema.names)]))
+    served = BatchEvaluator(run.model).predict({n: X[n].to_numpy() for n in schema.names})
+    assert served == pytest.approx(pickled, rel=1e-9)
 
 
 NUMBERS = st.one_of(
