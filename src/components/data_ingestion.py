@@ -29,6 +29,7 @@ logger = get_logger(__name__)
 MINIMUM_ROWS = 20
 MINIMUM_TRAIN_ROWS = 10
 MINIMUM_TEST_ROWS = 2
+LEAST_GROUPS = 10  # to hold a share of them out
 DOWNLOAD_LIMIT = 1 << 30
 TIMEOUT_S = 30
 
@@ -102,10 +103,63 @@ class DataIngestion:
             If the share leaves too few rows, or groups, to learn from or to test on.
         """
         import numpy as np
-        from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
         check_enough(n_rows)
-        share, seed = self.config.test_size, self.config.random_state
+        train, test = self._split(np.arange(n_rows), groups, outcomes)
+        logger.info(
+            "Split %d rows into %d train, %d test (random_state=%d)",
+            *(n_rows, len(train), len(test), self.config.random_state),
+        )
+        return train, test
+
+    def split_groups(
+        self, groups: Sequence[str], people: Sequence[str] | None = None
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Return the positions of training rows, and of two kinds that are held out.
+
+        The first are groups as a whole, the second rows of the other groups.
+
+        Parameters
+        ----------
+        groups : sequence of str of length n_rows
+        people : sequence of str of length n_rows, optional
+            Rows of one person go to the same side.
+
+        Returns
+        -------
+        train, new, known : ndarray of int
+            None are new where there are fewer than ten groups.
+
+        Raises
+        ------
+        DataValidationError, ConfigurationError
+            As :meth:`split` does.
+        """
+        import numpy as np
+
+        check_enough(len(groups))
+        rest, new = np.arange(len(groups)), np.empty(0, dtype=np.intp)
+        if len(set(groups)) >= LEAST_GROUPS:
+            rest, new = self._split(rest, groups)
+        of_rest = None if people is None else [people[i] for i in rest.tolist()]
+        at_train, at_known = self._split(np.arange(len(rest)), of_rest)
+        train, known = rest[at_train], rest[at_known]
+        logger.info(
+            "Split %d rows into %d train, %d of groups held out, %d of the other groups",
+            *(len(groups), len(train), len(new), len(known)),
+        )
+        return train, new, known
+
+    def _split(
+        self,
+        rows: NDArray[np.intp],
+        groups: Sequence[str] | None = None,
+        outcomes: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        import numpy as np
+        from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+        n_rows, share, seed = len(rows), self.config.test_size, self.config.random_state
         if groups is None:
             n_test = math.ceil(n_rows * share)
             if n_test < MINIMUM_TEST_ROWS or n_rows - n_test < MINIMUM_TRAIN_ROWS:
@@ -130,10 +184,6 @@ class DataIngestion:
                 )
             splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
             train, test = next(splitter.split(range(n_rows), groups=groups))
-        logger.info(
-            "Split %d rows into %d train, %d test (random_state=%d)",
-            *(n_rows, len(train), len(test), seed),
-        )
         return np.asarray(train), np.asarray(test)
 
     def _from_url(self) -> Table:

@@ -110,7 +110,7 @@ class DataValidation:
         self._looked_at: dict[str, dict[str, bool]] = {}
         self._columns = {
             feature.name: _Column(feature, decimal_comma, typed)
-            for feature in (*schema.features, schema.target)
+            for feature in (*schema.asked, schema.target)
         }
         self._all_optional = all(feature.optional for feature in schema.features)
 
@@ -129,6 +129,9 @@ class DataValidation:
             Whether the target is checked and returned too, its column last.
         """
         names = [*self.schema.names, *([self.schema.target.name] if with_target else [])]
+        group = self.schema.group
+        if group is not None and group.name in positions:
+            names.append(group.name)
         skipped = self._no_pupils(chunk)
         malformed = {i: [p] for i, p in chunk.malformed.items() if i not in skipped}
         refused = dict(malformed)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from src.compiled.class_contributions import ClassAttributor
 from src.compiled.classifier import CompiledClassifier, read_compiled
 from src.compiled.contributions import MOST_LEAVES, TOO_LARGE, Attributor
+from src.compiled.group_effects import GroupEffects
 from src.compiled.model import CompiledModel
 from src.exception import ArtifactError, ReasonsUnavailableError
 from src.explanations.background import Background
@@ -60,7 +61,9 @@ class ModelCompiler:
         self.schema = schema
         self.random_state = random_state
 
-    def run(self, preprocessor: Any, model: Any, X: pd.DataFrame) -> CompiledRun:
+    def run(
+        self, preprocessor: Any, model: Any, X: pd.DataFrame, groups: GroupEffects | None = None
+    ) -> CompiledRun:
         """Return the tables, or the reason why the pickles must be served.
 
         Parameters
@@ -71,7 +74,16 @@ class ModelCompiler:
             Fitted on what the preprocessor makes.
         X : DataFrame of shape (n_samples, n_features)
             The rows that both were fitted on.
+        groups : GroupEffects, optional
+            What groups add to the model, kept beside the tables, or beside the reason.
         """
+        made = self._run(preprocessor, model, X)
+        if groups is None:
+            return made
+        tables = json.loads(made.content) | {"group": asdict(groups)}
+        return replace(made, content=_to_json(tables))
+
+    def _run(self, preprocessor: Any, model: Any, X: pd.DataFrame) -> CompiledRun:
         from sklearn.base import is_classifier
 
         from src.compiler.agreement import compare  # these need numpy

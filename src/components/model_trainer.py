@@ -25,6 +25,7 @@ from src.search.folds import (
     split_rows,
     stack_folds,
 )
+from src.search.group_effects import GroupFit, Units, fit_groups
 from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
 from src.search.more_rows import MoreRows, Unseen
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+    from sklearn.base import BaseEstimator
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
@@ -62,6 +64,9 @@ class ModelTrainerConfig:
         What the winner is chosen by: one of the task's metrics; empty for the first.
     task : Task
         What the target is.
+    for_known_groups : bool
+        Whether the choice is made for new members of groups that are known, by folds of rows, and
+        not for groups that are not.
     """
 
     models: tuple[str, ...] = ()
@@ -71,6 +76,7 @@ class ModelTrainerConfig:
     budget: str | float = "standard"
     metric: str = ""
     task: Task = REGRESSION
+    for_known_groups: bool = False
 
 
 class ModelTrainer:
@@ -103,6 +109,7 @@ class ModelTrainer:
         progress: Progress = lambda label, done, total: None,
         groups: Sequence[object] | None = None,
         weight: NDArray[np.float64] | None = None,
+        units: Units | None = None,
     ) -> TrainedModel:
         """Tune the candidates that the budget has room for and return the best.
 
@@ -119,6 +126,8 @@ class ModelTrainer:
             Rows of one group are never in a fold's training and test rows at once.
         weight : ndarray of shape (n_samples,), optional
             Weights of the rows in every fit.
+        units : Units, optional
+            Groups, such as schools, that have an effect: parts of `groups`, or the same.
 
         Raises
         ------
@@ -135,7 +144,10 @@ class ModelTrainer:
         config, budget, metric = self.config, Budget(self.config.budget), self.metric
         rows = searched_rows(len(X), config.random_state)
         of_rows = None if groups is None else np.asarray(groups)[rows]
-        splits = split_rows(y[rows], config.folds, config.random_state, of_rows, config.task)
+        apart = of_rows
+        if units is not None and config.for_known_groups:
+            apart = None if units.people is None else units.people[rows]
+        splits = split_rows(y[rows], config.folds, config.random_state, apart, config.task)
         weights = None if weight is None else weight[rows]
         folds = stack_folds(
             X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows, config.task
@@ -168,6 +180,12 @@ class ModelTrainer:
                 progress(f"{winner.row.label}, on more rows", len(plan), len(plan))
                 more = MoreRows.of(X, y, preprocessor, config.random_state, groups, weight)
                 estimator, unseen = more.try_out(estimator, tune=not budget.quick)
+            effects = None
+            if units is not None:
+                progress("The groups' effects", len(plan), len(plan))
+                effects = self._group_effects(
+                    X.iloc[rows], folds, winner, estimator, preprocessor, rows, units
+                )
         progress("", len(plan), len(plan))
         ranked = [(winner.score, winner.row)]
         ranked += [(row.score(metric), row) for row in references]
@@ -186,6 +204,39 @@ class ModelTrainer:
             out_of_fold=winner.out_of_fold,
             unseen=unseen,
             chance_p_value=p_value,
+            groups=effects,
+        )
+
+    def _group_effects(
+        self,
+        X: pd.DataFrame,
+        folds: StackedFolds,
+        winner: Winner,
+        estimator: BaseEstimator,
+        preprocessor: ColumnTransformer,
+        rows: NDArray[np.intp],
+        units: Units,
+    ) -> GroupFit | None:
+        """Return what groups add to the winner, from folds that keep them whole."""
+        config, of_rows, out_of_fold = self.config, units.take(rows), winner.out_of_fold
+        if config.task != REGRESSION:
+            return None
+        if config.for_known_groups and folds.groups is not None:
+            weight = None if folds.weight is None else folds.weight[: folds.n_samples]
+            apart = folds.groups[: folds.n_samples]
+            splits = split_rows(folds.truth, config.folds, config.random_state, apart)
+            folds = stack_folds(X, folds.truth, preprocessor, splits, weight, apart)
+            out_of_fold = folds.out_of_fold(estimator)
+        names = {winner.row.name, *winner.row.params}
+        positive = {one.name for one in config.task.candidates if one.log_link}
+        return fit_groups(
+            folds,
+            out_of_fold,
+            estimator,
+            rows,
+            of_rows,
+            config.random_state,
+            may_learn_less=not names & positive,
         )
 
     def fit(

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from src.compiled.group_effects import GroupEffects, group_key
 from src.components.data_check import CheckedTable
+from src.components.data_ingestion import DataIngestion
 from src.components.data_validation import DataValidation
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
 from src.pipelines.training import TrainConfig
-from src.schema.features import ClassTarget
+from src.report.group_facts import KNOWN, NEW
+from src.schema.features import ClassTarget, GroupFeature, group_text
 from src.schema.frames import target_cells, target_values
-from src.schema.hints import Hints
+from src.schema.hints import ColumnHints, Hints
 from src.schema.inference import InferredSchema, infer_schema, position_of
 from src.schema.outcomes import refuse_few
 from src.schema.record import Schema
+from src.search.group_effects import GroupFit, Units
+from src.stats.group_effects import LEAST_MEMBERS
 from src.stats.same_rows import joined
-from src.tables.cells import match_key, parse_number, shorten, to_text
+from src.tables.cells import column_name, match_key, parse_number, shorten, to_text
 from src.tables.layout import Table
 from src.tables.writer import write_rows
 from src.utils import sha256, write_bytes
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 REFUSED_SHARE = 0.1  # of the rows: above it, something is wrong with the table, not with the rows
+SALT_CHARACTERS = 32
 UNEVEN_SHARE = 0.1  # of the rows, between those held out and those asked for: above it, a warning
 
 
@@ -47,13 +53,17 @@ class Rows:
     y : ndarray of shape (n_samples,)
         Numbers, or the outcomes' codes: positions among the target's categories.
     groups : list of str or None
+        Rows that belong together, by the group's column and by pupil.
     weight : ndarray of shape (n_samples,) or None
+    units : Units or None
+        The groups that have effects; their keys are a column of X, too.
     """
 
     X: pd.DataFrame
     y: NDArray[Any]
     groups: list[str] | None
     weight: NDArray[np.float64] | None
+    units: Units | None = None
 
     @property
     def clusters(self) -> NDArray[np.intp] | None:
@@ -69,15 +79,20 @@ class Rows:
             self.y[positions],
             None if self.groups is None else [self.groups[i] for i in positions],
             None if self.weight is None else self.weight[positions],
+            None if self.units is None else self.units.take(positions),
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GoodRows(Rows):
     """The rows that training uses.
 
     Attributes
     ----------
+    salt : str
+        What the keys of the groups are made with; hexadecimal.
+    names : mapping of str to str
+        By key, the names of groups that may be published.
     n_refused : int
         Rows of the table that could not be used.
     problems : sequence of Problem
@@ -89,6 +104,8 @@ class GoodRows(Rows):
     n_refused: int
     problems: Sequence[Problem]
     indices: list[int]
+    salt: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def columns_apart(table: Table, config: TrainConfig, target: str | None) -> list[str]:
@@ -131,11 +148,46 @@ def learn_schema(
         inferred = infer(used)
         again = usable_rows(used, inferred, config)
         good = replace(good, X=again.X, y=again.y)
+    if config.group:
+        inferred, good = _with_groups(checked, inferred, good, hints, config.group)
     if isinstance(inferred.schema.target, ClassTarget):
         categories = inferred.schema.target.categories
         counts = [int((good.y == code).sum()) for code in range(len(categories))]
         refuse_few(inferred.schema.target, counts)
     return inferred, good
+
+
+def _with_groups(
+    checked: CheckedTable, inferred: InferredSchema, good: GoodRows, hints: Hints, column: str
+) -> tuple[InferredSchema, GoodRows]:
+    """Return the schema and the rows with the groups that have effects."""
+    import numpy as np
+
+    table, hint = checked.table, hints.of(column) or ColumnHints()
+    at = position_of(table.header, column, "--group")
+    names = [group_text(table.rows[i][at]) for i in good.indices]
+    salt = sha256("\n".join(sorted(set(names))).encode())[:SALT_CHARACTERS]
+    keys = np.array([group_key(name, salt) if name else "" for name in names])
+    people = None
+    if checked.groups is not None:
+        people = np.unique(checked.groups[good.indices], return_inverse=True)[1]
+    units = Units(keys, people)
+    _, members = units.members()
+    large = set(np.unique(keys[keys != ""])[members.sums() >= LEAST_MEMBERS].tolist())
+    named = {key: n for n, key in zip(names, keys.tolist(), strict=True) if key in large}
+    if not hint.publish:
+        named = {}
+    name = column_name(column)
+    group = GroupFeature(
+        name=name,
+        label=hint.label or name.replace("_", " ").capitalize(),
+        help=hint.help or "",
+        names=tuple(sorted(named.values())),
+    )
+    schema = replace(inferred.schema, group=group)
+    X = good.X.copy()
+    X[name] = [key or None for key in keys.tolist()]
+    return replace(inferred, schema=schema), replace(good, X=X, units=units, salt=salt, names=named)
 
 
 def usable_rows(
@@ -224,14 +276,16 @@ def write_tables(
     folder: Path,
     good: GoodRows,
     schema: Schema,
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
+    split: Split,
 ) -> str:
     """Write data.csv, train.csv and test.csv; return the hash of the first."""
+    import numpy as np
+
     columns = [*(good.X[name] for name in schema.names), target_cells(schema, good.y)]
     rows = [[to_text(v) for v in row] for row in zip(*columns, strict=True)]
     contents = {}
-    for name, positions in (("data", range(len(rows))), ("train", train), ("test", test)):
+    test = np.concatenate([split.test, split.other])
+    for name, positions in (("data", range(len(rows))), ("train", split.train), ("test", test)):
         text = io.StringIO()
         write_rows(text, [[*schema.names, schema.target.name], *(rows[i] for i in positions)])
         contents[name] = text.getvalue().encode()
@@ -239,15 +293,63 @@ def write_tables(
     return sha256(contents["data"])
 
 
-def warn_of_share(n_test: int, n_rows: int, config: TrainConfig) -> None:
-    """Warn where whole groups make the share of held-out rows unlike the one that was asked for."""
-    held_out = n_test / n_rows
-    if config.group and abs(held_out - config.test_size) > UNEVEN_SHARE:
+@dataclass(frozen=True)
+class Split:
+    """Which rows are learnt from, and which are held out.
+
+    Attributes
+    ----------
+    train, test, other : ndarray of int
+        Positions. Held out are ``test``, by which the model is judged, and with groups ``other``:
+        of groups held out whole and of the other groups, one and the other.
+    first : str
+        With groups, which of both ``test`` is of: ``new`` or ``known``.
+    """
+
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    other: NDArray[np.intp]
+    first: str = NEW
+
+
+def split_rows(
+    ingestion: DataIngestion, good: GoodRows, schema: Schema, config: TrainConfig
+) -> Split:
+    """Return which rows are held out."""
+    import numpy as np
+
+    if good.units is None or good.groups is None:
+        outcomes = None if schema.task == "regression" else good.y.astype(int)
+        train, test = ingestion.split(len(good.y), good.groups, outcomes)
+        return Split(train, test, np.empty(0, dtype=np.intp))
+    people = good.units.people
+    train, new, known = ingestion.split_groups(
+        good.groups, None if people is None else [*map(str, people.tolist())]
+    )
+    if not len(new):
+        return Split(train, known, new, KNOWN)
+    held_out = len(new) / len(good.y)
+    if abs(held_out - config.test_size) > UNEVEN_SHARE:
         logger.warning(
-            "%.0f %% of the rows are held out, not %.0f %%: the groups of --group are kept "
-            "whole, and they are few or of unequal size.",
+            "%.0f %% of the rows are held out as new groups, not %.0f %%: the groups of --group "
+            "are kept whole, and they are few or of unequal size.",
             *(100 * held_out, 100 * config.test_size),
         )
+    if config.used_for == KNOWN:
+        return Split(train, known, new, KNOWN)
+    return Split(train, new, known)
+
+
+def less_effects(rows: Rows, fit: GroupFit | None) -> NDArray[Any]:
+    """Return what the model learns of rows: the target, less their groups' effects if it gains."""
+    return rows.y if fit is None or rows.units is None else fit.to_learn(rows.y, rows.units.keys)
+
+
+def served_effects(schema: Schema, fit: GroupFit | None, salt: str) -> GroupEffects | None:
+    """Return the effects as serving applies them."""
+    if fit is None or schema.group is None:
+        return None
+    return GroupEffects(schema.group.name, salt, fit.effects)
 
 
 def read_weights(

@@ -20,6 +20,7 @@ from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
 from src.tables.cells import format_number, match_key
 
+AIMS = ("new", "known")
 # By the setting of a component that an error names.
 OPTIONS = {
     "folds": "--cv",
@@ -87,8 +88,12 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
          "log_loss, brier or auc for outcomes (default: log_loss)", {"metavar": "METRIC"}),
         ("--cv", "folds of the cross-validation (default: %(default)s)",
          {"metavar": "N", "type": int}),
-        ("--group", "rows with the same value, such as a school's pupils, are never in training "
-         "and test rows at once; not a feature", {"metavar": "COLUMN"}),
+        ("--group", "the pupil's school, teacher or other group: it adds an effect of its own to "
+         "the prediction, and the model is judged in groups that it knows and in new ones",
+         {"metavar": "COLUMN"}),
+        ("--for", "with --group: models are chosen, and the first score is told, for pupils of "
+         "new groups, or of known ones (default: %(default)s)",
+         {"choices": AIMS, "dest": "used_for"}),
         ("--sample-weight", "weight of each row in every fit; not a feature",
          {"metavar": "COLUMN"}),
         ("--exclude-sensitive", "train without the features that the hints call sensitive; the "
@@ -182,6 +187,7 @@ def check_config(config: TrainConfig) -> None:
             "--sheet and --all-sheets exclude each other: give one.",
         ),
         (cv >= 2, f"--cv must be at least 2. Got {cv}."),
+        (bool(config.group) or config.used_for == "new", "--for known goes with --group COLUMN."),
     )
     for holds, message in rules:
         if not holds:

@@ -47,7 +47,9 @@ from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
     columns_apart,
     learn_schema,
-    warn_of_share,
+    less_effects,
+    served_effects,
+    split_rows,
     write_tables,
 )
 from src.pipelines.run_files import (
@@ -135,11 +137,9 @@ class TrainPipeline:
             cross = crossed_features(config.cross, inferred.schema)
 
             # The split: what is held out, and what the search may see.
-            outcomes = None if schema.task == "regression" else good.y.astype(int)
-            positions = self.ingestion.split(len(good.y), good.groups, outcomes)
-            train, test = map(good.take, positions)
-            warn_of_share(len(test.y), len(good.y), config)
-            data_sha256 = write_tables(config.artifacts, good, schema, *positions)
+            split = split_rows(self.ingestion, good, schema, config)
+            train, test, other = map(good.take, (split.train, split.test, split.other))
+            data_sha256 = write_tables(config.artifacts, good, schema, split)
 
             # The search, by cross-validation on the training rows.
             names, X, y = list(schema.names), good.X[list(schema.names)], good.y
@@ -152,17 +152,29 @@ class TrainPipeline:
                     progress,
                     groups=train.groups,
                     weight=train.weight,
+                    units=train.units,
                 )
             fitted = trainer.fit(
-                trained.pipeline, train.X[names], train.y, train.weight, train.groups
+                trained.pipeline,
+                train.X[names],
+                less_effects(train, trained.groups),
+                train.weight,
+                train.groups,
             )
             # The test rows are read here, once: nothing below chooses anything by them.
-            judged = Judge(schema, train, test, config.seed, config.pass_mark).run(trained, fitted)
+            judged = Judge(
+                schema, train, test, config.seed, config.pass_mark, other, split.first, good.names
+            ).run(trained, fitted)
 
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
-            promoted = trainer.fit(trained.pipeline, X, y, good.weight, good.groups)
+            promoted = trainer.fit(
+                trained.pipeline, X, less_effects(good, judged.groups), good.weight, good.groups
+            )
             compiled = ModelCompiler(schema, config.seed).run(
-                promoted.named_steps["preprocessor"], promoted.named_steps["model"], X
+                promoted.named_steps["preprocessor"],
+                promoted.named_steps["model"],
+                X,
+                served_effects(schema, judged.groups, good.salt),
             )
             explanation = ModelExplanation(schema, config.seed)
             rows = {
@@ -170,7 +182,7 @@ class TrainPipeline:
                 "refused": good.n_refused + checked.n_summary_rows,
                 "used": len(y),
                 "train": len(train.y),
-                "test": len(test.y),
+                "test": len(test.y) + len(other.y),
             }
             metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics
             metrics["levers"] = directions_of(explanation.raw_differences(train.X, train.y))
@@ -182,7 +194,7 @@ class TrainPipeline:
                     "model.pkl": dump_object(promoted.named_steps["model"]),
                     COMPILED: compiled.content,
                     "schema.json": to_json(schema.to_dict()),
-                    judged.file: to_json(judged.spread.to_dict()),
+                    judged.file: to_json((judged.served or judged.spread).to_dict()),
                     "background.json": to_json(compiled.background.to_dict()),
                     "metrics.json": to_json(metrics),
                     FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
@@ -246,6 +258,7 @@ class TrainPipeline:
                 budget=config.budget,
                 metric=config.metric or "",
                 task=task,
+                for_known_groups=config.used_for == "known",
             )
         )
 

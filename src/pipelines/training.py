@@ -36,6 +36,7 @@ class TrainConfig:
     metric: str | None = None
     cv: int = FOLDS
     group: str | None = None
+    used_for: str = "new"
     sample_weight: str | None = None
     exclude_sensitive: bool = False
     cross: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from src.utils import read_typed
 
 SHOWN_CHOICES = 12
 LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
+LONGEST_GROUP = 200  # characters of a group's name
 FAMILIAR_MARGIN = 0.1  # of the width of what training saw
 NUMBER, SPELLING = "number", "spelling"  # what a check mends
 Value = float | str | None
@@ -410,6 +411,64 @@ class ClassTarget(CategoricalFeature):
             merged, decimal_comma=decimal_comma, typed=typed, suggest=suggest
         )
         return checked._replace(mended="") if merged is not cell else checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupFeature(Feature):
+    """The column that says which group, such as a school, a record belongs to.
+
+    Any text is accepted: a group that training did not know counts as an average one.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the groups that have an effect, where the hints allow them to be published; else empty.
+    """
+
+    names: tuple[str, ...] = ()
+    optional: bool = True
+
+    kind: ClassVar[str] = "group"
+
+    @property
+    def rule(self) -> str:
+        return f"a text of at most {LONGEST_GROUP} characters"
+
+    def check_cell(
+        self,
+        cell: str,
+        *,
+        decimal_comma: bool = False,
+        typed: bool = False,
+        suggest: bool = True,
+    ) -> Checked:
+        text = group_text(cell)
+        if not text:
+            return self.missing()
+        return self.refused(text) if len(text) > LONGEST_GROUP else Checked(text)
+
+    def check_json(self, value: object, *, suggest: bool = True) -> Checked:
+        if value is None:
+            return self.missing()
+        if (number := finite(value)) is not None:
+            value = format_number(number)
+        return self.check_cell(value) if isinstance(value, str) else self.refused(value)
+
+    def plain(self, value: object) -> Value:
+        return None
+
+
+def group_text(cell: str) -> str:
+    """Return a group's name as it is compared: a number however it is written.
+
+    Examples
+    --------
+    >>> group_text(" Hill School "), group_text("12.0")
+    ('Hill School', '12')
+    """
+    text = clean(cell)
+    number = parse_number(text)
+    return text if number is None else format_number(number)
 
 
 def read_as(cell: str, value: Value) -> str:

@@ -38,11 +38,12 @@ class ColumnHints:
     ordered: bool | None = None
     at_risk: tuple[str, ...] | None = None
     merge: Mapping[str, str] | None = None
+    publish: bool | None = None
 
     @property
     def describes(self) -> bool:
         """Whether the column is described as one to use, not only how its cells are read."""
-        how_read = ("missing", "decimal", "percent", "known_before")
+        how_read = ("missing", "decimal", "percent", "known_before", "publish")
         return any(v is not None for key, v in vars(self).items() if key not in how_read)
 
     @property
@@ -90,7 +91,7 @@ _COLUMN_KEYS = {
     "integer": _FLAG, "sensitive": _FLAG, "actionable": _FLAG,
     "kind": _KIND, "categories": _TEXTS, "order": "a whole number",
     "missing": _VALUES, "decimal": _MARK, "percent": _FLAG, "known_before": _FLAG,
-    "ordered": _FLAG, "at_risk": _TEXTS, "merge": _TABLE,
+    "ordered": _FLAG, "at_risk": _TEXTS, "merge": _TABLE, "publish": _FLAG,
 }  # fmt: skip
 _TOP_KEYS = {"target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _TEXTS}
 

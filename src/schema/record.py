@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from src.exception import ArtifactError, DataValidationError, Problem
@@ -17,6 +18,7 @@ from src.schema.features import (
     SHOWN_CHOICES,
     CategoricalFeature,
     ClassTarget,
+    GroupFeature,
     NumericFeature,
     Value,
     feature_from_dict,
@@ -50,6 +52,8 @@ class Schema:
     people : tuple of str
         Columns of the table that say whose row it is: to be filled in, and shown beside a score.
         Their values are known nowhere.
+    group : GroupFeature or None
+        The column of groups that have an effect; no feature of the model's matrix.
     """
 
     features: tuple[NumericFeature | CategoricalFeature, ...]
@@ -58,6 +62,7 @@ class Schema:
     description: str = ""
     groups: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
+    group: GroupFeature | None = None
 
     VERSION: ClassVar[int] = 1
 
@@ -83,6 +88,11 @@ class Schema:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def asked(self) -> tuple[NumericFeature | CategoricalFeature | GroupFeature, ...]:
+        """What a record may hold: the features and, where groups have effects, the group."""
+        return self.features if self.group is None else (*self.features, self.group)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -113,6 +123,7 @@ class Schema:
             "task": self.task,
             "target": feature_to_dict(self.target),
             "features": [feature_to_dict(feature) for feature in self.features],
+            **({} if self.group is None else {"group": feature_to_dict(self.group)}),
         }
 
     @classmethod
@@ -142,6 +153,7 @@ class Schema:
                 description=read_typed(str, values["description"]),
                 groups=read_typed(tuple[str, ...], values["groups"]),
                 people=read_typed(tuple[str, ...], values.get("people", ())),
+                group=_read_group(values.get("group")),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error
@@ -178,7 +190,7 @@ class Schema:
         Returns
         -------
         values : dict
-            One entry a feature, in the schema's order.
+            One entry a feature, in the schema's order; the group's last.
         warnings : list of Problem
             Values that lie outside what training saw.
 
@@ -195,7 +207,7 @@ class Schema:
         problems: list[Problem] = []
         warnings: list[Problem] = []
         values: dict[str, Value] = {}
-        for feature in self.features:
+        for feature in self.asked:
             got = record.get(feature.name)
             if (plain := feature.plain(got)) is not None:
                 values[feature.name] = plain
@@ -227,14 +239,14 @@ class Schema:
         if match_key(key) == match_key(self.target.name):
             hint = " It is what the model predicts: leave it out."
         elif suggest:
-            close = nearest(match_key(key), {match_key(name): name for name in self.names})
+            close = nearest(match_key(key), {match_key(one.name): one.name for one in self.asked})
             hint = f" Did you mean {close!r}?" if close else ""
         name = shorten(key)
         message = f"{name} is not a feature of this model.{hint}"
         return Problem(message, name, got=shorten(value))
 
     def locate(self, header: Sequence[str]) -> dict[str, int]:
-        """Return the position of each feature's column in a file's header.
+        """Return the position of each feature's column in a file's header, and the group's if any.
 
         Raises
         ------
@@ -244,13 +256,15 @@ class Schema:
         positions: dict[str, list[int]] = {}
         for position, name in enumerate(header):
             positions.setdefault(match_key(name), []).append(position)
-        taken = {"", *(match_key(name) for name in self.names)}
+        taken = {"", *(match_key(one.name) for one in self.asked)}
         found: dict[str, int] = {}
         problems: list[Problem] = []
-        for feature in self.features:
+        for feature in self.asked:
             at = positions.get(match_key(feature.name), [])
             if len(at) == 1:
                 found[feature.name] = at[0]
+                continue
+            if feature is self.group and not at:
                 continue
             if at:
                 spelt = ", ".join(repr(header[position]) for position in at)
@@ -267,3 +281,9 @@ class Schema:
                 message += f" The first row must hold the names of the columns; it holds {first}."
             raise DataValidationError(message, problems)
         return found
+
+
+def _read_group(values: Mapping[str, Any] | None) -> GroupFeature | None:
+    if values is None:
+        return None
+    return read_typed(GroupFeature, {key: v for key, v in values.items() if key != "kind"})

@@ -144,8 +144,8 @@ def split_rows(
     Raises
     ------
     ConfigurationError
-        If the rows or the groups are too few for that many folds, or an outcome is in too few
-        groups.
+        If the rows are too few for that many folds, there is one group alone, or an outcome is in
+        too few groups. Where there are fewer groups than folds, each is a fold.
     """
     import numpy as np
 
@@ -156,16 +156,17 @@ def split_rows(
             "Choose fewer folds.",
             setting="folds",
         )
-    folds = task.folds(n_folds, random_state, grouped=groups is not None)
     if groups is None:
+        folds = task.folds(n_folds, random_state, grouped=False)
         return list(folds.split(np.empty(n_rows), y))
     n_groups = len(set(groups.tolist()))
-    if n_groups < n_folds:
+    if n_groups < 2:
         raise ConfigurationError(
-            f"The column of groups has {n_groups} groups in the training rows, too few for "
-            f"{n_folds} folds. Choose fewer folds.",
+            "The training rows are all of one group: at least two are needed to see how well a "
+            "model does in a group that it did not learn from.",
             setting="groups",
         )
+    folds = task.folds(min(n_folds, n_groups), random_state, grouped=True)
     found = list(folds.split(np.empty(n_rows), y, groups))
     if isinstance(task, Classification):
         for train, _ in found:

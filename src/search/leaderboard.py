@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import Candidate
 from src.search.folds import StackedFolds
+from src.search.group_effects import GroupFit
 from src.search.more_rows import Unseen
 from src.search.scores import pooled_score, r2_interval
 from src.search.task import R2
@@ -132,6 +133,8 @@ class TrainedModel:
     chance_p_value : float or None
         How often features that say nothing of the target would do as well; None where the winner is
         too far ahead of the mean to ask.
+    groups : GroupFit or None
+        What groups add to the model; None where they have no effects.
     """
 
     leaderboard: list[LeaderboardRow]
@@ -142,6 +145,7 @@ class TrainedModel:
     out_of_fold: NDArray[np.float64]
     unseen: Unseen
     chance_p_value: float | None = None
+    groups: GroupFit | None = None
 
 
 def leaderboard_row(

@@ -6,12 +6,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import REBUILD, ArtifactStore, Run
+from src.compiled.group_effects import GroupEffects
 from src.compiled.model import CompiledModel
 from src.config import ARTIFACTS, read_signing_key
 from src.exception import ArtifactError, Problem, ReasonsUnavailableError
@@ -111,6 +112,8 @@ class Predictor(ABC):
         Why they are; else empty.
     findings : tuple of Finding
         What the check of the training table found, as far as it is public.
+    groups : GroupEffects or None
+        What groups, such as schools, add; None where they have no effects.
     """
 
     pass_mark: float | None = None  # of a number; of outcomes, there is none
@@ -123,6 +126,7 @@ class Predictor(ABC):
         compiled: CompiledModel | CompiledClassifier | None,
         fallback_reason: str = "",
         findings: tuple[Finding, ...] = (),
+        groups: GroupEffects | None = None,
     ) -> None:
         self.run = run
         self.schema = schema
@@ -130,6 +134,7 @@ class Predictor(ABC):
         self.compiled = compiled
         self.fallback_reason = fallback_reason
         self.findings = findings
+        self.groups = groups
         self.familiar_ranges = [
             (feature.name, *feature.familiar_range)
             for feature in schema.features
@@ -179,14 +184,18 @@ class Predictor(ABC):
 
         schema = Schema.from_dict(run.read_json("schema.json"))
         kind = NumberPredictor if schema.task == "regression" else OutcomePredictor
-        compiled, reason = None, "It was saved before models were compiled."
+        compiled, groups, reason = None, None, "It was saved before models were compiled."
         if COMPILED in run.manifest.files:
             tables = run.read_json(COMPILED)
             reason = tables.get("fallback_reason", "")
             compiled = None if reason else kind.COMPILED.from_dict(tables)
+            groups = GroupEffects.from_dict(tables["group"]) if "group" in tables else None
+        if (groups.column if groups else None) != (schema.group.name if schema.group else None):
+            raise ValueError("the groups are of another column")
         found = run.read_json(FINDINGS) if FINDINGS in run.manifest.files else []
         findings = tuple(map(Finding.from_public_dict, found))
-        return kind(run, schema, run.read_json("metrics.json"), compiled, reason, findings)
+        metrics = run.read_json("metrics.json")
+        return kind(run, schema, metrics, compiled, reason, findings, groups)
 
     def _try_out(self) -> None:
         """Look at each figure that a page shows, and predict each category once."""
@@ -364,13 +373,14 @@ class NumberPredictor(Predictor):
         if self.is_far_from_training(values):
             warnings += (Problem(NO_RANGE),)
             return Prediction(values, warnings, self.run.run_id, prediction)
+        known = self.with_key(values)
         ends = self.intervals.intervals(
-            predicted, self.intervals.levels, target.minimum, target.maximum, values
+            predicted, self.intervals.levels, target.minimum, target.maximum, known
         )
         below = None
         if pass_mark is not None:
             below = self.intervals.probability_below(
-                pass_mark, predicted, integer=target.integer, values=values
+                pass_mark, predicted, integer=target.integer, values=known
             )
         return Prediction(
             values,
@@ -411,13 +421,20 @@ class NumberPredictor(Predictor):
             If no true reasons can be given in the time that a page has.
         """
         if self._attributor is not None:
-            return self._attributor.contributions(values)
-        return self._explained_by(self._explainer, values)
+            found = self._attributor.contributions(values)
+        else:
+            found = self._explained_by(self._explainer, values)
+        if self.groups is None or (key := self.groups.key(values)) is None:
+            return found
+        return replace(found, values={**found.values, self.groups.column: self.groups.of(key)})
 
     def unclipped(self, values: Mapping[str, Value]) -> float:
         """Predict a record of checked values, not clipped to the target's range."""
         if self.compiled is not None:
-            return self.compiled.predict(values)
+            predicted = self.compiled.predict(values)
+            if self.groups is not None:
+                predicted += self.groups.of(self.groups.key(values))
+            return predicted
         return float(self.unclipped_columns({name: [v] for name, v in values.items()})[0])
 
     def unclipped_columns(self, columns: Columns) -> NDArray[np.float64]:
@@ -437,9 +454,26 @@ class NumberPredictor(Predictor):
         if not len(columns[self.schema.names[0]]):
             return np.empty(0)
         if self._evaluator is not None:
-            return self._evaluator.predict(columns)
-        predicted = self._model.predict(self._pickled_matrix(columns))
-        return np.asarray(predicted, dtype=np.float64).ravel()
+            predicted = self._evaluator.predict(columns)
+        else:
+            found = self._model.predict(self._pickled_matrix(columns))
+            predicted = np.asarray(found, dtype=np.float64).ravel()
+        if self.groups is None:
+            return predicted
+        return predicted + self.groups.of_each(self.groups.keys(columns, len(predicted)))
+
+    def with_key(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Return a record's checked values, its group's key instead of the name."""
+        if self.groups is None:
+            return values
+        return {**values, self.groups.column: self.groups.key(values)}
+
+    def with_keys(self, columns: Columns) -> Mapping[str, Sequence[Any]]:
+        """Return rows' checked values, their groups' keys instead of the names."""
+        if self.groups is None:
+            return columns  # type: ignore[return-value]
+        n_rows = len(columns[self.schema.names[0]])
+        return {**columns, self.groups.column: self.groups.keys(columns, n_rows)}  # type: ignore[dict-item]
 
     @cached_property
     def _evaluator(self) -> BatchEvaluator | None:

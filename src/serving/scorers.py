@@ -133,17 +133,20 @@ class NumberScorer(Scorer):
     def _together(self, columns: Columns) -> Scores:
         schema, intervals, mark = self.predictor.schema, self.predictor.intervals, self.pass_mark
         target = schema.number
-        unclipped = self.predictor.unclipped_columns(columns)
+        unclipped, known = (
+            self.predictor.unclipped_columns(columns),
+            self.predictor.with_keys(columns),
+        )
         predictions = schema.clip_all(unclipped)
         scores: dict[str, NDArray[Any]] = {PREDICTION: predictions}
         if self._level is not None:
             scores[LOW], scores[HIGH] = intervals.interval_of_each(
-                unclipped, self._level, target.minimum, target.maximum, columns
+                unclipped, self._level, target.minimum, target.maximum, known
             )
         if mark is not None:
             scores[BELOW] = predictions < mark
             scores[CHANCE] = intervals.probability_below_of_each(
-                mark, unclipped, integer=target.integer, columns=columns
+                mark, unclipped, integer=target.integer, columns=known
             )
         found = {name: column.tolist() for name, column in scores.items()}
         for row in self._far_rows(columns):

@@ -1,0 +1,95 @@
+"""What a record's group, such as its school, adds to a prediction. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from src.schema.features import Value
+from src.tables.look_alike import fold
+from src.utils import read_typed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KEY_BYTES = 12
+REMEMBERED = 10_000  # names whose key is kept; a file can hold very many
+
+
+def group_key(name: str, salt: str) -> str:
+    """Return what stands for a group's name in a run, from which the name cannot be read.
+
+    Who has the run can still try out a name.
+
+    Examples
+    --------
+    >>> group_key("Hill School", "ab") == group_key("hill  school ", "ab")
+    True
+    """
+    digest = hashlib.blake2b(fold(name).encode(), key=bytes.fromhex(salt), digest_size=KEY_BYTES)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class GroupEffects:
+    """The effects of the groups that training knew, by their keys.
+
+    Attributes
+    ----------
+    column : str
+        The table's column of groups, as the schema spells it.
+    salt : str
+        Hexadecimal.
+    effects : dict of str to float
+        What is added to a number, in the target's unit.
+    """
+
+    column: str
+    salt: str
+    effects: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return what :func:`dataclasses.asdict` described; TypeError where it describes none."""
+        found = read_typed(cls, values)
+        bytes.fromhex(found.salt)
+        return found
+
+    def key(self, values: Mapping[str, Value]) -> str | None:
+        """Return the key of a checked record's group, None where it has none or is not known."""
+        name = values.get(self.column)
+        if name is None:
+            return None
+        key = self._keys.get(name)  # type: ignore[arg-type]
+        if key is None:
+            if len(self._keys) > REMEMBERED:
+                self._keys.clear()
+            key = self._keys[name] = group_key(str(name), self.salt)  # type: ignore[index]
+        return key if key in self.effects else None
+
+    def keys(
+        self, columns: Mapping[str, Sequence[Any] | NDArray[Any]], n_rows: int
+    ) -> list[str | None]:
+        """Return the keys of rows, as :meth:`key` does."""
+        names = columns.get(self.column)
+        if names is None:
+            return [None] * n_rows
+        return [self.key({self.column: name}) for name in names]
+
+    def of(self, key: str | None) -> float:
+        """Return a group's effect: 0 for one that is not known, as for an average one."""
+        return 0.0 if key is None else self.effects[key]
+
+    def of_each(self, keys: Sequence[str | None]) -> NDArray[np.float64]:
+        """Return the effect of each key."""
+        import numpy as np
+
+        return np.array([self.of(key) for key in keys], dtype=np.float64)
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        return {}

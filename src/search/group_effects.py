@@ -1,0 +1,180 @@
+"""What groups add to the model that a search chose: effects from rows that it did not learn from.
+
+The model predicts for a group that it has never seen; a group that is known adds its effect, the
+shrunken mean of its members' residuals. Where that gains, the model learns the target less the
+effects, so that features which differ by group do not stand for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from src.search.folds import StackedFolds
+from src.search.scores import pooled_score
+from src.stats.group_effects import GroupMeans, Members, effects_of_others, group_means
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sklearn.base import BaseEstimator
+
+MOST_LOST = 0.001  # R² for groups never seen, that learning less the effects may cost
+
+
+@dataclass(frozen=True)
+class Units:
+    """Which group, such as a school, each row is of.
+
+    Attributes
+    ----------
+    keys : ndarray of str of shape (n_rows,)
+        Empty where a row is of none.
+    people : ndarray of int of shape (n_rows,) or None
+        Whose row it is.
+    """
+
+    keys: NDArray[Any]
+    people: NDArray[np.intp] | None = None
+
+    def take(self, rows: NDArray[np.intp]) -> Units:
+        """Return those of some rows."""
+        return Units(self.keys[rows], None if self.people is None else self.people[rows])
+
+    def members(self) -> tuple[list[str], Members]:
+        """Return the groups' keys, and their members."""
+        import numpy as np
+
+        known = self.keys != ""
+        names, codes = np.unique(self.keys[known], return_inverse=True)
+        of_row = np.full(len(self.keys), -1)
+        of_row[known] = codes
+        return names.tolist(), Members.of(of_row, len(names), self.people)
+
+
+@dataclass(frozen=True)
+class GroupFit:
+    """The effects of groups.
+
+    Attributes
+    ----------
+    names : list of str
+        The keys of all groups.
+    means : GroupMeans
+        By group, in this order.
+    learns_less : bool
+        Whether the model learns the target less the effects.
+    rows : ndarray of int of shape (n_searched,)
+        Of the training rows: those whose residuals the effects are made of.
+    new, known : ndarray of shape (n_searched,)
+        Their out-of-fold predictions: for a group that was never seen, and with the effect that
+        other members of the group tell.
+    units : Units
+    residuals : ndarray of shape (n_residuals,)
+        What the effects are made of, and which groups: truth less ``new`` and, where rows were
+        added, less what was predicted for them.
+    """
+
+    names: list[str]
+    means: GroupMeans
+    learns_less: bool
+    rows: NDArray[np.intp]
+    units: Units
+    new: NDArray[np.float64]
+    known: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+
+    @property
+    def effects(self) -> dict[str, float]:
+        """The effect of each group that has one."""
+        from src.stats.group_effects import LEAST_MEMBERS
+
+        large = self.means.n_members >= LEAST_MEMBERS
+        pairs = zip(self.names, self.means.effect.tolist(), large.tolist(), strict=True)
+        return {name: effect for name, effect, has_one in pairs if has_one}
+
+    def of_each(self, keys: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the effect of each row's group, 0 where it has none."""
+        import numpy as np
+
+        effects = self.effects
+        return np.array([effects.get(key, 0.0) for key in keys.tolist()], dtype=np.float64)
+
+    def to_learn(self, y: NDArray[np.float64], keys: NDArray[Any]) -> NDArray[np.float64]:
+        """Return what the model learns: the target, less the effects where that gains."""
+        return y - self.of_each(keys) if self.learns_less else y
+
+    def with_rows(self, residuals: NDArray[np.float64], units: Units) -> GroupFit:
+        """Return the effects as residuals of further rows, held out from the model, tell them."""
+        import numpy as np
+
+        people = None
+        if self.units.people is not None and units.people is not None:
+            people = np.concatenate([self.units.people, units.people])
+        both = Units(np.concatenate([self.units.keys, units.keys]), people)
+        whole = np.concatenate([self.residuals, residuals])
+        names, members = both.members()
+        means = group_means(whole, members)
+        return replace(self, names=names, means=means, units=both, residuals=whole)
+
+
+def fit_groups(
+    folds: StackedFolds,
+    out_of_fold: NDArray[np.float64],
+    estimator: BaseEstimator,
+    rows: NDArray[np.intp],
+    units: Units,
+    random_state: int,
+    *,
+    may_learn_less: bool,
+) -> GroupFit:
+    """Return the effects of groups on top of an estimator.
+
+    Parameters
+    ----------
+    folds : StackedFolds
+        That keep groups whole.
+    out_of_fold : ndarray of shape (n_searched,)
+        What copies of the estimator predict in them.
+    rows : ndarray of int of shape (n_searched,)
+        Where these rows stand among the training rows.
+    units : Units
+        Of these rows.
+    may_learn_less : bool
+        Whether the estimator can learn a target that the effects were taken from, which may lie
+        below 0.
+    """
+    plain = _fit(folds, out_of_fold, rows, units, random_state, learns_less=False)
+    if not may_learn_less or not plain.means.between:
+        return plain
+    learnt = replace(folds, y=folds.y - _tiled(plain.of_each(units.keys), folds))
+    less = _fit(folds, learnt.out_of_fold(estimator), rows, units, random_state, learns_less=True)
+
+    def r2(fit: GroupFit) -> tuple[float, float]:
+        return pooled_score(folds, fit.new, "r2"), pooled_score(folds, fit.known, "r2")
+
+    (new, known), (new_less, known_less) = r2(plain), r2(less)
+    gains = new_less + known_less > new + known and new_less > new - MOST_LOST
+    return less if gains else plain
+
+
+def _fit(
+    folds: StackedFolds,
+    new: NDArray[np.float64],
+    rows: NDArray[np.intp],
+    units: Units,
+    random_state: int,
+    *,
+    learns_less: bool,
+) -> GroupFit:
+    residuals = folds.truth - new
+    names, members = units.members()
+    known = new + effects_of_others(residuals, members, random_state)
+    means = group_means(residuals, members)
+    return GroupFit(names, means, learns_less, rows, units, new, known, residuals)
+
+
+def _tiled(numbers: NDArray[np.float64], folds: StackedFolds) -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.tile(numbers, len(folds.splits))
