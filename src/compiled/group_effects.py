@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,12 +46,16 @@ class GroupEffects:
     salt : str
         Hexadecimal.
     effects : dict of str to float
-        What is added to a number, in the target's unit.
+        What is added to a number, in the target's unit, or the tilt of chances.
+    direction : tuple of float
+        Of tilts, by outcome: a chance is multiplied by the exponential of the tilt times this, and
+        all are scaled to sum to 1. Empty where a number is predicted.
     """
 
     column: str
     salt: str
     effects: dict[str, float] = field(default_factory=dict)
+    direction: tuple[float, ...] = ()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -89,6 +94,40 @@ class GroupEffects:
         import numpy as np
 
         return np.array([self.of(key) for key in keys], dtype=np.float64)
+
+    def tilted(self, chances: list[float], key: str | None) -> list[float]:
+        """Return chances with a group's tilt."""
+        if key is None:
+            return chances
+        weighted = [p * factor for p, factor in zip(chances, self._factors[key], strict=True)]
+        total = 0.0
+        for weight in weighted:
+            total += weight
+        return [weight / total for weight in weighted]
+
+    def tilted_of_each(
+        self, chances: NDArray[np.float64], keys: Sequence[str | None]
+    ) -> NDArray[np.float64]:
+        """Return rows' chances with their tilts, to the last bit what :meth:`tilted` returns."""
+        import numpy as np
+
+        found = np.array(chances)
+        known = {row: self._factors[key] for row, key in enumerate(keys) if key is not None}
+        if known:
+            rows = [*known]
+            weighted = chances[rows] * np.array([*known.values()])
+            total = np.zeros(len(rows))
+            for column in weighted.T:
+                total += column
+            found[rows] = weighted / total[:, None]
+        return found
+
+    @cached_property
+    def _factors(self) -> dict[str, list[float]]:
+        return {
+            key: [math.exp(tilt * step) for step in self.direction]
+            for key, tilt in self.effects.items()
+        }
 
     @cached_property
     def _keys(self) -> dict[str, str]:

@@ -219,13 +219,11 @@ class ModelTrainer:
     ) -> GroupFit | None:
         """Return what groups add to the winner, from folds that keep them whole."""
         config, of_rows, out_of_fold = self.config, units.take(rows), winner.out_of_fold
-        if config.task != REGRESSION:
-            return None
         if config.for_known_groups and folds.groups is not None:
             weight = None if folds.weight is None else folds.weight[: folds.n_samples]
             apart = folds.groups[: folds.n_samples]
-            splits = split_rows(folds.truth, config.folds, config.random_state, apart)
-            folds = stack_folds(X, folds.truth, preprocessor, splits, weight, apart)
+            splits = split_rows(folds.truth, config.folds, config.random_state, apart, config.task)
+            folds = stack_folds(X, folds.truth, preprocessor, splits, weight, apart, config.task)
             out_of_fold = folds.out_of_fold(estimator)
         names = {winner.row.name, *winner.row.params}
         positive = {one.name for one in config.task.candidates if one.log_link}
@@ -236,7 +234,7 @@ class ModelTrainer:
             rows,
             of_rows,
             config.random_state,
-            may_learn_less=not names & positive,
+            may_learn_less=config.task == REGRESSION and not names & positive,
         )
 
     def fit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,14 @@ from src.report.facts import PassMark
 from src.report.group_facts import KNOWN, NEW, GroupScore, RangeShare
 from src.report.overview import SHOWN_LEVEL
 from src.schema.record import Schema
-from src.search.group_effects import GroupFit, Units
+from src.search.group_effects import GroupFit
 from src.search.leaderboard import TrainedModel
-from src.serving.outcomes import CHANCES
+from src.search.task import REGRESSION, Task
+from src.serving.outcomes import CHANCES, KNOWN_CHANCES
 from src.stats.chances import ClassChances
 from src.stats.class_scores import log_losses
 from src.stats.conformal import PredictionIntervals
-from src.stats.intervals import mean_interval
+from src.stats.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,25 +43,22 @@ class Judged:
     y_pred : ndarray of shape (n_test,) or (n_test, n_classes)
         For the held-out rows: numbers that are not clipped, or raw probabilities.
     spread : PredictionIntervals or ClassChances
-        What is said beside a prediction, by the training rows.
-    file : str
-        Where that is kept in a run.
+        What is said beside these, by the training rows.
+    files : dict of str to PredictionIntervals or ClassChances
+        What serving says beside a prediction, by the name of the run's file. With groups, it knows
+        those of the test rows too.
     metrics : dict
         What it adds to metrics.json.
-    served : PredictionIntervals or ClassChances or None
-        What serving says beside a prediction, where that is more: of groups that the test rows
-        told of, too.
     groups : GroupFit or None
         The groups' effects, by the test rows too.
     """
 
     y_pred: NDArray[np.float64]
     spread: PredictionIntervals | ClassChances
-    file: str
+    files: Mapping[str, PredictionIntervals | ClassChances]
     evaluation: Evaluation | ClassScores
     metrics: dict[str, Any]
     pass_mark: PassMark | None = None
-    served: PredictionIntervals | ClassChances | None = None
     groups: GroupFit | None = None
 
 
@@ -93,6 +91,9 @@ class Judge:
         groups held out whole, these are of known ones, and the other way round.
     first : str
         With groups, the case that ``test`` is of.
+    wanted : str
+        The case that the choice was made for.
+    task : Task
     names : mapping of str to str
         By key, the names of groups that may be published.
     """
@@ -104,6 +105,8 @@ class Judge:
     mark: float | None = None
     other: Rows | None = None
     first: str = NEW
+    wanted: str = NEW
+    task: Task = REGRESSION
     names: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, trained: TrainedModel, fitted: Pipeline) -> Judged:
@@ -130,10 +133,29 @@ class Judge:
             unseen.ratio,
             blanks=try_blanks(fitted.predict, known, optional, self.seed),
         )
-        served = groups = None
+        served, groups = intervals, None
         told: dict[str, Any] = {}
         if fit is not None:
-            intervals, served, groups, told = self._groups(fit, trained, fitted, intervals)
+            component = ModelGroups(_column(schema))
+            searched = train.X[names].iloc[fit.rows]
+            spread = component.spread(fit, train.y[fit.rows], searched, intervals)
+            groups = self._every_row(fit, fitted)
+            intervals = spread.of(intervals, component.column, fit.effects)
+            served = spread.of(served, component.column, groups.effects)
+
+            def score(case: str, rows: Rows) -> GroupScore:
+                y_pred = self._predict(fitted, fit, rows)
+                share = _share_in_range(
+                    coverage_of(intervals, schema, rows.X, rows.y, y_pred, rows.clusters)
+                )
+                return _number_score(case, rows.y, schema.clip_all(y_pred), rows, share)
+
+            def of_folds(case: str, predicted: NDArray[np.float64]) -> GroupScore:
+                rows = train.take(fit.rows)
+                return _number_score(case, rows.y, schema.clip_all(predicted), rows)
+
+            scores = self._scores(fit, score, of_folds)
+            told = {"groups": asdict(component.facts(groups, scores, self.names))}
         y_pred = self._predict(fitted, fit, test)
         evaluation = ModelEvaluation(test.clusters).run(
             test.y, schema.clip_all(y_pred), baseline=float(train.y.mean())
@@ -163,91 +185,46 @@ class Judge:
             "at_risk": [asdict(one) for one in at_risk],
             **told,
         }
-        return Judged(
-            y_pred, intervals, "intervals.json", evaluation, metrics, marked, served, groups
-        )
+        files = {"intervals.json": served}
+        return Judged(y_pred, intervals, files, evaluation, metrics, marked, groups)
 
     def _predict(self, fitted: Pipeline, fit: GroupFit | None, rows: Rows) -> NDArray[np.float64]:
         """Return what the fitted model predicts for rows, with their groups' effects."""
-        import numpy as np
-
-        predicted = np.asarray(fitted.predict(rows.X[list(self.schema.names)]))
+        predicted = self.task.predict(fitted, rows.X[list(self.schema.names)])
         if fit is None or rows.units is None:
             return predicted
-        return predicted + fit.of_each(rows.units.keys)
+        return fit.applied(predicted, rows.units.keys)
 
-    def _groups(
-        self,
-        fit: GroupFit,
-        trained: TrainedModel,
-        fitted: Pipeline,
-        intervals: PredictionIntervals,
-    ) -> tuple[PredictionIntervals, PredictionIntervals, GroupFit, dict[str, Any]]:
-        """Return what groups change.
-
-        Returns
-        -------
-        judged, served : PredictionIntervals
-            That know the training rows' groups, and all.
-        every : GroupFit
-            The effects by all rows.
-        told : dict
-            For metrics.json.
-        """
-        schema, train = self.schema, self.train
-        if schema.group is None:
-            raise TypeError("no column of groups")
-        column, component = schema.group.name, ModelGroups(schema.group.name)
-        searched = train.X[list(schema.names)].iloc[fit.rows]
-        spread = component.spread(fit, train.y[fit.rows], searched, intervals)
-        judged = spread.of(intervals, column, fit.effects)
-
-        held = [(self.first, self.test)]
+    @property
+    def _held_out(self) -> list[tuple[str, Rows]]:
+        """The held-out rows by their case."""
+        found = [(self.first, self.test)]
         if self.other is not None:
-            held.append((NEW if self.first == KNOWN else KNOWN, self.other))
-        every, scores = fit, []
-        for case, rows in held:
-            if rows.units is None:
-                raise TypeError("rows without groups")
-            plain = fitted.predict(rows.X[list(schema.names)])
-            every = every.with_rows(rows.y - plain, rows.units)
-            if self.other is not None:
-                scores.append(self._held_out_score(case, rows, fit, fitted, judged))
-        if self.other is None:
-            cases = ((NEW, fit.new), (KNOWN, fit.known))
-            scores = [self._score_of_folds(*one, trained) for one in cases]
-            scores.sort(key=lambda score: score.case != self.first)
-        facts = component.facts(every, scores, self.names)
-        return judged, spread.of(intervals, column, every.effects), every, {"groups": asdict(facts)}
+            found.append((NEW if self.first == KNOWN else KNOWN, self.other))
+        return found
 
-    def _held_out_score(
+    def _every_row(self, fit: GroupFit, fitted: Pipeline) -> GroupFit:
+        """Return the effects as held-out rows tell them too."""
+        for _, rows in self._held_out:
+            if rows.units is not None:
+                plain = self._predict(fitted, None, rows)
+                fit = fit.with_rows(rows.y, plain, rows.units)
+        return fit
+
+    def _scores(
         self,
-        case: str,
-        rows: Rows,
         fit: GroupFit,
-        fitted: Pipeline,
-        intervals: PredictionIntervals,
-    ) -> GroupScore:
-        y_pred = self._predict(fitted, fit, rows)
-        line = next(
-            one
-            for one in coverage_of(intervals, self.schema, rows.X, rows.y, y_pred, rows.clusters)
-            if one["level"] == SHOWN_LEVEL
-        )
-        share = RangeShare(line["coverage"], line["low"], line["high"], line["p_value"])
-        found = ModelEvaluation(rows.clusters).run(
-            rows.y, self.schema.clip_all(y_pred), baseline=float(self.train.y.mean())
-        )
-        return _group_score(case, found, rows.units, share)
+        score: Callable[[str, Rows], GroupScore],
+        of_folds: Callable[[str, NDArray[np.float64]], GroupScore],
+    ) -> list[GroupScore]:
+        """Return the scores in new and in known groups, of held-out rows where both are held out.
 
-    def _score_of_folds(
-        self, case: str, predicted: NDArray[np.float64], trained: TrainedModel
-    ) -> GroupScore:
-        folds, fit = trained.folds, trained.groups
-        found = ModelEvaluation(folds.clusters).run(
-            folds.truth, self.schema.clip_all(predicted), baseline=float(folds.truth.mean())
-        )
-        return _group_score(case, found, fit.units if fit else None)
+        The case that the choice was made for comes first.
+        """
+        if self.other is not None:
+            return [score(case, rows) for case, rows in self._held_out]
+        found = [of_folds(NEW, fit.new), of_folds(KNOWN, fit.known)]
+        return sorted(found, key=lambda one: one.case != self.wanted)
 
     def _outcomes(self, trained: TrainedModel, fitted: Pipeline) -> Judged:
         import numpy as np
@@ -255,8 +232,15 @@ class Judge:
         schema, train, test = self.schema, self.train, self.test
         target = schema.outcomes
         event = frozenset(target.event)
-        chances = chances_of(trained, event, ordered=target.ordered, seed=self.seed)
-        raw = trained.folds.task.predict(fitted, test.X[list(schema.names)])
+        fit, groups = trained.groups, None
+        new = chances_of(trained, event, ordered=target.ordered, seed=self.seed)
+        chances, files = new, {CHANCES: new}
+        if fit is not None:
+            known = self._known_chances(fit, event, new)
+            groups = self._every_row(fit, fitted)
+            files[KNOWN_CHANCES] = known
+            chances = known if self.first == KNOWN else new
+        raw = self._predict(fitted, fit, test)
         calibrated = chances.calibrated_of_each(raw)
         n_classes = len(target.categories)
         prior = np.bincount(train.y, minlength=n_classes) / len(train.y)
@@ -275,7 +259,51 @@ class Judge:
             "gain": asdict(mean_interval(gains, test.clusters)),
             "set_coverage": set_coverage(chances, test.y, calibrated, test.clusters),
         }
-        return Judged(raw, chances, CHANCES, evaluation, metrics)
+        if fit is not None and groups is not None:
+
+            def figures(
+                case: str, rows: Rows, raw: NDArray[np.float64], *, held_out: bool
+            ) -> GroupScore:
+                made = files[KNOWN_CHANCES if case == KNOWN else CHANCES]
+                found = made.calibrated_of_each(raw)
+                share = None
+                if held_out:
+                    share = _share_in_range(set_coverage(made, rows.y, found, rows.clusters))
+                of_case = ClassEvaluation(rows.clusters).run(
+                    rows.y, found, prior, ordered=target.ordered, event=event
+                )
+                scores = {"log_loss": of_case.log_loss, "brier": of_case.brier, "auc": of_case.auc}
+                return _group_score(case, rows, scores, share)
+
+            scores = self._scores(
+                fit,
+                lambda case, rows: figures(
+                    case, rows, self._predict(fitted, fit, rows), held_out=True
+                ),
+                lambda case, raw: figures(case, train.take(fit.rows), raw, held_out=False),
+            )
+            component = ModelGroups(_column(schema))
+            metrics["groups"] = asdict(component.facts(groups, scores, self.names))
+        return Judged(raw, chances, files, evaluation, metrics, groups=groups)
+
+    def _known_chances(
+        self, fit: GroupFit, event: frozenset[int], new: ClassChances
+    ) -> ClassChances:
+        """Return what probabilities are worth in groups that are known."""
+        import numpy as np
+
+        rows = np.isin(fit.units.keys, [*fit.effects])
+        truth = fit.truth[rows]
+        if len(np.unique(truth)) < len(new.prior):
+            return new
+        clusters = self.train.clusters
+        return ModelChances(self.seed).run(
+            truth,
+            fit.known[rows],
+            ordered=self.schema.outcomes.ordered,
+            event=event,
+            clusters=None if clusters is None else clusters[fit.rows][rows],
+        )
 
     def _all_y(self) -> NDArray[Any]:
         import numpy as np
@@ -284,9 +312,34 @@ class Judge:
         return np.concatenate([self.train.y, *held])
 
 
-def _group_score(
-    case: str, found: Evaluation, units: Units | None, share: RangeShare | None = None
+def _column(schema: Schema) -> str:
+    if schema.group is None:
+        raise TypeError("no column of groups")
+    return schema.group.name
+
+
+def _share_in_range(lines: Sequence[Mapping[str, float]]) -> RangeShare | None:
+    for line in lines:
+        if line["level"] == SHOWN_LEVEL:
+            return RangeShare(line["coverage"], line["low"], line["high"], line["p_value"])
+    return None
+
+
+def _number_score(
+    case: str,
+    truth: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    rows: Rows,
+    share: RangeShare | None = None,
 ) -> GroupScore:
-    n_groups = 0 if units is None else len({key for key in units.keys.tolist() if key})
+    found = ModelEvaluation(rows.clusters).run(truth, predicted, baseline=float(truth.mean()))
     scores = {"r2": found.r2, "rmse": found.rmse, "mae": found.mae}
-    return GroupScore(case, share is not None, found.n_samples, n_groups, scores, share)
+    return _group_score(case, rows, scores, share)
+
+
+def _group_score(
+    case: str, rows: Rows, scores: dict[str, Interval], share: RangeShare | None
+) -> GroupScore:
+    keys = [] if rows.units is None else rows.units.keys.tolist()
+    n_groups = len({key for key in keys if key})
+    return GroupScore(case, share is not None, len(rows.y), n_groups, scores, share)

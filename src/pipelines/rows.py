@@ -23,6 +23,7 @@ from src.schema.inference import InferredSchema, infer_schema, position_of
 from src.schema.outcomes import refuse_few
 from src.schema.record import Schema
 from src.search.group_effects import GroupFit, Units
+from src.search.task import Classification
 from src.stats.group_effects import LEAST_MEMBERS
 from src.stats.same_rows import joined
 from src.tables.cells import column_name, match_key, parse_number, shorten, to_text
@@ -349,7 +350,8 @@ def served_effects(schema: Schema, fit: GroupFit | None, salt: str) -> GroupEffe
     """Return the effects as serving applies them."""
     if fit is None or schema.group is None:
         return None
-    return GroupEffects(schema.group.name, salt, fit.effects)
+    direction = fit.task.direction if isinstance(fit.task, Classification) else ()
+    return GroupEffects(schema.group.name, salt, fit.effects, direction)
 
 
 def read_weights(

@@ -138,7 +138,8 @@ class TrainPipeline:
 
             # The split: what is held out, and what the search may see.
             split = split_rows(self.ingestion, good, schema, config)
-            train, test, other = map(good.take, (split.train, split.test, split.other))
+            train, test = good.take(split.train), good.take(split.test)
+            other = good.take(split.other) if len(split.other) else None
             data_sha256 = write_tables(config.artifacts, good, schema, split)
 
             # The search, by cross-validation on the training rows.
@@ -163,7 +164,16 @@ class TrainPipeline:
             )
             # The test rows are read here, once: nothing below chooses anything by them.
             judged = Judge(
-                schema, train, test, config.seed, config.pass_mark, other, split.first, good.names
+                schema,
+                train,
+                test,
+                config.seed,
+                config.pass_mark,
+                other,
+                split.first,
+                config.used_for,
+                trainer.config.task,
+                good.names,
             ).run(trained, fitted)
 
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
@@ -182,7 +192,7 @@ class TrainPipeline:
                 "refused": good.n_refused + checked.n_summary_rows,
                 "used": len(y),
                 "train": len(train.y),
-                "test": len(test.y) + len(other.y),
+                "test": len(split.test) + len(split.other),
             }
             metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics
             metrics["levers"] = directions_of(explanation.raw_differences(train.X, train.y))
@@ -194,7 +204,7 @@ class TrainPipeline:
                     "model.pkl": dump_object(promoted.named_steps["model"]),
                     COMPILED: compiled.content,
                     "schema.json": to_json(schema.to_dict()),
-                    judged.file: to_json((judged.served or judged.spread).to_dict()),
+                    **{name: to_json(one.to_dict()) for name, one in judged.files.items()},
                     "background.json": to_json(compiled.background.to_dict()),
                     "metrics.json": to_json(metrics),
                     FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
@@ -248,7 +258,8 @@ class TrainPipeline:
         config = self.config
         task: Task = REGRESSION
         if schema.task != "regression":
-            task = Classification(len(schema.outcomes.categories), schema.outcomes.ordered)
+            outcomes = schema.outcomes
+            task = Classification(len(outcomes.categories), outcomes.ordered, outcomes.event)
         return ModelTrainer(
             ModelTrainerConfig(
                 models=config.models,

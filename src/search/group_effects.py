@@ -1,8 +1,9 @@
 """What groups add to the model that a search chose: effects from rows that it did not learn from.
 
 The model predicts for a group that it has never seen; a group that is known adds its effect, the
-shrunken mean of its members' residuals. Where that gains, the model learns the target less the
-effects, so that features which differ by group do not stand for them.
+shrunken mean of its members' residuals, or tilts the chances of outcomes. Where that gains, a model
+of a number learns the target less the effects, so that features which differ by group do not stand
+for them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from src.search.folds import StackedFolds
 from src.search.scores import pooled_score
-from src.stats.group_effects import GroupMeans, Members, effects_of_others, group_means
+from src.search.task import REGRESSION, Task
+from src.stats.group_effects import LEAST_MEMBERS, GroupMeans, Members
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,26 +71,28 @@ class GroupFit:
     new, known : ndarray of shape (n_searched,)
         Their out-of-fold predictions: for a group that was never seen, and with the effect that
         other members of the group tell.
+    task : Task
     units : Units
-    residuals : ndarray of shape (n_residuals,)
-        What the effects are made of, and which groups: truth less ``new`` and, where rows were
-        added, less what was predicted for them.
+    truth : ndarray of shape (n_told,)
+    predicted : ndarray of shape (n_told, ...)
+        What the effects are made of: ``new`` and, where rows were added, what was predicted for
+        them, with the truth and the groups.
     """
 
     names: list[str]
     means: GroupMeans
     learns_less: bool
     rows: NDArray[np.intp]
-    units: Units
     new: NDArray[np.float64]
     known: NDArray[np.float64]
-    residuals: NDArray[np.float64]
+    task: Task
+    units: Units
+    truth: NDArray[Any]
+    predicted: NDArray[np.float64]
 
     @property
     def effects(self) -> dict[str, float]:
         """The effect of each group that has one."""
-        from src.stats.group_effects import LEAST_MEMBERS
-
         large = self.means.n_members >= LEAST_MEMBERS
         pairs = zip(self.names, self.means.effect.tolist(), large.tolist(), strict=True)
         return {name: effect for name, effect, has_one in pairs if has_one}
@@ -104,18 +108,31 @@ class GroupFit:
         """Return what the model learns: the target, less the effects where that gains."""
         return y - self.of_each(keys) if self.learns_less else y
 
-    def with_rows(self, residuals: NDArray[np.float64], units: Units) -> GroupFit:
-        """Return the effects as residuals of further rows, held out from the model, tell them."""
+    def applied(self, predicted: NDArray[np.float64], keys: NDArray[Any]) -> NDArray[np.float64]:
+        """Return predictions for new groups with the effects of rows' own."""
+        return self.task.with_effects(predicted, self.of_each(keys))
+
+    def with_rows(
+        self, truth: NDArray[Any], predicted: NDArray[np.float64], units: Units
+    ) -> GroupFit:
+        """Return the effects as further rows, held out from the model, tell them too.
+
+        Parameters
+        ----------
+        predicted : ndarray of shape (n_rows, ...)
+            Without effects.
+        """
         import numpy as np
 
         people = None
         if self.units.people is not None and units.people is not None:
             people = np.concatenate([self.units.people, units.people])
         both = Units(np.concatenate([self.units.keys, units.keys]), people)
-        whole = np.concatenate([self.residuals, residuals])
+        truth = np.concatenate([self.truth, truth])
+        predicted = np.concatenate([self.predicted, predicted])
         names, members = both.members()
-        means = group_means(whole, members)
-        return replace(self, names=names, means=means, units=both, residuals=whole)
+        means = self.task.group_means(truth, predicted, members)
+        return replace(self, names=names, means=means, units=both, truth=truth, predicted=predicted)
 
 
 def fit_groups(
@@ -141,8 +158,8 @@ def fit_groups(
     units : Units
         Of these rows.
     may_learn_less : bool
-        Whether the estimator can learn a target that the effects were taken from, which may lie
-        below 0.
+        Whether the estimator can learn a target that the effects were taken from: a number that may
+        lie below 0.
     """
     plain = _fit(folds, out_of_fold, rows, units, random_state, learns_less=False)
     if not may_learn_less or not plain.means.between:
@@ -167,11 +184,14 @@ def _fit(
     *,
     learns_less: bool,
 ) -> GroupFit:
-    residuals = folds.truth - new
     names, members = units.members()
-    known = new + effects_of_others(residuals, members, random_state)
-    means = group_means(residuals, members)
-    return GroupFit(names, means, learns_less, rows, units, new, known, residuals)
+    task, truth = folds.task, folds.truth
+    if task != REGRESSION:
+        truth = truth.astype(int)
+    told = truth, new, members
+    known = task.with_effects(new, task.effects_of_others(*told, random_state))
+    means = task.group_means(*told)
+    return GroupFit(names, means, learns_less, rows, new, known, task, units, truth, new)
 
 
 def _tiled(numbers: NDArray[np.float64], folds: StackedFolds) -> NDArray[np.float64]:

@@ -18,6 +18,8 @@ from src.search.blending import greedy_share_weights, greedy_weights
 from src.search.candidates import CANDIDATES, LINEAR, Candidate, made
 from src.search.classifiers import LINEAR_CLASSIFIERS, classifiers
 from src.stats.class_scores import auc, brier_losses, log_losses
+from src.stats.group_effects import GroupMeans, Members, effects_of_others, group_means
+from src.stats.group_tilts import group_tilts, tilted, tilts_of_others
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,6 +115,28 @@ class Task(ABC):
         """Return a leaderboard's errors, corrected for the choice by what its losses hide."""
 
     @abstractmethod
+    def group_means(
+        self, truth: NDArray[Any], predicted: NDArray[np.float64], members: Members
+    ) -> GroupMeans:
+        """Return the effects of groups on top of predictions for new ones."""
+
+    @abstractmethod
+    def effects_of_others(
+        self,
+        truth: NDArray[Any],
+        predicted: NDArray[np.float64],
+        members: Members,
+        random_state: int,
+    ) -> NDArray[np.float64]:
+        """Return for each row the effect that other members of its group tell."""
+
+    @abstractmethod
+    def with_effects(
+        self, predicted: NDArray[np.float64], effects: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return predictions with each row's effect."""
+
+    @abstractmethod
     def numbers(self, y: NDArray[Any]) -> NDArray[np.float64]:
         """Return numbers that stand for the target, of shape (n_samples, n_columns)."""
 
@@ -201,6 +225,28 @@ class Regression(Task):
             "mae": errors["mae"] + optimism["mae"],
         }
 
+    def group_means(
+        self, truth: NDArray[Any], predicted: NDArray[np.float64], members: Members
+    ) -> GroupMeans:
+        """Return shrunken means of residuals."""
+        return group_means(truth - predicted, members)
+
+    def effects_of_others(
+        self,
+        truth: NDArray[Any],
+        predicted: NDArray[np.float64],
+        members: Members,
+        random_state: int,
+    ) -> NDArray[np.float64]:
+        """Return shrunken means of others' residuals."""
+        return effects_of_others(truth - predicted, members, random_state)
+
+    def with_effects(
+        self, predicted: NDArray[np.float64], effects: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return their sum."""
+        return predicted + effects
+
     def numbers(self, y: NDArray[Any]) -> NDArray[np.float64]:
         """Return the target as one column."""
         return y[:, None]
@@ -229,10 +275,13 @@ class Classification(Task):
     ----------
     ordered : bool
         Whether the codes go from the lowest outcome to the highest.
+    event : tuple of int
+        Codes of the outcomes that help should prevent.
     """
 
     n_classes: int
     ordered: bool = False
+    event: tuple[int, ...] = ()
 
     metrics: ClassVar[Mapping[str, str]] = {
         "log_loss": "log loss",
@@ -315,6 +364,43 @@ class Classification(Task):
     ) -> dict[str, float]:
         """Return the losses without what the choice hides; the AUC as it is."""
         return {name: value + optimism.get(name, 0.0) for name, value in errors.items()}
+
+    @property
+    def direction(self) -> tuple[float, ...]:
+        """Along which groups tilt chances: up the order, else away from the event or the first."""
+        n = self.n_classes
+        if n == 2 or self.ordered:
+            return tuple(code / (n - 1) for code in range(n))
+        return tuple(float(code not in (self.event or (0,))) for code in range(n))
+
+    def group_means(
+        self, truth: NDArray[Any], predicted: NDArray[np.float64], members: Members
+    ) -> GroupMeans:
+        """Return shrunken tilts."""
+        import numpy as np
+
+        return group_tilts(truth, predicted, members, np.array(self.direction))
+
+    def effects_of_others(
+        self,
+        truth: NDArray[Any],
+        predicted: NDArray[np.float64],
+        members: Members,
+        random_state: int,
+    ) -> NDArray[np.float64]:
+        """Return the tilts that others tell."""
+        import numpy as np
+
+        direction = np.array(self.direction)
+        return tilts_of_others(truth, predicted, members, direction, random_state)
+
+    def with_effects(
+        self, predicted: NDArray[np.float64], effects: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return tilted chances."""
+        import numpy as np
+
+        return tilted(predicted, effects, np.array(self.direction))
 
     def numbers(self, y: NDArray[Any]) -> NDArray[np.float64]:
         """Return the codes where they have an order, else a 0 or 1 for each outcome."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from src.explanations.explainer import Explainer
 
 CHANCES = "chances.json"
+KNOWN_CHANCES = "chances_known.json"  # in groups that the model knows
 NO_SET = (
     "An answer lies so far outside what training saw that little is known there: no outcome is "
     "ruled out."
@@ -65,16 +66,21 @@ class OutcomePredictor(Predictor):
     def __init__(self, run: Run, *rest: Any) -> None:
         super().__init__(run, *rest)
         self.chances = ClassChances.from_dict(run.read_json(CHANCES))
+        self.known_chances = self.chances
+        if self.groups is not None:
+            self.known_chances = ClassChances.from_dict(run.read_json(KNOWN_CHANCES))
         self.labels = self.schema.outcomes.categories
         self._explainers: dict[frozenset[int], Explainer] = {}
-        if len(self.chances.prior) != len(self.labels):
+        of_outcomes = [self.chances.prior, self.known_chances.prior]
+        of_outcomes += [self.groups.direction] if self.groups else []
+        if any(len(one) != len(self.labels) for one in of_outcomes):
             raise ValueError("the chances are of other outcomes")
 
     def predict_values(
         self, values: Mapping[str, Value], warnings: tuple[Problem, ...] = ()
     ) -> OutcomePrediction:
         """Predict a record whose values were checked; see :meth:`Predictor.predict_values`."""
-        raw, made, labels = self.raw(values), self.chances, self.labels
+        raw, made, labels = self.raw(values), self.chances_for(values), self.labels
         chances = made.calibrated(raw)
         most_likely = labels[max(range(len(labels)), key=chances.__getitem__)]
         if self.is_far_from_training(values):
@@ -136,17 +142,58 @@ class OutcomePredictor(Predictor):
         codes = self.chances.event or self.explained(self.predict_values(values).prediction)
         event = frozenset(codes)
         if self._attributor is not None:
-            return self._attributor.contributions(values, event, self.chances)
-        if event not in self._explainers:
-            self._explainers[event] = self._explainer(event)
-        return self._explained_by(self._explainers[event], values)
+            found = self._attributor.contributions(values, event, self.chances)
+        else:
+            if event not in self._explainers:
+                self._explainers[event] = self._explainer(event)
+            found = self._explained_by(self._explainers[event], values)
+        if self.groups is None or self.groups.key(values) is None:
+            return found
+        chances = self.chances_for(values).calibrated(self.raw(values))
+        more = math.fsum(chances[code] for code in event) - found.total
+        return replace(found, values={**found.values, self.groups.column: more})
+
+    def chances_for(self, values: Mapping[str, Value]) -> ClassChances:
+        """Return what is said of a record's chances: another thing where its group is known."""
+        if self.groups is None or self.groups.key(values) is None:
+            return self.chances
+        return self.known_chances
 
     def raw(self, values: Mapping[str, Value]) -> list[float]:
-        """Return what the model says of a record, not calibrated: a probability an outcome."""
+        """Return what the model says of a record, not calibrated: a probability an outcome.
+
+        Where the group is known, its tilt is in them.
+        """
         if self.compiled is not None:
-            return self.compiled.probabilities(values)
-        found: list[float] = self.raw_columns({name: [v] for name, v in values.items()})[0].tolist()
-        return found
+            found = self.compiled.probabilities(values)
+            if self.groups is None:
+                return found
+            return self.groups.tilted(found, self.groups.key(values))
+        rows: list[float] = self.raw_columns({name: [v] for name, v in values.items()})[0].tolist()
+        return rows
+
+    def calibrated_columns(
+        self, columns: Columns, level: str
+    ) -> tuple[NDArray[np.float64], list[tuple[int, ...]]]:
+        """Return the chances of rows, and their sets at a level, none where it is not known."""
+        import numpy as np
+
+        raw = self.raw_columns(columns)
+        chances = np.empty_like(raw)
+        sets: list[tuple[int, ...]] = [()] * len(raw)
+        known = np.zeros(len(raw), dtype=bool)
+        if self.groups is not None:
+            known[:] = [key is not None for key in self.groups.keys(columns, len(raw))]
+        for rows, made in ((~known, self.chances), (known, self.known_chances)):
+            at = np.flatnonzero(rows)
+            if not len(at):
+                continue
+            chances[at] = made.calibrated_of_each(raw[at])
+            if level in made.thresholds:
+                found = made.sets_of_each(chances[at], level)
+                for row, codes in zip(at.tolist(), found, strict=True):
+                    sets[row] = codes
+        return chances, sets
 
     def raw_columns(self, columns: Columns) -> NDArray[np.float64]:
         """Return what the model says of rows, of shape (n_samples, n_outcomes).
@@ -161,9 +208,13 @@ class OutcomePredictor(Predictor):
         if not len(columns[self.schema.names[0]]):
             return np.empty((0, len(self.labels)))
         if self._evaluator is not None:
-            return self._evaluator.probabilities(columns)
-        found = self._model.predict_proba(self._pickled_matrix(columns))
-        return np.asarray(found, dtype=np.float64)
+            found = self._evaluator.probabilities(columns)
+        else:
+            found = self._model.predict_proba(self._pickled_matrix(columns))
+        chances = np.asarray(found, dtype=np.float64)
+        if self.groups is None:
+            return chances
+        return self.groups.tilted_of_each(chances, self.groups.keys(columns, len(chances)))
 
     @cached_property
     def _evaluator(self) -> ClassifierBatch | None:

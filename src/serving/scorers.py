@@ -200,12 +200,11 @@ class OutcomeScorer(Scorer):
     def _together(self, columns: Columns) -> Scores:
         import numpy as np
 
-        labels, made = self.predictor.labels, self.predictor.chances
-        chances = made.calibrated_of_each(self.predictor.raw_columns(columns))
+        labels = self.predictor.labels
+        chances, sets = self.predictor.calibrated_columns(columns, LEVEL)
         scores: Scores = {PREDICTION: [labels[k] for k in np.argmax(chances, axis=1)]}
         scores |= zip(self.chance_columns, chances.T.tolist(), strict=True)
         if self._set:
-            sets = made.sets_of_each(chances, LEVEL)
             for row in self._far_rows(columns):
                 sets[row] = tuple(np.argsort(-chances[row], kind="stable").tolist())
             scores[SET] = [tuple(labels[code] for code in codes) for codes in sets]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_MEMBERS = 10  # of a group, for it to have an effect
+FOLDS = 5  # of the members of a group
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def group_means(residuals: NDArray[np.float64], members: Members) -> GroupMeans:
 
 
 def effects_of_others(
-    residuals: NDArray[np.float64], members: Members, random_state: int, n_folds: int = 5
+    residuals: NDArray[np.float64], members: Members, random_state: int
 ) -> NDArray[np.float64]:
     """Return for each row the effect that other members of its group tell.
 
@@ -149,18 +150,26 @@ def effects_of_others(
     means = members.mean(residuals)
     between, within = variances(means, members)
     n, total = members.sums(), members.sums(means)
-    order = np.random.default_rng(random_state).permutation(len(means))
-    order = order[np.argsort(members.group[order], kind="stable")]
-    fold = np.empty(len(means), dtype=np.intp)
-    fold[order] = np.arange(len(means)) % n_folds
+    fold = folds_in_groups(members, random_state)
     effect = np.zeros(len(means))
-    for k in range(n_folds):
+    for k in range(FOLDS):
         held = Members(np.where(fold == k, members.group, -1), members.of_row, members.n_groups)
         rest, rest_total = n - held.sums(), total - held.sums(means)
         found = np.where(n >= LEAST_MEMBERS, _shrunken(rest, rest_total, between, within), 0.0)
         effect[fold == k] = found[members.group[fold == k]]
     effect[members.group < 0] = 0.0
     return effect[members.of_row]
+
+
+def folds_in_groups(members: Members, random_state: int) -> NDArray[np.intp]:
+    """Deal members to folds inside their group; return each member's."""
+    import numpy as np
+
+    order = np.random.default_rng(random_state).permutation(len(members.group))
+    order = order[np.argsort(members.group[order], kind="stable")]
+    fold = np.empty(len(order), dtype=np.intp)
+    fold[order] = np.arange(len(order)) % FOLDS
+    return fold
 
 
 def variances(means: NDArray[np.float64], members: Members) -> tuple[float, float]:
