@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LEAST_STUDENTS = 10  # that a point stands for
 MOST_POINTS = 32
 MOST_ROWS = 5_000  # that are grouped; of more, so many at random
+MOST_EXACT = 200  # coordinates; of more, the principal direction is approximate
 MOST_APART = 0.1  # of the target's standard deviation: the points' mean prediction from the rows'
 # How much counts: the mean prediction, the columns' means, that weights are like the groups' sizes.
 EXACT, CLOSE, LIKE = 1_000.0, 1.0, 0.1
@@ -202,12 +203,15 @@ def _groups(points: NDArray[np.float64], n_groups: int) -> list[NDArray[np.intp]
 
 def _halves(points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     import numpy as np
+    from sklearn.utils.extmath import randomized_svd
 
     if len(points) < 2 * LEAST_STUDENTS:
         return None
     above = points - points.mean(axis=0)
-    _, directions = np.linalg.eigh(above.T @ above)
-    along = above @ directions[:, -1]
+    if points.shape[1] > MOST_EXACT:  # there, all directions would take seconds
+        along = randomized_svd(above, 1, random_state=0)[0][:, 0]
+    else:
+        along = above @ np.linalg.eigh(above.T @ above)[1][:, -1]
     order = np.argsort(along, kind="stable")
     first = np.arange(LEAST_STUDENTS, len(points) - LEAST_STUDENTS + 1)
     gain = along[order].cumsum()[first - 1] ** 2 * (1 / first + 1 / (len(points) - first))
