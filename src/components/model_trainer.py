@@ -29,7 +29,7 @@ from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
 from src.search.more_rows import MoreRows, Unseen
 from src.search.plan import Budget, Progress, plan_search, searched_rows
-from src.search.references import reference_rows
+from src.search.references import columns_of, reference_rows
 from src.search.scores import pooled_score, r2_gain
 from src.search.selection import Selection, Winner, as_good_in_unit_of
 from src.search.task import REGRESSION, Task
@@ -133,7 +133,8 @@ class ModelTrainer:
         from sklearn.pipeline import Pipeline
 
         config, budget, metric = self.config, Budget(self.config.budget), self.metric
-        rows = searched_rows(len(X), config.random_state)
+        n_columns = sum(map(len, columns_of(preprocessor).values()))
+        rows = searched_rows(len(X), config.random_state, n_columns)
         of_rows = None if groups is None else np.asarray(groups)[rows]
         splits = split_rows(y[rows], config.folds, config.random_state, of_rows, config.task)
         weights = None if weight is None else weight[rows]

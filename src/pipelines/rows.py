@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from src.schema.record import Schema
 from src.stats.same_rows import joined
 from src.tables.cells import match_key, parse_number, shorten, to_text
 from src.tables.layout import Table
-from src.tables.writer import write_rows
+from src.tables.writer import csv_line
 from src.utils import sha256, write_bytes
 
 if TYPE_CHECKING:
@@ -229,12 +228,11 @@ def write_tables(
 ) -> str:
     """Write data.csv, train.csv and test.csv; return the hash of the first."""
     columns = [*(good.X[name] for name in schema.names), target_cells(schema, good.y)]
-    rows = [[to_text(v) for v in row] for row in zip(*columns, strict=True)]
+    header = csv_line([*schema.names, schema.target.name])
+    lines = [csv_line(map(to_text, row)) for row in zip(*columns, strict=True)]
     contents = {}
-    for name, positions in (("data", range(len(rows))), ("train", train), ("test", test)):
-        text = io.StringIO()
-        write_rows(text, [[*schema.names, schema.target.name], *(rows[i] for i in positions)])
-        contents[name] = text.getvalue().encode()
+    for name, positions in (("data", range(len(lines))), ("train", train), ("test", test)):
+        contents[name] = "".join([header, *(lines[i] for i in positions)]).encode()
         write_bytes(folder / f"{name}.csv", contents[name])
     return sha256(contents["data"])
 

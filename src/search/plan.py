@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from src.exception import ConfigurationError
 from src.logger import get_logger
-from src.search.candidates import Candidate
+from src.search.candidates import WIDE, Candidate
 from src.search.codes import code_columns, has_long_tail
 from src.search.early_stopping import counted_folds
 from src.search.folds import StackedFolds
@@ -27,10 +27,13 @@ logger = get_logger(__name__)
 
 # Estimated processor seconds of fitting, on a core of 2023.
 BUDGETS = {"quick": 1.2, "standard": 30.0}
-SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample
+SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample ...
+SEARCHED_CELLS = 1_500_000  # ... or fewer, of a wide table: each fold has them once ...
+LEAST_SEARCHED = 1_000  # ... but not fewer than these
 FAMILY_SHARE = 1 / 3  # of the room that is left: what a family may take for more than one trial
 ALWAYS_TRIED = 2  # families with at least one trial, unless that alone costs the whole budget
-COSTLY_CELLS = 1_000_000  # of the search: reading, checking and reporting them takes half the time
+# Of the search: reading, checking and reporting them takes half the time.
+COSTLY_CELLS, COSTLY_COLUMNS = 1_000_000, 1_000
 
 Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
 
@@ -85,15 +88,16 @@ class Budget:
         return self.asked if isinstance(self.asked, str) else f"{self.asked:g} s"
 
 
-def searched_rows(n_rows: int, random_state: int) -> NDArray[np.intp]:
+def searched_rows(n_rows: int, random_state: int, n_columns: int = 1) -> NDArray[np.intp]:
     """Return the rows to search on: all, or a sample of a table so large that it suffices."""
     import numpy as np
 
-    if n_rows <= SEARCHED_ROWS:
+    most = min(SEARCHED_ROWS, max(LEAST_SEARCHED, SEARCHED_CELLS // n_columns))
+    if n_rows <= most:
         return np.arange(n_rows)
-    logger.info("Searching on %d of %d training rows", SEARCHED_ROWS, n_rows)
+    logger.info("Searching on %d of %d training rows", most, n_rows)
     random = np.random.default_rng(random_state)
-    return np.sort(random.choice(n_rows, SEARCHED_ROWS, replace=False))
+    return np.sort(random.choice(n_rows, most, replace=False))
 
 
 def plan_search(
@@ -111,14 +115,16 @@ def plan_search(
     """
     plan, left_out = [(folds.task.baseline, 1)], {}
     n_folds = len(folds.splits)
-    whole = room = budget.fitting_s / (1 + folds.n_samples * folds.X.shape[1] / COSTLY_CELLS)
+    n_columns = folds.X.shape[1]
+    beside = folds.n_samples * n_columns / COSTLY_CELLS + max(0, n_columns - WIDE) / COSTLY_COLUMNS
+    whole = room = budget.fitting_s / (1 + beside)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:
         candidate = _fitted_to_table(asked, folds, preprocessor)
         if isinstance(candidate, str):
             left_out[asked.name] = candidate
             continue
-        trial_s = candidate.seconds(n_rows, folds.X.shape[1]) * n_folds
+        trial_s = candidate.seconds(n_rows, n_columns) * n_folds
         if candidate.tree_count and not budget.quick:
             trial_s *= 1 + counted_folds(folds.n_samples, n_folds) / n_folds
         wanted = candidate.trials or candidate.n_points
