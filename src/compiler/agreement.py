@@ -31,9 +31,9 @@ ONE_IN = 150  # rows, which is evaluated as a record too
 WALKED_ROWS = 300  # training rows whose ways through the trees are looked at ...
 WALKED_NODES = 300_000  # ... until they came to so many nodes
 SAMPLED_ROWS = 2_000  # training rows that are changed, and that show the spread of the predictions
-MOST_CELLS = 3_000_000  # of the random records; a wide table has fewer, and fewer others
+MOST_CELLS = 2_000_000  # of the random records; a wide table has fewer, and fewer others
 LEAST_RANDOM, LEAST_TIES = 1_000, 500
-CHUNK_CELLS = 500_000  # that are predicted at once
+CHUNK_CELLS = 1_000_000  # that are predicted at once
 LARGEST = 1e300  # all predictions beyond are one
 FAR = 1_000  # widths of what training saw, for the ends of a feature without bounds
 

@@ -87,14 +87,14 @@ def read_columns(
     categories = {
         f.name: (*f.categories, *([None] if f.optional else [])) for f in schema.categorical
     }
-    rows: list[dict[str, object]] = [
-        {n: c.fill for n, c in numeric.items()} | {n: c[0] for n, c in categories.items()}
-    ]
-    places = {}
+    places, n_rows = {}, 1
     for name, values in categories.items():
-        places[name] = [0, *range(len(rows), len(rows) + len(values) - 1)]
-        rows += [rows[0] | {name: value} for value in values[1:]]
-    asked = {name: [row[name] for row in rows] for name in schema.names}
+        places[name] = [0, *range(n_rows, n_rows + len(values) - 1)]
+        n_rows += len(values) - 1
+    asked: dict[str, NDArray[Any]] = {n: np.full(n_rows, c.fill) for n, c in numeric.items()}
+    for name, values in categories.items():
+        asked[name] = np.full(n_rows, values[0], dtype=object)
+        asked[name][places[name]] = np.array(values, dtype=object)
     matrix = np.asarray(preprocessor.transform(typed_frame(schema, asked)), dtype=np.float64)
     if not np.isfinite(matrix).all():
         raise UnsupportedEstimatorError("The preprocessor makes values that are not finite.")

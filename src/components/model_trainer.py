@@ -141,7 +141,7 @@ class ModelTrainer:
         folds = stack_folds(
             X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows, config.task
         )
-        plan, left_out = plan_search(self.candidates, folds, preprocessor, budget)
+        plan, left_out = plan_search(self.candidates, folds, preprocessor, budget, len(X))
         tuner = Tuner(folds, metric, config.random_state, stops_early=not budget.quick)
         tried: dict[str, Tried] = {}
         with quiet_fits(config.jobs):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEAST_STUDENTS = 10  # that a point stands for
 MOST_POINTS = 32
 MOST_ROWS = 5_000  # of which the mean is taken; of more, so many at random
-MOST_CELLS = 2_000_000  # of the rows that are grouped: of a wide table, every second or so on
+MOST_CELLS = 1_000_000  # of the rows that are grouped: of a wide table, every second or so on
 MOST_EXACT = 200  # coordinates; of more, the principal direction is approximate
 MOST_APART = 0.1  # of the target's standard deviation: the points' mean prediction from the rows'
 # How much counts: the mean prediction, the columns' means, that weights are like the groups' sizes.

@@ -30,6 +30,7 @@ BUDGETS = {"quick": 1.2, "standard": 30.0}
 SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample ...
 SEARCHED_CELLS = 1_500_000  # ... or fewer, of a wide table: each fold has them once ...
 LEAST_SEARCHED = 1_000  # ... but not fewer than these
+EXPANDED_CELLS = 4_000_000  # of the training rows; more would fill the memory
 FAMILY_SHARE = 1 / 3  # of the room that is left: what a family may take for more than one trial
 ALWAYS_TRIED = 2  # families with at least one trial, unless that alone costs the whole budget
 # Of the search: reading, checking and reporting them takes half the time.
@@ -105,8 +106,14 @@ def plan_search(
     folds: StackedFolds,
     preprocessor: ColumnTransformer,
     budget: Budget,
+    n_training: int = 0,
 ) -> tuple[list[tuple[Candidate, int]], dict[str, str]]:
     """Return which families are tried with how many trials, and why the others are not.
+
+    Parameters
+    ----------
+    n_training : int
+        Rows that the winner is fitted to, of which the folds may have a sample.
 
     Raises
     ------
@@ -120,7 +127,7 @@ def plan_search(
     whole = room = budget.fitting_s / (1 + beside)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:
-        candidate = _fitted_to_table(asked, folds, preprocessor)
+        candidate = _fitted_to_table(asked, folds, preprocessor, n_training)
         if isinstance(candidate, str):
             left_out[asked.name] = candidate
             continue
@@ -146,7 +153,7 @@ def plan_search(
 
 
 def _fitted_to_table(
-    candidate: Candidate, folds: StackedFolds, preprocessor: ColumnTransformer
+    candidate: Candidate, folds: StackedFolds, preprocessor: ColumnTransformer, n_training: int
 ) -> Candidate | str:
     """Return a family as this table's columns need it, or why it cannot be trained on them."""
     if folds.weight is not None and (candidate.wrapped or candidate.name == "neighbors"):
@@ -163,8 +170,12 @@ def _fitted_to_table(
         n_numbers = sum(len(names) for step, _, names in steps if step == NUMERIC)
         if not n_numbers:
             return "no feature is a number"
-        if not candidate.expansion.of_codes:
-            return candidate.expanding(range(n_numbers))
-        codes = code_columns(folds, n_numbers)
-        return candidate.expanding(codes) if codes else "no number looks like a code"
+        of_codes = candidate.expansion.of_codes
+        numbers = code_columns(folds, n_numbers) if of_codes else range(n_numbers)
+        if not numbers:
+            return "no number looks like a code"
+        n_columns = folds.X.shape[1] + candidate.expansion.n_columns(len(numbers))
+        if n_training * n_columns > EXPANDED_CELLS:
+            return "its columns would fill the memory"
+        return candidate.expanding(numbers)
     return candidate
