@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,17 +27,18 @@ APART = 1e-9  # of probabilities
 APART_SINGLE = 1e-5
 RANDOM_ROWS = 10_000
 MOST_TIES = 6_000  # tests of numbers whose ties are tried; of more, so many at random
-ONE_BY_ONE = 200  # rows that are evaluated as records too
+ONE_IN = 150  # rows, which is evaluated as a record too
 WALKED_ROWS = 300  # training rows whose ways through the trees are looked at ...
 WALKED_NODES = 300_000  # ... until they came to so many nodes
 SAMPLED_ROWS = 2_000  # training rows that are changed, and that show the spread of the predictions
-MOST_CELLS = 3_000_000  # of the random records; a wide table has fewer, and fewer ties
+MOST_CELLS = 2_000_000  # of the random records; a wide table has fewer, and fewer others
 LEAST_RANDOM, LEAST_TIES = 1_000, 500
-CHUNK_CELLS = 500_000  # that are predicted at once
+CHUNK_CELLS = 1_000_000  # that are predicted at once
 LARGEST = 1e300  # all predictions beyond are one
 FAR = 1_000  # widths of what training saw, for the ends of a feature without bounds
 
 Columns = dict[str, "NDArray[Any]"]
+Change = tuple[str, Any]  # a feature, and the value that it gets
 
 
 @dataclass(frozen=True)
@@ -87,39 +89,28 @@ def compare(
     random = np.random.default_rng(random_state)
     if len(X) > SAMPLED_ROWS:
         X = X.iloc[random.choice(len(X), SAMPLED_ROWS, replace=False)]
-    columns = _Rows(schema, model, X, random).build()
-    chunks = _chunks(columns)
-    with np.errstate(over="ignore"):  # of an exponential, far outside of what training saw
-        expected = np.concatenate([predict(typed_frame(schema, chunk)) for chunk in chunks])
-    expected = expected.clip(-LARGEST, LARGEST)
-    scale: NDArray[np.float64] | float
     if isinstance(model, CompiledClassifier):
-        found = np.concatenate([ClassifierBatch(model).probabilities(c) for c in chunks])
-        one: Callable[[dict[str, Any]], object] = model.probabilities
-        scale, allowed = 1.0, APART_SINGLE if single else APART
+        of_many: Callable[[Columns], NDArray[np.float64]] = ClassifierBatch(model).probabilities
+        of_one: Callable[[dict[str, Any]], object] = model.probabilities
+        allowed, least = APART_SINGLE if single else APART, None
     else:
-        found = np.concatenate([BatchEvaluator(model).predict(chunk) for chunk in chunks])
-        one = model.predict
-        scale = np.maximum(np.abs(expected), float(np.std(predict(X))))
-        allowed = RELATIVE_SINGLE if single else RELATIVE
-    with np.errstate(divide="ignore", invalid="ignore"):
-        apart = np.abs(found - expected) / scale
-    apart[np.clip(found, -LARGEST, LARGEST) == expected] = 0.0
-    worst = float(np.max(apart)) if np.isfinite(apart).all() else float("inf")
-    for i in np.linspace(0, len(found) - 1, ONE_BY_ONE).astype(int):
-        if one(_record(columns, i)) != found[i].tolist():
-            worst = float("inf")
-    return Agreement(len(found), worst, allowed)
-
-
-def _chunks(columns: Columns) -> list[Columns]:
-    """Return the columns in parts of some rows each; they share the memory."""
-    n_rows = len(next(iter(columns.values())))
-    size = max(1, CHUNK_CELLS // len(columns))
-    return [
-        {name: column[at : at + size] for name, column in columns.items()}
-        for at in range(0, n_rows, size)
-    ]
+        of_many, of_one = BatchEvaluator(model).predict, model.predict
+        allowed, least = RELATIVE_SINGLE if single else RELATIVE, float(np.std(predict(X)))
+    n_rows, worst = 0, 0.0
+    for columns in _Rows(schema, model, X, random).chunks():
+        found = of_many(columns)
+        with np.errstate(over="ignore"):  # of an exponential, far outside of what training saw
+            expected = predict(typed_frame(schema, columns)).clip(-LARGEST, LARGEST)
+        scale = 1.0 if least is None else np.maximum(np.abs(expected), least)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = np.abs(found - expected) / scale
+        apart[np.clip(found, -LARGEST, LARGEST) == expected] = 0.0
+        alike = all(
+            of_one(_record(columns, i)) == found[i].tolist() for i in range(0, len(found), ONE_IN)
+        )
+        worst = max(worst, float(apart.max()) if alike and np.isfinite(apart).all() else math.inf)
+        n_rows += len(found)
+    return Agreement(n_rows, worst, allowed)
 
 
 def _record(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
@@ -154,13 +145,19 @@ class _Rows:
         self._numeric = {feature.name: feature for feature in schema.numeric}
         self._training: Columns = {name: X[name].to_numpy() for name in schema.names}
         self._n = len(X)
+        self._size = max(1, CHUNK_CELLS // len(self._training))
         affordable = MOST_CELLS // len(self._training)
         self._n_random = min(RANDOM_ROWS, max(LEAST_RANDOM, affordable))
+        self._n_corners = max(LEAST_RANDOM, affordable)
         self._n_ties = min(MOST_TIES, max(LEAST_TIES, affordable // 3))
 
-    def build(self) -> Columns:
-        parts = [self._training, self._drawn(), self._corners(), self._ties()]
-        return {name: np.concatenate([part[name] for part in parts]) for name in self._training}
+    def chunks(self) -> Iterator[Columns]:
+        """Yield all records, so many at once as do not fill the memory."""
+        for part in (self._training, self._drawn()):
+            for at in range(0, len(next(iter(part.values()))), self._size):
+                yield {name: column[at : at + self._size] for name, column in part.items()}
+        yield from self._changed(*self._corners())
+        yield from self._changed(*self._ties())
 
     def _drawn(self) -> Columns:
         """Return random records: half of the numbers are whole, some values missing."""
@@ -179,9 +176,9 @@ class _Rows:
             found[table.name] = np.where(missing, np.nan, numbers)
         return found
 
-    def _corners(self) -> Columns:
-        """Return training rows with one value replaced: each category, each range's ends, none."""
-        changes: list[tuple[str, Any]] = []
+    def _corners(self) -> tuple[NDArray[np.intp], list[Change]]:
+        """Return training rows, and what is replaced: each category, each range's ends, none."""
+        changes: list[Change] = []
         for table in self.model.features:
             values: list[Any]
             if isinstance(table, CategoryTable):
@@ -191,9 +188,11 @@ class _Rows:
                 values = [*_ends(feature, FAR), feature.observed_minimum, feature.observed_maximum]
                 values += [np.nan] if feature.optional else []
             changes += [(table.name, value) for value in values]
-        return self._changed(self._random.integers(self._n, size=len(changes)), changes)
+        n_rows = min(len(changes), self._n_corners)
+        return self._random.integers(self._n, size=n_rows), changes
 
-    def _ties(self) -> Columns:
+    def _ties(self) -> tuple[NDArray[np.intp], list[Change]]:
+        """Return training rows, and the values at the cuts that are put into them."""
         tests: list[tuple[str, int, float]] = []  # -1 for where a curve turns
         first = 0
         for table in self.model.features:
@@ -205,14 +204,15 @@ class _Rows:
             chosen = self._random.choice(len(tests), self._n_ties, replace=False)
             tests = [tests[i] for i in chosen]
         met = self._met()
-        rows, changes = [], []
+        rows: list[int] = []
+        changes: list[Change] = []
         for name, test, cut in tests:
             beside = np.nextafter(cut, -np.inf), np.nextafter(cut, np.inf)
             for value in sorted({cut, *beside, round(2 * cut) / 2}):
                 if self._numeric[name].within(value):
                     rows.append(met.get(test, int(self._random.integers(self._n))))
                     changes.append((name, float(value)))
-        return self._changed(np.array(rows, dtype=int), changes)
+        return np.array(rows, dtype=int), changes
 
     def _turns(self) -> list[tuple[str, float]]:
         """Return where the curves of each number turn; those of several outputs, once."""
@@ -236,12 +236,15 @@ class _Rows:
                 break
         return met
 
-    def _changed(self, rows: NDArray[np.intp], changes: list[tuple[str, Any]]) -> Columns:
-        """Return copies of training rows, in each of which one value is replaced."""
-        found = {name: column[rows] for name, column in self._training.items()}
-        for row, (name, value) in enumerate(changes):
-            found[name][row] = value
-        return found
+    def _changed(self, rows: NDArray[np.intp], changes: Sequence[Change]) -> Iterator[Columns]:
+        """Yield copies of training rows with a value replaced; several where the rows are fewer."""
+        for at in range(0, len(rows), self._size):
+            chunk = rows[at : at + self._size]
+            found = {name: column[chunk] for name, column in self._training.items()}
+            for row in range(len(chunk)):
+                for name, value in changes[at + row :: len(rows)]:
+                    found[name][row] = value
+            yield found
 
 
 def _ends(feature: NumericFeature, margin: float) -> tuple[float, float]:

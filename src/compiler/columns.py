@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,8 +71,8 @@ def read_columns(
 ) -> tuple[list[FeatureColumns], dict[int, float]]:
     """Return each feature's columns in the schema's order, and the columns that never change.
 
-    Numbers are read from the fitted imputers and scalers. Categories are asked for one by one, so
-    any encoder that looks at one feature at a time will do.
+    Numbers are read from the fitted imputers and scalers. Categories are asked for, so any encoder
+    that looks at one feature at a time will do.
 
     Parameters
     ----------
@@ -87,33 +88,71 @@ def read_columns(
     categories = {
         f.name: (*f.categories, *([None] if f.optional else [])) for f in schema.categorical
     }
-    rows: list[dict[str, object]] = [
-        {n: c.fill for n, c in numeric.items()} | {n: c[0] for n, c in categories.items()}
-    ]
-    places = {}
-    for name, values in categories.items():
-        places[name] = [0, *range(len(rows), len(rows) + len(values) - 1)]
-        rows += [rows[0] | {name: value} for value in values[1:]]
-    asked = {name: [row[name] for row in rows] for name in schema.names}
-    matrix = np.asarray(preprocessor.transform(typed_frame(schema, asked)), dtype=np.float64)
+    asked = _by_halves(list(categories.values()))
+    n_rows = 1 + asked[0].size if asked else 1
+    rows: dict[str, NDArray[Any]] = {n: np.full(n_rows, c.fill) for n, c in numeric.items()}
+    for (name, values), turns in zip(categories.items(), asked, strict=True):
+        rows[name] = np.array(values, dtype=object)[np.concatenate([[0], turns.ravel()])]
+    matrix = np.asarray(preprocessor.transform(typed_frame(schema, rows)), dtype=np.float64)
     if not np.isfinite(matrix).all():
         raise UnsupportedEstimatorError("The preprocessor makes values that are not finite.")
 
+    blocks = matrix[1:].reshape(*(asked[0].shape if asked else (0, 2, 0)), matrix.shape[1])
+    owners = _owners(blocks != matrix[0])
     taken = {position for column in numeric.values() for position in column.columns}
+    if any(owners[column] >= 0 for column in taken):
+        raise UnsupportedEstimatorError("A column depends on a number and on a category.")
     found: list[FeatureColumns] = []
+    places = {name: position for position, name in enumerate(categories)}
     for feature in schema.features:
         if isinstance(feature, NumericFeature):
             found.append(numeric[feature.name])
             continue
-        block = matrix[places[feature.name]]
-        columns = tuple(np.flatnonzero((block != block[0]).any(axis=0)).tolist())
-        if taken & set(columns):
-            raise UnsupportedEstimatorError(f"A column depends on {feature.name} and on others.")
-        taken |= set(columns)
-        kept = block[:, list(columns)]
-        found.append(CategoryColumns(feature.name, categories[feature.name], columns, kept))
-    constant = {j: float(matrix[0, j]) for j in range(matrix.shape[1]) if j not in taken}
-    return found, constant
+        values, position = categories[feature.name], places[feature.name]
+        columns = np.flatnonzero(owners == position)
+        others = blocks[0, position & 1, : len(values) - 1]
+        kept = np.vstack([matrix[0], others])[:, columns]
+        found.append(CategoryColumns(feature.name, values, tuple(columns.tolist()), kept))
+    constant = np.flatnonzero(owners < 0).tolist()
+    return found, {j: float(matrix[0, j]) for j in constant if j not in taken}
+
+
+def _by_halves(categories: Sequence[Sequence[object]]) -> list[NDArray[np.intp]]:
+    """Return which category each feature takes in rows that tell which column is whose.
+
+    For each bit of the features' numbers, those that lack it take one category after the other,
+    and then those that have it; the rest stay at their first. So a few rows do for many features.
+
+    Returns
+    -------
+    list of ndarray of int of shape (n_bits, 2, n_turns)
+        One a feature; its last category is repeated where others have more.
+    """
+    n_bits = max(1, (len(categories) - 1).bit_length())
+    turns = np.arange(1, max(map(len, categories), default=1))
+    found = []
+    for position, values in enumerate(categories):
+        of_feature = np.zeros((n_bits, 2, len(turns)), dtype=np.intp)
+        for bit in range(n_bits):
+            of_feature[bit, position >> bit & 1] = np.minimum(turns, len(values) - 1)
+        found.append(of_feature)
+    return found
+
+
+def _owners(moved: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the feature that moves each column, by its number; -1 where none does.
+
+    Parameters
+    ----------
+    moved : ndarray of shape (n_bits, 2, n_turns, n_columns)
+        Whether a column differs from the first row in those of :func:`_by_halves`.
+    """
+    of_bits = np.asarray(moved.any(axis=2))
+    lacking, having = of_bits[:, 0], of_bits[:, 1]
+    some = (lacking | having).any(axis=0)
+    if (lacking == having)[:, some].any():
+        raise UnsupportedEstimatorError("A column depends on several features.")
+    return np.where(some, (1 << np.arange(len(moved))) @ having, -1)
 
 
 def _numeric_columns(schema: Schema, preprocessor: Any) -> list[NumericColumn]:

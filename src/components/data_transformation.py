@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 MOST_ONE_HOT = 30  # categories; with more of them each column would stand for few rows
+# Of all such columns together: more would fill the memory.
+MOST_COLUMNS, MOST_CELLS = 1_000, 4_000_000
 TARGET_FOLDS = 5
 
 
@@ -25,11 +27,14 @@ class DataTransformation:
     ----------
     random_state : int
         Of the folds in which categories are replaced by the target's mean.
+    n_rows : int
+        Of the table. Of a large one with many categories, fewer features have a column for each.
     """
 
-    def __init__(self, schema: Schema, random_state: int = 42) -> None:
+    def __init__(self, schema: Schema, random_state: int = 42, n_rows: int = 0) -> None:
         self.schema = schema
         self.random_state = random_state
+        self.n_rows = n_rows
 
     def run(self) -> ColumnTransformer:
         """Return the unfitted preprocessor.
@@ -37,9 +42,9 @@ class DataTransformation:
         Numbers: the median for missing values, then zero mean and unit variance; one more column
         says where a number is missing, if training had that. Categories: one
         column each, missing being one of its own where training had it; a feature with more than
-        30 of them becomes one column, the target's mean in the category drawn towards the overall
-        mean, cross-fitted on the training rows. The categories are the schema's, so that a fold
-        that lacks a rare one has the same columns.
+        30 of them (in a large table, with fewer) becomes one column, the target's mean in the
+        category drawn towards the overall mean, cross-fitted on the training rows. The categories
+        are the schema's, so that a fold that lacks a rare one has the same columns.
 
         References
         ----------
@@ -58,8 +63,9 @@ class DataTransformation:
                 ("scaler", StandardScaler()),
             ]
         )
-        many = [f for f in self.schema.categorical if len(f.categories) > MOST_ONE_HOT]
-        few = [f for f in self.schema.categorical if len(f.categories) <= MOST_ONE_HOT]
+        most = self._most_one_hot()
+        many = [f for f in self.schema.categorical if len(f.categories) > most]
+        few = [f for f in self.schema.categorical if len(f.categories) <= most]
         means = Pipeline(
             [
                 (
@@ -90,6 +96,14 @@ class DataTransformation:
         return ColumnTransformer(
             [step for step in steps if step[2]], verbose_feature_names_out="{feature_name}"
         )
+
+    def _most_one_hot(self) -> int:
+        """Return how many categories a feature may have, for each to become a column."""
+        sizes = [len(f.categories) for f in self.schema.categorical]
+        room, most = min(MOST_COLUMNS, MOST_CELLS // max(1, self.n_rows)), MOST_ONE_HOT
+        while most > 2 and sum(n for n in sizes if n <= most) > room:
+            most -= 1
+        return most
 
 
 def _categories(feature: CategoricalFeature) -> NDArray[np.object_]:

@@ -178,9 +178,9 @@ class ModelExplanation:
         prepared = rows.prepare(X.iloc[:MOST_EXPLAINED])
         predicted, found = rows.predict(prepared), {}
         for position, name in enumerate(rows.names):
-            index = np.tile(np.arange(len(predicted))[:, None], len(rows.names))
-            index[:, position] = random.permutation(len(predicted))
-            changed = rows.predict(rows.mix(prepared, index))
+            own, mixed = np.flatnonzero(rows.sources == position), prepared.copy()
+            mixed[:, own] = prepared[random.permutation(len(predicted))][:, own]
+            changed = rows.predict(mixed)
             found[name] = float(np.abs(changed - predicted).mean())
         return found
 

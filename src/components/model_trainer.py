@@ -30,7 +30,7 @@ from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
 from src.search.more_rows import MoreRows, Unseen
 from src.search.plan import Budget, Progress, plan_search, searched_rows
-from src.search.references import reference_rows
+from src.search.references import columns_of, reference_rows
 from src.search.scores import pooled_score, r2_gain
 from src.search.selection import Selection, Winner, as_good_in_unit_of
 from src.search.task import REGRESSION, Task
@@ -142,7 +142,8 @@ class ModelTrainer:
         from sklearn.pipeline import Pipeline
 
         config, budget, metric = self.config, Budget(self.config.budget), self.metric
-        rows = searched_rows(len(X), config.random_state)
+        n_columns = sum(map(len, columns_of(preprocessor).values()))
+        rows = searched_rows(len(X), config.random_state, n_columns)
         of_rows = None if groups is None else np.asarray(groups)[rows]
         apart = of_rows
         if units is not None and config.for_known_groups:
@@ -152,7 +153,7 @@ class ModelTrainer:
         folds = stack_folds(
             X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows, config.task
         )
-        plan, left_out = plan_search(self.candidates, folds, preprocessor, budget)
+        plan, left_out = plan_search(self.candidates, folds, preprocessor, budget, len(X))
         tuner = Tuner(folds, metric, config.random_state, stops_early=not budget.quick)
         tried: dict[str, Tried] = {}
         with quiet_fits(config.jobs):

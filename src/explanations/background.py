@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 LEAST_STUDENTS = 10  # that a point stands for
 MOST_POINTS = 32
-MOST_ROWS = 5_000  # that are grouped; of more, so many at random
+MOST_ROWS = 5_000  # of which the mean is taken; of more, so many at random
+MOST_CELLS = 1_000_000  # of the rows that are grouped: of a wide table, every second or so on
+MOST_EXACT = 200  # coordinates; of more, the principal direction is approximate
 MOST_APART = 0.1  # of the target's standard deviation: the points' mean prediction from the rows'
 # How much counts: the mean prediction, the columns' means, that weights are like the groups' sizes.
 EXACT, CLOSE, LIKE = 1_000.0, 1.0, 0.1
@@ -91,8 +93,10 @@ class Background:
         means = predicted.mean(axis=0) if wanted is None else wanted(predicted)
         spread = predicted.std(axis=0)
         spread[spread <= 1e-9 * np.abs(means)] = 1.0  # the same for all, but for rounding
+        most = max(n_points * LEAST_STUDENTS, MOST_CELLS // _n_coordinates(schema))
+        some = slice(None, None, math.ceil(len(X) / most))
+        X, apart = X.iloc[some], 2 / math.sqrt(predicted.shape[1]) * predicted[some] / spread
         coordinates = _coordinates(schema, X, X)
-        apart = 2 / math.sqrt(predicted.shape[1]) * predicted / spread
         groups = _groups(np.column_stack([coordinates, apart]), n_points)
         columns = {
             feature.name: _centers(feature, X[feature.name], groups) for feature in schema.features
@@ -170,7 +174,11 @@ def _coordinates(schema: Schema, rows: pd.DataFrame, like: pd.DataFrame) -> NDAr
             found += [(column == category).to_numpy(dtype=float) for category in feature.categories]
         if feature.optional:
             found.append(column.isna().to_numpy(dtype=float))
-    return np.nan_to_num(np.column_stack(found))
+    return np.nan_to_num(np.column_stack(found), copy=False)
+
+
+def _n_coordinates(schema: Schema) -> int:
+    return len(schema.numeric) + sum(len(feature.categories) for feature in schema.categorical)
 
 
 def _groups(points: NDArray[np.float64], n_groups: int) -> list[NDArray[np.intp]]:
@@ -202,12 +210,15 @@ def _groups(points: NDArray[np.float64], n_groups: int) -> list[NDArray[np.intp]
 
 def _halves(points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     import numpy as np
+    from sklearn.utils.extmath import randomized_svd
 
     if len(points) < 2 * LEAST_STUDENTS:
         return None
     above = points - points.mean(axis=0)
-    _, directions = np.linalg.eigh(above.T @ above)
-    along = above @ directions[:, -1]
+    if points.shape[1] > MOST_EXACT:  # there, all directions would take seconds
+        along = randomized_svd(above, 1, random_state=0)[0][:, 0]
+    else:
+        along = above @ np.linalg.eigh(above.T @ above)[1][:, -1]
     order = np.argsort(along, kind="stable")
     first = np.arange(LEAST_STUDENTS, len(points) - LEAST_STUDENTS + 1)
     gain = along[order].cumsum()[first - 1] ** 2 * (1 / first + 1 / (len(points) - first))

@@ -233,7 +233,7 @@ def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> B
         return None
     config = replace(trained.trainer, models=(), budget="quick", metric="", task=Classification(2))
     trainer, names = ModelTrainer(config), list(trained.schema.names)
-    preprocessor = DataTransformation(trained.schema, seed).run()
+    preprocessor = DataTransformation(trained.schema, seed, len(trained.rows.y)).run()
     X, X_test = train.X[names], test.X[names]
     try:
         found = trainer.run(X, below, preprocessor, groups=train.groups, weight=train.weight)
@@ -332,7 +332,7 @@ def _with_sensitive(
     families = tuple(winner.params) if winner.name == BLEND else (winner.name,)
     trainer = ModelTrainer(replace(trained.trainer, models=families))
     train = trained.train
-    preprocessor = DataTransformation(full, seed).run()
+    preprocessor = DataTransformation(full, seed, len(trained.rows.y)).run()
     found = trainer.run(train.X, train.y, preprocessor, groups=train.groups, weight=train.weight)
     fitted = trainer.fit(found.pipeline, train.X, train.y, train.weight, train.groups)
     return left_out, found, fitted

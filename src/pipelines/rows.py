@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from src.stats.group_effects import LEAST_MEMBERS
 from src.stats.same_rows import joined
 from src.tables.cells import column_name, match_key, parse_number, shorten, to_text
 from src.tables.layout import Table
-from src.tables.writer import write_rows
+from src.tables.writer import csv_line
 from src.utils import sha256, write_bytes
 
 if TYPE_CHECKING:
@@ -283,13 +282,12 @@ def write_tables(
     import numpy as np
 
     columns = [*(good.X[name] for name in schema.names), target_cells(schema, good.y)]
-    rows = [[to_text(v) for v in row] for row in zip(*columns, strict=True)]
+    header = csv_line([*schema.names, schema.target.name])
+    lines = [csv_line(map(to_text, row)) for row in zip(*columns, strict=True)]
     contents = {}
     test = np.concatenate([split.test, split.other])
-    for name, positions in (("data", range(len(rows))), ("train", split.train), ("test", test)):
-        text = io.StringIO()
-        write_rows(text, [[*schema.names, schema.target.name], *(rows[i] for i in positions)])
-        contents[name] = text.getvalue().encode()
+    for name, positions in (("data", range(len(lines))), ("train", split.train), ("test", test)):
+        contents[name] = "".join([header, *(lines[i] for i in positions)]).encode()
         write_bytes(folder / f"{name}.csv", contents[name])
     return sha256(contents["data"])
 

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ from src.pipelines.check_command import (
     show_findings,
 )
 from src.pipelines.judging import Judge
+from src.pipelines.memory import return_freed_memory
 from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
     columns_apart,
@@ -78,6 +80,7 @@ from src.search.plan import Budget, Progress
 from src.search.task import REGRESSION, Classification, Task
 from src.serving.predictor import COMPILED, FINDINGS, Predictor
 from src.tables.cells import match_key
+from src.tables.layout import Table
 from src.tables.spreadsheets import SheetChoice
 from src.utils import dump_object, to_json
 
@@ -131,6 +134,7 @@ class TrainPipeline:
             notice(checked)
             refuse_to_train(checked)
             inferred, good = learn_schema(checked, hints, config)
+            checked = replace(checked, table=Table())  # its cells would stay in memory
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
             check_pass_mark(config.pass_mark, schema)
             trainer = self._trainer(schema)
@@ -144,7 +148,7 @@ class TrainPipeline:
 
             # The search, by cross-validation on the training rows.
             names, X, y = list(schema.names), good.X[list(schema.names)], good.y
-            preprocessor = DataTransformation(schema, config.seed).run()
+            preprocessor = DataTransformation(schema, config.seed, len(y)).run()
             with naming_the_cause(checked, schema.target.name):
                 trained = trainer.run(
                     train.X[names],
@@ -302,6 +306,7 @@ def _sheet(config: TrainConfig) -> SheetChoice:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: --jobs spreads fits, not threads
+    return_freed_memory()
     from rich.console import Console
 
     errors = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -133,18 +133,26 @@ def infer_schema(
         left.
     """
     dropped: dict[str, str] = {}
-    columns = _read_columns(table, hints, dropped, readings)
+    rows = [row for i, row in enumerate(table.rows) if i not in table.malformed]
+    positions = _named_columns(table, rows, dropped)
+
+    def read(position: int) -> _Column:  # one at a time: a wide table's cells fill the memory
+        cells = (row[position] for row in rows)
+        header = table.header[position]
+        return _Column(header, position, cells, hints, table.decimal_comma, readings)
+
+    headers = [table.header[position] for position in positions]
     chosen = target or hints.target
     if not chosen:
         raise ConfigurationError(
             "Which column shall be predicted? Name it with --target COLUMN, or as target in the "
-            f"hints. The columns are: {', '.join(c.name for c in columns)}."
+            f"hints. The columns are: {', '.join(map(column_name, headers))}."
         )
-    headers = [column.header for column in columns]
     said_by = "--target" if target else "The hints' target"
-    target_column = columns[position_of(headers, chosen, said_by)]
-    left_out = {columns[position_of(headers, name, "--drop")].name for name in drop}
-    if target_column.name in left_out:
+    target_position = positions[position_of(headers, chosen, said_by)]
+    target_column = read(target_position)
+    left_out = {positions[position_of(headers, name, "--drop")] for name in drop}
+    if target_position in left_out:
         raise ConfigurationError(f"{target_column.name} is the target: it cannot be dropped too.")
     for key, spelt in hints.spelling.items():
         if key not in map(match_key, headers):
@@ -152,12 +160,16 @@ def infer_schema(
 
     target_feature = _target(target_column, task)
     features: list[NumericFeature | CategoricalFeature] = []
-    for column in columns:
-        if column is target_column:
+    found = {target_column.name: target_position}
+    for position in positions:
+        if position == target_position:
             continue
-        if column.name in left_out:
-            dropped[column.name] = "named in --drop"
-        elif reason := _why_not(column):
+        if position in left_out:
+            dropped[column_name(table.header[position])] = "named in --drop"
+            continue
+        column = read(position)
+        found[column.name] = position
+        if reason := _why_not(column):
             _drop(dropped, column.name, reason)
         else:
             features.append(_feature(column, len(features)))
@@ -169,34 +181,25 @@ def infer_schema(
     groups = _groups(features, hints)
     features.sort(key=lambda f: (groups.index(f.group), f.order))
     schema = Schema(tuple(features), target_feature, hints.title, hints.description, groups)
-    positions = {column.name: column.position for column in columns}
     used = (*schema.names, target_column.name)
-    return InferredSchema(schema, {name: positions[name] for name in used}, dropped)
+    return InferredSchema(schema, {name: found[name] for name in used}, dropped)
 
 
-def _read_columns(
-    table: Table,
-    hints: Hints,
-    dropped: dict[str, str],
-    readings: Mapping[str, Reading],
-) -> list[_Column]:
-    good = [row for i, row in enumerate(table.rows) if i not in table.malformed]
-    if not good:
+def _named_columns(
+    table: Table, rows: Sequence[Sequence[str]], dropped: dict[str, str]
+) -> list[int]:
+    """Return where the columns stand that have a name."""
+    if not rows:
         raise DataValidationError(
             "No row of the table can be read." if table.rows else "The table has no rows.",
             table.malformed.values(),
         )
     refuse_same_names(table.header)
-    columns = []
     for position, header in enumerate(table.header):
-        cells = (row[position] for row in good)
-        if not header:
-            # Nothing could find it in a later file. Spreadsheets save empty ones beside a table.
-            if any(map(str.strip, cells)):
-                _drop(dropped, f"column {position + 1}", "has no name in the header")
-            continue
-        columns.append(_Column(header, position, cells, hints, table.decimal_comma, readings))
-    return columns
+        # Nothing could find it in a later file. Spreadsheets save empty ones beside a table.
+        if not header and any(row[position].strip() for row in rows):
+            _drop(dropped, f"column {position + 1}", "has no name in the header")
+    return [position for position, header in enumerate(table.header) if header]
 
 
 def refuse_same_names(header: Sequence[str]) -> None:

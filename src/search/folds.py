@@ -202,23 +202,23 @@ def stack_folds(
     """
     import numpy as np
 
-    blocks, stacked = [], []
+    matrix, stacked, n_rows = np.empty((0, 0)), [], len(X)
     for k, (train, test) in enumerate(splits):
         fitted, learnt = fit_preprocessor(
             preprocessor, X.iloc[train], y[train], None if groups is None else groups[train]
         )
-        block = np.empty((len(X), learnt.shape[1]))
-        block[train] = learnt
-        block[test] = fitted.transform(X.iloc[test])
-        blocks.append(block)
-        stacked.append((train + k * len(X), test + k * len(X)))
+        if k == 0:
+            matrix = np.empty((len(splits) * n_rows, learnt.shape[1]))
+        stacked.append((train + k * n_rows, test + k * n_rows))
+        matrix[stacked[k][0]] = learnt
+        matrix[stacked[k][1]] = fitted.transform(X.iloc[test])
     return StackedFolds(
-        X=np.vstack(blocks),
-        y=np.tile(y, len(blocks)),
+        X=matrix,
+        y=np.tile(y, len(splits)),
         splits=stacked,
         tests=[test for _, test in splits],
-        weight=None if weight is None else np.tile(weight, len(blocks)),
-        groups=None if groups is None else np.tile(groups, len(blocks)),
+        weight=None if weight is None else np.tile(weight, len(splits)),
+        groups=None if groups is None else np.tile(groups, len(splits)),
         task=task,
     )
 

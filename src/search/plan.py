@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from src.exception import ConfigurationError
 from src.logger import get_logger
-from src.search.candidates import Candidate
+from src.search.candidates import WIDE, Candidate
 from src.search.codes import code_columns, has_long_tail
 from src.search.early_stopping import counted_folds
 from src.search.folds import StackedFolds
@@ -27,10 +27,14 @@ logger = get_logger(__name__)
 
 # Estimated processor seconds of fitting, on a core of 2023.
 BUDGETS = {"quick": 1.2, "standard": 30.0}
-SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample
+SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample ...
+SEARCHED_CELLS = 1_500_000  # ... or fewer, of a wide table: each fold has them once ...
+LEAST_SEARCHED = 1_000  # ... but not fewer than these
+EXPANDED_CELLS = 4_000_000  # of the training rows; more would fill the memory
 FAMILY_SHARE = 1 / 3  # of the room that is left: what a family may take for more than one trial
 ALWAYS_TRIED = 2  # families with at least one trial, unless that alone costs the whole budget
-COSTLY_CELLS = 1_000_000  # of the search: reading, checking and reporting them takes half the time
+# Of the search: reading, checking and reporting them takes half the time.
+COSTLY_CELLS, COSTLY_COLUMNS = 1_000_000, 1_000
 
 Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
 
@@ -85,15 +89,16 @@ class Budget:
         return self.asked if isinstance(self.asked, str) else f"{self.asked:g} s"
 
 
-def searched_rows(n_rows: int, random_state: int) -> NDArray[np.intp]:
+def searched_rows(n_rows: int, random_state: int, n_columns: int = 1) -> NDArray[np.intp]:
     """Return the rows to search on: all, or a sample of a table so large that it suffices."""
     import numpy as np
 
-    if n_rows <= SEARCHED_ROWS:
+    most = min(SEARCHED_ROWS, max(LEAST_SEARCHED, SEARCHED_CELLS // n_columns))
+    if n_rows <= most:
         return np.arange(n_rows)
-    logger.info("Searching on %d of %d training rows", SEARCHED_ROWS, n_rows)
+    logger.info("Searching on %d of %d training rows", most, n_rows)
     random = np.random.default_rng(random_state)
-    return np.sort(random.choice(n_rows, SEARCHED_ROWS, replace=False))
+    return np.sort(random.choice(n_rows, most, replace=False))
 
 
 def plan_search(
@@ -101,8 +106,14 @@ def plan_search(
     folds: StackedFolds,
     preprocessor: ColumnTransformer,
     budget: Budget,
+    n_training: int = 0,
 ) -> tuple[list[tuple[Candidate, int]], dict[str, str]]:
     """Return which families are tried with how many trials, and why the others are not.
+
+    Parameters
+    ----------
+    n_training : int
+        Rows that the winner is fitted to, of which the folds may have a sample.
 
     Raises
     ------
@@ -111,14 +122,16 @@ def plan_search(
     """
     plan, left_out = [(folds.task.baseline, 1)], {}
     n_folds = len(folds.splits)
-    whole = room = budget.fitting_s / (1 + folds.n_samples * folds.X.shape[1] / COSTLY_CELLS)
+    n_columns = folds.X.shape[1]
+    beside = folds.n_samples * n_columns / COSTLY_CELLS + max(0, n_columns - WIDE) / COSTLY_COLUMNS
+    whole = room = budget.fitting_s / (1 + beside)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:
-        candidate = _fitted_to_table(asked, folds, preprocessor)
+        candidate = _fitted_to_table(asked, folds, preprocessor, n_training)
         if isinstance(candidate, str):
             left_out[asked.name] = candidate
             continue
-        trial_s = candidate.seconds(n_rows, folds.X.shape[1]) * n_folds
+        trial_s = candidate.seconds(n_rows, n_columns) * n_folds
         if candidate.tree_count and not budget.quick:
             trial_s *= 1 + counted_folds(folds.n_samples, n_folds) / n_folds
         wanted = candidate.trials or candidate.n_points
@@ -140,7 +153,7 @@ def plan_search(
 
 
 def _fitted_to_table(
-    candidate: Candidate, folds: StackedFolds, preprocessor: ColumnTransformer
+    candidate: Candidate, folds: StackedFolds, preprocessor: ColumnTransformer, n_training: int
 ) -> Candidate | str:
     """Return a family as this table's columns need it, or why it cannot be trained on them."""
     if folds.weight is not None and (candidate.wrapped or candidate.name == "neighbors"):
@@ -157,8 +170,12 @@ def _fitted_to_table(
         n_numbers = sum(len(names) for step, _, names in steps if step == NUMERIC)
         if not n_numbers:
             return "no feature is a number"
-        if not candidate.expansion.of_codes:
-            return candidate.expanding(range(n_numbers))
-        codes = code_columns(folds, n_numbers)
-        return candidate.expanding(codes) if codes else "no number looks like a code"
+        of_codes = candidate.expansion.of_codes
+        numbers = code_columns(folds, n_numbers) if of_codes else range(n_numbers)
+        if not numbers:
+            return "no number looks like a code"
+        n_columns = folds.X.shape[1] + candidate.expansion.n_columns(len(numbers))
+        if n_training * n_columns > EXPANDED_CELLS:
+            return "its columns would fill the memory"
+        return candidate.expanding(numbers)
     return candidate

@@ -48,13 +48,17 @@ def _may_run(cell: str) -> bool:
 
 
 def write_rows(file: IO[str], rows: Iterable[Iterable[str]]) -> None:
-    """Write rows of text cells as CSV (RFC 4180, line feeds), each cell neutralised."""
-    for row in rows:
-        cells = list(row)
-        line = ",".join(cells)
-        if not _is_plain(line, len(cells)):
-            line = ",".join([_quote(neutralise(cell)) if cell else "" for cell in cells])
-        file.write((line or '""') + "\n")  # an empty line is no row
+    """Write rows of text cells as CSV."""
+    file.writelines(map(csv_line, rows))
+
+
+def csv_line(row: Iterable[str]) -> str:
+    """Return a row of text cells as CSV (RFC 4180, line feeds), each cell neutralised."""
+    cells = list(row)
+    line = ",".join(cells)
+    if not _is_plain(line, len(cells)):
+        line = ",".join([_quote(neutralise(cell)) if cell else "" for cell in cells])
+    return (line or '""') + "\n"  # an empty line is no row
 
 
 def _is_plain(line: str, n_cells: int) -> bool:

@@ -11,6 +11,7 @@ from src.components.data_transformation import MOST_ONE_HOT, DataTransformation
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.search.folds import fit_preprocessor
+from src.search.native_categories import ONE_HOT
 
 SCORE = NumericFeature(name="score", observed_minimum=0, observed_maximum=100)
 HOURS = NumericFeature(name="hours", observed_minimum=0, observed_maximum=9, optional=True)
@@ -141,6 +142,23 @@ def test_a_feature_of_many_categories_is_one_column_that_follows_their_means(
     found = fitted.transform(frame).ravel()
     assert (np.diff(found[~missing][np.argsort(number[~missing], kind="stable")]) >= 0).all()
     assert not missing.any() or found[missing].min() > found[~missing].max()
+
+
+def test_in_a_large_table_fewer_features_have_a_column_for_each_category() -> None:
+    sizes = {"sex": 2, "grade": 5, "class": 20}
+    features = tuple(
+        CategoricalFeature(name=name, categories=tuple(f"{name} {i}" for i in range(size)))
+        for name, size in sizes.items()
+    )
+
+    def one_hot(n_rows: int) -> list[str]:
+        transformation = DataTransformation(Schema(features, TARGET), n_rows=n_rows).run()
+        return [name for step, _, names in transformation.transformers for name in names
+                if step == ONE_HOT]  # fmt: skip
+
+    assert one_hot(10_000) == [*sizes]
+    assert one_hot(200_000) == ["sex", "grade"]
+    assert one_hot(10_000_000) == ["sex"]
 
 
 def test_a_row_does_not_see_its_own_target_in_its_categorys_mean() -> None:

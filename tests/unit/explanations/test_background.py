@@ -135,3 +135,20 @@ def test_several_predictions_are_on_average_what_is_wanted() -> None:
     apart = (means - wanted(of_rows)) / of_rows.std(axis=0)
     assert np.abs(apart).max() < 1e-3
     assert found.weights != of(X).weights
+
+
+def test_of_a_wide_table_the_points_lie_along_what_varies_most() -> None:
+    """More columns than all directions are worked out for, and than rows."""
+    random, n_rows, n_columns = np.random.default_rng(0), 120, 300
+    first = random.normal(size=n_rows)
+    numbers = random.normal(size=(n_rows, n_columns))
+    numbers[:, :150] += 3 * first[:, None]
+    X = pd.DataFrame(numbers, columns=[f"x{i}" for i in range(n_columns)])
+    features = [NumericFeature(name=n, observed_minimum=-20, observed_maximum=20) for n in X]
+    schema = Schema(tuple(features), SCHEMA.target)
+    found = Background.of(schema, X, lambda frame: frame["x0"].to_numpy(), n_points=2)
+    low, high = sorted(found.frame(schema)["x0"])
+    assert high - low > 3 * first.std()
+    assert np.average(found.columns["x0"], weights=found.weights) == pytest.approx(
+        X["x0"].mean(), abs=0.1 * X["x0"].std()
+    )
