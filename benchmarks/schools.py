@@ -152,9 +152,12 @@ def _score(
 ) -> None:
     """Add what a run predicts for held-out rows."""
     schema = predictor.schema
-    names = [one.name for one in schema.asked]
-    records = [schema.check_record({n: row[n] for n in names}, form=True)[0] for row in rows]
-    columns = {name: [record[name] for record in records] for name in names}
+    at = schema.locate([*rows[0]])
+    records = []
+    for row in rows:
+        cells = [*row.values()]
+        records.append(schema.check_record({n: cells[i] for n, i in at.items()}, form=True)[0])
+    columns = {name: [record[name] for record in records] for name in at}
     scores = scorer_for(predictor, vectorised=True).score(columns)
     truth, predicted = [float(row[TARGET]) for row in rows], scores["prediction"]
     found.r2[key] = r2_of(truth, predicted)
