@@ -200,8 +200,8 @@ class NumericFeature(Feature):
         typed: bool = False,
         suggest: bool = True,
     ) -> Checked:
-        text = cell.strip()
-        if not text or (self.absent and is_one_of(clean(text), self.absent)):
+        text = clean(cell)
+        if not text or (self.absent and is_one_of(text, self.absent)):
             return self.missing()
         number = self.format.read(text, decimal_comma=decimal_comma, typed=typed)
         if number is None:
@@ -404,7 +404,7 @@ class ClassTarget(CategoricalFeature):
         suggest: bool = True,
     ) -> Checked:
         label = clean(cell)
-        if label.lower() in MISSING_MARKS and label not in self.categories:
+        if label.lower() in MISSING_MARKS and label not in {*self.categories, *self.merged}:
             return self.missing()
         merged = self.merged.get(label, cell)
         checked = super().check_cell(
