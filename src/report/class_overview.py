@@ -50,10 +50,10 @@ def event(facts: ClassReportFacts) -> str:
 
 
 def how_to_name_the_event(target: ClassTarget) -> str:
-    """Return why there is no list of students to help, and what makes one."""
+    """Return what a list of students to help lacks where no outcome is at risk."""
     return (
-        "No outcome is said to be at risk, so there is no list of students to help. The hints file "
-        f'names the outcomes: at_risk = ["…"] under [columns."{plain(target.name)}"].'
+        "For a list of students to help, name the outcomes at risk in the hints file: "
+        f'at_risk = ["…"] under [columns."{plain(target.name)}"].'
     )
 
 
