@@ -19,6 +19,7 @@ from src.compiled.model import (
     CompiledModel,
     FeatureTable,
     NumericTable,
+    ObliviousTree,
     ObliviousTrees,
     grow,
     read_curve,
@@ -54,6 +55,10 @@ class JointTrees:
             found.append(node)
         return found
 
+    def sums(self, bits: Bits) -> list[float]:
+        """Return each output's sum of leaves, without the weight."""
+        return [reduce(add, leaves, 0.0) for leaves in zip(*self.reached(bits), strict=True)]
+
     def totals(self, answers: Sequence[Bits]) -> list[list[float]]:
         """Return each output's sum of leaves, without the weight, for each of some records."""
         each = [
@@ -72,24 +77,37 @@ class JointObliviousTrees:
         Of the sums in the scores.
     outputs : tuple of ObliviousTrees
         By output; all ask the same tests.
-    joint : ObliviousTrees
-        The same trees, with a tuple of values in each leaf.
     """
 
     def __init__(self, outputs: tuple[ObliviousTrees, ...]) -> None:
         self.weight = outputs[0].weight
         self.outputs = outputs
-        trees = zip(*(each.trees for each in outputs), strict=True)
-        joint = (replace(tree[0], values=_leaves(*tree)) for tree in trees)
-        self.joint = ObliviousTrees(self.weight, tuple(joint), outputs[0].n_tests)
+        trees = [*zip(*(each.trees for each in outputs), strict=True)]
+        # Training makes the last score of a softmax 0, which costs nothing here. Of the others two
+        # are added at once, as a complex number: both are rounded as they would be alone.
+        last_is_0 = not any(value for tree in trees for value in tree[-1].values)
+        self._n_summed = len(outputs) - last_is_0
+        paired = tuple(replace(t[0], values=_pairs(t[: self._n_summed])) for t in trees)
+        self._paired = ObliviousTrees(self.weight, paired, outputs[0].n_tests)
 
-    def reached(self, bits: Bits) -> list[Any]:
-        """Return the leaf of each tree."""
-        return self.joint.reached(bits)
+    def sums(self, bits: Bits) -> list[float]:
+        """Return each output's sum of leaves, without the weight."""
+        found = [0.0] * (len(self.outputs) + 1)
+        reached = self._paired.reached(bits)
+        pairs = [reached] if self._n_summed <= 2 else zip(*reached, strict=True)
+        for place, leaves in enumerate(pairs):
+            total = reduce(add, leaves, 0j)
+            found[2 * place : 2 * place + 2] = total.real, total.imag
+        return found[: len(self.outputs)]
 
 
-def _leaves(*trees: Any) -> Any:
-    return tuple(zip(*(tree.values for tree in trees), strict=True))
+def _pairs(trees: tuple[ObliviousTree, ...]) -> tuple[Any, ...]:
+    """Return the values of each leaf, two in a complex number; a tuple where these are several."""
+    values = [tree.values for tree in trees]
+    if len(values) % 2:
+        values.append((0.0,) * len(trees[0].values))
+    pairs = [[*map(complex, *two)] for two in zip(values[::2], values[1::2], strict=True)]
+    return tuple(pairs[0] if len(pairs) == 1 else zip(*pairs, strict=True))
 
 
 @dataclass(frozen=True)
@@ -126,8 +144,8 @@ class Member:
         """
         found = [output.score(values, bits) for output in self.outputs]
         for ensemble in self.joint:
-            for output, leaves in enumerate(zip(*ensemble.reached(bits), strict=True)):
-                found[output] += ensemble.weight * reduce(add, leaves, 0.0)
+            for output, total in enumerate(ensemble.sums(bits)):
+                found[output] += ensemble.weight * total
         return found
 
     @property

@@ -71,7 +71,10 @@ class _MemberBatch:
             if isinstance(each, JointTrees):
                 plans: list[Plan] = [planned(root, tests, self._shape) for root in each.roots]
             else:
-                plans = [Table(tree.tests, np.array(tree.values)) for tree in each.joint.trees]
+                plans = [
+                    Table(trees[0].tests, np.column_stack([tree.values for tree in trees]))
+                    for trees in zip(*(output.trees for output in each.outputs), strict=True)
+                ]
             self._joint.append((each.weight, plans))
         self.plans = [plans for output in self._outputs for plans in output.plans]
         self.plans += [plans for _, plans in self._joint]

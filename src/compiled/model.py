@@ -213,7 +213,7 @@ class ObliviousTrees:
         depth = max((len(tree.tests) for tree in trees), default=0)
         # Trees of one depth can be written out level by level, which is twice as fast as a loop.
         # The answer after the last test's is always 0: it fills a tree up without moving leaves.
-        self._depth = 3 if depth <= 3 else 6 if depth <= 6 else 0
+        self._depth = next((written for written in (3, 4, 6) if depth <= written), 0)
         self._filled: list[Any] = [
             (*[n_tests] * (self._depth - len(tree.tests)), *tree.tests, tree.values)
             for tree in trees
@@ -227,6 +227,11 @@ class ObliviousTrees:
         if self._depth == 3:
             _, two, four, *_ = _shifted(bits, 3)
             return [values[four[a] + two[b] + bits[c]] for a, b, c, values in self._filled]
+        if self._depth == 4:
+            _, two, four, eight = _shifted(bits, 4)
+            return [
+                values[eight[a] + four[b] + two[c] + bits[d]] for a, b, c, d, values in self._filled
+            ]
         if self._depth == 6:
             _, b1, b2, b3, b4, b5 = _shifted(bits, 6)
             return [

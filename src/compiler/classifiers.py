@@ -278,8 +278,10 @@ def _catboost(estimator: Any) -> ClassMember:
         raise UnsupportedEstimatorError(f"CatBoost's loss {loss} has a link of its own.")
     if loss != "MultiClass":
         return _boosted([WeightedSum(bias[0], ((scale, part),))])
-    outputs = tuple(WeightedSum(each, ()) for each in bias)
-    return ClassMember("softmax", outputs, joint=((scale, part),))
+    # A softmax does not change where all scores do: the last one becomes 0, and needs no sum.
+    trees = tuple(replace(tree, values=tree.values - tree.values[:, -1:]) for tree in part.trees)
+    outputs = tuple(WeightedSum(each - bias[-1], ()) for each in bias)
+    return ClassMember("softmax", outputs, joint=((scale, replace(part, trees=trees)),))
 
 
 _READERS: dict[str, Callable[[Any], ClassMember]] = {

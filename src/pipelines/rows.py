@@ -25,7 +25,7 @@ from src.search.group_effects import GroupFit, Units
 from src.search.task import Classification
 from src.stats.group_effects import LEAST_MEMBERS
 from src.stats.same_rows import joined
-from src.tables.cells import column_name, match_key, parse_number, shorten, to_text
+from src.tables.cells import clean, column_name, match_key, parse_number, shorten, to_text
 from src.tables.layout import Table
 from src.tables.writer import csv_line
 from src.utils import sha256, write_bytes
@@ -227,7 +227,7 @@ def usable_rows(
     frame = frame[accepted[validated.accepted]]
     known = frame[schema.target.name].notna()
     if not known.all():
-        logger.warning("%d rows are left out: they have no %s.", (~known).sum(), schema.target.name)
+        logger.warning("%s", _left_out(schema, table, inferred, frame.index[~known].tolist()))
     frame = frame[known]
     return GoodRows(
         X=frame[list(schema.names)].reset_index(drop=True),
@@ -238,6 +238,20 @@ def usable_rows(
         problems=problems,
         indices=frame.index.tolist(),
     )
+
+
+def _left_out(schema: Schema, table: Table, inferred: InferredSchema, rows: list[int]) -> str:
+    """Return how many rows have no target, and by which marks where these may be outcomes."""
+    name = schema.target.name
+    told = f"{len(rows)} rows are left out: they have no {name}."
+    at = inferred.positions[name]
+    marks = {clean(table.rows[i][at]) for i in rows} - {""}
+    if isinstance(schema.target, ClassTarget) and marks:
+        told += (
+            f" {', '.join(map(repr, sorted(marks)))} is read as nothing known. Where it is an "
+            f'outcome, name it in the hints: [columns."{name}"] categories.'
+        )
+    return told
 
 
 def _groups(

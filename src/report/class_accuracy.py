@@ -11,8 +11,8 @@ from src.report.class_fairness import share_cell
 from src.report.class_groups import ClassReportFacts
 from src.report.class_overview import (
     RESAMPLED,
-    event,
     gap,
+    how_to_name_the_event,
     list_sentence,
     may_be_chance,
     scores_table,
@@ -255,7 +255,7 @@ def capacity(facts: ClassReportFacts) -> Section:
     names, found, label = Names(facts.schema), facts.scores.capacity, event_label(facts.target)
     title = "Whom a list reaches"
     if not label:
-        return Section("list", title, [event(facts)])
+        return Section("list", title, [how_to_name_the_event(facts.target)])
     if found is None or not found.lists:
         few = (
             "Too few students were held out to say what a list holds: ten at least must have "

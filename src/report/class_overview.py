@@ -23,6 +23,7 @@ from src.report.wording import (
     percent,
     plain,
 )
+from src.schema.features import ClassTarget
 from src.stats.intervals import Interval
 
 RESAMPLED = "Nothing is resampled or weighted for imbalance: that would make the chances wrong."
@@ -42,13 +43,17 @@ def purpose(facts: ClassReportFacts) -> str:
 
 
 def event(facts: ClassReportFacts) -> str:
-    """Return which outcomes help should prevent, and how to name them."""
-    target = facts.target
-    if target.event:
-        return f"At risk is a student with {event_label(target)}."
+    """Return which outcomes help should prevent."""
+    if facts.target.event:
+        return f"At risk is a student with {event_label(facts.target)}."
+    return "No outcome is said to be at risk."
+
+
+def how_to_name_the_event(target: ClassTarget) -> str:
+    """Return what a list of students to help lacks where no outcome is at risk."""
     return (
-        "No outcome is said to be at risk, so there is no list of students to help: name the "
-        f'outcomes with `at_risk = ["…"]` under [columns."{plain(target.name)}"] in the hints file.'
+        "For a list of students to help, name the outcomes at risk in the hints file: "
+        f'at_risk = ["…"] under [columns."{plain(target.name)}"].'
     )
 
 

@@ -235,9 +235,10 @@ def dependence(facts: Facts) -> Section | None:
         for one in drawn
         for low, high in zip(one.low, one.high, strict=True)
     )
+    what = "chance of an outcome" if several else _predicted(drawn[0])
     lead = [
         "Each plot sets one feature to one value after another for all students, leaves the rest "
-        f"as it is, and shows the mean {_predicted(drawn[0])}. All have the same scale"
+        f"as it is, and shows the mean {what}. All have the same scale"
         + ("." if drawn[0].outcome else f" of {measure.axis(names.target)}.")
         + (" The shade holds most students' own curves." if banded else "")
     ]

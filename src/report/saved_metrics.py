@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, NotRequired, TypedDict
 
 from src.report.class_facts import ClassScores
+from src.stats.chances import METHODS
 from src.stats.intervals import Interval
 from src.utils import read_typed
 
@@ -141,6 +142,8 @@ def check_metrics(metrics: object) -> None:
         found: SavedOutcomeMetrics = read_typed(SavedOutcomeMetrics, metrics, "metrics.json")
         if len(found["outcomes"]) != len(found["outcome_counts"]):
             raise ValueError("the counts of the outcomes")
+        if found["calibration"] not in METHODS:
+            raise ValueError("the calibration")
         return
     checked: SavedMetrics = read_typed(SavedMetrics, metrics, "metrics.json")
     if histogram := checked.get("target_distribution"):

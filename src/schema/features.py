@@ -200,8 +200,8 @@ class NumericFeature(Feature):
         typed: bool = False,
         suggest: bool = True,
     ) -> Checked:
-        text = cell.strip()
-        if not text or (self.absent and is_one_of(clean(text), self.absent)):
+        text = clean(cell)
+        if not text or (self.absent and is_one_of(text, self.absent)):
             return self.missing()
         number = self.format.read(text, decimal_comma=decimal_comma, typed=typed)
         if number is None:
@@ -303,6 +303,7 @@ class CategoricalFeature(Feature):
         typed: bool = False,
         suggest: bool = True,
     ) -> Checked:
+        cell = self._counted(cell)
         category = clean(cell)
         if not category:
             return self.missing()
@@ -330,6 +331,10 @@ class CategoricalFeature(Feature):
 
     def plain(self, value: object) -> Value:
         return value if value.__class__ is str and value in self._spellings else None
+
+    def _counted(self, cell: str) -> str:
+        """Return the cell that a cell counts as."""
+        return cell
 
     def _same(self, cell: str) -> str | None:
         """Return the one category that is the same text, truth value or number, otherwise spelt.
@@ -395,22 +400,11 @@ class ClassTarget(CategoricalFeature):
         """The codes of the outcomes at risk: positions among the categories."""
         return tuple(i for i, c in enumerate(self.categories) if c in self.at_risk)
 
-    def check_cell(
-        self,
-        cell: str,
-        *,
-        decimal_comma: bool = False,
-        typed: bool = False,
-        suggest: bool = True,
-    ) -> Checked:
+    def _counted(self, cell: str) -> str:
         label = clean(cell)
-        if label.lower() in MISSING_MARKS and label not in self.categories:
-            return self.missing()
-        merged = self.merged.get(label, cell)
-        checked = super().check_cell(
-            merged, decimal_comma=decimal_comma, typed=typed, suggest=suggest
-        )
-        return checked._replace(mended="") if merged is not cell else checked
+        if label.lower() in MISSING_MARKS and label not in {*self.categories, *self.merged}:
+            return ""
+        return self.merged.get(label, cell)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,11 @@ class ColumnHints:
         return self.kind == "numeric" or any(value is not None for value in bounds)
 
     @property
+    def named_outcomes(self) -> frozenset[str]:
+        """The cells of a target that are called outcomes, whatever they look like."""
+        return frozenset((*(self.categories or ()), *(self.at_risk or ()), *(self.merge or ())))
+
+    @property
     def says_categorical(self) -> bool:
         of_classes = (self.categories, self.ordered, self.at_risk, self.merge)
         return self.kind == "categorical" or any(value is not None for value in of_classes)

@@ -257,9 +257,10 @@ def position_of(header: Sequence[str], wanted: str, said_by: str) -> int:
 
 def _target(column: _Column, task: Task) -> NumericFeature | ClassTarget:
     is_number, labels = column.reading.numeric, Counter[str]()
+    named = column.said.named_outcomes
     for cell, n in column.present.items():
         number = column.numbers.get(cell) if is_number else None
-        if cell.lower() not in MISSING_MARKS:
+        if cell.lower() not in MISSING_MARKS or cell in named:
             labels[cell if number is None else format_number(number)] += n
     if predicts_outcomes(task, column.said, is_number=is_number, n_distinct=len(labels)):
         missing = labels.total() < column.counts.total()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from src.schema.ordered_scales import ordered_outcomes
 from src.tables.cells import clean, parse_number, shorten
 
 MOST_OUTCOMES = 20
+LONGEST_OUTCOME = 100  # characters: what is longer is no name that a page can show
 LEAST_PUPILS = 10  # of an outcome: fewer teach nothing, and would be told of singly
 
 Task = Literal["auto", "regression", "binary", "ordinal", "classes"]
@@ -75,6 +77,12 @@ def outcomes_of(
             f"most {MOST_OUTCOMES}). It must be a number, or be merged to fewer with `merge` in "
             "the hints, or name another column with --target."
         )
+    if long := [label for label in labels if len(label) > LONGEST_OUTCOME]:
+        raise DataValidationError(
+            f"The target {name} holds {shorten(long[0])!r}, {len(long[0]):,} characters long: an "
+            f"outcome is a name of at most {LONGEST_OUTCOME}. Give it a short one with `merge` in "
+            "the hints, or name another column with --target."
+        )
     if task == "binary" and len(labels) != 2:
         raise ConfigurationError(
             f"--task binary needs a target with two outcomes; {name} has {len(labels)}. Choose "
@@ -107,9 +115,14 @@ def refuse_few(target: ClassTarget, counts: Sequence[int]) -> None:
     label, into = few[0][0], _neighbour(target, counts, few[0][0])
     raise DataValidationError(
         f"Each outcome of {target.name} needs at least {LEAST_PUPILS} rows. Merge rare ones in the "
-        f'hints: [columns."{target.name}"] merge = {{ "{label}" = "{into}" }}.',
+        f'hints: [columns."{target.name}"] merge = {{ {_quoted(label)} = {_quoted(into)} }}.',
         problems,
     )
+
+
+def _quoted(label: str) -> str:
+    """Return a label as TOML writes it."""
+    return json.dumps(label, ensure_ascii=False)
 
 
 def _neighbour(target: ClassTarget, counts: Sequence[int], label: str) -> str:
@@ -140,7 +153,7 @@ def _is_ordered(
 ) -> bool:
     if task == "ordinal":
         if by_scale is None and not said.categories:
-            in_hints = ", ".join(map('"{}"'.format, labels))
+            in_hints = ", ".join(map(_quoted, labels))
             raise ConfigurationError(
                 f"--task ordinal needs the order of {name}'s outcomes. Write it in the hints, from "
                 f'the lowest: [columns."{name}"] categories = [{in_hints}] and ordered = true.'

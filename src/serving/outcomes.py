@@ -75,6 +75,8 @@ class OutcomePredictor(Predictor):
         of_outcomes += [self.groups.direction] if self.groups else []
         if any(len(one) != len(self.labels) for one in of_outcomes):
             raise ValueError("the chances are of other outcomes")
+        if self.metrics["outcomes"] != [*self.labels]:
+            raise ValueError("the figures are of other outcomes")
 
     def predict_values(
         self, values: Mapping[str, Value], warnings: tuple[Problem, ...] = ()

@@ -7,6 +7,7 @@ import decimal
 import math
 import re
 import reprlib
+import string
 import unicodedata
 
 MISSING_MARKS = frozenset(
@@ -20,6 +21,11 @@ def word_set(text: str, separator: str | None = None) -> frozenset[str]:
 
 
 SHOWN_CHARACTERS = 60
+_UNSEEN = "\xad\u061c\u2800\u3164\ufeff" + "".join(
+    map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)))
+)
+_SPACES = "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_BLANKS = string.whitespace + "\x1c\x1d\x1e\x1f" + _SPACES + _UNSEEN
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _GROUPED_BY_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+", re.ASCII)
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([ ,.'’])\d{3}(?:\1\d{3})*(?:[.,]\d+)?", re.ASCII)
@@ -28,12 +34,18 @@ _WITH_UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[^\W\d_].*", re.DOTALL)
 
 
 def clean(cell: str) -> str:
-    """Return a cell's text without surrounding blanks, its accents composed.
+    r"""Return a cell's text without surrounding blanks, its accents composed.
 
-    Some systems write ``é`` as two characters: both must be the same category.
+    Some systems write ``é`` as two characters: both must be the same category. A character that
+    shows nothing, such as a zero-width space, is a blank.
+
+    Examples
+    --------
+    >>> clean(" \u200b"), clean("Pass\u200b\xa0")
+    ('', 'Pass')
     """
     cell = cell.strip()
-    return cell if cell.isascii() else unicodedata.normalize("NFC", cell)
+    return cell if cell.isascii() else unicodedata.normalize("NFC", cell.strip(_BLANKS))
 
 
 def column_name(header: str) -> str:

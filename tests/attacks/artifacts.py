@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ FILES = (
     "metrics.json",
     "compiled.json",
     "intervals.json",
+    "chances.json",
     "manifest.json",
     "report.json",
 )
@@ -35,6 +35,7 @@ PATHS = (
     "/batch/template.csv",
     "/model/report.html",
 )
+DELETED = "<deleted>"
 WRONG = (None, "", "<b>x</b>", "100", -1, 0, 1e300, True, [], {}, [None], {"x": 1}, "x" * 5000)
 
 
@@ -62,21 +63,29 @@ def places(value: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 def mutants(run: Run, dice: random.Random, n: int) -> Iterator[Mutant]:
     """Yield damaged runs, as many of each file."""
-    files = {name: json.loads((run.folder / name).read_bytes()) for name in FILES}
+    files = _read(run)
     everywhere = {name: [p for p in places(value) if p] for name, value in files.items()}
-    del_ = object()
     for i in range(n):
-        name = FILES[i % len(FILES)]
-        where, value = dice.choice(everywhere[name]), dice.choice([*WRONG, del_])
-        changed = copy.deepcopy(files)
-        holder = changed[name]
-        for key in where[:-1]:
-            holder = holder[key]
-        if value is del_:
-            del holder[where[-1]]
-        else:
-            holder[where[-1]] = value
-        yield Mutant(name, where, "deleted" if value is del_ else value, changed)
+        name = [*files][i % len(files)]
+        yield mutant(run, name, dice.choice(everywhere[name]), dice.choice([*WRONG, DELETED]))
+
+
+def mutant(run: Run, name: str, where: tuple[str | int, ...], value: Any) -> Mutant:
+    """Return a run one value of which is another, or ``DELETED``."""
+    changed = _read(run)
+    holder = changed[name]
+    for key in where[:-1]:
+        holder = holder[key]
+    if value is DELETED:
+        del holder[where[-1]]
+    else:
+        holder[where[-1]] = value
+    return Mutant(name, where, value, changed)
+
+
+def _read(run: Run) -> dict[str, Any]:
+    there = [name for name in FILES if (run.folder / name).is_file()]
+    return {name: json.loads((run.folder / name).read_bytes()) for name in there}
 
 
 def save(mutant: Mutant, run: Run, folder: Path) -> None:
@@ -84,14 +93,15 @@ def save(mutant: Mutant, run: Run, folder: Path) -> None:
     store = ArtifactStore(folder, "")
     values = mutant.files["manifest.json"]
     files = {name: (run.folder / name).read_bytes() for name in run.manifest.files}
-    files |= {name: json.dumps(mutant.files[name]).encode() for name in FILES[:4] if name in files}
+    files |= {name: json.dumps(v).encode() for name, v in mutant.files.items() if name in files}
     fields = asdict(run.manifest) | {k: v for k, v in values.items() if k != "files"}
     fields["run_id"] = new_run_id()
     saved = store.save(RunManifest(**fields), files)
-    report = {name: run.read_report(name) for name in ("report.html", "model_card.md")}
-    store.add_report(
-        saved, report | {"report.json": json.dumps(mutant.files["report.json"]).encode()}
-    )
+    if "report.json" in mutant.files:
+        report = {name: run.read_report(name) for name in ("report.html", "model_card.md")}
+        store.add_report(
+            saved, report | {"report.json": json.dumps(mutant.files["report.json"]).encode()}
+        )
     store.promote(saved, by="train")
 
 

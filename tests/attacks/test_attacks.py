@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import locale
 import os
@@ -14,15 +15,25 @@ from pathlib import Path
 
 import pytest
 
-from src.exception import StuPredictionError
+from src.exception import ArtifactError, StuPredictionError
 from src.serving.predictor import Predictor
 from src.tables.reader import read_table
 from tests.attacks import artifacts, files, raw_requests, records
+from tests.outcomes import train_outcomes
 from tests.web.conftest import workbook
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_S = 10.0  # of processor time for one small file
+HOSTILE = ("<script>alert(1)</script>", "=1+1", "'<img src=x onerror=alert(1)>")
+STUDENT_WITH_AN_OUTCOME = {"reading": 50, "absences": 10, "course": "half"}
 FEW, MANY = 1, pytest.param(25, marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module")
+def hostile_outcomes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return artifacts, a report among them, of outcomes without an order. Read them only."""
+    folder = tmp_path_factory.mktemp("hostile")
+    return train_outcomes(folder, "logistic", names=HOSTILE, hints="", budget="standard")
 
 
 @pytest.fixture
@@ -116,22 +127,72 @@ def test_odd_workbooks_are_read_or_refused(hold, times) -> None:
 
 
 @pytest.mark.parametrize("times", [FEW, MANY])
+@pytest.mark.parametrize("kind", ["number", "outcomes"])
 def test_runs_of_another_shape_are_refused_or_shown(
-    make_app, predictor, student, tmp_path, hold, times, monkeypatch
+    make_app, predictor, student, hostile_outcomes, tmp_path, hold, times, kind, monkeypatch
 ) -> None:
     """A2."""
     monkeypatch.setattr(os, "fsync", lambda file: None)
-    client = None
+    run, record, client, n = predictor.run, student, None, 48 * times
+    if kind == "outcomes":
+        n //= 2
+        run, record = Predictor.load(hostile_outcomes).run, STUDENT_WITH_AN_OUTCOME
 
     def cases() -> Iterator[tuple[str, str]]:
         nonlocal client
-        for mutant in artifacts.mutants(predictor.run, random.Random(times), 48 * times):
-            artifacts.save(mutant, predictor.run, tmp_path)
+        for mutant in artifacts.mutants(run, random.Random(times), n):
+            artifacts.save(mutant, run, tmp_path)
             client = client or make_app(artifacts_dir=tmp_path, log_level="ERROR").test_client()
             case = f"{mutant.file} {mutant.where} {str(mutant.value)[:20]}"
-            yield case, ", ".join(artifacts.faults(client, student))
+            yield case, ", ".join(artifacts.faults(client, record))
 
     hold("artifacts", cases())
+
+
+@pytest.mark.parametrize(("file", "key", "value"), [
+    ("schema.json", ("target", "categories", 1), "another"),
+    ("metrics.json", ("outcomes", 0), "another"),
+    ("metrics.json", ("calibration",), "unknown"),
+    ("chances.json", ("prior",), [0.5, 0.5]),
+    ("chances.json", ("event",), [7]),
+])  # fmt: skip
+def test_figures_of_other_outcomes_are_refused_when_loaded(
+    hostile_outcomes, tmp_path, file, key, value
+) -> None:
+    """A2."""
+    run = Predictor.load(hostile_outcomes).run
+    artifacts.save(artifacts.mutant(run, file, key, value), run, tmp_path)
+    with pytest.raises(ArtifactError, match=r"do not fit together|chances.json is damaged"):
+        Predictor.load(tmp_path)
+
+
+def test_outcomes_with_hostile_names_are_shown_as_text(make_app, hostile_outcomes, hold) -> None:
+    """F7, C13."""
+    client = make_app(artifacts_dir=hostile_outcomes).test_client()
+    table = f"{','.join(STUDENT_WITH_AN_OUTCOME)},outcome\n50,10,half,\n95,0,whole,=1+1\n"
+
+    def cases() -> Iterator[tuple[str, str]]:
+        for path in artifacts.PATHS:
+            answer = client.get(path)
+            yield path, records.fault_of(answer) if "report" not in path else ""
+            answer.close()
+        for reading in (20, 60, 100):
+            record = STUDENT_WITH_AN_OUTCOME | {"reading": reading}
+            yield f"form {reading}", records.fault_of(client.post("/", data=record))
+            answer = client.post("/api/v1/predict?contributions=1", json=record)
+            yield f"API {reading}", records.fault_of(answer)
+        answer = client.post(
+            "/batch", data={"file": (io.BytesIO(table.encode()), "7b.csv")}, follow_redirects=True
+        )
+        yield "class", records.fault_of(answer)
+        answer = client.post("/api/v1/predict/batch", data=table.encode(), content_type="text/csv")
+        cells = [cell for row in csv.reader(io.StringIO(answer.text)) for cell in row]
+        yield "file", ", ".join(cell for cell in cells if cell.startswith("="))
+
+    hold("outcomes", cases())
+    report = client.get("/model/report.html").text
+    assert "&lt;script&gt;alert(1)" in report
+    assert "<script>alert(1)" not in report
 
 
 LOCALES = ("tr_TR.UTF-8", "C", "POSIX", "de_DE.UTF-8", "ar_SA.UTF-8")

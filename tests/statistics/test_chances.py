@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
+from benchmarks.classes_vs_peers import CALIBRATED_SEEDS, CALIBRATION_ERROR
 from src.components.class_evaluation import ClassEvaluation
 from src.components.model_chances import LEVELS, ModelChances
 from src.stats.class_scores import calibration_error_interval
@@ -208,6 +209,44 @@ def test_intervals_of_scores_hold_the_truth() -> None:
     rates = interval_rates("two, rare", 400, 60, n_truth=50_000)
     assert min(rates.values()) >= 0.83
     assert len(rates) >= 7
+
+
+def shares_below_the_limit(slope: float, n: int, n_runs: int) -> tuple[float, float]:
+    """Return the true calibration error, and how often the mean of some seeds is below the limit.
+
+    Parameters
+    ----------
+    slope : float
+        What the logarithms of true chances of three outcomes are multiplied by.
+    n : int
+        Held-out rows of a seed.
+    """
+    random = np.random.default_rng(FIRST_SEED)
+
+    def error(n: int) -> float:
+        true = random.dirichlet([0.6, 1.0, 2.0], n)
+        y = (true.cumsum(axis=1) < random.random((n, 1))).sum(axis=1)
+        said = np.maximum(true, 1e-9) ** slope
+        return calibration_error_interval(y, said / said.sum(axis=1, keepdims=True)).value
+
+    means = [np.mean([error(n) for _ in range(CALIBRATED_SEEDS)]) for _ in range(n_runs)]
+    return error(100_000), float(np.mean(np.array(means) <= CALIBRATION_ERROR))
+
+
+def test_the_benchmark_tells_chances_that_are_right_from_wrong_ones() -> None:
+    assert shares_below_the_limit(1.0, 2_500, 4)[1] == 1.0
+    true, kept = shares_below_the_limit(1.3, 2_500, 4)
+    assert true > 0.035
+    assert kept == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [400, 1_000, 2_500])
+def test_how_often_the_benchmarks_limit_is_kept_by_chances_that_are_wrong(n: int) -> None:
+    kept = {slope: shares_below_the_limit(slope, n, 100) for slope in (1.0, 1.1, 1.2, 1.3)}
+    logger.info("%d rows: %s", n, {f"{true:.3f}": share for true, share in kept.values()})
+    assert kept[1.3][1] <= 0.05
+    assert n < 1_000 or kept[1.0][1] >= 0.95
 
 
 @pytest.mark.slow

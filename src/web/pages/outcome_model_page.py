@@ -105,11 +105,11 @@ def _list_table(capacity: Capacity | None, outcomes: str) -> ReportTable | None:
 
 def _capacity(facts: ClassReportFacts) -> str:
     """Return what help for about as many students as need it reaches."""
-    from src.report.class_overview import event, list_sentence
+    from src.report.class_overview import how_to_name_the_event, list_sentence
 
     found, label = facts.scores.capacity, event_label(facts.target)
     if not label:
-        return event(facts)
+        return how_to_name_the_event(facts.target)
     if found is None or not found.lists:
         return (
             f"The students held out are too few to say how many of those with {label} a list of "

@@ -13,6 +13,7 @@ from benchmarks.classes_vs_peers import (
     OutcomeTable,
     Training,
     limits_of,
+    usual_seeds,
     write_outcomes,
 )
 
@@ -44,6 +45,10 @@ def test_what_is_good_keeps_every_limit() -> None:
     limits = limits_of(GOOD)
     assert len(limits) == 2
     assert all(one.kept for one in limits)
+
+
+def test_tables_whose_calibration_is_judged_are_tried_on_ten_splits() -> None:
+    assert [usual_seeds(n) for n in (999, 1_000, 1_999, 2_000)] == [20, 5, 5, 10]
 
 
 @pytest.mark.parametrize(

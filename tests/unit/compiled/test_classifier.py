@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from src.compiled import batch as compiled_batch
-from src.compiled.classifier import CompiledClassifier, read_compiled
+from src.compiled.classifier import CompiledClassifier, JointObliviousTrees, read_compiled
 from src.compiled.classifier_batch import ClassifierBatch
-from src.compiled.model import CompiledModel
+from src.compiled.model import CompiledModel, ObliviousTree, ObliviousTrees
 from src.exception import ArtifactError
 
 # hours: cuts at 2 and 5. course: its three answers to whether it is "none", and to "done or less".
@@ -140,6 +140,22 @@ def test_each_output_with_its_oblivious_trees_is_a_model() -> None:
         for member in model.members:
             scores = member.scores(record, model.bits(record))
             assert [one.predict(record) for one in member.models] == scores
+
+
+@pytest.mark.parametrize("n_outputs", [2, 3, 4, 5])
+@pytest.mark.parametrize("last_is_0", [True, False])
+def test_sums_of_joint_trees_have_the_bits_of_each_output_alone(n_outputs, last_is_0) -> None:
+    random = np.random.default_rng(n_outputs)
+    values = random.normal(size=(n_outputs, 20, 4)) * 10.0 ** random.integers(-9, 9, (20, 4))
+    values[-1] *= not last_is_0
+    joint = JointObliviousTrees(tuple(
+        ObliviousTrees(
+            1.0, tuple(ObliviousTree((0, 1), tuple(leaves), 0.0, (), ()) for leaves in of_output), 2
+        )
+        for of_output in values.tolist()
+    ))  # fmt: skip
+    for bits in ([0, 0, 0], [0, 1, 0], [1, 1, 0]):
+        assert joint.sums(bits) == [output.total(bits) for output in joint.outputs]
 
 
 def test_only_a_classifiers_tables_have_members() -> None:

@@ -206,6 +206,13 @@ def test_curves_are_chances_in_per_cent() -> None:
     assert "Mean chance of Fail (%)" in section.figures[0].svg
 
 
+def test_curves_of_several_outcomes_are_not_called_those_of_the_first() -> None:
+    many = [facts.PartialDependence("hours", (0.0, 9.0), (0.6, 0.1), (), (), o) for o in "AB"]
+    section = dependence(given(partial_dependence=tuple(many)))
+    assert section is not None
+    assert "shows the mean chance of an outcome." in section.lead[0]
+
+
 def test_a_difference_that_the_model_turns_round_is_told_of_the_event() -> None:
     curve = facts.PartialDependence("hours", (0.0, 9.0), (0.2, 0.25), (), (), "Fail")
     raw = facts.RawDifference("hours", (), 0.0, 9.0, -0.3)

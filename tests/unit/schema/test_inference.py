@@ -303,6 +303,18 @@ def test_a_target_that_the_hints_call_categorical_has_outcomes_if_they_are_few()
     assert (found.task, found.outcomes.categories) == ("ordinal", ("1", "2", "3", "4"))
 
 
+def test_a_mark_of_missing_values_is_an_outcome_where_the_hints_name_it() -> None:
+    """C6."""
+    cells = ["None", "Merit", "Honours", "\u200b"] * (N // 4)
+    assert learn(table(cells), hints()).schema.outcomes.categories == ("Merit", "Honours")
+    order = ("None", "Merit", "Honours")
+    target = learn(table(cells), hints(mark={"categories": order})).schema.outcomes
+    assert target.categories == order
+    assert [target.check_cell(cell).value for cell in ("None", "NA", "\u200b")] == [
+        "None", None, None,
+    ]  # fmt: skip
+
+
 def test_a_target_beyond_its_bounds_is_refused() -> None:
     with pytest.raises(
         DataValidationError, match="No value of the target mark is a number from 0 to 1"

@@ -101,6 +101,7 @@ def test_hints_of_an_outcome_that_no_row_holds_are_refused(said: ColumnHints) ->
         (("red", "blue"), "ordinal", ConfigurationError, "needs the order of result's outcomes"),
         (("a",), "classes", DataValidationError, "there is nothing to learn"),
         (tuple("abcdefghijklmnopqrstuv"), "classes", DataValidationError, "22 different values"),
+        (("a", "b" * 101), "auto", DataValidationError, "101 characters long"),
     ],
 )
 def test_a_task_that_does_not_fit_is_refused(
@@ -115,6 +116,7 @@ def test_a_task_that_does_not_fit_is_refused(
     [
         (("fail", "pass", "distinction"), [50, 50, 3], '{ "distinction" = "pass" }'),
         (("blue", "green", "red"), [50, 4, 90], '{ "green" = "red" }'),
+        (("blue", 'say "no"', "red"), [50, 90, 4], r'{ "say \"no\"" = "red" }'),
     ],
 )
 def test_rare_outcomes_are_refused_with_the_way_to_merge_them(

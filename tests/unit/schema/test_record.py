@@ -230,7 +230,10 @@ def test_anything_can_be_shown_on_a_line(value: object) -> None:
 
 @given(st.text())
 def test_accents_are_composed_and_blanks_around_removed(text: str) -> None:
-    assert clean(f" {text}\t") == unicodedata.normalize("NFC", text.strip())
+    composed, found = unicodedata.normalize("NFC", text), clean(f" {text}\t")
+    before, after = composed.split(found, 1) if found else (composed, "")
+    assert clean(found) == found in composed
+    assert all(unicodedata.category(c)[0] in "ZC" or c in "\u2800\u3164" for c in before + after)
 
 
 # --- one value ----------------------------------------------------------------------------------
