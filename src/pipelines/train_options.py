@@ -75,6 +75,8 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--pupil", "says whose row it is: one pupil's rows stay on one side of every split "
          "('none': each row is another pupil's; default: as the check of the table finds)",
          {"metavar": "COLUMN"}),
+        ("--as-of", "train on the columns that are known by then, as `available` in the hints says "
+         "of them", {"metavar": "STAGE"}),
         ("--sheet", "the sheet of a workbook to read", {"metavar": "NAME"}),
         ("--all-sheets", "read all sheets of a workbook; the sheet's name becomes a column",
          _FLAG),

@@ -48,6 +48,7 @@ from src.pipelines.memory import return_freed_memory
 from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
     columns_apart,
+    known_later,
     learn_schema,
     less_effects,
     served_effects,
@@ -201,6 +202,7 @@ class TrainPipeline:
             metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics
             metrics["levers"] = directions_of(explanation.raw_differences(train.X, train.y))
             dropped = dropped_columns(config, inferred, schema, checked)
+            dropped |= known_later(checked.table, hints, config)[1]
             run = self.store.save(
                 manifest_of(config, schema, trained, rows, dropped, data_sha256),
                 {
@@ -253,8 +255,15 @@ class TrainPipeline:
         target = config.target or hints.target
         apart = columns_apart(table, config, target)
         refuse_unknown(table, target, config)
+        _, later = known_later(table, hints, config)
         check = DataCheckConfig(
-            target or "", hints, config.drop, config.keep, tuple(apart), config.pupil, config.task
+            target or "",
+            hints,
+            (*config.drop, *later),
+            config.keep,
+            tuple(apart),
+            config.pupil,
+            config.task,
         )
         return hints, DataCheck(check).run(table)
 

@@ -79,7 +79,7 @@ def test_a_byte_order_mark_is_no_part_of_it(hints) -> None:
     ("text", "message"),
     [
         ("taget = 'y'", "taget is not a known hint. Did you mean 'target'?"),
-        ("zzz = 1", "zzz is not a known hint. Known: target, title, description, groups."),
+        ("zzz = 1", "zzz is not a known hint. Known: target, title, description, groups, stages."),
         ("[columns.a]\nmininum = 0", "columns.a.mininum is not a known hint. Did you mean 'min"),
         ("[column.a]\nminimum = 0", "column is not a known hint. Columns are described in"),
         ("target = 5", "target must be a text. Got 5."),
