@@ -101,10 +101,9 @@ def notes(facts: LeadTimeFacts) -> list[str]:
 
 def sections(facts: LeadTimeFacts) -> list[Section]:
     """Return the parts of the page."""
-    scores = Section(
-        "stages", "Stage by stage", (), (), _score_figure(facts), [stages_table(facts)]
-    )
-    found = [scores]
+    added = [f"New by {one.name}: {listed(one.added, most=SHOWN_COLUMNS)}." for one in facts.stages]
+    tables = [stages_table(facts)]
+    found = [Section("stages", "Stage by stage", (), added, _score_figure(facts), tables)]
     if facts.listing:
         lists = Section(
             "lists",
@@ -141,27 +140,23 @@ def stages_table(facts: LeadTimeFacts) -> ReportTable:
         if facts.listing:
             row += [_cell(one.model.auc), _signed_cell(one.auc_gain)]
         rows.append(tuple(row))
-    return ReportTable("What each stage gains", header, rows)
+    return ReportTable("What each stage gains", header, rows, frozenset({0}))
 
 
 def lists_table(facts: LeadTimeFacts, listing: Listing) -> ReportTable:
     """Return what lists by the model and by plain rankings hold, stage by stage."""
-    rows = []
-    for one in facts.stages:
-        for ranking in _rankings(one):
-            hits = ranking.hits
-            rows.append(
-                (
-                    Cell(one.name),
-                    Cell(capitalize(_called(ranking))),
-                    _cell(ranking.auc),
-                    Cell(number(hits.found.value), _ends(hits.found, 0))
-                    if hits
-                    else Cell(WITHHELD),
-                    _share_cell(hits.recall if hits else None),
-                    _share_cell(hits.precision if hits else None),
-                )
-            )
+    rows = [
+        (
+            Cell(stage.name),
+            Cell(capitalize(_called(one))),
+            _cell(one.auc),
+            _cell(one.hits.found if one.hits else None, 0),
+            _share_cell(one.hits.recall if one.hits else None),
+            _share_cell(one.hits.precision if one.hits else None),
+        )
+        for stage in facts.stages
+        for one in _rankings(stage)
+    ]
     return ReportTable(
         f"A list of {listing.n_listed:,} of {facts.n_test:,}; {listing.n_event:,} have "
         f"{listing.event}",
@@ -183,14 +178,10 @@ def baselines_table(facts: LeadTimeFacts) -> ReportTable:
             if facts.listing:
                 row.append(_signed_cell(one.more_found, 0))
             rows.append(tuple(row))
-    header = ("Known by", "Compared with", "R²", "The model's is higher by")
+    last = ("R²", "The model's is higher by")
     if facts.listing:
-        header = (
-            "Known by",
-            "Compared with",
-            "The model's AUC is higher by",
-            "Its list holds more",
-        )
+        last = ("The model's AUC is higher by", "Its list holds more")
+    header = ("Known by", "Compared with", *last)
     return ReportTable("The model beside plain ways", header, rows, frozenset({1}))
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from src.exception import ConfigurationError
 
-START = "start"
+START = "the start"  # where the hints have no word for it
 FIRST = frozenset(
-    (START, "enrolment", "enrollment", "admission", "application", "registration", "entry")
+    (START, "start", "enrolment", "enrollment", "admission", "application", "registration", "entry")
 )
 DAYS = {"day": 1, "week": 7}  # these two are compared with one another
 OTHER_UNITS = ("month", "term", "trimester", "quarter", "semester", "year", "grade")
@@ -46,6 +46,8 @@ class Stages:
             If there is none of that name; with the nearest.
         """
         keys = [stage_key(name) for name in self.names]
+        if {stage_key(wanted), keys[0]} <= FIRST:
+            return 0
         if stage_key(wanted) in keys:
             return keys.index(stage_key(wanted))
         close = difflib.get_close_matches(stage_key(wanted), keys, n=1)
@@ -89,7 +91,7 @@ def order_stages(available: Mapping[str, str], listed: Sequence[str] = ()) -> St
     Examples
     --------
     >>> order_stages({"quiz": "week 4", "midterm": "day 60"}).names
-    ('start', 'week 4', 'day 60')
+    ('the start', 'week 4', 'day 60')
     """
     spelling: dict[str, str] = {}
     for stage in listed or available.values():

@@ -811,7 +811,9 @@ def test_as_of_trains_on_what_is_known_by_then_and_says_what_is_left_out(
 
 def test_a_stage_that_is_not_there_is_refused_with_the_nearest(write, train, tmp_path) -> None:
     data = write(marks(quiz=lambda i: i % 7))
-    with pytest.raises(ConfigurationError, match=r"Did you mean 'day 30'.*: start, day 30, day 60"):
+    with pytest.raises(
+        ConfigurationError, match=r"Did you mean 'day 30'.*: the start, day 30, day 60"
+    ):
         train(data, hints=known_in_stages(tmp_path), as_of="day 3")
     with pytest.raises(ConfigurationError, match="--as-of needs hints that say"):
         train(data, as_of="day 30")

@@ -19,14 +19,14 @@ def names(*available: str, stages: tuple[str, ...] = ()) -> tuple[str, ...]:
     ("available", "ordered"),
     [
         (("day 60", "Enrolment", "day 7"), ("Enrolment", "day 7", "day 60")),
-        (("by day 60", "week 4", "day 30"), ("start", "week 4", "day 30", "by day 60")),
-        (("30 days", "end of the 2nd week"), ("start", "end of the 2nd week", "30 days")),
-        (("term 10", "term 9"), ("start", "term 9", "term 10")),
-        (("2nd semester", "semester 1"), ("start", "semester 1", "2nd semester")),
-        (("grade 2", "end of K", "grade 1"), ("start", "end of K", "grade 1", "grade 2")),
-        (("2026-02-01", "2025-10-01"), ("start", "2025-10-01", "2026-02-01")),
-        (("after the mock exam",), ("start", "after the mock exam")),
-        ((), ("start",)),
+        (("by day 60", "week 4", "day 30"), ("the start", "week 4", "day 30", "by day 60")),
+        (("30 days", "end of the 2nd week"), ("the start", "end of the 2nd week", "30 days")),
+        (("term 10", "term 9"), ("the start", "term 9", "term 10")),
+        (("2nd semester", "semester 1"), ("the start", "semester 1", "2nd semester")),
+        (("grade 2", "end of K", "grade 1"), ("the start", "end of K", "grade 1", "grade 2")),
+        (("2026-02-01", "2025-10-01"), ("the start", "2025-10-01", "2026-02-01")),
+        (("after the mock exam",), ("the start", "after the mock exam")),
+        ((), ("the start",)),
     ],
 )
 def test_stages_are_ordered_by_what_they_say(available, ordered) -> None:
@@ -60,11 +60,12 @@ def test_a_list_of_stages_is_obeyed_though_numbers_say_otherwise() -> None:
 def test_a_column_of_which_nothing_is_said_is_known_from_the_start() -> None:
     said = {"quiz": ColumnHints(available="day 30"), "final": ColumnHints(available="mock exam")}
     stages = Hints(columns=said).known_by("Final")
-    assert stages.names == ("start", "day 30")
+    assert stages.names == ("the start", "day 30")
     assert [stages.is_known(c, 0) for c in ("age", "quiz", "final")] == [True, False, True]
     assert stages.is_known("quiz", stages.find(" DAY  30"))
+    assert stages.find("Enrolment") == 0
     with pytest.raises(
-        ConfigurationError, match=r"no stage 'day 3'\. Did you mean 'day 30'. .*: start, day 30"
+        ConfigurationError, match=r"no stage 'day 3'\. Did you mean 'day 30'. .*: the start, day 30"
     ):
         stages.find("day 3")
 
@@ -87,7 +88,7 @@ def test_any_texts_are_ordered_in_one_way_or_asked_about(texts: list[str], dice)
     shuffled = texts[:]
     dice.shuffle(shuffled)
     listed = tuple(dict.fromkeys(map(stage_key, texts)))
-    assert tuple(map(stage_key, names(*texts, stages=listed))) == (listed or ("start",))
+    assert tuple(map(stage_key, names(*texts, stages=listed))) == (listed or ("the start",))
     found, again = (order_or_question(one) for one in (texts, shuffled))
     if isinstance(found, str):
         assert "stages = [" in found
