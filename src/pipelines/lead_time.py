@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
+
 STEPS = 10  # of the progress bar, a stage
 NO_MODEL = "none is better than knowing nothing"
 
