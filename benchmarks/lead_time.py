@@ -71,15 +71,17 @@ TABLES = {"star": write_star, "oulad": write_oulad}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.partition("\n\n")[0],
-        epilog="Other options, such as --budget 60 or --capacity 10%, are handed to the training.",
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("table", choices=TABLES, help="which table")
+    parser.add_argument(
+        "options",
+        nargs=argparse.REMAINDER,
+        help="options of the training, such as --budget 60 or --capacity 10%%",
     )
-    parser.add_argument("table", choices=TABLES)
-    asked, more = parser.parse_known_args(arguments)
+    asked = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix=f"lead_time_{asked.table}_"))
     options = [*TABLES[asked.table](folder), "--artifacts", str(folder / "artifacts")]
-    command = ["-m", "src.pipelines.train_pipeline", "--lead-time", *options, *more]
+    command = ["-m", "src.pipelines.train_pipeline", "--lead-time", *options, *asked.options]
     sys.stdout.write(f"python {' '.join(command)}\n")
     sys.stdout.flush()
     return subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode
