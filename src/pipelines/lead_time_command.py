@@ -93,11 +93,17 @@ def show_lead_time(facts: LeadTimeFacts, out: Console) -> None:
 
 
 def _grid(table: ReportTable) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
-    grid = Table(title=table.caption, title_justify="left", show_lines=True)
+    grid = Table(title=escape(table.caption), title_justify="left", show_lines=True)
     for k, name in enumerate(table.header):
-        grid.add_column(name, justify="left" if k in {0, *table.words} else "right", min_width=9)
+        grid.add_column(
+            name,
+            justify="left" if k in {0, *table.words} else "right",
+            min_width=9,
+            overflow="fold",
+        )
     for row in table.rows:
-        grid.add_row(*(f"{cell.text}\n{cell.detail}".rstrip() for cell in row))
+        grid.add_row(*(escape(f"{cell.text}\n{cell.detail}".rstrip()) for cell in row))
     return grid

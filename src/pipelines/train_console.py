@@ -171,7 +171,7 @@ def progress_shown(console: Console | None) -> Iterator[Progress]:
     from rich.progress import Progress as ProgressBar
 
     columns = (
-        TextColumn("{task.description:30}"),
+        TextColumn("{task.description:30}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

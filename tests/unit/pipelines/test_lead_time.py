@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import random
 from dataclasses import replace
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from src.components.model_trainer import ModelTrainerConfig
 from src.exception import ConfigurationError
 from src.pipelines import lead_time as lead_time_module
 from src.pipelines.lead_time import NO_MODEL, LeadTime
+from src.pipelines.lead_time_command import show_lead_time
 from src.pipelines.lead_time_scores import Event, Predicted
 from src.pipelines.train_pipeline import TrainPipeline, main
 from src.pipelines.training import TrainConfig
@@ -227,3 +230,11 @@ def test_a_list_that_would_tell_of_few_students_is_withheld(lead_time, trainers)
     assert [one.model.hits for one in found.stages] == [None] * 3
     assert [one.found_gain for one in found.stages] == [None] * 3
     assert [one.model.auc.value for one in found.stages] == [0.5, 0.5, 1.0]
+
+
+def test_brackets_in_names_are_printed_as_they_are(below_a_mark) -> None:
+    start, *rest = below_a_mark.stages
+    facts = replace(below_a_mark, stages=(replace(start, name="[/b] enrolled"), *rest))
+    console = Console(file=io.StringIO(), width=120)
+    show_lead_time(facts, console)
+    assert console.file.getvalue().count("[/b] enrolled") >= 3
