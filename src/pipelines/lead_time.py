@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from src.components.data_check import CheckedTable
 from src.components.data_ingestion import DataIngestion
 from src.components.data_transformation import DataTransformation
-from src.components.model_intervals import ModelIntervals
+from src.components.model_intervals import ModelIntervals, try_blanks
 from src.components.model_trainer import ModelTrainer
 from src.exception import ConfigurationError, TrainingError
 from src.pipelines.check_command import log_findings, refuse_to_train
@@ -235,8 +235,13 @@ def _judged(
         chance, unseen = None, trained.unseen
         if event is not None and event.mark is not None:
             rows = train.X[names].iloc[unseen.rows]
+            optional = [feature.name for feature in schema.features if feature.optional]
             intervals = ModelIntervals(random_state=seed).run(
-                train.y[unseen.rows], unseen.predicted, rows, unseen.ratio
+                train.y[unseen.rows],
+                unseen.predicted,
+                rows,
+                unseen.ratio,
+                blanks=try_blanks(fitted.predict, rows, optional, seed),
             )
             chance = intervals.probability_below_of_each(
                 event.mark, raw, integer=schema.number.integer, columns=test.X[names]
