@@ -97,6 +97,7 @@ ANSWERS = {
             "title": _TEXT,
             "description": _TEXT,
             "groups": {"type": "array", "items": _TEXT},
+            "as_of": {"type": "string", "description": "By when the features are known."},
             "target": {"type": "object"},
             "features": {"type": "array", "items": {"type": "object"}},
         }

@@ -55,6 +55,8 @@ def main() -> None:
     st.title(schema["title"] or f"Predict {label_of(schema['target'])}", anchor=False)
     if schema["description"]:
         st.markdown(schema["description"])
+    if schema.get("as_of"):
+        st.text(f"It predicts from what is known by {schema['as_of']}.")
     one, group, about = st.tabs(["One student", "A class", "The model"])
     with one:
         show_student(api, schema, model)

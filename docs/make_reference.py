@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
         "python -m benchmarks.lighthouse": "benchmarks/lighthouse.py",
         "python -m benchmarks.table_check": "benchmarks/table_check.py",
         "python -m benchmarks.wide_tables": "benchmarks/wide_tables.py",
+        "python -m benchmarks.lead_time": "benchmarks/lead_time.py",
     },
 }
 # What other commands start; nobody types these.
@@ -136,12 +137,14 @@ def _metavar(action: argparse.Action) -> str:
         name = " ".join(name)
     if action.choices and not action.metavar:
         name = "{" + ",".join(map(str, action.choices)) + "}"
-    return {"+": f"{name} …", "*": f"[{name} …]", "?": f"[{name}]"}.get(action.nargs, name)
+    return {"+": f"{name} …", "*": f"[{name} …]", "...": f"[{name} …]", "?": f"[{name}]"}.get(
+        action.nargs, name
+    )
 
 
 def _default(action: argparse.Action) -> str:
     value = action.default
-    if action.required and action.nargs != "*":
+    if action.required and action.nargs not in ("*", argparse.REMAINDER):
         return "needed"
     if action.dest == "jobs":
         return "a job a processor"  # another number on another machine

@@ -171,7 +171,7 @@ def capacity(
 
 
 def list_intervals(
-    listed: NDArray[np.bool_],
+    listed: NDArray[np.bool_] | NDArray[np.float64],
     happened: NDArray[np.bool_],
     last: float,
     clusters: NDArray[np.intp] | None = None,
@@ -183,12 +183,13 @@ def list_intervals(
 
     Parameters
     ----------
-    listed, happened : ndarray of bool of shape (n_samples,)
-        Whether a row is on the list, and has the event.
+    listed : ndarray of shape (n_samples,)
+        Whether a row is on the list, or how much of it is.
+    happened : ndarray of bool of shape (n_samples,)
     last : float
         The chance at the end of the list.
     """
-    n, share, base, both = len(listed), listed.mean(), happened.mean(), listed & happened
+    n, share, base, both = len(listed), listed.mean(), happened.mean(), listed * happened
     hits = both.mean()
     moved = both - hits - last * (listed - share)
     influences = moved / share, moved / base - (happened - base) * hits / base**2

@@ -52,7 +52,7 @@ class ModelReport:
         origin = [f"Run {run.run_id}", day(run.created), count(run.rows["used"])] if run else []
         title = f"How well is {names.target} predicted?"
         parts = card(facts)
-        templates = _templates()
+        templates = report_templates()
         html = templates.get_template("report.html.jinja").render(
             title=title,
             made=origin,
@@ -136,7 +136,7 @@ def _class_sections(facts: ClassReportFacts) -> list[Section | None]:
     ]
 
 
-def _templates() -> Environment:
+def report_templates() -> Environment:
     """Return the templates: what they print is escaped for HTML, or else for Markdown."""
     import jinja2
 

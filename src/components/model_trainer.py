@@ -60,6 +60,8 @@ class ModelTrainerConfig:
         Fits at once; does not change the result.
     budget : str or float
         A key of :data:`BUDGETS`, or seconds by the clock.
+    budget_share : float
+        Of that budget, where several searches have it together.
     metric : str
         What the winner is chosen by: one of the task's metrics; empty for the first.
     task : Task
@@ -74,6 +76,7 @@ class ModelTrainerConfig:
     jobs: int = 1
     folds: int = FOLDS
     budget: str | float = "standard"
+    budget_share: float = 1.0
     metric: str = ""
     task: Task = REGRESSION
     for_known_groups: bool = False
@@ -141,7 +144,8 @@ class ModelTrainer:
         from sklearn.base import clone
         from sklearn.pipeline import Pipeline
 
-        config, budget, metric = self.config, Budget(self.config.budget), self.metric
+        config, metric = self.config, self.metric
+        budget = Budget(config.budget, config.budget_share)
         n_columns = sum(map(len, columns_of(preprocessor).values()))
         rows = searched_rows(len(X), config.random_state, n_columns)
         of_rows = None if groups is None else np.asarray(groups)[rows]

@@ -125,6 +125,43 @@ def columns_apart(table: Table, config: TrainConfig, target: str | None) -> list
     return [name for _, name in named if name]
 
 
+def known_later(table: Table, hints: Hints, config: TrainConfig) -> tuple[str, dict[str, str]]:
+    """Return the stage that is trained for, and why columns that are known later are left out.
+
+    Returns
+    -------
+    stage : str
+        As the hints spell it; empty without ``--as-of``.
+    reasons : dict of str to str
+        By the columns' names.
+
+    Raises
+    ------
+    ConfigurationError
+        If the hints know no such stage, or their stages cannot be put in order.
+    """
+    if config.as_of is None:
+        return "", {}
+    target = config.target or hints.target or ""
+    stages = hints.known_by(target)
+    if not stages.of_column:
+        raise ConfigurationError(
+            "--as-of needs hints that say when columns are known, such as "
+            f'available = "{config.as_of}" under [columns.NAME].'
+        )
+    stage = stages.find(config.as_of)
+    named = stages.names[stage]
+    apart = {match_key(name) for name in (config.group, config.sample_weight) if name}
+    reasons = {
+        column_name(header): f"it is known later than {named} (--as-of)"
+        for header in table.header
+        if header
+        and match_key(header) not in apart
+        and not stages.is_known(match_key(header), stage)
+    }
+    return named, reasons
+
+
 def learn_schema(
     checked: CheckedTable, hints: Hints, config: TrainConfig
 ) -> tuple[InferredSchema, GoodRows]:
@@ -136,10 +173,12 @@ def learn_schema(
         As :func:`infer_schema` and :func:`usable_rows` do.
     """
     drop = [*config.drop, *(use.name for use in checked.columns if use.use == "left out")]
+    as_of, _ = known_later(checked.table, hints, config)
 
     def infer(table: Table) -> InferredSchema:
         inferred = infer_schema(table, hints, checked.readings, config.target, drop, config.task)
-        return replace(inferred, schema=replace(inferred.schema, people=checked.people))
+        schema = replace(inferred.schema, people=checked.people, as_of=as_of)
+        return replace(inferred, schema=schema)
 
     inferred = infer(checked.table)
     good = usable_rows(checked.table, inferred, config, checked.groups)

@@ -58,6 +58,9 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         )
     for line in _limits(schema):
         say(line)
+    if schema.as_of:
+        later = [name for name, why in run.manifest.dropped.items() if "(--as-of)" in why]
+        say(f"As known by {schema.as_of}. Known later, and not used: {listed(later) or 'nothing'}.")
     folder, n_used = options.artifacts, run.manifest.rows["used"]
     say(f"\nPromoted run {run.run_id}, fitted again on all {n_used} rows: {folder}")
     if result.report_problem:
@@ -168,7 +171,7 @@ def progress_shown(console: Console | None) -> Iterator[Progress]:
     from rich.progress import Progress as ProgressBar
 
     columns = (
-        TextColumn("{task.description:30}"),
+        TextColumn("{task.description:30}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

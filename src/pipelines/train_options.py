@@ -53,6 +53,18 @@ def _budget(text: str) -> str | float:
     return seconds
 
 
+def _capacity(text: str) -> float:
+    """Return a whole number of places, or a share of the rows where a per cent sign says so."""
+    number = option_text(text).strip()
+    try:
+        found = float(number[:-1]) / 100 if number.endswith("%") else int(number)
+    except ValueError:
+        found = 0
+    if not found > 0 or (isinstance(found, float) and found >= 1):
+        raise argparse.ArgumentTypeError("it is a number of students, or a share such as 10%")
+    return found
+
+
 _MANY: dict[str, Any] = {"nargs": "+", "action": "extend"}
 _FLAG: dict[str, Any] = {"action": "store_true"}
 _FAMILIES = ", ".join(candidate.name for candidate in CANDIDATES)
@@ -75,6 +87,8 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--pupil", "says whose row it is: one pupil's rows stay on one side of every split "
          "('none': each row is another pupil's; default: as the check of the table finds)",
          {"metavar": "COLUMN"}),
+        ("--as-of", "train on the columns that are known by then, as `available` in the hints says "
+         "of them", {"metavar": "STAGE"}),
         ("--sheet", "the sheet of a workbook to read", {"metavar": "NAME"}),
         ("--all-sheets", "read all sheets of a workbook; the sheet's name becomes a column",
          _FLAG),
@@ -102,6 +116,9 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
          {"metavar": "COLUMN"} | _MANY),
         ("--pass-mark", "the model then says how likely a score below it is",
          {"metavar": "N", "type": float}),
+        ("--capacity", "with --lead-time: for how many of the held-out students there is help, or "
+         "for which share of them, such as 10%% (default: for as many as need it)",
+         {"metavar": "K", "type": _capacity}),
         ("--seed", "same table and seed, same model (default: %(default)s)", {"type": int}),
         ("--test-size", "share of the rows held out for the metrics (default: %(default)s)",
          {"metavar": "SHARE", "type": float}),
@@ -145,6 +162,12 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
     mode.add_argument("--if-missing", help="do nothing where a promoted run loads", **_FLAG)
     mode.add_argument(
         "--check", help="only look at the table, and say what to settle before training", **_FLAG
+    )
+    mode.add_argument(
+        "--lead-time",
+        help="score a model for each stage at which columns become known, beside plain ways to "
+        "rank; write lead_time.html, promote nothing",
+        **_FLAG,
     )
     mode.add_argument("--history", help="list promotions and saved runs", **_FLAG)
     mode.add_argument(

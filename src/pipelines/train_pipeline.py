@@ -44,10 +44,12 @@ from src.pipelines.check_command import (
     show_findings,
 )
 from src.pipelines.judging import Judge
+from src.pipelines.lead_time_command import report_lead_time
 from src.pipelines.memory import return_freed_memory
 from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
     columns_apart,
+    known_later,
     learn_schema,
     less_effects,
     served_effects,
@@ -134,10 +136,11 @@ class TrainPipeline:
             notice(checked)
             refuse_to_train(checked)
             inferred, good = learn_schema(checked, hints, config)
+            _, later = known_later(checked.table, hints, config)
             checked = replace(checked, table=Table())  # its cells would stay in memory
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
             check_pass_mark(config.pass_mark, schema)
-            trainer = self._trainer(schema)
+            trainer = self.trainer(schema)
             cross = crossed_features(config.cross, inferred.schema)
 
             # The split: what is held out, and what the search may see.
@@ -201,6 +204,7 @@ class TrainPipeline:
             metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics
             metrics["levers"] = directions_of(explanation.raw_differences(train.X, train.y))
             dropped = dropped_columns(config, inferred, schema, checked)
+            dropped |= later
             run = self.store.save(
                 manifest_of(config, schema, trained, rows, dropped, data_sha256),
                 {
@@ -253,12 +257,20 @@ class TrainPipeline:
         target = config.target or hints.target
         apart = columns_apart(table, config, target)
         refuse_unknown(table, target, config)
+        _, later = known_later(table, hints, config)
         check = DataCheckConfig(
-            target or "", hints, config.drop, config.keep, tuple(apart), config.pupil, config.task
+            target or "",
+            hints,
+            (*config.drop, *later),
+            config.keep,
+            tuple(apart),
+            config.pupil,
+            config.task,
         )
         return hints, DataCheck(check).run(table)
 
-    def _trainer(self, schema: Schema) -> ModelTrainer:
+    def trainer(self, schema: Schema) -> ModelTrainer:
+        """Return the trainer of a model with that schema."""
         config = self.config
         task: Task = REGRESSION
         if schema.task != "regression":
@@ -365,7 +377,11 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
             return {"run_id": run.run_id, "trained": False}
     if options.data == str(SAMPLE_TABLE) and not SAMPLE_TABLE.is_file():
         raise ConfigurationError("The sample table is not installed. Name a table with --data.")
+    if options.capacity is not None and not options.lead_time:
+        raise ConfigurationError("--capacity goes with --lead-time.")
     pipeline = TrainPipeline(config_of(options))
+    if options.lead_time:
+        return report_lead_time(pipeline, options, out, errors)
     if options.check:
         return check_table(*pipeline.check(), options, out)
     if options.write_hints:

@@ -29,6 +29,7 @@ class TrainConfig:
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     pupil: str | None = None
+    as_of: str | None = None
     sheet: str | None = None
     all_sheets: bool = False
     models: tuple[str, ...] = ()

@@ -28,6 +28,8 @@ def data_section(facts: Facts) -> Section | None:
             f"The table has {count(rows['total'], 'row')}, one a student; {rows['used']:,} were "
             f"used: {rows['train']:,} to learn from, {rows['test']:,} set aside to test on."
         )
+        if facts.schema.as_of:
+            lead.append(f"Used is what is known by {plain(facts.schema.as_of)}.")
         without_target = rows["total"] - rows["refused"] - rows["used"]
         if without_target > 0:
             points.append(f"{count(without_target, 'row')} had no {names.target}: left out.")

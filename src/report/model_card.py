@@ -116,6 +116,8 @@ def _data(facts: Facts) -> list[str]:
             f"cross-validation, {rows['test']:,} held out to measure it. What is used was then "
             f"fitted on all {rows['used']:,}."
         )
+        if facts.schema.as_of:
+            said.append(f"It was trained on what is known by {plain(facts.schema.as_of)}.")
         dropped = [plain(name) for name in run.dropped]
         if dropped:
             said.append(f"Columns not used: {listed(dropped, most=20)}.")

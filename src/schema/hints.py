@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import math
 import tomllib
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from src.exception import ConfigurationError, Problem
+from src.schema.stages import Stages, order_stages, stage_key
 from src.tables.cells import clean, format_number, match_key, shorten
 from src.tables.number_columns import NumberHints
 
@@ -39,11 +41,12 @@ class ColumnHints:
     at_risk: tuple[str, ...] | None = None
     merge: Mapping[str, str] | None = None
     publish: bool | None = None
+    available: str | None = None
 
     @property
     def describes(self) -> bool:
         """Whether the column is described as one to use, not only how its cells are read."""
-        how_read = ("missing", "decimal", "percent", "known_before", "publish")
+        how_read = ("missing", "decimal", "percent", "known_before", "publish", "available")
         return any(v is not None for key, v in vars(self).items() if key not in how_read)
 
     @property
@@ -77,6 +80,7 @@ class Hints:
     title: str = ""
     description: str = ""
     groups: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
     columns: Mapping[str, ColumnHints] = field(default_factory=dict)
     spelling: Mapping[str, str] = field(default_factory=dict)
 
@@ -84,8 +88,24 @@ class Hints:
         """Return the hints of a column however its header is spelt, None where there are none."""
         return self.columns.get(match_key(column))
 
+    def known_by(self, target: str) -> Stages:
+        """Return when the columns other than the target are known.
+
+        Raises
+        ------
+        ConfigurationError
+            If the stages cannot be put in order.
+        """
+        available = {
+            key: said.available
+            for key, said in self.columns.items()
+            if said.available is not None and key != match_key(target)
+        }
+        return order_stages(available, self.stages)
+
 
 _TEXT, _NUMBER, _FLAG, _TEXTS = "a text", "a number", "true or false", "a list of texts"
+_STAGE = "a text such as 'day 30', or a date"
 _KIND = "'numeric' or 'categorical'"
 _MARK = "'.' or ','"
 _VALUES = "a list of numbers and texts"
@@ -96,9 +116,11 @@ _COLUMN_KEYS = {
     "integer": _FLAG, "sensitive": _FLAG, "actionable": _FLAG,
     "kind": _KIND, "categories": _TEXTS, "order": "a whole number",
     "missing": _VALUES, "decimal": _MARK, "percent": _FLAG, "known_before": _FLAG,
-    "ordered": _FLAG, "at_risk": _TEXTS, "merge": _TABLE, "publish": _FLAG,
+    "ordered": _FLAG, "at_risk": _TEXTS, "merge": _TABLE, "publish": _FLAG, "available": _STAGE,
 }  # fmt: skip
-_TOP_KEYS = {"target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _TEXTS}
+_TOP_KEYS = {
+    "target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _TEXTS, "stages": _TEXTS,
+}  # fmt: skip
 
 
 def _fits(value: Any, wanted: str) -> bool:
@@ -116,6 +138,8 @@ def _fits(value: Any, wanted: str) -> bool:
         return isinstance(value, bool)
     if wanted == _TEXT:
         return isinstance(value, str)
+    if wanted == _STAGE:
+        return bool(value.strip()) if isinstance(value, str) else _is_day(value)
     if wanted == _NUMBER:
         return (
             isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -123,6 +147,10 @@ def _fits(value: Any, wanted: str) -> bool:
     if wanted == _KIND:
         return value in ("numeric", "categorical")
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_day(value: Any) -> bool:
+    return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
 
 
 def _take(
@@ -147,6 +175,8 @@ def _take(
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
+    if _is_day(value):
+        return value.isoformat()
     if isinstance(value, dict):
         return {clean(key): clean(to) for key, to in value.items()}
     if isinstance(value, list):
@@ -187,13 +217,14 @@ def read_hints(path: Path) -> Hints:
         problems.append(Problem("columns must be tables such as [columns.age]."))
         listed = {}
     top = _take(values, _TOP_KEYS, "", problems)
+    if not all(top.get("stages", ())):
+        problems.append(Problem("stages must not name one that is empty."))
     for name, said in listed.items():
         if not isinstance(said, dict):
             problems.append(Problem(f"columns.{name} must be a table: [columns.{name}]."))
             continue
         hints = ColumnHints(**_take(said, _COLUMN_KEYS, f"columns.{name}.", problems))
-        groups = top.get("groups", ())
-        problems += [Problem(f"columns.{name}{said}") for said in _contradictions(hints, groups)]
+        problems += [Problem(f"columns.{name}{said}") for said in _contradictions(hints, top)]
         key = match_key(name)
         if key in columns:
             problems.append(
@@ -205,7 +236,7 @@ def read_hints(path: Path) -> Hints:
     return Hints(**top, columns=columns, spelling=spelling)
 
 
-def _contradictions(hints: ColumnHints, groups: tuple[str, ...]) -> list[str]:
+def _contradictions(hints: ColumnHints, top: Mapping[str, Any]) -> list[str]:
     """Return what is said of a column and cannot be so, as the rest of 'columns.age…'."""
     found = []
     if hints.minimum is not None and hints.maximum is not None and hints.minimum > hints.maximum:
@@ -217,8 +248,15 @@ def _contradictions(hints: ColumnHints, groups: tuple[str, ...]) -> list[str]:
             found.append(f".categories names {', '.join(map(repr, sorted(repeated)))} twice.")
     if hints.says_numeric and hints.says_categorical:
         found.append(": a number has bounds, a category has a list: say one of the two.")
+    groups, stages = top.get("groups", ()), top.get("stages", ())
     if groups and hints.group and hints.group not in groups:
-        close = difflib.get_close_matches(hints.group, groups, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        found.append(f".group {hints.group!r} is not in the list of groups.{hint}")
+        found.append(f".group {_not_in(hints.group, groups, 'groups')}")
+    if stages and hints.available and stage_key(hints.available) not in map(stage_key, stages):
+        found.append(f".available {_not_in(hints.available, stages, 'stages')}")
     return found
+
+
+def _not_in(said: str, listed: tuple[str, ...], of_what: str) -> str:
+    close = difflib.get_close_matches(said, listed, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{said!r} is not in the list of {of_what}.{hint}"

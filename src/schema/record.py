@@ -54,6 +54,8 @@ class Schema:
         Their values are known nowhere.
     group : GroupFeature or None
         The column of groups that have an effect; no feature of the model's matrix.
+    as_of : str
+        The stage by which the features are known, as the hints spell it; empty where nothing says.
     """
 
     features: tuple[NumericFeature | CategoricalFeature, ...]
@@ -63,6 +65,7 @@ class Schema:
     groups: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     group: GroupFeature | None = None
+    as_of: str = ""
 
     VERSION: ClassVar[int] = 1
 
@@ -120,6 +123,7 @@ class Schema:
             "description": self.description,
             "groups": list(self.groups),
             "people": list(self.people),
+            "as_of": self.as_of,
             "task": self.task,
             "target": feature_to_dict(self.target),
             "features": [feature_to_dict(feature) for feature in self.features],
@@ -154,6 +158,7 @@ class Schema:
                 groups=read_typed(tuple[str, ...], values["groups"]),
                 people=read_typed(tuple[str, ...], values.get("people", ())),
                 group=_read_group(values.get("group")),
+                as_of=read_typed(str, values.get("as_of", "")),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error

@@ -47,6 +47,8 @@ class Budget:
     ----------
     asked : str or float
         A key of :data:`BUDGETS`, or seconds by the clock.
+    share : float
+        Of what is asked, where several searches have one budget.
     started : float
         Monotonic seconds.
 
@@ -57,6 +59,7 @@ class Budget:
     """
 
     asked: str | float
+    share: float = 1.0
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -78,7 +81,8 @@ class Budget:
     @property
     def fitting_s(self) -> float:
         """Estimated seconds of fitting that there is room for."""
-        return BUDGETS[self.asked] if isinstance(self.asked, str) else float(self.asked)
+        whole = BUDGETS[self.asked] if isinstance(self.asked, str) else float(self.asked)
+        return self.share * whole
 
     @property
     def is_used_up(self) -> bool:

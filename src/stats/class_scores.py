@@ -95,7 +95,7 @@ def auc(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
     """
     import numpy as np
 
-    found = [_auc(one, happened)[0] for one, happened in _one_versus_rest(truth, probabilities)]
+    found = [area_under(one, happened) for one, happened in _one_versus_rest(truth, probabilities)]
     return float(np.mean(found)) if found else 0.5
 
 
@@ -112,7 +112,7 @@ def auc_interval(
     receiver operating characteristic curves", Biometrics 44(3). Obuchowski (1997), "Nonparametric
     analysis of clustered ROC curve data", Biometrics 53(2).
     """
-    parts = [_auc(one, happened) for one, happened in _one_versus_rest(truth, probabilities)]
+    parts = [placements(one, happened) for one, happened in _one_versus_rest(truth, probabilities)]
     return _mean_share(parts, truth, clusters) if parts else Interval(0.5, 0.5, 0.5)
 
 
@@ -251,10 +251,22 @@ def _one_versus_rest(
     return [(one, happened) for one, happened in pairs if happened.any() and not happened.all()]
 
 
-def _auc(
+def area_under(scores: NDArray[np.float64], happened: NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve of scores for what happened."""
+    return placements(scores, happened)[0]
+
+
+def placements(
     scores: NDArray[np.float64], happened: NDArray[np.bool_]
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the area under the ROC curve, and each row's influence on it."""
+    """Return the area under the ROC curve, and each row's influence on it.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples,)
+    happened : ndarray of bool of shape (n_samples,)
+        There are rows of both kinds.
+    """
     import numpy as np
     from scipy.stats import rankdata
 

@@ -786,3 +786,34 @@ print(sorted(dear & set(sys.modules)))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == f"{expected}\n"
+
+
+def known_in_stages(tmp_path: Path) -> Path:
+    """Write hints: of the columns of marks, `hours` is known by day 30, `quiz` by day 60."""
+    path = tmp_path / "stages.toml"
+    path.write_text(
+        '[columns.hours]\navailable = "day 30"\n[columns.quiz]\navailable = "day 60"\n', "utf-8"
+    )
+    return path
+
+
+def test_as_of_trains_on_what_is_known_by_then_and_says_what_is_left_out(
+    write, train, tmp_path
+) -> None:
+    data = write(marks(quiz=lambda i: i % 7))
+    result = train(data, hints=known_in_stages(tmp_path), as_of="Day 30")
+    assert result.schema.as_of == "day 30"
+    assert result.schema.names == ("hours", "course")
+    assert result.run.manifest.dropped == {"quiz": "it is known later than day 30 (--as-of)"}
+    assert result.run.manifest.options["as_of"] == "Day 30"
+    assert Predictor.load(result.run.folder.parent.parent).schema.as_of == "day 30"
+
+
+def test_a_stage_that_is_not_there_is_refused_with_the_nearest(write, train, tmp_path) -> None:
+    data = write(marks(quiz=lambda i: i % 7))
+    with pytest.raises(
+        ConfigurationError, match=r"Did you mean 'day 30'.*: the start, day 30, day 60"
+    ):
+        train(data, hints=known_in_stages(tmp_path), as_of="day 3")
+    with pytest.raises(ConfigurationError, match="--as-of needs hints that say"):
+        train(data, as_of="day 30")

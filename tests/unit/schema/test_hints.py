@@ -79,7 +79,7 @@ def test_a_byte_order_mark_is_no_part_of_it(hints) -> None:
     ("text", "message"),
     [
         ("taget = 'y'", "taget is not a known hint. Did you mean 'target'?"),
-        ("zzz = 1", "zzz is not a known hint. Known: target, title, description, groups."),
+        ("zzz = 1", "zzz is not a known hint. Known: target, title, description, groups, stages."),
         ("[columns.a]\nmininum = 0", "columns.a.mininum is not a known hint. Did you mean 'min"),
         ("[column.a]\nminimum = 0", "column is not a known hint. Columns are described in"),
         ("target = 5", "target must be a text. Got 5."),
@@ -106,11 +106,26 @@ def test_a_byte_order_mark_is_no_part_of_it(hints) -> None:
         ("[columns.'a b']\n[columns.A_B]", "columns.A_B and columns.a b are the same column."),
         ("groups = ['Scores']\n[columns.a]\ngroup = 'Score'",
          "columns.a.group 'Score' is not in the list of groups. Did you mean 'Scores'?"),
+        ("stages = ['day 30']\n[columns.a]\navailable = 'day 3'",
+         "columns.a.available 'day 3' is not in the list of stages. Did you mean 'day 30'?"),
+        ("stages = ['day 30', '']", "stages must not name one that is empty."),
+        ("[columns.a]\navailable = ' '", "columns.a.available must be a text such as 'day 30', or"),
+        ("[columns.a]\navailable = 30", "or a date. Got 30."),
+        ("[columns.a]\navailable = 2026-01-15T10:00:00", "or a date. Got"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(problems, text: str, message: str) -> None:
     (found,) = problems(text)
     assert message in found
+
+
+def test_a_date_says_when_a_column_is_known_as_its_text_does(hints) -> None:
+    dated, told = (
+        hints(f"[columns.a]\navailable = {day}") for day in ("2026-01-15", "'2026-01-15'")
+    )
+    assert dated == told
+    assert dated.of("a").available == "2026-01-15"
+    assert not dated.of("a").describes
 
 
 def test_all_problems_are_told_at_once(problems) -> None:
