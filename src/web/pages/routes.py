@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import urlencode
 
 from flask import (
@@ -83,7 +83,9 @@ def show_form() -> ResponseReturnValue:
     """Show the form, empty or with the answers that the link holds."""
     predictor = current_models().predictor()
     asked = request.args
-    return _page(predictor, {name: asked[name] for name in predictor.schema.names if name in asked})
+    return form_page(
+        predictor, {name: asked[name] for name in predictor.schema.names if name in asked}
+    )
 
 
 @pages.post("/predictdata")
@@ -107,7 +109,7 @@ def refuse_form(error: Forbidden) -> ResponseReturnValue:
         values, predictor = request.form.to_dict(), current_models().predictor()
     except (HTTPException, ArtifactError) as worse:
         return answer_error(worse)
-    return _page(predictor, values, problems=(Problem(str(error.description)),), status=403)
+    return form_page(predictor, values, problems=(Problem(str(error.description)),), status=403)
 
 
 @pages.get("/model")
@@ -148,18 +150,33 @@ def _answer_form(predictor: Predictor) -> ResponseReturnValue:
     except DataValidationError as error:
         if wants_json():
             raise
-        return _page(predictor, values, problems=error.problems, status=422)
-    return _page(predictor, values, prediction=prediction)
+        return form_page(predictor, values, problems=error.problems, status=422)
+    return form_page(predictor, values, prediction=prediction)
 
 
-def _page(
+class Student(NamedTuple):
+    """Whose row of a file is shown: what they are called, and where the file's page is."""
+
+    name: str
+    back: str
+
+
+def form_page(
     predictor: Predictor,
     values: dict[str, str],
     *,
     prediction: Answered | None = None,
     problems: tuple[Problem, ...] = (),
     status: int = 200,
+    student: Student | None = None,
 ) -> Response:
+    """Return the form with its answers and, where there is a prediction, the result.
+
+    Parameters
+    ----------
+    student : Student, optional
+        Of a file: no link with the answers is offered then.
+    """
     schema = predictor.schema
     result: Result | OutcomeResult | None = None
     reasons: Reasons | None = None
@@ -170,7 +187,7 @@ def _page(
         reasons = _reasons(predictor, prediction, result)
         alternatives = what_if(prediction, predictor)
         known = {name: values[name] for name in schema.names if values.get(name)}
-        link = f"{request.path}?{urlencode(known)}"
+        link = "" if student else f"{request.path}?{urlencode(known)}"
     # Training writes the report after the promotion.
     reported = (predictor.run.folder / REPORT_MANIFEST).is_file()
     groups = _groups(predictor, reported=reported)
@@ -190,6 +207,8 @@ def _page(
         reasons=reasons,
         alternatives=alternatives,
         link=link,
+        student=student,
+        action=url_for("pages.show_form") if student else request.path,
         from_link=request.method == "GET" and bool(values),
     )
     return make_response(page, status)
