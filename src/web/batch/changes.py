@@ -52,19 +52,20 @@ def ask(cells: Sequence[NamedCell], schema: Schema) -> list[AskedCell]:
             found.append(AskedCell(cell, "", "", cell.message, "", ()))
             continue
         label = schema.headings[cell.field]
-        of_list = isinstance(feature, CategoricalFeature)
-        if not clean(cell.got):
-            verb = "Select" if of_list else "Enter"
-            said = f"{verb}: {label}."
-        else:
-            said = f"{label} must be {feature.rule}."
         options: tuple[str, ...] = ()
         if isinstance(feature, CategoricalFeature) and len(feature.categories) <= MOST_OFFERED:
             options = feature.categories
-            said = said if not clean(cell.got) else f"Select: {label}."
+        if options or not clean(cell.got):
+            said = f"{'Select' if options else 'Enter'} the {_in_a_sentence(label)}."
+        else:
+            said = f"{label} must be {feature.rule}."
         suggestion = suggested(cell, feature)
         found.append(AskedCell(cell, _key(cell), label, said, suggestion, options))
     return found
+
+
+def _in_a_sentence(label: str) -> str:
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def suggested(cell: NamedCell, feature: NumericFeature | CategoricalFeature) -> str:
