@@ -97,9 +97,10 @@ class Schema:
         return self.features if self.group is None else (*self.features, self.group)
 
     @property
-    def keys(self) -> frozenset[str]:
-        """What the headers of the features' columns are compared by."""
-        return frozenset(map(match_key, self.names))
+    def keys(self) -> tuple[frozenset[str], frozenset[str]]:
+        """What the headers of the features' columns are compared by: by names, or by headings."""
+        headings = self.headings.values()
+        return frozenset(map(match_key, self.names)), frozenset(map(match_key, headings))
 
     @property
     def numeric(self) -> tuple[NumericFeature, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from src.compiled.contributions import Contributions
 from src.exception import ArtifactError, ReasonsUnavailableError
-from src.schema.record import Schema
+from src.report.saved_metrics import Direction
+from src.schema.features import Feature, NumericFeature, Value
 from src.serving.outcomes import OutcomePredictor
 from src.serving.predictor import Predictor
 from src.serving.summary import BORDERLINE, ListedRow
@@ -35,11 +36,18 @@ class Reasons:
     unavailable: str = ""
 
 
-def leading(found: Contributions, schema: Schema, *, upwards: bool) -> list[tuple[str, float]]:
+def leading(
+    found: Contributions,
+    values: Mapping[str, Value],
+    predictor: Predictor,
+    *,
+    upwards: bool,
+) -> list[tuple[str, float]]:
     """Return what pulls a student most towards risk.
 
-    What a school can act on comes first, then the largest. Sensitive answers are not named in a
-    list: a student's own page holds them all.
+    What a school can act on comes first, then the largest. Left out are sensitive answers, which a
+    student's own page shows, and those by which the model goes another way than students did: a
+    course that was attended is no reason to worry.
 
     Parameters
     ----------
@@ -48,12 +56,29 @@ def leading(found: Contributions, schema: Schema, *, upwards: bool) -> list[tupl
     """
     pulls = {name: adds if upwards else -adds for name, adds in found.values.items()}
     least = LEAST_SHARE * sum(pull for pull in pulls.values() if pull > 0)
+    directions: Mapping[str, Direction] = predictor.metrics.get("levers") or {}
     named = [
         (not feature.actionable, -pulls[feature.name], feature.name)
-        for feature in schema.features
-        if not feature.sensitive and pulls[feature.name] > 0 and pulls[feature.name] >= least
+        for feature in predictor.schema.features
+        if not feature.sensitive
+        and 0 < pulls[feature.name] >= least
+        and _could_be_better(
+            feature, values[feature.name], directions.get(feature.name, {}), upwards=upwards
+        )
     ]
     return [(name, found.values[name]) for *_, name in sorted(named)[:MOST_NAMED]]
+
+
+def _could_be_better(
+    feature: Feature, value: Value, direction: Direction, *, upwards: bool
+) -> bool:
+    """Whether students with some other answer fared better in training, as far as is known."""
+    if isinstance(feature, NumericFeature) and isinstance(value, float) and "rises" in direction:
+        middle = (feature.observed_minimum + feature.observed_maximum) / 2
+        return (value < middle) == (direction["rises"] != upwards)
+    order = direction.get("order", [])
+    best = order[:1] if upwards else order[-1:]
+    return value not in best
 
 
 def reasons_of(
@@ -82,6 +107,7 @@ def reasons_of(
         except (ReasonsUnavailableError, ArtifactError) as error:
             return Reasons(of_rows, error.summary)
         of_rows[number] = [
-            (name, scale * adds) for name, adds in leading(found, predictor.schema, upwards=upwards)
+            (name, scale * adds)
+            for name, adds in leading(found, values, predictor, upwards=upwards)
         ]
     return Reasons(of_rows)

@@ -18,6 +18,7 @@ from src.web.pages.reasons import answer_text
 PAGE_ROWS = 100
 RISK, ROW, PREDICTION, CHANCE = "risk", "row", "prediction", "chance"
 WHO = "column"  # of the file's own columns: this and its place
+OTHER_REASONS = "Other answers: open"
 FEW = 12  # students among whom nobody needs to search
 
 
@@ -75,6 +76,8 @@ class Row(NamedTuple):
     ----------
     tags : list of (str, str)
         A kind, for the style, and what is said.
+    unexplained : str
+        What stands in place of reasons that lie in no answer of the list.
     doubts : str
         What the model knows little of.
     """
@@ -87,6 +90,7 @@ class Row(NamedTuple):
     chance: str
     tags: list[tuple[str, str]]
     reasons: str
+    unexplained: str
     doubts: str
     helped: bool
 
@@ -185,6 +189,8 @@ def _row(
         tags.append(("doubt", "Uncertain"))
     if helped:
         tags.append(("help", "Help"))
+    said = reasons_text(summary, row, schema, reasons)
+    looked_at = str(row.number) in reasons.of_rows
     return Row(
         row.number,
         row.line,
@@ -193,7 +199,8 @@ def _row(
         range_,
         chance,
         tags,
-        reasons_text(summary, row, schema, reasons),
+        said,
+        OTHER_REASONS if looked_at and not said else "",
         doubts_text(row, schema),
         helped,
     )

@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 
 from src.exception import DataValidationError, Problem
 from src.serving.listed_reasons import Reasons, reasons_of
-from src.serving.predictor import Predictor
+from src.serving.predictor import Answered, NumberPredictor, Predictor
 from src.serving.scorers import scorer_for
 from src.serving.summary import BORDERLINE, ListedRow, OutcomeSummary, Summary
 from src.tables.cells import format_number
@@ -175,11 +175,16 @@ def show_student(job_id: str, number: int) -> ResponseReturnValue:
         name: format_number(value) if isinstance(value, float) else value or ""
         for name, value in zip(predictor.schema.names, row.values, strict=True)
     }
-    prediction = predictor.predict_record(texts, form=True)
+    mark = job.read_order().pass_mark
+    values, warnings = predictor.schema.check_record(texts, form=True)
+    prediction: Answered
+    if isinstance(predictor, NumberPredictor):
+        prediction = predictor.predict_values(values, tuple(warnings), mark)
+    else:
+        prediction = predictor.predict_values(values, tuple(warnings))
     back = url_for("batch.show_job", job_id=job.id)
-    return form_page(
-        predictor, texts, prediction=prediction, student=Student(named(row.cells, row.line), back)
-    )
+    student = Student(named(row.cells, row.line), back, mark)
+    return form_page(predictor, texts, prediction=prediction, student=student)
 
 
 @batch.post("/<job_id>/delete")

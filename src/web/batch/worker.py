@@ -85,7 +85,7 @@ def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary 
 def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | Refusal:
     order = job.read_order()
     scorer = scorer_for(predictor, order.pass_mark, vectorised=vectorised)
-    choice = SheetChoice(order.sheet, order.all_sheets, predictor.schema.keys)
+    choice = SheetChoice(order.sheet, order.all_sheets, *predictor.schema.keys)
     try:
         with (
             open_table(job.upload.open("rb"), order.name, choice) as reader,

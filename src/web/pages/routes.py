@@ -155,10 +155,11 @@ def _answer_form(predictor: Predictor) -> ResponseReturnValue:
 
 
 class Student(NamedTuple):
-    """Whose row of a file is shown: what they are called, and where the file's page is."""
+    """Whose row of a file is shown: what they are called, where the file's page is, its mark."""
 
     name: str
     back: str
+    pass_mark: float | None = None
 
 
 def form_page(
@@ -183,7 +184,7 @@ def form_page(
     alternatives: WhatIfs | None = None
     link = ""
     if prediction:
-        result = _describe(predictor, prediction, values)
+        result = _describe(predictor, prediction, values, student.pass_mark if student else None)
         reasons = _reasons(predictor, prediction, result)
         alternatives = what_if(prediction, predictor)
         known = {name: values[name] for name in schema.names if values.get(name)}
@@ -241,12 +242,16 @@ def _groups(predictor: Predictor, *, reported: bool) -> tuple[Group, ...]:
 
 
 def _describe(
-    predictor: Predictor, prediction: Answered, values: dict[str, str]
+    predictor: Predictor,
+    prediction: Answered,
+    values: dict[str, str],
+    pass_mark: float | None,
 ) -> Result | OutcomeResult:
     """Return a prediction in words, by what kind of target it is of."""
     if isinstance(predictor, OutcomePredictor):
         return describe_outcome(cast(OutcomePrediction, prediction), predictor, values)
-    return describe(cast(Prediction, prediction), cast(NumberPredictor, predictor), values)
+    number = cast(Prediction, prediction)
+    return describe(number, cast(NumberPredictor, predictor), values, pass_mark)
 
 
 def _reasons(

@@ -375,3 +375,15 @@ def test_outcomes_with_an_event_have_the_same_list(make_app, outcome_artifacts):
     assert [row["at_risk"] for row in rows][:2] == ["no", "yes"]
     assert 0 < float(rows[2]["chance"]) < 1
     assert client.get(f"{address}/row/2").status_code == 200
+
+
+def test_a_class_on_a_second_sheet_is_found_by_our_labels(send, page, predictor):
+    book = openpyxl.Workbook()
+    for row in (["Read me", "first"], ["of", "two sheets"]):
+        book.active.append(row)
+    sheet = book.create_sheet("Class")
+    for row in (["Name", *predictor.schema.headings.values()], ["Ben", *OTHER]):
+        sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    assert names(page(send(content.getvalue(), "7b.xlsx"))) == ["Ben"]
