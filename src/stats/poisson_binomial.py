@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 LEVEL = 0.9  # of the ranges of counts: "9 in 10"
-MOST_EXACT = 400  # events; beyond it the normal distribution is as good, and quick
+MOST_EXACT = 200  # events; beyond it the normal distribution is as good, and quick
 
 
 def count_probabilities(chances: Sequence[float]) -> list[float]:
@@ -36,7 +36,7 @@ def count_probabilities(chances: Sequence[float]) -> list[float]:
 def count_range(chances: Sequence[float], level: float = LEVEL) -> tuple[int, int]:
     """Return between which counts the true one lies with at least a probability of ``level``.
 
-    At most half of what is left out lies on either side. Of more than 400 events, the normal
+    At most half of what is left out lies on either side. Of more than 200 events, the normal
     distribution of the same mean and variance is taken.
 
     Parameters

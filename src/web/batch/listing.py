@@ -18,7 +18,7 @@ from src.web.pages.reasons import answer_text
 PAGE_ROWS = 100
 RISK, ROW, PREDICTION, CHANCE = "risk", "row", "prediction", "chance"
 WHO = "column"  # of the file's own columns: this and its place
-OTHER_REASONS = "Other answers: open"
+OTHER_REASONS = "See their own page"
 FEW = 12  # students among whom nobody needs to search
 
 

@@ -131,15 +131,15 @@ def show_job(job_id: str) -> ResponseReturnValue:
         refusal = _of_file(outcome, order.name)
         status = 500 if outcome.internal else 422
         return _upload_page(predictor, *_entered(order), refusal, status=status)
-    return _job_page(job, predictor, Wish.of(request.args))
+    return _job_page(job, outcome, predictor, Wish.of(request.args))
 
 
 @batch.post("/<job_id>/search")
 def search(job_id: str) -> ResponseReturnValue:
     """Show the students whose name holds a text, which comes into no address."""
-    job = _finished(job_id)
+    job = _find(job_id)
     wish = Wish.of(request.args, request.form.get("search", "").strip()[:MOST_SEARCHED])
-    return _job_page(job, current_models().predictor(), wish)
+    return _job_page(job, _summary(job), current_models().predictor(), wish)
 
 
 @batch.post("/<job_id>")
@@ -152,7 +152,7 @@ def change(job_id: str) -> ResponseReturnValue:
     try:
         order = changed_order(before, form, summary, predictor.schema)
     except DataValidationError as error:
-        return _job_page(job, predictor, Wish(), error.problems[0], form, 422)
+        return _job_page(job, summary, predictor, Wish(), error.problems[0], form, 422)
     if outcome is None:  # somebody asked twice
         pass
     elif replace(order, n_helped=before.n_helped) == before and summary is not None:
@@ -166,7 +166,7 @@ def change(job_id: str) -> ResponseReturnValue:
 @batch.get("/<job_id>/row/<int:number>")
 def show_student(job_id: str, number: int) -> ResponseReturnValue:
     """Show the result of one student of a file, whose row is read from what lies here."""
-    job = _finished(job_id)
+    job = _find(job_id)
     predictor, summary = current_models().predictor(), _summary(job)
     row = next((row for row in summary.rows if row.number == number), None)
     if row is None or summary.run_id != predictor.run.run_id:
@@ -210,7 +210,7 @@ def download_predictions(job_id: str) -> ResponseReturnValue:
 @batch.get("/<job_id>/class")
 def download_class(job_id: str) -> ResponseReturnValue:
     """Return the file that came, as it came, with our columns behind."""
-    job = _finished(job_id)
+    job = _find(job_id)
     predictor, summary, order = current_models().predictor(), _summary(job), job.read_order()
     if summary.run_id != predictor.run.run_id:
         raise NotFound(GONE)
@@ -318,15 +318,16 @@ def _columns_page(job: Job, refusal: Refusal, predictor: Predictor) -> Response:
 
 def _job_page(
     job: Job,
+    outcome: Summary | None,
     predictor: Predictor,
     wish: Wish,
     problem: Problem | None = None,
     entered: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    outcome, order = job.outcome(), job.read_order()
+    order = job.read_order()
     of_summary: dict[str, Any] = {"view": None}
-    if isinstance(outcome, Summary):
+    if outcome is not None:
         of_summary = _of_summary(job, outcome, order, predictor, wish)
     mark, n_helped = _entered(order)
     page = render_template(

@@ -210,7 +210,7 @@ def form_page(
         link=link,
         student=student,
         action=url_for("pages.show_form") if student else request.path,
-        from_link=request.method == "GET" and bool(values),
+        from_link=request.method == "GET" and bool(values) and student is None,
     )
     return make_response(page, status)
 
