@@ -96,6 +96,10 @@ class Schema:
         """What a record may hold: the features and, where groups have effects, the group."""
         return self.features if self.group is None else (*self.features, self.group)
 
+    def named(self, values: Sequence[Value]) -> dict[str, Value]:
+        """Return checked values by name: the features' and, where there is one more, the group's."""
+        return {one.name: value for one, value in zip(self.asked, values, strict=False)}
+
     @property
     def keys(self) -> tuple[frozenset[str], frozenset[str]]:
         """What the headers of the features' columns are compared by: by names, or by headings."""

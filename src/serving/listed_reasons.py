@@ -101,7 +101,7 @@ def reasons_of(
             continue
         if time.thread_time() > until or len(of_rows) >= MOST_EXPLAINED:
             break
-        values = dict(zip(predictor.schema.names, row.values, strict=True))
+        values = predictor.schema.named(row.values)
         try:
             found = predictor.explain(values)
         except (ReasonsUnavailableError, ArtifactError) as error:

@@ -149,7 +149,7 @@ class NumberScorer(Scorer):
             )
         if self._narrow is not None:
             scores[LOW_80], _ = intervals.interval_of_each(
-                unclipped, self._narrow, target.minimum, target.maximum, columns
+                unclipped, self._narrow, target.minimum, target.maximum, known
             )
         if mark is not None:
             scores[BELOW] = predictions < mark

@@ -130,7 +130,7 @@ def score_table(
         rows = _Rows(chunk, checked, first, shown)
         summary.list_rows(
             scores,
-            doubts_of_each(schema, checked.columns),
+            doubts_of_each(schema, checked.columns, scorer.predictor.groups),
             rows.row_at,
             None if classes is None else [chunk.rows[i][classes].strip() for i in rows.good],
         )

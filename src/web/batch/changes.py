@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from src.exception import DataValidationError, Problem
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.features import CategoricalFeature, Feature
 from src.schema.record import Schema
 from src.serving.summary import NamedCell, Summary
 from src.tables.cells import clean, match_key, shorten
@@ -44,7 +44,7 @@ class AskedColumn(NamedTuple):
 
 def ask(cells: Sequence[NamedCell], schema: Schema) -> list[AskedCell]:
     """Return the wrong cells of a file as questions."""
-    features = {feature.name: feature for feature in schema.features}
+    features = {feature.name: feature for feature in schema.asked}
     found = []
     for cell in cells:
         feature = features.get(cell.field)
@@ -68,7 +68,7 @@ def _in_a_sentence(label: str) -> str:
     return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
-def suggested(cell: NamedCell, feature: NumericFeature | CategoricalFeature) -> str:
+def suggested(cell: NamedCell, feature: Feature) -> str:
     """Return what a wrong cell may mean; empty where nothing is near."""
     return feature.suggestion(cell.got) if isinstance(feature, CategoricalFeature) else ""
 
@@ -178,7 +178,7 @@ def _with_cells(order: Order, form: Mapping[str, str], summary: Summary, schema:
     """Return the order with the cells that were entered, accepted or given back."""
     edits = {(edit.number, edit.position): edit for edit in order.edits}
     as_written = set(order.as_written)
-    features = {feature.name: feature for feature in schema.features}
+    features = {feature.name: feature for feature in schema.asked}
     accepted = form.get("accept", "")
     for cell in summary.wrong:
         if cell.position < 0:

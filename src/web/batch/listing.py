@@ -211,7 +211,7 @@ def reasons_text(summary: Summary, row: ListedRow, schema: Schema, reasons: Reas
     decimals = 0
     if not isinstance(summary, OutcomeSummary):
         decimals = max(0, sensible_decimals(summary.target) - 1)
-    values = dict(zip(schema.names, row.values, strict=True))
+    values = schema.named(row.values)
     return "; ".join(
         f"{schema.headings[name]} {answer_text(values[name])}: {signed(adds, decimals)}"
         for name, adds in reasons.of_rows.get(str(row.number), ())
@@ -223,8 +223,8 @@ def doubts_text(row: ListedRow, schema: Schema) -> str:
     """Return what the model knows little of: blank answers, and values not seen in training."""
     if not row.doubts:
         return ""
-    kinds = {feature.name: feature for feature in schema.features}
-    values = dict(zip(schema.names, row.values, strict=True))
+    kinds = {feature.name: feature for feature in schema.asked}
+    values = schema.named(row.values)
     return "; ".join(
         f"{schema.headings[name]} {_doubt(values[name], kinds[name])}" for name in row.doubts
     )

@@ -173,7 +173,7 @@ def show_student(job_id: str, number: int) -> ResponseReturnValue:
         raise NotFound(GONE)
     texts = {
         name: format_number(value) if isinstance(value, float) else value or ""
-        for name, value in zip(predictor.schema.names, row.values, strict=True)
+        for name, value in predictor.schema.named(row.values).items()
     }
     mark = job.read_order().pass_mark
     values, warnings = predictor.schema.check_record(texts, form=True)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from src.compiled.contributions import Contributions
+from src.compiled.group_effects import GroupEffects, group_key
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.serving.doubts import doubts_of_each
@@ -32,6 +33,14 @@ def test_blank_unseen_and_unknown_answers_are_doubts():
     assert doubts_of_each(SCHEMA, columns) == {
         1: ["hours"], 2: ["hours", "school"], 3: ["school"],
     }  # fmt: skip
+
+
+def test_a_school_that_is_blank_or_not_known_is_a_doubt_where_a_column_tells_it():
+    columns = {"hours": [5.0] * 3, "course": ["none"] * 3, "school": ["A"] * 3, "home": ["x"] * 3}
+    groups = GroupEffects("site", "ab", {group_key("Hill", "ab"): 1.0})
+    assert doubts_of_each(SCHEMA, columns, groups) == {}
+    columns["site"] = ["Hill", None, "Lake"]
+    assert doubts_of_each(SCHEMA, columns, groups) == {1: ["site"], 2: ["site"]}
 
 
 def test_changed_cells_reach_their_row_in_whichever_chunk_it_is():
