@@ -97,7 +97,7 @@ class Schema:
         return self.features if self.group is None else (*self.features, self.group)
 
     def named(self, values: Sequence[Value]) -> dict[str, Value]:
-        """Return checked values by name: the features' and, where there is one more, the group's."""
+        """Return checked values by name: the features', and the group's if there is one."""
         return {one.name: value for one, value in zip(self.asked, values, strict=False)}
 
     @property
