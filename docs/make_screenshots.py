@@ -142,7 +142,7 @@ def show(page: Page, state: str, urls: Mapping[str, str], schema: Schema) -> Non
             middle = sum(schema.target.range) / 2
             page.get_by_label("Pass mark").fill(format_number(float(round(middle))))
         page.get_by_role("button", name="Upload and predict").click()
-        page.get_by_role("heading", name="Students").wait_for()
+        page.get_by_role("heading", name="Overview").wait_for()
     if state in ("result", "errors"):
         fill_in(page, schema)
         if state == "errors":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -66,6 +66,28 @@ class ConfigurationError(StuPredictionError):
 
 class DataValidationError(StuPredictionError):
     """A table or a record that does not fit."""
+
+
+class HeaderError(DataValidationError):
+    """A header that lacks columns.
+
+    Attributes
+    ----------
+    header : tuple of str
+        As it stands in the file.
+    found : dict of str to int
+        Where the columns stand that are there, by feature.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        problems: Iterable[Problem],
+        header: Iterable[str] = (),
+        found: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(message, problems)
+        self.header, self.found = tuple(header), dict(found or {})
 
 
 class TrainingError(StuPredictionError):

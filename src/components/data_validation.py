@@ -6,7 +6,7 @@ Training and serving check with it. It needs no numpy: the web process has none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
@@ -115,7 +115,12 @@ class DataValidation:
         self._all_optional = all(feature.optional for feature in schema.features)
 
     def run(
-        self, chunk: Chunk, positions: dict[str, int], *, with_target: bool = False
+        self,
+        chunk: Chunk,
+        positions: dict[str, int],
+        *,
+        with_target: bool = False,
+        as_written: Collection[tuple[int, int]] = (),
     ) -> ValidatedTable:
         """Return the good rows, typed, and what is wrong with the others.
 
@@ -127,6 +132,8 @@ class DataValidation:
             Where each column of the schema stands in a row.
         with_target : bool
             Whether the target is checked and returned too, its column last.
+        as_written : collection of (int, int)
+            Cells, by row and position, that a person does not want read as what they seem to mean.
         """
         names = [*self.schema.names, *([self.schema.target.name] if with_target else [])]
         group = self.schema.group
@@ -144,6 +151,13 @@ class DataValidation:
                     got = shorten(cells[name][index])
                     problem = Problem(f"{name} {message}", name, chunk.lines[index], got)
                     refused.setdefault(index, []).append(problem)
+            for index, position in as_written:
+                if position == positions[name] and index not in skipped:
+                    refused_here = self._columns[name].as_written(cells[name][index])
+                    if refused_here and index not in malformed:
+                        got = shorten(cells[name][index])
+                        problem = Problem(f"{name} {refused_here}", name, chunk.lines[index], got)
+                        refused.setdefault(index, []).append(problem)
         if self._all_optional:
             for index, row in enumerate(zip(*(values[n] for n in self.schema.names), strict=True)):
                 if (
@@ -238,6 +252,12 @@ class _Column:
             return []
         messages = map(self._problems.get, cells)
         return [(index, message) for index, message in enumerate(messages) if message]
+
+    def as_written(self, cell: str) -> str:
+        """Return what is wrong with a cell that is not read as what it means; empty if nothing."""
+        if cell not in self._mended:
+            return ""
+        return f"{shorten(cell)!r} is not {self._feature.rule}."
 
     def n_unseen(self, cells: Sequence[str], good: bytearray) -> int:
         """Return how many good rows' cells lie outside what training saw."""

@@ -75,7 +75,7 @@ def predict_file(
     scorer = scorer_for(predictor, predictor.pass_mark, vectorised=can_vectorise())
     tally = Tally()
     with ExitStack() as stack:
-        choice = SheetChoice(sheet, all_sheets, predictor.schema.keys)
+        choice = SheetChoice(sheet, all_sheets, *predictor.schema.keys)
         reader = stack.enter_context(open_table(source, choice=choice))
         tally.note(reader.notes)
         files = [

@@ -26,15 +26,15 @@ class ScoredFile(Protocol):
     encoding: str
 
 
-def reading(file: ScoredFile) -> list[str]:
-    """Return which sheet was read, in which encoding, and what was mended."""
+def reading(file: ScoredFile, *, mended: bool = True) -> list[str]:
+    """Return which sheet was read, in which encoding, and, where asked, what was mended."""
     said = []
     if file.sheets:
         counts: Mapping[str, Sequence[str]] = {"sheets": file.sheets, "read": file.sheets_read}
         said.append(message(Finding("other_sheets", NOTE, counts=counts)))
     if file.encoding:
         said.append(message(Finding("encoding", WARNING, counts={"encoding": file.encoding})))
-    for name, n in file.mended.items():
+    for name, n in file.mended.items() if mended else ():
         example = file.examples[name]
         if n == 1:
             said.append(f"{plain(name)}: one cell is read as what it clearly means: {example}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -316,7 +317,7 @@ class CategoricalFeature(Feature):
                 self.other,
                 warning=f"is a value that training did not see: {self.other!r} is taken.",
             )
-        return self.refused(category, self._suggestion(category) if suggest else "")
+        return self.refused(category, self._did_you_mean(category) if suggest else "")
 
     def check_json(self, value: object, *, suggest: bool = True) -> Checked:
         if value is None:
@@ -362,8 +363,29 @@ class CategoricalFeature(Feature):
         truths = {f"is {truth(category)}": [category] for category in self.categories}
         return found | truths if sorted(truths) == ["is False", "is True"] else found
 
-    def _suggestion(self, got: str) -> str:
-        close = nearest(got.casefold(), {c.casefold(): c for c in reversed(self.categories)})
+    def suggestion(self, cell: str) -> str:
+        """Return the one category that a refused cell may mean; empty where none is near.
+
+        Examples
+        --------
+        >>> lunch = CategoricalFeature(name="lunch", categories=("standard", "free/reduced"))
+        >>> lunch.suggestion("standart"), lunch.suggestion("free"), lunch.suggestion("x")
+        ('standard', 'free/reduced', '')
+        """
+        got = clean(cell).casefold()
+        near = nearest(got, {c.casefold(): c for c in reversed(self.categories)})
+        if near or not got:
+            return near or ""
+        for known in (
+            [c for c in self.categories if c.casefold().startswith(got)],
+            [c for c in self.categories if got in re.split(r"[\W_]+", c.casefold())],
+        ):
+            if len(known) == 1:
+                return known[0]
+        return ""
+
+    def _did_you_mean(self, got: str) -> str:
+        close = self.suggestion(got)
         return f"Did you mean {close!r}?" if close else ""
 
 

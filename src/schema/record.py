@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from src.exception import ArtifactError, DataValidationError, Problem
+from src.exception import ArtifactError, DataValidationError, HeaderError, Problem
 from src.schema.features import (
     SHOWN_CHOICES,
     CategoricalFeature,
@@ -97,10 +99,15 @@ class Schema:
         """What a record may hold: the features and, where groups have effects, the group."""
         return self.features if self.group is None else (*self.features, self.group)
 
+    def named(self, values: Sequence[Value]) -> dict[str, Value]:
+        """Return checked values by name: the features', and the group's if there is one."""
+        return {one.name: value for one, value in zip(self.asked, values, strict=False)}
+
     @property
-    def keys(self) -> frozenset[str]:
-        """What the headers of the features' columns are compared by."""
-        return frozenset(map(match_key, self.names))
+    def keys(self) -> tuple[frozenset[str], frozenset[str]]:
+        """What the headers of the features' columns are compared by: by names, or by headings."""
+        headings = self.headings.values()
+        return frozenset(map(match_key, self.names)), frozenset(map(match_key, headings))
 
     @property
     def numeric(self) -> tuple[NumericFeature, ...]:
@@ -250,12 +257,34 @@ class Schema:
         message = f"{name} is not a feature of this model.{hint}"
         return Problem(message, name, got=shorten(value))
 
-    def locate(self, header: Sequence[str]) -> dict[str, int]:
+    @cached_property
+    def headings(self) -> dict[str, str]:
+        """What people call the columns: a feature's label, unless another column is called so."""
+        names = (*(one.name for one in self.asked), self.target.name, *self.people)
+        keys = Counter(match_key(one.label) for one in self.asked if one.label)
+        keys.update(map(match_key, dict.fromkeys(names)))
+        found = {}
+        for one in self.asked:
+            label = match_key(one.label)
+            alone = keys[label] == 1 + (label == match_key(one.name))
+            found[one.name] = one.label if one.label and alone else one.name
+        return found
+
+    def locate(
+        self, header: Sequence[str], chosen: Mapping[str, int] = MappingProxyType({})
+    ) -> dict[str, int]:
         """Return the position of each feature's column in a file's header, and the group's if any.
+
+        A column is known by the feature's name or its heading.
+
+        Parameters
+        ----------
+        chosen : mapping of str to int
+            What a person said of features whose columns are called otherwise.
 
         Raises
         ------
-        DataValidationError
+        HeaderError
             With every feature whose column is missing or stands there twice.
         """
         positions: dict[str, list[int]] = {}
@@ -266,8 +295,10 @@ class Schema:
         problems: list[Problem] = []
         for feature in self.asked:
             at = positions.get(match_key(feature.name), [])
-            if len(at) == 1:
-                found[feature.name] = at[0]
+            at = at or positions.get(match_key(self.headings[feature.name]), [])
+            said = chosen.get(feature.name, -1)
+            if len(at) == 1 or 0 <= said < len(header):
+                found[feature.name] = said if 0 <= said < len(header) else at[0]
                 continue
             if feature is self.group and not at:
                 continue
@@ -284,7 +315,7 @@ class Schema:
             if not found:
                 first = ", ".join(repr(shorten(name)) for name in header[:SHOWN_CHOICES])
                 message += f" The first row must hold the names of the columns; it holds {first}."
-            raise DataValidationError(message, problems)
+            raise HeaderError(message, problems, header, found)
         return found
 
 

@@ -21,6 +21,7 @@ from src.serving.summary import (
     CHANCE,
     HIGH,
     LOW,
+    LOW_80,
     PREDICTION,
     SET,
     NumberSummary,
@@ -32,6 +33,7 @@ from src.serving.summary import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+NARROW = "0.8"  # of the interval by which a row is borderline
 LEVEL = "0.9"  # of intervals and sets: "9 in 10 students"
 BETWEEN = " | "  # the outcomes of a set
 _UNSAFE = re.compile(r"[\s,;|\"'`\\]+")
@@ -67,7 +69,7 @@ class Scorer(ABC):
 
     def texts(self, scores: Scores) -> Iterator[tuple[str, ...]]:
         """Return the cells that are added to each row, each number in full."""
-        return zip(*(self._cells(name, column) for name, column in scores.items()), strict=True)
+        return zip(*(self._cells(name, scores[name]) for name in self.columns), strict=True)
 
     def _cells(self, name: str, column: list[Any]) -> list[str]:
         return ["" if value is None else str(value) for value in column]
@@ -110,7 +112,9 @@ class NumberScorer(Scorer):
     ) -> None:
         super().__init__(predictor, vectorised=vectorised)
         self.pass_mark = pass_mark
-        self._level = float(LEVEL) if float(LEVEL) in predictor.intervals.levels else None
+        levels = predictor.intervals.levels
+        self._level = float(LEVEL) if float(LEVEL) in levels else None
+        self._narrow = float(NARROW) if pass_mark is not None and float(NARROW) in levels else None
 
     @property
     def columns(self) -> list[str]:
@@ -143,6 +147,10 @@ class NumberScorer(Scorer):
             scores[LOW], scores[HIGH] = intervals.interval_of_each(
                 unclipped, self._level, target.minimum, target.maximum, known
             )
+        if self._narrow is not None:
+            scores[LOW_80], _ = intervals.interval_of_each(
+                unclipped, self._narrow, target.minimum, target.maximum, known
+            )
         if mark is not None:
             scores[BELOW] = predictions < mark
             scores[CHANCE] = intervals.probability_below_of_each(
@@ -150,7 +158,7 @@ class NumberScorer(Scorer):
             )
         found = {name: column.tolist() for name, column in scores.items()}
         for row in self._far_rows(columns):
-            for name in {LOW, HIGH, CHANCE} & found.keys():
+            for name in {LOW, HIGH, LOW_80, CHANCE} & found.keys():
                 found[name][row] = None
         return found
 
@@ -160,6 +168,8 @@ class NumberScorer(Scorer):
         if self._level is not None:
             ends = [one.intervals.get(LEVEL, (None, None)) for one in found]
             scores[LOW], scores[HIGH] = ([pair[side] for pair in ends] for side in (0, 1))
+        if self._narrow is not None:
+            scores[LOW_80] = [one.intervals.get(NARROW, (None, None))[0] for one in found]
         if self.pass_mark is not None:
             scores[BELOW] = [one.prediction < self.pass_mark for one in found]
             scores[CHANCE] = [one.probability_below for one in found]

@@ -6,31 +6,38 @@ All three write the same columns and problems; :mod:`src.serving.scorers` says w
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
 
 from src.components.data_validation import DataValidation, ValidatedTable
-from src.exception import DataValidationError, Problem
+from src.exception import DataValidationError, HeaderError, Problem
 from src.report.table_findings import message
+from src.schema.features import Value
 from src.schema.findings import WARNING, Finding
+from src.schema.header_words import header_words
 from src.schema.record import Schema
+from src.serving.doubts import doubts_of_each
+from src.serving.mending import NOTHING_CHANGED, Mending
 from src.serving.scorers import Scorer, free_names
-from src.serving.summary import Scores, ShownRow, Summary
-from src.tables.cells import match_key, shorten
+from src.serving.summary import NamedCell, Scores, Summary
+from src.tables.cells import match_key, shorten, word_set
 from src.tables.layout import Chunk, TableReader
 from src.tables.writer import write_rows
 
 PROBLEM = "problem"
 CHUNK_ROWS = 1 << 13
 HOPELESS_ROWS = 2 * CHUNK_ROWS  # if all of these are refused, the rest is not read
-SHOWN_ROWS = 200
 SHOWN_PROBLEMS = 200
+CLASS_WORDS = word_set("class klasse classe clase klas sinif razred group gruppe kurs")
 PROBLEM_CHARACTERS = 1_000  # of a row; a row of many columns can have very many
 
 
 def score_chunks(
-    reader: TableReader, scorer: Scorer, output: IO[str], to_fix: IO[str]
+    reader: TableReader,
+    scorer: Scorer,
+    output: IO[str],
+    to_fix: IO[str],
+    mending: Mending = NOTHING_CHANGED,
 ) -> Iterator[tuple[Chunk, ValidatedTable, Scores]]:
     """Score every row of a table into CSV, in its place, and yield each chunk that was written.
 
@@ -42,6 +49,8 @@ def score_chunks(
         no score, or what was mended; else empty.
     to_fix : text file
         Gets the refused rows alone with their problems, ready to be mended and sent again.
+    mending : Mending
+        What a person changed in the table.
 
     Raises
     ------
@@ -49,7 +58,7 @@ def score_chunks(
         If the header lacks a column, or there is no row.
     """
     schema, header = scorer.predictor.schema, reader.header
-    positions = _locate(reader, schema)
+    positions = _locate(reader, schema, mending)
     validation = DataValidation(
         schema, decimal_comma=reader.decimal_comma, typed=reader.typed, header=header
     )
@@ -58,9 +67,12 @@ def score_chunks(
     write_rows(output, [[*header, *free_names([*scorer.columns, PROBLEM], header)]])
     write_rows(to_fix, [[*header, PROBLEM]])
     blank = [""] * len(scorer.columns)
-    chunk = None
-    for chunk in reader.chunks(CHUNK_ROWS):
-        checked = validation.run(chunk, positions)
+    chunk, number = None, 1
+    for read in reader.chunks(CHUNK_ROWS):
+        as_written = mending.left_as_written(read, number)
+        chunk = mending.applied(read, number)
+        number += len(chunk.rows)
+        checked = validation.run(chunk, positions, as_written=as_written)
         scores = scorer.score(checked.columns)
         refused = {
             i: _problem_text(chunk.lines[i], problems) for i, problems in checked.refused.items()
@@ -89,6 +101,7 @@ def score_table(
     output: IO[str],
     to_fix: IO[str],
     progress: Callable[[int], None] = lambda n_rows: None,
+    mending: Mending = NOTHING_CHANGED,
 ) -> Summary:
     """Score a table as :func:`score_chunks` does, and return what a page shows of it.
 
@@ -103,42 +116,77 @@ def score_table(
         As :func:`score_chunks`, and if a long table begins with refused rows alone.
     """
     schema = scorer.predictor.schema
-    shown = _shown_positions(reader.header, schema, _locate(reader, schema))
+    positions = _locate(reader, schema, mending)
+    shown = _shown_positions(reader.header, schema, positions)
+    classes = _class_position(reader.header)
     summary = scorer.summary([reader.header[i] for i in shown])
+    summary.group_column = "" if classes is None else reader.header[classes]
+    summary.delimiter, summary.decimal_comma = reader.delimiter, reader.decimal_comma
     summary.note(reader.notes)
-    for chunk, checked, scores in score_chunks(reader, scorer, output, to_fix):
+    for chunk, checked, scores in score_chunks(reader, scorer, output, to_fix, mending):
+        first = summary.n_rows + 1
         summary.add(checked)
         summary.count(scores)
-        preview = _preview(chunk, checked, summary.shown(scores), shown)
-        summary.rows += islice(preview, SHOWN_ROWS - len(summary.rows))
-        summary.problems += checked.problems[: SHOWN_PROBLEMS - len(summary.problems)]
+        rows = _Rows(chunk, checked, first, shown)
+        summary.list_rows(
+            scores,
+            doubts_of_each(schema, checked.columns, scorer.predictor.groups),
+            rows.row_at,
+            None if classes is None else [chunk.rows[i][classes].strip() for i in rows.good],
+        )
+        for problems, cells in (
+            (checked.refused, summary.wrong),
+            (checked.notes, summary.mended_cells),
+        ):
+            if len(cells) < SHOWN_PROBLEMS:
+                cells += rows.cells(problems, positions)
+                del cells[SHOWN_PROBLEMS:]
+        summary.left_out += [*checked.skipped.values()][: SHOWN_PROBLEMS - len(summary.left_out)]
         progress(summary.n_rows)
         if summary.n_refused == summary.n_rows >= HOPELESS_ROWS:
             raise DataValidationError(
                 f"None of the first {summary.n_rows:,} rows can be used, so the rest was not read. "
-                f"{summary.problems[0]}"
+                f"Row {summary.wrong[0].line}: {summary.wrong[0].message}"
             )
     summary.finish()
     return summary
 
 
+class _Rows:
+    """The rows of a chunk, as the list of students and those of cells name them."""
+
+    def __init__(self, chunk: Chunk, checked: ValidatedTable, first: int, shown: list[int]) -> None:
+        self._chunk, self._first, self._shown = chunk, first, shown
+        self._columns = [*checked.columns.values()]
+        out = checked.refused.keys() | checked.skipped.keys()
+        n_rows = len(chunk.rows)
+        self.good = [i for i in range(n_rows) if i not in out] if out else range(n_rows)
+
+    def row_at(self, position: int) -> tuple[int, int, list[str], list[Value]]:
+        """Return number, line, cells and values of one of the scored rows."""
+        values = [column[position] for column in self._columns]
+        return (*self._named(self.good[position]), values)
+
+    def cells(
+        self, found: dict[int, list[Problem]], positions: dict[str, int]
+    ) -> Iterable[NamedCell]:
+        """Return the cells, or whole rows, that problems are about."""
+        for index in sorted(found)[:SHOWN_PROBLEMS]:
+            for problem in found[index]:
+                name = problem.field or ""
+                at = positions.get(name, -1)
+                got = self._chunk.rows[index][at] if at >= 0 else ""
+                yield NamedCell(*self._named(index), name, at, got, problem.message)
+
+    def _named(self, index: int) -> tuple[int, int, list[str]]:
+        row = self._chunk.rows[index]
+        cells = [shorten(row[position]) for position in self._shown]
+        return self._first + index, self._chunk.lines[index], cells
+
+
 def can_vectorise() -> bool:
     """Whether numpy is there; a server of compiled models needs none."""
     return importlib.util.find_spec("numpy") is not None
-
-
-def _preview(
-    chunk: Chunk, checked: ValidatedTable, following: Iterator[Any], shown: list[int]
-) -> Iterator[ShownRow]:
-    for i, (line, row) in enumerate(zip(chunk.lines, chunk.rows, strict=True)):
-        cells = [shorten(row[position]) for position in shown]
-        if i in checked.skipped:
-            yield ShownRow(line, cells, None, checked.skipped[i].message)
-        elif i in checked.refused:
-            yield ShownRow(line, cells, None)
-        else:
-            mended = " ".join(problem.message for problem in checked.notes.get(i, ()))
-            yield ShownRow(line, cells, next(following), mended=mended)
 
 
 def _n_own_columns(header: list[str], positions: dict[str, int]) -> int:
@@ -147,17 +195,18 @@ def _n_own_columns(header: list[str], positions: dict[str, int]) -> int:
     return last if header[last] == PROBLEM and last not in positions.values() else last + 1
 
 
-def _locate(reader: TableReader, schema: Schema) -> dict[str, int]:
+def _locate(reader: TableReader, schema: Schema, mending: Mending) -> dict[str, int]:
     """Return where each feature's column stands; what is missing in a workbook names its sheets."""
     try:
-        return schema.locate(reader.header)
-    except DataValidationError as error:
+        return schema.locate(reader.header, mending.columns)
+    except HeaderError as error:
         notes = reader.notes
         if not notes.sheets:
             raise
         counts = {"sheets": notes.sheets, "read": notes.sheets_read}
         sheets = message(Finding("other_sheets", WARNING, counts=counts))
-        raise DataValidationError(f"{error.summary} {sheets}", error.problems) from error
+        said = f"{error.summary} {sheets}"
+        raise HeaderError(said, error.problems, error.header, error.found) from error
 
 
 def _shown_positions(header: list[str], schema: Schema, positions: dict[str, int]) -> list[int]:
@@ -170,6 +219,12 @@ def _shown_positions(header: list[str], schema: Schema, positions: dict[str, int
     others = [i for i, name in enumerate(header[:n_own]) if i not in used and name]
     who = [i for i in others if match_key(header[i]) in people]
     return (who or others or sorted(used))[:2]
+
+
+def _class_position(header: list[str]) -> int | None:
+    """Return which column tells classes apart; None where none does."""
+    named = [i for i, name in enumerate(header) if header_words(name) & CLASS_WORDS]
+    return next(iter(named), None)
 
 
 def _problem_text(line: int, problems: list[Problem]) -> str:

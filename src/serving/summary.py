@@ -5,24 +5,37 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 from src.components.data_validation import ValidatedTable
 from src.exception import Problem
-from src.schema.features import ClassTarget, NumericFeature, feature_from_dict, feature_to_dict
+from src.schema.features import (
+    ClassTarget,
+    NumericFeature,
+    Value,
+    feature_from_dict,
+    feature_to_dict,
+)
 from src.stats.chances import added
+from src.stats.poisson_binomial import count_range
 from src.tables.layout import FileNotes
 
 BINS = 20
 HALF = 0.5
+AT_RISK, BORDERLINE, UNCERTAIN, CALM = range(4)  # in the order of the list
+LIKELY_ENOUGH = 0.2  # a chance from which on a row that is not at risk is borderline
+MOST_LISTED = 2_000  # rows; the first ones in the order of the list
+MOST_GROUPS = 40
 
 # The columns that a score adds to a file; those of the chances of outcomes are named by these.
 PREDICTION, LOW, HIGH = "prediction", "low_90", "high_90"
 BELOW, CHANCE = "below_pass_mark", "chance_below_pass_mark"
 SET = "set_90"
+LOW_80 = "low_80"  # not written to a file: by it a row is borderline
 Scores = dict[str, list[Any]]  # those of them that apply, a value for each row
 
 
@@ -114,24 +127,65 @@ class OutcomeScore(NamedTuple):
     outcomes: Sequence[str] = ()
 
 
-class ShownRow(NamedTuple):
-    """A row of the preview: its line, what says who it is, and its score.
+class ListedRow(NamedTuple):
+    """A row of the list of students.
 
     Attributes
     ----------
-    score : NumberScore, OutcomeScore or None
-        None where the row was refused, or left out.
-    left_out : str
-        Why it was left out: it is no pupil.
-    mended : str
-        What was mended in it.
+    number, line : int
+        Its place below the header, from 1, and its line in the file.
+    cells : list of str
+        What says who it is.
+    score : NumberScore or OutcomeScore
+    tier : int
+        :data:`AT_RISK`, :data:`BORDERLINE`, :data:`UNCERTAIN` or :data:`CALM`.
+    values : list of float, str or None
+        Its checked values, in the schema's order of the features.
+    doubts : list of str
+        Features of which the model knows little: blank, or not seen in training.
     """
 
+    number: int
     line: int
     cells: list[str]
     score: Any
-    left_out: str = ""
-    mended: str = ""
+    tier: int
+    values: list[Value]
+    doubts: list[str]
+
+
+class NamedCell(NamedTuple):
+    """A cell that is wrong, or was mended, with whose it is.
+
+    Attributes
+    ----------
+    number, line, who
+        Of its row; see :class:`ListedRow`.
+    field : str
+        The feature; empty where the whole row is meant.
+    position : int
+        Of its column; -1 where the whole row is meant.
+    got : str
+    message : str
+    """
+
+    number: int
+    line: int
+    who: list[str]
+    field: str
+    position: int
+    got: str
+    message: str
+
+
+class Group(NamedTuple):
+    """A class of a file: how many rows, how many at risk, and how many it may turn out to be."""
+
+    name: str
+    n_rows: int
+    n_at_risk: int
+    low: int
+    high: int
 
 
 @dataclass(kw_only=True)
@@ -142,19 +196,45 @@ class Summary(Tally, ABC):
     ----------
     target : NumericFeature or ClassTarget
         What was predicted, by the model that did it.
-    rows : list of ShownRow
-        The first rows, with their cells in :attr:`shown_columns`.
-    problems : list of Problem
+    shown_columns : list of str
+        Headers of what says who a row is.
+    rows : list of ListedRow
+        Those at risk first; of a long file, the first :data:`MOST_LISTED`.
+    wrong, mended_cells : list of NamedCell
         The first ones.
+    left_out : list of Problem
+        The first rows that are no pupils.
+    n_borderline, n_uncertain : int
+    likely : (int, int) or None
+        Between which numbers of rows will probably turn out at risk.
+    delimiter, decimal_comma
+        Of the file that came; see :class:`src.tables.layout.TableReader`.
+    group_column : str
+        The column that tells classes apart; empty where none does.
+    groups : list of Group
     """
 
     run_id: str
     target: Any
     shown_columns: list[str]
-    rows: list[ShownRow] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    rows: list[ListedRow] = field(default_factory=list)
+    wrong: list[NamedCell] = field(default_factory=list)
+    mended_cells: list[NamedCell] = field(default_factory=list)
+    left_out: list[Problem] = field(default_factory=list)
+    n_borderline: int = 0
+    n_uncertain: int = 0
+    likely: tuple[int, int] | None = None
+    delimiter: str = ""
+    decimal_comma: bool = False
+    group_column: str = ""
+    groups: list[Group] = field(default_factory=list)
 
     SCORE: ClassVar[Any]
+
+    def __post_init__(self) -> None:
+        self._keys: list[tuple[Any, ...]] = []
+        self._chances = array("d")
+        self._of_groups: dict[str, tuple[array[int], array[float]]] = {}
 
     @abstractmethod
     def count(self, scores: Scores) -> None:
@@ -164,12 +244,103 @@ class Summary(Tally, ABC):
     def shown(self, scores: Scores) -> Iterator[Any]:
         """Return each row's score as a page shows it."""
 
+    @property
+    @abstractmethod
+    def knows_risk(self) -> bool:
+        """Whether somebody said who is at risk: by a pass mark, or by outcomes."""
+
+    @property
+    @abstractmethod
+    def n_at_risk(self) -> int:
+        """How many rows are predicted to be at risk."""
+
+    @abstractmethod
+    def _tiers(self, scores: Scores, shown: Sequence[Any]) -> list[int]:
+        """Return the tier of each row, doubts aside."""
+
+    @abstractmethod
+    def _ranks(self, shown: Sequence[Any]) -> Iterable[tuple[float, ...]]:
+        """Return what rows of a tier are ordered by, those who need help most first."""
+
+    @abstractmethod
+    def chance_of(self, score: Any) -> float | None:
+        """Return the chance that a row is at risk; None where it is not known."""
+
+    def list_rows(
+        self,
+        scores: Scores,
+        doubts: Mapping[int, list[str]],
+        row_at: Callable[[int], tuple[int, int, list[str], list[Value]]],
+        groups: Sequence[str] | None,
+    ) -> None:
+        """List the rows of a chunk, as far as they are among the first ones.
+
+        Parameters
+        ----------
+        doubts : mapping of int to list of str
+            Features of which little is known, by the position among the scored rows.
+        row_at : callable
+            Takes that position, and returns number, line, cells and values of the row.
+        groups : sequence of str or None
+            The class of each scored row.
+        """
+        shown = list(self.shown(scores))
+        tiers = self._tiers(scores, shown)
+        if self.knows_risk:
+            tiers = [min(tier, UNCERTAIN) if i in doubts else tier for i, tier in enumerate(tiers)]
+            self.n_borderline += tiers.count(BORDERLINE)
+        self.n_uncertain += len(doubts)
+        worst = self._keys[-1] if len(self._keys) >= MOST_LISTED else None
+        found = [*zip(self._keys, self.rows, strict=True)]
+        for i, rank in enumerate(self._ranks(shown)):
+            key = (tiers[i], *rank)
+            if worst is None or key < worst:
+                number, line, cells, values = row_at(i)
+                row = ListedRow(number, line, cells, shown[i], tiers[i], values, doubts.get(i, []))
+                found.append(((*key, number), row))
+        found.sort(key=itemgetter(0))
+        self._keys = [key for key, _ in found[:MOST_LISTED]]
+        self.rows = [row for _, row in found[:MOST_LISTED]]
+        if self.knows_risk:
+            self._count_groups(tiers, shown, groups)
+
+    def _count_groups(
+        self, tiers: list[int], shown: list[Any], groups: Sequence[str] | None
+    ) -> None:
+        chances = [self.chance_of(score) for score in shown]
+        self._chances.extend(chance for chance in chances if chance is not None)
+        for name, tier, chance in zip(groups or (), tiers, chances, strict=False):
+            if name not in self._of_groups and len(self._of_groups) > MOST_GROUPS:
+                break
+            counts, known = self._of_groups.setdefault(name, (array("q", (0, 0)), array("d")))
+            counts[0] += 1
+            counts[1] += tier == AT_RISK
+            if chance is not None:
+                known.append(chance)
+
     def finish(self) -> None:
         """Find out what needs all rows."""
+        if self.knows_risk and self.n_predicted:
+            self.likely = self._with_unknown(self.n_predicted, self._chances)
+        if 1 < len(self._of_groups) <= MOST_GROUPS:
+            self.groups = [
+                Group(name, counts[0], counts[1], *self._with_unknown(counts[0], known))
+                for name, (counts, known) in sorted(self._of_groups.items())
+            ]
+
+    @staticmethod
+    def _with_unknown(n_rows: int, chances: Sequence[float]) -> tuple[int, int]:
+        """Return a range in which a row of unknown chance may count or not."""
+        low, high = count_range(chances)
+        return low, high + n_rows - len(chances)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; the inverse of :meth:`from_dict`."""
-        return asdict(self) | {"target": feature_to_dict(self.target)}
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        return found | {
+            "target": feature_to_dict(self.target),
+            "left_out": [asdict(problem) for problem in self.left_out],
+        }
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Summary:
@@ -177,11 +348,20 @@ class Summary(Tally, ABC):
         target = feature_from_dict(values["target"])
         kind = OutcomeSummary if isinstance(target, ClassTarget) else NumberSummary
         rows = [
-            ShownRow(line, cells, None if score is None else kind.SCORE(*score), *rest)
-            for line, cells, score, *rest in values["rows"]
+            ListedRow(number, line, cells, kind.SCORE(*score), *rest)
+            for number, line, cells, score, *rest in values["rows"]
         ]
-        problems = [Problem(**problem) for problem in values["problems"]]
-        return kind(**{**values, "target": target, "rows": rows, "problems": problems})
+        likely = values["likely"]
+        read = {
+            "target": target,
+            "rows": rows,
+            "wrong": [NamedCell(*cell) for cell in values["wrong"]],
+            "mended_cells": [NamedCell(*cell) for cell in values["mended_cells"]],
+            "left_out": [Problem(**problem) for problem in values["left_out"]],
+            "likely": None if likely is None else tuple(likely),
+            "groups": [Group(*group) for group in values["groups"]],
+        }
+        return kind(**{**values, **read})
 
 
 @dataclass(kw_only=True)
@@ -206,7 +386,38 @@ class NumberSummary(Summary):
     SCORE = NumberScore
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._predictions = array("d")
+
+    @property
+    def knows_risk(self) -> bool:
+        return self.pass_mark is not None
+
+    @property
+    def n_at_risk(self) -> int:
+        return self.n_below
+
+    def chance_of(self, score: NumberScore) -> float | None:
+        return score.chance
+
+    def _tiers(self, scores: Scores, shown: Sequence[NumberScore]) -> list[int]:
+        if self.pass_mark is None:
+            return [CALM] * len(shown)
+        lows = scores.get(LOW_80, repeat(None))
+        return [self._tier(one, low) for one, low in zip(shown, lows, strict=False)]
+
+    def _tier(self, score: NumberScore, low_80: float | None) -> int:
+        if score.below or self.pass_mark is None:
+            return AT_RISK
+        crosses = low_80 is not None and low_80 < self.pass_mark
+        may_fall = score.chance is not None and score.chance >= LIKELY_ENOUGH
+        return BORDERLINE if crosses or may_fall else CALM
+
+    def _ranks(self, shown: Sequence[NumberScore]) -> Iterable[tuple[float, ...]]:
+        if self.pass_mark is None:
+            return ((one.prediction,) for one in shown)
+        # Of a row far from all that training saw, no chance is known: it stands last in its tier.
+        return ((0.0 if one.chance is None else -one.chance, one.prediction) for one in shown)
 
     def count(self, scores: Scores) -> None:
         self.n_below += sum(scores.get(BELOW, ()))
@@ -217,6 +428,7 @@ class NumberSummary(Summary):
         return map(NumberScore, *(scores.get(name, repeat(None)) for name in columns))
 
     def finish(self) -> None:
+        super().finish()
         if not self._predictions:
             return
         in_order = sorted(self._predictions)
@@ -239,32 +451,58 @@ class OutcomeSummary(Summary):
         Rows by the outcome that is predicted, in the schema's order.
     expected : dict of str to float
         How many rows will have each outcome, by the sum of its chances.
-    n_at_risk : int
+    n_event : int
         Rows whose predicted outcome is one at risk, or for whom one of these is as likely as not.
     """
 
     target: ClassTarget
     counts: dict[str, int] = field(default_factory=dict)
     expected: dict[str, float] = field(default_factory=dict)
-    n_at_risk: int = 0
+    n_event: int = 0
 
     SCORE = OutcomeScore
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         labels = self.target.categories
         self.counts = {label: self.counts.get(label, 0) for label in labels}
         self.expected = {label: self.expected.get(label, 0.0) for label in labels}
 
+    @property
+    def knows_risk(self) -> bool:
+        return bool(self.target.event)
+
+    @property
+    def n_at_risk(self) -> int:
+        return self.n_event
+
+    def chance_of(self, score: OutcomeScore) -> float | None:
+        return score.chance if self.knows_risk else None
+
+    def _tiers(self, scores: Scores, shown: Sequence[OutcomeScore]) -> list[int]:
+        if not self.knows_risk:
+            return [CALM] * len(shown)
+        return [
+            AT_RISK if one.at_risk else BORDERLINE if one.chance >= LIKELY_ENOUGH else CALM
+            for one in shown
+        ]
+
+    def _ranks(self, shown: Sequence[OutcomeScore]) -> Iterable[tuple[float, ...]]:
+        if self.knows_risk:
+            return ((-one.chance,) for one in shown)
+        codes = {label: code for code, label in enumerate(self.target.categories)}
+        return ((codes[one.prediction], -one.chance) for one in shown)
+
     def count(self, scores: Scores) -> None:
         for label, n in Counter(scores[PREDICTION]).items():
             self.counts[label] += n
-        for label, chances in zip(self.target.categories, self._chances(scores), strict=True):
+        for label, chances in zip(self.target.categories, self._of_outcomes(scores), strict=True):
             self.expected[label] += sum(chances)
         if self.target.event:
-            self.n_at_risk += sum(score.at_risk for score in self.shown(scores))
+            self.n_event += sum(score.at_risk for score in self.shown(scores))
 
     def shown(self, scores: Scores) -> Iterator[OutcomeScore]:
-        target, chances = self.target, self._chances(scores)
+        target, chances = self.target, self._of_outcomes(scores)
         sets: Iterable[Sequence[str]] = scores.get(SET, repeat(()))
         for label, outcomes, *of_each in zip(scores[PREDICTION], sets, *chances, strict=False):
             codes = target.event or (target.categories.index(label),)
@@ -272,6 +510,6 @@ class OutcomeSummary(Summary):
             risk = bool(target.event) and (label in target.at_risk or chance >= HALF)
             yield OutcomeScore(label, chance, risk, outcomes)
 
-    def _chances(self, scores: Scores) -> list[list[float]]:
+    def _of_outcomes(self, scores: Scores) -> list[list[float]]:
         """Return the chances of each outcome: all columns between the prediction and the set."""
         return [column for name, column in scores.items() if name not in (PREDICTION, SET)]

@@ -60,13 +60,15 @@ class SheetChoice:
     every : bool
         Whether all sheets with the first one's columns are read, one below the other; the sheet's
         name becomes a column.
-    wanted : frozenset of str
-        Headers, by :func:`match_key`, that the sheet should have where no name is given.
+    wanted, or_wanted : frozenset of str
+        Headers, by :func:`match_key`, that the sheet should have where no name is given: all of
+        either.
     """
 
     name: str | None = None
     every: bool = False
     wanted: frozenset[str] = frozenset()
+    or_wanted: frozenset[str] = frozenset()
 
 
 FIRST_TABLE = SheetChoice()
@@ -135,7 +137,8 @@ def _chosen(sheets: list[Any], choice: SheetChoice, name: str) -> list[Any]:
         return found[:1]
     visible = [sheet for sheet in sheets if sheet.sheet_state == "visible"] or sheets[:1]
     headers = {sheet.title: _header_keys(sheet) for sheet in visible}
-    tables = [s for s in visible if choice.wanted and choice.wanted <= headers[s.title]]
+    either = [wanted for wanted in (choice.wanted, choice.or_wanted) if wanted]
+    tables = [s for s in visible if any(wanted <= headers[s.title] for wanted in either)]
     tables = tables or [sheet for sheet in visible if len(headers[sheet.title]) > 1] or visible
     if not choice.every:
         return tables[:1]

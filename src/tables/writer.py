@@ -9,7 +9,7 @@ from typing import IO
 _SPREADSHEET_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?%?|-+", re.ASCII)
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _MARKED_FORMULA = re.compile(rf"'+[{re.escape(''.join(_FORMULA_STARTS))}]")
-_NEEDS_QUOTES = re.compile(r'[",\r\n]')
+_NEEDS_QUOTES = re.compile(r'["\r\n]')
 _FORMULA_INSIDE = re.compile(f",[{re.escape(''.join(_FORMULA_STARTS))}]")
 
 
@@ -47,17 +47,18 @@ def _may_run(cell: str) -> bool:
     return not _SPREADSHEET_NUMBER.fullmatch(cell.lstrip("'"))
 
 
-def write_rows(file: IO[str], rows: Iterable[Iterable[str]]) -> None:
+def write_rows(file: IO[str], rows: Iterable[Iterable[str]], delimiter: str = ",") -> None:
     """Write rows of text cells as CSV."""
-    file.writelines(map(csv_line, rows))
+    file.writelines(csv_line(row, delimiter) for row in rows)
 
 
-def csv_line(row: Iterable[str]) -> str:
+def csv_line(row: Iterable[str], delimiter: str = ",") -> str:
     """Return a row of text cells as CSV (RFC 4180, line feeds), each cell neutralised."""
     cells = list(row)
     line = ",".join(cells)
-    if not _is_plain(line, len(cells)):
-        line = ",".join([_quote(neutralise(cell)) if cell else "" for cell in cells])
+    if delimiter != "," or not _is_plain(line, len(cells)):
+        quoted = (_quote(neutralise(cell), delimiter) if cell else "" for cell in cells)
+        line = delimiter.join(quoted)
     return (line or '""') + "\n"  # an empty line is no row
 
 
@@ -75,6 +76,7 @@ def _is_plain(line: str, n_cells: int) -> bool:
     )
 
 
-def _quote(cell: str) -> str:
+def _quote(cell: str, delimiter: str) -> str:
     # Python 3.11's csv.writer leaves a carriage return bare, which readers take for a line's end.
-    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
+    needed = delimiter in cell or _NEEDS_QUOTES.search(cell)
+    return '"' + cell.replace('"', '""') + '"' if needed else cell

@@ -30,6 +30,7 @@ def distribution(
     band: tuple[float, float] | None = None,
     mark: float | None = None,
     below: float | None = None,
+    counted: bool = False,
 ) -> Markup:
     """Return a histogram, with a value, an interval or a mark in it where there is one.
 
@@ -45,6 +46,8 @@ def distribution(
         Where a dashed line stands.
     below : float, optional
         Bars that end there, or before, are of the class ``below``.
+    counted : bool
+        Whether each bar's count stands above it.
     """
     low, high = edges[0], edges[-1]
     if at is not None:
@@ -58,7 +61,7 @@ def distribution(
         f'<svg class="chart" width="100%" height="{HEIGHT}" role="img" '
         f'aria-labelledby="chart-title chart-text"><title id="chart-title">{escape(title)}</title>'
         f'<desc id="chart-text">{escape(description)}</desc>',
-        _bars(edges, counts, low, high, below),
+        _bars(edges, counts, low, high, below, counted=counted),
     ]
     if band:
         left, right = map(place, band)
@@ -89,9 +92,11 @@ def _bars(
     low: float,
     high: float,
     below: float | None,
+    *,
+    counted: bool = False,
 ) -> str:
     most, width = max([1, *counts]), high - low or 1.0
-    drawn = []
+    drawn, labels = [], []
     for (left, right), count in zip(pairwise(edges), counts, strict=True):
         if not count:
             continue
@@ -101,7 +106,13 @@ def _bars(
             f'<rect{kind} x="{100 * (left - low) / width:.2f}%" y="{_BASE - height:g}" '
             f'width="{100 * 0.92 * (right - left) / width:.2f}%" height="{height:g}"/>'
         )
-    return f'<g class="bars">{"".join(drawn)}</g>{_axis_labels(low, high)}'
+        if counted:
+            middle = 100 * ((left + 0.46 * (right - left)) - low) / width
+            labels.append(
+                f'<text class="count" x="{middle:.2f}%" y="{_BASE - height - 4:g}" '
+                f'text-anchor="middle">{count:,}</text>'
+            )
+    return f'<g class="bars">{"".join(drawn)}</g>{"".join(labels)}{_axis_labels(low, high)}'
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -134,12 +134,10 @@ class Outcome:
     chances: np.ndarray
 
 
-def simulate(name: str, n: int, seed: int, n_fresh: int = N_FRESH) -> Outcome:
-    """Search on a table of n rows by cross-validation, and look at fresh rows."""
-    world = WORLDS[name]
-    random = np.random.default_rng((seed, n, zlib.crc32(name.encode())))
-    X, y = world.draw(random, n)
-    fresh, truth = world.draw(random, n_fresh)
+def learn(
+    X: pd.DataFrame, y: np.ndarray, seed: int
+) -> tuple[PredictionIntervals, Callable[[pd.DataFrame], np.ndarray]]:
+    """Search by cross-validation; return the ranges, and what predicts."""
     encoder = make_column_transformer(
         (OneHotEncoder(), ["school", "club"]), remainder=StandardScaler(), sparse_threshold=0
     ).fit(X)
@@ -148,7 +146,17 @@ def simulate(name: str, n: int, seed: int, n_fresh: int = N_FRESH) -> Outcome:
     best, out_of_fold = min(searched, key=lambda pair: float(((y - pair[1]) ** 2).mean()))
     made = ModelIntervals(random_state=seed).run(y, out_of_fold, X)
     model = clone(best).fit(encoded, y)
-    predicted = np.asarray(model.predict(encoder.transform(fresh)))
+    return made, lambda rows: np.asarray(model.predict(encoder.transform(rows)))
+
+
+def simulate(name: str, n: int, seed: int, n_fresh: int = N_FRESH) -> Outcome:
+    """Search on a table of n rows by cross-validation, and look at fresh rows."""
+    world = WORLDS[name]
+    random = np.random.default_rng((seed, n, zlib.crc32(name.encode())))
+    X, y = world.draw(random, n)
+    fresh, truth = world.draw(random, n_fresh)
+    made, predict = learn(X, y, seed)
+    predicted = predict(fresh)
     return Outcome(
         _coverage(world, made, fresh, truth, predicted),
         _chances(made, fresh, truth, predicted, np.quantile(y, np.arange(0.1, 0.95, 0.1))),

@@ -89,8 +89,9 @@ def test_new_pupils_are_predicted_and_called_by_their_names(client, case) -> Non
     file = (io.BytesIO(case("german_school/new_pupils.csv").read_bytes()), "new_pupils.csv")
     location = client.post("/batch", data={"file": file, "pass_mark": ""}).headers["Location"]
     page = client.get(location).text
-    assert "predicted for 3 of 3 rows" in page
-    assert '<th scope="col">Nachname</th><th scope="col">Vorname</th>' in page
+    assert "predicted for 3 of 3 students" in page
+    assert ">Nachname</a></th>" in page
+    assert ">Vorname</a></th>" in page
     assert "Neumeyer" in page
 
 

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from src.exception import DataValidationError, Problem
-from src.serving.predictor import Predictor
+from src.serving.listed_reasons import Reasons, reasons_of
+from src.serving.predictor import Answered, NumberPredictor, Predictor
+from src.serving.scorers import scorer_for
+from src.serving.summary import BORDERLINE, ListedRow, OutcomeSummary, Summary
 from src.tables.cells import format_number
+from src.web.batch.changes import ask, ask_columns, changed_order, free_columns
+from src.web.batch.class_file import as_csv, as_workbook, class_rows, n_ours
 from src.web.batch.downloads import CSV, FILE, attachment, csv_file
-from src.web.batch.service import current_batches, read_pass_mark, safe_name
-from src.web.batch.template import csv_template, excel_template, explanation
-from src.web.batch.view import NOTHING, describe_file
+from src.web.batch.listing import FEW, Wish, list_students, next_one, rows_of, selected
+from src.web.batch.service import current_batches, safe_name
+from src.web.batch.template import csv_template, excel_template, explanation, people_columns
+from src.web.batch.view import NOTHING, describe_file, help_reaches, named
+from src.web.batch.worker import is_workbook
 from src.web.batch.workspace import Job, Order, Refusal
 from src.web.middleware.errors import answer_error, first_errors
 from src.web.model_holder import current_models
+from src.web.pages.routes import Student, form_page
 
 WAIT_S = 4.0  # for a process, before the page that shows its progress is shown
+EXPLAIN_S = 0.15  # of the processor, for reasons each time that the list is looked at …
+DOWNLOAD_S = 1.0  # … and for those of a file
+MOST_SEARCHED = 100  # characters
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 GONE = (
     "There is no such file. It was deleted, or uploaded more than 30 minutes ago, or the server "
@@ -49,36 +62,40 @@ def show_gone(error: FileNotFoundError) -> Response:
 def show() -> ResponseReturnValue:
     """Show what a file must look like, and where to upload it."""
     predictor = current_models().predictor()
-    mark = predictor.pass_mark
-    return _upload_page(predictor, "" if mark is None else format_number(mark))
+    mark = "" if predictor.pass_mark is None else format_number(predictor.pass_mark)
+    asked = request.args
+    return _upload_page(predictor, asked.get("pass_mark", mark), asked.get("n_helped", ""))
 
 
 @batch.post("")
 def upload() -> ResponseReturnValue:
     """Take a file; a class list is answered at once."""
     predictor = current_models().predictor()
-    file, mark_text = request.files.get(FILE), request.form.get("pass_mark", "")
+    file, form, schema = request.files.get(FILE), request.form, predictor.schema
+    texts = form.get("pass_mark", ""), form.get("n_helped", "")
     problems: list[Problem] = []
-    name, pass_mark = "", None
+    order = Order("")
     try:
-        pass_mark = read_pass_mark(mark_text, predictor.schema.target)
+        order = changed_order(order, form, None, schema)
     except DataValidationError as error:
         problems += error.problems
     try:
-        name = safe_name(file.filename if file else None)
+        order = replace(order, name=safe_name(file.filename if file else None))
     except DataValidationError as error:
         problems += error.problems
     if file is None or not file.filename:
         problems.append(Problem("Choose a CSV or Excel file.", FILE))
     if problems or file is None:
-        return _upload_page(predictor, mark_text, Refusal("", tuple(problems)), status=422)
+        return _upload_page(predictor, *texts, Refusal("", tuple(problems)), status=422)
     batches = current_batches()
-    job = batches.accept(file.stream, Order(name, pass_mark), predictor, wait_s=WAIT_S)
+    job = batches.accept(file.stream, order, predictor, wait_s=WAIT_S)
     outcome = job.outcome()
     if isinstance(outcome, Refusal):
+        if free_columns(outcome.header, outcome.found):
+            return _columns_page(job, outcome, predictor)
         batches.workspace.delete(job)
         status = 500 if outcome.internal else 422
-        return _upload_page(predictor, mark_text, _of_file(outcome, name), status=status)
+        return _upload_page(predictor, *texts, _of_file(outcome, order.name), status=status)
     return redirect(url_for("batch.show_job", job_id=job.id), 303)
 
 
@@ -108,30 +125,66 @@ def show_job(job_id: str) -> ResponseReturnValue:
     outcome = job.outcome()
     predictor = current_models().predictor()
     if isinstance(outcome, Refusal):
+        if free_columns(outcome.header, outcome.found):
+            return _columns_page(job, outcome, predictor)
         order = job.read_order()
-        shown = "" if order.pass_mark is None else format_number(order.pass_mark)
         refusal = _of_file(outcome, order.name)
-        return _upload_page(predictor, shown, refusal, status=500 if outcome.internal else 422)
-    return _job_page(job, predictor)
+        status = 500 if outcome.internal else 422
+        return _upload_page(predictor, *_entered(order), refusal, status=status)
+    return _job_page(job, outcome, predictor, Wish.of(request.args))
+
+
+@batch.post("/<job_id>/search")
+def search(job_id: str) -> ResponseReturnValue:
+    """Show the students whose name holds a text, which comes into no address."""
+    job = _find(job_id)
+    wish = Wish.of(request.args, request.form.get("search", "").strip()[:MOST_SEARCHED])
+    return _job_page(job, _summary(job), current_models().predictor(), wish)
 
 
 @batch.post("/<job_id>")
 def change(job_id: str) -> ResponseReturnValue:
-    """Score a file again, with another pass mark or by another sheet."""
+    """Score a file again, as its page asks: by another mark, sheet or column, or other cells."""
     job = _find(job_id)
     predictor = current_models().predictor()
-    order, form = job.read_order(), request.form
-    if "pass_mark" in form:
-        try:
-            mark = read_pass_mark(form["pass_mark"], predictor.schema.target)
-        except DataValidationError as error:
-            return _job_page(job, predictor, error.problems[0], form["pass_mark"], 422)
-        order = replace(order, pass_mark=mark)
-    if "sheet" in form:  # an empty name stands for all
-        order = replace(order, sheet=form["sheet"] or None, all_sheets=not form["sheet"])
-    if job.outcome() is not None:  # else somebody asked twice
+    before, form, outcome = job.read_order(), request.form, job.outcome()
+    summary = outcome if isinstance(outcome, Summary) else None
+    try:
+        order = changed_order(before, form, summary, predictor.schema)
+    except DataValidationError as error:
+        return _job_page(job, summary, predictor, Wish(), error.problems[0], form, 422)
+    if outcome is None:  # somebody asked twice
+        pass
+    elif replace(order, n_helped=before.n_helped) == before and summary is not None:
+        job.keep_order(order)
+    else:
         current_batches().repeat(job, order, predictor, wait_s=WAIT_S)
-    return redirect(url_for("batch.show_job", job_id=job.id), 303)
+    anchor = "mend" if {"accept", "save"} & form.keys() else None
+    return redirect(url_for("batch.show_job", job_id=job.id, _anchor=anchor), 303)
+
+
+@batch.get("/<job_id>/row/<int:number>")
+def show_student(job_id: str, number: int) -> ResponseReturnValue:
+    """Show the result of one student of a file, whose row is read from what lies here."""
+    job = _find(job_id)
+    predictor, summary = current_models().predictor(), _summary(job)
+    row = next((row for row in summary.rows if row.number == number), None)
+    if row is None or summary.run_id != predictor.run.run_id:
+        raise NotFound(GONE)
+    texts = {
+        name: format_number(value) if isinstance(value, float) else value or ""
+        for name, value in predictor.schema.named(row.values).items()
+    }
+    mark = job.read_order().pass_mark
+    values, warnings = predictor.schema.check_record(texts, form=True)
+    prediction: Answered
+    if isinstance(predictor, NumberPredictor):
+        prediction = predictor.predict_values(values, tuple(warnings), mark)
+    else:
+        prediction = predictor.predict_values(values, tuple(warnings))
+    back = url_for("batch.show_job", job_id=job.id)
+    student = Student(named(row.cells, row.line), back, mark)
+    return form_page(predictor, texts, prediction=prediction, student=student)
 
 
 @batch.post("/<job_id>/delete")
@@ -152,6 +205,25 @@ def show_progress(job_id: str) -> ResponseReturnValue:
 def download_predictions(job_id: str) -> ResponseReturnValue:
     """Return all rows with their predictions."""
     return csv_file(_finished(job_id).predictions.open("rb"), "predictions.csv")
+
+
+@batch.get("/<job_id>/class")
+def download_class(job_id: str) -> ResponseReturnValue:
+    """Return the file that came, as it came, with our columns behind."""
+    job = _find(job_id)
+    predictor, summary, order = current_models().predictor(), _summary(job), job.read_order()
+    if summary.run_id != predictor.run.run_id:
+        raise NotFound(GONE)
+    scorer = scorer_for(predictor, order.pass_mark, vectorised=False)
+    reasons = _reasons(job, summary, predictor, summary.rows, DOWNLOAD_S)
+    rows = class_rows(job, summary, scorer, reasons)
+    if is_workbook(order.name):
+        return attachment(as_workbook(rows), XLSX, "class.xlsx")
+    delimiter, comma = summary.delimiter or ",", summary.decimal_comma
+    if comma and delimiter == ",":
+        delimiter = ";"
+    content = as_csv(rows, n_ours(summary, scorer), delimiter, decimal_comma=comma)
+    return attachment(content, f"{CSV}; charset=utf-8", "class.csv")
 
 
 @batch.get("/<job_id>/to-fix.csv")
@@ -181,44 +253,124 @@ def _of_file(refusal: Refusal, name: str) -> Refusal:
     return Refusal(f"{name} could not be scored.", tuple(lines))
 
 
+def _summary(job: Job) -> Summary:
+    outcome = job.outcome()
+    if not isinstance(outcome, Summary):
+        raise NotFound(GONE)
+    return outcome
+
+
+def _reasons(
+    job: Job, summary: Summary, predictor: Predictor, rows: list[ListedRow], budget_s: float
+) -> Reasons:
+    """Return why students are at risk, as far as is known or found in a time."""
+    known = job.read_reasons()
+    found = reasons_of(predictor, rows, known, budget_s)
+    if found != known:
+        job.write_reasons(found)
+    return found
+
+
+def _entered(order: Order) -> tuple[str, str]:
+    """Return the mark and the number of students to help, as a form shows them."""
+    mark = "" if order.pass_mark is None else format_number(order.pass_mark)
+    return mark, "" if order.n_helped is None else str(order.n_helped)
+
+
 def _upload_page(
-    predictor: Predictor, pass_mark: str, refusal: Refusal | None = None, status: int = 200
+    predictor: Predictor,
+    pass_mark: str,
+    n_helped: str,
+    refusal: Refusal | None = None,
+    status: int = 200,
 ) -> Response:
     schema = predictor.schema
     page = render_template(
         "batch.html",
         schema=schema,
+        people=people_columns(schema),
         features=sorted(schema.features, key=lambda feature: feature.order),
         explanation=explanation,
         refusal=refusal,
         errors=first_errors(refusal.problems if refusal else ()),
         pass_mark=pass_mark,
+        n_helped=n_helped,
         deleted="deleted" in request.args,
         most_megabytes=current_batches().workspace.most_bytes >> 20,
     )
     return make_response(page, status)
 
 
+def _columns_page(job: Job, refusal: Refusal, predictor: Predictor) -> Response:
+    """Ask which of a file's columns are those that the model needs."""
+    schema = predictor.schema
+    page = render_template(
+        "batch_columns.html",
+        job=job,
+        name=job.read_order().name,
+        refusal=refusal,
+        asked=ask_columns(schema, refusal.header, refusal.found),
+        known=[(refusal.header[at], schema.headings[name]) for name, at in refusal.found.items()],
+        free=[(at, refusal.header[at]) for at in free_columns(refusal.header, refusal.found)],
+    )
+    return make_response(page, 422)
+
+
 def _job_page(
     job: Job,
+    outcome: Summary | None,
     predictor: Predictor,
+    wish: Wish,
     problem: Problem | None = None,
-    mark_text: str | None = None,
+    entered: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    outcome = job.outcome()
-    view = None
-    if outcome is not None and not isinstance(outcome, Refusal):
-        same = outcome.run_id == predictor.run.run_id
-        view = describe_file(outcome, predictor.metrics if same else NOTHING)
+    order = job.read_order()
+    of_summary: dict[str, Any] = {"view": None}
+    if outcome is not None:
+        of_summary = _of_summary(job, outcome, order, predictor, wish)
+    mark, n_helped = _entered(order)
     page = render_template(
         "batch_job.html",
         job=job,
-        name=job.read_order().name,
-        view=view,
+        name=order.name,
+        order=order,
         rows_done=job.rows_done(),
         minutes_left=max(1, int((job.expires - time.time()) / 60)),
         problem=problem,
-        pass_mark=mark_text,
+        entered={"pass_mark": mark, "n_helped": n_helped, **(entered or {})},
+        **of_summary,
     )
     return make_response(page, status)
+
+
+def _of_summary(
+    job: Job, summary: Summary, order: Order, predictor: Predictor, wish: Wish
+) -> dict[str, Any]:
+    """Return what the page of results shows."""
+    same, schema = summary.run_id == predictor.run.run_id, predictor.schema
+    listing = list_students(summary, selected(summary, wish), wish)
+    reasons = Reasons()
+    if same and summary.knows_risk:
+        reasons = _reasons(job, summary, predictor, listing.listed, EXPLAIN_S)
+    waiting = any(
+        row.tier <= BORDERLINE and str(row.number) not in reasons.of_rows for row in listing.listed
+    )
+    asked = ask(summary.wrong, schema) if same else []
+    return {
+        "view": describe_file(summary, predictor.metrics if same else NOTHING),
+        "listing": listing,
+        "rows": rows_of(summary, listing.listed, schema, reasons, order.n_helped) if same else [],
+        "same": same,
+        "few": FEW,
+        "reasons": reasons,
+        "waiting": waiting and same and not reasons.unavailable,
+        "asked": asked,
+        "n_suggested": sum(bool(one.suggestion) for one in asked),
+        "mended": summary.mended_cells,
+        "headings": schema.headings,
+        "named": named,
+        "reached": help_reaches(summary, order.n_helped) if order.n_helped else "",
+        "next_one": next_one(summary, order.n_helped),
+        "of_chance": isinstance(summary, OutcomeSummary),
+    }

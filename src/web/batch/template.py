@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from src.config import ROOT
 from src.schema.features import LARGEST_NUMBER, CategoricalFeature, NumericFeature
 from src.schema.record import Schema
+from src.serving.scorers import free_names
 from src.tables.cells import format_number
 from src.tables.writer import write_rows
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 ROWS_TO_FILL = 1_000  # of the workbook, for which Excel checks what is entered
 CHILD_LIMIT_S = 20
 VALUES_SHEET = "Allowed values"
-_NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_PROMPT, _LONGEST_TITLE = 255, 32  # characters, says Excel
 
 Feature = NumericFeature | CategoricalFeature
@@ -33,11 +34,12 @@ Feature = NumericFeature | CategoricalFeature
 
 def csv_template(schema: Schema) -> str:
     """Return a header, and examples in which every allowed category stands once."""
-    features, nobody = _in_order(schema), [""] * len(schema.people)
+    features, people = _in_order(schema), people_columns(schema)
+    nobody = [""] * len(people)
     n_rows = max((len(f.categories) for f in schema.categorical), default=1)
     file = io.StringIO()
     rows = [[*nobody, *(_example(f, row, n_rows) for f in features)] for row in range(n_rows)]
-    write_rows(file, [[*schema.people, *(feature.name for feature in features)], *rows])
+    write_rows(file, [[*people, *(schema.headings[f.name] for f in features)], *rows])
     return file.getvalue()
 
 
@@ -51,13 +53,24 @@ def excel_template(schema: Schema) -> bytes:
     subprocess.SubprocessError
         If the process fails or takes too long.
     """
+    return made_by_process("src.web.batch.template", json.dumps(schema.to_dict()).encode())
+
+
+def made_by_process(module: str, content: bytes) -> bytes:
+    """Return what a module of ours, run by itself, makes of its input.
+
+    Raises
+    ------
+    subprocess.SubprocessError
+        If the process fails or takes too long.
+    """
     import subprocess  # most workers are never asked for a workbook
 
     from src.web.batch.worker import child_environment
 
-    ran = subprocess.run(
-        [sys.executable, "-m", "src.web.batch.template"],
-        input=json.dumps(schema.to_dict()).encode(),
+    ran = subprocess.run(  # noqa: S603 - nothing here comes from a request
+        [sys.executable, "-m", module],
+        input=content,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
@@ -76,15 +89,19 @@ def write_workbook(schema: Schema, file: IO[bytes]) -> None:
     book = Workbook()
     students, values = book.active, book.create_sheet(VALUES_SHEET)
     students.title = "Students"
-    _fill(students, [[*schema.people, *(feature.name for feature in features)]])
-    of_features = students.iter_cols(min_col=len(schema.people) + 1, max_row=1)
+    people = people_columns(schema)
+    _fill(students, [[*people, *(schema.headings[f.name] for f in features)]])
+    of_features = students.iter_cols(min_col=len(people) + 1, max_row=1)
     for feature, column in zip(features, of_features, strict=True):
         letter = column[0].column_letter
-        students.add_data_validation(_validation(feature, letter))
+        students.add_data_validation(_validation(feature, letter, features.index(feature)))
         if isinstance(feature, CategoricalFeature):  # "3-5" is no date, "+2 h" no formula
             students.column_dimensions[letter].number_format = "@"
     columns = [
-        [f.name, *(f.categories if isinstance(f, CategoricalFeature) else [explanation(f)])]
+        [
+            schema.headings[f.name],
+            *(f.categories if isinstance(f, CategoricalFeature) else [explanation(f)]),
+        ]
         for f in features
     ]
     _fill(values, list(zip_longest(*columns, fillvalue="")))
@@ -97,6 +114,11 @@ def explanation(feature: Feature) -> str:
     rule = feature.rule[:1].upper() + feature.rule[1:] + (f", in {unit}" if unit else "")
     parts = (rule, feature.help, "May be empty" if feature.optional else "")
     return " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts if part)
+
+
+def people_columns(schema: Schema) -> list[str]:
+    """Return the columns that say whose row it is: those of the training table, else a name."""
+    return [*schema.people] or free_names(["Name"], schema.headings.values())
 
 
 def _in_order(schema: Schema) -> list[Feature]:
@@ -117,7 +139,7 @@ def _fill(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
     for n, row in enumerate(rows, start=1):
         for i, text in enumerate(row, start=1):
             if text:
-                cell = sheet.cell(n, i, _NOT_XML.sub("", text))
+                cell = sheet.cell(n, i, NOT_XML.sub("", text))
                 cell.data_type = "s"  # "=1" is a category, not a formula
                 cell.font = Font(bold=n == 1)
     for column in sheet.iter_cols():
@@ -126,14 +148,14 @@ def _fill(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
     sheet.freeze_panes = "A2"
 
 
-def _validation(feature: Feature, column: str) -> DataValidation:
+def _validation(feature: Feature, column: str, at: int) -> DataValidation:
     """Return what Excel offers, explains and refuses in a column."""
     from openpyxl.worksheet.datavalidation import DataValidation
 
-    words = re.sub(r"\s", " ", _NOT_XML.sub("", explanation(feature)))[:_LONGEST_PROMPT]
-    title = re.sub(r"\s", " ", _NOT_XML.sub("", feature.label or feature.name))[:_LONGEST_TITLE]
+    words = re.sub(r"\s", " ", NOT_XML.sub("", explanation(feature)))[:_LONGEST_PROMPT]
+    title = re.sub(r"\s", " ", NOT_XML.sub("", feature.label or feature.name))[:_LONGEST_TITLE]
     return DataValidation(
-        **_rule(feature, column),
+        **_rule(feature, at),
         allow_blank=True,
         showInputMessage=True,
         showErrorMessage=True,
@@ -145,9 +167,18 @@ def _validation(feature: Feature, column: str) -> DataValidation:
     )
 
 
-def _rule(feature: Feature, column: str) -> dict[str, str]:
-    """Return what Excel accepts; nothing is refused where the schema has no bounds."""
+def _rule(feature: Feature, at: int) -> dict[str, str]:
+    """Return what Excel accepts; nothing is refused where the schema has no bounds.
+
+    Parameters
+    ----------
+    at : int
+        Where the feature's column stands on the sheet of values, from 0.
+    """
     if isinstance(feature, CategoricalFeature):
+        from openpyxl.utils import get_column_letter
+
+        column = get_column_letter(at + 1)
         last = len(feature.categories) + 1
         return {"type": "list", "formula1": f"'{VALUES_SHEET}'!${column}$2:${column}${last}"}
     if feature.minimum is None and feature.maximum is None:

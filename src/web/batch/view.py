@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple, cast
@@ -18,59 +18,50 @@ from src.report.wording import (
     sensible_decimals,
     with_unit,
 )
-from src.serving.summary import BINS, NumberSummary, OutcomeSummary, ShownRow, Summary
+from src.serving.summary import BINS, NumberSummary, OutcomeSummary, Summary
+from src.stats.poisson_binomial import count_range
 from src.tables.cells import format_number
 from src.web.charts import bar_list, distribution, table_rows
 
 NOTHING: Mapping[str, Any] = {}
 
 
-class Row(NamedTuple):
-    """A row of the preview; texts are empty where it was refused, or where nothing is known.
+class GroupLine(NamedTuple):
+    """A class of the file."""
 
-    Attributes
-    ----------
-    cells : list of str
-        The file's own.
-    facts : list of str
-        What stands beside the prediction, a text for each of the view's headings.
-    """
-
-    line: int
-    cells: list[str]
-    prediction: str = ""
-    facts: tuple[str, ...] = ()
-    at_risk: bool = False
-    left_out: bool = False
-    mended: str = ""
+    name: str
+    n_rows: int
+    n_at_risk: int
+    likely: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What the page shows of a file.
+    """What the page says of a file beside the list of its students.
 
     Attributes
     ----------
     target : str
-    headings : tuple of str
-        Of what stands beside each prediction.
-    problem_rows : int
-        Rows that the shown problems are of.
+    risk : str
+        What students are at risk of, as the rest of "who will …"; empty where nobody said that.
+    likely : str
+        How many of the file will probably turn out so.
     remarks : list of str
-        How the file was read, and what was mended in it.
+        How the file was read.
     quality : str
         How good the list of those at risk is.
+    groups : list of GroupLine
     OVERVIEW, note : str
-        Template of what stands above the rows, and what is said below them.
+        Template of the figures, and what is said below the list.
     """
 
     summary: Summary
     target: str
-    headings: tuple[str, ...]
-    rows: list[Row]
-    problem_rows: int
+    risk: str
+    likely: str
     remarks: list[str]
     quality: str
+    groups: list[GroupLine]
 
     OVERVIEW: ClassVar[str]
     note: ClassVar[str] = ""
@@ -98,17 +89,11 @@ class OutcomeView(View):
     ----------
     event : str
         The outcomes at risk; empty where nobody said which.
-    at_risk : str
-        How many rows are.
-    expected_at_risk : str
-        How many of the class will reach such an outcome, by the chances.
     counts : list of (str, str, str)
         Outcome, how many are predicted to reach it, and how many will by the chances.
     """
 
     event: str
-    at_risk: str
-    expected_at_risk: str
     bars: Markup
     counts: list[tuple[str, str, str]]
 
@@ -133,6 +118,42 @@ def quality(metrics: Mapping[str, Any], summary: Summary) -> str:
     return at_risk(metrics, cast(NumberSummary, summary).pass_mark)
 
 
+def help_reaches(summary: Summary, n_helped: int) -> str:
+    """Return how many of those who will be at risk the first students of the list hold."""
+    first = summary.rows[:n_helped]
+    if not first or not summary.knows_risk or summary.likely is None:
+        return ""
+    chances = [summary.chance_of(row.score) for row in first]
+    known = [chance for chance in chances if chance is not None]
+    low, high = count_range(known)
+    reached = between(low, high + len(chances) - len(known))
+    all_ = between(*summary.likely)
+    who = "student is" if len(first) == 1 else f"{len(first)} students are"
+    return (
+        f"The first {who} marked. Of the {all_} in this list who will probably {risk_of(summary)}, "
+        f"they are likely to hold {reached}."
+    )
+
+
+def risk_of(summary: Summary) -> str:
+    """Return what students are at risk of, as the rest of "who will …"."""
+    if isinstance(summary, OutcomeSummary):
+        return f"end with {listed(summary.target.at_risk, most=20, last='or')}"
+    mark = cast(NumberSummary, summary).pass_mark
+    return "" if mark is None else f"score below {format_number(mark)}"
+
+
+def between(low: int, high: int) -> str:
+    """Return a range of counts.
+
+    Examples
+    --------
+    >>> between(2, 5), between(3, 3)
+    ('2 to 5', '3')
+    """
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
 def _numbers(summary: NumberSummary, metrics: Mapping[str, Any]) -> NumberView:
     target = summary.target
     decimals, name = sensible_decimals(target), target.label or target.name
@@ -144,8 +165,6 @@ def _numbers(summary: NumberSummary, metrics: Mapping[str, Any]) -> NumberView:
     bins = [(f"{low} to {high}", n) for (low, high), n in zip(shown, summary.bins, strict=True)]
     return NumberView(
         **_common(summary, metrics),
-        headings=("Range for 9 in 10", *([f"Chance below {mark}"] if mark else [])),
-        rows=[_number_row(row, decimals, with_chance=bool(mark)) for row in summary.rows],
         unit=target.unit,
         pass_mark=mark,
         chart=distribution(
@@ -156,6 +175,7 @@ def _numbers(summary: NumberSummary, metrics: Mapping[str, Any]) -> NumberView:
             + (f" The dashed line is at {mark}." if mark else ""),
             mark=summary.pass_mark,
             below=summary.pass_mark,
+            counted=True,
         ),
         bins=table_rows([row for row in bins if row[1]]),
         mean=with_unit(summary.mean, decimals, target.unit),
@@ -163,30 +183,10 @@ def _numbers(summary: NumberSummary, metrics: Mapping[str, Any]) -> NumberView:
     )
 
 
-def _number_row(row: ShownRow, decimals: int, *, with_chance: bool) -> Row:
-    score = row.score
-    if score is None:
-        return _no_score(row)
-    ends = None if score.low is None or score.high is None else (score.low, score.high)
-    facts = [interval_ends(ends, decimals, " to ")]
-    if with_chance:
-        facts.append("" if score.chance is None else percent(score.chance))
-    shown = number(score.prediction, decimals)
-    return Row(row.line, row.cells, shown, tuple(facts), bool(score.below), mended=row.mended)
-
-
 def _outcomes(summary: OutcomeSummary, metrics: Mapping[str, Any]) -> OutcomeView:
-    target = summary.target
-    event = listed(target.at_risk, most=20, last="or")
-    expected = sum(summary.expected[label] for label in target.at_risk)
-    of = event or "the predicted outcome"
     return OutcomeView(
         **_common(summary, metrics),
-        headings=(f"Chance of {of}", "May also be"),
-        rows=[_outcome_row(row) for row in summary.rows],
-        event=event,
-        at_risk=f"{summary.n_at_risk:,}",
-        expected_at_risk=f"{expected:,.0f}",
+        event=listed(summary.target.at_risk, most=20, last="or"),
         bars=bar_list([(label, f"{n:,}", n) for label, n in summary.counts.items()]),
         counts=[
             (label, f"{n:,}", f"{summary.expected[label]:,.1f}")
@@ -195,27 +195,45 @@ def _outcomes(summary: OutcomeSummary, metrics: Mapping[str, Any]) -> OutcomeVie
     )
 
 
-def _outcome_row(row: ShownRow) -> Row:
-    score = row.score
-    if score is None:
-        return _no_score(row)
-    others = [label for label in score.outcomes if label != score.prediction]
-    said = ""
-    if score.outcomes:
-        said = listed(others) if others else "nothing else"
-    facts = percent(score.chance), said
-    return Row(row.line, row.cells, score.prediction, facts, score.at_risk, mended=row.mended)
-
-
-def _no_score(row: ShownRow) -> Row:
-    return Row(row.line, row.cells, left_out=bool(row.left_out))
-
-
 def _common(summary: Summary, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    groups = summary.groups if summary.knows_risk else []
     return {
         "summary": summary,
         "target": summary.target.label or summary.target.name,
-        "problem_rows": len({problem.row for problem in summary.problems}),
-        "remarks": reading(summary),
+        "risk": risk_of(summary) if summary.knows_risk else "",
+        "likely": "" if summary.likely is None else between(*summary.likely),
+        "remarks": reading(summary, mended=False),
         "quality": quality(metrics, summary),
+        "groups": [
+            GroupLine(one.name or "not said", one.n_rows, one.n_at_risk, between(one.low, one.high))
+            for one in groups
+        ],
     }
+
+
+def score_texts(summary: Summary, score: Any) -> tuple[str, str, str]:
+    """Return a prediction, its range or what else may be, and the chance; empty if not known."""
+    if isinstance(summary, OutcomeSummary):
+        others = [label for label in score.outcomes if label != score.prediction]
+        said = listed(others) if others else "nothing else" if score.outcomes else ""
+        return score.prediction, said, percent(score.chance)
+    decimals = sensible_decimals(summary.target)
+    ends = None if score.low is None or score.high is None else (score.low, score.high)
+    chance = "" if score.chance is None else percent(score.chance)
+    return number(score.prediction, decimals), interval_ends(ends, decimals, " to "), chance
+
+
+def score_headings(summary: Summary) -> tuple[str, str, str]:
+    """Return what the texts of :func:`score_texts` are; empty where there is none."""
+    if isinstance(summary, OutcomeSummary):
+        event = listed(summary.target.at_risk, most=20, last="or")
+        return "Predicted", "May also be", f"Chance of {event or 'the predicted outcome'}"
+    mark = cast(NumberSummary, summary).pass_mark
+    chance = "" if mark is None else f"Chance below {format_number(mark)}"
+    return "Predicted", "Range for 9 in 10", chance
+
+
+def named(who: Sequence[str], line: int) -> str:
+    """Return how a student is called: by name where the file has one, else by row."""
+    name = " ".join(cell for cell in who if cell)
+    return f"{name} (row {line})" if name else f"row {line}"

@@ -15,7 +15,13 @@ from typing import IO, TYPE_CHECKING
 
 from src.artifact_store import ArtifactStore
 from src.config import ROOT, read_signing_key
-from src.exception import ConfigurationError, DataValidationError, StuPredictionError
+from src.exception import (
+    ConfigurationError,
+    DataValidationError,
+    HeaderError,
+    StuPredictionError,
+)
+from src.serving.listed_reasons import Reasons, reasons_of
 from src.serving.predictor import Predictor
 from src.serving.scorers import scorer_for
 from src.serving.scoring import can_vectorise, score_table
@@ -28,6 +34,7 @@ from src.web.batch.workspace import FILE_FACTOR, LARGE, SMALL, Job, Refusal
 if TYPE_CHECKING:
     import subprocess
 
+EXPLAIN_S = 0.4  # of the processor, before a file is said to be done; a look at it goes on
 TIME_LIMIT_S = 120
 MEMORY_BYTES = 2 << 30  # of addresses, which are more than the memory that is used
 LOOK_EVERY_S = 0.5
@@ -50,9 +57,14 @@ def kind_of_work(content: bytes, name: str, predictor: Predictor) -> bytes:
     is_class_list = (
         predictor.compiled is not None
         and max(content.count(b"\n"), content.count(b"\r")) <= CLASS_LINES
-        and not name.lower().endswith((".xlsx", ".xlsm"))
+        and not is_workbook(name)
     )
     return b"" if is_class_list else SMALL
+
+
+def is_workbook(name: str) -> bool:
+    """Whether a file's name is that of a workbook."""
+    return name.lower().endswith((".xlsx", ".xlsm"))
 
 
 def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary | Refusal:
@@ -64,6 +76,8 @@ def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary 
         If the job was deleted meanwhile.
     """
     outcome = _attempt(job, predictor, vectorised=vectorised)
+    if isinstance(outcome, Summary) and vectorised:  # else whoever looks at them waits less
+        job.write_reasons(reasons_of(predictor, outcome.rows, Reasons(), EXPLAIN_S))
     job.finish(outcome)
     return outcome
 
@@ -71,7 +85,7 @@ def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary 
 def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | Refusal:
     order = job.read_order()
     scorer = scorer_for(predictor, order.pass_mark, vectorised=vectorised)
-    choice = SheetChoice(order.sheet, order.all_sheets, predictor.schema.keys)
+    choice = SheetChoice(order.sheet, order.all_sheets, *predictor.schema.keys)
     try:
         with (
             open_table(job.upload.open("rb"), order.name, choice) as reader,
@@ -79,7 +93,9 @@ def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | R
             job.predictions.open("w", encoding="utf-8-sig", newline="") as output,
             job.to_fix.open("w", encoding="utf-8-sig", newline="") as to_fix,
         ):
-            return score_table(reader, scorer, output, to_fix, job.report)
+            return score_table(reader, scorer, output, to_fix, job.report, order.mending)
+    except HeaderError as error:
+        return Refusal(error.summary, error.problems, header=error.header, found=error.found)
     except (DataValidationError, ConfigurationError) as error:
         return Refusal(error.summary, error.problems)
     except ImportError as error:

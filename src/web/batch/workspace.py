@@ -11,6 +11,7 @@ its files::
       predictions.csv    all rows
       to-fix.csv         the refused rows
       outcome.json       written last: the summary, or why the file was refused
+      reasons.json       why students are listed, as far as somebody looked
 
 `docs/architecture.md` draws the states that these files stand for.
 """
@@ -29,11 +30,13 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 from src.exception import ConfigurationError, Problem
+from src.serving.listed_reasons import Reasons
+from src.serving.mending import Mending
 from src.serving.summary import Summary
 from src.utils import disk_folder, write_bytes
 from src.web.middleware.shared_memory import SharedLock
@@ -61,6 +64,16 @@ SMALL, LARGE = b"small", b"large"  # work of a process; that of the web worker i
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
+class Edit(NamedTuple):
+    """A cell that a person changed; see :class:`src.serving.summary.NamedCell`."""
+
+    number: int
+    position: int
+    text: str
+    line: int
+    field: str
+
+
 @dataclass(frozen=True)
 class Order:
     """What is to be done with an upload.
@@ -72,12 +85,34 @@ class Order:
     pass_mark : float or None
     sheet, all_sheets
         Of a workbook; see :class:`SheetChoice`.
+    n_helped : int or None
+        How many students there is help for.
+    edits : tuple of Edit
+    as_written, columns
+        See :class:`src.serving.mending.Mending`.
     """
 
     name: str
     pass_mark: float | None = None
     sheet: str | None = None
     all_sheets: bool = False
+    n_helped: int | None = None
+    edits: tuple[Edit, ...] = ()
+    as_written: tuple[tuple[int, int], ...] = ()
+    columns: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def mending(self) -> Mending:
+        """What a person changed in the file."""
+        cells = {(edit.number, edit.position): edit.text for edit in self.edits}
+        return Mending(cells, frozenset(self.as_written), self.columns)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Order:
+        """Return the order that JSON holds."""
+        edits = tuple(Edit(*edit) for edit in values["edits"])
+        as_written = tuple((number, at) for number, at in values["as_written"])
+        return cls(**{**values, "edits": edits, "as_written": as_written})
 
 
 @dataclass(frozen=True)
@@ -88,11 +123,17 @@ class Refusal:
     ----------
     internal : str
         Where the program failed, for the log; empty where the file is to blame.
+    header : tuple of str
+        The file's, where columns are missing that a person may find among its own.
+    found : dict of str to int
+        Where the columns stand that are there, by feature.
     """
 
     message: str
     problems: tuple[Problem, ...] = ()
     internal: str = ""
+    header: tuple[str, ...] = ()
+    found: dict[str, int] = field(default_factory=dict)
 
 
 class Job:
@@ -104,6 +145,7 @@ class Job:
         self.upload = folder / "upload"
         self.predictions = folder / "predictions.csv"
         self.to_fix = folder / "to-fix.csv"
+        self._reasons = folder / "reasons.json"
 
     @property
     def expires(self) -> float:
@@ -112,15 +154,20 @@ class Job:
 
     def read_order(self) -> Order:
         """Return what is to be done with the upload."""
-        return Order(**json.loads((self.folder / "order.json").read_bytes()))
+        return Order.from_dict(json.loads((self.folder / "order.json").read_bytes()))
 
     def write_order(self, order: Order) -> None:
         """Write what is to be done with the upload, and delete an earlier outcome."""
         # First what needs room on the disk: without it all stays as it was.
-        write_bytes(self.folder / "order.json", json.dumps(asdict(order)).encode())
+        self.keep_order(order)
         self.report(0)
-        for result in (self.folder / "outcome.json", self.predictions, self.to_fix):
+        results = (self.folder / "outcome.json", self._reasons, self.predictions, self.to_fix)
+        for result in results:
             result.unlink(missing_ok=True)  # whoever still downloads it has the whole of it
+
+    def keep_order(self, order: Order) -> None:
+        """Write an order that changes nothing of the outcome."""
+        write_bytes(self.folder / "order.json", json.dumps(asdict(order)).encode())
 
     def report(self, n_rows: int) -> None:
         """Write how many rows are done; raises OSError once the job is deleted."""
@@ -147,6 +194,18 @@ class Job:
         content = json.dumps(found, allow_nan=False)
         write_bytes(self.folder / "outcome.json", content.encode())
 
+    def read_reasons(self) -> Reasons:
+        """Return why students are listed, as far as somebody looked."""
+        try:
+            return Reasons(**json.loads(self._reasons.read_bytes()))
+        except FileNotFoundError:
+            return Reasons()
+
+    def write_reasons(self, reasons: Reasons) -> None:
+        """Keep them; what cannot be kept is found again."""
+        with suppress(OSError):
+            write_bytes(self._reasons, json.dumps(asdict(reasons)).encode())
+
     def outcome(self) -> Summary | Refusal | None:
         """Return the outcome; None while the file is being scored.
 
@@ -170,7 +229,8 @@ class Job:
             return Summary.from_dict(content["summary"])
         refusal = content["refusal"]
         problems = tuple(Problem(**problem) for problem in refusal["problems"])
-        return Refusal(refusal["message"], problems, refusal["internal"])
+        header = tuple(refusal["header"])
+        return Refusal(**{**refusal, "problems": problems, "header": header})
 
     def work(self) -> bytes | None:
         """Return what kind of work is being done on the file; None where there is none."""

@@ -147,7 +147,7 @@ def _bars(
     if len(ranked) - n_shown == 1:  # it is no longer than a line that says "one other"
         n_shown += 1
     rows = [
-        (f"{labels[name]} {_answer(values[name])}", signed(adds, decimals), adds)
+        (f"{labels[name]} {answer_text(values[name])}", signed(adds, decimals), adds)
         for name, adds in ranked[:n_shown]
     ]
     if rest := ranked[n_shown:]:
@@ -237,7 +237,7 @@ def _compare(
             return 0.0, None
         predicted.append(outcome)
         difference = "" if entered else signed(outcome - before, decimals)
-        choices.append(Choice(_answer(value), number(outcome, decimals), difference, entered))
+        choices.append(Choice(answer_text(value), number(outcome, decimals), difference, entered))
     if len(choices) < 2:
         return 0.0, None
     return max(predicted) - min(predicted), WhatIf(feature.label or feature.name, choices)
@@ -266,7 +266,8 @@ def _alternatives(feature: Feature, now: Value) -> list[Value]:
     return [*sorted({*rounded, now})] if isinstance(now, float) else [now, *sorted(rounded)]
 
 
-def _answer(value: Value) -> str:
+def answer_text(value: Value) -> str:
+    """Return an answer as a person reads it."""
     if value is None:
         return "not known"
     return format_number(value) if isinstance(value, float) else value

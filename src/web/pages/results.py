@@ -102,8 +102,8 @@ class Result:
         Ends of a range that holds the scores of nine in ten students, in the target's unit.
     missed : str
         Which of the answers that were left open would narrow the range most.
-    chance_below : str
-        The chance of a score below the pass mark.
+    chance_below, pass_mark : str
+        The chance of a score below the pass mark, and that mark with its unit.
     lower, chart : str, Markup
         The share of the training data's scores that are lower, and where it lies among them.
     mended : tuple of str
@@ -118,6 +118,7 @@ class Result:
     interval: str
     missed: str
     chance_below: str
+    pass_mark: str
     lower: str
     chart: Markup
     mended: tuple[str, ...]
@@ -127,7 +128,10 @@ class Result:
 
 
 def describe(
-    prediction: Prediction, predictor: NumberPredictor, entered: Mapping[str, str] | None = None
+    prediction: Prediction,
+    predictor: NumberPredictor,
+    entered: Mapping[str, str] | None = None,
+    pass_mark: float | None = None,
 ) -> Result:
     """Return a prediction in words, with what is known of the model that made it.
 
@@ -135,13 +139,16 @@ def describe(
     ----------
     entered : mapping of str to str, optional
         The form's answers, as they were typed.
+    pass_mark : float, optional
+        That the prediction was made with; default: the run's.
     """
+    mark = predictor.pass_mark if pass_mark is None else pass_mark
     model, value = _served_model(predictor), prediction.prediction
     chance, interval = prediction.probability_below, prediction.intervals.get(SHOWN_LEVEL)
     ends = interval_ends(interval, model.measure.decimals, " and ")
     lower, chart = "", Markup()
     if model.scores:
-        lower, chart = _place(value, interval, predictor.pass_mark, model, model.scores)
+        lower, chart = _place(value, interval, mark, model, model.scores)
     return Result(
         value=repr(value),
         shown=model.measure.number(value),
@@ -149,6 +156,7 @@ def describe(
         interval=f"{ends} {model.measure.unit}".strip() if ends else "",
         missed=_missed(prediction, predictor) if ends else "",
         chance_below="" if chance is None else percent(chance),
+        pass_mark=_with_unit(mark, predictor.schema.number),
         lower=lower,
         chart=chart,
         mended=mended(entered or {}, prediction, predictor.schema),
@@ -171,9 +179,13 @@ def _served_model(predictor: NumberPredictor) -> NumberModel:
         mean=finite(metrics.get("target_mean")),
         typical_error="" if mae is None else measure.amount(mae),
         held_out=held_out.get("n_samples"),
-        pass_mark="" if mark is None else f"{format_number(mark)} {target.unit}".strip(),
+        pass_mark=_with_unit(mark, target),
         scores=_scores(histogram, target, measure.decimals) if histogram else None,
     )
+
+
+def _with_unit(mark: float | None, target: NumericFeature) -> str:
+    return "" if mark is None else f"{format_number(mark)} {target.unit}".strip()
 
 
 def mended(entered: Mapping[str, str], prediction: Answered, schema: Schema) -> tuple[str, ...]:

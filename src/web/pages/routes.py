@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import urlencode
 
 from flask import (
@@ -83,7 +83,9 @@ def show_form() -> ResponseReturnValue:
     """Show the form, empty or with the answers that the link holds."""
     predictor = current_models().predictor()
     asked = request.args
-    return _page(predictor, {name: asked[name] for name in predictor.schema.names if name in asked})
+    return form_page(
+        predictor, {name: asked[name] for name in predictor.schema.names if name in asked}
+    )
 
 
 @pages.post("/predictdata")
@@ -107,7 +109,7 @@ def refuse_form(error: Forbidden) -> ResponseReturnValue:
         values, predictor = request.form.to_dict(), current_models().predictor()
     except (HTTPException, ArtifactError) as worse:
         return answer_error(worse)
-    return _page(predictor, values, problems=(Problem(str(error.description)),), status=403)
+    return form_page(predictor, values, problems=(Problem(str(error.description)),), status=403)
 
 
 @pages.get("/model")
@@ -148,29 +150,45 @@ def _answer_form(predictor: Predictor) -> ResponseReturnValue:
     except DataValidationError as error:
         if wants_json():
             raise
-        return _page(predictor, values, problems=error.problems, status=422)
-    return _page(predictor, values, prediction=prediction)
+        return form_page(predictor, values, problems=error.problems, status=422)
+    return form_page(predictor, values, prediction=prediction)
 
 
-def _page(
+class Student(NamedTuple):
+    """Whose row of a file is shown: what they are called, where the file's page is, its mark."""
+
+    name: str
+    back: str
+    pass_mark: float | None = None
+
+
+def form_page(
     predictor: Predictor,
     values: dict[str, str],
     *,
     prediction: Answered | None = None,
     problems: tuple[Problem, ...] = (),
     status: int = 200,
+    student: Student | None = None,
 ) -> Response:
+    """Return the form with its answers and, where there is a prediction, the result.
+
+    Parameters
+    ----------
+    student : Student, optional
+        Of a file: no link with the answers is offered then.
+    """
     schema = predictor.schema
     result: Result | OutcomeResult | None = None
     reasons: Reasons | None = None
     alternatives: WhatIfs | None = None
     link = ""
     if prediction:
-        result = _describe(predictor, prediction, values)
+        result = _describe(predictor, prediction, values, student.pass_mark if student else None)
         reasons = _reasons(predictor, prediction, result)
         alternatives = what_if(prediction, predictor)
         known = {name: values[name] for name in schema.names if values.get(name)}
-        link = f"{request.path}?{urlencode(known)}"
+        link = "" if student else f"{request.path}?{urlencode(known)}"
     # Training writes the report after the promotion.
     reported = (predictor.run.folder / REPORT_MANIFEST).is_file()
     groups = _groups(predictor, reported=reported)
@@ -190,7 +208,9 @@ def _page(
         reasons=reasons,
         alternatives=alternatives,
         link=link,
-        from_link=request.method == "GET" and bool(values),
+        student=student,
+        action=url_for("pages.show_form") if student else request.path,
+        from_link=request.method == "GET" and bool(values) and student is None,
     )
     return make_response(page, status)
 
@@ -222,12 +242,16 @@ def _groups(predictor: Predictor, *, reported: bool) -> tuple[Group, ...]:
 
 
 def _describe(
-    predictor: Predictor, prediction: Answered, values: dict[str, str]
+    predictor: Predictor,
+    prediction: Answered,
+    values: dict[str, str],
+    pass_mark: float | None,
 ) -> Result | OutcomeResult:
     """Return a prediction in words, by what kind of target it is of."""
     if isinstance(predictor, OutcomePredictor):
         return describe_outcome(cast(OutcomePrediction, prediction), predictor, values)
-    return describe(cast(Prediction, prediction), cast(NumberPredictor, predictor), values)
+    number = cast(Prediction, prediction)
+    return describe(number, cast(NumberPredictor, predictor), values, pass_mark)
 
 
 def _reasons(

@@ -116,8 +116,9 @@ def test_the_summary_counts_outcomes_and_who_is_at_risk(predictor):
         assert summary.expected[label] == pytest.approx(sum_of_chances)
     likely = [row for row in rows if row["prediction"] == "Fail" or float(row["p_Fail"]) >= 0.5]
     assert summary.n_at_risk == len(likely) > 0
-    assert [shown.score.at_risk for shown in summary.rows] == [row in likely for row in rows]
-    assert [shown.score.chance for shown in summary.rows] == [float(r["p_Fail"]) for r in rows]
+    of_file = sorted(summary.rows, key=lambda row: row.number)
+    assert [shown.score.at_risk for shown in of_file] == [row in likely for row in rows]
+    assert [shown.score.chance for shown in of_file] == [float(r["p_Fail"]) for r in rows]
 
 
 def test_a_summary_survives_json(predictor):

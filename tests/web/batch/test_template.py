@@ -61,7 +61,7 @@ def test_categories_are_texts_whatever_they_look_like():
 def test_what_is_chosen_or_typed_as_a_category_stays_a_text():
     book = workbook(SCORE, CategoricalFeature(name="hours", categories=("3-5", "+2 h")))
     columns = book["Students"].column_dimensions
-    assert (columns["A"].number_format, columns["B"].number_format) == ("General", "@")
+    assert (columns["B"].number_format, columns["C"].number_format) == ("General", "@")
 
 
 def test_those_whose_row_it_is_come_first_and_nothing_is_asked_of_them():
