@@ -380,16 +380,21 @@ def split_rows(
     )
     if not len(new):
         return Split(train, known, new, KNOWN)
-    held_out = len(new) / len(good.y)
-    if abs(held_out - config.test_size) > UNEVEN_SHARE:
-        logger.warning(
-            "%.0f %% of the rows are held out as new groups, not %.0f %%: the groups of --group "
-            "are kept whole, and they are few or of unequal size.",
-            *(100 * held_out, 100 * config.test_size),
-        )
+    warn_of_share(len(new), len(good.y), config)
     if config.used_for == KNOWN:
         return Split(train, known, new, KNOWN)
     return Split(train, new, known)
+
+
+def warn_of_share(n_held_out: int, n_rows: int, config: TrainConfig) -> None:
+    """Warn where whole groups make the share of held-out rows unlike the one that was asked for."""
+    held_out = n_held_out / n_rows
+    if config.group and abs(held_out - config.test_size) > UNEVEN_SHARE:
+        logger.warning(
+            "%.0f %% of the rows are held out, not %.0f %%: the groups of --group are kept "
+            "whole, and they are few or of unequal size.",
+            *(100 * held_out, 100 * config.test_size),
+        )
 
 
 def less_effects(rows: Rows, fit: GroupFit | None) -> NDArray[Any]:
