@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,7 +35,7 @@ from src.serving.scorers import scorer_for
 TABLES = ("Exam", "STAR-school", "STAR-teacher", "Chem97", "bdf", "egsingle")
 HELD_OUT = 0.2  # of the groups, and of the other groups' rows
 SHARE_OF_GAIN, MOST_LOST, TIME_RATIO, COVERAGE_OFF = 0.95, 0.002, 1.25, 0.02
-LEVEL, POOR, LEAST = 0.9, 0.8, 10  # a school of so many held-out pupils is poor below that share
+LEVEL, POOR, LEAST = 0.9, 0.8, 10  # rows of a school over the splits, for its share to be looked at
 CASES = ("known", "unseen")
 PEER = Path(__file__).resolve().parent / "peers" / "groups.py"
 
@@ -54,9 +54,8 @@ class Split:
         The same of known rows whose group has an effect.
     coverage : dict of str to float
         Share of rows in their 90 % range, by case.
-    poor : list of float
-        Share of schools of ten known rows or more of which fewer than 80 % are in their range; none
-        where no school has as many.
+    by_school : dict of str to list of int
+        Known rows that are in their 90 % range, and all, by school.
     cpu_s : dict of str to float
         Of our training with the effect and without.
     """
@@ -66,7 +65,7 @@ class Split:
     r2: dict[str, float] = field(default_factory=dict)
     r2_of_large: dict[str, float] = field(default_factory=dict)
     coverage: dict[str, float] = field(default_factory=dict)
-    poor: list[float] = field(default_factory=list)
+    by_school: dict[str, list[int]] = field(default_factory=dict)
     cpu_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -176,12 +175,10 @@ def _score(
     ]  # fmt: skip
     if large:
         found.r2_of_large[key] = r2_of([truth[i] for i in large], [predicted[i] for i in large])
-    by_school = defaultdict(list)
     for row, held in zip(rows, inside, strict=True):
-        by_school[row[GROUP]].append(held)
-    shares = [statistics.fmean(held) for held in by_school.values() if len(held) >= LEAST]
-    if shares:
-        found.poor.append(statistics.fmean(share < POOR for share in shares))
+        counts = found.by_school.setdefault(row[GROUP], [0, 0])
+        counts[0] += held
+        counts[1] += 1
 
 
 def r2_of(truth: Sequence[float], predicted: Sequence[float]) -> float:
@@ -242,10 +239,21 @@ def _summary(splits: Sequence[Split]) -> Grid:
     for name in (*keys, "schools below 80 %"):
         grid.add_column(name, justify="right")
     for table in dict.fromkeys(split.table for split in splits):
-        poor = [share for s in splits if s.table == table for share in s.poor]
-        shown = f"{statistics.fmean(poor):.1%}" if poor else "none of ten"
+        shares = _shares_of_schools([s for s in splits if s.table == table])
+        poor = sum(share < POOR for share in shares)
+        shown = f"{poor} of {len(shares)}"
         grid.add_row(table, *(f"{_mean(splits, table, key):.4f}" for key in keys), shown)
     return grid
+
+
+def _shares_of_schools(splits: Sequence[Split]) -> list[float]:
+    """Return the share of rows in their range, over the splits, of schools of ten rows or more."""
+    held, whole = Counter[str](), Counter[str]()
+    for split in splits:
+        for school, (inside, n_rows) in split.by_school.items():
+            held[school] += inside
+            whole[school] += n_rows
+    return [held[school] / n_rows for school, n_rows in whole.items() if n_rows >= LEAST]
 
 
 def _peer(python: Path, *arguments: str | Path) -> str:

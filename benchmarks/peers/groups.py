@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GROUP, TARGET = "unit", "score"
-MOST_ROUNDS, PATIENCE, FOLDS = 300, 20, 4
+MOST_ROUNDS, FOLDS = 250, 4
 CHEM_ROWS = 12_000
 PARAMETERS = {"learning_rate": 0.05, "max_depth": 4, "min_data_in_leaf": 20, "verbose": -1}
 
@@ -98,10 +98,10 @@ def fit_and_predict(
     parameters = PARAMETERS | {"objective": "regression", "seed": seed}
     scores = gpboost.cv(
         parameters, data(), gp_model=model(), num_boost_round=MOST_ROUNDS, nfold=FOLDS,
-        early_stopping_rounds=PATIENCE, verbose_eval=False, seed=seed, stratified=False,
-        metric="l2",
+        verbose_eval=False, seed=seed, stratified=False, metric="l2",
     )  # fmt: skip
-    rounds = max(1, min(len(values) for name, values in scores.items() if name.endswith("mean")))
+    (errors,) = (values for name, values in scores.items() if name.endswith("mean"))
+    rounds = 1 + min(range(len(errors)), key=errors.__getitem__)
     made = gpboost.train(parameters, data(), gp_model=model(), num_boost_round=rounds)
     found = {}
     for name in ("known", "unseen"):

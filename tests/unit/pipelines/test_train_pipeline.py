@@ -547,10 +547,7 @@ def test_large_groups_that_shift_the_split_are_warned_of(write, train, caplog) -
         ({"group": "scool"}, "--group: there is no column 'scool'"),
         ({"group": "Mark"}, "--group names Mark, which is the target"),
         ({"sample_weight": "wait"}, "--sample-weight: there is no column 'wait'"),
-        (
-            {"group": "course"},
-            r"The rows belong to 2 groups, too few .* See --group, --cv and --test-size\.",
-        ),
+        ({"used_for": "known"}, "--for known goes with --group"),
         ({"budget": "fast"}, "A budget is quick"),
         ({"metric": "mse"}, "A metric is one of"),
         ({"cv": 1}, "--cv must be at least 2"),
