@@ -76,6 +76,7 @@ from src.pipelines.train_options import (
     naming_options,
 )
 from src.pipelines.training import TrainConfig, TrainResult
+from src.report.group_facts import NEW
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
 from src.search.plan import Budget, Progress
@@ -239,6 +240,7 @@ class TrainPipeline:
                     rows=good,
                     train=train,
                     test=test,
+                    known=other if split.first == NEW else test,
                     judged=judged,
                     problems=good.problems,
                     cross=cross,

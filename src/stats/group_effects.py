@@ -90,7 +90,7 @@ class GroupMeans:
         Standard deviation of the true effect around it.
     n_members : ndarray of int of shape (n_groups,)
     between, within : float
-        Variances of the effects, and of members around their group's.
+        Variances of the effects, and of members around their group's, by groups that have one.
     """
 
     effect: NDArray[np.float64]
@@ -130,6 +130,25 @@ def group_means(residuals: NDArray[np.float64], members: Members) -> GroupMeans:
         between,
         within,
     )
+
+
+def about(n: int) -> int:
+    """Return a number of members of which only the first digit is told.
+
+    Examples
+    --------
+    >>> about(14), about(87), about(198)
+    (10, 90, 200)
+    """
+    return round(n, 1 - len(str(n)))
+
+
+def error_of(n_told: int, n_members: int, error: float, between: float) -> float:
+    """Return an effect's error as if so many members had told of it, each as much as it did."""
+    if not error:
+        return 0.0
+    of_one = (1 / error**2 - 1 / between) / n_members
+    return float((1 / between + n_told * of_one) ** -0.5)
 
 
 def effects_of_others(
@@ -173,12 +192,19 @@ def folds_in_groups(members: Members, random_state: int) -> NDArray[np.intp]:
 
 
 def variances(means: NDArray[np.float64], members: Members) -> tuple[float, float]:
-    """Return the variances between groups and of members inside them, 0 where there is none."""
-    known = members.group >= 0
+    """Return the variances between groups and of members inside them, 0 where there is none.
+
+    They are those of groups that have an effect: with the figures of these, they would otherwise
+    tell the mean of a lone group that is too small for one.
+    """
+    import numpy as np
+
     n, total = members.sums(), members.sums(means)
-    there = n > 0
+    there = n >= LEAST_MEMBERS
+    known = np.isin(members.group, np.flatnonzero(there))
+    n, total = n * there, total * there
     n_groups, n_members = int(there.sum()), int(n.sum())
-    if n_groups < 2 or n_members <= n_groups:
+    if n_groups < 2:
         return 0.0, float(means[known].var()) if n_members else 0.0
     of_group = total[there] / n[there]
     squares = float((means[known] ** 2).sum() - (n[there] * of_group**2).sum())

@@ -116,7 +116,10 @@ def between_variance(
     members: Members,
     direction: NDArray[np.float64],
 ) -> float:
-    """Return the variance of the groups' tilts, 0 where there is none to be seen."""
+    """Return the variance of the groups' tilts, 0 where there is none to be seen.
+
+    It is that of groups that have an effect, as of numbers.
+    """
     import numpy as np
 
     group = members.group[members.of_row]
@@ -128,7 +131,7 @@ def between_variance(
         return np.bincount(group[known], weights, minlength=members.n_groups).astype(np.float64)
 
     weight = sums(bend)
-    there = weight > 0
+    there = (weight > 0) & (members.sums() >= LEAST_MEMBERS)
     if there.sum() < 2:
         return 0.0
     weight, tilt = weight[there], (sums(slope)[there] / weight[there])
