@@ -114,7 +114,7 @@ def _score(score: GroupScore, words: GroupWords) -> str:
     without = (
         f"; no intervals, since there are fewer than {LEAST_CLUSTERS} {words.many}" if few else ""
     )
-    return f"{for_whom}: {listed(figures)}, by {words.students(score)}{without}."
+    return f"{for_whom}: {listed(figures)}, on {words.students(score)}{without}."
 
 
 def _origin(groups: GroupsFacts, words: GroupWords) -> list[str]:
