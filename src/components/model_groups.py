@@ -13,7 +13,6 @@ from src.stats.group_effects import (
     LEAST_MEMBERS,
     Members,
     about,
-    error_of,
     group_means,
 )
 
@@ -128,13 +127,13 @@ class ModelGroups:
             By key, of groups that may be named.
         """
         means, shown = fit.means, []
-        columns = (fit.names, means.effect.tolist(), means.error.tolist(), means.n_members.tolist())
-        for key, effect, error, n_members in zip(*columns, strict=True):
+        for at, key in enumerate(fit.names):
+            effect, n_members = float(means.effect[at]), int(means.n_members[at])
             if n_members < LEAST_MEMBERS:
                 continue
             name = names.get(key, "")
             told = n_members if name else about(n_members)
-            half = WIDE_95 * error_of(told, n_members, error, means.between)
+            half = WIDE_95 * means.error_of(at, told)
             shown.append(GroupEffect(effect, effect - half, effect + half, told, name))
         return GroupsFacts(
             column=self.column,

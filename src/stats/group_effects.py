@@ -91,6 +91,8 @@ class GroupMeans:
     n_members : ndarray of int of shape (n_groups,)
     between, within : float
         Variances of the effects, and of members around their group's, by groups that have one.
+    average : float
+        Variance of what the model takes for an average group, which is an estimate as well.
     """
 
     effect: NDArray[np.float64]
@@ -98,6 +100,19 @@ class GroupMeans:
     n_members: NDArray[np.intp]
     between: float
     within: float
+    average: float
+
+    def error_of(self, group: int, n_told: int) -> float:
+        """Return the error of an effect, as if so many members had told of it.
+
+        It is that around a group that the model takes for average, and that of this average.
+        """
+        error = float(self.error[group])
+        if not error:
+            return 0.0
+        of_one = (1 / error**2 - 1 / self.between) / float(self.n_members[group])
+        left = 1 / (1 / self.between + n_told * of_one)
+        return float((left + (1 - left / self.between) ** 2 * self.average) ** 0.5)
 
     @property
     def share(self) -> float:
@@ -129,6 +144,7 @@ def group_means(residuals: NDArray[np.float64], members: Members) -> GroupMeans:
         n.astype(np.intp),
         between,
         within,
+        error_of_average(n, between, within),
     )
 
 
@@ -143,12 +159,19 @@ def about(n: int) -> int:
     return round(n, 1 - len(str(n)))
 
 
-def error_of(n_told: int, n_members: int, error: float, between: float) -> float:
-    """Return an effect's error as if so many members had told of it, each as much as it did."""
-    if not error:
+def error_of_average(n: NDArray[np.float64], between: float, within: float) -> float:
+    """Return the variance of the average group, as four fifths of all groups tell it.
+
+    Parameters
+    ----------
+    n : ndarray of shape (n_groups,)
+        Members, as far as they count for the average.
+    """
+    whole = n.sum()
+    if not whole:
         return 0.0
-    of_one = (1 / error**2 - 1 / between) / n_members
-    return float((1 / between + n_told * of_one) ** -0.5)
+    rest = (FOLDS - 1) / FOLDS
+    return float((between * (n**2).sum() / whole**2 + within / whole) / rest)
 
 
 def effects_of_others(

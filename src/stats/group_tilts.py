@@ -15,7 +15,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from src.stats.group_effects import LEAST_MEMBERS, GroupMeans, Members, folds_in_groups
+from src.stats.group_effects import (
+    LEAST_MEMBERS,
+    GroupMeans,
+    Members,
+    error_of_average,
+    folds_in_groups,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +76,7 @@ def group_tilts(
     share = _shares(members)
     between = between_variance(truth, chances, members, direction)
     tilt, error = _modes(truth, chances, members, direction, share, between)
+    _, bends = _slopes(truth, chances, direction)
     n = members.sums()
     large = n >= LEAST_MEMBERS
     return GroupMeans(
@@ -78,6 +85,7 @@ def group_tilts(
         n.astype(np.intp),
         between,
         LATENT,
+        error_of_average(n, between, len(truth) / (float(bends.sum()) or 1.0)),
     )
 
 
