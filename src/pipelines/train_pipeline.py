@@ -261,13 +261,15 @@ class TrainPipeline:
         refuse_unknown(table, target, config)
         _, later = known_later(table, hints, config)
         check = DataCheckConfig(
-            target or "",
-            hints,
-            (*config.drop, *later),
-            config.keep,
-            tuple(apart),
-            config.pupil,
-            config.task,
+            target=target or "",
+            hints=hints,
+            drop=(*config.drop, *later),
+            keep=config.keep,
+            apart=tuple(apart),
+            pupil=config.pupil,
+            task=config.task,
+            group=config.group,
+            weight=config.sample_weight,
         )
         return hints, DataCheck(check).run(table)
 
