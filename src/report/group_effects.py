@@ -130,6 +130,8 @@ def _caterpillar(groups: GroupsFacts, words: GroupWords, measure: Measure) -> Fi
         f"interval. In colour: {below + above:,} whose interval does not hold 0. Where two "
         "intervals overlap, it is not certain which of the two is higher."
     )
+    if not any(row.label for row in rows):
+        caption += " Names are not shown: the hints do not publish them."
     return Figure(draw("group-effects", alt, rows, axis, reference=0.0), caption)
 
 
@@ -244,5 +246,4 @@ def _both_table(pair: tuple[Grouping, Grouping], names: Names, words: GroupWords
         f"{measure.axis('MAE')} without",
         "with",
     )
-    title = f"Errors by {names.all(without.features)}, without the effect and with it"
-    return ReportTable(title, header, rows)
+    return ReportTable(f"Errors by {names.all(without.features)}", header, rows)

@@ -23,6 +23,7 @@ from src.report.wording import (
 from src.schema.record import Schema
 from src.stats.intervals import LEAST_CLUSTERS, Interval
 
+IN_PROSE = ("r2", "mae", "log_loss", "auc")
 SCORES = (
     ("r2", "R²"),
     ("rmse", "RMSE"),
@@ -59,10 +60,9 @@ class GroupWords:
         return f"new {self.many}" if case == NEW else f"new students of known {self.many}"
 
     def students(self, score: GroupScore) -> str:
-        """Return how many students a score is of, and who they are."""
-        n = count(score.n_samples) if score.case == NEW else count(score.n_samples, "new student")
-        known = f"{score.n_groups:,} {'new' if score.case == NEW else 'known'}"
-        return f"{n} of {known} {self.one if score.n_groups == 1 else self.many}"
+        """Return how many students a score is of, and of how many groups."""
+        called = self.one if score.n_groups == 1 else self.many
+        return f"{count(score.n_samples)} of {score.n_groups:,} {called}"
 
     def figure(self, name: str, estimate: Interval) -> str:
         """Return a score."""
@@ -102,7 +102,8 @@ def score_sentences(groups: GroupsFacts, schema: Schema) -> list[str]:
 def _score(score: GroupScore, words: GroupWords) -> str:
     figures: list[str] = []
     for name, label in SCORES:
-        if estimate := score.scores.get(name):
+        estimate = score.scores.get(name)
+        if estimate is not None and name in IN_PROSE:
             ends = words.ends(name, estimate)
             interval = f" (95{SPACE}% interval {ends})" if ends else ""
             if interval and figures:
@@ -182,10 +183,10 @@ def scores_section(facts: Facts) -> Section | None:
     if groups is None:
         return None
     words = GroupWords.of(facts.schema)
-    use = "is not in the table" if groups.first == NEW else "is in the table already"
+    others = words.case(KNOWN if groups.first == NEW else NEW)
     lead = [
-        f"The model was chosen for students whose {words.one} {use}; the score for them comes "
-        "first. It is the other score where the model is used for the others.",
+        f"The model was chosen for {words.case(groups.first)}: their score comes first. Where it "
+        f"is used for {others}, the other score counts.",
         *_origin(groups, words),
     ]
     return Section(
