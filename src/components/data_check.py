@@ -19,7 +19,7 @@ from src.schema.check_columns import (
     word_findings,
     words_for_missing,
 )
-from src.schema.check_groups import copies, repeated_pupil
+from src.schema.check_groups import copies, repeated_pupil, schools, small_groups
 from src.schema.check_leaks import leak_findings
 from src.schema.check_rows import odd_rows
 from src.schema.check_target import coded, target_findings
@@ -69,6 +69,8 @@ class DataCheckConfig:
         The column that says whose row it is; ``none`` where each row is another pupil's.
     task : str
         Whether the target is a number or one of some outcomes; ``auto`` looks at it.
+    group, weight : str or None
+        Those of ``apart`` that say which school or the like a row is of, and how much it counts.
     """
 
     target: str
@@ -78,6 +80,8 @@ class DataCheckConfig:
     apart: tuple[str, ...] = ()
     pupil: str | None = None
     task: Task = "auto"
+    group: str | None = None
+    weight: str | None = None
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,7 @@ class DataCheck:
             key = match_key(column.header)
             is_target = column is target
             if key in self._keys["drop"] | self._keys["apart"] and not is_target:
-                uses[column.name] = ColumnUse(column.name, "left out", _plain_kind(column))
+                uses[column.name] = ColumnUse(column.name, self._use(key), _plain_kind(column))
                 continue
             of_target = CATEGORY if outcomes and not column.is_numeric else NUMBER
             kind = Kind(of_target) if is_target else self._kind(column, target)
@@ -258,6 +262,13 @@ class DataCheck:
             apart = readings[target.name].apart
             findings += target_findings(target.name, target.values, apart)
         return list(uses.values()), findings, readings, rewritings
+
+    def _use(self, key: str) -> str:
+        """Return what a column is used for that is no feature."""
+        for use in ("group", "weight"):
+            if match_key(getattr(self.config, use) or "") == key:
+                return use
+        return "left out"
 
     def _kind(self, column: ColumnProfile, target: ColumnProfile) -> Kind:
         said = self._said(column)
@@ -338,7 +349,14 @@ class DataCheck:
             at = next((k for k, use in enumerate(uses) if use.name == pupil.name), None)
             if at is not None and uses[at].use == "feature":
                 uses[at] = replace(uses[at], use="left out", kind=IDENTIFYING, why="repeated_pupil")
-        features = {use.name for use in uses if use.use != "left out"}
+        group = _find(columns, self.config.group or "")
+        if group is not None:
+            findings += filter(None, [small_groups(group)])
+        else:
+            taken = self._keys["drop"] | self._keys["apart"]
+            taken |= {match_key(pupil.header)} if pupil is not None else set()
+            findings += schools(columns, target, taken)
+        features = {use.name for use in uses if use.use in ("feature", "target")}
         identifying = {use.name for use in uses if use.kind in (IDENTIFYING, TEXT, DATE)}
         same, finding = copies(
             columns, features, identifying, target, groupings[0] if groupings else None

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from src.report.group_facts import GroupEffect, GroupScore, GroupsFacts
 from src.search.group_effects import GroupFit
 from src.stats.conformal import Factor, PredictionIntervals
-from src.stats.group_effects import LEAST_MEMBERS, Members, group_means
+from src.stats.group_effects import (
+    LEAST_MEMBERS,
+    Members,
+    about,
+    group_means,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,6 +114,9 @@ class ModelGroups:
     ) -> GroupsFacts:
         """Return what is told of the groups.
 
+        Of a group without a name, only the first digit of its size is told, and its interval is
+        made from that: who knows a school's size shall not find the school by it.
+
         Parameters
         ----------
         fit : GroupFit
@@ -119,11 +127,14 @@ class ModelGroups:
             By key, of groups that may be named.
         """
         means, shown = fit.means, []
-        columns = (fit.names, means.effect.tolist(), means.error.tolist(), means.n_members.tolist())
-        for key, effect, error, n_members in zip(*columns, strict=True):
-            if n_members >= LEAST_MEMBERS:
-                ends = effect - WIDE_95 * error, effect + WIDE_95 * error
-                shown.append(GroupEffect(effect, *ends, n_members, names.get(key, "")))
+        for at, key in enumerate(fit.names):
+            effect, n_members = float(means.effect[at]), int(means.n_members[at])
+            if n_members < LEAST_MEMBERS:
+                continue
+            name = names.get(key, "")
+            told = n_members if name else about(n_members)
+            half = WIDE_95 * means.error_of(at, told)
+            shown.append(GroupEffect(effect, effect - half, effect + half, told, name))
         return GroupsFacts(
             column=self.column,
             first=scores[0].case,

@@ -40,12 +40,13 @@ class ModelReport:
         from markupsafe import Markup
 
         from src.report.document import CardPart, Section
+        from src.report.group_scores import scores_section
         from src.report.model_card import card, limits, measured
         from src.report.table_findings import findings_card
         from src.report.wording import Names, count, day, plain
 
         made = _class_sections(facts) if isinstance(facts, ClassReportFacts) else _sections(facts)
-        made = [*made, Section("limits", "Limits", points=limits(facts))]
+        made = [scores_section(facts), *made, Section("limits", "Limits", points=limits(facts))]
         sections = [section for section in made if section is not None]
         tiles, paragraphs = _summary(facts)
         names, run = Names(facts.schema), facts.run
@@ -89,6 +90,7 @@ def _sections(facts: ReportFacts) -> list[Section | None]:
     """Return what is shown of a model of a number."""
     from src.report import accuracy, fairness
     from src.report.data import data_section
+    from src.report.group_effects import effects_section, group_fairness
     from src.report.importance import dependence, importance
     from src.report.levers import levers
     from src.report.table_findings import findings_section
@@ -104,7 +106,9 @@ def _sections(facts: ReportFacts) -> list[Section | None]:
         importance(facts),
         dependence(facts),
         levers(facts),
+        effects_section(facts),
         fairness.fairness(facts),
+        group_fairness(facts),
         fairness.exclusion(facts),
         fairness.pass_mark(facts),
     ]
@@ -115,6 +119,7 @@ def _class_sections(facts: ClassReportFacts) -> list[Section | None]:
     from src.report import class_accuracy, class_fairness
     from src.report.accuracy import learning_curve
     from src.report.data import data_section
+    from src.report.group_effects import effects_section
     from src.report.importance import dependence, importance
     from src.report.levers import levers
     from src.report.table_findings import findings_section
@@ -131,6 +136,7 @@ def _class_sections(facts: ClassReportFacts) -> list[Section | None]:
         importance(facts),
         dependence(facts),
         levers(facts),
+        effects_section(facts),
         class_fairness.fairness(facts),
         class_fairness.exclusion(facts),
     ]

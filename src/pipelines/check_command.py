@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
+APART = ("group", "weight")
 _STYLES = {"stop": "red", "warning": "yellow", "note": ""}
 
 
@@ -43,9 +44,9 @@ def check_table(
     if checked.ok:
         inferred, good = learn_schema(checked, hints, config_of(asked))
         n_rows, n_features = len(good.y), len(inferred.schema.features)
-        out.print(
-            f"The table can be trained on: {n_rows} rows, {n_features} features.", markup=False
-        )
+        apart = [f"{use.name} as {use.use}" for use in checked.columns if use.use in APART]
+        said = ", ".join((f"{n_rows} rows", f"{n_features} features", *apart))
+        out.print(f"The table can be trained on: {said}.", markup=False)
     else:
         out.print("Settle what is marked first; nothing can be trained before.", style="red")
     proposed = proposed_hints(checked, hints, asked.target or hints.target or "")

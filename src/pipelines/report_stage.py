@@ -25,6 +25,7 @@ from src.report.facts import (
     BothWays,
     ExclusionCost,
     Facts,
+    GroupFairness,
     HeldOutPredictions,
     ReportFacts,
     WayScores,
@@ -75,6 +76,8 @@ class Trained:
         The model's.
     fitted : Pipeline
         Fitted on the training rows.
+    known : Rows or None
+        Held-out rows of groups that the model knows, where it knows any.
     judged : Judged
         What it predicts for the held-out rows, and how good that is.
     problems : sequence of Problem
@@ -93,6 +96,7 @@ class Trained:
     rows: Rows
     train: Rows
     test: Rows
+    known: Rows | None
     judged: Judged
     problems: Sequence[Problem]
     cross: tuple[str, str] | None
@@ -141,6 +145,7 @@ def _of_number(facts: ReportFacts) -> dict[str, Any]:
         and asdict(fairness) | {"sentences": fairness_sentences(fairness, facts.schema.number)},
         "exclusion": cost and asdict(cost) | {"sentence": exclusion_sentence(cost)},
         "both_ways": facts.both_ways and asdict(facts.both_ways),
+        "group_fairness": facts.group_fairness and asdict(facts.group_fairness),
     }
 
 
@@ -214,7 +219,27 @@ def _number_facts(
         pass_mark=trained.judged.pass_mark,
         both_ways=_both_ways(trained, intervals, seed),
         exclusion=_cost_of_exclusion(trained, seed),
+        group_fairness=_group_fairness(trained, intervals, seed),
     )
+
+
+def _group_fairness(
+    trained: Trained, intervals: PredictionIntervals, seed: int
+) -> GroupFairness | None:
+    """Return how groups of students fare without the effects of schools, or the like, and with."""
+    schema, fit, known = trained.full_schema, trained.model.groups, trained.known
+    has_sensitive = any(feature.sensitive for feature in schema.features)
+    if schema.group is None or fit is None or known is None or not has_sensitive:
+        return None
+    if known.units is None or not fit.means.between or len(known.y) < LEAST_ROWS:
+        return None
+    plain: NDArray[np.float64] = trained.fitted.predict(known.X[list(trained.schema.names)])
+    unknown = known.X.assign(**{schema.group.name: None})
+    without, with_effect = (
+        ModelFairness(seed).run(schema, X, known.y, y_pred, intervals, clusters=known.clusters)
+        for X, y_pred in ((unknown, plain), (known.X, fit.applied(plain, known.units.keys)))
+    )
+    return GroupFairness(without, with_effect)
 
 
 def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> BothWays | None:

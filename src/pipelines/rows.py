@@ -172,7 +172,8 @@ def learn_schema(
     StuPredictionError
         As :func:`infer_schema` and :func:`usable_rows` do.
     """
-    drop = [*config.drop, *(use.name for use in checked.columns if use.use == "left out")]
+    apart = [one.name for one in checked.columns if one.use not in ("feature", "target")]
+    drop = [*config.drop, *apart]
     as_of, _ = known_later(checked.table, hints, config)
 
     def infer(table: Table) -> InferredSchema:

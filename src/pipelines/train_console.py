@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -15,12 +15,16 @@ from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
 from src.report.class_facts import ClassScores
+from src.report.group_facts import GroupsFacts
+from src.report.group_scores import GroupWords, held_out_case, score_sentences
 from src.report.overview import DOUBTFUL
 from src.report.wording import Measure, listed
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
 from src.search.plan import Progress
+from src.stats.intervals import Interval
 from src.tables.cells import format_number
+from src.utils import read_typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +43,16 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         say(f"Not tried, {reason}: {', '.join(names)}.")
     evaluation = result.evaluation
     n_held_out = evaluation.n_samples
-    say(f"\n{winner.label} on {n_held_out} held-out rows (95 % intervals):", style="bold")
+    found = result.run.read_json("metrics.json").get("groups")
+    groups = read_typed(GroupsFacts, found) if found else None
+    of_case = ""
+    if groups is not None:
+        say(f"\n{winner.label}:", style="bold")
+        for line in score_sentences(groups, schema):
+            say(f"  {line}")
+        of_case = f", {GroupWords.of(schema).case(held_out_case(groups))}"
+    held_out = f"{n_held_out} held-out rows{of_case} (95 % intervals)"
+    say(f"\n{winner.label} on {held_out}:", style="bold")
     for line in _held_out(result):
         say(f"  {line}")
     if isinstance(evaluation, Evaluation) and evaluation.r2.low <= 0:
@@ -124,9 +137,9 @@ def _held_out(result: TrainResult) -> list[str]:
     r2, rmse, mae = evaluation.r2, evaluation.rmse, evaluation.mae
     baseline = f"predicting the mean: {shown(evaluation.baseline_rmse)}"
     return [
-        f"R²    {r2.value:.3f}  ({r2.low:.3f} to {r2.high:.3f})",
-        f"RMSE  {shown(rmse.value)}{unit}  ({shown(rmse.low)} to {shown(rmse.high)}; {baseline})",
-        f"MAE   {shown(mae.value)}{unit}  ({shown(mae.low)} to {shown(mae.high)})",
+        f"R²    {r2.value:.3f}{_beside(r2, '{:.3f}'.format)}",
+        f"RMSE  {shown(rmse.value)}{unit}{_beside(rmse, shown, baseline)}",
+        f"MAE   {shown(mae.value)}{unit}{_beside(mae, shown)}",
         *(
             f"{line['level']:.0%} intervals hold {line['coverage']:.0%} of them; they are "
             f"{shown(line['mean_width'])}{unit} wide on average"
@@ -135,15 +148,23 @@ def _held_out(result: TrainResult) -> list[str]:
     ]
 
 
+def _beside(estimate: Interval, shown: Callable[[float], str], more: str = "") -> str:
+    """Return what stands beside a figure: its interval, where there is one, and more."""
+    point = estimate.low == estimate.high
+    ends = "" if point else f"{shown(estimate.low)} to {shown(estimate.high)}"
+    said = "; ".join(filter(None, (ends, more)))
+    return f"  ({said})" if said else ""
+
+
 def _held_out_outcomes(result: TrainResult, found: ClassScores) -> list[str]:
     lines = [
-        ("Log loss", found.log_loss, f"; the shares alone: {found.prior_log_loss:.3f}"),
-        ("Brier score", found.brier, f"; the shares alone: {found.prior_brier:.3f}"),
+        ("Log loss", found.log_loss, f"the shares alone: {found.prior_log_loss:.3f}"),
+        ("Brier score", found.brier, f"the shares alone: {found.prior_brier:.3f}"),
         ("AUC", found.auc, ""),
         ("Accuracy", found.accuracy, ""),
     ]
     said = [
-        f"{name:11}  {one.value:.3f}  ({one.low:.3f} to {one.high:.3f}{more})"
+        f"{name:11}  {one.value:.3f}{_beside(one, '{:.3f}'.format, more)}"
         for name, one, more in lines
     ]
     for line in result.run.read_json("metrics.json")["set_coverage"]:

@@ -76,6 +76,7 @@ from src.pipelines.train_options import (
     naming_options,
 )
 from src.pipelines.training import TrainConfig, TrainResult
+from src.report.group_facts import NEW
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
 from src.search.plan import Budget, Progress
@@ -239,6 +240,7 @@ class TrainPipeline:
                     rows=good,
                     train=train,
                     test=test,
+                    known=other if split.first == NEW else test,
                     judged=judged,
                     problems=good.problems,
                     cross=cross,
@@ -259,13 +261,15 @@ class TrainPipeline:
         refuse_unknown(table, target, config)
         _, later = known_later(table, hints, config)
         check = DataCheckConfig(
-            target or "",
-            hints,
-            (*config.drop, *later),
-            config.keep,
-            tuple(apart),
-            config.pupil,
-            config.task,
+            target=target or "",
+            hints=hints,
+            drop=(*config.drop, *later),
+            keep=config.keep,
+            apart=tuple(apart),
+            pupil=config.pupil,
+            task=config.task,
+            group=config.group,
+            weight=config.sample_weight,
         )
         return hints, DataCheck(check).run(table)
 

@@ -11,7 +11,8 @@ from src.report.class_fairness import group_table, meaning
 from src.report.class_groups import ClassReportFacts
 from src.report.document import Cell, ReportTable, Tile, Told
 from src.report.findings import class_fairness_sentences
-from src.report.overview import DOUBTFUL, SHOWN_LEVEL, references, used_features
+from src.report.group_scores import both_scores, both_tables
+from src.report.overview import DOUBTFUL, SHOWN_LEVEL, not_seen, references, used_features
 from src.report.wording import (
     SPACE,
     Names,
@@ -80,7 +81,7 @@ def accuracy(facts: ClassReportFacts) -> list[str]:
     scores = facts.scores
     loss, base = scores.log_loss, scores.prior_log_loss
     said = (
-        f"On {count(scores.n_samples)} that it had not seen, the log loss of its chances was "
+        f"On {not_seen(facts, scores.n_samples)}, the log loss of its chances was "
         f"{number(loss.value, 3)}{interval(loss)}; stating the outcomes' shares for everyone loses "
         f"{number(base, 3)}"
     )
@@ -220,7 +221,7 @@ def summary(facts: ClassReportFacts) -> tuple[list[Tile], list[str]]:
     paragraphs = [
         *doubt(facts),
         f"{purpose(facts)} {event(facts)} {made}The method is: {how}.",
-        " ".join([*accuracy(facts), *added(facts)]),
+        " ".join([*both_scores(facts), *accuracy(facts), *added(facts)]),
         " ".join([*capacity(facts), *certainty(facts), RESAMPLED]),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",
@@ -246,8 +247,14 @@ def told(facts: ClassReportFacts) -> Told:
         f"{purpose(facts)} {event(facts)}",
         "Whoever uses it looks at the chances and the set of outcomes, not at the most likely one "
         "alone.",
-        [*accuracy(facts), *capacity(facts), *certainty(facts), RESAMPLED],
-        [scores_table(facts)],
+        [
+            *both_scores(facts),
+            *accuracy(facts),
+            *capacity(facts),
+            *certainty(facts),
+            RESAMPLED,
+        ],
+        [*both_tables(facts), scores_table(facts)],
         groups,
         promise,
     )

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import RunManifest
+from src.report.group_facts import GroupsFacts
 from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.stats.intervals import Interval
 from src.stats.reliability import ReliabilityBin
+from src.utils import read_typed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -283,6 +285,20 @@ class Fairness:
 
 
 @dataclass(frozen=True)
+class GroupFairness:
+    """How groups of students fare where the model knows their school, or the like.
+
+    Attributes
+    ----------
+    without, with_effect : Fairness
+        Of the same held-out students, predicted without the school's effect and with it.
+    """
+
+    without: Fairness
+    with_effect: Fairness
+
+
+@dataclass(frozen=True)
 class PassMark:
     """How far the probability of a score below a mark can be trusted.
 
@@ -381,6 +397,12 @@ class Facts:
     findings: tuple[Finding, ...] = ()
 
     @property
+    def groups(self) -> GroupsFacts | None:
+        """What is known of groups such as schools; None where the model knows none."""
+        found = self.metrics.get("groups")
+        return read_typed(GroupsFacts, found) if found else None
+
+    @property
     def not_given(self) -> Mapping[str, str]:
         """The features that the model is not given since they are sensitive: labels by name."""
         return {}
@@ -400,6 +422,7 @@ class ReportFacts(Facts):
     pass_mark: PassMark | None = None
     both_ways: BothWays | None = None
     exclusion: ExclusionCost | None = None
+    group_fairness: GroupFairness | None = None
 
     @property
     def not_given(self) -> Mapping[str, str]:

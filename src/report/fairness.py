@@ -51,7 +51,7 @@ def fairness(facts: ReportFacts) -> Section | None:
     )
 
 
-def _label(label: str, one: Grouping, names: Names) -> str:
+def label_in(label: str, one: Grouping, names: Names) -> str:
     """Return a group's label without the feature's name, where that stands in the heading."""
     label = plain(label)
     if len(one.features) == 1:
@@ -64,7 +64,7 @@ def _draw(name: str, one: Grouping, facts: ReportFacts, limits: tuple[float, flo
     largest = sorted(one.groups, key=lambda group: -group.n_samples)[:DRAWN_GROUPS]
     rows = [
         Dot(
-            _label(group.label, one, names),
+            label_in(group.label, one, names),
             group.mean_error.value,
             group.mean_error.low,
             group.mean_error.high,
@@ -86,7 +86,7 @@ def _apart(one: Grouping, names: Names, measure: Measure) -> str:
     """Say between which groups the mean errors are farthest apart; chance is told of elsewhere."""
     ranked = sorted(one.groups, key=lambda group: group.mean_error.value)
     ends = [
-        f"{_label(group.label, one, names)} ({measure.signed(group.mean_error.value)})"
+        f"{label_in(group.label, one, names)} ({measure.signed(group.mean_error.value)})"
         for group in (ranked[0], ranked[-1])
     ]
     drawn = f" The {DRAWN_GROUPS} largest groups are drawn." if len(ranked) > DRAWN_GROUPS else ""
@@ -107,17 +107,17 @@ def group_table(
     """Return the errors of each group with their intervals."""
     rows: list[Sequence[Cell]] = [
         (
-            Cell(_label(group.label, one, names)),
+            Cell(label_in(group.label, one, names)),
             Cell(f"{group.n_samples:,}"),
-            _cell(group.mean_error, measure, signed=True),
-            _cell(group.mae, measure),
-            _cell(group.rmse, measure),
+            cell(group.mean_error, measure, signed=True),
+            cell(group.mae, measure),
+            cell(group.rmse, measure),
             _share(group.coverage.get(str(SHOWN_LEVEL))),
         )
         for group in one.groups
     ]
     rows += [
-        (Cell(_label(label, one, names)), Cell("withheld"), *[Cell("–")] * 4)
+        (Cell(label_in(label, one, names)), Cell("withheld"), *[Cell("–")] * 4)
         for label in one.suppressed
     ]
     header = (
@@ -131,7 +131,8 @@ def group_table(
     return ReportTable(f"Errors by {names.all(one.features)}", header, rows, folded=folded)
 
 
-def _cell(estimate: Interval, measure: Measure, *, signed: bool = False) -> Cell:
+def cell(estimate: Interval, measure: Measure, *, signed: bool = False) -> Cell:
+    """Return a figure of errors with its interval."""
     write = measure.signed if signed else measure.number
     return Cell(write(estimate.value), measure.interval(estimate, signed=signed))
 
@@ -164,8 +165,8 @@ def exclusion(facts: ReportFacts) -> Section | None:
         ("Measure", "Cost"),
         [
             (Cell("R² that is lost"), Cell(signed(r2.value, 3), ends)),
-            (Cell(f"{measure.axis('RMSE')} that is added"), _cell(cost.rmse, measure, signed=True)),
-            (Cell(f"{measure.axis('MAE')} that is added"), _cell(cost.mae, measure, signed=True)),
+            (Cell(f"{measure.axis('RMSE')} that is added"), cell(cost.rmse, measure, signed=True)),
+            (Cell(f"{measure.axis('MAE')} that is added"), cell(cost.mae, measure, signed=True)),
         ],
     )
     return Section("exclusion", "Without the sensitive features", lead, tables=[table])

@@ -51,6 +51,8 @@ class GroupEffect:
 
     Attributes
     ----------
+    n_members : int
+        Of a group without a name, its first digit.
     name : str
         Empty unless the hints allow it to be published.
     """

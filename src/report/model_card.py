@@ -16,6 +16,8 @@ from src.report.document import CardPart, Cell, ReportTable, Told
 from src.report.facts import CategoricalSummary, Facts, ReportFacts
 from src.report.fairness import SIGN, group_table
 from src.report.findings import fairness_sentences
+from src.report.group_effects import group_limits
+from src.report.group_scores import both_scores, both_tables
 from src.report.overview import (
     accuracy,
     certainty,
@@ -183,8 +185,8 @@ def _told(facts: ReportFacts) -> Told:
     return Told(
         purpose(facts),
         "Whoever uses it looks at the range around a prediction, not at the number alone.",
-        [*accuracy(facts), *certainty(facts)],
-        [held_out_table(facts.metrics["held_out"], measure)],
+        [*both_scores(facts), *accuracy(facts), *certainty(facts)],
+        [*both_tables(facts), held_out_table(facts.metrics["held_out"], measure)],
         groups,
         promise,
     )
@@ -235,7 +237,9 @@ def limits(facts: Facts) -> list[str]:
         )
     if run is not None and run.rows["train"] < FEW_TRAINED:
         said.append(f"It was chosen on {count(run.rows['train'])}, which is few.")
-    if run is not None and not run.options.get("group"):
+    if facts.groups is not None:
+        said += group_limits(facts.groups, facts.schema)
+    elif run is not None and not run.options.get("group"):
         said.append(
             "The students that it was tested on come from the same table as those that it learnt "
             "from, drawn at random. Where the table holds several schools or years, the test says "

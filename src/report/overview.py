@@ -9,6 +9,8 @@ from src.config import ALL_COLUMNS, SINGLE_COLUMN
 from src.report.document import Cell, ReportTable, Tile
 from src.report.facts import Facts, ReportFacts
 from src.report.findings import fairness_sentences
+from src.report.group_scores import GroupWords, both_scores, held_out_case
+from src.report.group_scores import tiles as group_tiles
 from src.report.wording import (
     SPACE,
     Measure,
@@ -75,7 +77,7 @@ def accuracy(facts: ReportFacts) -> list[str]:
     base = held_out["baseline_rmse"]
     interval = measure.interval(mae)
     sentences = [
-        f"On {count(n)} that it had not seen, its estimates were {measure.amount(mae.value)} off "
+        f"On {not_seen(facts, n)}, its estimates were {measure.amount(mae.value)} off "
         f"on average{interval and f' (95{SPACE}% interval {interval})'}."
     ]
     compared = (
@@ -94,6 +96,15 @@ def accuracy(facts: ReportFacts) -> list[str]:
         if r2.low <= 0 < r2.value:
             explained += "; so few students leave open whether it explains anything"
     return [*sentences, f"{explained})."]
+
+
+def not_seen(facts: Facts, n_samples: int) -> str:
+    """Return who the held-out students are."""
+    groups = facts.groups
+    if groups is None:
+        return f"{count(n_samples)} that it had not seen"
+    case = GroupWords.of(facts.schema).case(held_out_case(groups))
+    return f"{count(n_samples)} that it had not seen ({case})"
 
 
 def references(facts: Facts, family: str, called: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -196,6 +207,8 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
             f"off on average, on {count(n)} not seen before",
         )
     ]
+    if facts.groups is not None:
+        tiles = group_tiles(facts.groups, facts.schema)
     if (row := shown_coverage(facts)) is not None:
         tiles.append(
             Tile(
@@ -204,9 +217,10 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
                 "reach of the range that should hold 9 in 10 students",
             )
         )
-    tiles.append(Tile(r2_text(r2.value), "R²", "1 is perfect, 0 is guessing the average"))
+    if facts.groups is None:
+        tiles.append(Tile(r2_text(r2.value), "R²", "1 is perfect, 0 is guessing the average"))
     base = held_out["baseline_rmse"]
-    if rmse.value < base:
+    if facts.groups is None and rmse.value < base:
         tiles.append(
             Tile(percent(1 - rmse.value / base), "", "less error than the average for everyone")
         )
@@ -222,7 +236,7 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     paragraphs = [
         *doubt(facts),
         f"{purpose(facts)} {made}The method is: {how}.",
-        " ".join([*accuracy(facts), *added(facts)]),
+        " ".join([*both_scores(facts), *accuracy(facts), *added(facts)]),
         *filter(None, [" ".join(certainty(facts))]),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",

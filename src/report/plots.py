@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WIDTH = 400
 HEIGHT = 290
+CATERPILLAR = 480  # the highest
 LETTERS = 12.5
 LETTER_WIDTH = 0.56  # of a letter's height, about
 SHOWN_POINTS = 2_000
@@ -104,6 +105,27 @@ def dots(
     for text, row in zip(ax.get_yticklabels(), rows, strict=True):
         text.set_color(QUIET if row.colour == QUIET else TEXT)
     ax.yaxis.grid(False)
+    return _finish(figure, name, alt, x_label)
+
+
+def caterpillar(
+    name: str, alt: str, rows: Sequence[Dot], x_label: str, *, reference: float = 0.0
+) -> str:
+    """Draw many dots with whiskers close together, without names, the first row on top."""
+    figure, ax = _canvas(
+        min(max(HEIGHT, 9 * len(rows) + 54), CATERPILLAR), left=12, top=6, bottom=48
+    )
+    thick = min(6.0, 0.5 * (CATERPILLAR - 54) / len(rows) + 0.5)
+    for colour in sorted({row.colour for row in rows}):
+        places = [place for place, row in enumerate(rows) if row.colour == colour]
+        shown = [rows[place] for place in places]
+        ends = [row.low or 0.0 for row in shown], [row.high or 0.0 for row in shown]
+        ax.hlines(places, *ends, color=colour, linewidth=min(1.6, thick / 2), alpha=0.6)
+        ax.plot([r.value for r in shown], places, "o", color=colour, ms=thick, markeredgewidth=0)
+    ax.axvline(reference, color=TEXT, linewidth=1)
+    ax.set_xlim(*padded([reference, *(v for row in rows for v in (row.low, row.high) if v)]))
+    ax.set_ylim(len(rows), -1)
+    ax.set_yticks([])
     return _finish(figure, name, alt, x_label)
 
 

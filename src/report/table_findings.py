@@ -58,6 +58,7 @@ def options(finding: Finding) -> list[str]:
         "known_before": [f"--keep {names}"],
         "pupil": [f"--pupil {names}", "--pupil none"],
         "sheet": ["--all-sheets", "--sheet NAME"],
+        "group": [f"--group {names}"],
         "outcomes": ["--task ordinal", "--task classes"],
         "number": ["--task regression"],
     }
@@ -167,6 +168,22 @@ def _repeated_pupil(found: Finding, columns: str) -> str:
     )
 
 
+def _school(found: Finding, columns: str) -> str:
+    return (
+        f"{columns} looks like the pupils' school, class or teacher: "
+        f"{count(found.counts['n_groups'], 'value')}, {found.counts['n_large']:,} of them with 10 "
+        "rows or more. It is used as any column is."
+    )
+
+
+def _small_groups(found: Finding, columns: str) -> str:
+    n, rows = found.counts["n_groups"], count(found.counts["n_rows"], "row")
+    return (
+        f"{columns}, the groups, has {n:,} values in {rows}, and most rows are of a value with "
+        "fewer than 10: such groups have no effect."
+    )
+
+
 def _copies(found: Finding, columns: str) -> str:
     but = " but for who is meant" if found.variant == "but_one" else ""
     n = count(found.counts["n_copies"], "row")
@@ -241,6 +258,8 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
         f"{count(found.counts['n_rows'], 'row')} repeat the header: left out."
     ),
     "repeated_pupil": _repeated_pupil,
+    "school": _school,
+    "small_groups": _small_groups,
     "copies": _copies,
     "sentinel": _sentinel,
     "outlier": _outlier,
@@ -280,6 +299,11 @@ _ADVICE = {
         "Where it is known before the target is, say `known_before = true` of it in the hints."
     ),
     "pupil": "Name another column, or none where each row is another pupil's.",
+    "group": (
+        "To learn what each one adds, and how good the model is in one that it has never seen, "
+        "name it."
+    ),
+    "pupils": "If it says whose row it is, name it by --pupil instead.",
     "sheet": "Read all sheets, or name one.",
     "missing": ("If it means a missing value, list it as `missing` of the column in the hints."),
     "decimal": 'Say `decimal = ","` or `decimal = "."` of the column in the hints.',

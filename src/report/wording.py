@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from src.schema.features import ClassTarget, NumericFeature
+from src.schema.features import ClassTarget, GroupFeature, NumericFeature
+from src.schema.header_words import CODE, IDENTIFIER
 from src.schema.record import Schema
 from src.stats.intervals import Interval
 from src.tables.cells import format_number
@@ -76,6 +77,39 @@ def count(n: int, noun: str = "student") -> str:
     ('1 student', '1,200 rows')
     """
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def plural(noun: str) -> str:
+    """Return an English noun's plural.
+
+    Examples
+    --------
+    >>> plural("school"), plural("class"), plural("county"), plural("LEA")
+    ('schools', 'classes', 'counties', 'LEAs')
+    """
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
+
+
+def group_noun(group: GroupFeature) -> str:
+    """Return what one of a column's groups is called: its label without "ID", "number", "name".
+
+    Examples
+    --------
+    >>> group_noun(GroupFeature(name="school_id", label="School ID"))
+    'school'
+    >>> group_noun(GroupFeature(name="LEA")), group_noun(GroupFeature(name="code"))
+    ('LEA', 'code')
+    """
+    words = plain((group.label or group.name).replace("_", " ")).split()
+    known = IDENTIFIER | CODE | {"name"}
+    kept = [word for word in words if word.casefold() not in known] or words
+    first = kept[0]
+    kept[0] = first if first.isupper() else first[:1].lower() + first[1:]
+    return " ".join(kept)
 
 
 def listed(items: Iterable[str], most: int = 8, more: str = "more", last: str = "and") -> str:

@@ -1,12 +1,13 @@
-"""Rows that must stay on one side of every split: one pupil's, and copies."""
+"""Rows that belong together: one pupil's, copies, and those of a school or a teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
-from src.schema.findings import NOTE, Finding
-from src.schema.header_words import IDENTIFIER, PLACE, PUPIL, header_words
+from src.schema.findings import NOTE, WARNING, Finding
+from src.schema.header_words import CODE, IDENTIFIER, PLACE, PUPIL, SCHOOL, header_words
+from src.stats.group_effects import LEAST_MEMBERS
 from src.stats.same_rows import (
     FEWEST_GROUPS,
     constant_within,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from src.tables.profile import ColumnProfile
 
 ALIKE = 0.2  # of the target's variance between the values of an id, from which they are pupils
+FEWEST_SCHOOLS = 10  # of ten rows or more, for their effects to be proposed
+MOSTLY = 0.5  # of the rows
 MOST_GROUPS = 0.67  # of the rows: a column of more different values hardly repeats one
 
 
@@ -73,6 +76,49 @@ def _constant(column: ColumnProfile, target: ColumnProfile) -> bool:
     if column.is_numeric and not words & (IDENTIFIER | PUPIL | PLACE | {"code"}):
         return False
     return constant_within(column.codes, target.codes)
+
+
+def schools(
+    columns: Sequence[ColumnProfile], target: ColumnProfile, taken: Set[str]
+) -> list[Finding]:
+    """Return the columns that look like pupils' schools or teachers, for a person to choose from.
+
+    Parameters
+    ----------
+    taken : set of str
+        Keys of columns that are used otherwise.
+    """
+    found = []
+    for column in columns:
+        if column is target or match_key(column.header) in taken or not _names_schools(column):
+            continue
+        n_large, share = _large(column)
+        if n_large >= FEWEST_SCHOOLS and share >= MOSTLY:
+            counts = {"n_groups": column.n_distinct, "n_large": n_large}
+            found.append(Finding("school", NOTE, (column.name,), "", counts, ("group",)))
+    return found
+
+
+def small_groups(column: ColumnProfile) -> Finding | None:
+    """Return that few rows of a column of groups are in one that can have an effect."""
+    n_large, share = _large(column)
+    if share >= MOSTLY:
+        return None
+    counts = {"n_groups": column.n_distinct, "n_rows": len(column.codes), "n_large": n_large}
+    return Finding("small_groups", WARNING, (column.name,), "", counts, ("pupils",))
+
+
+def _names_schools(column: ColumnProfile) -> bool:
+    words = header_words(column.header)
+    if not words & SCHOOL or _measures(column):
+        return False
+    return not column.is_numeric or words <= SCHOOL | IDENTIFIER | CODE
+
+
+def _large(column: ColumnProfile) -> tuple[int, float]:
+    """Return how many values have rows enough for an effect, and the share of rows in these."""
+    large = column.present & (column.counts >= LEAST_MEMBERS)
+    return int(large.sum()), float(column.counts[large].sum() / max(len(column.codes), 1))
 
 
 def copies(

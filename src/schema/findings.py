@@ -69,7 +69,7 @@ class ColumnUse:
     Attributes
     ----------
     use : str
-        ``feature``, ``target`` or ``left out``.
+        ``feature``, ``target``, ``group``, ``weight`` or ``left out``.
     kind : str
         ``number``, ``category``, ``date``, ``identifier`` or ``text``.
     why : str

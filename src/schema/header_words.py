@@ -57,6 +57,12 @@ okul sinif ders colegio country state county region department teacher lehrer pr
 file study university college faculty prof professor professeur profesor instructor lecturer
 dozent tutor staff
 """)  # fmt: skip
+SCHOOL = word_set("""
+school class district teacher classroom schule klasse lehrer lehrerin lehrkraft ecole classe
+enseignant professeur escuela colegio clase profesor maestro scuola insegnante docente okul sinif
+ogretmen instructor lecturer tutor college escola professor turma skola larare leraar школа класс
+учитель
+""")  # fmt: skip
 _CAMEL = re.compile(r"(?<=[a-zа-я])(?=[A-ZА-Я])")
 
 

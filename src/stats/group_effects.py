@@ -90,7 +90,9 @@ class GroupMeans:
         Standard deviation of the true effect around it.
     n_members : ndarray of int of shape (n_groups,)
     between, within : float
-        Variances of the effects, and of members around their group's.
+        Variances of the effects, and of members around their group's, by groups that have one.
+    average : float
+        Variance of what the model takes for an average group, which is an estimate as well.
     """
 
     effect: NDArray[np.float64]
@@ -98,6 +100,19 @@ class GroupMeans:
     n_members: NDArray[np.intp]
     between: float
     within: float
+    average: float
+
+    def error_of(self, group: int, n_told: int) -> float:
+        """Return the error of an effect, as if so many members had told of it.
+
+        It is that around a group that the model takes for average, and that of this average.
+        """
+        error = float(self.error[group])
+        if not error:
+            return 0.0
+        of_one = (1 / error**2 - 1 / self.between) / float(self.n_members[group])
+        left = 1 / (1 / self.between + n_told * of_one)
+        return float((left + (1 - left / self.between) ** 2 * self.average) ** 0.5)
 
     @property
     def share(self) -> float:
@@ -129,7 +144,34 @@ def group_means(residuals: NDArray[np.float64], members: Members) -> GroupMeans:
         n.astype(np.intp),
         between,
         within,
+        error_of_average(n, between, within),
     )
+
+
+def about(n: int) -> int:
+    """Return a number of members of which only the first digit is told.
+
+    Examples
+    --------
+    >>> about(14), about(87), about(198)
+    (10, 90, 200)
+    """
+    return round(n, 1 - len(str(n)))
+
+
+def error_of_average(n: NDArray[np.float64], between: float, within: float) -> float:
+    """Return the variance of the average group, as four fifths of all groups tell it.
+
+    Parameters
+    ----------
+    n : ndarray of shape (n_groups,)
+        Members, as far as they count for the average.
+    """
+    whole = n.sum()
+    if not whole:
+        return 0.0
+    rest = (FOLDS - 1) / FOLDS
+    return float((between * (n**2).sum() / whole**2 + within / whole) / rest)
 
 
 def effects_of_others(
@@ -173,12 +215,19 @@ def folds_in_groups(members: Members, random_state: int) -> NDArray[np.intp]:
 
 
 def variances(means: NDArray[np.float64], members: Members) -> tuple[float, float]:
-    """Return the variances between groups and of members inside them, 0 where there is none."""
-    known = members.group >= 0
+    """Return the variances between groups and of members inside them, 0 where there is none.
+
+    They are those of groups that have an effect: with the figures of these, they would otherwise
+    tell the mean of a lone group that is too small for one.
+    """
+    import numpy as np
+
     n, total = members.sums(), members.sums(means)
-    there = n > 0
+    there = n >= LEAST_MEMBERS
+    known = np.isin(members.group, np.flatnonzero(there))
+    n, total = n * there, total * there
     n_groups, n_members = int(there.sum()), int(n.sum())
-    if n_groups < 2 or n_members <= n_groups:
+    if n_groups < 2:
         return 0.0, float(means[known].var()) if n_members else 0.0
     of_group = total[there] / n[there]
     squares = float((means[known] ** 2).sum() - (n[there] * of_group**2).sum())

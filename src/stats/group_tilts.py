@@ -15,7 +15,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from src.stats.group_effects import LEAST_MEMBERS, GroupMeans, Members, folds_in_groups
+from src.stats.group_effects import (
+    LEAST_MEMBERS,
+    GroupMeans,
+    Members,
+    error_of_average,
+    folds_in_groups,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +76,7 @@ def group_tilts(
     share = _shares(members)
     between = between_variance(truth, chances, members, direction)
     tilt, error = _modes(truth, chances, members, direction, share, between)
+    _, bends = _slopes(truth, chances, direction)
     n = members.sums()
     large = n >= LEAST_MEMBERS
     return GroupMeans(
@@ -78,6 +85,7 @@ def group_tilts(
         n.astype(np.intp),
         between,
         LATENT,
+        error_of_average(n, between, len(truth) / (float(bends.sum()) or 1.0)),
     )
 
 
@@ -116,7 +124,10 @@ def between_variance(
     members: Members,
     direction: NDArray[np.float64],
 ) -> float:
-    """Return the variance of the groups' tilts, 0 where there is none to be seen."""
+    """Return the variance of the groups' tilts, 0 where there is none to be seen.
+
+    It is that of groups that have an effect, as of numbers.
+    """
     import numpy as np
 
     group = members.group[members.of_row]
@@ -128,7 +139,7 @@ def between_variance(
         return np.bincount(group[known], weights, minlength=members.n_groups).astype(np.float64)
 
     weight = sums(bend)
-    there = weight > 0
+    there = (weight > 0) & (members.sums() >= LEAST_MEMBERS)
     if there.sum() < 2:
         return 0.0
     weight, tilt = weight[there], (sums(slope)[there] / weight[there])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.components.model_evaluation import quality_at_marks
+from src.components.model_groups import ModelGroups
+from src.report.group_facts import GroupScore
 from src.report.groups import partitions_of
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
+from src.search.group_effects import GroupFit, Units
+from src.search.task import REGRESSION
 from src.stats.disclosure import LEAST_ROWS, parts_by_size
+from src.stats.group_effects import Members, group_means
+from src.stats.group_tilts import group_tilts
 
 EXHAUSTED = 12  # small cells up to which every union of them is looked at
 
@@ -142,3 +149,56 @@ def test_no_table_of_four_sensitive_features_leaks_and_most_groups_are_shown() -
         assert fewest_found(shown) == 0, seed
         n_shown, n_groups = n_shown + some, n_groups + every
     assert n_shown > 0.4 * n_groups
+
+
+# --- effects of schools --------------------------------------------------------------------------
+
+
+def told_of_schools(seed: int, moved: float) -> tuple[dict[str, object], dict[str, object]]:
+    """Return what is told of schools, of numbers and of outcomes.
+
+    What the pupils of the smallest schools, each of fewer than ten, reached is another by so much.
+    """
+    random = np.random.default_rng(seed)
+    sizes = np.array([3, 9, *random.integers(10, 60, 12)])
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    of_school = random.normal(0, 1, len(sizes))[codes]
+    residuals = of_school + random.normal(0, 2, len(codes)) + moved * (codes < 2)
+    chance = np.clip(random.normal(0.5, 0.15, len(codes)), 0.05, 0.95)
+    passed = (random.random(len(codes)) < chance + 0.25 * of_school).astype(np.int64)
+    passed[codes < 2] = moved > 0
+    members = Members.of(codes, len(sizes))
+    names = [f"{code:02d}" for code in range(len(sizes))]
+    found = []
+    for means in (
+        group_means(residuals, members),
+        group_tilts(passed, np.column_stack([1 - chance, chance]), members, np.array([0.0, 1.0])),
+    ):
+        fit = GroupFit(
+            names=names, means=means, learns_less=False, rows=np.arange(0), new=residuals,
+            known=residuals, task=REGRESSION, units=Units(codes.astype(str)), truth=residuals,
+            predicted=residuals,
+        )  # fmt: skip
+        score = GroupScore("new", True, 100, 10, {})
+        found.append(asdict(ModelGroups("school").facts(fit, [score], {"05": "Hill"})))
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_that_is_told_of_schools_depends_on_those_of_fewer_than_ten(seed: int) -> None:
+    for one, other in zip(told_of_schools(seed, 0.0), told_of_schools(seed, 50.0), strict=True):
+        assert one["between"]
+        assert one == other
+        assert one["n_with_effect"] == 12
+
+
+def test_the_size_of_a_school_without_a_name_is_told_by_its_first_digit() -> None:
+    found, _ = told_of_schools(0, 0.0)
+    sizes = {one["name"]: one["n_members"] for one in found["effects"]}
+    assert sizes["Hill"] % 10
+    unnamed = [one for one in found["effects"] if not one["name"]]
+    assert {one["n_members"] % 10 for one in unnamed} == {0}
+    widths = {one["n_members"]: round(one["high"] - one["low"], 9) for one in unnamed}
+    assert {(one["n_members"], round(one["high"] - one["low"], 9)) for one in unnamed} == {
+        *widths.items()
+    }  # the interval tells no more of the size

@@ -13,7 +13,7 @@ from src.artifact_store import ArtifactStore, Run
 from src.exception import ArtifactError
 from src.report.class_groups import ClassReportFacts
 from src.report.document import CardPart, Cell, ReportTable, Tile
-from src.report.facts import ReportFacts
+from src.report.facts import Facts, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.saved_metrics import check_metrics
 from src.report.saved_report import SavedReport, load_report
@@ -52,6 +52,10 @@ class ModelPage:
         risk hold.
     capacity : str
         Of the same: what help for some of the students reaches.
+    cases : ReportTable or None
+        How good it is in new groups, such as schools, and in known ones.
+    effects : CardPart or None
+        What those that it knows add.
     group_note : str
         What the figures of groups are.
     has_report : bool
@@ -83,6 +87,8 @@ class ModelPage:
     outcomes: ReportTable | None = None
     lists: ReportTable | None = None
     capacity: str = ""
+    cases: ReportTable | None = None
+    effects: CardPart | None = None
     group_note: str = ERROR_SIGN
 
 
@@ -102,6 +108,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
     return ModelPage(
         target=Names(predictor.schema).target,
         **_words(facts),
+        **_of_groups(facts),
         **_findings(facts),
         coverage=_coverage(facts.metrics, Measure.of(facts.schema.number)),
         importance=_importance(report, Names(facts.schema)),
@@ -130,6 +137,7 @@ def _describe_outcomes(predictor: OutcomePredictor, store: ArtifactStore) -> Mod
     return ModelPage(
         target=names.target,
         **outcome_words(facts),
+        **_of_groups(facts),
         fairness=report.fairness_sentences(predictor.schema) if report else (),
         groups=tuple(group_table(one, names) for one in singles),
         group_note=" ".join(meaning(facts)),
@@ -184,6 +192,19 @@ def _words(facts: ReportFacts) -> dict[str, Any]:
         "levels": coverage_by_level(facts),
         "leaderboard": leaderboard_table(facts.metrics, measure),
     }
+
+
+def _of_groups(facts: Facts) -> dict[str, Any]:
+    """Return what is said of groups, such as schools, where the model knows any."""
+    from src.report.group_effects import effect_sentences, not_what_it_is
+    from src.report.group_scores import GroupWords, scores_table
+
+    if (groups := facts.groups) is None:
+        return {}
+    words = GroupWords.of(facts.schema)
+    said = [*effect_sentences(groups, facts.schema), *not_what_it_is(words)]
+    effects = CardPart(f"What a {words.one} adds", said)
+    return {"cases": scores_table(groups, facts.schema), "effects": effects}
 
 
 def _findings(facts: ReportFacts) -> dict[str, Any]:

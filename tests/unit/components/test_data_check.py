@@ -317,3 +317,41 @@ def test_rare_outcomes_are_not_grouped_and_marks_for_missing_values_are_none() -
     cells = ["rare"] * 3 + ["NA"] * 5 + RESULTS[8:]
     checked = check(as_table(marks(result=cells)), "result")
     assert {row[checked.table.header.index("result")] for row in checked.table.rows} == set(cells)
+
+
+# --- schools -------------------------------------------------------------------------------------
+
+
+def test_a_column_of_schools_is_proposed_as_groups_and_stays_a_feature() -> None:
+    table = as_table(marks(school=[f"Hill {i % 12}" for i in range(300)]))
+    checked = check(table, "final")
+    found = one(checked, "school")
+    assert (found.severity, found.columns) == (NOTE, ("school",))
+    assert as_dict(found, private=False)["options"] == ["--group school"]
+    assert {use.name: use.use for use in checked.columns}["school"] == "feature"
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("school", [f"Hill {i % 4}" for i in range(300)]),  # few: a category like any other
+        ("school", [f"Hill {i % 100}" for i in range(300)]),  # small: none would have an effect
+        ("class_size", [str(15 + i % 12) for i in range(300)]),
+        ("town", [f"Hill {i % 12}" for i in range(300)]),
+    ],
+)
+def test_other_columns_are_not_proposed_as_groups(name: str, cells: list[str]) -> None:
+    checked = check(as_table(marks(**{name: cells})), "final")
+    assert "school" not in {finding.kind for finding in checked.findings}
+
+
+def test_groups_of_a_few_rows_each_are_warned_of_as_pupils_may_be() -> None:
+    table = as_table(marks(pupil=[f"P{i % 100}" for i in range(300)], school=["Hill"] * 300))
+    named = {"apart": ("pupil",), "group": "pupil"}
+    checked = check(table, "final", **named)
+    found = one(checked, "small_groups")
+    assert found.severity == WARNING
+    assert "--pupil" in as_dict(found, private=False)["advice"]
+    assert {use.name: use.use for use in checked.columns}["pupil"] == "group"
+    school = {"apart": ("school",), "group": "school"}
+    assert "small_groups" not in {f.kind for f in check(table, "final", **school).findings}

@@ -26,9 +26,10 @@ from src.exception import (
 )
 from src.pipelines.train_pipeline import TrainPipeline, main
 from src.pipelines.training import TrainConfig, TrainResult
+from src.report.group_facts import GroupsFacts
 from src.report.saved_report import load_report
 from src.serving.predictor import NumberPredictor, Predictor
-from src.utils import write_bytes
+from src.utils import read_typed, write_bytes
 from tests.sampling import first
 
 
@@ -533,6 +534,34 @@ def test_the_rows_of_a_group_stay_together_and_the_group_is_no_feature(
         for name in ("train.csv", "test.csv")
     ]
     assert len(sides[0]) + len(sides[1]) == 12
+
+
+def test_the_report_tells_both_scores_of_schools_and_fairness_with_and_without_them(
+    write, train, tmp_path
+) -> None:
+    dice = random.Random(1)
+    above = [dice.gauss(0, 12) for _ in range(15)]
+    rows = marks(330, school=lambda i: f"Hill {i % 15}")
+    for i, row in enumerate(rows):
+        row["mark"] += above[i % 15]
+    (tmp_path / "marks.schema.toml").write_text(HINTS, encoding="utf-8")
+    run = train(write(rows), budget="standard", group="school").run
+    known = read_typed(GroupsFacts, run.read_json("metrics.json")["groups"])
+    assert [score.case for score in known.scores] == ["new", "known"]
+    assert known.scores[1].scores["r2"].value > known.scores[0].scores["r2"].value + 0.1
+    assert {one.name for one in known.effects} == {""}
+    both = json.loads(run.read_report("report.json"))["group_fairness"]
+    assert both["with_effect"]["n_samples"] == known.scores[1].n_samples
+    errors = [
+        both[case]["groupings"][0]["groups"][0]["mae"]["value"]
+        for case in ("without", "with_effect")
+    ]
+    assert errors[1] < errors[0]
+    html = run.read_report("report.html").decode()
+    for heading in ("New and known schools", "What a school adds", "Fairness with and without"):
+        assert heading in html
+    assert "Hill" not in html
+    assert "Hill" not in json.dumps(run.read_json("metrics.json"))
 
 
 def test_large_groups_that_shift_the_split_are_warned_of(write, train, caplog) -> None:
