@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from src.schema.features import Value
+from src.schema.features import LARGEST_NUMBER, Value
 from src.tables.look_alike import fold
 from src.utils import read_typed
 
@@ -59,9 +59,11 @@ class GroupEffects:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return what :func:`dataclasses.asdict` described; TypeError where it describes none."""
+        """Return what :func:`dataclasses.asdict` described; TypeError or ValueError if nothing."""
         found = read_typed(cls, values)
-        bytes.fromhex(found.salt)
+        group_key("", found.salt)
+        if any(abs(effect) > LARGEST_NUMBER for effect in found.effects.values()):
+            raise ValueError("an effect is too large")
         return found
 
     def key(self, values: Mapping[str, Value]) -> str | None:
@@ -84,6 +86,10 @@ class GroupEffects:
         if names is None:
             return [None] * n_rows
         return [self.key({self.column: name}) for name in names]
+
+    def is_known(self, values: Mapping[str, Value]) -> bool | None:
+        """Whether the group of a checked record is known; None where the record names none."""
+        return None if values.get(self.column) is None else self.key(values) is not None
 
     def of(self, key: str | None) -> float:
         """Return a group's effect: 0 for one that is not known, as for an average one."""

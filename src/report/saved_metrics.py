@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, NotRequired, TypedDict
 
 from src.report.class_facts import ClassScores
+from src.report.group_facts import GroupsFacts
 from src.stats.chances import METHODS
 from src.stats.intervals import Interval
 from src.utils import read_typed
@@ -98,6 +99,7 @@ class _AnyMetrics(TypedDict):
     unit: NotRequired[str]
     left_out: NotRequired[dict[str, str]]
     chance_p_value: NotRequired[float | None]
+    groups: NotRequired[GroupsFacts]
 
 
 class SavedMetrics(_AnyMetrics):
