@@ -15,6 +15,8 @@ SCHOOLS = tuple(f"{hill} {MARK} School" for hill in (
     "Willow",
 ))  # fmt: skip
 BEST, WORST = SCHOOLS[0], SCHOOLS[-1]
+OUTCOMES = ("Fail", "Pass")
+AT_RISK = '[columns.outcome]\nat_risk = ["Fail"]\n'
 PUBLISHED = '[columns.school]\nlabel = "School"\npublish = true\n'
 
 

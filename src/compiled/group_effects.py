@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEY_BYTES = 12
+STEEP = 100  # beyond it a tilt leaves no chance to the other outcomes
 REMEMBERED = 10_000  # names whose key is kept; a file can hold very many
 
 
@@ -62,7 +63,11 @@ class GroupEffects:
         """Return what :func:`dataclasses.asdict` described; TypeError or ValueError if nothing."""
         found = read_typed(cls, values)
         group_key("", found.salt)
-        if any(abs(effect) > LARGEST_NUMBER for effect in found.effects.values()):
+        largest = max(map(abs, found.effects.values()), default=0.0)
+        if (
+            largest > LARGEST_NUMBER
+            or largest * max(map(abs, found.direction), default=0.0) > STEEP
+        ):
             raise ValueError("an effect is too large")
         return found
 

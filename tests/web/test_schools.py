@@ -10,7 +10,7 @@ import re
 import openpyxl
 import pytest
 
-from tests.schools import BEST, MARK, SCHOOLS, SMALL, record
+from tests.schools import BEST, MARK, SCHOOLS, SMALL, WORST, record
 from tests.web.conftest import multipart
 
 UNKNOWN = "Nowhere High"
@@ -67,6 +67,14 @@ def test_the_result_says_whether_the_school_is_known(schools, named):
     assert f"Did you mean {BEST}?" in send(named, BEST[:-1])
 
 
+def test_the_result_says_how_far_off_predictions_are_in_either_case(schools, school_artifacts):
+    metrics = json.loads((school_artifacts / "metrics.json").read_text("utf-8"))
+    mae = {one["case"]: one["scores"]["mae"]["value"] for one in metrics["groups"]["scores"]}
+    page = send(schools, BEST)
+    assert f"by {mae['known']:.1f} on average where the model knows the School (" in page
+    assert f"by {mae['new']:.1f} on average where it does not (" in page
+
+
 def test_the_reasons_say_what_a_schools_figure_is_not(schools):
     known, unknown = send(schools, BEST), send(schools, UNKNOWN)
     words = "It does not measure quality and is no cause: it can stand for who goes there."
@@ -97,6 +105,23 @@ def test_the_api_says_whether_the_school_is_known(schools):
     assert lane[0]["prediction"] not in average
     width = [one["intervals"]["0.9"][1] - one["intervals"]["0.9"][0] for one in lane]
     assert width[0] < width[1] == width[4]
+
+
+def test_outcomes_say_so_too_and_file_and_record_agree(make_app, school_outcome_artifacts):
+    client = make_app(artifacts_dir=school_outcome_artifacts).test_client()
+    sent = [record(WORST), record(BEST), record(UNKNOWN), record()]
+    said = client.post("/api/v1/predict/batch", json=sent).get_json()["predictions"]
+    assert [one["group"]["known"] for one in said] == [True, True, False, None]
+    worst, best, *average = [one["at_risk"]["probability"] for one in said]
+    assert worst > average[0] == average[1] > best
+    rows = list(csv.DictReader(io.StringIO(upload(client, *sent).text)))
+    assert [float(row["p_Fail"]) for row in rows] == [worst, best, *average]
+    assert [row["set_90"].split(" | ") for row in rows] == [one["set"] for one in said]
+    page = send(client, WORST)
+    assert f"School: as in {WORST}, which the model knows." in page
+    assert "It does not measure quality" in page
+    assert "it counts as an average one." in send(client)
+    assert MARK not in client.get("/").text + client.get("/model").text
 
 
 def test_a_run_without_schools_says_nothing_of_groups(client, student):

@@ -129,6 +129,20 @@ def test_a_run_that_is_as_training_wrote_it_loads(of_schools, tmp_path, name):
     assert Predictor.from_run(run).groups == of_schools.groups
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [in_group(direction=[]), in_group(direction=[1.0, 2.0, 3.0]), in_group(direction=[0.0, 1e9]),
+     in_group(direction=["a", "b"])],
+)  # fmt: skip
+def test_tilts_of_schools_that_do_not_fit_are_refused_at_once(
+    school_outcome_artifacts, tmp_path, damage
+):
+    """A2."""
+    run = damaged(Predictor.load(school_outcome_artifacts), tmp_path, "compiled.json", damage)
+    with pytest.raises(ArtifactError):
+        Predictor.from_run(run)
+
+
 def test_a_key_is_no_name_and_another_salt_makes_another(of_schools):
     groups = of_schools.groups
     assert groups.is_known({"school": BEST}) is True
