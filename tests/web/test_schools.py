@@ -89,6 +89,7 @@ def test_the_link_to_the_answers_holds_the_school(schools):
 
 
 def test_the_api_says_whether_the_school_is_known(schools):
+    """F11."""
     sent = (record(BEST), record(UNKNOWN), record(SMALL), record(""), record())
     known = [True, False, False, None, None]
     lane = [schools.post("/api/v1/predict", json=one).get_json() for one in sent]
@@ -192,6 +193,7 @@ def test_the_templates_have_the_column_and_only_published_names(schools, named):
 
 
 def test_no_name_is_told_where_none_may_be_published(schools, school_artifacts, caplog):
+    """A3."""
     for path in ("/", "/model", "/docs", "/openapi.json", "/api/v1/schema", "/api/v1/model",
                  "/batch", "/batch/template.csv", "/metrics", "/api/v1/metrics"):  # fmt: skip
         assert MARK not in schools.get(path).text, path
