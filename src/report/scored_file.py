@@ -64,7 +64,7 @@ def average_groups(file: ScoredFile) -> list[str]:
         return []
     if file.n_without_group == file.n_predicted:
         why = ["no student has one"]
-    return [f"{name}: {listed(why)}. They count as of an average one, with wider ranges."]
+    return [f"{name}: {listed(why)}. They count as of an average one, of which less is known."]
 
 
 def at_risk(metrics: Mapping[str, Any], mark: float | None) -> str:

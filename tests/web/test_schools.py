@@ -175,7 +175,7 @@ def test_the_class_page_counts_students_of_unknown_schools(schools):
         answer = schools.get(answer.request.path)
     assert (
         "school: 2 students of 2 groups that the model does not know and 1 student without one. "
-        "They count as of an average one, with wider ranges."
+        "They count as of an average one, of which less is known."
     ) in answer.text
 
 

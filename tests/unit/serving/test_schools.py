@@ -58,7 +58,7 @@ def test_the_command_counts_students_of_unknown_schools(school_artifacts, tmp_pa
                  str(school_artifacts)]) == 3  # fmt: skip
     assert (
         "school: 2 students of 1 group that the model does not know. They count as of an average "
-        "one, with wider ranges."
+        "one, of which less is known."
     ) in " ".join(capsys.readouterr().err.split())
     refused = (tmp_path / "out.to-fix.csv").read_text("utf-8-sig").splitlines()
     assert refused[0] == "reading,absences,course,School,problem"
