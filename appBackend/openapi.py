@@ -197,6 +197,8 @@ def _group_value(group: GroupFeature) -> dict[str, Any]:
     value: dict[str, Any] = {
         "type": ["string", "number", "null"],
         "maxLength": LONGEST_GROUP,
+        "minimum": -LARGEST_NUMBER,
+        "maximum": LARGEST_NUMBER,
         "description": f"{group.help} {says}".strip(),
     }
     return value | ({"examples": [*group.names[:SHOWN_CHOICES]]} if group.names else {})

@@ -169,7 +169,9 @@ def _draw_group(group: Json, key: str) -> str | None:
     """Draw what asks for a group, such as a school; names are offered where they are published."""
     words = " ".join(filter(None, [group["help"], "Leave it blank for an average one."]))
     if not group["names"]:
-        return st.text_input(label_of(group), key=key, help=words, autocomplete="off") or None
+        blank = "Blank: an average one"
+        options: dict[str, Any] = {"help": words, "placeholder": blank, "autocomplete": "off"}
+        return st.text_input(label_of(group), key=key, **options) or None
     return st.selectbox(
         label_of(group),
         group["names"],

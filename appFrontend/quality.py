@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Json
+from appFrontend.cases import show_cases
 from appFrontend.charts import dependence_chart, ranges_chart, show
 from appFrontend.fields import amount, label_of, n_decimals, number_format, with_unit
 from appFrontend.leaderboard import show_leaderboard
@@ -43,6 +44,7 @@ def show_quality(schema: Json, model: Json) -> None:
     else:
         _show_metrics(model["metrics"], target)
         _show_leaderboard(model["metrics"]["leaderboard"], target)
+    show_cases(schema, model)
     if report is None:
         st.info(
             "What the model relies on and for whom it errs was not measured for this model. "

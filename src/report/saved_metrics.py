@@ -99,7 +99,7 @@ class _AnyMetrics(TypedDict):
     unit: NotRequired[str]
     left_out: NotRequired[dict[str, str]]
     chance_p_value: NotRequired[float | None]
-    groups: NotRequired[GroupsFacts]
+    groups: NotRequired[GroupsFacts | None]
 
 
 class SavedMetrics(_AnyMetrics):

@@ -467,7 +467,7 @@ class GroupFeature(Feature):
     def check_json(self, value: object, *, suggest: bool = True) -> Checked:
         if value is None:
             return self.missing()
-        if (number := finite(value)) is not None:
+        if (number := finite(value)) is not None and abs(number) <= LARGEST_NUMBER:
             value = format_number(number)
         return self.check_cell(value) if isinstance(value, str) else self.refused(value)
 

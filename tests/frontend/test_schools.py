@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.frontend.test_page import answered, as_csv, widget
+from tests.frontend.test_page import API, answered, as_csv, widget
 from tests.schools import BEST, record
 from tests.web.conftest import Server, run_gunicorn
 
@@ -37,6 +37,17 @@ def test_a_school_moves_the_prediction_and_is_said_to_be_known_or_not(open_page,
     widget(page, "text_input", "School").set_value("Nowhere").run()
     assert "School: the model does not know Nowhere." in captions(page)
     assert widget(page, "metric", "Predicted Score").value == average
+
+
+def test_both_scores_of_the_api_stand_side_by_side(open_page, schools_back_end):
+    page = open_page(schools_back_end.url)
+    facts = schools_back_end.ask(f"{API}/model").json["metrics"]["groups"]
+    (table,) = [one.value for one in page.table if "Groups" in one.value]
+    for (case, row), one in zip(table.iterrows(), facts["scores"], strict=True):
+        assert case.startswith("known") == (one["case"] == "known")
+        assert row["Students"] == one["n_samples"]
+        r2 = one["scores"]["r2"]
+        assert row["R²"].startswith(f"{r2['value']:.3f}")
 
 
 def test_a_class_counts_students_of_unknown_schools(open_page, schools_back_end):
