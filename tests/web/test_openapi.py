@@ -31,6 +31,7 @@ SHARE = NumericFeature(
 MEDU = CategoricalFeature(name="medu", categories=("0", "1", "2.5"))
 PAID = CategoricalFeature(name="paid", categories=("True", "False", "l'autre"), optional=True)
 GRADE = NumericFeature(name="grade", observed_minimum=1, observed_maximum=6)
+SCHOOLS = pytest.param("school_artifacts", marks=pytest.mark.slow)
 SCHOOL = GroupFeature(name="school")
 SCHEMA = Schema((OPEN, SCORE, CHANGE, SHARE, MEDU, PAID), target=GRADE, group=SCHOOL)
 
