@@ -28,8 +28,9 @@ def show_cases(schema: Json, model: Json) -> None:
             "Students": one["n_samples"],
             "Groups": one["n_groups"],
             **{
-                SCORES[name]: _shown(name, score, schema["target"])
-                for name, score in one["scores"].items()
+                label: _shown(name, one["scores"][name], schema["target"])
+                for name, label in SCORES.items()
+                if name in one["scores"]
             },
         }
         for one in facts["scores"]
@@ -37,8 +38,8 @@ def show_cases(schema: Json, model: Json) -> None:
     st.subheader(f"By whether it knows the {called}", anchor=False)
     st.table(pd.DataFrame(rows).set_index(called))
     st.caption(
-        "Measured on students whom the model had not seen, with 95 % intervals. The first line is "
-        "what the model was chosen for."
+        "Measured on students whom the model had not seen, with 95 % intervals where there are "
+        "groups enough. The first line is what the model was chosen for."
     )
 
 

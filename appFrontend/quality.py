@@ -39,12 +39,12 @@ def show_quality(schema: Json, model: Json) -> None:
         f"`{model['model_version']}`."
     )
     _show_findings(model.get("findings", []))
+    show_cases(schema, model)
     if target["kind"] == "class":
         show_outcome_quality(model["metrics"])
     else:
         _show_metrics(model["metrics"], target)
         _show_leaderboard(model["metrics"]["leaderboard"], target)
-    show_cases(schema, model)
     if report is None:
         st.info(
             "What the model relies on and for whom it errs was not measured for this model. "
