@@ -24,7 +24,7 @@ class ScoredFile(Protocol):
     sheets: list[str]
     sheets_read: list[str]
     encoding: str
-    group: str
+    effect_column: str
     n_unknown: int
     n_unknown_groups: int
     n_without_group: int
@@ -54,7 +54,7 @@ def reading(file: ScoredFile, *, mended: bool = True) -> list[str]:
 
 def average_groups(file: ScoredFile) -> list[str]:
     """Return how many rows count as of an average group, such as a school, and why."""
-    name, why = plain(file.group), []
+    name, why = plain(file.effect_column), []
     if file.n_unknown:
         groups = f"{file.n_unknown_groups:,} group{'s' if file.n_unknown_groups > 1 else ''}"
         why.append(f"{count(file.n_unknown)} of {groups} that the model does not know")

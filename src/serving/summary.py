@@ -57,7 +57,7 @@ class Tally:
         How the first mended cell of a column is read.
     sheets, sheets_read, encoding
         See :class:`FileNotes`.
-    group : str
+    effect_column : str
         The column of groups, such as schools, where these have effects; else empty.
     n_unknown, n_unknown_groups, n_without_group : int
         Predicted rows of groups that the model does not know, how many groups these are, and rows
@@ -73,7 +73,7 @@ class Tally:
     sheets: list[str] = field(default_factory=list)
     sheets_read: list[str] = field(default_factory=list)
     encoding: str = ""
-    group: str = ""
+    effect_column: str = ""
     n_unknown: int = 0
     n_unknown_groups: int = 0
     n_without_group: int = 0
@@ -106,7 +106,7 @@ class Tally:
         named = [name for name in checked.columns.get(groups.column, ()) if name is not None]
         keys = groups.keys({groups.column: named}, len(named))
         unknown = [fold(str(n)) for n, key in zip(named, keys, strict=True) if key is None]
-        self.group = groups.column
+        self.effect_column = groups.column
         self.n_without_group += n_good - len(named)
         self.n_unknown += len(unknown)
         self._unknown_groups.update(map(hash, unknown))

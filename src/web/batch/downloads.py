@@ -104,10 +104,10 @@ def summary_header(summary: Summary, at_risk: str = "") -> str:
 
 def _average_groups(summary: Summary) -> dict[str, Any]:
     """Return how many rows count as of an average group; nothing where groups have no effects."""
-    if not summary.group:
+    if not summary.effect_column:
         return {}
     return {
-        "column": summary.group,
+        "column": summary.effect_column,
         "n_unknown": summary.n_unknown,
         "n_unknown_groups": summary.n_unknown_groups,
         "n_without": summary.n_without_group,
