@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from src.compiled.contributions import Method
-from src.schema.features import ClassTarget, NumericFeature
+from src.schema.features import ClassTarget, GroupFeature, NumericFeature
 from src.schema.record import Schema
 
 
@@ -100,7 +100,12 @@ ANSWERS = {
             "as_of": {"type": "string", "description": "By when the features are known."},
             "target": {"type": "object"},
             "features": {"type": "array", "items": {"type": "object"}},
-        }
+        },
+        group={
+            "type": "object",
+            "description": "The column of groups that have an effect, where there is one. Its "
+            "names are empty unless the hints allow them to be published.",
+        },
     ),
     "Health": object_of({"ok": _TRUE}),
     "Ready": object_of({"ok": _TRUE, "model_version": _VERSION, "problem": _OR_NULL}),
@@ -113,6 +118,8 @@ def answers_for(schema: Schema) -> dict[str, Any]:
     required, optional = (
         _outcome_fields(target) if isinstance(target, ClassTarget) else _number_fields(target)
     )
+    if schema.group is not None:
+        required["group"] = _group_answer(schema.group)
     predicted = object_of({**required, "warnings": _LIST_OF_PROBLEMS}, **optional)
     return {
         **ANSWERS,
@@ -167,6 +174,16 @@ def answers_for(schema: Schema) -> dict[str, Any]:
             }
         ),
     }
+
+
+def _group_answer(group: GroupFeature) -> dict[str, Any]:
+    """Return the schema of what is said of a record's group."""
+    known = {
+        "type": ["boolean", "null"],
+        "description": "Whether training knew it, with 10 students or more; else the record counts "
+        "as of an average one, with a wider range. Null where none was sent.",
+    }
+    return object_of({"column": {"const": group.name}, "known": known})
 
 
 def _number_fields(target: NumericFeature) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,7 +6,14 @@ from typing import Any
 
 import src
 from appBackend.answer_schemas import answers_for, ref
-from src.schema.features import LARGEST_NUMBER, CategoricalFeature, NumericFeature
+from src.schema.features import (
+    LARGEST_NUMBER,
+    LONGEST_GROUP,
+    SHOWN_CHOICES,
+    CategoricalFeature,
+    GroupFeature,
+    NumericFeature,
+)
 from src.schema.record import Schema
 from src.tables.cells import format_number, parse_number
 from src.web.single.json_answers import MOST_RECORDS
@@ -137,19 +144,23 @@ def record_schema(schema: Schema) -> dict[str, Any]:
     """Return the JSON Schema of a record."""
     return {
         "type": "object",
-        "properties": {feature.name: feature_schema(feature) for feature in schema.features},
+        "properties": {feature.name: feature_schema(feature) for feature in schema.asked},
         "required": [feature.name for feature in schema.features if not feature.optional],
         "additionalProperties": False,
         "examples": [example_record(schema)],
     }
 
 
-def feature_schema(feature: NumericFeature | CategoricalFeature) -> dict[str, Any]:
+def feature_schema(
+    feature: NumericFeature | CategoricalFeature | GroupFeature,
+) -> dict[str, Any]:
     """Return the JSON Schema of a feature's value, texts that stand for numbers included."""
     words = {"title": feature.label or feature.name}
     unit = feature.unit if isinstance(feature, NumericFeature) else ""
     if description := " ".join(part for part in (feature.help, unit and f"In {unit}.") if part):
         words["description"] = description
+    if isinstance(feature, GroupFeature):
+        return words | _group_value(feature)
     if isinstance(feature, CategoricalFeature):
         return words | {"enum": _choices(feature), "examples": [_example(feature)]}
     low = -LARGEST_NUMBER if feature.minimum is None else feature.minimum
@@ -162,8 +173,14 @@ def feature_schema(feature: NumericFeature | CategoricalFeature) -> dict[str, An
 
 
 def example_record(schema: Schema) -> dict[str, Any]:
-    """Return a record of values that training saw, numbers in the middle of their range."""
-    return {feature.name: _example(feature) for feature in schema.features}
+    """Return a record of values that training saw, numbers in the middle of their range.
+
+    It names a group only where groups may be published.
+    """
+    record = {feature.name: _example(feature) for feature in schema.features}
+    if schema.group is not None and schema.group.names:
+        record[schema.group.name] = schema.group.names[0]
+    return record
 
 
 def _example(feature: NumericFeature | CategoricalFeature) -> float | str:
@@ -172,6 +189,19 @@ def _example(feature: NumericFeature | CategoricalFeature) -> float | str:
         return next(plain, feature.categories[0])  # one that a shell takes between quotes
     middle = feature.short((feature.observed_minimum + feature.observed_maximum) / 2)
     return int(middle) if middle.is_integer() else middle
+
+
+def _group_value(group: GroupFeature) -> dict[str, Any]:
+    """Return the JSON Schema of a group's name: any text, or the number that it is."""
+    says = "Any text; one that training did not know counts as an average one."
+    value: dict[str, Any] = {
+        "type": ["string", "number", "null"],
+        "maxLength": LONGEST_GROUP,
+        "minimum": -LARGEST_NUMBER,
+        "maximum": LARGEST_NUMBER,
+        "description": f"{group.help} {says}".strip(),
+    }
+    return value | ({"examples": [*group.names[:SHOWN_CHOICES]]} if group.names else {})
 
 
 def _choices(feature: CategoricalFeature) -> list[Any]:
@@ -256,6 +286,12 @@ def _batch_description(schema: Schema) -> str:
         columns, quality = _NUMBER_COLUMNS, "those below the pass mark"
     else:
         columns, quality = _OUTCOME_COLUMNS, "those with the largest chance of being at risk"
+    groups = ""
+    if schema.group is not None:
+        groups = (
+            f"; of {schema.group.name}, a column that may be left out, how many rows are of how "
+            "many groups that the model does not know, and how many of none (group)"
+        )
     return f"""What is wrong with one record does not stop the others: its prediction is \
 null, and its problems stand among the errors.
 
@@ -266,7 +302,7 @@ reads that sheet and `all_sheets=1` all of them; else the first whose columns fi
 X-Summary holds JSON: how many rows were predicted, refused and left out since they are no pupils \
 (n_skipped), how many cells were mended, which sheets there are and which were read, the \
 encoding where it was guessed, and in words how good a list of {quality} is \
-(at_risk). What was mended in a row stands in its column problem."""
+(at_risk){groups}. What was mended in a row stands in its column problem."""
 
 
 _NUMBER_COLUMNS = (

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Json
-from appFrontend.fields import label_of, number_format, with_unit
+from appFrontend.fields import asked, label_of, number_format, with_unit
 
 Chart = alt.LayerChart | alt.FacetChart  # what altair's `properties` may return
 
@@ -174,7 +174,7 @@ def contributions_chart(
 ) -> Chart:
     """Draw how far each feature moves one prediction; ``number`` is the format of that."""
     ink = colours()
-    labels = {feature["name"]: label_of(feature) for feature in schema["features"]}
+    labels = {feature["name"]: label_of(feature) for feature in asked(schema)}
     ranked = sorted(values.items(), key=lambda item: -abs(item[1]))
     shown = [(labels.get(name, name), value) for name, value in ranked[:MOST_BARS]]
     if rest := ranked[MOST_BARS:]:

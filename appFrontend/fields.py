@@ -24,6 +24,11 @@ def label_of(feature: Json) -> str:
     return str(feature["label"] or feature["name"])
 
 
+def asked(schema: Json) -> list[Json]:
+    """Return what a record may hold: the features and, where groups have effects, the group."""
+    return [*schema["features"], *filter(None, [schema.get("group")])]
+
+
 def with_unit(feature: Json, called: str = "") -> str:
     """Return the label, or what else to call it, with the feature's unit, as an axis has it.
 
@@ -103,7 +108,7 @@ def grouped(schema: Json, importance: Mapping[str, float]) -> dict[str, list[Jso
 
 
 def draw_form(schema: Json, model: Json) -> dict[str, Any]:
-    """Draw an input for each feature and return the record that they make up.
+    """Draw an input for each feature, the group's last, and return the record that they make up.
 
     A number starts at the middle one of the values at which the model was looked at, where it was.
     """
@@ -128,7 +133,11 @@ def draw_form(schema: Json, model: Json) -> dict[str, Any]:
                     name = feature["name"]
                     with column:
                         record[name] = _draw(feature, f"{prefix}:{name}", typical.get(name))
-    return {feature["name"]: record[feature["name"]] for feature in schema["features"]}
+    record = {feature["name"]: record[feature["name"]] for feature in schema["features"]}
+    if group := schema.get("group"):
+        with st.container(border=True):
+            record[group["name"]] = _draw_group(group, f"{prefix}:{group['name']}")
+    return record
 
 
 def _draw(feature: Json, key: str, typical: Any) -> str | float | None:
@@ -154,6 +163,24 @@ def _draw_choice(feature: Json, key: str) -> str | None:
             label_of(feature), categories, default=categories[0], required=True, **options
         )
     return st.selectbox(label_of(feature), categories, **options)
+
+
+def _draw_group(group: Json, key: str) -> str | None:
+    """Draw what asks for a group, such as a school; names are offered where they are published."""
+    words = " ".join(filter(None, [group["help"], "Leave it blank for an average one."]))
+    if not group["names"]:
+        blank = "Blank: an average one"
+        options: dict[str, Any] = {"help": words, "placeholder": blank, "autocomplete": "off"}
+        return st.text_input(label_of(group), key=key, **options) or None
+    return st.selectbox(
+        label_of(group),
+        group["names"],
+        index=None,
+        key=key,
+        help=words,
+        placeholder="Choose one, or type another",
+        accept_new_options=True,
+    )
 
 
 def _draw_number(feature: Json, key: str, typical: float | None) -> float:

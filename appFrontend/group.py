@@ -13,6 +13,7 @@ import streamlit as st
 
 from appFrontend.api import Api, BackEndError, Json
 from appFrontend.charts import show
+from appFrontend.fields import asked, listed
 from appFrontend.kind_of import kind_of
 from appFrontend.kinds import PREDICTION, PROBLEM, Kind
 from appFrontend.trouble import plain, show_trouble
@@ -86,7 +87,7 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
             "Class list: CSV or Excel, a student a row, the names of the columns in the first row",
             type=["csv", "xlsx"],
         )
-        names = [feature["name"] for feature in schema["features"]]
+        names = [feature["name"] for feature in asked(schema)]
         empty = pd.DataFrame(columns=[*schema.get("people", ()), *names])
         _download("Download an empty list with these columns", empty, "class.csv", "tertiary")
     kind.ask_mark(mark_column, model)
@@ -141,8 +142,27 @@ def _show_reading(summary: Json, file_id: str) -> None:
         )
     if n := summary.get("n_skipped"):
         said.append(f"{n:,} row{' is no student' if n == 1 else 's are no students'}: left out.")
+    if group := summary.get("group"):
+        said += _about_groups(group)
     if said:
         st.info(" ".join(said))
+
+
+def _about_groups(group: Json) -> list[str]:
+    """Say how many students count as of an average group, such as a school, and why."""
+    unknown, without = group["n_unknown"], group["n_without"]
+    why = []
+    if unknown:
+        groups = group["n_unknown_groups"]
+        why.append(
+            f"{unknown:,} of {groups:,} group{'' if groups == 1 else 's'} that the model does not "
+            "know"
+        )
+    if without:
+        why.append(f"{without:,} without one")
+    if not why:
+        return []
+    return [plain(f"{group['column']}: {listed(why)} count as of an average one.")]
 
 
 def _show_scored(scored: Scored, kind: Kind) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from appFrontend.api import Json
+from appFrontend.cases import show_cases
 from appFrontend.charts import dependence_chart, ranges_chart, show
 from appFrontend.fields import amount, label_of, n_decimals, number_format, with_unit
 from appFrontend.leaderboard import show_leaderboard
@@ -38,6 +39,7 @@ def show_quality(schema: Json, model: Json) -> None:
         f"`{model['model_version']}`."
     )
     _show_findings(model.get("findings", []))
+    show_cases(schema, model)
     if target["kind"] == "class":
         show_outcome_quality(model["metrics"])
     else:

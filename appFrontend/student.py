@@ -9,7 +9,7 @@ import streamlit as st
 
 from appFrontend.api import Api, BackEndError, Json
 from appFrontend.charts import contributions_chart, show
-from appFrontend.fields import NOT_KNOWN, draw_form, label_of, with_unit
+from appFrontend.fields import NOT_KNOWN, asked, draw_form, label_of, with_unit
 from appFrontend.kind_of import kind_of
 from appFrontend.kinds import Kind
 from appFrontend.trouble import plain, show_trouble
@@ -77,6 +77,8 @@ def _show_details(
 ) -> None:
     for warning in answer["warnings"]:
         st.warning(plain(warning["message"]))
+    if said := _about_group(record, answer, schema):
+        st.caption(plain(said))
     if first:
         _show_changes(first["record"], record, schema)
     answers = {FIRST: first["answer"], NOW: answer} if first else {NOW: answer}
@@ -97,12 +99,32 @@ def _show_details(
         plain(f"The bars start from {kind.start(contributions)}. ")
         + "They say what the model makes of the answers, not what would help the student."
     )
+    if (group := schema.get("group")) and group["name"] in contributions["values"]:
+        st.caption(
+            plain(
+                f"What {label_of(group)} adds is how its students did in the training table, "
+                "beyond what their other answers tell. It does not measure quality and is no "
+                "cause: it can stand for who goes there."
+            )
+        )
+
+
+def _about_group(record: Json, answer: Json, schema: Json) -> str:
+    """Say whether the student's group is known; nothing where groups have no effects."""
+    if not (about := answer.get("group")):
+        return ""
+    name, label = record[about["column"]], label_of(schema["group"])
+    if about["known"]:
+        return f"{label}: as in {name}, which the model knows."
+    if about["known"] is None:
+        return f"{label} was left blank: it counts as an average one."
+    return f"{label}: the model does not know {name}. It counts as an average one."
 
 
 def _show_changes(before: Json, now: Json, schema: Json) -> None:
     rows = [
         (label_of(feature), _shown(before[name]), _shown(now[name]))
-        for feature in schema["features"]
+        for feature in asked(schema)
         if before[name := feature["name"]] != now[name]
     ]
     if rows:

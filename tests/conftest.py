@@ -11,6 +11,7 @@ from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
 from tests.outcomes import train_outcomes
+from tests.schools import AT_RISK, OUTCOMES, PUBLISHED, train_schools
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_TABLES = ROOT.parent / "shared" / "data"
@@ -51,6 +52,25 @@ def predictor(sample_artifacts: Path) -> Predictor:
 def outcome_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Artifacts of proportional odds for Fail < Pass < Distinction. Read them only."""
     return train_outcomes(tmp_path_factory.mktemp("outcomes"), "ordinal")
+
+
+@pytest.fixture(scope="session")
+def school_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts of a ridge regression with effects of schools, whose names are not published."""
+    return train_schools(tmp_path_factory.mktemp("schools"))
+
+
+@pytest.fixture(scope="session")
+def named_school_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with the names."""
+    return train_schools(tmp_path_factory.mktemp("named_schools"), PUBLISHED)
+
+
+@pytest.fixture(scope="session")
+def school_outcome_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts of a logistic regression of Fail and Pass with effects of schools."""
+    folder = tmp_path_factory.mktemp("school_outcomes")
+    return train_schools(folder, AT_RISK, names=OUTCOMES)
 
 
 @pytest.fixture

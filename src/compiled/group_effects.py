@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from src.schema.features import Value
+from src.schema.features import LARGEST_NUMBER, Value
 from src.tables.look_alike import fold
 from src.utils import read_typed
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEY_BYTES = 12
+STEEP = 100  # beyond it a tilt leaves no chance to the other outcomes
 REMEMBERED = 10_000  # names whose key is kept; a file can hold very many
 
 
@@ -59,9 +60,15 @@ class GroupEffects:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return what :func:`dataclasses.asdict` described; TypeError where it describes none."""
+        """Return what :func:`dataclasses.asdict` described; TypeError or ValueError if nothing."""
         found = read_typed(cls, values)
-        bytes.fromhex(found.salt)
+        group_key("", found.salt)
+        largest = max(map(abs, found.effects.values()), default=0.0)
+        if (
+            largest > LARGEST_NUMBER
+            or largest * max(map(abs, found.direction), default=0.0) > STEEP
+        ):
+            raise ValueError("an effect is too large")
         return found
 
     def key(self, values: Mapping[str, Value]) -> str | None:
@@ -84,6 +91,10 @@ class GroupEffects:
         if names is None:
             return [None] * n_rows
         return [self.key({self.column: name}) for name in names]
+
+    def is_known(self, values: Mapping[str, Value]) -> bool | None:
+        """Whether the group of a checked record is known; None where the record names none."""
+        return None if values.get(self.column) is None else self.key(values) is not None
 
     def of(self, key: str | None) -> float:
         """Return a group's effect: 0 for one that is not known, as for an average one."""

@@ -83,7 +83,7 @@ def predict_file(
             for path in (to_fix, output)
         ]
         for _, checked, _ in score_chunks(reader, scorer, files[1], files[0]):
-            tally.add(checked)
+            tally.add(checked, predictor.groups)
             progress(tally.n_rows)
     if not tally.n_refused:
         to_fix.unlink()

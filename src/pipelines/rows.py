@@ -222,9 +222,10 @@ def _with_groups(
         name=name,
         label=hint.label or name.replace("_", " ").capitalize(),
         help=hint.help or "",
-        names=tuple(sorted(named.values())),
+        names=tuple(sorted(named.values(), key=lambda name: (parse_number(name) or 0, name))),
     )
-    schema = replace(inferred.schema, group=group)
+    others = tuple(p for p in inferred.schema.people if match_key(p) != match_key(name))
+    schema = replace(inferred.schema, group=group, people=others)
     X = good.X.copy()
     X[name] = [key or None for key in keys.tolist()]
     return replace(inferred, schema=schema), replace(good, X=X, units=units, salt=salt, names=named)

@@ -24,10 +24,17 @@ class ScoredFile(Protocol):
     sheets: list[str]
     sheets_read: list[str]
     encoding: str
+    effect_column: str
+    n_unknown: int
+    n_unknown_groups: int
+    n_without_group: int
+
+    @property
+    def n_predicted(self) -> int: ...
 
 
 def reading(file: ScoredFile, *, mended: bool = True) -> list[str]:
-    """Return which sheet was read, in which encoding, and, where asked, what was mended."""
+    """Return which sheet and encoding was read, what was mended if asked, and unknown groups."""
     said = []
     if file.sheets:
         counts: Mapping[str, Sequence[str]] = {"sheets": file.sheets, "read": file.sheets_read}
@@ -42,7 +49,22 @@ def reading(file: ScoredFile, *, mended: bool = True) -> list[str]:
             said.append(
                 f"{plain(name)}: {n:,} cells are read as what they clearly mean, such as: {example}"
             )
-    return said
+    return [*said, *average_groups(file)]
+
+
+def average_groups(file: ScoredFile) -> list[str]:
+    """Return how many rows count as of an average group, such as a school, and why."""
+    name, why = plain(file.effect_column), []
+    if file.n_unknown:
+        groups = f"{file.n_unknown_groups:,} group{'s' if file.n_unknown_groups > 1 else ''}"
+        why.append(f"{count(file.n_unknown)} of {groups} that the model does not know")
+    if file.n_without_group:
+        why.append(f"{count(file.n_without_group)} without one")
+    if not why:
+        return []
+    if file.n_without_group == file.n_predicted:
+        why = ["no student has one"]
+    return [f"{name}: {listed(why)}. They count as of an average one, of which less is known."]
 
 
 def at_risk(metrics: Mapping[str, Any], mark: float | None) -> str:

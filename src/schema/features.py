@@ -8,7 +8,7 @@ import numbers
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 from src.tables.cells import (
@@ -27,6 +27,7 @@ from src.utils import read_typed
 SHOWN_CHOICES = 12
 LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
 LONGEST_GROUP = 200  # characters of a group's name
+MOST_EXACT = 2**53  # up to which each whole number is a float of its own
 FAMILIAR_MARGIN = 0.1  # of the width of what training saw
 NUMBER, SPELLING = "number", "spelling"  # what a check mends
 Value = float | str | None
@@ -466,11 +467,13 @@ class GroupFeature(Feature):
     def check_json(self, value: object, *, suggest: bool = True) -> Checked:
         if value is None:
             return self.missing()
-        if (number := finite(value)) is not None:
+        if (number := finite(value)) is not None and abs(number) <= LARGEST_NUMBER:
             value = format_number(number)
         return self.check_cell(value) if isinstance(value, str) else self.refused(value)
 
     def plain(self, value: object) -> Value:
+        if isinstance(value, str) and len(value) <= LONGEST_GROUP:
+            return _remembered_text(value) or None
         return None
 
 
@@ -479,12 +482,16 @@ def group_text(cell: str) -> str:
 
     Examples
     --------
-    >>> group_text(" Hill School "), group_text("12.0")
-    ('Hill School', '12')
+    >>> group_text(" Hill School "), group_text("12.0"), group_text("90071992547409931")
+    ('Hill School', '12', '90071992547409931')
     """
     text = clean(cell)
     number = parse_number(text)
-    return text if number is None else format_number(number)
+    # Above, a float may stand for two numbers.
+    return text if number is None or abs(number) > MOST_EXACT else format_number(number)
+
+
+_remembered_text = lru_cache(maxsize=1024)(group_text)
 
 
 def read_as(cell: str, value: Value) -> str:

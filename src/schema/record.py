@@ -71,6 +71,10 @@ class Schema:
 
     VERSION: ClassVar[int] = 1
 
+    def __post_init__(self) -> None:
+        if self.group is not None and self.group.name in (*self.names, self.target.name):
+            raise TypeError(f"the groups' column {self.group.name} is a feature or the target")
+
     @property
     def task(self) -> str:
         """What is predicted: ``regression``, ``binary``, ``ordinal`` or ``classes``."""
@@ -322,4 +326,6 @@ class Schema:
 def _read_group(values: Mapping[str, Any] | None) -> GroupFeature | None:
     if values is None:
         return None
+    if values["kind"] != GroupFeature.kind:
+        raise TypeError(f"the group is of the kind {values['kind']!r}")
     return read_typed(GroupFeature, {key: v for key, v in values.items() if key != "kind"})

@@ -330,6 +330,9 @@ class NumberPredictor(Predictor):
         marked = self.metrics.get("pass_mark")
         self.pass_mark = marked["mark"] if marked else None
         self._levels = [*map(str, self.intervals.levels)]
+        by_group = self.intervals.factors.get(self.groups.column) if self.groups else None
+        if by_group is not None and by_group.curve is not None:
+            raise ValueError("the ranges' factors of groups are those of a number")
 
     def is_sound(self, answered: Prediction) -> bool:
         """Whether the number is finite."""

@@ -125,7 +125,7 @@ def score_table(
     summary.note(reader.notes)
     for chunk, checked, scores in score_chunks(reader, scorer, output, to_fix, mending):
         first = summary.n_rows + 1
-        summary.add(checked)
+        summary.add(checked, scorer.predictor.groups)
         summary.count(scores)
         rows = _Rows(chunk, checked, first, shown)
         summary.list_rows(

@@ -7,10 +7,12 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
+from src.compiled.group_effects import GroupEffects
 from src.components.data_validation import ValidatedTable
 from src.exception import Problem
 from src.schema.features import (
@@ -23,6 +25,7 @@ from src.schema.features import (
 from src.stats.chances import added
 from src.stats.poisson_binomial import count_range
 from src.tables.layout import FileNotes
+from src.tables.look_alike import fold
 
 BINS = 20
 HALF = 0.5
@@ -54,6 +57,11 @@ class Tally:
         How the first mended cell of a column is read.
     sheets, sheets_read, encoding
         See :class:`FileNotes`.
+    effect_column : str
+        The column of groups, such as schools, where these have effects; else empty.
+    n_unknown, n_unknown_groups, n_without_group : int
+        Predicted rows of groups that the model does not know, how many groups these are, and rows
+        that name none.
     """
 
     n_rows: int = 0
@@ -65,6 +73,10 @@ class Tally:
     sheets: list[str] = field(default_factory=list)
     sheets_read: list[str] = field(default_factory=list)
     encoding: str = ""
+    effect_column: str = ""
+    n_unknown: int = 0
+    n_unknown_groups: int = 0
+    n_without_group: int = 0
 
     @property
     def n_predicted(self) -> int:
@@ -75,8 +87,10 @@ class Tally:
         self.sheets, self.sheets_read = list(notes.sheets), list(notes.sheets_read)
         self.encoding = notes.encoding
 
-    def add(self, checked: ValidatedTable) -> None:
-        """Count the rows of a chunk."""
+    def add(self, checked: ValidatedTable, groups: GroupEffects | None = None) -> None:
+        """Count the rows of a chunk; ``groups`` are those that the model knows."""
+        if groups is not None:
+            self._add_groups(checked, groups)
         self.n_rows += checked.n_rows
         self.n_refused += len(checked.refused)
         self.n_skipped += len(checked.skipped)
@@ -86,6 +100,21 @@ class Tally:
             for problem in chain.from_iterable(checked.notes.values()):
                 name = str(problem.field)
                 self.examples.setdefault(name, problem.message.removeprefix(f"{name} "))
+
+    def _add_groups(self, checked: ValidatedTable, groups: GroupEffects) -> None:
+        n_good = checked.n_rows - len(checked.refused) - len(checked.skipped)
+        named = [name for name in checked.columns.get(groups.column, ()) if name is not None]
+        keys = groups.keys({groups.column: named}, len(named))
+        unknown = [fold(str(n)) for n, key in zip(named, keys, strict=True) if key is None]
+        self.effect_column = groups.column
+        self.n_without_group += n_good - len(named)
+        self.n_unknown += len(unknown)
+        self._unknown_groups.update(map(hash, unknown))
+        self.n_unknown_groups = len(self._unknown_groups)
+
+    @cached_property
+    def _unknown_groups(self) -> set[int]:
+        return set()
 
 
 class NumberScore(NamedTuple):

@@ -14,7 +14,7 @@ from openapi_spec_validator import validate
 
 from appBackend.openapi import example_record, feature_schema, openapi_document, record_schema
 from src.exception import DataValidationError
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import parse_number
 
@@ -30,7 +30,10 @@ SHARE = NumericFeature(
 )
 MEDU = CategoricalFeature(name="medu", categories=("0", "1", "2.5"))
 PAID = CategoricalFeature(name="paid", categories=("True", "False", "l'autre"), optional=True)
-SCHEMA = Schema((OPEN, SCORE, CHANGE, SHARE, MEDU, PAID), target=SCORE)
+GRADE = NumericFeature(name="grade", observed_minimum=1, observed_maximum=6)
+SCHOOLS = pytest.param("school_artifacts", marks=pytest.mark.slow)
+SCHOOL = GroupFeature(name="school")
+SCHEMA = Schema((OPEN, SCORE, CHANGE, SHARE, MEDU, PAID), target=GRADE, group=SCHOOL)
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9)
@@ -85,7 +88,7 @@ def test_the_examples_are_accepted(client, predictor):
     Draft202012Validator(record_schema(SCHEMA)).validate(example_record(SCHEMA))
 
 
-@pytest.mark.parametrize("feature", SCHEMA.features, ids=lambda feature: feature.name)
+@pytest.mark.parametrize("feature", SCHEMA.asked, ids=lambda feature: feature.name)
 @given(value=anything)
 def test_a_value_that_the_document_allows_is_accepted(feature, value):
     meant = value
@@ -96,7 +99,7 @@ def test_a_value_that_the_document_allows_is_accepted(feature, value):
         assert not feature.check_json(value).problem
 
 
-@pytest.mark.parametrize("feature", SCHEMA.features, ids=lambda feature: feature.name)
+@pytest.mark.parametrize("feature", SCHEMA.asked, ids=lambda feature: feature.name)
 @given(value=anything.filter(lambda value: not isinstance(value, str)))
 def test_a_value_that_the_document_excludes_is_refused(feature, value):
     if not Draft202012Validator(feature_schema(feature)).is_valid(value):
@@ -142,7 +145,14 @@ def test_without_a_model_there_is_no_document(empty_client):
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("seconds", ["8", pytest.param("120", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("artifacts", ["sample_artifacts", "outcome_artifacts"])
+@pytest.mark.parametrize(
+    "artifacts",
+    [
+        "sample_artifacts",
+        "outcome_artifacts",
+        pytest.param("school_artifacts", marks=pytest.mark.slow),
+    ],
+)
 def test_the_api_keeps_what_its_document_says(gunicorn, request, tmp_path, artifacts, seconds):
     """R6: for a number and for outcomes."""
     # A text in place of a number may be any text to JSON Schema; the document names the 422.

@@ -92,6 +92,7 @@ def summary_header(summary: Summary, at_risk: str = "") -> str:
         "encoding": summary.encoding,
         "mended": summary.mended,
         "warnings": summary.warnings,
+        "group": _average_groups(summary),
         "at_risk": at_risk,
     }
     for name, value in more.items():
@@ -99,6 +100,18 @@ def summary_header(summary: Summary, at_risk: str = "") -> str:
         if value and len(json.dumps(longer)) <= HEADER_CHARACTERS:
             fields = longer
     return json.dumps(fields)
+
+
+def _average_groups(summary: Summary) -> dict[str, Any]:
+    """Return how many rows count as of an average group; nothing where groups have no effects."""
+    if not summary.effect_column:
+        return {}
+    return {
+        "column": summary.effect_column,
+        "n_unknown": summary.n_unknown,
+        "n_unknown_groups": summary.n_unknown_groups,
+        "n_without": summary.n_without_group,
+    }
 
 
 def csv_file(file: IO[bytes], name: str) -> Response:

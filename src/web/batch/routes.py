@@ -23,7 +23,13 @@ from src.web.batch.class_file import as_csv, as_workbook, class_rows, n_ours
 from src.web.batch.downloads import CSV, FILE, attachment, csv_file
 from src.web.batch.listing import FEW, Wish, list_students, next_one, rows_of, selected
 from src.web.batch.service import current_batches, safe_name
-from src.web.batch.template import csv_template, excel_template, explanation, people_columns
+from src.web.batch.template import (
+    csv_template,
+    excel_template,
+    explanation,
+    in_order,
+    people_columns,
+)
 from src.web.batch.view import NOTHING, describe_file, help_reaches, named
 from src.web.batch.worker import is_workbook
 from src.web.batch.workspace import Job, Order, Refusal
@@ -289,7 +295,7 @@ def _upload_page(
         "batch.html",
         schema=schema,
         people=people_columns(schema),
-        features=sorted(schema.features, key=lambda feature: feature.order),
+        features=in_order(schema),
         explanation=explanation,
         refusal=refusal,
         errors=first_errors(refusal.problems if refusal else ()),

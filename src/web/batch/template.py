@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import IO, TYPE_CHECKING, Any
 
 from src.config import ROOT
-from src.schema.features import LARGEST_NUMBER, CategoricalFeature, NumericFeature
+from src.schema.features import LARGEST_NUMBER, CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.serving.scorers import free_names
 from src.tables.cells import format_number
@@ -29,12 +29,12 @@ VALUES_SHEET = "Allowed values"
 NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_PROMPT, _LONGEST_TITLE = 255, 32  # characters, says Excel
 
-Feature = NumericFeature | CategoricalFeature
+Feature = NumericFeature | CategoricalFeature | GroupFeature
 
 
 def csv_template(schema: Schema) -> str:
     """Return a header, and examples in which every allowed category stands once."""
-    features, people = _in_order(schema), people_columns(schema)
+    features, people = in_order(schema), people_columns(schema)
     nobody = [""] * len(people)
     n_rows = max((len(f.categories) for f in schema.categorical), default=1)
     file = io.StringIO()
@@ -85,7 +85,7 @@ def write_workbook(schema: Schema, file: IO[bytes]) -> None:
     """Write an empty sheet whose cells offer and check values, and a sheet that lists these."""
     from openpyxl import Workbook
 
-    features = _in_order(schema)
+    features = in_order(schema)
     book = Workbook()
     students, values = book.active, book.create_sheet(VALUES_SHEET)
     students.title = "Students"
@@ -95,14 +95,11 @@ def write_workbook(schema: Schema, file: IO[bytes]) -> None:
     for feature, column in zip(features, of_features, strict=True):
         letter = column[0].column_letter
         students.add_data_validation(_validation(feature, letter, features.index(feature)))
-        if isinstance(feature, CategoricalFeature):  # "3-5" is no date, "+2 h" no formula
+        if not isinstance(feature, NumericFeature):  # "3-5" is no date, "+2 h" no formula
             students.column_dimensions[letter].number_format = "@"
     columns = [
-        [
-            schema.headings[f.name],
-            *(f.categories if isinstance(f, CategoricalFeature) else [explanation(f)]),
-        ]
-        for f in features
+        [schema.headings[feature.name], *(_choices(feature) or [explanation(feature)])]
+        for feature in features
     ]
     _fill(values, list(zip_longest(*columns, fillvalue="")))
     book.save(file)
@@ -110,6 +107,9 @@ def write_workbook(schema: Schema, file: IO[bytes]) -> None:
 
 def explanation(feature: Feature) -> str:
     """Return in words what a column takes."""
+    if isinstance(feature, GroupFeature):
+        counted = "Any text. One that the model does not know, or none, counts as an average one."
+        return f"{feature.help} {counted}".strip()
     unit = feature.unit if isinstance(feature, NumericFeature) else ""
     rule = feature.rule[:1].upper() + feature.rule[1:] + (f", in {unit}" if unit else "")
     parts = (rule, feature.help, "May be empty" if feature.optional else "")
@@ -121,13 +121,23 @@ def people_columns(schema: Schema) -> list[str]:
     return [*schema.people] or free_names(["Name"], schema.headings.values())
 
 
-def _in_order(schema: Schema) -> list[Feature]:
-    return sorted(schema.features, key=lambda feature: feature.order)
+def in_order(schema: Schema) -> list[Feature]:
+    """Return the columns that a file may have, the group's last."""
+    group = [] if schema.group is None else [schema.group]
+    return [*sorted(schema.features, key=lambda feature: feature.order), *group]
+
+
+def _choices(feature: Feature) -> tuple[str, ...]:
+    """Return what a column's cells can be chosen from; nothing of a number."""
+    if isinstance(feature, GroupFeature):
+        return feature.names
+    return feature.categories if isinstance(feature, CategoricalFeature) else ()
 
 
 def _example(feature: Feature, row: int, n_rows: int) -> str:
-    if isinstance(feature, CategoricalFeature):
-        return feature.categories[row % len(feature.categories)]
+    if not isinstance(feature, NumericFeature):
+        choices = _choices(feature)
+        return choices[row % len(choices)] if choices else ""
     low, high = feature.observed_minimum, feature.observed_maximum
     return format_number(feature.short(low + (high - low) * (row + 1) / (n_rows + 1)))
 
@@ -158,7 +168,7 @@ def _validation(feature: Feature, column: str, at: int) -> DataValidation:
         **_rule(feature, at),
         allow_blank=True,
         showInputMessage=True,
-        showErrorMessage=True,
+        showErrorMessage=not isinstance(feature, GroupFeature),  # any other name may stand there
         errorTitle=title,
         error=words,
         promptTitle=title,
@@ -175,12 +185,14 @@ def _rule(feature: Feature, at: int) -> dict[str, str]:
     at : int
         Where the feature's column stands on the sheet of values, from 0.
     """
-    if isinstance(feature, CategoricalFeature):
+    if choices := _choices(feature):
         from openpyxl.utils import get_column_letter
 
         column = get_column_letter(at + 1)
-        last = len(feature.categories) + 1
+        last = len(choices) + 1
         return {"type": "list", "formula1": f"'{VALUES_SHEET}'!${column}$2:${column}${last}"}
+    if not isinstance(feature, NumericFeature):
+        return {}
     if feature.minimum is None and feature.maximum is None:
         return {}
     # Whole numbers are not asked for: 72.5 is a score that the model can work with.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from src.exception import Problem
 from src.report.wording import listed, plain
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import format_number
 
@@ -41,7 +41,7 @@ class Field:
     Attributes
     ----------
     widget : str
-        ``number``, ``radio`` or ``select``.
+        ``number``, ``radio``, ``select``, or ``text`` for a group such as a school.
     hint : str
         The allowed range with its unit, else the range that training saw.
     help : str
@@ -49,9 +49,9 @@ class Field:
     sensitive : bool
         Whether the form has to say why it asks.
     options : tuple of Option
-        Choices of a ``radio`` or ``select``.
+        Choices of a ``radio`` or ``select``; what a ``text`` offers beside any other.
     keyboard : str
-        ``inputmode`` of a ``number``: the keys that a phone shows.
+        ``inputmode`` of a ``number`` or ``text``: the keys that a phone shows.
     step, minimum, maximum : str
         Of a ``number``, for the arrow keys; empty where there is none.
     """
@@ -94,17 +94,23 @@ class SummaryLine(NamedTuple):
 def form_groups(schema: Schema, importance: Mapping[str, float] | None = None) -> tuple[Group, ...]:
     """Return the form's fields below their headings, in the order in which to ask for them.
 
+    The field of the record's group, such as its school, is the last one.
+
     Parameters
     ----------
     importance : mapping of str to float, optional
         How much the model relies on each feature. Where there are many and the hints group none,
         those that it relies on most come first.
     """
-    return tuple(
-        Group(heading, tuple(map(_field, features)))
+    fields = {
+        heading: [*map(_field, features)]
         for heading, features in _headings(schema, importance or {}).items()
         if features
-    )
+    }
+    if schema.group is not None:
+        heading = "" if [*fields] == [""] else NO_GROUP
+        fields.setdefault(heading, []).append(_group_field(schema.group))
+    return tuple(Group(heading, tuple(of_heading)) for heading, of_heading in fields.items())
 
 
 def what_to_expect(schema: Schema) -> str:
@@ -201,6 +207,23 @@ def _field(feature: Feature) -> Field:
         for i, (category, label) in enumerate(choices)
     )
     return Field(**common, widget="radio" if radio else "select", options=options)
+
+
+def _group_field(feature: GroupFeature) -> Field:
+    """Return the field of a group: names are offered where the hints allow them to be published."""
+    options = tuple(Option(name, name, "") for name in feature.names)
+    choose = "Choose one, type another, or leave" if options else "Leave"
+    return Field(
+        name=feature.name,
+        id=_id(feature.name),
+        label=feature.label or feature.name,
+        help=feature.help,
+        required=False,
+        widget="text",
+        hint=f"{choose} it blank for an average one",
+        keyboard="text",
+        options=options,
+    )
 
 
 def _number(number: float | None) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from src.compiled.contributions import Contributions
 from src.exception import ReasonsUnavailableError
 from src.report.saved_metrics import Direction
-from src.report.wording import listed, number, sensible_decimals, signed, with_unit
+from src.report.wording import listed, number, plain, sensible_decimals, signed, with_unit
 from src.schema.features import CategoricalFeature, Value
 from src.schema.record import Schema
 from src.serving.outcomes import OutcomePredictor
@@ -41,12 +41,15 @@ class Reasons:
     ----------
     chart : Markup
         Each answer with its figure, in the target's unit or of 100, and a bar.
+    group : str
+        What the figure of a group, such as a school, is and is not; empty where none has one.
     """
 
     start: str
     chart: Markup
     end: str
     title: str = "Why this prediction"
+    group: str = ""
 
 
 class Choice(NamedTuple):
@@ -103,6 +106,7 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
         "or down:",
         _bars(found.values, values, schema, decimals),
         end,
+        group=_group_words(found, schema),
     )
 
 
@@ -132,6 +136,18 @@ def explain_chance(
         _bars(added, values, schema, decimals),
         f"Together that is {number(total, decimals)} of 100, but for rounding.",
         f"Why this chance of {outcomes}",
+        _group_words(found, schema),
+    )
+
+
+def _group_words(found: Contributions, schema: Schema) -> str:
+    group = schema.group
+    if group is None or group.name not in found.values:
+        return ""
+    return (
+        f"What {plain(group.label or group.name)} adds is how its students did in the training "
+        "data, beyond what their other answers tell. It does not measure quality and is no cause: "
+        "it can stand for who goes there."
     )
 
 
@@ -139,7 +155,7 @@ def _bars(
     added: Mapping[str, float], values: Mapping[str, Value], schema: Schema, decimals: int
 ) -> Markup:
     """Return each answer with what it adds, the largest first, and a bar."""
-    labels = {feature.name: feature.label or feature.name for feature in schema.features}
+    labels = {feature.name: feature.label or feature.name for feature in schema.asked}
     ranked = sorted(added.items(), key=lambda item: -abs(item[1]))
     n_shown = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
     if n_shown > MOST_REASONS:

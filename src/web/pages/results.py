@@ -12,7 +12,17 @@ from typing import Any, ClassVar, Self
 from markupsafe import Markup
 
 from src.exception import Problem
-from src.report.wording import Measure, day, interval_ends, number, percent
+from src.report.group_facts import KNOWN, NEW
+from src.report.wording import (
+    Measure,
+    count,
+    day,
+    interval_ends,
+    listed,
+    number,
+    percent,
+    plain,
+)
 from src.schema.features import NumericFeature, finite, read_as
 from src.schema.record import Schema
 from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
@@ -67,6 +77,8 @@ class NumberModel(ServedModel):
         Mean absolute error on the ``held_out`` rows, with its unit; empty where it is not known.
     pass_mark : str
         The mark that the run was trained with, with its unit; empty without one.
+    by_group : str
+        What groups, such as schools, have to do with that error, in a sentence; empty without any.
     """
 
     measure: Measure
@@ -75,10 +87,13 @@ class NumberModel(ServedModel):
     held_out: int | None
     pass_mark: str
     scores: Scores | None
+    by_group: str
 
     @property
     def quality(self) -> str:
         """How good it is, in a sentence; empty where that is not known."""
+        if self.by_group:
+            return self.by_group
         if not self.typical_error:
             return ""
         n = self.held_out
@@ -181,6 +196,26 @@ def _served_model(predictor: NumberPredictor) -> NumberModel:
         held_out=held_out.get("n_samples"),
         pass_mark=_with_unit(mark, target),
         scores=_scores(histogram, target, measure.decimals) if histogram else None,
+        by_group=_errors_by_group(predictor, measure),
+    )
+
+
+def _errors_by_group(predictor: NumberPredictor, measure: Measure) -> str:
+    """Return how far predictions are off in groups that the model knows, and in others."""
+    facts, group = predictor.metrics.get("groups"), predictor.schema.group
+    if facts is None or group is None:
+        return ""
+    label = plain(group.label or group.name)
+    where = {KNOWN: f"where the model knows the {label}", NEW: "where it does not"}
+    by_case = {one["case"]: one for one in facts["scores"]}
+    errors = [
+        f"by {measure.amount(by_case[case]['scores']['mae']['value'])} on average {words} "
+        f"({count(by_case[case]['n_samples'])})"
+        for case, words in where.items()
+        if case in by_case
+    ]
+    return (
+        f"Predictions are off {listed(errors)}, measured on students whom the model had not seen."
     )
 
 
@@ -269,10 +304,10 @@ def share_below(value: float, edges: Sequence[float], counts: Sequence[int]) -> 
 
 def _scores(histogram: Mapping[str, Any], target: NumericFeature, decimals: int) -> Scores:
     edges, counts, rows = tuple(histogram["edges"]), tuple(histogram["counts"]), []
-    for (low, high), count in zip(pairwise(edges), counts, strict=True):
+    for (low, high), n in zip(pairwise(edges), counts, strict=True):
         if target.integer:  # the edges lie halfway between whole numbers
             low, high, decimals = math.ceil(low), math.ceil(high) - 1, 0
         high = min(high, target.observed_maximum)  # bins are of one width: the last may be too wide
         ends = dict.fromkeys((number(low, decimals), number(high, decimals)))
-        rows.append((" to ".join(ends), count))
+        rows.append((" to ".join(ends), n))
     return Scores(edges, counts, table_rows(rows), rows[counts.index(max(counts))][0])

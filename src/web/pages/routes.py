@@ -37,6 +37,7 @@ from src.web.pages.forms import (
     sensitive_labels,
     what_to_expect,
 )
+from src.web.pages.group_words import group_sentence
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.outcome_results import OutcomeResult, describe_outcome
 from src.web.pages.reasons import Reasons, WhatIfs, explain, explain_chance, no_reasons, what_if
@@ -83,9 +84,8 @@ def show_form() -> ResponseReturnValue:
     """Show the form, empty or with the answers that the link holds."""
     predictor = current_models().predictor()
     asked = request.args
-    return form_page(
-        predictor, {name: asked[name] for name in predictor.schema.names if name in asked}
-    )
+    names = [feature.name for feature in predictor.schema.asked]
+    return form_page(predictor, {name: asked[name] for name in names if name in asked})
 
 
 @pages.post("/predictdata")
@@ -182,12 +182,13 @@ def form_page(
     result: Result | OutcomeResult | None = None
     reasons: Reasons | None = None
     alternatives: WhatIfs | None = None
-    link = ""
+    link = group = ""
     if prediction:
+        group = group_sentence(prediction, predictor)
         result = _describe(predictor, prediction, values, student.pass_mark if student else None)
         reasons = _reasons(predictor, prediction, result)
         alternatives = what_if(prediction, predictor)
-        known = {name: values[name] for name in schema.names if values.get(name)}
+        known = {one.name: values[one.name] for one in schema.asked if values.get(one.name)}
         link = "" if student else f"{request.path}?{urlencode(known)}"
     # Training writes the report after the promotion.
     reported = (predictor.run.folder / REPORT_MANIFEST).is_file()
@@ -200,11 +201,12 @@ def form_page(
         values=_as_read(values, prediction) if prediction else values,
         errors=first_errors(problems),
         sensitive=listed(sensitive_labels(groups), most=20),
-        n_fields=len(schema.features),
+        n_fields=len(schema.asked),
         expect=what_to_expect(schema),
         n_rows=predictor.run.manifest.rows.get("used"),
         summary=error_summary(groups, problems),
         result=result,
+        group=group,
         reasons=reasons,
         alternatives=alternatives,
         link=link,

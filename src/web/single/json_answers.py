@@ -120,7 +120,7 @@ def answer_list() -> Response:
         try:
             prediction = submission.predict(predictor, suggest=len(problems) < SUGGESTIONS)
             warnings = problem_fields(prediction.warnings)
-            predictions.append({**predictor.fields(prediction), "warnings": warnings})
+            predictions.append({**_fields(prediction, predictor), "warnings": warnings})
         except DataValidationError as error:
             predictions.append(None)
             found = error.problems or (Problem(error.summary),)
@@ -156,7 +156,7 @@ def json_body(asked: Request) -> bytes:
 
 def record_body(answered: Answered, predictor: Predictor) -> dict[str, Any]:
     """Return the fields of the answer for one record."""
-    target, fields = predictor.schema.target, predictor.fields(answered)
+    target, fields = predictor.schema.target, _fields(answered, predictor)
     prediction = fields.pop("prediction")
     return {
         "ok": True,
@@ -168,6 +168,15 @@ def record_body(answered: Answered, predictor: Predictor) -> dict[str, Any]:
         **fields,
         "warnings": problem_fields(answered.warnings),
     }
+
+
+def _fields(answered: Answered, predictor: Predictor) -> dict[str, Any]:
+    """Return what is predicted, and whether the record's group is known where groups count."""
+    fields, groups = predictor.fields(answered), predictor.groups
+    if groups is not None:
+        known = groups.is_known(answered.values)
+        fields["group"] = {"column": groups.column, "known": known}
+    return fields
 
 
 def is_asked_for(name: str) -> bool:

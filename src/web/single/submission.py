@@ -53,7 +53,7 @@ def read_form(fields: Mapping[str, list[str]], schema: Schema) -> Submission:
 
     Fields that the model's schema does not have, and fields sent twice, become problems.
     """
-    labels = {feature.name: feature.label for feature in schema.features}
+    labels = {feature.name: feature.label for feature in schema.asked}
     problems = []
     for name, sent in fields.items():
         got = shorten(sent[0])

@@ -1,0 +1,41 @@
+"""Whether the model knows a record's group, such as its school, as the result page says it."""
+
+from __future__ import annotations
+
+from src.report.wording import capitalize, plain
+from src.schema.features import GroupFeature, nearest
+from src.serving.predictor import Answered, NumberPredictor, Predictor
+from src.tables.cells import parse_number, shorten
+from src.tables.look_alike import fold
+
+
+def group_sentence(answered: Answered, predictor: Predictor) -> str:
+    """Return whether the group is known, and what follows; empty where groups have no effects."""
+    feature, groups = predictor.schema.group, predictor.groups
+    if feature is None or groups is None:
+        return ""
+    label = plain(feature.label or feature.name)
+    wider = ", with a wider range" if _widens(predictor) else ""
+    counted = f"it counts as an average one{wider}."
+    known, name = groups.is_known(answered.values), str(answered.values.get(feature.name))
+    if known is None:
+        return f"{label} was left blank: {counted}"
+    shown = plain(shorten(name))
+    if known:
+        return f"{label}: as in {shown}, which the model knows."
+    return f"{label}: the model does not know {shown}. {capitalize(counted)}{_meant(name, feature)}"
+
+
+def _meant(name: str, feature: GroupFeature) -> str:
+    if parse_number(name) is not None:  # the nearest number is as good as any
+        return ""
+    close = nearest(fold(name), {fold(known): known for known in feature.names})
+    return f" Did you mean {close}?" if close else ""
+
+
+def _widens(predictor: Predictor) -> bool:
+    """Whether ranges are narrower in groups that are known."""
+    if predictor.groups is None or not isinstance(predictor, NumberPredictor):
+        return False
+    factor = predictor.intervals.factors.get(predictor.groups.column)
+    return factor is not None and any(one < 1 for one in factor.categories.values())
