@@ -188,14 +188,13 @@ class ModelTrainer:
             if config.task == REGRESSION:
                 seen = -pooled_score(folds, winner.out_of_fold, "rmse")
                 ratio = winner.row.errors["rmse"] / seen if seen else 1.0
-            estimator, unseen = winner.estimator, Unseen(
-                folds.of_tested(rows), winner.out_of_fold, ratio
+            estimator, unseen = (
+                winner.estimator,
+                Unseen(folds.of_tested(rows), winner.out_of_fold, ratio),
             )
             if len(rows) < len(X) and config.task == REGRESSION:
                 progress(f"{winner.row.label}, on more rows", len(plan), len(plan))
-                more = MoreRows.of(
-                    X, y, preprocessor, config.random_state, groups, weight, cohorts
-                )
+                more = MoreRows.of(X, y, preprocessor, config.random_state, groups, weight, cohorts)
                 estimator, unseen = more.try_out(estimator, tune=not budget.quick)
             effects = None
             if units is not None:

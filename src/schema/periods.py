@@ -92,9 +92,7 @@ def find_periods(cells: Sequence[str], column: str, order: Sequence[str] = ()) -
     return _joined([named[rank] for rank in ranked], codes, column)
 
 
-def _ranks(
-    texts: Sequence[str], column: str, order: Sequence[str]
-) -> dict[str, tuple[Key, str]]:
+def _ranks(texts: Sequence[str], column: str, order: Sequence[str]) -> dict[str, tuple[Key, str]]:
     """Return the rank and the name of the period that each text stands for."""
     if order:
         return _given(texts, column, order)
@@ -111,9 +109,7 @@ def _ranks(
     )
 
 
-def _given(
-    texts: Sequence[str], column: str, order: Sequence[str]
-) -> dict[str, tuple[Key, str]]:
+def _given(texts: Sequence[str], column: str, order: Sequence[str]) -> dict[str, tuple[Key, str]]:
     at = {name.casefold(): (float(i), name) for i, name in enumerate(order)}
     missing = [text for text in texts if text.casefold() not in at]
     if missing:
