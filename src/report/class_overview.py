@@ -12,6 +12,7 @@ from src.report.class_groups import ClassReportFacts
 from src.report.document import Cell, ReportTable, Tile, Told
 from src.report.findings import class_fairness_sentences
 from src.report.overview import DOUBTFUL, SHOWN_LEVEL, references, used_features
+from src.report.periods import headline
 from src.report.wording import (
     SPACE,
     Names,
@@ -216,6 +217,7 @@ def summary(facts: ClassReportFacts) -> tuple[list[Tile], list[str]]:
         *doubt(facts),
         f"{purpose(facts)} {event(facts)} {made}The method is: {how}.",
         " ".join([*accuracy(facts), *added(facts)]),
+        *filter(None, [" ".join(headline(facts.metrics))]),
         " ".join([*capacity(facts), *certainty(facts), RESAMPLED]),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",

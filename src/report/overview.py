@@ -9,6 +9,7 @@ from src.config import ALL_COLUMNS, SINGLE_COLUMN
 from src.report.document import Cell, ReportTable, Tile
 from src.report.facts import Facts, ReportFacts
 from src.report.findings import fairness_sentences
+from src.report.periods import headline
 from src.report.wording import (
     SPACE,
     Measure,
@@ -223,6 +224,7 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
         *doubt(facts),
         f"{purpose(facts)} {made}The method is: {how}.",
         " ".join([*accuracy(facts), *added(facts)]),
+        *filter(None, [" ".join(headline(facts.metrics))]),
         *filter(None, [" ".join(certainty(facts))]),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, NotRequired, TypedDict
 
 from src.report.class_facts import ClassScores
+from src.report.period_facts import PeriodsFacts
 from src.stats.intervals import Interval
 from src.utils import read_typed
 
@@ -97,6 +98,7 @@ class _AnyMetrics(TypedDict):
     unit: NotRequired[str]
     left_out: NotRequired[dict[str, str]]
     chance_p_value: NotRequired[float | None]
+    periods: NotRequired[PeriodsFacts]
 
 
 class SavedMetrics(_AnyMetrics):
