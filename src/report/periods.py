@@ -34,9 +34,9 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
     by_chance, held_out = periods.by_chance[main], last.scores[main]
     flatters = by_chance.value > held_out.value
     return [
-        f"Held out is {last.name}, the last period of {periods.column}: it was predicted from the "
-        "periods before it, as the model will be used.",
-        f"Of rows drawn at random from those periods, {MAIN[main]} would be "
+        f"Held out is {_called(periods, last.name)}, the last period: it was predicted from those "
+        "before it, as the model will be used.",
+        f"Of rows drawn at random from the earlier periods, {MAIN[main]} would be "
         f"{_with_ends(by_chance)}, not {number(held_out.value, 3)}"
         f"{': that figure flatters.' if flatters else '.'}",
     ]
@@ -51,8 +51,8 @@ def sentences(metrics: Mapping[str, Any], schema: Schema) -> list[str]:
     said += _shifted(periods, Names(schema))
     if not periods.follows_time:
         said.append(
-            f"{periods.names[-2]} alone could be learnt from: models were chosen by folds of its "
-            "rows drawn at random, so that the leaderboard flatters."
+            f"{_called(periods, periods.names[-2])} alone could be learnt from: models were chosen "
+            "by folds of its rows drawn at random, so that the leaderboard flatters."
         )
     if periods.n_left_out:
         said.append(
@@ -109,6 +109,11 @@ def periods_section(facts: Facts) -> Section | None:
     )
 
 
+def _called(periods: PeriodsFacts, name: str) -> str:
+    """Return what a period is called in a sentence, such as "year 2025"."""
+    return f"{periods.column.replace('_', ' ')} {name}"
+
+
 def _main(periods: PeriodsFacts) -> str:
     return next(name for name in MAIN if name in periods.by_chance)
 
@@ -119,7 +124,7 @@ def _with_ends(one: Interval) -> str:
 
 
 def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
-    found, last = periods.mean_error, periods.names[-1]
+    found, last = periods.mean_error, _called(periods, periods.names[-1])
     if found is None:
         if "auc" in periods.by_chance and not schema.outcomes.event:
             return []
@@ -167,7 +172,8 @@ def _beside(found: Expectation) -> str:
 
 
 def _others(periods: PeriodsFacts) -> list[str]:
-    newest, older, last_known = periods.newest, periods.older, periods.names[-2]
+    newest, older = periods.newest, periods.older
+    last_known = _called(periods, periods.names[-2])
     said = []
     if older is not None:
         said.append(f"A model that is one period older, without {last_known}, {_compared(older)}.")
@@ -196,7 +202,7 @@ def _three(value: float) -> str:
 def _cells(scores: Mapping[str, Interval], schema: Schema) -> list[Cell]:
     target = schema.target
     cells = []
-    for name, one in scores.items():
+    for name, one in ((name, scores[name]) for name in MEASURES if name in scores):
         shown = _three
         if name == "r2":
             shown = r2_text
@@ -208,7 +214,7 @@ def _cells(scores: Mapping[str, Interval], schema: Schema) -> list[Cell]:
 
 
 def _header(periods: PeriodsFacts) -> list[str]:
-    return [MEASURES[name] for name in periods.by_chance]
+    return [word for name, word in MEASURES.items() if name in periods.by_chance]
 
 
 def _score_table(periods: PeriodsFacts, schema: Schema) -> ReportTable:
@@ -217,7 +223,7 @@ def _score_table(periods: PeriodsFacts, schema: Schema) -> ReportTable:
             Cell(one.name, "held out" if one.held_out else ""),
             Cell(f"{one.n_samples:,}"),
             Cell(f"{one.n_learnt:,}"),
-            *_cells(_ordered(one.scores, periods), schema),
+            *_cells(one.scores, schema),
         )
         for one in periods.scores
     ]
@@ -227,20 +233,13 @@ def _score_table(periods: PeriodsFacts, schema: Schema) -> ReportTable:
     )
 
 
-def _ordered(scores: Mapping[str, Interval], periods: PeriodsFacts) -> dict[str, Interval]:
-    return {name: scores[name] for name in periods.by_chance}
-
-
 def _other_table(periods: PeriodsFacts, schema: Schema) -> ReportTable:
     last, known = periods.scores[-1], periods.names[-2]
     learnt = [("All earlier periods", last.n_learnt, last.scores)]
     for name, other in ((f"{known} alone", periods.newest), (f"All before {known}", periods.older)):
         if other is not None:
             learnt.append((name, other.n_learnt, other.scores))
-    rows = [
-        (Cell(name), Cell(f"{n:,}"), *_cells(_ordered(scores, periods), schema))
-        for name, n, scores in learnt
-    ]
+    rows = [(Cell(name), Cell(f"{n:,}"), *_cells(scores, schema)) for name, n, scores in learnt]
     rows.append(
         (
             Cell("Rows drawn at random", "of the earlier periods, judged on others of them"),
@@ -249,7 +248,7 @@ def _other_table(periods: PeriodsFacts, schema: Schema) -> ReportTable:
         )
     )
     header = ("Learnt from", "Rows", *_header(periods))
-    return ReportTable(f"{last.name}, by what the same model learnt from", header, rows)
+    return ReportTable("The last period, by what the same model learnt from", header, rows)
 
 
 def _shift_table(periods: PeriodsFacts, names: Names) -> ReportTable:
@@ -258,7 +257,7 @@ def _shift_table(periods: PeriodsFacts, names: Names) -> ReportTable:
         for one in periods.shifts[:MOST_SHIFTS]
     ]
     more = len(periods.shifts) - len(rows)
-    caption = f"How far features of {periods.names[-1]} lie from where they lay before"
+    caption = "How far the last period's features lie from where they lay before"
     if more:
         caption += f" ({more} more shift less)"
     return ReportTable(
