@@ -11,7 +11,15 @@ from src.report.period_facts import Expectation, FeatureShift, OtherLearning, Pe
 from src.schema.features import NumericFeature
 from src.schema.record import Schema
 from src.search.task import R2, Task
-from src.stats.cohorts import LEVEL, dealt, log_figure, mean_figure, next_cohort, shifts
+from src.stats.cohorts import (
+    DRIFT_LEVEL,
+    LEVEL,
+    dealt,
+    log_figure,
+    mean_figure,
+    next_cohort,
+    shifts,
+)
 from src.stats.disclosure import LEAST_ROWS
 from src.stats.intervals import Interval, r2_drop_interval
 
@@ -85,7 +93,7 @@ class ModelPeriods:
 
         found = [mean_figure(errors(one), one.n_learnt, one.clusters) for one in earlier]
         of_last = mean_figure(errors(last), last.n_learnt, last.clusters)
-        expected = next_cohort(found, of_last.error)
+        expected = next_cohort(found, of_last.error, DRIFT_LEVEL)
         return None if expected is None else Expectation(of_last.value, expected)
 
     def loss(self, earlier: Sequence[Predicted], last: Predicted) -> Expectation | None:

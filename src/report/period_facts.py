@@ -51,7 +51,7 @@ class Expectation:
     ----------
     value : float
     expected : Interval
-        Of 95 %; it counts the errors of both sides and how much periods differ.
+        It counts the errors of both sides and how much periods differ.
     """
 
     value: float
@@ -104,10 +104,10 @@ class PeriodsFacts:
     older : OtherLearning or None
         Learnt from the others.
     mean_error : Expectation or None
-        Of the truth less what was predicted, in the target's unit; of outcomes, of the event. None
-        where too few periods were predicted to tell what is usual.
+        Of the truth less what was predicted, in the target's unit; of outcomes, of the event; with
+        an interval of 98 %. None where too few periods were predicted to tell what is usual.
     loss : Expectation or None
-        Of the RMSE, or the log loss.
+        Of the RMSE, or the log loss; with an interval of 95 %.
     shifts : tuple of FeatureShift
         The largest first, by how it compares with chance.
     """
