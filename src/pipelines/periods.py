@@ -13,6 +13,7 @@ from src.pipelines.judging import Judged
 from src.pipelines.rows import Rows, less_effects
 from src.report.group_facts import KNOWN
 from src.report.period_facts import OtherLearning, PeriodsFacts
+from src.schema.features import ClassTarget
 from src.schema.record import Schema
 from src.search.folds import quiet_fits, split_rows, stack_folds
 from src.search.group_effects import fit_groups
@@ -62,7 +63,7 @@ class PeriodsJudge:
         import pandas as pd
 
         config, train, test, schema = self.trainer.config, self.train, self.test, self.schema
-        event = frozenset() if schema.task == "regression" else frozenset(schema.outcomes.event)
+        event = frozenset() if schema.task == "regression" else _event(schema.outcomes)
         component = ModelPeriods(config.task, event, self._scores)
         last = Predicted(
             self.names[-1], test.y, self._said(self.judged.y_pred), test.clusters, len(train.y)
@@ -193,3 +194,9 @@ class PeriodsJudge:
         said = Predicted(last.name, last.truth, self._said(predicted), last.clusters, len(rows))
         constant = task.constant(self.train.y, len(last.truth))
         return component.other(last, said, constant)
+
+
+def _event(target: ClassTarget) -> frozenset[int]:
+    """Return the outcomes whose share is compared: those at risk, or else the second of two."""
+    of_two = (1,) if len(target.categories) == 2 else ()
+    return frozenset(target.event or of_two)

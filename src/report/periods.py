@@ -9,7 +9,7 @@ from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Facts
 from src.report.period_facts import Expectation, FeatureShift, OtherLearning, PeriodsFacts
 from src.report.wording import SPACE, Measure, Names, listed, number, percent, r2_text
-from src.schema.features import NumericFeature
+from src.schema.features import ClassTarget, NumericFeature
 from src.schema.record import Schema
 from src.stats.intervals import Interval
 from src.utils import read_typed
@@ -126,7 +126,7 @@ def _with_ends(one: Interval) -> str:
 def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
     found, last = periods.mean_error, _called(periods, periods.names[-1])
     if found is None:
-        if "auc" in periods.by_chance and not schema.outcomes.event:
+        if "auc" in periods.by_chance and not _whose_share(schema.outcomes):
             return []
         return [
             f"Whether {last} drifts from what was learnt cannot be told: that takes three earlier "
@@ -144,11 +144,18 @@ def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
             f"{100 * one:+.1f}".replace("-", "\u2212")
             for one in (found.value, found.expected.low, found.expected.high)
         )
-        what = f"the share at risk is {off} points from the prediction"
+        what = f"the share {_whose_share(schema.outcomes)} is {off} points from the prediction"
         usual = f"{low} to {high} points"
     if found.is_met:
         return [f"No drift is seen: in {last}, {what}; {usual} is usual by the periods before it."]
     return [f"Drift: in {last}, {what}; {usual} is usual by the periods before it."]
+
+
+def _whose_share(target: ClassTarget) -> str:
+    """Return whose share is compared; empty where no outcome stands out."""
+    if target.event:
+        return "at risk"
+    return f"of {target.categories[1]}" if len(target.categories) == 2 else ""
 
 
 def _loss(periods: PeriodsFacts, schema: Schema) -> list[str]:
