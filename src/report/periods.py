@@ -32,14 +32,32 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
         return []
     last, main = periods.scores[-1], _main(periods)
     by_chance, held_out = periods.by_chance[main], last.scores[main]
-    flatters = by_chance.value > held_out.value
+    random, shown = _with_ends(by_chance), number(held_out.value, 3)
+    known = f"Of rows drawn at random from the earlier periods, {MAIN[main]}"
+    compared = f"{known} would be {random}, not {shown}"
+    if by_chance.value > held_out.high:
+        compared += ": that figure flatters"
+    elif number(by_chance.value, 3) == shown:
+        compared = f"{known} is {random} too"
     return [
         f"Held out is {_called(periods, last.name)}, the last period: it was predicted from those "
         "before it, as the model will be used.",
-        f"Of rows drawn at random from the earlier periods, {MAIN[main]} would be "
-        f"{_with_ends(by_chance)}, not {number(held_out.value, 3)}"
-        f"{': that figure flatters.' if flatters else '.'}",
+        f"{compared}.",
     ]
+
+
+def how_compared(metrics: Mapping[str, Any]) -> str:
+    """Return on which rows models were compared."""
+    periods = periods_of(metrics)
+    if periods is not None and periods.follows_time:
+        return (
+            "Each model was fitted on earlier periods and scored on the next, for each period but "
+            "the first. The last period took no part in the choice."
+        )
+    return (
+        "Each model was fitted on a part of the training rows and scored on the rest, several "
+        "times over (cross-validation). The test rows took no part in the choice."
+    )
 
 
 def sentences(metrics: Mapping[str, Any], schema: Schema) -> list[str]:
