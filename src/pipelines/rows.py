@@ -404,6 +404,11 @@ def _split_by_time(good: GoodRows, config: TrainConfig) -> Split:
     other = NEW if first == KNOWN else KNOWN
     if len(held[first]) < LEAST_ROWS:
         first, other = other, first
+    if len(held[first]) < LEAST_ROWS:
+        raise ConfigurationError(
+            f"--time and --group: {good.periods[-1]} has {len(held[KNOWN])} rows of known groups "
+            f"and {len(held[NEW])} of new ones: at least {LEAST_ROWS} of one kind are needed."
+        )
     return Split(
         train, held[first], held[other] if len(held[other]) >= LEAST_ROWS else nobody, first
     )

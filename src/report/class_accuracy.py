@@ -64,7 +64,7 @@ def leaderboard(facts: ClassReportFacts) -> Section:
         "models",
         "The models compared",
         [
-            how_compared(metrics),
+            how_compared(facts.metrics),
             RESAMPLED,
         ],
         (),
