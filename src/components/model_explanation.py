@@ -105,9 +105,9 @@ class ModelExplanation:
         sources = FeatureRows.of(pipeline, self.schema).sources
         columns = {n: np.flatnonzero(sources == i) for i, n in enumerate(self.schema.names)}
         ranked = sorted(sizes, key=lambda name: -sizes[name])[: refitting.n_features]
-        groups, rows = trained.folds.groups, refitting.rows
-        clusters = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
-        task, y = trained.folds.task, trained.folds.truth[rows]
+        folds, rows = trained.folds, refitting.rows
+        clusters = None if folds.clusters is None else folds.clusters[rows]
+        task, y = folds.task, folds.truth[rows]
         spread = task.losses(y, task.constant(y, len(y)), R2)
         with quiet_fits(self.jobs):
             whole, *without = refitting.losses_without(
@@ -117,7 +117,8 @@ class ModelExplanation:
                 name: r2_drop_interval(whole, losses, spread, clusters)
                 for name, losses in zip(ranked, without, strict=True)
             }
-            sets = _that_go_together(trained.folds.X[rows], {n: columns[n] for n in ranked})
+            train = folds.X[folds.splits[-1][0]]
+            sets = _that_go_together(train, {n: columns[n] for n in ranked})
             without_sets = refitting.losses_without(
                 [np.concatenate([columns[name] for name in names]) for names in sets]
             )

@@ -93,11 +93,13 @@ def _sections(facts: ReportFacts) -> list[Section | None]:
     from src.report.group_effects import effects_section, group_fairness
     from src.report.importance import dependence, importance
     from src.report.levers import levers
+    from src.report.periods import periods_section
     from src.report.table_findings import findings_section
 
     return [
         findings_section(facts),
         data_section(facts),
+        periods_section(facts),
         accuracy.leaderboard(facts),
         accuracy.learning_curve(facts),
         accuracy.predictions(facts),
@@ -122,11 +124,13 @@ def _class_sections(facts: ClassReportFacts) -> list[Section | None]:
     from src.report.group_effects import effects_section
     from src.report.importance import dependence, importance
     from src.report.levers import levers
+    from src.report.periods import periods_section
     from src.report.table_findings import findings_section
 
     return [
         findings_section(facts),
         data_section(facts),
+        periods_section(facts),
         class_accuracy.leaderboard(facts),
         learning_curve(facts),
         class_accuracy.held_out(facts),

@@ -10,12 +10,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src.config import BASELINE
 from src.exception import ConfigurationError, TrainingError
 from src.report.facts import LearningPoint
 from src.search.chance import EXPLAINED, chance_p_value, power
+from src.search.cohorts import Cohorts, TimeFold
 from src.search.folds import (
     FOLDS,
     StackedFolds,
@@ -33,7 +34,7 @@ from src.search.plan import Budget, Progress, plan_search, searched_rows
 from src.search.references import columns_of, reference_rows
 from src.search.scores import pooled_score, r2_gain
 from src.search.selection import Selection, Winner, as_good_in_unit_of
-from src.search.task import REGRESSION, Task
+from src.search.task import REGRESSION, Classification, Task
 from src.search.tuning import Tuner
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class ModelTrainer:
         groups: Sequence[object] | None = None,
         weight: NDArray[np.float64] | None = None,
         units: Units | None = None,
+        cohorts: Cohorts | None = None,
     ) -> TrainedModel:
         """Tune the candidates that the budget has room for and return the best.
 
@@ -131,6 +133,9 @@ class ModelTrainer:
             Weights of the rows in every fit.
         units : Units, optional
             Groups, such as schools, that have an effect: parts of `groups`, or the same.
+        cohorts : Cohorts, optional
+            The rows' periods: folds then follow time, if there are two of them or more. Groups
+            come again in later periods, so that they are not kept whole.
 
         Raises
         ------
@@ -152,10 +157,17 @@ class ModelTrainer:
         apart = of_rows
         if units is not None and config.for_known_groups:
             apart = None if units.people is None else units.people[rows]
-        splits = split_rows(y[rows], config.folds, config.random_state, apart, config.task)
+        inner = None
+        in_time = [] if cohorts is None else self._time_folds(cohorts.take(rows), y[rows])
+        if in_time:
+            splits = [(one.train, one.test) for one in in_time]
+            inner = [(one.learn, one.stop) for one in in_time]
+        else:
+            cohorts = None
+            splits = split_rows(y[rows], config.folds, config.random_state, apart, config.task)
         weights = None if weight is None else weight[rows]
         folds = stack_folds(
-            X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows, config.task
+            X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows, config.task, inner
         )
         plan, left_out = plan_search(self.candidates, folds, preprocessor, budget, len(X))
         tuner = Tuner(folds, metric, config.random_state, stops_early=not budget.quick)
@@ -180,10 +192,13 @@ class ModelTrainer:
             if config.task == REGRESSION:
                 seen = -pooled_score(folds, winner.out_of_fold, "rmse")
                 ratio = winner.row.errors["rmse"] / seen if seen else 1.0
-            estimator, unseen = winner.estimator, Unseen(rows, winner.out_of_fold, ratio)
+            estimator, unseen = (
+                winner.estimator,
+                Unseen(folds.of_tested(rows), winner.out_of_fold, ratio),
+            )
             if len(rows) < len(X) and config.task == REGRESSION:
                 progress(f"{winner.row.label}, on more rows", len(plan), len(plan))
-                more = MoreRows.of(X, y, preprocessor, config.random_state, groups, weight)
+                more = MoreRows.of(X, y, preprocessor, config.random_state, groups, weight, cohorts)
                 estimator, unseen = more.try_out(estimator, tune=not budget.quick)
             effects = None
             if units is not None:
@@ -212,6 +227,12 @@ class ModelTrainer:
             groups=effects,
         )
 
+    def _time_folds(self, cohorts: Cohorts, y: NDArray[Any]) -> list[TimeFold]:
+        """Return folds that follow time; none where there is one period alone."""
+        task = self.config.task
+        n_classes = task.n_classes if isinstance(task, Classification) else 0
+        return cohorts.folds(y, n_classes, self.config.random_state)
+
     def _group_effects(
         self,
         X: pd.DataFrame,
@@ -224,7 +245,7 @@ class ModelTrainer:
     ) -> GroupFit | None:
         """Return what groups add to the winner, from folds that keep them whole."""
         config, of_rows, out_of_fold = self.config, units.take(rows), winner.out_of_fold
-        if config.for_known_groups and folds.groups is not None:
+        if config.for_known_groups and folds.groups is not None and folds.tested is None:
             weight = None if folds.weight is None else folds.weight[: folds.n_samples]
             apart = folds.groups[: folds.n_samples]
             splits = split_rows(folds.truth, config.folds, config.random_state, apart, config.task)

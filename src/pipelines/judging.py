@@ -219,12 +219,17 @@ class Judge:
     ) -> list[GroupScore]:
         """Return the scores in new and in known groups, of held-out rows where both are held out.
 
-        The case that the choice was made for comes first.
+        The case that the choice was made for comes first. Of a last period that is of one case
+        alone, that one's is of held-out rows, and comes first.
         """
         if self.other is not None:
             return [score(case, rows) for case, rows in self._held_out]
-        found = [of_folds(NEW, fit.new), of_folds(KNOWN, fit.known)]
-        return sorted(found, key=lambda one: one.case != self.wanted)
+        found = {NEW: of_folds(NEW, fit.new), KNOWN: of_folds(KNOWN, fit.known)}
+        first = self.wanted
+        if self.train.cohorts is not None:  # the last period's rows are of one case
+            first = self.first
+            found[first] = score(first, self.test)
+        return sorted(found.values(), key=lambda one: one.case != first)
 
     def _outcomes(self, trained: TrainedModel, fitted: Pipeline) -> Judged:
         import numpy as np

@@ -261,7 +261,9 @@ def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> B
     preprocessor = DataTransformation(trained.schema, seed, len(trained.rows.y)).run()
     X, X_test = train.X[names], test.X[names]
     try:
-        found = trainer.run(X, below, preprocessor, groups=train.groups, weight=train.weight)
+        found = trainer.run(
+            X, below, preprocessor, groups=train.groups, weight=train.weight, cohorts=train.cohorts
+        )
     except TrainingError:  # no model is better than the share of those below
         return None
     fitted = trainer.fit(found.pipeline, X, below, train.weight, train.groups)
@@ -358,7 +360,14 @@ def _with_sensitive(
     trainer = ModelTrainer(replace(trained.trainer, models=families))
     train = trained.train
     preprocessor = DataTransformation(full, seed, len(trained.rows.y)).run()
-    found = trainer.run(train.X, train.y, preprocessor, groups=train.groups, weight=train.weight)
+    found = trainer.run(
+        train.X,
+        train.y,
+        preprocessor,
+        groups=train.groups,
+        weight=train.weight,
+        cohorts=train.cohorts,
+    )
     fitted = trainer.fit(found.pipeline, train.X, train.y, train.weight, train.groups)
     return left_out, found, fitted
 

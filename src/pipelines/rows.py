@@ -20,7 +20,9 @@ from src.schema.frames import target_cells, target_values
 from src.schema.hints import ColumnHints, Hints
 from src.schema.inference import InferredSchema, infer_schema, position_of
 from src.schema.outcomes import refuse_few
+from src.schema.periods import LEAST_ROWS, find_periods
 from src.schema.record import Schema
+from src.search.cohorts import Cohorts
 from src.search.group_effects import GroupFit, Units
 from src.search.task import Classification
 from src.stats.group_effects import LEAST_MEMBERS
@@ -57,6 +59,8 @@ class Rows:
     weight : ndarray of shape (n_samples,) or None
     units : Units or None
         The groups that have effects; their keys are a column of X, too.
+    cohorts : Cohorts or None
+        The rows' periods.
     """
 
     X: pd.DataFrame
@@ -64,6 +68,7 @@ class Rows:
     groups: list[str] | None
     weight: NDArray[np.float64] | None
     units: Units | None = None
+    cohorts: Cohorts | None = None
 
     @property
     def clusters(self) -> NDArray[np.intp] | None:
@@ -80,6 +85,7 @@ class Rows:
             None if self.groups is None else [self.groups[i] for i in positions],
             None if self.weight is None else self.weight[positions],
             None if self.units is None else self.units.take(positions),
+            None if self.cohorts is None else self.cohorts.take(positions),
         )
 
 
@@ -93,6 +99,8 @@ class GoodRows(Rows):
         What the keys of the groups are made with; hexadecimal.
     names : mapping of str to str
         By key, the names of groups that may be published.
+    periods : tuple of str
+        From the earliest to the last.
     n_refused : int
         Rows of the table that could not be used.
     problems : sequence of Problem
@@ -106,6 +114,7 @@ class GoodRows(Rows):
     indices: list[int]
     salt: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    periods: tuple[str, ...] = ()
 
 
 def columns_apart(table: Table, config: TrainConfig, target: str | None) -> list[str]:
@@ -116,7 +125,11 @@ def columns_apart(table: Table, config: TrainConfig, target: str | None) -> list
     ConfigurationError
         If one is not in the table, or is the target.
     """
-    named = (("--group", config.group), ("--sample-weight", config.sample_weight))
+    named = (
+        ("--group", config.group),
+        ("--time", config.time),
+        ("--sample-weight", config.sample_weight),
+    )
     for option, name in named:
         if name and match_key(name) == match_key(target or ""):
             raise ConfigurationError(f"{option} names {name}, which is the target.")
@@ -190,6 +203,8 @@ def learn_schema(
         good = replace(good, X=again.X, y=again.y)
     if config.group:
         inferred, good = _with_groups(checked, inferred, good, hints, config.group)
+    if config.time:
+        good = _with_periods(checked, good, hints, config.time)
     if isinstance(inferred.schema.target, ClassTarget):
         categories = inferred.schema.target.categories
         counts = [int((good.y == code).sum()) for code in range(len(categories))]
@@ -208,10 +223,7 @@ def _with_groups(
     names = [group_text(table.rows[i][at]) for i in good.indices]
     salt = sha256("\n".join(sorted(set(names))).encode())[:SALT_CHARACTERS]
     keys = np.array([group_key(name, salt) if name else "" for name in names])
-    people = None
-    if checked.groups is not None:
-        people = np.unique(checked.groups[good.indices], return_inverse=True)[1]
-    units = Units(keys, people)
+    units = Units(keys, _people(checked, good))
     _, members = units.members()
     large = set(np.unique(keys[keys != ""])[members.sums() >= LEAST_MEMBERS].tolist())
     named = {key: n for n, key in zip(names, keys.tolist(), strict=True) if key in large}
@@ -229,6 +241,27 @@ def _with_groups(
     X = good.X.copy()
     X[name] = [key or None for key in keys.tolist()]
     return replace(inferred, schema=schema), replace(good, X=X, units=units, salt=salt, names=named)
+
+
+def _with_periods(checked: CheckedTable, good: GoodRows, hints: Hints, column: str) -> GoodRows:
+    """Return the rows with their periods."""
+    import numpy as np
+
+    table, hint = checked.table, hints.of(column) or ColumnHints()
+    at = position_of(table.header, column, "--time")
+    cells = [table.rows[i][at] for i in good.indices]
+    periods = find_periods(cells, column_name(column), hint.categories or ())
+    cohorts = Cohorts(np.array(periods.codes), _people(checked, good))
+    return replace(good, cohorts=cohorts, periods=periods.names)
+
+
+def _people(checked: CheckedTable, good: GoodRows) -> NDArray[np.intp] | None:
+    """Return whose row each is; None where each is another pupil's."""
+    import numpy as np
+
+    if checked.groups is None:
+        return None
+    return np.unique(checked.groups[good.indices], return_inverse=True)[1]
 
 
 def usable_rows(
@@ -372,6 +405,8 @@ def split_rows(
     """Return which rows are held out."""
     import numpy as np
 
+    if good.cohorts is not None:
+        return _split_by_time(good, config)
     if good.units is None or good.groups is None:
         outcomes = None if schema.task == "regression" else good.y.astype(int)
         train, test = ingestion.split(len(good.y), good.groups, outcomes)
@@ -397,6 +432,46 @@ def warn_of_share(n_held_out: int, n_rows: int, config: TrainConfig) -> None:
             "whole, and they are few or of unequal size.",
             *(100 * held_out, 100 * config.test_size),
         )
+
+
+def _split_by_time(good: GoodRows, config: TrainConfig) -> Split:
+    """Hold the last period out; with groups, members of known and of new ones apart.
+
+    Where fewer than ten rows are of one kind, they are not judged.
+    """
+    import numpy as np
+
+    if good.cohorts is None:
+        raise TypeError("rows without periods")
+    train, last = good.cohorts.last(config.seed)
+    if min(len(train), len(last)) < LEAST_ROWS:
+        raise ConfigurationError(
+            f"--time leaves {len(train)} rows to learn from and {len(last)} of {good.periods[-1]} "
+            f"to test on: at least {LEAST_ROWS} of both are needed."
+        )
+    n_unused = len(good.y) - len(train) - len(last)
+    logger.info(
+        "Split %d rows into %d of earlier periods, %d of the last; %d are of pupils on both sides",
+        *(len(good.y), len(train), len(last), n_unused),
+    )
+    nobody = np.empty(0, dtype=np.intp)
+    if good.units is None:
+        return Split(train, last, nobody)
+    keys = good.units.keys
+    known = np.isin(keys[last], keys[train]) & (keys[last] != "")
+    held = {KNOWN: last[known], NEW: last[~known]}
+    first = config.used_for
+    other = NEW if first == KNOWN else KNOWN
+    if len(held[first]) < LEAST_ROWS:
+        first, other = other, first
+    if len(held[first]) < LEAST_ROWS:
+        raise ConfigurationError(
+            f"--time and --group: {good.periods[-1]} has {len(held[KNOWN])} rows of known groups "
+            f"and {len(held[NEW])} of new ones: at least {LEAST_ROWS} of one kind are needed."
+        )
+    return Split(
+        train, held[first], held[other] if len(held[other]) >= LEAST_ROWS else nobody, first
+    )
 
 
 def less_effects(rows: Rows, fit: GroupFit | None) -> NDArray[Any]:

@@ -46,6 +46,7 @@ def dropped_columns(
     """Return the columns that are not features, with the reasons."""
     reasons = {
         config.group: "it says which rows belong together (--group)",
+        config.time: "it says which period a row is of (--time)",
         config.sample_weight: "it holds the rows' weights (--sample-weight)",
     }
     apart = {match_key(name): reason for name, reason in left_out_because(checked.findings).items()}

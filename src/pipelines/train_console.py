@@ -18,6 +18,7 @@ from src.report.class_facts import ClassScores
 from src.report.group_facts import GroupsFacts
 from src.report.group_scores import GroupWords, held_out_case, score_sentences
 from src.report.overview import DOUBTFUL
+from src.report.periods import headline, sentences
 from src.report.wording import Measure, listed
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
@@ -62,6 +63,9 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         and evaluation.log_loss.high >= evaluation.prior_log_loss
     ):
         say("These rows do not show that it is better than the shares alone.", style="yellow")
+    metrics = run.read_json("metrics.json")
+    for line in (*headline(metrics), *sentences(metrics, schema)):
+        say(line)
     p_value = result.trained.chance_p_value
     if p_value is not None and p_value > DOUBTFUL:
         say(

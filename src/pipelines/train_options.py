@@ -108,6 +108,9 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--for", "with --group: models are chosen, and the first score is told, for pupils of "
          "new groups, or of known ones (default: %(default)s)",
          {"choices": AIMS, "dest": "used_for"}),
+        ("--time", "the year, the term or the date of each row: the last period is held out, and "
+         "models are chosen by predicting each earlier one from those before it",
+         {"metavar": "COLUMN"}),
         ("--sample-weight", "weight of each row in every fit; not a feature",
          {"metavar": "COLUMN"}),
         ("--exclude-sensitive", "train without the features that the hints call sensitive; the "
@@ -211,6 +214,10 @@ def check_config(config: TrainConfig) -> None:
         ),
         (cv >= 2, f"--cv must be at least 2. Got {cv}."),
         (bool(config.group) or config.used_for == "new", "--for known goes with --group COLUMN."),
+        (
+            not config.time or size == TrainConfig().test_size,
+            "--test-size does not go with --time: the last period is held out, whatever its size.",
+        ),
     )
     for holds, message in rules:
         if not holds:

@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,11 +43,14 @@ from src.pipelines.check_command import (
     refuse_unknown,
     show_findings,
 )
-from src.pipelines.judging import Judge
+from src.pipelines.judging import Judge, Judged
 from src.pipelines.lead_time_command import report_lead_time
 from src.pipelines.memory import return_freed_memory
+from src.pipelines.periods import PeriodsJudge
 from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
+    GoodRows,
+    Split,
     columns_apart,
     known_later,
     learn_schema,
@@ -79,10 +82,11 @@ from src.pipelines.training import TrainConfig, TrainResult
 from src.report.group_facts import NEW
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
+from src.search.leaderboard import TrainedModel
 from src.search.plan import Budget, Progress
 from src.search.task import REGRESSION, Classification, Task
 from src.serving.predictor import COMPILED, FINDINGS, Predictor
-from src.tables.cells import match_key
+from src.tables.cells import column_name, match_key
 from src.tables.layout import Table
 from src.tables.spreadsheets import SheetChoice
 from src.utils import dump_object, to_json
@@ -162,6 +166,7 @@ class TrainPipeline:
                     groups=train.groups,
                     weight=train.weight,
                     units=train.units,
+                    cohorts=train.cohorts,
                 )
             fitted = trainer.fit(
                 trained.pipeline,
@@ -184,6 +189,8 @@ class TrainPipeline:
                 good.names,
             ).run(trained, fitted)
 
+            told = self._periods(schema, trainer, trained, judged, split, good)
+
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
             promoted = trainer.fit(
                 trained.pipeline, X, less_effects(good, judged.groups), good.weight, good.groups
@@ -202,7 +209,7 @@ class TrainPipeline:
                 "train": len(train.y),
                 "test": len(split.test) + len(split.other),
             }
-            metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics
+            metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics | told
             metrics["levers"] = directions_of(explanation.raw_differences(train.X, train.y))
             dropped = dropped_columns(config, inferred, schema, checked)
             dropped |= later
@@ -292,6 +299,37 @@ class TrainPipeline:
                 for_known_groups=config.used_for == "known",
             )
         )
+
+    def _periods(
+        self,
+        schema: Schema,
+        trainer: ModelTrainer,
+        trained: TrainedModel,
+        judged: Judged,
+        split: Split,
+        good: GoodRows,
+    ) -> dict[str, Any]:
+        """Return what metrics.json tells of the table's periods; nothing without --time."""
+        import numpy as np
+
+        if good.cohorts is None:
+            return {}
+        held_out = good.take(np.concatenate([split.test, split.other]))
+        train = good.take(split.train)
+        facts = PeriodsJudge(
+            schema=schema,
+            trainer=trainer,
+            trained=trained,
+            judged=judged,
+            column=column_name(self.config.time or ""),
+            names=good.periods,
+            first=split.first,
+            train=train,
+            test=good.take(split.test),
+            held_out=held_out,
+            n_left_out=len(good.y) - len(train.y) - len(held_out.y),
+        ).run()
+        return {"periods": asdict(facts)}
 
     def _hints(self) -> Hints:
         path = self.config.hints or find_hints(Path(self.config.data))

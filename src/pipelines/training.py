@@ -38,6 +38,7 @@ class TrainConfig:
     cv: int = FOLDS
     group: str | None = None
     used_for: str = "new"
+    time: str | None = None
     sample_weight: str | None = None
     exclude_sensitive: bool = False
     cross: tuple[str, ...] = ()

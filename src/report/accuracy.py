@@ -10,6 +10,7 @@ from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Facts, HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.overview import CHANCE, coverage_by_level, unreliable_parts
+from src.report.periods import how_compared
 from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
 from src.report.wording import (
     SPACE,
@@ -56,10 +57,7 @@ def leaderboard(facts: ReportFacts) -> Section:
         if row["name"] == winner["name"] or (row["name"] != BASELINE and row["r2"] > 0)
     ]
     drawn.sort(key=lambda row: -row["r2"])
-    lead = [
-        "Each model was fitted on a part of the training rows and scored on the rest, several "
-        "times over (cross-validation). The test rows took no part in the choice."
-    ]
+    lead = [how_compared(metrics)]
     svg = dots(
         "leaderboard",
         "R² of the models that were compared: "

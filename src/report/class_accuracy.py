@@ -20,6 +20,7 @@ from src.report.class_overview import (
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.overview import CHANCE
+from src.report.periods import how_compared
 from src.report.plots import Dot, Line, curves, dots, padded
 from src.report.plots import reliability as draw_reliability
 from src.report.wording import (
@@ -63,8 +64,7 @@ def leaderboard(facts: ClassReportFacts) -> Section:
         "models",
         "The models compared",
         [
-            "Each model was fitted on a part of the training rows and scored on the rest, several "
-            "times over (cross-validation). The test rows took no part in the choice.",
+            how_compared(facts.metrics),
             RESAMPLED,
         ],
         (),

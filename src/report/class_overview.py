@@ -13,6 +13,7 @@ from src.report.document import Cell, ReportTable, Tile, Told
 from src.report.findings import class_fairness_sentences
 from src.report.group_scores import both_scores, both_tables
 from src.report.overview import DOUBTFUL, SHOWN_LEVEL, not_seen, references, used_features
+from src.report.periods import headline
 from src.report.wording import (
     SPACE,
     Names,
@@ -222,6 +223,7 @@ def summary(facts: ClassReportFacts) -> tuple[list[Tile], list[str]]:
         *doubt(facts),
         f"{purpose(facts)} {event(facts)} {made}The method is: {how}.",
         " ".join([*both_scores(facts), *accuracy(facts), *added(facts)]),
+        *filter(None, [" ".join(headline(facts.metrics))]),
         " ".join([*capacity(facts), *certainty(facts), RESAMPLED]),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",

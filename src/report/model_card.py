@@ -26,6 +26,7 @@ from src.report.overview import (
     used_features,
     used_sensitive_features,
 )
+from src.report.periods import headline, periods_of, sentences
 from src.report.wording import Measure, Names, capitalize, count, day, end, listed, plain, r2_text
 from src.stats.disclosure import LEAST_ROWS
 from src.stats.intervals import LEAST_CLUSTERS, Interval
@@ -156,6 +157,8 @@ def measured(facts: Facts) -> list[CardPart]:
     """Return the parts that only ``model_card.md`` has: elsewhere they are figures."""
     told = told_of(facts)
     parts = [CardPart("How good it is", told.good, tables=told.tables)]
+    if in_time := [*headline(facts.metrics), *sentences(facts.metrics, facts.schema)]:
+        parts.append(CardPart("From period to period", in_time))
     return [*parts, CardPart("Groups", *told.groups)] if told.groups else parts
 
 
@@ -237,8 +240,14 @@ def limits(facts: Facts) -> list[str]:
         )
     if run is not None and run.rows["train"] < FEW_TRAINED:
         said.append(f"It was chosen on {count(run.rows['train'])}, which is few.")
+    periods = periods_of(facts.metrics)
     if facts.groups is not None:
         said += group_limits(facts.groups, facts.schema)
+    if periods is not None:
+        said.append(
+            f"It was tested on {periods.names[-1]} alone, of {periods.column}. It is fitted again "
+            "on every period, that one too; the next may differ more from it than that one did."
+        )
     elif run is not None and not run.options.get("group"):
         said.append(
             "The students that it was tested on come from the same table as those that it learnt "

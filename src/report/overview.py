@@ -11,6 +11,7 @@ from src.report.facts import Facts, ReportFacts
 from src.report.findings import fairness_sentences
 from src.report.group_scores import GroupWords, both_scores, held_out_case
 from src.report.group_scores import tiles as group_tiles
+from src.report.periods import headline
 from src.report.wording import (
     SPACE,
     Measure,
@@ -237,6 +238,7 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
         *doubt(facts),
         f"{purpose(facts)} {made}The method is: {how}.",
         " ".join([*both_scores(facts), *accuracy(facts), *added(facts)]),
+        *filter(None, [" ".join(headline(facts.metrics))]),
         *filter(None, [" ".join(certainty(facts))]),
         *filter(None, [" ".join(stands_out)]),
         "Use a prediction to see who may need help, never to decide about a person.",

@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict
 
 from src.report.class_facts import ClassScores
 from src.report.group_facts import GroupsFacts
+from src.report.period_facts import PeriodsFacts
 from src.stats.chances import METHODS
 from src.stats.intervals import Interval
 from src.utils import read_typed
@@ -100,6 +101,7 @@ class _AnyMetrics(TypedDict):
     left_out: NotRequired[dict[str, str]]
     chance_p_value: NotRequired[float | None]
     groups: NotRequired[GroupsFacts | None]
+    periods: NotRequired[PeriodsFacts]
 
 
 class SavedMetrics(_AnyMetrics):

@@ -37,6 +37,7 @@ def chance_p_value(folds: StackedFolds, random_state: int) -> float:
     import numpy as np
     from scipy.stats import rankdata
 
+    folds = folds.whole
     targets = targets_by_chance(folds, np.random.default_rng(random_state))
     errors = [_pooled_errors(model, folds, targets) for model in _models(folds)]
     ranks = np.array([rankdata(of_model.round(9), method="max") for of_model in errors])
@@ -78,8 +79,13 @@ def targets_by_chance(folds: StackedFolds, random: np.random.Generator) -> NDArr
     y = y - y.mean(axis=0)
     y = y / (float(y.std()) or 1.0)
     if clusters is None or clusters.max() + 1 < LEAST_CLUSTERS:
-        # Folds with each outcome in its share were made for these rows: permutations keep that.
-        blocks = folds.tests if folds.task.stratified else [np.arange(len(y))]
+        # Folds with each outcome in its share were made for these rows: permutations keep that, and
+        # what differs by period where folds follow time.
+        tested = np.concatenate(folds.tests)
+        follows_time = len(tested) < len(y)
+        blocks = [np.arange(len(y))]
+        if folds.task.stratified or follows_time:
+            blocks = [*folds.tests, np.setdiff1d(np.arange(len(y)), tested)]
         drawn = [_permuted(y, blocks, random) for _ in range(PERMUTATIONS)]
     else:
         signs = random.choice([-1.0, 1.0], size=(PERMUTATIONS, int(clusters.max()) + 1))

@@ -32,7 +32,8 @@ def code_columns(folds: StackedFolds, n_numbers: int) -> list[int]:
     from scipy import stats
     from sklearn.linear_model import Ridge
 
-    X, y = folds.X[: folds.n_samples], folds.truth
+    rows = np.sort(np.concatenate(folds.splits[-1]))
+    X, y = folds.X[rows], folds.y[rows]
     levels = {j: np.unique(X[:, j], return_inverse=True)[1] for j in range(n_numbers)}
     most = min(MOST_LEVELS, len(y) // ROWS_A_LEVEL)
     few = {j: of for j, of in levels.items() if LEAST_LEVELS <= of.max() + 1 <= most}

@@ -34,7 +34,8 @@ def find_n_trees(estimator: BaseEstimator, count: TreeCount, folds: StackedFolds
     """Return how many trees are best for an outer fold, judged by its training rows alone.
 
     Of these, those of the next outer fold are held out, so that rows of one group stay together
-    here too; the outer fold's own test rows are not looked at.
+    here too; where folds follow time, those of the last training period. The outer fold's own test
+    rows are not looked at.
 
     Parameters
     ----------
@@ -61,6 +62,8 @@ def inner_split(folds: StackedFolds, k: int) -> tuple[NDArray[np.intp], NDArray[
     """
     import numpy as np
 
+    if folds.inner is not None:
+        return folds.inner[k]
     train = folds.splits[k][0]
     if len(folds.splits) == 2:  # the next fold is all that there is
         groups = train if folds.groups is None else folds.groups[train]

@@ -6,7 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +37,17 @@ class StackedFolds:
     splits : list of (ndarray, ndarray)
         Training and test positions of each fold, in its own block.
     tests : list of ndarray
-        The same test positions in the table.
+        The same test positions among the rows that are tested.
     weight : ndarray of shape (n_folds * n_samples,) or None
     groups : ndarray of shape (n_folds * n_samples,) or None
         Rows of one group are never on both sides of a split.
     task : Task
         What the target is.
+    tested : ndarray of int of shape (n_samples,) or None
+        Where in the table the rows stand that a fold tests; None for all. Others are only learnt
+        from, as those of the first period are. All figures are of tested rows alone.
+    inner : list of (ndarray, ndarray) or None
+        For each fold, positions in its block: what early stopping learns from and stops by.
     """
 
     X: NDArray[np.float64]
@@ -52,38 +57,64 @@ class StackedFolds:
     weight: NDArray[np.float64] | None = None
     groups: NDArray[Any] | None = None
     task: Task = REGRESSION
+    tested: NDArray[np.intp] | None = None
+    inner: list[tuple[NDArray[np.intp], NDArray[np.intp]]] | None = None
 
     @property
-    def n_samples(self) -> int:
+    def n_rows(self) -> int:
+        """How many rows the table has: the length of a block."""
         return len(self.y) // len(self.splits)
 
     @property
+    def n_samples(self) -> int:
+        """How many rows are tested."""
+        return self.n_rows if self.tested is None else len(self.tested)
+
+    @property
+    def n_train(self) -> int:
+        """How many rows a fold learns from: the fewest, or the mean where folds follow time."""
+        sizes = [len(train) for train, _ in self.splits]
+        return min(sizes) if self.tested is None else sum(sizes) // len(sizes)
+
+    @property
     def truth(self) -> NDArray[np.float64]:
-        """The target of the table's rows."""
-        return self.y[: self.n_samples]
+        """The target of the tested rows."""
+        return self.of_tested(self.y[: self.n_rows])
 
     @property
     def clusters(self) -> NDArray[np.intp] | None:
-        """The number of each row's group in the table."""
+        """The number of each tested row's group."""
         import numpy as np
 
         if self.groups is None:
             return None
-        return np.unique(self.groups[: self.n_samples], return_inverse=True)[1]
+        return np.unique(self.of_tested(self.groups[: self.n_rows]), return_inverse=True)[1]
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Each row's weight in the table, over the mean weight."""
+        """Each tested row's weight, over their mean weight."""
         import numpy as np
 
         if self.weight is None:
             return np.ones(self.n_samples)
-        weight = self.weight[: self.n_samples]
+        weight = self.of_tested(self.weight[: self.n_rows])
         return weight / weight.mean()
+
+    @property
+    def whole(self) -> StackedFolds:
+        """The same folds with figures of all rows of the table, tested or not."""
+        if self.tested is None:
+            return self
+        tests = [test % self.n_rows for _, test in self.splits]
+        return replace(self, tested=None, tests=tests)
+
+    def of_tested(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return those of the table's values that belong to tested rows."""
+        return values if self.tested is None else values[self.tested]
 
     @cached_property
     def training_means(self) -> NDArray[np.float64]:
-        """What the baseline predicts for each row of the table, out of fold."""
+        """What the baseline predicts for each tested row, out of fold."""
         weight = self.weight
         return self.joined(
             [
@@ -115,7 +146,7 @@ class StackedFolds:
         return self.task.predict(fitted, self.X[test])
 
     def joined(self, parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Return the predictions of all folds' test rows in the order of the table."""
+        """Return the predictions of all folds' test rows in the order of the tested rows."""
         import numpy as np
 
         predicted = np.empty((self.n_samples, *parts[0].shape[1:]))
@@ -187,8 +218,12 @@ def stack_folds(
     weight: NDArray[np.float64] | None = None,
     groups: NDArray[Any] | None = None,
     task: Task = REGRESSION,
+    inner: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]] | None = None,
 ) -> StackedFolds:
     """Fit a preprocessor inside each fold and stack what it makes of the table.
+
+    Rows that no fold tests are only learnt from; in a fold that a row has no part in, its line is
+    not a number.
 
     Parameters
     ----------
@@ -199,6 +234,8 @@ def stack_folds(
         target can cross-fit there.
     splits : sequence of (ndarray, ndarray)
     weight, groups : ndarray of shape (n_samples,), optional
+    inner : sequence of (ndarray, ndarray), optional
+        For each fold, which training rows early stopping learns from and stops by.
     """
     import numpy as np
 
@@ -208,18 +245,22 @@ def stack_folds(
             preprocessor, X.iloc[train], y[train], None if groups is None else groups[train]
         )
         if k == 0:
-            matrix = np.empty((len(splits) * n_rows, learnt.shape[1]))
+            matrix = np.full((len(splits) * n_rows, learnt.shape[1]), np.nan)
         stacked.append((train + k * n_rows, test + k * n_rows))
         matrix[stacked[k][0]] = learnt
         matrix[stacked[k][1]] = fitted.transform(X.iloc[test])
+    tests, n = [test for _, test in splits], len(X)
+    tested = np.sort(np.concatenate(tests))
     return StackedFolds(
         X=matrix,
         y=np.tile(y, len(splits)),
         splits=stacked,
-        tests=[test for _, test in splits],
+        tests=[np.searchsorted(tested, test) for test in tests],
         weight=None if weight is None else np.tile(weight, len(splits)),
         groups=None if groups is None else np.tile(groups, len(splits)),
         task=task,
+        tested=None if len(tested) == n else tested,
+        inner=None if inner is None else [(a + k * n, b + k * n) for k, (a, b) in enumerate(inner)],
     )
 
 

@@ -153,18 +153,19 @@ def fit_groups(
         That keep groups whole.
     out_of_fold : ndarray of shape (n_searched,)
         What copies of the estimator predict in them.
-    rows : ndarray of int of shape (n_searched,)
-        Where these rows stand among the training rows.
+    rows : ndarray of int of shape (n_rows,)
+        Where the folds' rows stand among the training rows.
     units : Units
-        Of these rows.
+        Of these rows. Effects are made of those that a fold tests.
     may_learn_less : bool
         Whether the estimator can learn a target that the effects were taken from: a number that may
         lie below 0.
     """
+    of_all, rows, units = units, *_of_tested(folds, rows, units)
     plain = _fit(folds, out_of_fold, rows, units, random_state, learns_less=False)
     if not may_learn_less or not plain.means.between:
         return plain
-    learnt = replace(folds, y=folds.y - _tiled(plain.of_each(units.keys), folds))
+    learnt = replace(folds, y=folds.y - _tiled(plain.of_each(of_all.keys), folds))
     less = _fit(folds, learnt.out_of_fold(estimator), rows, units, random_state, learns_less=True)
 
     def r2(fit: GroupFit) -> tuple[float, float]:
@@ -192,6 +193,12 @@ def _fit(
     known = task.with_effects(new, task.effects_of_others(*told, random_state))
     means = task.group_means(*told)
     return GroupFit(names, means, learns_less, rows, new, known, task, units, truth, new)
+
+
+def _of_tested(
+    folds: StackedFolds, rows: NDArray[np.intp], units: Units
+) -> tuple[NDArray[np.intp], Units]:
+    return folds.of_tested(rows), units if folds.tested is None else units.take(folds.tested)
 
 
 def _tiled(numbers: NDArray[np.float64], folds: StackedFolds) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from src.logger import get_logger
+from src.search.cohorts import Cohorts
 from src.search.early_stopping import stop_booster
 from src.search.folds import fit_preprocessor, fit_weighted
 
@@ -82,12 +83,16 @@ class MoreRows:
         random_state: int,
         groups: Sequence[object] | None = None,
         weight: NDArray[np.float64] | None = None,
+        cohorts: Cohorts | None = None,
     ) -> MoreRows:
-        """Split a table; rows of one group stay together."""
+        """Split a table: rows of one group stay together, or the last period is held out."""
         import numpy as np
 
         of_rows = None if groups is None else np.asarray(groups)
-        learn, held = _split(len(y), random_state, of_rows)
+        if cohorts is None:
+            learn, held = _split(len(y), random_state, of_rows)
+        else:
+            learn, held = (rows[:MOST_LEARNT] for rows in cohorts.last(random_state))
         fitted, matrix = fit_preprocessor(
             preprocessor, X.iloc[learn], y[learn], None if of_rows is None else of_rows[learn]
         )

@@ -31,7 +31,7 @@ class Refitting:
     n_features : int
         As many can be left out, one at a time, in the time there is.
     rows : ndarray of int
-        Of the folds' table: those that are predicted.
+        Of the folds' tested rows: those that are predicted.
     """
 
     label: str
@@ -90,11 +90,11 @@ class Refitting:
         from sklearn.base import clone
 
         folds, (train, test) = self.folds, self.folds.splits[k]
-        block = slice(k * folds.n_samples, (k + 1) * folds.n_samples)
+        block = slice(k * folds.n_rows, (k + 1) * folds.n_rows)
         X, y = folds.X[block].copy(), folds.y[block]
         weight = None if folds.weight is None else folds.weight[block]
-        X[:, columns] = X[0, columns]
-        nothing_left = not np.ptp(X, axis=0).any()  # which boosters refuse
+        X[:, columns] = X[train[0] - block.start, columns]
+        nothing_left = not np.ptp(X[train - block.start], axis=0).any()  # which boosters refuse
         model = folds.task.baseline.build(0) if nothing_left else clone(self.estimator)
         fit_weighted(model, X, y, weight, train - block.start)
         return folds.task.predict(model, X[test - block.start])

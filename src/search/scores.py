@@ -115,8 +115,7 @@ def reach(
     error, n_clusters = standard_error(
         deviations / n, None if clusters is None else _of(rows, clusters)
     )
-    n_train = min(len(train) for train, _ in folds.splits)
-    return t_value(n_clusters) * error * math.sqrt(1 + n / n_train)
+    return t_value(n_clusters) * error * math.sqrt(1 + n / folds.n_train)
 
 
 def _of(rows: NDArray[np.intp] | None, values: NDArray[Any]) -> NDArray[Any]:
