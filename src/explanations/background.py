@@ -216,7 +216,7 @@ def _halves(points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.i
         return None
     above = points - points.mean(axis=0)
     if points.shape[1] > MOST_EXACT:  # there, all directions would take seconds
-        along = randomized_svd(above, 1, random_state=0)[0][:, 0]
+        along = randomized_svd(above, 1, n_oversamples=4, n_iter=3, random_state=0)[0][:, 0]
     else:
         along = above @ np.linalg.eigh(above.T @ above)[1][:, -1]
     order = np.argsort(along, kind="stable")

@@ -34,7 +34,7 @@ EXPANDED_CELLS = 4_000_000  # of the training rows; more would fill the memory
 FAMILY_SHARE = 1 / 3  # of the room that is left: what a family may take for more than one trial
 ALWAYS_TRIED = 2  # families with at least one trial, unless that alone costs the whole budget
 # Of the search: reading, checking and reporting them takes half the time.
-COSTLY_CELLS, COSTLY_COLUMNS = 1_000_000, 1_000
+COSTLY_CELLS, COSTLY_COLUMNS = 1_000_000, 700
 
 Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
 
