@@ -19,7 +19,7 @@ from src.schema.record import Schema
 from src.serving.doubts import doubts_of_each
 from src.serving.mending import NOTHING_CHANGED, Mending
 from src.serving.scorers import Scorer, free_names
-from src.serving.summary import NamedCell, Scores, Summary
+from src.serving.summary import MOST_LISTED, MOST_VALUES, NamedCell, Scores, Summary
 from src.tables.cells import match_key, shorten, word_set
 from src.tables.layout import Chunk, TableReader
 from src.tables.writer import write_rows
@@ -29,6 +29,7 @@ CHUNK_ROWS = 1 << 13
 HOPELESS_ROWS = 2 * CHUNK_ROWS  # if all of these are refused, the rest is not read
 SHOWN_PROBLEMS = 200
 CLASS_WORDS = word_set("class klasse classe clase klas sinif razred group gruppe kurs")
+CELL_CHARACTERS = 200  # of a cell that is asked about
 PROBLEM_CHARACTERS = 1_000  # of a row; a row of many columns can have very many
 
 
@@ -121,6 +122,7 @@ def score_table(
     classes = _class_position(reader.header)
     summary = scorer.summary([reader.header[i] for i in shown])
     summary.group_column = "" if classes is None else reader.header[classes]
+    summary.most_listed = max(1, min(MOST_LISTED, MOST_VALUES // len(schema.asked)))
     summary.delimiter, summary.decimal_comma = reader.delimiter, reader.decimal_comma
     summary.note(reader.notes)
     for chunk, checked, scores in score_chunks(reader, scorer, output, to_fix, mending):
@@ -175,7 +177,7 @@ class _Rows:
             for problem in found[index]:
                 name = problem.field or ""
                 at = positions.get(name, -1)
-                got = self._chunk.rows[index][at] if at >= 0 else ""
+                got = self._chunk.rows[index][at][:CELL_CHARACTERS] if at >= 0 else ""
                 yield NamedCell(*self._named(index), name, at, got, problem.message)
 
     def _named(self, index: int) -> tuple[int, int, list[str]]:

@@ -32,6 +32,7 @@ HALF = 0.5
 AT_RISK, BORDERLINE, UNCERTAIN, CALM = range(4)  # in the order of the list
 LIKELY_ENOUGH = 0.2  # a chance from which on a row that is not at risk is borderline
 MOST_LISTED = 2_000  # rows; the first ones in the order of the list
+MOST_VALUES = 200_000  # of the listed rows, so that a very wide table lists fewer
 MOST_GROUPS = 40
 
 # The columns that a score adds to a file; those of the chances of outcomes are named by these.
@@ -228,7 +229,7 @@ class Summary(Tally, ABC):
     shown_columns : list of str
         Headers of what says who a row is.
     rows : list of ListedRow
-        Those at risk first; of a long file, the first :data:`MOST_LISTED`.
+        Those at risk first; of a long file, the first :data:`MOST_LISTED`, of a wide one fewer.
     wrong, mended_cells : list of NamedCell
         The first ones.
     left_out : list of Problem
@@ -261,6 +262,7 @@ class Summary(Tally, ABC):
     SCORE: ClassVar[Any]
 
     def __post_init__(self) -> None:
+        self.most_listed = MOST_LISTED
         self._keys: list[tuple[Any, ...]] = []
         self._chances = array("d")
         self._of_groups: dict[str, tuple[array[int], array[float]]] = {}
@@ -319,7 +321,7 @@ class Summary(Tally, ABC):
             tiers = [min(tier, UNCERTAIN) if i in doubts else tier for i, tier in enumerate(tiers)]
             self.n_borderline += tiers.count(BORDERLINE)
         self.n_uncertain += len(doubts)
-        worst = self._keys[-1] if len(self._keys) >= MOST_LISTED else None
+        worst = self._keys[-1] if len(self._keys) >= self.most_listed else None
         found = [*zip(self._keys, self.rows, strict=True)]
         for i, rank in enumerate(self._ranks(shown)):
             key = (tiers[i], *rank)
@@ -328,8 +330,8 @@ class Summary(Tally, ABC):
                 row = ListedRow(number, line, cells, shown[i], tiers[i], values, doubts.get(i, []))
                 found.append(((*key, number), row))
         found.sort(key=itemgetter(0))
-        self._keys = [key for key, _ in found[:MOST_LISTED]]
-        self.rows = [row for _, row in found[:MOST_LISTED]]
+        self._keys = [key for key, _ in found[: self.most_listed]]
+        self.rows = [row for _, row in found[: self.most_listed]]
         if self.knows_risk:
             self._count_groups(tiers, shown, groups)
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from src.exception import DataValidationError, Problem
 from src.schema.features import CategoricalFeature, Feature
 from src.schema.record import Schema
+from src.serving.scoring import CELL_CHARACTERS
 from src.serving.summary import NamedCell, Summary
 from src.tables.cells import clean, match_key, shorten
 from src.web.batch.service import read_pass_mark
 from src.web.batch.workspace import Edit, Order
 
-LONGEST_CELL = 200
 MOST_HELPED = 100_000
 MOST_OFFERED = 40  # categories in a list to choose from; of more, the text is asked for
 LEAST_LIKE = 0.6  # of two headers, for one to be offered for the other
@@ -183,7 +183,7 @@ def _with_cells(order: Order, form: Mapping[str, str], summary: Summary, schema:
     for cell in summary.wrong:
         if cell.position < 0:
             continue
-        text = form.get(f"cell-{_key(cell)}", cell.got)[:LONGEST_CELL]
+        text = form.get(f"cell-{_key(cell)}", cell.got)[:CELL_CHARACTERS]
         if accepted in (_key(cell), ALL) and text == cell.got:
             text = suggested(cell, features[cell.field]) or text
         if text != cell.got:
