@@ -9,37 +9,30 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from src.components.data_check import CheckedTable
 from src.components.data_ingestion import DataIngestion
 from src.components.data_transformation import DataTransformation
-from src.components.model_intervals import ModelIntervals, try_blanks
 from src.components.model_trainer import ModelTrainer
 from src.exception import ConfigurationError, TrainingError
 from src.pipelines.check_command import log_findings, refuse_to_train
-from src.pipelines.judging import chances_of
+from src.pipelines.judging import Judge
 from src.pipelines.lead_time_scores import Event, Known, Predicted, Scores, constant_for, losses_of
-from src.pipelines.rows import GoodRows, Rows, learn_schema, warn_of_share
+from src.pipelines.rows import Rows, learn_schema, less_effects, split_rows
 from src.pipelines.train_options import check_pass_mark, model_schema, naming_options
 from src.pipelines.training import TrainConfig
+from src.report.group_facts import KNOWN
 from src.report.lead_time_facts import (
     LeadTimeFacts,
 )
 from src.report.wording import Names
 from src.schema.hints import Hints
-from src.schema.inference import position_of
 from src.schema.record import Schema
 from src.schema.stages import Stages
-from src.search.leaderboard import TrainedModel
 from src.search.plan import Progress
+from src.stats.chances import ClassChances
 from src.tables.cells import match_key
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from sklearn.pipeline import Pipeline
-
 
 STEPS = 10  # of the progress bar, a stage
 NO_MODEL = "none is better than knowing nothing"
@@ -100,15 +93,12 @@ class LeadTime:
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
             check_pass_mark(config.pass_mark, schema)
             known, skipped = known_by_stage(hints.known_by(schema.target.name), schema)
-            outcomes = None if schema.task == "regression" else good.y.astype(int)
-            positions = self.training.ingestion.split(len(good.y), good.groups, outcomes)
-            train, test = map(good.take, positions)
-            warn_of_share(len(test.y), len(good.y), config)
+            split = split_rows(self.training.ingestion, good, schema, config)
+            train, test = good.take(split.train), good.take(split.test)
             event = Event.of(schema, config.pass_mark)
             listing = event.listing(test.y, self.capacity) if event else None
-            predicted = self._predict(known, train, test, event, progress)
-        groups = self._groups(checked, good, positions)
-        scores = Scores(schema, train, test, event, listing, groups)
+            predicted = self._predict(known, train, test, event, split.first, progress)
+        scores = Scores(schema, train, test, event, listing)
         return LeadTimeFacts(
             target=Names(schema).target,
             metric="R²" if schema.task == "regression" else "log loss",
@@ -116,7 +106,8 @@ class LeadTime:
             n_test=len(test.y),
             stages=scores.of_stages(known, predicted),
             listing=listing,
-            group=config.group or "",
+            group=schema.group.label if schema.group else "",
+            known_groups=split.first == KNOWN,
             n_groups=None if test.groups is None else len(set(test.groups)),
             skipped=skipped,
         )
@@ -127,6 +118,7 @@ class LeadTime:
         train: Rows,
         test: Rows,
         event: Event | None,
+        case: str,
         progress: Progress,
     ) -> list[Predicted]:
         """Return what each stage's model predicts for the held-out rows."""
@@ -139,24 +131,9 @@ class LeadTime:
             shown = partial(_of_stage, progress, stage.name, k, len(known))
             config = self.training.trainer(stage.schema).config
             trainer = ModelTrainer(replace(config, budget=asked, budget_share=share))
-            found.append(predict(stage.schema, trainer, train, test, event, shown))
+            found.append(predict(stage.schema, trainer, train, test, event, case, shown))
         progress("", STEPS * len(known), STEPS * len(known))
         return found
-
-    def _groups(
-        self,
-        checked: CheckedTable,
-        good: GoodRows,
-        positions: tuple[NDArray[np.intp], NDArray[np.intp]],
-    ) -> tuple[list[str], list[str]] | None:
-        """Return the groups of the training and of the held-out rows; None without ``--group``."""
-        if not self.config.group:
-            return None
-        table = checked.table
-        at = position_of(table.header, self.config.group, "--group")
-        names = [table.rows[i][at].strip() for i in good.indices]
-        train, test = ([names[i] for i in part.tolist()] for part in positions)
-        return train, test
 
 
 def _of_stage(
@@ -200,15 +177,22 @@ def predict(
     train: Rows,
     test: Rows,
     event: Event | None,
+    case: str,
     progress: Progress,
 ) -> Predicted:
-    """Search a model on the training rows and return what it predicts for the held-out ones."""
-    names, task = list(schema.names), trainer.config.task
-    preprocessor = DataTransformation(schema, trainer.config.random_state).run()
+    """Search a model on the training rows and return what it predicts for the held-out ones.
+
+    Parameters
+    ----------
+    case : str
+        With groups, whether the held-out rows are of ``new`` or of ``known`` ones.
+    """
+    names, task, seed = list(schema.names), trainer.config.task, trainer.config.random_state
+    preprocessor = DataTransformation(schema, seed, len(train.y) + len(test.y)).run()
     X = train.X[names]
     try:
         trained = trainer.run(
-            X, train.y, preprocessor, progress, groups=train.groups, weight=train.weight
+            X, train.y, preprocessor, progress, train.groups, train.weight, train.units
         )
     except TrainingError:  # what is known tells nothing of the target, as far as one sees
         constant = task.constant(train.y, len(test.y), train.weight)
@@ -216,39 +200,18 @@ def predict(
         if event is not None:
             chance = constant_for(float(event.happened(train.y).mean()), len(test.y))
         return Predicted(NO_MODEL, losses_of(schema, test, constant), chance)
-    fitted = trainer.fit(trained.pipeline, X, train.y, train.weight, train.groups)
-    return _judged(schema, trained, fitted, train, test, event, trainer.config.random_state)
-
-
-def _judged(
-    schema: Schema,
-    trained: TrainedModel,
-    fitted: Pipeline,
-    train: Rows,
-    test: Rows,
-    event: Event | None,
-    seed: int,
-) -> Predicted:
-    names, label = list(schema.names), trained.winner.label
-    raw = trained.folds.task.predict(fitted, test.X[names])
-    if schema.task == "regression":
-        chance, unseen = None, trained.unseen
-        if event is not None and event.mark is not None:
-            rows = train.X[names].iloc[unseen.rows]
-            optional = [feature.name for feature in schema.features if feature.optional]
-            intervals = ModelIntervals(random_state=seed).run(
-                train.y[unseen.rows],
-                unseen.predicted,
-                rows,
-                unseen.ratio,
-                blanks=try_blanks(fitted.predict, rows, optional, seed),
-            )
-            chance = intervals.probability_below_of_each(
-                event.mark, raw, integer=schema.number.integer, columns=test.X[names]
-            )
-        return Predicted(label, losses_of(schema, test, schema.clip_all(raw)), chance)
-    codes = event.codes if event else frozenset[int]()
-    chances = chances_of(trained, codes, ordered=schema.outcomes.ordered, seed=seed)
-    calibrated = chances.calibrated_of_each(raw)
-    chance = calibrated[:, sorted(codes)].sum(axis=1)
-    return Predicted(label, losses_of(schema, test, calibrated), chance)
+    learnt = less_effects(train, trained.groups)
+    fitted = trainer.fit(trained.pipeline, X, learnt, train.weight, train.groups)
+    mark = event.mark if event else None
+    judge = Judge(schema, train, test, seed, mark, first=case, wanted=case, task=task)
+    judged, label = judge.run(trained, fitted), trained.winner.label
+    if isinstance(judged.spread, ClassChances):
+        calibrated = judged.spread.calibrated_of_each(judged.y_pred)
+        chance = calibrated[:, sorted(event.codes if event else ())].sum(axis=1)
+        return Predicted(label, losses_of(schema, test, calibrated), chance)
+    chance = None
+    if mark is not None:
+        chance = judged.spread.probability_below_of_each(
+            mark, judged.y_pred, integer=schema.number.integer, columns=test.X
+        )
+    return Predicted(label, losses_of(schema, test, schema.clip_all(judged.y_pred)), chance)

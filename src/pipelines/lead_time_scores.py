@@ -151,20 +151,13 @@ def constant_for(value: float, n_rows: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Scores:
-    """Score the stages on the held-out rows.
-
-    Attributes
-    ----------
-    groups : (list of str, list of str) or None
-        Groups of the training and of the held-out rows.
-    """
+    """Score the stages on the held-out rows."""
 
     schema: Schema
     train: Rows
     test: Rows
     event: Event | None
     listing: Listing | None
-    groups: tuple[list[str], list[str]] | None
 
     def of_stages(
         self, known: Sequence[Known], predicted: Sequence[Predicted]
@@ -208,10 +201,10 @@ class Scores:
             name = stage.numbers[best]
             alone = line_of(columns[best], y, self.test.X[name].to_numpy(dtype=np.float64))
             found["number"] = Names(self.schema).of(name), alone
-        if self.groups is not None:
-            of_train, of_test = self.groups
-            learnt = shrunken_means(y, of_train)
-            found["group"] = "", mean_of_group(learnt, of_test, alone)
+        of_train, of_test = self.train.units, self.test.units
+        if of_train is not None and of_test is not None:
+            learnt = shrunken_means(y, of_train.keys)
+            found["group"] = "", mean_of_group(learnt, of_test.keys, alone)
         return found
 
     def _y(self, y: NDArray[Any]) -> NDArray[np.float64]:

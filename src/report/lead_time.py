@@ -29,7 +29,9 @@ def title(facts: LeadTimeFacts) -> str:
 def origin(facts: LeadTimeFacts) -> list[str]:
     """Return what the figures come from."""
     held_out = f"{count(facts.n_test)} held out"
-    if facts.n_groups is not None:
+    if facts.known_groups:
+        held_out += ", of groups that are learnt from"
+    elif facts.n_groups is not None:
         held_out += f", in {count(facts.n_groups, 'group')} kept whole"
     return [f"{count(facts.n_train)} to learn from", held_out, "no model was saved or promoted"]
 
@@ -81,11 +83,16 @@ def notes(facts: LeadTimeFacts) -> list[str]:
         f"{listing.event if listing else facts.target} in the students to learn from; a line is "
         "fitted to it."
     )
-    if facts.group:
+    if facts.known_groups:
         said.append(
-            f"Whole groups of {plain(facts.group)} are held out: a group's average is that of its "
-            "students to learn from, drawn towards the overall mean; for a new group, which has "
-            "none yet, the average of what the number alone says of its students."
+            f"The held-out students are of known groups ({plain(facts.group)}): a group's average "
+            "is that of its students to learn from, drawn towards the overall mean."
+        )
+    elif facts.group:
+        said.append(
+            f"Groups are held out whole ({plain(facts.group)}) and have no average yet: it is the "
+            "average of what the number alone says of their students. --for known holds out "
+            "students of known groups instead."
         )
     else:
         said.append("Ranking by the school's average needs to know the schools: --group COLUMN.")

@@ -123,7 +123,9 @@ class LeadTimeFacts:
     metric : str
         What the score is: ``R²`` or ``log loss``.
     group : str
-        The column whose groups are held out whole; empty without.
+        The label of the column of groups, such as schools; empty without.
+    known_groups : bool
+        Whether the held-out students are of groups that the model learnt from.
     n_groups : int or None
         Held-out groups, or pupils where these have several rows.
     skipped : tuple of str
@@ -137,5 +139,6 @@ class LeadTimeFacts:
     stages: tuple[StageScores, ...]
     listing: Listing | None = None
     group: str = ""
+    known_groups: bool = False
     n_groups: int | None = None
     skipped: tuple[str, ...] = ()

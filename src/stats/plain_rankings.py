@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def shrunken_means(y: NDArray[np.float64], groups: Sequence[str]) -> dict[str, float]:
+def shrunken_means(
+    y: NDArray[np.float64], groups: NDArray[np.str_] | Sequence[str]
+) -> dict[str, float]:
     """Return the mean of each group, drawn towards the overall mean by what chance explains of it.
 
     The variances within and between groups are those of a one-way analysis of variance.
@@ -50,7 +52,9 @@ def shrunken_means(y: NDArray[np.float64], groups: Sequence[str]) -> dict[str, f
 
 
 def mean_of_group(
-    learnt: dict[str, float], groups: Sequence[str], otherwise: NDArray[np.float64]
+    learnt: dict[str, float],
+    groups: NDArray[np.str_] | Sequence[str],
+    otherwise: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return what is known of each row's group; of a new group, the mean of ``otherwise`` in it.
 

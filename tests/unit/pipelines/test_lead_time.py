@@ -40,12 +40,12 @@ available = "day 60"
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table in which age says nothing, the quiz something and the essay much of the mark."""
     dice, rows = random.Random(0), []
-    for pupil in range(600):
+    for pupil in range(900):
         quiz, essay = dice.gauss(50, 10), dice.gauss(50, 10)
-        mark = 0.5 * quiz + essay + 4 * (pupil % 12 % 3) + dice.gauss(-25, 6)
+        mark = 0.8 * quiz + essay + 8 * (pupil % 3) + dice.gauss(-44, 6)
         rows.append(
             {
-                "school": f"s{pupil % 12}",
+                "school": f"s{pupil % 30}",
                 "age": dice.randint(10, 18),
                 "room": dice.choice("abc"),
                 "quiz": round(quiz),
@@ -89,7 +89,7 @@ def test_each_stage_is_scored_beside_the_one_before_and_plain_ways(below_a_mark)
     assert start.model.detail == NO_MODEL
     assert start.model.auc.value == 0.5
     assert start.auc_gain is None
-    assert 0 < quiz.auc_gain.low < essay.auc_gain.value
+    assert min(quiz.auc_gain.low, essay.auc_gain.low) > 0
     assert essay.gain.low > 0
     assert essay.model.auc.low > 0.8
     assert [one.source for one in essay.baselines] == ["number", "group"]
@@ -113,8 +113,9 @@ def test_the_list_has_as_many_places_as_have_the_event_and_counts_them(below_a_m
 def test_whole_schools_are_held_out_and_the_last_stage_is_what_training_finds(
     lead_time, below_a_mark, table, tmp_path
 ) -> None:
-    assert (below_a_mark.group, below_a_mark.n_groups) == ("school", 5)
-    assert below_a_mark.n_test == 250
+    assert (below_a_mark.group, below_a_mark.n_groups) == ("School", 12)
+    assert not below_a_mark.known_groups
+    assert below_a_mark.n_test == 360
     found = lead_time()  # a number without a mark: no list
     assert found.listing is None
     assert found.stages[-1].model.auc is None
@@ -125,13 +126,24 @@ def test_whole_schools_are_held_out_and_the_last_stage_is_what_training_finds(
     )
 
 
+def test_the_school_s_average_ranks_pupils_of_schools_that_are_known(
+    lead_time, below_a_mark
+) -> None:
+    found = lead_time(pass_mark=45.0, used_for="known")
+    assert found.known_groups
+    known, new = (one.stages[0].baselines[-1] for one in (found, below_a_mark))
+    assert (known.source, new.source) == ("group", "group")
+    assert known.auc.value > 0.55 > new.auc.value
+    assert found.stages[-1].model.auc.value > below_a_mark.stages[-1].model.auc.value
+
+
 def test_outcomes_are_ranked_by_the_chance_of_those_at_risk(lead_time, tmp_path) -> None:
     hints = tmp_path / "outcomes.toml"
     hints.write_text(HINTS + '[columns.result]\nat_risk = ["fail"]\n', "utf-8")
     options = {"target": "result", "drop": ("mark",), "models": ("logistic",), "group": None}
     found = lead_time(0.25, hints=hints, **options)
     assert (found.metric, found.listing.event) == ("log loss", "fail")
-    assert (found.listing.n_listed, found.n_test) == (60, 240)
+    assert (found.listing.n_listed, found.n_test) == (90, 360)
     assert found.stages[-1].model.auc.low > 0.8
     assert [one.source for one in found.stages[-1].baselines] == ["number"]
     assert found.stages[-1].gain.low > 0  # of log loss saved
@@ -149,7 +161,7 @@ def trainers(monkeypatch) -> list[ModelTrainerConfig]:
     """Let nothing be searched: the first stages know nothing, the last one everything."""
     asked: list[ModelTrainerConfig] = []
 
-    def predicted(schema, trainer, train, test, event, progress) -> Predicted:
+    def predicted(schema, trainer, train, test, event, case, progress) -> Predicted:
         asked.append(trainer.config)
         knows = "essay" in schema.names
         errors = np.zeros(len(test.y)) if knows else test.y - test.y.mean()
@@ -179,9 +191,9 @@ def test_all_stages_share_one_budget(lead_time, trainers) -> None:
     [
         (None, {"as_of": "day 30"}, "--as-of trains for one stage"),
         (None, {"cross": ("a", "b")}, "--cross is for a report of one model"),
-        (250, {"pass_mark": 45.0}, "how many of the 250 held-out students .* Got 250"),
-        (0.001, {"pass_mark": 45.0}, "how many of the 250 held-out students .* Got 0"),
-        (None, {"pass_mark": 22.0}, "fewer than 10 have a score below 22.*--test-size"),
+        (360, {"pass_mark": 45.0}, "how many of the 360 held-out students .* Got 360"),
+        (0.001, {"pass_mark": 45.0}, "how many of the 360 held-out students .* Got 0"),
+        (None, {"pass_mark": 12.0}, "fewer than 10 have a score below 12.*--test-size"),
         (None, {"drop": ("result", "quiz", "essay", "room")}, "the hints tell of one only"),
     ],
 )
@@ -203,13 +215,13 @@ def test_the_command_writes_a_page_and_numbers_and_promotes_nothing(
     told = json.loads(out)
     assert told["trained"] is False
     assert told["lead_time"] == json.loads((tmp_path / "lead_time.json").read_bytes())
-    assert any("The list has 25 places" in one for one in told["lead_time"]["sentences"])
+    assert any("The list has 36 places" in one for one in told["lead_time"]["sentences"])
     assert {path.name for path in tmp_path.iterdir()} == {"lead_time.html", "lead_time.json"}
     page = (tmp_path / "lead_time.html").read_text("utf-8")
     assert "How early is a score below 45 known?" in page
     assert page.count("<svg") == 2
     assert "Model card" not in page
-    assert "Whom a list of 25 reaches" in page
+    assert "Whom a list of 36 reaches" in page
     assert "What each stage gains" in err
 
 

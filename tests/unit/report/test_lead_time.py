@@ -89,7 +89,9 @@ def test_how_many_places_the_list_has_and_what_is_missing_is_said() -> None:
     told = " ".join(notes(FACTS)).replace("\xa0", " ")
     assert "The list has 100 places for the 430 held-out students (23 % of them), as --cap" in told
     assert "withheld where it would tell of fewer than ten" in told
-    assert "Whole groups of school are held out" in told
+    assert "Groups are held out whole (school) and have no average yet" in told
+    known = " ".join(notes(replace(FACTS, known_groups=True)))
+    assert "students are of known groups (school): a group's average is" in known
     alone = " ".join(notes(replace(FACTS, group="", skipped=("day 5",))))
     assert "needs to know the schools: --group COLUMN" in alone
     assert "Nothing more becomes known by day 5." in alone
