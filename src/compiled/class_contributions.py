@@ -18,7 +18,6 @@ NODES = 16  # of a panel; so many make an error of 1e-8 where no score changes b
 PANEL = 10.0  # ... than this, which it does in the first panel
 MOST_STRETCHED = 4.0  # by what calibration may multiply contributions, or divide them
 LEAST_CHANGE = 1e-12
-STEP = 1e-5  # by what part of itself a probability is moved to find a slope
 
 Scores = Sequence[Sequence[float]]  # of each member
 
@@ -28,6 +27,10 @@ class Calibrated(Protocol):
 
     def calibrated(self, raw: Sequence[float], /) -> Sequence[float]:
         """Return the chance of each class."""
+        ...
+
+    def slopes(self, raw: Sequence[float], event: frozenset[int], /) -> Sequence[float]:
+        """Return by how much a unit of each raw probability moves the chance of some classes."""
         ...
 
 
@@ -90,7 +93,7 @@ class ClassAttributor:
         """Return the base and what each feature adds to it; they sum to the event's chance.
 
         With calibration, base and sum are calibrated. Of more than two classes, the slopes are the
-        calibrated chance's, from differences. Of two classes, calibration may have steps, which
+        calibrated chance's. Of two classes, calibration may have steps, which
         have no slope: contributions are multiplied by what the one way is of the other. The factor
         is kept within 4 and 1/4, and what is left is shared.
 
@@ -117,7 +120,7 @@ class ClassAttributor:
                 return raw
             base, total = (_chance(chances.calibrated(p), event) for p in (self.base, found))
             return stretched(raw, base, total)
-        factors = self._factors(ends, lambda at: _gains(chances, model.averaged(at), event))
+        factors = self._factors(ends, lambda at: chances.slopes(model.averaged(at), event))
         base, total = (_chance(chances.calibrated(p), event) for p in (self.base, found))
         return _completed(self._added(values, bits, factors, base), total)
 
@@ -188,17 +191,6 @@ class ClassAttributor:
                 times = [trees.weight * factor for factor in of_member]
                 self._crowd.add(trees.roots, bits, added, times)
         return Contributions(base, dict(zip(names, added, strict=True)), self.method)
-
-
-def _gains(chances: Calibrated, raw: Sequence[float], event: frozenset[int]) -> list[float]:
-    """Return by how much a unit of each raw probability moves the calibrated chance."""
-    here = _chance(chances.calibrated(raw), event)
-    found = []
-    for code, p in enumerate(raw):
-        step = STEP * p + LEAST_CHANGE
-        moved = [each + step * (i == code) for i, each in enumerate(raw)]
-        found.append((_chance(chances.calibrated(moved), event) - here) / step)
-    return found
 
 
 def stretched(contributions: Contributions, base: float, total: float) -> Contributions:

@@ -77,6 +77,8 @@ class JointObliviousTrees:
         Of the sums in the scores.
     outputs : tuple of ObliviousTrees
         By output; all ask the same tests.
+    n_summed : int
+        The outputs before the last one, where that is 0 in all leaves; else all.
     """
 
     def __init__(self, outputs: tuple[ObliviousTrees, ...]) -> None:
@@ -86,15 +88,15 @@ class JointObliviousTrees:
         # Training makes the last score of a softmax 0, which costs nothing here. Of the others two
         # are added at once, as a complex number: both are rounded as they would be alone.
         last_is_0 = not any(value for tree in trees for value in tree[-1].values)
-        self._n_summed = len(outputs) - last_is_0
-        paired = tuple(replace(t[0], values=_pairs(t[: self._n_summed])) for t in trees)
+        self.n_summed = len(outputs) - last_is_0
+        paired = tuple(replace(t[0], values=_pairs(t[: self.n_summed])) for t in trees)
         self._paired = ObliviousTrees(self.weight, paired, outputs[0].n_tests)
 
     def sums(self, bits: Bits) -> list[float]:
         """Return each output's sum of leaves, without the weight."""
         found = [0.0] * (len(self.outputs) + 1)
         reached = self._paired.reached(bits)
-        pairs = [reached] if self._n_summed <= 2 else zip(*reached, strict=True)
+        pairs = [reached] if self.n_summed <= 2 else zip(*reached, strict=True)
         for place, leaves in enumerate(pairs):
             total = reduce(add, leaves, 0j)
             found[2 * place : 2 * place + 2] = total.real, total.imag
@@ -157,7 +159,7 @@ class Member:
                 output.features,
                 output.base,
                 output.linear,
-                (*output.ensembles, *(each.outputs[i] for each in oblivious)),
+                (*output.ensembles, *(each.outputs[i] for each in oblivious if i < each.n_summed)),
                 output.products,
             )
             for i, output in enumerate(self.outputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -164,6 +164,33 @@ class ClassChances:
         columns = list(np.asarray(raw, dtype=np.float64).T)
         found = self._calibrated(columns, each(math.exp), each(math.log), np.maximum, curve)
         return np.column_stack(found)
+
+    def slopes(self, raw: Sequence[float], event: Container[int]) -> list[float]:
+        """Return by how much a unit of each raw probability moves the chance of some classes.
+
+        Steps, as ``isotonic`` has them, have no slope.
+
+        Parameters
+        ----------
+        event : container of int
+
+        Examples
+        --------
+        >>> ClassChances((0.5, 0.5), 99).slopes((0.2, 0.8), {0})
+        [0.792, -0.198]
+        """
+        n, total = self.n_samples, added(raw)
+        if self.method == "none":
+            shares = [one / total for one in raw]
+            unit = [1 / total] * len(raw)
+        else:
+            chances = zip(self.calibrated(raw), self.prior, strict=True)
+            shares = [((n + 1) * chance - prior) / n for chance, prior in chances]
+            unit = [
+                self.slope * share / max(one, TINY) for one, share in zip(raw, shares, strict=True)
+            ]
+        of_event = added(share for code, share in enumerate(shares) if code in event)
+        return [n / (n + 1) * each * ((k in event) - of_event) for k, each in enumerate(unit)]
 
     def _calibrated(
         self,

@@ -70,6 +70,16 @@ def test_a_damaged_file_is_refused(change: dict[str, object]) -> None:
         ClassChances.from_dict(TWO.to_dict() | change)
 
 
+@pytest.mark.parametrize("made", [made for made in ALL if made.method != "isotonic"])
+def test_slopes_are_what_a_small_change_of_a_probability_makes(made: ClassChances) -> None:
+    raw, step = [*np.linspace(1, 2, len(made.prior))], 1e-6
+    raw = [one / sum(raw) for one in raw]
+    for code, slope in enumerate(made.slopes(raw, {0})):
+        ends = [[one + side * (i == code) for i, one in enumerate(raw)] for side in (-step, step)]
+        low, high = (made.calibrated(end)[0] for end in ends)
+        assert slope == pytest.approx((high - low) / (2 * step), rel=1e-5)
+
+
 @pytest.mark.parametrize("made", ALL)
 def test_many_rows_and_one_agree_to_the_last_bit(made: ClassChances) -> None:
     raw = raw_of(made)
