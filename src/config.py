@@ -16,6 +16,7 @@ SAMPLE_TABLE = ROOT / "notebooks" / "data" / "stud.csv"
 ARTIFACTS = Path("artifacts")
 SHORTEST_KEY = 16  # characters
 MOST_DIGITS = 15  # of a setting
+MAKE_KEY = 'Make one with: python -c "import secrets; print(secrets.token_hex())"'
 LONGEST_SHOWN = 80  # characters of a setting that is refused
 # Names on the leaderboard that are not families: the mean of the target, several models as one, and
 # what the winner is held against.
@@ -40,6 +41,12 @@ class Settings:
     rate_limit: int | None = None
     trusted_hosts: tuple[str, ...] = ()
     trusted_proxies: int = 0
+    records_url: str = field(default="", repr=False)
+    records_key: str = field(default="", repr=False)
+    records_spool: Path | None = None
+    record_subject: str = ""
+    record_group: str = ""
+    record_features: bool = False
 
     @property
     def production(self) -> bool:
@@ -92,6 +99,10 @@ def _long(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    return _one_of("0", "1")(text) == "1"
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     hosts = tuple(text.replace(",", " ").lower().split())
     for host in hosts:
@@ -131,6 +142,21 @@ SETTINGS = (
             "names under which the app answers (`.school.org`: all below it); any unless set"),
     Setting("trusted_proxies", "TRUSTED_PROXIES", _whole,
             "proxies in front, each of which adds the caller's address to `X-Forwarded-For`"),
+    Setting("records_url", "RECORDS_URL", str,
+            "database that every prediction is kept in: `sqlite:////var/lib/stuprediction/"
+            "records.db` or `postgresql+psycopg://…`; nothing is kept unless set", secret=True),
+    Setting("records_key", "RECORDS_KEY", _long,
+            "the key under which pupils are hashed, needed with `RECORDS_URL`; keep it apart from "
+            "the database", secret=True),
+    Setting("records_spool", "RECORDS_SPOOL", Path,
+            "a private folder for predictions that wait for the database; unless set, beside a "
+            "file of SQLite, else below `TMPDIR` or `/var/tmp`"),
+    Setting("record_subject", "RECORD_SUBJECT", str,
+            "the column of uploaded files that says who a pupil is; only its hash is kept"),
+    Setting("record_group", "RECORD_GROUP", str,
+            "the column of uploaded files that says which class or school"),
+    Setting("record_features", "RECORD_FEATURES", _switch,
+            "`1` keeps the answers beside each prediction too"),
 )  # fmt: skip
 
 
@@ -151,9 +177,18 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             except ValueError as error:
                 got = "" if setting.secret else f" Got {text[:LONGEST_SHOWN]!r}."
                 problems.append(Problem(f"{setting.variable} {error}.{got}"))
+    settings = Settings(**values)
+    problems += _missing(settings)
     if problems:
         raise ConfigurationError("The settings cannot be used.", problems)
-    return Settings(**values)
+    return settings
+
+
+def _missing(settings: Settings) -> list[Problem]:
+    """Return which settings are needed by others, and absent."""
+    if settings.records_url and not settings.records_key:
+        return [Problem(f"RECORDS_KEY is needed with RECORDS_URL. {MAKE_KEY}")]
+    return []
 
 
 def read_signing_key() -> str:

@@ -27,6 +27,7 @@ from src.web.middleware.request_body import (
     read_chunked_body,
 )
 from src.web.model_holder import ModelHolder
+from src.web.recording import Recording
 from src.web.single.fast_path import FastLane
 
 logger = get_logger(__name__)
@@ -86,7 +87,11 @@ def _add_middleware(app: Flask, settings: Settings) -> None:
     routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
     metrics = app.extensions[Metrics.EXTENSION] = Metrics(routes)
     guard = app.extensions[Guard.EXTENSION] = Guard(settings, metrics)
-    batches = app.extensions[BatchService.EXTENSION] = BatchService(settings, metrics)
+    recording = Recording(settings) if settings.records_url else None
+    if recording:
+        app.extensions[Recording.EXTENSION] = recording
+    batches = BatchService(settings, metrics, recording)
+    app.extensions[BatchService.EXTENSION] = batches
     guard.register(app)
     for step in (
         expect_whole_body,
@@ -96,7 +101,8 @@ def _add_middleware(app: Flask, settings: Settings) -> None:
     ):
         app.before_request(step)
     paths = [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS]
-    fast = FastLane(app.wsgi_app, paths, guard, models, metrics, settings.max_body_bytes)
+    recorder = recording.recorder if recording else None
+    fast = FastLane(app.wsgi_app, paths, guard, models, metrics, settings.max_body_bytes, recorder)
     wrapped = Operations(fast, metrics, AccessLog(json_lines=settings.json_logs))
     n = settings.trusted_proxies
     # The nearest proxy says how it was asked; each of them adds whom it was asked by.

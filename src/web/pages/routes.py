@@ -41,6 +41,7 @@ from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.outcome_results import OutcomeResult, describe_outcome
 from src.web.pages.reasons import Reasons, WhatIfs, explain, explain_chance, no_reasons, what_if
 from src.web.pages.results import Result, describe
+from src.web.recording import current_recorder
 from src.web.single.json_answers import answer_record
 from src.web.single.submission import read_form
 
@@ -62,7 +63,7 @@ def navigation() -> dict[str, object]:
     here = "batch.show" if request.blueprint == "batch" else request.endpoint
     if here == "pages.predict":
         here = "pages.show_form"
-    return {**_links(app, request.script_root), "here": here}
+    return {**_links(app, request.script_root), "here": here, "recorder": current_recorder()}
 
 
 @lru_cache(maxsize=8)  # making an address takes longer than a prediction
@@ -151,7 +152,9 @@ def _answer_form(predictor: Predictor) -> ResponseReturnValue:
         if wants_json():
             raise
         return form_page(predictor, values, problems=error.problems, status=422)
-    return form_page(predictor, values, prediction=prediction)
+    recorder = current_recorder()
+    kept = recorder.keep(prediction, predictor, "form") if recorder else ""
+    return form_page(predictor, values, prediction=prediction, prediction_id=kept)
 
 
 class Student(NamedTuple):
@@ -167,6 +170,7 @@ def form_page(
     values: dict[str, str],
     *,
     prediction: Answered | None = None,
+    prediction_id: str = "",
     problems: tuple[Problem, ...] = (),
     status: int = 200,
     student: Student | None = None,
@@ -205,6 +209,7 @@ def form_page(
         n_rows=predictor.run.manifest.rows.get("used"),
         summary=error_summary(groups, problems),
         result=result,
+        prediction_id=prediction_id,
         reasons=reasons,
         alternatives=alternatives,
         link=link,
