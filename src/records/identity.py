@@ -41,9 +41,8 @@ NOBODY = About()
 def new_prediction_id(now_ms: int) -> str:
     """Return a UUID of version 7 (RFC 9562) for a moment: those made later sort behind it."""
     # After a fork Python seeds each worker's generator anew. An id is no secret.
-    number = (now_ms << 80) | (0x7 << 76) | (getrandbits(12) << 64) | (0b10 << 62) | getrandbits(62)
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    moment, rest = f"{now_ms:012x}", f"{getrandbits(72):018x}"
+    return f"{moment[:8]}-{moment[8:]}-7{rest[:3]}-8{rest[3:6]}-{rest[6:]}"
 
 
 def subject_hash(subject: str, key: str) -> str:
@@ -94,6 +93,8 @@ def take_about(
     >>> record
     {'reading_score': 70}
     """
+    if record.keys().isdisjoint(KEYS):
+        return NOBODY, []
     found: dict[str, str | None] = {}
     problems: list[Problem] = []
     for key in KEYS:
@@ -108,7 +109,7 @@ def take_about(
             problems.append(Problem(f"{key} must be {rule}. Got {got!r}.", key, got=got))
         else:
             found[key] = str(value).strip()
-    return (About(**found) if found else NOBODY), problems
+    return About(**found), problems
 
 
 def _broken_rule(key: str, value: object) -> str:

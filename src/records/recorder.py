@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from sqlalchemy import make_url
@@ -100,15 +100,8 @@ def spool_folder(url: str) -> Path:
     return disk_folder() / f"stuprediction-records-{name}"
 
 
-class _One(NamedTuple):
-    """A prediction of one record, as it waits in the queue."""
-
-    prediction_id: str
-    made_at_ms: int
-    source: str
-    about: About
-    answered: Answered
-    predictor: Predictor
+# A prediction of one record, as it waits in the queue: its id, the milliseconds, the source.
+_One = tuple[str, int, str, About, Answered, Predictor]
 
 
 class Recorder:
@@ -136,7 +129,7 @@ class Recorder:
         """Have a prediction kept, and return its id."""
         made_at_ms = now_ms()
         prediction_id = new_prediction_id(made_at_ms)
-        self._writer.put(_One(prediction_id, made_at_ms, source, about, answered, predictor))
+        self._writer.put((prediction_id, made_at_ms, source, about, answered, predictor))
         return prediction_id
 
     def take_about(
@@ -163,14 +156,14 @@ class Recorder:
     def _row(self, item: _One | Row) -> Row:
         if isinstance(item, dict):
             return item
-        settings, answered = self._settings, item.answered
-        features = json.dumps(dict(answered.values)) if settings.features else None
-        return {
-            **_row_of(item.prediction_id, item.made_at_ms, item.predictor, item.source),
-            **_about_fields(item.about, settings.key, item.made_at_ms),
-            **_predicted_fields(answered, item.predictor),
-            "features": features,
-        }
+        prediction_id, made_at_ms, source, about, answered, predictor = item
+        row = _run_fields(predictor).copy()
+        row["id"], row["made_at_ms"], row["source"] = prediction_id, made_at_ms, source
+        row |= _about_fields(about, self._settings.key, made_at_ms)
+        row |= _predicted_fields(answered, predictor)
+        if self._settings.features:
+            row["features"] = json.dumps(dict(answered.values))
+        return row
 
 
 class RecordedFile:
@@ -201,7 +194,7 @@ class RecordedFile:
         cells = [row for i, row in enumerate(chunk.rows) if i not in left_out]
         made_at_ms, settings = now_ms(), self._settings
         predictor = self._scorer.predictor
-        fixed = _row_of("", made_at_ms, predictor, BATCH)
+        fixed = _run_fields(predictor) | {"made_at_ms": made_at_ms, "source": BATCH}
         rows: list[Row] = []
         predicted = _scored_fields(scores, predictor)
         for i, (row, fields) in enumerate(zip(cells, predicted, strict=True)):
@@ -245,16 +238,16 @@ class RecordedFile:
         return text or None
 
 
-def _row_of(prediction_id: str, made_at_ms: int, predictor: Predictor, source: str) -> Row:
+@lru_cache(maxsize=4)
+def _run_fields(predictor: Predictor) -> Row:
+    """Return a row with what is the same for all predictions of a run; copy it."""
     manifest = predictor.run.manifest
     return {
         TABLE: "prediction",
-        "id": prediction_id,
-        "made_at_ms": made_at_ms,
         "run": manifest.run_id,
         "fingerprint": manifest.files[SCHEMA],
-        "source": source,
         "batch": None,
+        "features": None,
     }
 
 

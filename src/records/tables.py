@@ -44,7 +44,7 @@ prediction = Table(
     "prediction",
     metadata,
     Column("id", String(36), primary_key=True),  # a UUID of version 7: later ones are larger
-    Column("made_at_ms", BigInteger, nullable=False, index=True),
+    Column("made_at_ms", BigInteger, nullable=False),
     Column("run", String(64), nullable=False),
     Column("fingerprint", String(64), nullable=False),  # SHA-256 of the run's schema.json
     Column("source", String(8), nullable=False),
@@ -59,7 +59,14 @@ prediction = Table(
     Column("at_risk", Double),  # chance below the pass mark, or of the outcomes at risk
     Column("chances", Text),  # JSON: {"probabilities": {…}, "set": […]} of an outcome
     Column("features", Text),  # JSON of the answers, with RECORD_FEATURES=1 alone
-    Index("ix_prediction_subject_as_of", "subject", "as_of"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_prediction_subject_as_of",
+    prediction.c.subject,
+    prediction.c.as_of,
+    sqlite_where=prediction.c.subject.is_not(None),
+    postgresql_where=prediction.c.subject.is_not(None),
 )
 
 outcome = Table(

@@ -39,10 +39,9 @@ class Recording:
             record_settings(settings), lambda what, n: self._counters.add((what, n))
         )
 
-    @property
-    def n_lost(self) -> int:
-        """Predictions that could not be kept since the app was started."""
-        return int(self._counters.totals()[FATES.index("lost")])
+    def counts(self) -> dict[str, int]:
+        """Return how many predictions were written, spooled and lost since the app was started."""
+        return dict(zip(FATES, map(int, self._counters.totals()), strict=False))
 
     def render(self) -> str:
         """Return the counters in Prometheus's text format."""

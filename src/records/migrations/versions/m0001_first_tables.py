@@ -40,9 +40,16 @@ def upgrade() -> None:
         sa.Column("chances", sa.Text),
         sa.Column("features", sa.Text),
         sa.PrimaryKeyConstraint("id", name="pk_prediction"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_prediction_made_at_ms", "prediction", ["made_at_ms"])
-    op.create_index("ix_prediction_subject_as_of", "prediction", ["subject", "as_of"])
+    named = sa.text("subject IS NOT NULL")
+    op.create_index(
+        "ix_prediction_subject_as_of",
+        "prediction",
+        ["subject", "as_of"],
+        sqlite_where=named,
+        postgresql_where=named,
+    )
     op.create_table(
         "outcome",
         sa.Column("id", _COUNTER, autoincrement=True, nullable=False),
