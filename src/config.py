@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Settings:
     record_subject: str = ""
     record_group: str = ""
     record_features: bool = False
+    record_terms: str = "02-01, 08-01"
 
     @property
     def production(self) -> bool:
@@ -103,6 +105,17 @@ def _switch(text: str) -> bool:
     return _one_of("0", "1")(text) == "1"
 
 
+def _first_days(text: str) -> str:
+    days = [part.strip() for part in text.split(",")]
+    try:
+        for day in days:
+            if date.fromisoformat(f"2001-{day}").strftime("%m-%d") != day:
+                raise ValueError
+    except ValueError:
+        raise ValueError("must be days such as 02-01, 08-01: month and day") from None
+    return ", ".join(days)
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     hosts = tuple(text.replace(",", " ").lower().split())
     for host in hosts:
@@ -157,6 +170,9 @@ SETTINGS = (
             "the column of uploaded files that says which class or school"),
     Setting("record_features", "RECORD_FEATURES", _switch,
             "`1` keeps the answers beside each prediction too"),
+    Setting("record_terms", "RECORD_TERMS", _first_days,
+            "month and day on which each term of the school year begins: a pupil has one outcome "
+            "a term"),
 )  # fmt: skip
 
 

@@ -196,7 +196,8 @@ class RecordedFile:
         predictor = self._scorer.predictor
         fixed = _run_fields(predictor) | {"made_at_ms": made_at_ms, "source": BATCH}
         rows: list[Row] = []
-        predicted = _scored_fields(scores, predictor)
+        mark = getattr(self._scorer, "pass_mark", None)
+        predicted = _scored_fields(scores, predictor, mark)
         for i, (row, fields) in enumerate(zip(cells, predicted, strict=True)):
             about = About(*(self._cell(row, at) for at in (self._subject, self._group)))
             as_of = self._cell(row, self._as_of)
@@ -246,6 +247,7 @@ def _run_fields(predictor: Predictor) -> Row:
         TABLE: "prediction",
         "run": manifest.run_id,
         "fingerprint": manifest.files[SCHEMA],
+        "target": predictor.schema.target.name,
         "batch": None,
         "features": None,
     }
@@ -276,16 +278,18 @@ def _predicted_fields(answered: Answered, predictor: Predictor) -> Row:
         return _outcome_fields(answered.prediction, answered.at_risk, chances)
     assert isinstance(answered, Prediction)  # noqa: S101 - there are two kinds
     low, high = answered.intervals.get(LEVEL, (None, None))
-    return _number_fields(answered.prediction, low, high, answered.probability_below)
+    risk, mark = answered.probability_below, predictor.pass_mark
+    return _number_fields(answered.prediction, low, high, risk, mark)
 
 
-def _scored_fields(scores: Scores, predictor: Predictor) -> Iterator[Row]:
+def _scored_fields(scores: Scores, predictor: Predictor, mark: float | None) -> Iterator[Row]:
     """Yield the same for each scored row of a file."""
     n_rows = len(scores[PREDICTION])
     empty = [None] * n_rows
     if isinstance(predictor, NumberPredictor):
         columns = [scores.get(name, empty) for name in (PREDICTION, LOW, HIGH, CHANCE)]
-        yield from (_number_fields(*values) for values in zip(*columns, strict=True))
+        for number, low, high, at_risk in zip(*columns, strict=True):
+            yield _number_fields(number, low, high, at_risk, mark)
         return
     assert isinstance(predictor, OutcomePredictor)  # noqa: S101 - there are two kinds
     labels, event = predictor.labels, predictor.chances.event
@@ -298,16 +302,20 @@ def _scored_fields(scores: Scores, predictor: Predictor) -> Iterator[Row]:
 
 
 def _number_fields(
-    number: float, low: float | None, high: float | None, at_risk: float | None
+    number: float,
+    low: float | None,
+    high: float | None,
+    at_risk: float | None,
+    mark: float | None,
 ) -> Row:
     return {
         "number": number, "label": None, "low": low, "high": high, "at_risk": at_risk,
-        "chances": None,
+        "mark": None if at_risk is None else mark, "chances": None,
     }  # fmt: skip
 
 
 def _outcome_fields(label: str, at_risk: float | None, chances: Mapping[str, Any]) -> Row:
     return {
         "number": None, "label": label, "low": None, "high": None, "at_risk": at_risk,
-        "chances": json.dumps(chances),
+        "mark": None, "chances": json.dumps(chances),
     }  # fmt: skip

@@ -47,6 +47,7 @@ prediction = Table(
     Column("made_at_ms", BigInteger, nullable=False),
     Column("run", String(64), nullable=False),
     Column("fingerprint", String(64), nullable=False),  # SHA-256 of the run's schema.json
+    Column("target", Text, nullable=False),  # what was predicted
     Column("source", String(8), nullable=False),
     Column("batch", String(36)),  # no foreign key: the file's own row is written last
     Column("subject", String(64)),
@@ -57,6 +58,7 @@ prediction = Table(
     Column("low", Double),  # ends of the 90 % interval of a number
     Column("high", Double),
     Column("at_risk", Double),  # chance below the pass mark, or of the outcomes at risk
+    Column("mark", Double),  # the pass mark of that chance
     Column("chances", Text),  # JSON: {"probabilities": {…}, "set": […]} of an outcome
     Column("features", Text),  # JSON of the answers, with RECORD_FEATURES=1 alone
     sqlite_with_rowid=False,

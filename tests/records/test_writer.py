@@ -31,9 +31,10 @@ def row_of(number: int) -> dict[str, object]:
     made = now_ms()
     return {
         "table": "prediction", "id": new_prediction_id(made), "made_at_ms": made, "run": "r",
-        "fingerprint": "f", "source": "api", "batch": None, "subject": f"hash {number}",
+        "fingerprint": "f", "target": "score", "source": "api", "batch": None,
+        "subject": f"hash {number}",
         "group_name": "9c", "as_of": "2026-11-29", "number": float(number), "label": None,
-        "low": 1.0, "high": 2.0, "at_risk": 0.5, "chances": None, "features": None,
+        "low": 1.0, "high": 2.0, "at_risk": 0.5, "mark": 50.0, "chances": None, "features": None,
     }  # fmt: skip
 
 
