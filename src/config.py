@@ -49,10 +49,19 @@ class Settings:
     record_group: str = ""
     record_features: bool = False
     record_terms: str = "02-01, 08-01"
+    operator_password_hash: str = field(default="", repr=False)
+    require_sign_in: bool = False
+    secret_key: str = field(default="", repr=False)
+    trusted_user_header: str = ""
 
     @property
     def production(self) -> bool:
         return self.app_env == "production"
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether there is a way to sign in."""
+        return bool(self.operator_password_hash or self.trusted_user_header)
 
     @property
     def json_logs(self) -> bool:
@@ -116,6 +125,18 @@ def _first_days(text: str) -> str:
     return ", ".join(days)
 
 
+def _scrypt(text: str) -> str:
+    if not re.fullmatch(r"scrypt(:\d+){3}\$[^$]+\$[0-9a-f]{128}", text):
+        raise ValueError("must be what python -m src.web.middleware.sign_in prints, in quotes")
+    return text
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise ValueError("must be the name of a header")
+    return text
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     hosts = tuple(text.replace(",", " ").lower().split())
     for host in hosts:
@@ -173,6 +194,18 @@ SETTINGS = (
     Setting("record_terms", "RECORD_TERMS", _first_days,
             "month and day on which each term of the school year begins: a pupil has one outcome "
             "a term"),
+    Setting("operator_password_hash", "OPERATOR_PASSWORD_HASH", _scrypt,
+            "hash of the password that opens `/records`: `python -m src.web.middleware.sign_in` "
+            "makes it", secret=True),
+    Setting("require_sign_in", "REQUIRE_SIGN_IN", _switch,
+            "`1` puts all pages behind the sign-in; load balancers and programs with a good API "
+            "key pass"),
+    Setting("secret_key", "SECRET_KEY", str,
+            "signs the sessions of those who signed in, needed with `OPERATOR_PASSWORD_HASH`",
+            secret=True),
+    Setting("trusted_user_header", "TRUSTED_USER_HEADER", _header,
+            "header in which a proxy says who signed in there, such as `X-Amzn-Oidc-Identity`: "
+            "whoever has one is an operator. The proxy must remove it from what clients send"),
 )  # fmt: skip
 
 
@@ -202,9 +235,21 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _missing(settings: Settings) -> list[Problem]:
     """Return which settings are needed by others, and absent."""
+    problems = []
     if settings.records_url and not settings.records_key:
-        return [Problem(f"RECORDS_KEY is needed with RECORDS_URL. {MAKE_KEY}")]
-    return []
+        problems.append(f"RECORDS_KEY is needed with RECORDS_URL. {MAKE_KEY}")
+    if settings.operator_password_hash and len(settings.secret_key) < SHORTEST_KEY:
+        problems.append(
+            f"SECRET_KEY is needed with OPERATOR_PASSWORD_HASH, of {SHORTEST_KEY} characters or "
+            f"more. {MAKE_KEY}"
+        )
+    if settings.trusted_user_header and not settings.trusted_proxies:
+        problems.append("TRUSTED_PROXIES is needed with TRUSTED_USER_HEADER: how many there are.")
+    if settings.require_sign_in and not settings.signs_in:
+        problems.append(
+            "REQUIRE_SIGN_IN needs a way to sign in: OPERATOR_PASSWORD_HASH or TRUSTED_USER_HEADER."
+        )
+    return [*map(Problem, problems)]
 
 
 def read_signing_key() -> str:

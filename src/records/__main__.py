@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy import Engine, insert, select
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except OperationalError as error:
         sys.stderr.write(f"The database of the records does not answer: {error.orig}\n")
-        return 1
+        return 3
     return 0
 
 
@@ -76,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument(
         "--not-taken", type=Path, default=Path(NOT_TAKEN), help="gets the rows that were not taken"
     )
+    bring.add_argument("--json", action="store_true", help="print the counts as JSON")
+    for hidden in ("--actor", "--name"):  # for the app, which starts this for an upload
+        bring.add_argument(hidden, default="", help=argparse.SUPPRESS)
     bring.set_defaults(run=_import)
     made = commands.add_parser("report", help="compute what came true, store and print it as JSON")
     made.set_defaults(run=_report)
@@ -102,11 +106,15 @@ def _import(options: argparse.Namespace, settings: Settings, engine: Engine) -> 
         _schema(settings), settings.records_key, Terms(settings.record_terms),
         settings.record_subject, options.as_of,
     )  # fmt: skip
+    source = options.file.open("rb") if options.name else options.file
     with (
-        open_table(options.file) as reader,
+        open_table(source, options.name) as reader,
         options.not_taken.open("w", encoding="utf-8-sig", newline="") as not_taken,
     ):
-        found = reading.run(engine, reader, "file", not_taken, _actor())
+        found = reading.run(engine, reader, "file", not_taken, options.actor or _actor())
+    if options.json:
+        _say(json.dumps(asdict(found)))
+        return
     counts = ", ".join(f"{getattr(found, fate):,} {fate.replace('_', ' ')}" for fate in FATES)
     _say(f"{found.n_rows:,} rows: {counts}.")
     if found.n_rows > found.matched + found.corrected + found.unchanged:

@@ -117,6 +117,7 @@ class Recorder:
     def __init__(self, settings: RecordSettings, count: Count) -> None:
         self._settings = settings
         self._writer = Writer(settings.url, settings.spool_folder, self._row, count)
+        self._served: set[str] = set()  # runs that this process noted
 
     @property
     def keeps_features(self) -> bool:
@@ -149,6 +150,18 @@ class Recorder:
         put = self._writer.put_patiently if patient else self._writer.put_all
         return RecordedFile(put, self._settings, scorer, header)
 
+    def note(self, kind: str, actor: str, **details: object) -> None:
+        """Have an event kept; ``details`` hold no value of a pupil."""
+        self._writer.put(
+            {
+                TABLE: "event",
+                "at_ms": now_ms(),
+                "kind": kind,
+                "actor": actor,
+                "details": json.dumps(details),
+            }
+        )
+
     def close(self) -> None:
         """Write what is there, and end."""
         self._writer.close()
@@ -157,6 +170,9 @@ class Recorder:
         if isinstance(item, dict):
             return item
         prediction_id, made_at_ms, source, about, answered, predictor = item
+        if predictor.run.run_id not in self._served:  # promoted, or the worker is new
+            self._served.add(predictor.run.run_id)
+            self.note("serving", "app", run=predictor.run.run_id)
         row = _run_fields(predictor).copy()
         row["id"], row["made_at_ms"], row["source"] = prediction_id, made_at_ms, source
         row |= _about_fields(about, self._settings.key, made_at_ms)

@@ -238,7 +238,7 @@ def _statements(insert: Callable[[Table], Any]) -> dict[str, Insert]:
     return {
         name: insert(table).on_conflict_do_nothing(index_elements=["id"])
         for name, table in metadata.tables.items()
-        if name in ("prediction", "batch")
+        if name in ("prediction", "batch", "event")
     }
 
 

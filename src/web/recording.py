@@ -39,6 +39,11 @@ class Recording:
             record_settings(settings), lambda what, n: self._counters.add((what, n))
         )
 
+    @property
+    def url(self) -> str:
+        """Of the database."""
+        return self._settings.records_url
+
     def counts(self) -> dict[str, int]:
         """Return how many predictions were written, spooled and lost since the app was started."""
         return dict(zip(FATES, map(int, self._counters.totals()), strict=False))
@@ -59,15 +64,18 @@ class Recording:
         return "\n".join(lines)
 
     def child_environment(self) -> Mapping[str, str]:
-        """Return the variables by which a process that scores a file keeps its predictions."""
+        """Return the variables by which a process that works for us finds records and model."""
         settings = self._settings
         return {
+            "ARTIFACTS_DIR": str(settings.artifacts_dir.resolve()),
+            "MODEL_SIGNING_KEY": settings.model_signing_key,
             "RECORDS_URL": settings.records_url,
             "RECORDS_KEY": settings.records_key,
             "RECORDS_SPOOL": str(settings.records_spool or ""),
             "RECORD_SUBJECT": settings.record_subject,
             "RECORD_GROUP": settings.record_group,
             "RECORD_FEATURES": "1" if settings.record_features else "",
+            "RECORD_TERMS": settings.record_terms,
         }
 
 

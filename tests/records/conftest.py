@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import Engine, create_engine, text
 
+from src.config import Settings
 from src.records.database import migrate, open_engine
+from src.web.recording import Recording
 
 KEY = "a key that only the tests know"
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -112,3 +115,23 @@ def engine(url: str) -> Iterator[Engine]:
     migrate(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, monkeypatch) -> Iterator[Callable[..., Flask]]:
+    """Return `create_app` with records on, taking settings as keywords."""
+    monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path / "none"))
+    import application
+
+    made = []
+
+    def make(artifacts: Path, **settings) -> Flask:
+        given = {"records_url": f"sqlite:///{tmp_path}/records.db", "records_key": KEY}
+        app = application.create_app(Settings(artifacts_dir=artifacts, **(given | settings)))
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        if recording := app.extensions.get(Recording.EXTENSION):
+            recording.recorder.close()

@@ -9,40 +9,18 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from src.config import ROOT, Settings, load_settings
+from src.config import ROOT, load_settings
 from src.exception import ConfigurationError
 from src.records.database import open_engine
 from src.records.identity import subject_hash
 from src.records.tables import batch, prediction
 from src.web.recording import Recording
 from tests.records.conftest import KEY
-
-
-@pytest.fixture
-def make_app(tmp_path: Path, monkeypatch) -> Iterator[Callable[..., Flask]]:
-    """Return `create_app` with records on, taking settings as keywords."""
-    monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path / "none"))
-    import application
-
-    made = []
-
-    def make(artifacts: Path, **settings) -> Flask:
-        given = {"records_url": f"sqlite:///{tmp_path}/records.db", "records_key": KEY}
-        app = application.create_app(Settings(artifacts_dir=artifacts, **(given | settings)))
-        made.append(app)
-        return app
-
-    yield make
-    for app in made:
-        if recording := app.extensions.get(Recording.EXTENSION):
-            recording.recorder.close()
 
 
 def kept(app: Flask, table=prediction) -> list[dict]:

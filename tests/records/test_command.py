@@ -79,5 +79,5 @@ def test_without_records_the_command_says_what_is_not_set(monkeypatch, capsys):
 def test_a_database_that_is_down_is_said_in_one_line(monkeypatch, capsys, sample_artifacts):
     monkeypatch.setenv("RECORDS_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
     monkeypatch.setenv("RECORDS_KEY", KEY)
-    assert main(["report"]) == 1
+    assert main(["report"]) == 3
     assert capsys.readouterr().err.startswith("The database of the records does not answer:")

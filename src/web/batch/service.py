@@ -26,7 +26,9 @@ from src.web.recording import Recording
 
 logger = get_logger(__name__)
 
-UPLOADS = frozenset({"batch.upload", "api.predict_batch"})  # views that take a file
+UPLOADS = frozenset(
+    {"batch.upload", "api.predict_batch", "records.upload"}
+)  # views that take a file
 LONGEST_NAME = 60
 # What the system ends a process with that takes too much.
 LIMITS = frozenset(

@@ -55,6 +55,8 @@ NAVIGATION = (
     ("documents.docs", "API"),
 )
 
+RECORDS = ("records.show", "What came true")  # where predictions are kept
+
 
 @pages.app_context_processor
 def navigation() -> dict[str, object]:
@@ -63,15 +65,17 @@ def navigation() -> dict[str, object]:
     here = "batch.show" if request.blueprint == "batch" else request.endpoint
     if here == "pages.predict":
         here = "pages.show_form"
-    return {**_links(app, request.script_root), "here": here, "recorder": current_recorder()}
+    links = _links(app, request.script_root)
+    return {**links, "here": here, "recorder": current_recorder()}
 
 
 @lru_cache(maxsize=8)  # making an address takes longer than a prediction
 def _links(app: Flask, root: str) -> dict[str, object]:
     """Return what is the same on every page of an app that is served under one root."""
-    addresses = {view: url_for(view) for view, _ in NAVIGATION}
+    pages = [*NAVIGATION, *([RECORDS] if RECORDS[0] in app.view_functions else [])]
+    addresses = {view: url_for(view) for view, _ in pages}
     return {
-        "navigation": [(view, addresses[view], label) for view, label in NAVIGATION],
+        "navigation": [(view, addresses[view], label) for view, label in pages],
         "addresses": addresses,
         "static": url_for("static", filename=""),
     }
