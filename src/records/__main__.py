@@ -73,10 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         "import", help="read a CSV or Excel file of outcomes"
     )
     bring.add_argument("file", type=Path, help="with prediction_id, or subject and as_of")
-    bring.add_argument("--as-of", type=_day, default="", help="a day of the term of all rows")
+    bring.add_argument("--as-of", type=_day, help="a day of the term, for rows that name none")
     bring.add_argument(
         "--not-taken", type=Path, default=Path(NOT_TAKEN), help="gets the rows that were not taken"
     )
+    bring.add_argument("--report", action="store_true", help="make the report anew afterwards")
     bring.add_argument("--json", action="store_true", help="print the counts as JSON")
     for hidden in ("--actor", "--name"):  # for the app, which starts this for an upload
         bring.add_argument(hidden, default="", help=argparse.SUPPRESS)
@@ -104,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 def _import(options: argparse.Namespace, settings: Settings, engine: Engine) -> None:
     reading = OutcomeImport(
         _schema(settings), settings.records_key, Terms(settings.record_terms),
-        settings.record_subject, options.as_of,
+        settings.record_subject, options.as_of or "",
     )  # fmt: skip
     source = options.file.open("rb") if options.name else options.file
     with (
@@ -112,6 +113,8 @@ def _import(options: argparse.Namespace, settings: Settings, engine: Engine) -> 
         options.not_taken.open("w", encoding="utf-8-sig", newline="") as not_taken,
     ):
         found = reading.run(engine, reader, "file", not_taken, options.actor or _actor())
+    if options.report:
+        make_report(engine, _schema(settings), Terms(settings.record_terms))
     if options.json:
         _say(json.dumps(asdict(found)))
         return

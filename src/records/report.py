@@ -7,6 +7,7 @@ get no figures, nor does anything from which theirs would follow.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LIST_SHARES = (0.05, 0.1, 0.2, 0.3)
-SHARES = 0.1  # from so many missing on, it is said that what is here may flatter
+SAID_SHARE = 0.2  # the list that the sentence is about
+MISSING_SHARE = 0.1  # from so many missing on, it is said that what is here may flatter
 PARTS = 8  # of predicted against actual
 UNKNOWN = "unknown"
 GROUPS, PUPILS, ROWS = "groups", "pupils", "rows"
@@ -130,7 +132,7 @@ def _missing(cases: Sequence[Case], n_known: int) -> dict[str, Any]:
     groups = Counter(case.group for case in cases if case.actual is None)
     sizes = Counter(case.group for case in cases)
     sentence = f"Of {n:,} predictions {n - n_known:,} have no outcome yet."
-    if share >= SHARES:
+    if share >= MISSING_SHARE:
         sentence = f"{percent(share)} are missing"
         worst, n_worst = groups.most_common(1)[0]
         if worst != UNKNOWN and sizes[worst] >= LEAST_ROWS and 2 * n_worst >= sum(groups.values()):
@@ -219,7 +221,14 @@ def _by(names: Sequence[str], cases: Sequence[Case], target: Any) -> list[dict[s
         chosen = [case for case, of in zip(cases, codes, strict=True) if of == code]
         figures = None if hidden else _figures(chosen, target)
         found.append({"name": plain(str(labels[code])), "figures": figures})
-    return found
+    return sorted(found, key=lambda group: _in_order(group["name"]))
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """Return what sorts 9a before 10a."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 def _parts(cases: Sequence[Case], target: Any) -> list[dict[str, Any]]:
@@ -262,7 +271,7 @@ def _list(cases: Sequence[Case], target: Any) -> dict[str, Any] | None:
         lists.append({"share": share, "k": k, "hits": hits, "caught": hits / n_happened})
     if not lists:
         return None
-    chosen = lists[-1] if len(lists) < 3 else lists[2]
+    chosen = min(lists, key=lambda one: abs(one["share"] - SAID_SHARE))
     sentence = (
         f"Of the {chosen['k']:,} with the largest chance, {chosen['hits']:,} {event}. Of all who "
         f"did ({n_happened:,}), this list named {percent(chosen['caught'])}; drawing lots would "

@@ -72,7 +72,7 @@ def _page(
     schema, problem, content = current_models().predictor().schema, "", None
     try:
         content = _stored_report()
-    except OperationalError:
+    except (OperationalError, OSError):
         problem = DOWN
     page = render_template(
         "records.html",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -75,8 +76,10 @@ def import_file(
             shutil.copyfileobj(file, copy)
         command = ["outcomes", "import", str(upload), "--not-taken", str(not_taken), "--json",
                    "--actor", actor, "--name", name]  # fmt: skip
+        command += ["--as-of", as_of] if as_of else []
+        command += ["--report"] if can_vectorise() else []
         try:
-            ran = _run(recording, *command, *(["--as-of", as_of] if as_of else []))
+            ran = _run(recording, command)
         except subprocess.TimeoutExpired:
             return Outcome(refusal=SLOW)
         if ran.returncode == 3:
@@ -91,21 +94,11 @@ def import_file(
             counts={name: n for name, n in found.items() if isinstance(n, int)},
             examples=found["examples"],
             not_taken=_link(not_taken),
-            remark=_make_report(recording),
+            remark="" if can_vectorise() else NO_REPORT,
         )
 
 
-def _make_report(recording: Recording) -> str:
-    """Make the report, and return what a person should know if that did not work."""
-    try:
-        if can_vectorise() and _run(recording, "report").returncode == 0:
-            return ""
-    except subprocess.TimeoutExpired:
-        pass
-    return NO_REPORT
-
-
-def _run(recording: Recording, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _run(recording: Recording, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     environment = {
         **child_environment(),
         **recording.child_environment(),
@@ -119,7 +112,7 @@ def _run(recording: Recording, *arguments: str) -> subprocess.CompletedProcess[b
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=LIMIT_S / 2,
+        timeout=LIMIT_S,
         check=False,
     )
 

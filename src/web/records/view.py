@@ -15,7 +15,7 @@ from src.schema.features import ClassTarget
 from src.schema.record import Schema
 from src.web.charts import predicted_and_actual
 
-FEW = "fewer than 10, or only a few fewer than all"
+FEW = "too few"
 WHAT_GOES_TOGETHER = {
     "groups": "Pupils of a class are alike, so the ranges count classes, not pupils.",
     "pupils": "There are too few classes to say how alike their pupils are: the ranges count "
@@ -49,6 +49,7 @@ class ReportView:
     parts: ReportTable | None
     terms: ReportTable | None
     groups: ReportTable | None
+    hides: bool
     list_sentence: str
     lists: ReportTable | None
 
@@ -75,6 +76,10 @@ def describe_report(content: Mapping[str, Any], schema: Schema) -> ReportView:
         groups=_by_table("By class or school", "Group", content["by_group"], kind)
         if figures and len(content["by_group"]) > 1
         else None,
+        hides=any(
+            group["figures"] is None
+            for group in (*content.get("by_term", ()), *content.get("by_group", ()))
+        ),
         list_sentence=listed["sentence"] if listed else "",
         lists=_lists_table(listed) if listed else None,
     )
@@ -163,7 +168,7 @@ def _by_table(
     for group in groups:
         figures = group["figures"]
         if figures is None:
-            rows.append((Cell(group["name"], FEW), Cell(""), Cell(""), Cell("")))
+            rows.append((Cell(group["name"]), Cell(FEW), Cell(FEW), Cell("")))
             continue
         tiles = kind.tiles(figures)
         cells = [Cell(tile.value, tile.ends) for tile in (tiles[0], tiles[-1])]
