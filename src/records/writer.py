@@ -152,7 +152,7 @@ class Writer:
                 self._count(LOST, len(items))
                 continue
             if self._attempt(lambda rows=rows: self._insert(rows)):  # type: ignore[misc]
-                self._count(WRITTEN, len(rows))
+                self._count(WRITTEN, n_predictions(rows))
             else:
                 self._keep_aside(rows)
 
@@ -165,19 +165,29 @@ class Writer:
             self._spool.append(rows)
         except OSError as error:
             logger.error("Predictions are not kept: %s", error.strerror or error)
-            self._count(LOST, len(rows))
+            self._count(LOST, n_predictions(rows))
         else:
-            self._count(SPOOLED, len(rows))
+            self._count(SPOOLED, n_predictions(rows))
 
     def _ship_spools(self) -> None:
         """Bring what is spooled to the database, that of processes which ended too."""
         if self._spool.n_bytes:
-            self._attempt(lambda: self._count(WRITTEN, self._spool.ship(self._insert)))
+            self._ship(self._spool.ship)
         if time.monotonic() >= self._adopt_at:
             self._adopt_at = time.monotonic() + ADOPT_S
-            self._attempt(lambda: self._count(WRITTEN, self._spool.adopt(self._insert)))
+            self._ship(self._spool.adopt)
 
-    def _attempt(self, work: Callable[[], None]) -> bool:
+    def _ship(self, spooled: Callable[[Callable[[list[Row]], None]], int]) -> None:
+        written: list[int] = []  # counted once the whole file is: a part may be written again
+
+        def write(rows: list[Row]) -> None:
+            self._insert(rows)
+            written.append(n_predictions(rows))
+
+        if self._attempt(lambda: spooled(write)):
+            self._count(WRITTEN, sum(written))
+
+    def _attempt(self, work: Callable[[], object]) -> bool:
         """Do something with the database, unless it failed just now; say whether it went well."""
         if time.monotonic() < self._retry_at:
             return False
@@ -213,7 +223,7 @@ class Writer:
             self._insert_one_by_one(self._engine, rows)
 
     def _insert_one_by_one(self, engine: Engine, rows: list[Row]) -> None:
-        n_refused = 0
+        refused: list[Row] = []
         for row in rows:
             try:
                 with engine.begin() as connection:
@@ -221,10 +231,15 @@ class Writer:
             except (OperationalError, InterfaceError):
                 raise
             except DBAPIError:
-                n_refused += 1
-        self._count(WRITTEN, -n_refused)  # the caller counts them all
-        self._count(LOST, n_refused)
-        logger.error("The database refused %d rows of the records", n_refused)
+                refused.append(row)
+        self._count(WRITTEN, -n_predictions(refused))  # the caller counts them all
+        self._count(LOST, n_predictions(refused))
+        logger.error("The database refused %d rows of the records", len(refused))
+
+
+def n_predictions(rows: Sequence[Row]) -> int:
+    """Return how many rows are predictions; events and files are not counted."""
+    return sum(row[TABLE] == "prediction" for row in rows)
 
 
 def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import subprocess
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from src.config import ROOT, load_settings
+from src.config import ROOT, Settings, load_settings
 from src.exception import ConfigurationError
 from src.records.database import open_engine
 from src.records.identity import subject_hash
@@ -205,13 +207,13 @@ def test_off_nothing_of_it_is_imported_and_no_answer_changes(make_app, sample_ar
 
 
 def test_records_without_a_key_are_refused_at_the_start():
-    """H6"""
+    """H6."""
     with pytest.raises(ConfigurationError, match="RECORDS_KEY is needed with RECORDS_URL"):
         load_settings({"RECORDS_URL": "sqlite:////tmp/records.db"})
 
 
 def test_a_url_that_cannot_be_used_is_refused_without_its_password(make_app, sample_artifacts):
-    """H6"""
+    """H6."""
     with pytest.raises(ConfigurationError, match="must name a file of SQLite or PostgreSQL") as e:
         make_app(sample_artifacts, records_url="mysql://name:secret@host/name")
     assert "secret" not in str(e.value)
@@ -220,7 +222,7 @@ def test_a_url_that_cannot_be_used_is_refused_without_its_password(make_app, sam
 def test_a_database_that_cannot_be_opened_fails_no_prediction(
     make_app, sample_artifacts, student, tmp_path
 ):
-    """R4"""
+    """R4."""
     (tmp_path / "records.db").mkdir()
     app = make_app(sample_artifacts)
     client = app.test_client()
@@ -231,3 +233,27 @@ def test_a_database_that_cannot_be_opened_fails_no_prediction(
     app.extensions[Recording.EXTENSION].recorder.close()
     text = client.get("/api/v1/metrics").get_data(as_text=True)
     assert 'stuprediction_predictions_kept_total{fate="spooled"} 20' in text
+
+
+def test_an_instance_with_records_on_its_own_disk_is_not_deployed(monkeypatch, tmp_path):
+    """An update of Beanstalk replaces the instance."""
+    specification = importlib.util.spec_from_file_location(
+        "check", ROOT / ".platform/check_model.py"
+    )
+    check = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(check)
+
+    def ask(url: str) -> None:
+        check.check_records(Settings(records_url=url, records_key=KEY))
+
+    mounted = tmp_path / "volume"
+    mounted.mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path in (Path("/"), mounted))
+    with pytest.raises(ConfigurationError, match="on this instance's own disk"):
+        ask(f"sqlite:///{tmp_path}/deep/records.db")
+    ask(f"sqlite:///{mounted}/deep/records.db")
+    ask("postgresql+psycopg://name@host/name")
+    ask("")
+    monkeypatch.setattr(check, "kind_of_mount", lambda folder: "tmpfs")
+    with pytest.raises(ConfigurationError):
+        ask(f"sqlite:///{mounted}/records.db")

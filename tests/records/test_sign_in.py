@@ -71,7 +71,7 @@ def test_all_together_are_limited_too(app, monkeypatch):
 
 
 def test_the_cookie_is_signed_short_and_for_this_site_alone(client):
-    """H2"""
+    """H2."""
     cookie = sign_in(client).headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
@@ -173,7 +173,7 @@ def test_sign_ins_are_noted_with_no_password(app, client):
 
 
 def test_without_a_password_no_cookie_is_set_by_anything(make_app, sample_artifacts, student):
-    """H2"""
+    """H2."""
     client = make_app(sample_artifacts).test_client()
     for answer in (client.get("/"), client.post("/", data=student), client.get("/sign-in")):
         assert "Set-Cookie" not in answer.headers

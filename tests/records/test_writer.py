@@ -92,7 +92,7 @@ def test_rows_are_written_soon_and_once(url, make_writer):
 def test_while_sqlite_is_locked_rows_are_spooled_and_written_afterwards(
     make_url, make_writer, tmp_path
 ):
-    """R4"""
+    """R4."""
     url = make_url("sqlite")
     one, counted = make_writer(url)
     one.put(row_of(0))
@@ -114,7 +114,7 @@ def test_while_sqlite_is_locked_rows_are_spooled_and_written_afterwards(
 def test_a_postgresql_that_is_down_at_the_start_and_later_gets_every_row(
     make_url, make_writer, postgresql
 ):
-    """R4"""
+    """R4."""
     url = make_url("postgresql")
     one, counted = make_writer(url)
     for i in range(2):
@@ -129,7 +129,7 @@ def test_a_postgresql_that_is_down_at_the_start_and_later_gets_every_row(
 def test_with_neither_database_nor_disk_rows_are_counted_as_lost(
     make_url, make_writer, monkeypatch, tmp_path
 ):
-    """R4"""
+    """R4."""
     (tmp_path / "records.db").mkdir()  # what cannot be opened
 
     def full(*_: object) -> None:

@@ -134,7 +134,7 @@ def test_log_lines_are_json_in_production_or_where_asked(environment, json_lines
 
 @pytest.mark.parametrize("variable", NEEDED)
 def test_a_setting_without_what_it_needs_is_refused_and_says_what_that_is(variable) -> None:
-    """H6"""
+    """H6."""
     text, _ = READ[variable.lower()]
     with pytest.raises(ConfigurationError, match=next(iter(NEEDED[variable]))):
         load_settings({variable: text})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -104,7 +103,6 @@ def _run(recording: Recording, arguments: Sequence[str]) -> subprocess.Completed
         **recording.child_environment(),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }
     return subprocess.run(  # noqa: S603 - a program of ours; a name is an argument, never a path
         [sys.executable, "-m", "src.records", *arguments],
