@@ -103,9 +103,7 @@ def _attempt(
             keeper = None
             if recorder:  # only a process of its own may wait
                 keeper = recorder.file(scorer, reader.header, patient=vectorised)
-            return score_table(
-                reader, scorer, output, to_fix, job.report, order.mending, keeper
-            )
+            return score_table(reader, scorer, output, to_fix, job.report, order.mending, keeper)
     except HeaderError as error:
         return Refusal(error.summary, error.problems, header=error.header, found=error.found)
     except (DataValidationError, ConfigurationError) as error:
