@@ -14,8 +14,10 @@ RUN /venv/bin/python -m src.pipelines.train_pipeline --if-missing --budget quick
 FROM ${PYTHON}
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 APP_ENV=production
 WORKDIR /app
-COPY requirements-serve.txt ./
-RUN pip install --no-cache-dir -r requirements-serve.txt \
+# requirements-records.txt where predictions are kept: docs/records.md.
+ARG REQUIREMENTS=requirements-serve.txt
+COPY ${REQUIREMENTS} ./
+RUN pip install --no-cache-dir -r "${REQUIREMENTS}" \
   && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin app
 COPY application.py gunicorn.conf.py ./
 COPY src src

@@ -86,6 +86,7 @@ lock: .venv/.setup  ## Write requirements*.txt anew from pyproject.toml (ARGS=--
 	.venv/bin/python -m uv $(COMPILE) pyproject.toml --output-file requirements.txt $(ARGS)
 	.venv/bin/python -m uv $(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.txt $(ARGS)
 	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:serve --constraint requirements.txt --output-file requirements-serve.txt
+	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:records --constraint requirements.txt --output-file requirements-records.txt
 	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:streamlit --output-file deploy/streamlit/requirements.txt $(ARGS)
 	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:deploy --output-file deploy/requirements-tools.txt $(ARGS)
 

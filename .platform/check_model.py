@@ -15,7 +15,8 @@ sys.path.insert(0, str(ROOT))
 
 from application import application  # noqa: E402 - the folder's own, wherever this is started
 from src.artifact_store import Run, library_versions  # noqa: E402
-from src.exception import ArtifactError, StuPredictionError  # noqa: E402
+from src.config import Settings, load_settings  # noqa: E402
+from src.exception import ArtifactError, ConfigurationError, StuPredictionError  # noqa: E402
 from src.schema.features import CategoricalFeature  # noqa: E402
 from src.schema.record import Schema  # noqa: E402
 from src.serving.predictor import Predictor  # noqa: E402
@@ -61,6 +62,43 @@ def check_versions(run: Run) -> None:
             )
 
 
+def check_records(settings: Settings) -> None:
+    """Refuse records in a file of SQLite on the instance's own disk, which goes with it.
+
+    Raises
+    ------
+    ConfigurationError
+        If that is where RECORDS_URL points.
+    """
+    path = settings.records_url.partition("sqlite:///")[2]
+    if settings.records_url.startswith("sqlite") and is_on_own_disk(Path(path)):
+        raise ConfigurationError(
+            "RECORDS_URL names a file of SQLite on this instance's own disk. An update replaces "
+            "the instance, and the records are gone. Use PostgreSQL, or a file on a mounted "
+            "volume."
+        )
+
+
+def is_on_own_disk(path: Path) -> bool:
+    """Whether a file lies, or would lie, on the disk of the root folder or in memory."""
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    while not folder.is_mount():
+        folder = folder.parent
+    return folder == Path(folder.anchor) or kind_of_mount(folder) in ("tmpfs", "overlay")
+
+
+def kind_of_mount(folder: Path) -> str:
+    """Return the file system of a mounted folder, as Linux names it; empty elsewhere."""
+    try:
+        lines = Path("/proc/self/mounts").read_text("utf-8").splitlines()
+    except OSError:
+        return ""
+    kinds = {line.split()[1]: line.split()[2] for line in lines}
+    return kinds.get(str(folder), "")
+
+
 def plain_record(schema: Schema) -> dict[str, object]:
     """Return a record inside the ranges that training saw."""
     return {
@@ -77,6 +115,7 @@ def main() -> int:
         predictor: Predictor = application.extensions[ModelHolder.EXTENSION].predictor()
         check_files(predictor.run)
         check_versions(predictor.run)
+        check_records(load_settings())
         answer = predictor.predict_record(plain_record(predictor.schema))
         ready = application.test_client().get("/ready")
         if ready.status_code != 200:

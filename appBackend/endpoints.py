@@ -27,6 +27,7 @@ from src.web.middleware.access import Guard
 from src.web.middleware.errors import error_body
 from src.web.middleware.metrics import CONTENT_TYPE, Metrics
 from src.web.model_holder import current_models
+from src.web.recording import current_recording
 from src.web.single.json_answers import answer_list, answer_record, record_body
 
 PREFIX = "/api/v1"
@@ -87,7 +88,10 @@ def predict_batch() -> ResponseReturnValue:
 def metrics() -> ResponseReturnValue:
     """Tell Prometheus what all workers counted."""
     counted: Metrics = current_app.extensions[Metrics.EXTENSION]
-    return Response(counted.render(_model_labels()), content_type=CONTENT_TYPE)
+    text, recording = counted.render(_model_labels()), current_recording()
+    if recording:
+        text += recording.render()
+    return Response(text, content_type=CONTENT_TYPE)
 
 
 @documents.get("/openapi.json", endpoint="openapi")
@@ -133,6 +137,7 @@ def _document(predictor: Predictor) -> dict[str, Any]:
         prefix=request.script_root + PREFIX,
         keys=guard.keys is not None,
         limited=guard.limiter is not None,
+        kept=current_recording() is not None,
     )
 
 

@@ -35,7 +35,13 @@ REQUEST_ID = {"description": "Names the request in the log.", "schema": _TEXT}
 
 
 def openapi_document(
-    schema: Schema, model_version: str, *, prefix: str, keys: bool, limited: bool
+    schema: Schema,
+    model_version: str,
+    *,
+    prefix: str,
+    keys: bool,
+    limited: bool,
+    kept: bool = False,
 ) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the API for one model.
 
@@ -49,6 +55,8 @@ def openapi_document(
         Where the API is mounted.
     keys, limited : bool
         Whether the API asks for keys, and whether it limits requests.
+    kept : bool
+        Whether predictions are kept: records may then say whom they are of, and answers have ids.
     """
     paths = {prefix + path: methods for path, methods in _paths(schema).items()}
     for path, methods in paths.items():
@@ -56,6 +64,8 @@ def openapi_document(
             for operation in methods.values():
                 _guard(operation, keys=keys, limited=limited)
     schemas = {"Record": record_schema(schema), **answers_for(schema)}
+    if kept:
+        _add_what_is_kept(schemas, schema)
     components: dict[str, Any] = {"schemas": schemas}
     if keys:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
@@ -138,6 +148,36 @@ def _guard(operation: dict[str, Any], *, keys: bool, limited: bool) -> None:
         operation["responses"]["401"] = _error("401")
     if limited:
         operation["responses"]["429"] = _error("429")
+
+
+def _add_what_is_kept(schemas: dict[str, Any], schema: Schema) -> None:
+    """Add what a record may say beside its answers, and the id of each prediction."""
+    said = {name: about for name, about in _ABOUT.items() if name not in schema.names}
+    record = schemas["Record"]
+    record["properties"] = {**record["properties"], **said}
+    answer = schemas["Answer"]
+    answer["properties"] = {**answer["properties"], **_PREDICTION_ID}
+    predicted = schemas["BatchAnswer"]["properties"]["predictions"]["items"]["anyOf"][0]
+    predicted["properties"] = {**predicted["properties"], **_PREDICTION_ID}
+
+
+_WHO = {"type": ["string", "integer", "null"], "minLength": 1, "maxLength": 200}
+_ABOUT = {
+    "subject": {**_WHO, "description": "Who it is. Only a keyed hash of it is kept."},
+    "group": {**_WHO, "description": "The class or school."},
+    "as_of": {
+        "type": ["string", "null"],
+        "format": "date",
+        "description": "The day that the answers are of; today unless given.",
+    },
+}
+_PREDICTION_ID = {
+    "prediction_id": {
+        "type": "string",
+        "format": "uuid",
+        "description": "Names the prediction when its outcome is known.",
+    }
+}
 
 
 def record_schema(schema: Schema) -> dict[str, Any]:

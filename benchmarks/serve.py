@@ -58,11 +58,15 @@ class Served:
 
 
 @contextmanager
-def running(app: str, artifacts: Path, log: Path, workers: int) -> Iterator[tuple[int, int, float]]:
+def running(
+    app: str, artifacts: Path, log: Path, workers: int, **settings: str
+) -> Iterator[tuple[int, int, float]]:
     """Run gunicorn; yield its pid, its port and the seconds to the first answer."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = clean_environment() | {"ARTIFACTS_DIR": str(artifacts), "APP_ENV": "production"}
+    environment = clean_environment() | {
+        "ARTIFACTS_DIR": str(artifacts), "APP_ENV": "production", **settings,
+    }  # fmt: skip
     started = time.perf_counter()
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -153,10 +157,10 @@ end
     return path
 
 
-def serve_once(app: str, artifacts: Path, folder: Path, seconds: int) -> Served:
+def serve_once(app: str, artifacts: Path, folder: Path, seconds: int, **settings: str) -> Served:
     """Start a server with one worker, warm it, drive it, and stop it."""
     script = write_script(folder / "post.lua")
-    with running(app, artifacts, folder / "log", workers=1) as (pid, port, start_s):
+    with running(app, artifacts, folder / "log", workers=1, **settings) as (pid, port, start_s):
         drive(port, 1, script)
         before = cpu_s(pid)
         per_s, p50, p99, n, errors = drive(port, seconds, script)

@@ -15,7 +15,8 @@ from benchmarks.process import MIB, measure
 
 ROOT = Path(__file__).resolve().parent.parent
 SHAPES = (
-    "100x5000", "300x300", "1000x1000", "3000x300", "10000x100", "50000x20", "100000x10", "200000x5",
+    "100x5000", "300x300", "1000x1000", "3000x300",
+    "10000x100", "50000x20", "100000x10", "200000x5",
 )  # fmt: skip
 CPU_S = 45.0  # of the process tree, report included
 PEAK_MIB = 400.0

@@ -22,7 +22,7 @@ from src.exception import ModelNotFoundError, StuPredictionError
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_BYTES = 512 << 20  # of a source bundle, by Beanstalk's rules
-SHORT_LIST = "requirements-serve.txt"
+SHORT_LIST, RECORDS_LIST = "requirements-serve.txt", "requirements-records.txt"
 COMPILED = "compiled.json"
 TABLES = "notebooks"
 RUNS = "artifacts/runs"
@@ -52,8 +52,13 @@ def promoted_run(root: Path) -> Run | None:
         return None
 
 
-def contents(root: Path) -> dict[str, Path]:
+def contents(root: Path, *, records: bool = False) -> dict[str, Path]:
     """Return the bundle's files: path in the bundle to the file that it is a copy of.
+
+    Parameters
+    ----------
+    records : bool
+        Whether instances keep their predictions, which takes more packages.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def contents(root: Path) -> dict[str, Path]:
         if not of_other_run and not name.startswith(f"{TABLES}/"):
             files[name] = root / name
     if COMPILED in run.manifest.files:
-        files["requirements.txt"] = root / SHORT_LIST
+        files["requirements.txt"] = root / (RECORDS_LIST if records else SHORT_LIST)
     return files
 
 
@@ -120,11 +125,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder to make anew")
     parser.add_argument("--zip", type=Path, metavar="FILE", help="zip file to write")
+    parser.add_argument(
+        "--records", action="store_true", help="with the packages that RECORDS_URL needs"
+    )
     options = parser.parse_args(arguments)
     if not options.output and not options.zip:
         parser.error("say what to write: --output DIR, --zip FILE or both")
     try:
-        files = contents(ROOT)
+        files = contents(ROOT, records=options.records)
         if options.output:
             write_folder(files, options.output)
         if options.zip:
@@ -133,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     run = promoted_run(ROOT)
-    short = files["requirements.txt"].name == SHORT_LIST
+    short = files["requirements.txt"].name in (SHORT_LIST, RECORDS_LIST)
     print(
         f"{len(files)} files, "
         + (f"run {run.run_id}" if run else "no run: an instance will train")

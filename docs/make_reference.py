@@ -36,7 +36,9 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     "Serving": {
         "python application.py": None,
         "python -m appBackend.endpoints": None,
+        "python -m src.records": "src/records/__main__.py",
         "python -m src.web.middleware.api_keys": None,
+        "python -m src.web.middleware.sign_in": None,
     },
     "Developing": {
         "python -m src.test": "src/test.py",
@@ -61,6 +63,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
         "python -m benchmarks.mistakes": "benchmarks/mistakes/__main__.py",
         "python -m benchmarks.wsgi": "benchmarks/wsgi.py",
         "python -m benchmarks.serve": "benchmarks/serve.py",
+        "python -m benchmarks.records": "benchmarks/records.py",
         "python -m benchmarks.predict_record": "benchmarks/predict_record.py",
         "python -m benchmarks.batch": "benchmarks/batch.py",
         "python -m benchmarks.uploads": "benchmarks/uploads.py",

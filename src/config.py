@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ SAMPLE_TABLE = ROOT / "notebooks" / "data" / "stud.csv"
 ARTIFACTS = Path("artifacts")
 SHORTEST_KEY = 16  # characters
 MOST_DIGITS = 15  # of a setting
+MAKE_KEY = 'Make one with: python -c "import secrets; print(secrets.token_hex())"'
 LONGEST_SHOWN = 80  # characters of a setting that is refused
 # Names on the leaderboard that are not families: the mean of the target, several models as one, and
 # what the winner is held against.
@@ -40,10 +42,26 @@ class Settings:
     rate_limit: int | None = None
     trusted_hosts: tuple[str, ...] = ()
     trusted_proxies: int = 0
+    records_url: str = field(default="", repr=False)
+    records_key: str = field(default="", repr=False)
+    records_spool: Path | None = None
+    record_subject: str = ""
+    record_group: str = ""
+    record_features: bool = False
+    record_terms: str = "02-01, 08-01"
+    operator_password_hash: str = field(default="", repr=False)
+    require_sign_in: bool = False
+    secret_key: str = field(default="", repr=False)
+    trusted_user_header: str = ""
 
     @property
     def production(self) -> bool:
         return self.app_env == "production"
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether there is a way to sign in."""
+        return bool(self.operator_password_hash or self.trusted_user_header)
 
     @property
     def json_logs(self) -> bool:
@@ -92,6 +110,33 @@ def _long(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    return _one_of("0", "1")(text) == "1"
+
+
+def _first_days(text: str) -> str:
+    days = [part.strip() for part in text.split(",")]
+    try:
+        for day in days:
+            if date.fromisoformat(f"2001-{day}").strftime("%m-%d") != day:
+                raise ValueError
+    except ValueError:
+        raise ValueError("must be days such as 02-01, 08-01: month and day") from None
+    return ", ".join(days)
+
+
+def _scrypt(text: str) -> str:
+    if not re.fullmatch(r"scrypt(:\d+){3}\$[^$]+\$[0-9a-f]{128}", text):
+        raise ValueError("must be what python -m src.web.middleware.sign_in prints, in quotes")
+    return text
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise ValueError("must be the name of a header")
+    return text
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     hosts = tuple(text.replace(",", " ").lower().split())
     for host in hosts:
@@ -131,6 +176,36 @@ SETTINGS = (
             "names under which the app answers (`.school.org`: all below it); any unless set"),
     Setting("trusted_proxies", "TRUSTED_PROXIES", _whole,
             "proxies in front, each of which adds the caller's address to `X-Forwarded-For`"),
+    Setting("records_url", "RECORDS_URL", str,
+            "database that every prediction is kept in: `sqlite:////var/lib/stuprediction/"
+            "records.db` or `postgresql+psycopg://…`; nothing is kept unless set", secret=True),
+    Setting("records_key", "RECORDS_KEY", _long,
+            "the key under which pupils are hashed, needed with `RECORDS_URL`; keep it apart from "
+            "the database", secret=True),
+    Setting("records_spool", "RECORDS_SPOOL", Path,
+            "a private folder for predictions that wait for the database; unless set, beside a "
+            "file of SQLite, else below `TMPDIR` or `/var/tmp`"),
+    Setting("record_subject", "RECORD_SUBJECT", str,
+            "the column of uploaded files that says who a pupil is; only its hash is kept"),
+    Setting("record_group", "RECORD_GROUP", str,
+            "the column of uploaded files that says which class or school"),
+    Setting("record_features", "RECORD_FEATURES", _switch,
+            "`1` keeps the answers beside each prediction too"),
+    Setting("record_terms", "RECORD_TERMS", _first_days,
+            "month and day on which each term of the school year begins: a pupil has one outcome "
+            "a term"),
+    Setting("operator_password_hash", "OPERATOR_PASSWORD_HASH", _scrypt,
+            "hash of the password that opens `/records`: `python -m src.web.middleware.sign_in` "
+            "makes it", secret=True),
+    Setting("require_sign_in", "REQUIRE_SIGN_IN", _switch,
+            "`1` puts all pages behind the sign-in; load balancers and programs with a good API "
+            "key pass"),
+    Setting("secret_key", "SECRET_KEY", str,
+            "signs the sessions of those who signed in, needed with `OPERATOR_PASSWORD_HASH`",
+            secret=True),
+    Setting("trusted_user_header", "TRUSTED_USER_HEADER", _header,
+            "header in which a proxy says who signed in there, such as `X-Amzn-Oidc-Identity`: "
+            "whoever has one is an operator. The proxy must remove it from what clients send"),
 )  # fmt: skip
 
 
@@ -151,9 +226,30 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             except ValueError as error:
                 got = "" if setting.secret else f" Got {text[:LONGEST_SHOWN]!r}."
                 problems.append(Problem(f"{setting.variable} {error}.{got}"))
+    settings = Settings(**values)
+    problems += _missing(settings)
     if problems:
         raise ConfigurationError("The settings cannot be used.", problems)
-    return Settings(**values)
+    return settings
+
+
+def _missing(settings: Settings) -> list[Problem]:
+    """Return which settings are needed by others, and absent."""
+    problems = []
+    if settings.records_url and not settings.records_key:
+        problems.append(f"RECORDS_KEY is needed with RECORDS_URL. {MAKE_KEY}")
+    if settings.operator_password_hash and len(settings.secret_key) < SHORTEST_KEY:
+        problems.append(
+            f"SECRET_KEY is needed with OPERATOR_PASSWORD_HASH, of {SHORTEST_KEY} characters or "
+            f"more. {MAKE_KEY}"
+        )
+    if settings.trusted_user_header and not settings.trusted_proxies:
+        problems.append("TRUSTED_PROXIES is needed with TRUSTED_USER_HEADER: how many there are.")
+    if settings.require_sign_in and not settings.signs_in:
+        problems.append(
+            "REQUIRE_SIGN_IN needs a way to sign in: OPERATOR_PASSWORD_HASH or TRUSTED_USER_HEADER."
+        )
+    return [*map(Problem, problems)]
 
 
 def read_signing_key() -> str:

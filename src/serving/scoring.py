@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO
+from typing import IO, Protocol
 
 from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError, HeaderError, Problem
@@ -24,7 +24,7 @@ from src.tables.cells import match_key, shorten, word_set
 from src.tables.layout import Chunk, TableReader
 from src.tables.writer import write_rows
 
-PROBLEM = "problem"
+PROBLEM, PREDICTION_ID = "problem", "prediction_id"
 CHUNK_ROWS = 1 << 13
 HOPELESS_ROWS = 2 * CHUNK_ROWS  # if all of these are refused, the rest is not read
 SHOWN_PROBLEMS = 200
@@ -33,12 +33,23 @@ CELL_CHARACTERS = 200  # of a cell that is asked about
 PROBLEM_CHARACTERS = 1_000  # of a row; a row of many columns can have very many
 
 
+class Keeper(Protocol):
+    """Keeps what was predicted, where predictions are recorded."""
+
+    def keep(self, chunk: Chunk, checked: ValidatedTable, scores: Scores) -> list[str]:
+        """Keep the scored rows of a chunk, and return an id for each."""
+
+    def finish(self) -> None:
+        """Note the end of the file."""
+
+
 def score_chunks(
     reader: TableReader,
     scorer: Scorer,
     output: IO[str],
     to_fix: IO[str],
     mending: Mending = NOTHING_CHANGED,
+    keeper: Keeper | None = None,
 ) -> Iterator[tuple[Chunk, ValidatedTable, Scores]]:
     """Score every row of a table into CSV, in its place, and yield each chunk that was written.
 
@@ -52,6 +63,8 @@ def score_chunks(
         Gets the refused rows alone with their problems, ready to be mended and sent again.
     mending : Mending
         What a person changed in the table.
+    keeper : Keeper, optional
+        Its ids become the column ``prediction_id``.
 
     Raises
     ------
@@ -65,9 +78,10 @@ def score_chunks(
     )
     kept = slice(_n_own_columns(header, positions))
     header = header[kept]
-    write_rows(output, [[*header, *free_names([*scorer.columns, PROBLEM], header)]])
+    added = [*scorer.columns, PREDICTION_ID] if keeper else scorer.columns
+    write_rows(output, [[*header, *free_names([*added, PROBLEM], header)]])
     write_rows(to_fix, [[*header, PROBLEM]])
-    blank = [""] * len(scorer.columns)
+    blank = [""] * len(added)
     chunk, number = None, 1
     for read in reader.chunks(CHUNK_ROWS):
         as_written = mending.left_as_written(read, number)
@@ -81,6 +95,9 @@ def score_chunks(
         wrong = refused | {i: str(problem) for i, problem in checked.skipped.items()}
         notes = {i: _problem_text(chunk.lines[i], found) for i, found in checked.notes.items()}
         texts = scorer.texts(scores)
+        if keeper:
+            ids = keeper.keep(chunk, checked, scores)
+            texts = ((*cells, kept) for cells, kept in zip(texts, ids, strict=True))
         write_rows(
             output,
             (
@@ -94,6 +111,8 @@ def score_chunks(
         yield chunk, checked, scores
     if chunk is None:
         raise DataValidationError(f"{reader.name} holds a header and no row.")
+    if keeper:
+        keeper.finish()
 
 
 def score_table(
@@ -103,6 +122,7 @@ def score_table(
     to_fix: IO[str],
     progress: Callable[[int], None] = lambda n_rows: None,
     mending: Mending = NOTHING_CHANGED,
+    keeper: Keeper | None = None,
 ) -> Summary:
     """Score a table as :func:`score_chunks` does, and return what a page shows of it.
 
@@ -110,6 +130,8 @@ def score_table(
     ----------
     progress : callable
         Called with the number of rows done so far.
+    keeper : Keeper, optional
+        As for :func:`score_chunks`.
 
     Raises
     ------
@@ -125,7 +147,8 @@ def score_table(
     summary.most_listed = max(1, min(MOST_LISTED, MOST_VALUES // len(schema.asked)))
     summary.delimiter, summary.decimal_comma = reader.delimiter, reader.decimal_comma
     summary.note(reader.notes)
-    for chunk, checked, scores in score_chunks(reader, scorer, output, to_fix, mending):
+    scored = score_chunks(reader, scorer, output, to_fix, mending, keeper)
+    for chunk, checked, scores in scored:
         first = summary.n_rows + 1
         summary.add(checked, scorer.predictor.groups)
         summary.count(scores)

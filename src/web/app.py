@@ -27,6 +27,7 @@ from src.web.middleware.request_body import (
     read_chunked_body,
 )
 from src.web.model_holder import ModelHolder
+from src.web.recording import Recording
 from src.web.single.fast_path import FastLane
 
 logger = get_logger(__name__)
@@ -61,7 +62,7 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for blueprint in (health, *blueprints):
+    for blueprint in (health, *blueprints, *_operator_pages(settings, blueprints)):
         app.register_blueprint(blueprint)
     register_error_handlers(app)
     _add_middleware(app, settings)
@@ -86,7 +87,13 @@ def _add_middleware(app: Flask, settings: Settings) -> None:
     routes = sorted((method, rule.rule) for rule in rules for method in rule.methods or ())
     metrics = app.extensions[Metrics.EXTENSION] = Metrics(routes)
     guard = app.extensions[Guard.EXTENSION] = Guard(settings, metrics)
-    batches = app.extensions[BatchService.EXTENSION] = BatchService(settings, metrics)
+    recording = Recording(settings) if settings.records_url else None
+    if recording:
+        app.extensions[Recording.EXTENSION] = recording
+    if settings.signs_in:
+        _add_sign_in(app, settings, guard, recording)
+    batches = BatchService(settings, metrics, recording)
+    app.extensions[BatchService.EXTENSION] = batches
     guard.register(app)
     for step in (
         expect_whole_body,
@@ -96,13 +103,41 @@ def _add_middleware(app: Flask, settings: Settings) -> None:
     ):
         app.before_request(step)
     paths = [rule.rule for rule in rules if rule.endpoint in ANSWER_RECORDS]
-    fast = FastLane(app.wsgi_app, paths, guard, models, metrics, settings.max_body_bytes)
+    if settings.require_sign_in and not guard.keys:
+        paths = []  # who has no key must have signed in, which Flask knows
+    recorder = recording.recorder if recording else None
+    fast = FastLane(app.wsgi_app, paths, guard, models, metrics, settings.max_body_bytes, recorder)
     wrapped = Operations(fast, metrics, AccessLog(json_lines=settings.json_logs))
     n = settings.trusted_proxies
     # The nearest proxy says how it was asked; each of them adds whom it was asked by.
     app.wsgi_app = (  # type: ignore[method-assign]
         ProxyFix(wrapped, x_for=n, x_proto=1, x_host=0) if n else wrapped
     )
+
+
+def _operator_pages(settings: Settings, others: Sequence[Blueprint]) -> list[Blueprint]:
+    """Return the pages that are there only where the settings ask for them."""
+    found: list[Blueprint] = []
+    if not any(blueprint.name == "pages" for blueprint in others):
+        return found  # the API alone
+    if settings.operator_password_hash:
+        from src.web.pages.sign_in import sign_in
+
+        found.append(sign_in)
+    if settings.records_url:
+        from src.web.records.routes import records
+
+        found.append(records)
+    return found
+
+
+def _add_sign_in(app: Flask, settings: Settings, guard: Guard, recording: Recording | None) -> None:
+    from src.web.middleware.sign_in import SignIn
+
+    sign_in = SignIn(settings, guard)
+    if recording:
+        sign_in.noted = recording.recorder.note
+    sign_in.register(app, settings.secret_key)
 
 
 def create_or_exit(create: Callable[[], Flask]) -> Flask:

@@ -17,6 +17,7 @@ from src.tables.cells import format_number
 
 HEIGHT = 132  # CSS pixels, of the distribution
 _TOP, _BASE = 24, 112  # between which its bars stand
+SQUARE, _EDGE = 300, 24  # of predicted against actual, and the room around its dots
 
 
 def distribution(
@@ -164,6 +165,43 @@ def crowd(n_full: int, title: str) -> Markup:
     return Markup(  # noqa: S704 # nosec B704
         '<svg class="crowd" width="100%" height="80" role="img" aria-labelledby="crowd-title">'
         f'<title id="crowd-title">{escape(title)}</title>{dots}</svg>'
+    )
+
+
+def predicted_and_actual(points: Sequence[tuple[float, float, float, float]], title: str) -> Markup:
+    """Return dots of what was predicted (across) and what came true (up), each with its range.
+
+    Parameters
+    ----------
+    points : sequence of (float, float, float, float)
+        Predicted, actual, and the ends of the actual one's range.
+    """
+    values = [value for point in points for value in point]
+    low, high = min(values), max(values)
+    width, height = high - low or 1.0, SQUARE - 2 * _EDGE
+
+    def across(value: float) -> float:
+        return round(8 + 88 * (value - low) / width, 2)
+
+    def up(value: float) -> float:
+        return round(_EDGE + height * (high - value) / width, 1)
+
+    marks = [
+        f'<text x="{across(tick)}%" y="{SQUARE - 2}" text-anchor="middle">{format_number(tick)}'
+        f'</text><text x="0" y="{up(tick) + 4}">{format_number(tick)}</text>'
+        for tick in ticks(low, high)
+    ]
+    dots = [
+        f'<line class="range" x1="{across(at)}%" x2="{across(at)}%" y1="{up(first)}" '
+        f'y2="{up(last)}"/><circle class="dot-of" cx="{across(at)}%" cy="{up(actual)}" r="5"/>'
+        for at, actual, first, last in points
+    ]
+    return Markup(  # noqa: S704 # nosec B704
+        f'<svg class="chart beside" width="100%" height="{SQUARE}" role="img" '
+        f'aria-labelledby="both-title"><title id="both-title">{escape(title)}</title>'
+        f'<line class="pass" x1="{across(low)}%" x2="{across(high)}%" y1="{up(low)}" '
+        f'y2="{up(high)}"/><line class="axis" x1="8%" x2="96%" y1="{SQUARE - _EDGE}" '
+        f'y2="{SQUARE - _EDGE}"/>{"".join(marks)}{"".join(dots)}</svg>'
     )
 
 

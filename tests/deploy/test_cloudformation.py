@@ -336,3 +336,16 @@ def test_what_was_made_is_as_promised(created):
         "stuprediction-build-us-east-1": {"Service": "codebuild.amazonaws.com"},
         "stuprediction-pipeline-us-east-1": {"Service": "codepipeline.amazonaws.com"},
     }
+
+
+def test_secrets_of_the_records_are_named_and_only_these_can_be_read():
+    url, key = (f"arn:aws:secretsmanager:us-east-1:111122223333:secret:{n}" for n in ("url", "key"))
+    made = resources("app.yaml", RecordsUrlSecret=url, RecordsKeySecret=key)
+    (statement,) = made["SecretsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == [url, key]
+    given = from_rows(made["Environment"]["Properties"]["OptionSettings"])
+    namespace = "aws:elasticbeanstalk:application:environmentsecrets"
+    assert {name: value for (of, name), value in given.items() if of == namespace} == {
+        "RECORDS_URL": url, "RECORDS_KEY": key,
+    }  # fmt: skip
+    assert "SecretsPolicy" not in resources("app.yaml")

@@ -9,6 +9,7 @@ from src.config import SETTINGS, Settings, load_settings
 from src.exception import ConfigurationError
 
 KEY = "0123456789abcdef"
+HASH = "scrypt:32768:8:1$salt$" + "0" * 128
 # For each setting a text and what it is read as; a setting without a row here fails the test.
 READ = {
     "app_env": ("development", "development"),
@@ -24,6 +25,25 @@ READ = {
     "rate_limit": ("60", 60),
     "trusted_hosts": ("School.org, .b.org 10.0.0.7", ("school.org", ".b.org", "10.0.0.7")),
     "trusted_proxies": ("2", 2),
+    "records_url": ("sqlite:////srv/records.db", "sqlite:////srv/records.db"),
+    "records_key": (KEY, KEY),
+    "records_spool": ("/srv/spool", Path("/srv/spool")),
+    "record_subject": ("pupil", "pupil"),
+    "record_group": ("class", "class"),
+    "record_features": ("1", True),
+    "operator_password_hash": (HASH, HASH),
+    "require_sign_in": ("1", True),
+    "secret_key": (KEY, KEY),
+    "trusted_user_header": ("X-User", "X-User"),
+    "record_terms": ("01-15,  09-01", "01-15, 09-01"),
+}
+
+# What a setting needs beside itself.
+NEEDED = {
+    "RECORDS_URL": {"RECORDS_KEY": KEY},
+    "OPERATOR_PASSWORD_HASH": {"SECRET_KEY": KEY},
+    "REQUIRE_SIGN_IN": {"OPERATOR_PASSWORD_HASH": HASH, "SECRET_KEY": KEY},
+    "TRUSTED_USER_HEADER": {"TRUSTED_PROXIES": "1"},
 }
 
 
@@ -37,7 +57,8 @@ def test_the_table_holds_every_setting_once() -> None:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)
 def test_each_setting_is_read_from_its_variable(setting) -> None:
     text, value = READ[setting.name]
-    assert getattr(load_settings({setting.variable: f" {text} "}), setting.name) == value
+    read = load_settings({**NEEDED.get(setting.variable, {}), setting.variable: f" {text} "})
+    assert getattr(read, setting.name) == value
 
 
 def test_nothing_set_gives_the_defaults() -> None:
@@ -109,3 +130,11 @@ def test_a_secret_that_is_refused_is_not_quoted() -> None:
 )
 def test_log_lines_are_json_in_production_or_where_asked(environment, json_lines) -> None:
     assert load_settings(environment).json_logs == json_lines
+
+
+@pytest.mark.parametrize("variable", NEEDED)
+def test_a_setting_without_what_it_needs_is_refused_and_says_what_that_is(variable) -> None:
+    """H6."""
+    text, _ = READ[variable.lower()]
+    with pytest.raises(ConfigurationError, match=next(iter(NEEDED[variable]))):
+        load_settings({variable: text})

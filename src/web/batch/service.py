@@ -22,10 +22,13 @@ from src.web.batch.worker import CLASS_BYTES, TOO_MUCH, kind_of_work, our_fault,
 from src.web.batch.workspace import ABANDONED, Job, Order, Refusal, Workspace
 from src.web.middleware.metrics import Metrics
 from src.web.middleware.request_body import spool_body
+from src.web.recording import Recording
 
 logger = get_logger(__name__)
 
-UPLOADS = frozenset({"batch.upload", "api.predict_batch"})  # views that take a file
+UPLOADS = frozenset(
+    {"batch.upload", "api.predict_batch", "records.upload"}
+)  # views that take a file
 LONGEST_NAME = 60
 # What the system ends a process with that takes too much.
 LIMITS = frozenset(
@@ -40,11 +43,14 @@ class BatchService:
 
     EXTENSION = "batch"
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, recording: Recording | None = None
+    ) -> None:
         self.workspace = Workspace(settings.uploads_dir, settings.max_upload_bytes)
         self._signing_key = settings.model_signing_key
         self._most_bytes = settings.max_upload_bytes
         self._metrics = metrics
+        self._recording = recording
 
     def prepare_request(self) -> None:
         """Allow uploads their own size; copy one that comes in pieces to a file first."""
@@ -106,11 +112,15 @@ class BatchService:
     def _work(
         self, job: Job, kind: bytes, claim: IO[bytes], predictor: Predictor, wait_s: float
     ) -> None:
+        recording = self._recording
         if not kind:
-            run(job, predictor)
+            run(job, predictor, recording.recorder if recording else None)
             self._note(job)
             return
-        process = start(job, claim, predictor, self._signing_key, self._most_bytes)
+        secrets = {"MODEL_SIGNING_KEY": self._signing_key}
+        if recording:
+            secrets |= recording.child_environment()
+        process = start(job, claim, predictor, secrets, self._most_bytes)
         claim.close()  # the process has it now
 
         def follow() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from src.artifact_store import ArtifactStore
-from src.config import ROOT, read_signing_key
+from src.config import ROOT, load_settings, read_signing_key
 from src.exception import (
     ConfigurationError,
     DataValidationError,
@@ -33,6 +33,9 @@ from src.web.batch.workspace import FILE_FACTOR, LARGE, SMALL, Job, Refusal
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping
+
+    from src.records.recorder import Recorder
 
 EXPLAIN_S = 0.4  # of the processor, before a file is said to be done; a look at it goes on
 TIME_LIMIT_S = 120
@@ -43,7 +46,7 @@ CLASS_LINES = 501  # … and lines is a class list
 
 TOO_MUCH = "The file takes more memory or time than the server gives. Split it into parts."
 
-_NOT_INHERITED = ("API_KEYS",)
+_NOT_INHERITED = ("API_KEYS", "RECORDS_URL", "RECORDS_KEY", "OPERATOR_PASSWORD_HASH", "SECRET_KEY")
 
 
 def kind_of_work(content: bytes, name: str, predictor: Predictor) -> bytes:
@@ -67,7 +70,9 @@ def is_workbook(name: str) -> bool:
     return name.lower().endswith((".xlsx", ".xlsm"))
 
 
-def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary | Refusal:
+def run(
+    job: Job, predictor: Predictor, recorder: Recorder | None = None, *, vectorised: bool = False
+) -> Summary | Refusal:
     """Score a job's file; the outcome is written down too.
 
     Raises
@@ -75,14 +80,16 @@ def run(job: Job, predictor: Predictor, *, vectorised: bool = False) -> Summary 
     FileNotFoundError
         If the job was deleted meanwhile.
     """
-    outcome = _attempt(job, predictor, vectorised=vectorised)
+    outcome = _attempt(job, predictor, recorder, vectorised=vectorised)
     if isinstance(outcome, Summary) and vectorised:  # else whoever looks at them waits less
         job.write_reasons(reasons_of(predictor, outcome.rows, Reasons(), EXPLAIN_S))
     job.finish(outcome)
     return outcome
 
 
-def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | Refusal:
+def _attempt(
+    job: Job, predictor: Predictor, recorder: Recorder | None, *, vectorised: bool
+) -> Summary | Refusal:
     order = job.read_order()
     scorer = scorer_for(predictor, order.pass_mark, vectorised=vectorised)
     choice = SheetChoice(order.sheet, order.all_sheets, *predictor.schema.keys)
@@ -93,7 +100,10 @@ def _attempt(job: Job, predictor: Predictor, *, vectorised: bool) -> Summary | R
             job.predictions.open("w", encoding="utf-8-sig", newline="") as output,
             job.to_fix.open("w", encoding="utf-8-sig", newline="") as to_fix,
         ):
-            return score_table(reader, scorer, output, to_fix, job.report, order.mending)
+            keeper = None
+            if recorder:  # only a process of its own may wait
+                keeper = recorder.file(scorer, reader.header, patient=vectorised)
+            return score_table(reader, scorer, output, to_fix, job.report, order.mending, keeper)
     except HeaderError as error:
         return Refusal(error.summary, error.problems, header=error.header, found=error.found)
     except (DataValidationError, ConfigurationError) as error:
@@ -125,16 +135,20 @@ def child_environment() -> dict[str, str]:
 
 
 def start(
-    job: Job, claim: IO[bytes], predictor: Predictor, signing_key: str, most_bytes: int
+    job: Job,
+    claim: IO[bytes],
+    predictor: Predictor,
+    secrets: Mapping[str, str],
+    most_bytes: int,
 ) -> subprocess.Popen[bytes]:
     """Start a process that works on a job; it ends by itself when the job is deleted.
 
-    It inherits the claim, and so holds it for as long as it lives.
+    It inherits the claim, and so holds it for as long as it lives. ``secrets`` are the variables
+    that it needs, and that are not inherited.
     """
     import subprocess  # a worker that scores class lists only does not need it
 
-    environment = child_environment()
-    environment["MODEL_SIGNING_KEY"] = signing_key
+    environment = {**child_environment(), **secrets}
     environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = "1"
     run_folder = predictor.run.folder.resolve()
     return subprocess.Popen(  # noqa: S603 - nothing here comes from a request
@@ -200,8 +214,21 @@ def main(folder: str, artifacts: str, run_id: str, most_bytes: str) -> int:
     except StuPredictionError as error:
         job.finish(our_fault(f"The run of a file does not load any more: {error}"))
         return 1
-    outcome = run(job, predictor, vectorised=can_vectorise())
+    recorder = _recorder()
+    outcome = run(job, predictor, recorder, vectorised=can_vectorise())
+    if recorder:
+        recorder.close()
     return 0 if isinstance(outcome, Summary) else 1
+
+
+def _recorder() -> Recorder | None:
+    """Return what keeps the predictions, where the server that started this process keeps them."""
+    if not os.environ.get("RECORDS_URL"):
+        return None
+    from src.records.recorder import Recorder, record_settings
+
+    # What is lost here is not counted: the counters are the server's.
+    return Recorder(record_settings(load_settings()), lambda what, n: None)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,10 @@ class Guard:
         if needs_key and self.keys and key is None:
             raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
 
+    def has_good_key(self, environ: WSGIEnvironment) -> bool:
+        """Whether a request shows an API key that is good."""
+        return self.keys is not None and self.keys.known(_shown(environ)) is not None
+
     def _wait_s(self, limiter: RateLimiter, client: str) -> float:
         try:
             return limiter.wait_s(client)

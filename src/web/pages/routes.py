@@ -42,6 +42,7 @@ from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.outcome_results import OutcomeResult, describe_outcome
 from src.web.pages.reasons import Reasons, WhatIfs, explain, explain_chance, no_reasons, what_if
 from src.web.pages.results import Result, describe
+from src.web.recording import current_recorder
 from src.web.single.json_answers import answer_record
 from src.web.single.submission import read_form
 
@@ -55,6 +56,8 @@ NAVIGATION = (
     ("documents.docs", "API"),
 )
 
+RECORDS = ("records.show", "What came true")  # where predictions are kept
+
 
 @pages.app_context_processor
 def navigation() -> dict[str, object]:
@@ -63,15 +66,17 @@ def navigation() -> dict[str, object]:
     here = "batch.show" if request.blueprint == "batch" else request.endpoint
     if here == "pages.predict":
         here = "pages.show_form"
-    return {**_links(app, request.script_root), "here": here}
+    links = _links(app, request.script_root)
+    return {**links, "here": here, "recorder": current_recorder()}
 
 
 @lru_cache(maxsize=8)  # making an address takes longer than a prediction
 def _links(app: Flask, root: str) -> dict[str, object]:
     """Return what is the same on every page of an app that is served under one root."""
-    addresses = {view: url_for(view) for view, _ in NAVIGATION}
+    pages = [*NAVIGATION, *([RECORDS] if RECORDS[0] in app.view_functions else [])]
+    addresses = {view: url_for(view) for view, _ in pages}
     return {
-        "navigation": [(view, addresses[view], label) for view, label in NAVIGATION],
+        "navigation": [(view, addresses[view], label) for view, label in pages],
         "addresses": addresses,
         "static": url_for("static", filename=""),
     }
@@ -151,7 +156,9 @@ def _answer_form(predictor: Predictor) -> ResponseReturnValue:
         if wants_json():
             raise
         return form_page(predictor, values, problems=error.problems, status=422)
-    return form_page(predictor, values, prediction=prediction)
+    recorder = current_recorder()
+    kept = recorder.keep(prediction, predictor, "form") if recorder else ""
+    return form_page(predictor, values, prediction=prediction, prediction_id=kept)
 
 
 class Student(NamedTuple):
@@ -167,6 +174,7 @@ def form_page(
     values: dict[str, str],
     *,
     prediction: Answered | None = None,
+    prediction_id: str = "",
     problems: tuple[Problem, ...] = (),
     status: int = 200,
     student: Student | None = None,
@@ -207,6 +215,7 @@ def form_page(
         summary=error_summary(groups, problems),
         result=result,
         group=group,
+        prediction_id=prediction_id,
         reasons=reasons,
         alternatives=alternatives,
         link=link,

@@ -24,6 +24,8 @@ from src.web.single.json_answers import JSON, Answer, answer_body, refusal
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from src.records.recorder import Recorder
+
 KINDS = frozenset({JSON, f"{JSON}; charset=utf-8"})
 STATUS_LINES = {code: f"{code} {phrase.upper()}" for code, phrase in HTTP_STATUS_CODES.items()}
 
@@ -42,6 +44,8 @@ class FastLane:
         Where a record may be posted.
     max_body_bytes : int
         Flask refuses what has more.
+    recorder : Recorder, optional
+        Where predictions are kept.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class FastLane:
         models: ModelHolder,
         metrics: Metrics,
         max_body_bytes: int,
+        recorder: Recorder | None = None,
     ) -> None:
         self._application = application
         self._paths = frozenset(paths)
@@ -59,6 +64,7 @@ class FastLane:
         self._models = models
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
+        self._recorder = recorder
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         answer = self._answer(environ) if self._is_plain(environ) else None
@@ -96,7 +102,7 @@ class FastLane:
             body = environ["wsgi.input"].read(length)
             if len(body) < length:
                 return refusal(HTTPStatus.BAD_REQUEST, CUT_SHORT)
-            return answer_body(body, predictor)
+            return answer_body(body, predictor, self._recorder)
         except Exception as error:  # noqa: BLE001 - a fault of ours has its JSON answer too
             log_unexpected(error, "POST", environ["PATH_INFO"])
             status = HTTPStatus.INTERNAL_SERVER_ERROR

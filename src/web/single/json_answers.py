@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Request, Response, current_app, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -17,12 +17,18 @@ from src.tables.cells import shorten
 from src.web.middleware.errors import error_body, problem_fields, refusal_message
 from src.web.middleware.metrics import Metrics
 from src.web.model_holder import current_models
-from src.web.single.submission import MalformedBody, read_json, read_json_list
+from src.web.recording import current_recorder
+from src.web.single.submission import MalformedBody, Submission, read_json, read_json_list
+
+if TYPE_CHECKING:
+    from src.records.identity import About
+    from src.records.recorder import Recorder
 
 MOST_RECORDS = 10_000  # of a list; longer ones can be sent as a file
 MOST_PROBLEMS = 1_000  # listed in an answer; n_refused counts all refused records
 SUGGESTIONS = 200  # problems of a list that say what may be meant: it takes time
 JSON = "application/json"
+PREDICTION_ID = "prediction_id"  # where predictions are kept
 
 # One encoder for all requests: making one takes as long as using it.
 encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -41,21 +47,34 @@ class Answer:
     n_refused: int = 0
 
 
-def answer_body(body: bytes, predictor: Predictor, *, with_contributions: bool = False) -> Answer:
+def answer_body(
+    body: bytes,
+    predictor: Predictor,
+    recorder: Recorder | None = None,
+    *,
+    with_contributions: bool = False,
+) -> Answer:
     """Read, check and predict the record in a body.
 
     A body without a record, and a record with problems, have their answers too.
 
-    With contributions it says what each feature adds: null, with a warning, where none are known.
+    With a recorder the prediction is kept, and the answer has its id. With contributions it says
+    what each feature adds: null, with a warning, where none are known.
     """
+    about = None
     try:
-        prediction = read_json(body, predictor.schema).predict(predictor)
+        submission = read_json(body, predictor.schema)
+        if recorder:
+            submission, about = _split(submission, predictor, recorder)
+        prediction = submission.predict(predictor)
     except MalformedBody as error:
         return refusal(HTTPStatus.BAD_REQUEST, str(error))
     except DataValidationError as error:
         status, message = HTTPStatus.UNPROCESSABLE_ENTITY, refusal_message(error)
         return refusal(status, message, error.problems, n_refused=1)
     fields = record_body(prediction, predictor)
+    if recorder and about is not None:
+        fields[PREDICTION_ID] = recorder.keep(prediction, predictor, "api", about)
     if with_contributions:
         try:
             fields["contributions"] = asdict(predictor.explain(prediction.values))
@@ -86,8 +105,10 @@ def answer_record() -> Response:
         If no model is loaded.
     """
     with_contributions = is_asked_for("contributions")
-    predictor = current_models().predictor()
-    answer = answer_body(json_body(request), predictor, with_contributions=with_contributions)
+    predictor, recorder = current_models().predictor(), current_recorder()
+    answer = answer_body(
+        json_body(request), predictor, recorder, with_contributions=with_contributions
+    )
     metrics: Metrics = current_app.extensions[Metrics.EXTENSION]
     metrics.count_records(answer.n_predicted, answer.n_refused)
     return Response(answer.body, answer.status, mimetype=JSON)
@@ -105,7 +126,7 @@ def answer_list() -> Response:
     ArtifactError
         If no model is loaded.
     """
-    predictor = current_models().predictor()
+    predictor, recorder = current_models().predictor(), current_recorder()
     try:
         submissions = read_json_list(json_body(request), predictor.schema)
     except MalformedBody as error:
@@ -116,15 +137,19 @@ def answer_list() -> Response:
         )
     predictions: list[dict[str, Any] | None] = []
     problems: list[dict[str, Any]] = []
-    for row, submission in enumerate(submissions, 1):
+    for row, sent in enumerate(submissions, 1):
         try:
+            submission, about = _split(sent, predictor, recorder) if recorder else (sent, None)
             prediction = submission.predict(predictor, suggest=len(problems) < SUGGESTIONS)
             warnings = problem_fields(prediction.warnings)
-            predictions.append({**_fields(prediction, predictor), "warnings": warnings})
+            fields = {**_fields(prediction, predictor), "warnings": warnings}
+            if recorder and about is not None:
+                fields[PREDICTION_ID] = recorder.keep(prediction, predictor, "api", about)
+            predictions.append(fields)
         except DataValidationError as error:
             predictions.append(None)
             found = error.problems or (Problem(error.summary),)
-            problems += [{"row": row, **fields} for fields in problem_fields(found)]
+            problems += [{"row": row, **problem} for problem in problem_fields(found)]
     n_refused = predictions.count(None)
     metrics: Metrics = current_app.extensions[Metrics.EXTENSION]
     metrics.count_records(len(predictions) - n_refused, n_refused)
@@ -139,6 +164,19 @@ def answer_list() -> Response:
         "errors": problems[:MOST_PROBLEMS],
     }
     return Response(encode(body), mimetype=JSON)
+
+
+def _split(
+    submission: Submission, predictor: Predictor, recorder: Recorder
+) -> tuple[Submission, About | None]:
+    """Return a submission without what is said beside its answers, and that."""
+    record = submission.record
+    if not isinstance(record, dict):  # an item of a list; predicting says what is wrong
+        return submission, None
+    about, problems = recorder.take_about(record, predictor)
+    if problems:
+        submission = replace(submission, problems=(*submission.problems, *problems))
+    return submission, about
 
 
 def json_body(asked: Request) -> bytes:

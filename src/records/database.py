@@ -1,0 +1,136 @@
+"""The database of the records: connections that never wait long, and its migrations."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool, Pool, QueuePool
+from sqlalchemy.sql import column
+
+from src.exception import ConfigurationError
+
+HEAD = "0001"  # the last migration; a test holds it to the folder's
+TIMEOUT_S = 2  # for a lock, a connection or a statement of the app
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = 5_743_001  # PostgreSQL's advisory lock of those who migrate
+HOW = "sqlite:////var/lib/stuprediction/records.db or postgresql+psycopg://user:password@host/name"
+
+
+def open_engine(url: str, *, patient: bool = False) -> Engine:
+    """Return an engine; nothing is connected yet.
+
+    Parameters
+    ----------
+    patient : bool
+        Whether a statement may take its time, as those of commands may.
+
+    Raises
+    ------
+    ConfigurationError
+        If the URL is not one of a SQLite file or of PostgreSQL with psycopg, or the driver is not
+        installed. The message does not quote the URL, which may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(f"RECORDS_URL must be a database's URL, such as {HOW}.") from error
+    options: dict[str, Any]
+    pool: type[Pool] = QueuePool
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite") and parsed.database not in (
+        None, "", ":memory:",
+    ):  # fmt: skip
+        options, pool = {"timeout": 60 if patient else TIMEOUT_S}, NullPool
+    elif parsed.drivername == "postgresql+psycopg":
+        options = {
+            "connect_timeout": TIMEOUT_S,
+            "tcp_user_timeout": 1000 * TIMEOUT_S,
+            "application_name": "stuprediction",
+        }
+        if not patient:
+            ms = 1000 * TIMEOUT_S
+            options["options"] = f"-c statement_timeout={ms} -c lock_timeout={ms}"
+    else:
+        raise ConfigurationError(f"RECORDS_URL must name a file of SQLite or PostgreSQL: {HOW}.")
+    try:
+        engine = create_engine(parsed, poolclass=pool, connect_args=options)
+    except (ImportError, NoSuchModuleError) as error:
+        message = "RECORDS_URL needs packages that are absent: pip install '.[records]'"
+        raise ConfigurationError(message) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    # Overwrites what is deleted; in WAL mode readers and the writer do not wait for one another,
+    # and with synchronous=NORMAL a killed process loses nothing that was committed.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """Open an engine for a command, the tables brought up to date."""
+    engine = open_engine(url, patient=True)
+    try:
+        migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables up to date; of several processes one does it, the others wait."""
+    if engine.dialect.name == "sqlite":
+        _make_private(Path(str(engine.url.database)))
+    with engine.connect() as connection:
+        if _version(connection) == HEAD:
+            return
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # Python's driver begins a transaction of its own only before a change of rows.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        if _version(connection) != HEAD:
+            _upgrade(connection)
+
+
+def _make_private(path: Path) -> None:
+    """Make a database's file, if it is not there, such that nobody else can read it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, "head")
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    versions = table("alembic_version", column("version_num"))
+    found: str | None = connection.execute(select(versions.c.version_num)).scalar()
+    return found

@@ -1,0 +1,337 @@
+"""What the app calls to keep its predictions: an id at once, the row later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+from sqlalchemy import make_url
+
+from src.components.data_validation import ValidatedTable
+from src.exception import Problem
+from src.records.identity import (
+    LONGEST,
+    NOBODY,
+    About,
+    day_of,
+    is_day,
+    new_prediction_id,
+    now_ms,
+    subject_hash,
+    take_about,
+)
+from src.records.spool import Row
+from src.records.tables import BATCH
+from src.records.writer import TABLE, Count, Writer
+from src.serving.outcomes import OutcomePrediction, OutcomePredictor
+from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
+from src.serving.scorers import LEVEL, Scorer
+from src.serving.summary import CHANCE, HIGH, LOW, PREDICTION, SET, Scores
+from src.tables.cells import match_key
+from src.tables.layout import Chunk
+from src.utils import disk_folder
+
+SCHEMA = "schema.json"
+
+
+@dataclass(frozen=True)
+class RecordSettings:
+    """What is kept, and where; see the settings of the app.
+
+    Attributes
+    ----------
+    url, key : str
+        Of the database, and of the hashes of pupils.
+    subject, group : str
+        Columns of uploaded files; empty where there is none.
+    features : bool
+        Whether the answers are kept beside the prediction.
+    """
+
+    url: str
+    key: str
+    spool_folder: Path
+    subject: str = ""
+    group: str = ""
+    features: bool = False
+
+
+class Keeping(Protocol):
+    """The names of the app's settings that are about records."""
+
+    @property
+    def records_url(self) -> str: ...
+    @property
+    def records_key(self) -> str: ...
+    @property
+    def records_spool(self) -> Path | None: ...
+    @property
+    def record_subject(self) -> str: ...
+    @property
+    def record_group(self) -> str: ...
+    @property
+    def record_features(self) -> bool: ...
+
+
+def record_settings(settings: Keeping) -> RecordSettings:
+    """Return what the app's settings say of records."""
+    return RecordSettings(
+        settings.records_url,
+        settings.records_key,
+        settings.records_spool or spool_folder(settings.records_url),
+        settings.record_subject,
+        settings.record_group,
+        settings.record_features,
+    )
+
+
+def spool_folder(url: str) -> Path:
+    """Return where rows wait: beside a file of SQLite, else among the temporary files of a disk."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return Path(f"{parsed.database}.spool")
+    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return disk_folder() / f"stuprediction-records-{name}"
+
+
+# A prediction of one record, as it waits in the queue: its id, the milliseconds, the source.
+_One = tuple[str, int, str, About, Answered, Predictor]
+
+
+class Recorder:
+    """Keep predictions: of single records, and of the rows of a file.
+
+    Parameters
+    ----------
+    settings : RecordSettings
+    count : callable
+        See :class:`Writer`.
+    """
+
+    def __init__(self, settings: RecordSettings, count: Count) -> None:
+        self._settings = settings
+        self._writer = Writer(settings.url, settings.spool_folder, self._row, count)
+        self._served: set[str] = set()  # runs that this process noted
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the answers are kept too."""
+        return self._settings.features
+
+    def keep(
+        self, answered: Answered, predictor: Predictor, source: str, about: About = NOBODY
+    ) -> str:
+        """Have a prediction kept, and return its id."""
+        made_at_ms = now_ms()
+        prediction_id = new_prediction_id(made_at_ms)
+        self._writer.put((prediction_id, made_at_ms, source, about, answered, predictor))
+        return prediction_id
+
+    def take_about(
+        self, record: MutableMapping[str, object], predictor: Predictor
+    ) -> tuple[About, list[Problem]]:
+        """Take out of a record what is said beside its answers; see :func:`take_about`."""
+        return take_about(record, predictor.schema.names)
+
+    def file(self, scorer: Scorer, header: Sequence[str], *, patient: bool) -> RecordedFile:
+        """Return what keeps the rows of a file while it is scored.
+
+        Parameters
+        ----------
+        patient : bool
+            Whether to wait where the queue is full, rather than lose rows.
+        """
+        put = self._writer.put_patiently if patient else self._writer.put_all
+        return RecordedFile(put, self._settings, scorer, header)
+
+    def note(self, kind: str, actor: str, **details: object) -> None:
+        """Have an event kept; ``details`` hold no value of a pupil."""
+        self._writer.put(
+            {
+                TABLE: "event",
+                "at_ms": now_ms(),
+                "kind": kind,
+                "actor": actor,
+                "details": json.dumps(details),
+            }
+        )
+
+    def close(self) -> None:
+        """Write what is there, and end."""
+        self._writer.close()
+
+    def _row(self, item: _One | Row) -> Row:
+        if isinstance(item, dict):
+            return item
+        prediction_id, made_at_ms, source, about, answered, predictor = item
+        if predictor.run.run_id not in self._served:  # promoted, or the worker is new
+            self._served.add(predictor.run.run_id)
+            self.note("serving", "app", run=predictor.run.run_id)
+        row = _run_fields(predictor).copy()
+        row["id"], row["made_at_ms"], row["source"] = prediction_id, made_at_ms, source
+        row |= _about_fields(about, self._settings.key, made_at_ms)
+        row |= _predicted_fields(answered, predictor)
+        if self._settings.features:
+            row["features"] = json.dumps(dict(answered.values))
+        return row
+
+
+class RecordedFile:
+    """Keeps the rows of one file.
+
+    Subject and group are the columns that RECORD_SUBJECT and RECORD_GROUP name, where the file has
+    them.
+    """
+
+    def __init__(
+        self,
+        put: Callable[[Sequence[Row]], None],
+        settings: RecordSettings,
+        scorer: Scorer,
+        header: Sequence[str],
+    ) -> None:
+        self._put, self._settings, self._scorer = put, settings, scorer
+        self._batch_id, self._n_rows, self._n_predicted = str(uuid4()), 0, 0
+        keys = [match_key(name) for name in header]
+        self._subject, self._group, self._as_of = (
+            keys.index(match_key(name)) if name and match_key(name) in keys else None
+            for name in (settings.subject, settings.group, "as_of")
+        )
+
+    def keep(self, chunk: Chunk, checked: ValidatedTable, scores: Scores) -> list[str]:
+        """Have the scored rows of a chunk kept, and return an id for each."""
+        left_out = checked.refused.keys() | checked.skipped.keys()
+        cells = [row for i, row in enumerate(chunk.rows) if i not in left_out]
+        made_at_ms, settings = now_ms(), self._settings
+        predictor = self._scorer.predictor
+        fixed = _run_fields(predictor) | {"made_at_ms": made_at_ms, "source": BATCH}
+        rows: list[Row] = []
+        mark = getattr(self._scorer, "pass_mark", None)
+        predicted = _scored_fields(scores, predictor, mark)
+        for i, (row, fields) in enumerate(zip(cells, predicted, strict=True)):
+            about = About(*(self._cell(row, at) for at in (self._subject, self._group)))
+            as_of = self._cell(row, self._as_of)
+            if as_of is not None and is_day(as_of):
+                about = about._replace(as_of=as_of)
+            features = None
+            if settings.features:
+                features = json.dumps({name: of[i] for name, of in checked.columns.items()})
+            rows.append(
+                {
+                    **fixed,
+                    "id": new_prediction_id(made_at_ms),
+                    **_about_fields(about, settings.key, made_at_ms),
+                    **fields,
+                    "batch": self._batch_id,
+                    "features": features,
+                }
+            )
+        self._put(rows)
+        self._n_rows += len(chunk.rows)
+        self._n_predicted += len(rows)
+        return [row["id"] for row in rows]
+
+    def finish(self) -> None:
+        """Have it kept that there was a file; its name is not, it may be a pupil's."""
+        row = {
+            TABLE: "batch",
+            "id": self._batch_id,
+            "made_at_ms": now_ms(),
+            "run": self._scorer.predictor.run.run_id,
+            "n_rows": self._n_rows,
+            "n_predicted": self._n_predicted,
+        }
+        self._put([row])
+
+    @staticmethod
+    def _cell(row: Sequence[str], position: int | None) -> str | None:
+        text = "" if position is None else row[position].strip()[:LONGEST]
+        return text or None
+
+
+@lru_cache(maxsize=4)
+def _run_fields(predictor: Predictor) -> Row:
+    """Return a row with what is the same for all predictions of a run; copy it."""
+    manifest = predictor.run.manifest
+    return {
+        TABLE: "prediction",
+        "run": manifest.run_id,
+        "fingerprint": manifest.files[SCHEMA],
+        "target": predictor.schema.target.name,
+        "batch": None,
+        "features": None,
+    }
+
+
+def _about_fields(about: About, key: str, made_at_ms: int) -> Row:
+    subject = about.subject and subject_hash(about.subject, key)
+    return {
+        "subject": subject or None,
+        "group_name": about.group and _storable(about.group),
+        "as_of": about.as_of or _day(made_at_ms // 86_400_000),
+    }
+
+
+@lru_cache(maxsize=4)
+def _day(n_days: int) -> str:
+    return day_of(n_days * 86_400_000)
+
+
+def _storable(text: str) -> str:
+    """Return a text without what a database cannot hold: NUL, and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _predicted_fields(answered: Answered, predictor: Predictor) -> Row:
+    if isinstance(answered, OutcomePrediction):
+        chances = {"probabilities": answered.probabilities, "set": answered.sets.get(LEVEL, ())}
+        return _outcome_fields(answered.prediction, answered.at_risk, chances)
+    assert isinstance(answered, Prediction)  # noqa: S101 - there are two kinds
+    low, high = answered.intervals.get(LEVEL, (None, None))
+    risk, mark = answered.probability_below, predictor.pass_mark
+    return _number_fields(answered.prediction, low, high, risk, mark)
+
+
+def _scored_fields(scores: Scores, predictor: Predictor, mark: float | None) -> Iterator[Row]:
+    """Yield the same for each scored row of a file."""
+    n_rows = len(scores[PREDICTION])
+    empty = [None] * n_rows
+    if isinstance(predictor, NumberPredictor):
+        columns = [scores.get(name, empty) for name in (PREDICTION, LOW, HIGH, CHANCE)]
+        for number, low, high, at_risk in zip(*columns, strict=True):
+            yield _number_fields(number, low, high, at_risk, mark)
+        return
+    assert isinstance(predictor, OutcomePredictor)  # noqa: S101 - there are two kinds
+    labels, event = predictor.labels, predictor.chances.event
+    of_each = [column for name, column in scores.items() if name not in (PREDICTION, SET)]
+    sets = scores.get(SET, [()] * n_rows)
+    for label, found, *chances in zip(scores[PREDICTION], sets, *of_each, strict=True):
+        at_risk = predictor.chances.chance_of_event(chances) if event else None
+        probabilities: Mapping[str, float] = dict(zip(labels, chances, strict=True))
+        yield _outcome_fields(label, at_risk, {"probabilities": probabilities, "set": found})
+
+
+def _number_fields(
+    number: float,
+    low: float | None,
+    high: float | None,
+    at_risk: float | None,
+    mark: float | None,
+) -> Row:
+    return {
+        "number": number, "label": None, "low": low, "high": high, "at_risk": at_risk,
+        "mark": None if at_risk is None else mark, "chances": None,
+    }  # fmt: skip
+
+
+def _outcome_fields(label: str, at_risk: float | None, chances: Mapping[str, Any]) -> Row:
+    return {
+        "number": None, "label": label, "low": None, "high": None, "at_risk": at_risk,
+        "mark": None, "chances": json.dumps(chances),
+    }  # fmt: skip

@@ -1,0 +1,105 @@
+"""The page on what came true, and the upload of outcomes: for operators."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import OperationalError
+
+from src.exception import DataValidationError
+from src.logger import get_logger
+from src.records.database import migrate, open_engine
+from src.records.identity import is_day
+from src.records.report import latest
+from src.web.batch.service import safe_name
+from src.web.middleware.sign_in import SignIn, current_sign_in
+from src.web.model_holder import current_models
+from src.web.recording import Recording, current_recording
+from src.web.records.upload import Outcome, import_file
+from src.web.records.view import describe_report
+
+logger = get_logger(__name__)
+records = Blueprint("records", __name__, url_prefix="/records")
+
+CHOOSE = "Choose a CSV or Excel file."
+DAY = "The day must be written such as 2026-09-30."
+DOWN = "The database of the records does not answer. Predictions go on, and wait for it."
+
+
+@records.before_request
+def let_operators_in() -> ResponseReturnValue | None:
+    """Ask others for the password."""
+    sign_in = current_sign_in()
+    if sign_in is None:
+        page = render_template("records_closed.html")
+        return make_response(page, 403)
+    return None if sign_in.operator() else sign_in.ask()
+
+
+@records.get("")
+def show() -> ResponseReturnValue:
+    """Draw the report that was stored last."""
+    return _page()
+
+
+@records.post("")
+def upload() -> ResponseReturnValue:
+    """Take a file of outcomes, and make the report anew."""
+    sent, as_of = request.files.get("file"), request.form.get("as_of", "").strip()
+    errors = {}
+    if sent is None or not sent.filename:
+        errors["file"] = CHOOSE
+    if as_of and not is_day(as_of):
+        errors["as_of"] = DAY
+    if errors or sent is None:
+        return _page(errors=errors, as_of=as_of, status=422)
+    try:
+        name = safe_name(sent.filename)
+    except DataValidationError as error:
+        return _page(errors={"file": error.summary}, as_of=as_of, status=422)
+    sign_in: SignIn = current_app.extensions[SignIn.EXTENSION]
+    outcome = import_file(sent.stream, name, as_of, sign_in.operator() or "", _recording())
+    errors = {"file": outcome.refusal} if outcome.refusal else {}
+    return _page(outcome, errors, as_of, 422 if errors else 200)
+
+
+def _page(
+    outcome: Outcome | None = None,
+    errors: dict[str, str] | None = None,
+    as_of: str = "",
+    status: int = 200,
+) -> Response:
+    schema, problem, content = current_models().predictor().schema, "", None
+    try:
+        content = _stored_report()
+    except (OperationalError, OSError):
+        problem = DOWN
+    page = render_template(
+        "records.html",
+        view=describe_report(content, schema) if content else None,
+        target=schema.target,
+        counts=_recording().counts(),
+        problem=problem,
+        outcome=outcome,
+        errors=errors or {},
+        as_of=as_of,
+        has_password=current_app.extensions[SignIn.EXTENSION].has_password,
+    )
+    return make_response(page, status)
+
+
+def _stored_report() -> dict[str, object] | None:
+    engine = open_engine(_recording().url)
+    try:
+        migrate(engine)
+        with engine.connect() as connection:
+            return latest(connection)
+    finally:
+        engine.dispose()
+
+
+def _recording() -> Recording:
+    recording = current_recording()
+    if recording is None:
+        raise RuntimeError("The page of the records is there without records.")
+    return recording

@@ -1,0 +1,126 @@
+"""Outcomes that are uploaded: read by a process of its own, which then makes the report anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from src.config import ROOT
+from src.logger import get_logger
+from src.serving.scoring import can_vectorise
+from src.utils import disk_folder
+from src.web.batch.worker import child_environment
+from src.web.recording import Recording
+
+logger = get_logger(__name__)
+
+LIMIT_S = 25  # gunicorn ends a request after 30
+MOST_LINK_BYTES = 1 << 20
+SLOW = (
+    "The file takes more time than a page has. Import it on the server: "
+    "python -m src.records outcomes import FILE"
+)
+DOWN = "The database of the records does not answer. Nothing of the file was kept; try again later."
+OUR_FAULT = "The mistake is here, not in your file. It was noted; please try again."
+NO_REPORT = (
+    "The outcomes are kept. The report could not be made here; make it where the model is trained: "
+    "python -m src.records report"
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an upload.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Rows by what became of them.
+    examples : list of str
+        Why the first rows were not taken.
+    not_taken : str
+        Address of the rows that were not taken as a file; empty where there is none.
+    refusal : str
+        Why the file as a whole could not be read; else empty.
+    remark : str
+        What did not work afterwards.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: list[str] = field(default_factory=list)
+    not_taken: str = ""
+    refusal: str = ""
+    remark: str = ""
+
+
+def import_file(
+    file: IO[bytes], name: str, as_of: str, actor: str, recording: Recording
+) -> Outcome:
+    """Import a file of outcomes, and make the report anew.
+
+    Nothing of the file is left when this returns.
+    """
+    suffix = Path(name).suffix.lower()
+    with tempfile.TemporaryDirectory(prefix="stuprediction-outcomes-", dir=disk_folder()) as folder:
+        upload, not_taken = Path(folder, f"upload{suffix}"), Path(folder, "not-taken.csv")
+        with upload.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        command = ["outcomes", "import", str(upload), "--not-taken", str(not_taken), "--json",
+                   "--actor", actor, "--name", name]  # fmt: skip
+        command += ["--as-of", as_of] if as_of else []
+        command += ["--report"] if can_vectorise() else []
+        try:
+            ran = _run(recording, command)
+        except subprocess.TimeoutExpired:
+            return Outcome(refusal=SLOW)
+        if ran.returncode == 3:
+            return Outcome(refusal=DOWN)
+        if ran.returncode == 2:
+            return Outcome(refusal=ran.stderr.decode("utf-8", "replace").strip())
+        if ran.returncode:
+            logger.error("A process for outcomes ended with status %d", ran.returncode)
+            return Outcome(refusal=OUR_FAULT)
+        found = json.loads(ran.stdout)
+        return Outcome(
+            counts={name: n for name, n in found.items() if isinstance(n, int)},
+            examples=found["examples"],
+            not_taken=_link(not_taken),
+            remark="" if can_vectorise() else NO_REPORT,
+        )
+
+
+def _run(recording: Recording, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    environment = {
+        **child_environment(),
+        **recording.child_environment(),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    return subprocess.run(  # noqa: S603 - a program of ours; a name is an argument, never a path
+        [sys.executable, "-m", "src.records", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def _link(not_taken: Path) -> str:
+    """Return the rows that were not taken as an address that holds them: none lie on the server."""
+    try:
+        content = not_taken.read_bytes()
+    except FileNotFoundError:
+        return ""
+    if len(content) > MOST_LINK_BYTES:
+        return ""
+    return f"data:text/csv;charset=utf-8;base64,{b64encode(content).decode()}"

@@ -1,0 +1,284 @@
+"""Rows go to the database behind the answers, whatever the database does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from src.records import spool, writer
+from src.records.database import open_engine
+from src.records.identity import new_prediction_id, now_ms, subject_hash
+from src.records.spool import Spool, blank_rows
+from src.records.tables import prediction
+from src.records.writer import Writer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def row_of(number: int) -> dict[str, object]:
+    made = now_ms()
+    return {
+        "table": "prediction", "id": new_prediction_id(made), "made_at_ms": made, "run": "r",
+        "fingerprint": "f", "target": "score", "source": "api", "batch": None,
+        "subject": f"hash {number}",
+        "group_name": "9c", "as_of": "2026-11-29", "number": float(number), "label": None,
+        "low": 1.0, "high": 2.0, "at_risk": 0.5, "mark": 50.0, "chances": None, "features": None,
+    }  # fmt: skip
+
+
+class Counted(dict[int, int]):
+    def add(self, what: int, n: int) -> None:
+        self[what] = self.get(what, 0) + n
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Let a failed database be tried again soon."""
+    monkeypatch.setattr(writer, "RETRY_S", 0.05)
+    monkeypatch.setattr(writer, "ADOPT_S", 0.2)
+    monkeypatch.setattr(writer, "GATHER_S", 0.02)
+
+
+@pytest.fixture
+def make_writer(impatient, tmp_path: Path) -> Iterator[Callable[..., tuple[Writer, Counted]]]:
+    made = []
+
+    def make(url: str) -> tuple[Writer, Counted]:
+        counted = Counted()
+        made.append(Writer(url, tmp_path / "spool", lambda row: row, counted.add))
+        return made[-1], counted
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def numbers(url: str) -> list[float]:
+    engine = open_engine(url, patient=True)
+    with engine.connect() as connection:
+        found = connection.execute(select(prediction.c.number).order_by(prediction.c.number))
+        values = [*found.scalars()]
+    engine.dispose()
+    return values
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.02)
+
+
+def test_rows_are_written_soon_and_once(url, make_writer):
+    one, counted = make_writer(url)
+    for i in range(2_500):
+        one.put(row_of(i))
+    wait_until(lambda: counted.get(writer.WRITTEN) == 2_500)
+    assert numbers(url) == [*map(float, range(2_500))]
+
+
+def test_while_sqlite_is_locked_rows_are_spooled_and_written_afterwards(
+    make_url, make_writer, tmp_path
+):
+    """R4."""
+    url = make_url("sqlite")
+    one, counted = make_writer(url)
+    one.put(row_of(0))
+    wait_until(lambda: counted.get(writer.WRITTEN) == 1)
+    lock = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    started = time.monotonic()
+    for i in range(1, 50):
+        one.put(row_of(i))
+    assert time.monotonic() - started < 0.5, "whoever puts a row never waits"
+    wait_until(lambda: counted.get(writer.SPOOLED) == 49)
+    lock.execute("ROLLBACK")
+    lock.close()
+    wait_until(lambda: counted.get(writer.WRITTEN) == 50)
+    assert numbers(url) == [*map(float, range(50))]
+    assert writer.LOST not in counted
+
+
+def test_a_postgresql_that_is_down_at_the_start_and_later_gets_every_row(
+    make_url, make_writer, postgresql
+):
+    """R4."""
+    url = make_url("postgresql")
+    one, counted = make_writer(url)
+    for i in range(2):
+        postgresql.stop()
+        one.put(row_of(i))
+        wait_until(lambda n=i + 1: counted.get(writer.SPOOLED) == n)
+        postgresql.start()
+        wait_until(lambda n=i + 1: counted.get(writer.WRITTEN) == n)
+    assert numbers(url) == [0.0, 1.0]
+
+
+def test_with_neither_database_nor_disk_rows_are_counted_as_lost(
+    make_url, make_writer, monkeypatch, tmp_path
+):
+    """R4."""
+    (tmp_path / "records.db").mkdir()  # what cannot be opened
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Spool, "append", full)
+    one, counted = make_writer(make_url("sqlite"))
+    for i in range(10):
+        one.put(row_of(i))
+    wait_until(lambda: counted.get(writer.LOST) == 10)
+
+
+def test_a_full_queue_loses_and_counts_rows_instead_of_making_anybody_wait(
+    make_url, make_writer, monkeypatch
+):
+    monkeypatch.setattr(writer, "MOST_QUEUED", 5)
+    monkeypatch.setattr(writer, "GATHER_S", 60.0)
+    one, counted = make_writer(make_url("sqlite"))
+    for i in range(8):
+        one.put(row_of(i))
+    assert counted == {writer.LOST: 3}
+    one.close()
+    assert counted[writer.WRITTEN] == 5
+
+
+def test_a_row_that_the_database_refuses_takes_no_other_with_it(url, make_writer):
+    one, counted = make_writer(url)
+    one.put(row_of(0))
+    one.put(row_of(1) | {"run": None})
+    one.put(row_of(2))
+    wait_until(lambda: counted.get(writer.LOST) == 1)
+    wait_until(lambda: counted.get(writer.WRITTEN) == 2)
+    assert numbers(url) == [0.0, 2.0]
+
+
+def test_the_spool_of_a_process_that_was_killed_is_taken_up(make_url, make_writer, tmp_path):
+    folder = tmp_path / "spool"
+    script = (
+        "import os, signal, sys, json; from pathlib import Path;"
+        "from src.records.spool import Spool;"
+        "Spool(Path(sys.argv[1])).append(json.loads(sys.argv[2]));"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    rows = json.dumps([row_of(0), row_of(1)])
+    ended = subprocess.run([sys.executable, "-c", script, str(folder), rows], cwd=ROOT, timeout=60)
+    assert ended.returncode == -signal.SIGKILL
+    (path,) = folder.glob(f"*{spool.SUFFIX}")
+    with path.open("ab") as file:
+        file.write(b'{"table": "predic')  # what a full disk cut off
+    url = make_url("sqlite")
+    one, counted = make_writer(url)
+    one.put(row_of(2))
+    wait_until(lambda: counted.get(writer.WRITTEN) == 3)
+    wait_until(lambda: not [*folder.glob(f"*{spool.SUFFIX}")])
+    assert numbers(url) == [0.0, 1.0, 2.0]
+
+
+def test_the_spool_of_a_process_that_lives_is_left_alone(tmp_path):
+    owner, other = Spool(tmp_path), Spool(tmp_path)
+    with closing(owner):
+        owner.append([row_of(0)])
+        assert other.adopt(lambda rows: pytest.fail("taken")) == 0
+        assert owner.ship(lambda rows: None) == 1
+
+
+def test_rows_of_a_pupil_are_blanked_in_the_spool_and_the_others_stay(tmp_path):
+    own = Spool(tmp_path)
+    own.append([row_of(0), row_of(1), row_of(2)])
+    assert blank_rows(tmp_path, lambda row: row["subject"] == "hash 1") == 1
+    (path,) = tmp_path.glob(f"*{spool.SUFFIX}")
+    assert b"hash 1" not in path.read_bytes()
+    own.append([row_of(3)])
+    shipped: list[dict] = []
+    own.ship(shipped.extend)
+    assert [row["number"] for row in shipped] == [0.0, 2.0, 3.0]
+    assert path.stat().st_size == 0
+    own.close()
+    assert [*tmp_path.iterdir()] == []
+
+
+PUTS = """
+import os, sys, time
+from pathlib import Path
+from src.records import writer
+from src.records.identity import new_prediction_id, now_ms
+from tests.records.test_writer import row_of
+
+one = writer.Writer(sys.argv[1], Path(sys.argv[2]), lambda row: row, lambda what, n: None)
+out = os.open(sys.argv[3], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+start, n = time.monotonic(), int(sys.argv[4])
+for i in range(n):
+    row = row_of(i)
+    one.put_patiently([row])
+    os.write(out, f"{row['id']} {time.monotonic()}\\n".encode())
+one.close()
+"""
+
+
+def _killed_after(url: str, folder: Path, n: int, seconds: float) -> tuple[int, int]:
+    """Return how many were put, and how many of those put 2.5 s before the end or earlier miss."""
+    told = folder / "told"
+    process = subprocess.Popen(
+        [sys.executable, "-c", PUTS, url, str(folder / "spool"), str(told), str(n)], cwd=ROOT
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait(60)
+    lines = [line.split() for line in told.read_text().splitlines()]
+    end = float(lines[-1][1])
+    next_one = Writer(url, folder / "spool", lambda row: row, lambda what, n: None)
+    next_one.put(row_of(0))
+    time.sleep(1)
+    next_one.close()
+    engine = open_engine(url, patient=True)
+    with engine.connect() as connection:
+        kept = {*connection.execute(select(prediction.c.id)).scalars()}
+    engine.dispose()
+    stated = [name for name, at in lines if float(at) < end - 2.5]
+    return len(lines), sum(name not in kept for name in stated)
+
+
+def test_a_killed_process_loses_no_row_older_than_what_is_stated(url, tmp_path):
+    n_put, n_missing = _killed_after(url, tmp_path, 10**9, 5)
+    assert n_put > 1_000
+    assert n_missing == 0
+
+
+@pytest.mark.slow
+def test_of_a_million_predictions_none_is_lost(url, tmp_path):
+    counted = Counted()
+    one = Writer(url, tmp_path / "spool", lambda row: row, counted.add)
+    for i in range(10**6):
+        one.put_patiently([row_of(i)])
+    wait_until(lambda: counted.get(writer.WRITTEN) == 10**6, 300)
+    one.close()
+    assert counted == {writer.WRITTEN: 10**6}
+    engine = open_engine(url, patient=True)
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(prediction)).scalar() == 10**6
+    engine.dispose()
+
+
+def test_a_prediction_id_is_a_uuid_that_sorts_by_time():
+    ids = [new_prediction_id(moment) for moment in (1_000, now_ms(), now_ms() + 1)]
+    assert [uuid.UUID(one).version for one in ids] == [7, 7, 7]
+    assert ids == sorted(ids)
+
+
+def test_a_pupil_is_known_by_a_hash_that_needs_the_key():
+    assert subject_hash("4711", "one key") != subject_hash("4711", "another key")
+    assert len(subject_hash("Grüße 😀", "one key")) == 64
+    assert os.environ.get("RECORDS_KEY") is None
