@@ -182,12 +182,13 @@ def test_the_class_page_counts_students_of_unknown_schools(schools):
 def test_the_templates_have_the_column_and_only_published_names(schools, named):
     for client, names in ((schools, ()), (named, tuple(sorted(SCHOOLS)))):
         header, *rows = csv.reader(io.StringIO(client.get("/batch/template.csv").text))
-        assert header[-1] == "school"
+        assert header[-1] == "School"
         assert {row[-1] for row in rows} <= ({*names} if names else {""})
         workbook = client.get("/batch/template.xlsx").data
         students, values = openpyxl.load_workbook(io.BytesIO(workbook)).worksheets
-        (rule,) = [v for v in students.data_validations.dataValidation if "D2" in v.sqref]
-        listed = [cell.value for cell in values["D"][1:] if cell.value]
+        *_, at = (cell.column_letter for cell in students[1])
+        (rule,) = [v for v in students.data_validations.dataValidation if f"{at}2" in v.sqref]
+        listed = [cell.value for cell in [*values.columns][-1][1:] if cell.value]
         assert (rule.type == "list", bool(rule.showErrorMessage)) == (bool(names), False)
         assert tuple(listed) == names or not names
 
