@@ -2,7 +2,8 @@
 
 import pytest
 
-from src.report.scored_file import at_risk, listed_by_chance
+from src.report.scored_file import at_risk, listed_by_chance, reading
+from src.serving.summary import Tally
 
 SHARE = {"value": 0.8, "low": 0.7, "high": 0.9}
 METRICS = {
@@ -55,3 +56,26 @@ def test_where_nobody_counted_nothing_is_said_of_the_list():
     for metrics in ({}, {"held_out": {}}, {"held_out": {"capacity": None}}):
         assert listed_by_chance(metrics, 0.3) == ""
     assert listed_by_chance(OUTCOMES, 0.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((5, 0, 0, 0), []),
+        ((5, 1, 1, 0), ["1 student of 1 group that the model does not know."]),
+        ((5, 3, 2, 2), ["3 students of 2 groups that the model does not know and 2 students "
+                        "without one."]),
+        ((5, 0, 0, 5), ["no student has one."]),
+    ],
+)  # fmt: skip
+def test_students_of_groups_that_the_model_does_not_know_are_counted(counts, said) -> None:
+    n_rows, n_unknown, n_groups, n_without = counts
+    file = Tally(
+        n_rows=n_rows,
+        effect_column="school",
+        n_unknown=n_unknown,
+        n_unknown_groups=n_groups,
+        n_without_group=n_without,
+    )
+    end = " They count as of an average one, of which less is known."
+    assert reading(file) == [f"school: {one}{end}" for one in said]

@@ -6,7 +6,7 @@ import pytest
 
 from src.config import ROOT
 from src.exception import Problem
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.web.middleware.errors import first_errors
 from src.web.pages.forms import Field, error_summary, form_groups, sensitive_labels
@@ -228,3 +228,14 @@ def test_a_sensitive_field_says_so_in_what_describes_it():
     assert described_by(drawn(category("a", "b", sensitive=True))) == ["field-lunch-hint"]
     made = schema(category("a", "b", sensitive=True, label="Lunch"), number())
     assert sensitive_labels(form_groups(made)) == ("Lunch",)
+
+
+def test_the_group_s_field_is_the_last_one_below_no_heading_of_features():
+    school = GroupFeature(name="school", label="School", names=("Ash", "<b>"))
+    (plain,) = form_groups(schema(number(order=9), group=school))
+    assert [field.name for field in plain.fields] == ["reading", "school"]
+    marks, others = form_groups(schema(number(group="Marks"), groups=("Marks",), group=school))
+    assert (marks.heading, others.heading) == ("Marks", "Other questions")
+    assert [field.name for field in others.fields] == ["school"]
+    assert not others.fields[0].required
+    assert [option.value for option in others.fields[0].options] == ["Ash", "<b>"]
