@@ -44,14 +44,16 @@ def record(school: str | None = None) -> dict[str, object]:
     return answers if school is None else answers | {"school": school}
 
 
-def train_schools(folder: Path, hints: str = "", *, names: tuple[str, ...] = ()) -> Path:
+def train_schools(
+    folder: Path, hints: str = "", *, names: tuple[str, ...] = (), budget: str = "quick"
+) -> Path:
     """Train on that table and return the artifacts."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hints.toml").write_text(hints, "utf-8")
     table = write_table(folder / "schools.csv", names=names)
     config = TrainConfig(
         data=str(table), target="outcome" if names else "score", group="school",
-        hints=folder / "hints.toml", models=("logistic" if names else "ridge",), budget="quick",
+        hints=folder / "hints.toml", models=("logistic" if names else "ridge",), budget=budget,
         artifacts=folder / "artifacts",
     )  # fmt: skip
     TrainPipeline(config).run()

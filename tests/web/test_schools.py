@@ -10,7 +10,7 @@ import re
 import openpyxl
 import pytest
 
-from tests.schools import BEST, MARK, SCHOOLS, SMALL, WORST, record
+from tests.schools import BEST, MARK, SCHOOLS, SMALL, WORST, record, train_schools
 from tests.web.conftest import multipart
 
 UNKNOWN = "Nowhere High"
@@ -205,6 +205,16 @@ def test_no_name_is_told_where_none_may_be_published(schools, school_artifacts, 
     assert len(files) > 10
     for file in files:
         assert MARK.encode() not in file.read_bytes(), file.name
+
+
+@pytest.mark.slow
+def test_report_card_and_log_tell_no_name_where_none_may_be_published(tmp_path, caplog):
+    """A3."""
+    artifacts = train_schools(tmp_path, budget="standard")
+    assert MARK not in caplog.text
+    assert (artifacts / "report.html").is_file()
+    for file in artifacts.rglob("*"):
+        assert not file.is_file() or MARK.encode() not in file.read_bytes(), file.name
 
 
 def test_published_names_stand_in_the_schema_but_never_keys_salt_or_small_groups(
