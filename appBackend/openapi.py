@@ -152,7 +152,7 @@ def _guard(operation: dict[str, Any], *, keys: bool, limited: bool) -> None:
 
 def _add_what_is_kept(schemas: dict[str, Any], schema: Schema) -> None:
     """Add what a record may say beside its answers, and the id of each prediction."""
-    said = {name: about for name, about in _ABOUT.items() if name not in schema.names}
+    said = {name: about for name, about in _ABOUT.items() if name not in schema.headings}
     record = schemas["Record"]
     record["properties"] = {**record["properties"], **said}
     answer = schemas["Answer"]

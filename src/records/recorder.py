@@ -137,7 +137,7 @@ class Recorder:
         self, record: MutableMapping[str, object], predictor: Predictor
     ) -> tuple[About, list[Problem]]:
         """Take out of a record what is said beside its answers; see :func:`take_about`."""
-        return take_about(record, predictor.schema.names)
+        return take_about(record, predictor.schema.headings)
 
     def file(self, scorer: Scorer, header: Sequence[str], *, patient: bool) -> RecordedFile:
         """Return what keeps the rows of a file while it is scored.

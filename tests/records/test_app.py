@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -21,6 +23,7 @@ from src.exception import ConfigurationError
 from src.records.database import open_engine
 from src.records.identity import subject_hash
 from src.records.tables import batch, prediction
+from src.schema.features import GroupFeature
 from src.web.recording import Recording
 from tests.records.conftest import KEY
 
@@ -93,6 +96,15 @@ def test_what_is_wrong_with_subject_and_day_is_told_with_the_other_problems(
     assert answer.status_code == 422
     fields = [error["field"] for error in answer.get_json()["errors"]]
     assert sorted(fields) == ["as_of", "group", "reading_score", "subject"]
+
+
+def test_a_model_s_own_column_called_group_stays_an_answer(make_app, sample_artifacts, predictor):
+    recorder = make_app(sample_artifacts).extensions[Recording.EXTENSION].recorder
+    schema = replace(predictor.schema, group=GroupFeature(name="group"))
+    record: dict[str, object] = {"group": "9c", "subject": "4711"}
+    about, problems = recorder.take_about(record, SimpleNamespace(schema=schema))
+    assert (about.subject, about.group, problems) == ("4711", None, [])
+    assert record == {"group": "9c"}
 
 
 def test_a_form_shows_its_id_and_the_page_says_that_predictions_are_kept(
