@@ -140,7 +140,8 @@ def scores_table(groups: GroupsFacts, schema: Schema) -> ReportTable:
             ]
             rows.append((Cell(words.axis(name, label)), *cells))
     if any(score.share_in_range for score in scores):
-        rows.append((Cell(f"Inside the 90{SPACE}% range"), *map(_share, scores)))
+        kept = "range" if schema.task == "regression" else "set"
+        rows.append((Cell(f"Inside the 90{SPACE}% {kept}"), *map(_share, scores)))
     rows += [
         (Cell("Students"), *(Cell(f"{score.n_samples:,}") for score in scores)),
         (Cell(capitalize(words.many)), *(Cell(f"{score.n_groups:,}") for score in scores)),
