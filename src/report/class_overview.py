@@ -12,6 +12,7 @@ from src.report.class_groups import ClassReportFacts
 from src.report.document import Cell, ReportTable, Tile, Told
 from src.report.findings import class_fairness_sentences
 from src.report.group_scores import both_scores, both_tables
+from src.report.group_scores import tiles as group_tiles
 from src.report.overview import DOUBTFUL, SHOWN_LEVEL, not_seen, references, used_features
 from src.report.periods import headline
 from src.report.wording import (
@@ -205,7 +206,9 @@ def summary(facts: ClassReportFacts) -> tuple[list[Tile], list[str]]:
         ),
         Tile(number(scores.auc.value, 3), "AUC", "1 is perfect, 0.5 is drawing lots"),
     ]
-    if loss < base:
+    if facts.groups is not None:
+        tiles = group_tiles(facts.groups, facts.schema)
+    elif loss < base:
         less = "less log loss than the shares for everyone"
         tiles.append(Tile(percent(1 - loss / base), "", less))
     right = f"most likely outcome is the true one, of {count(scores.n_samples)} not seen before"

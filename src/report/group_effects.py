@@ -44,10 +44,13 @@ def effects_section(facts: Facts) -> Section | None:
 def effect_sentences(groups: GroupsFacts, schema: Schema) -> list[str]:
     """Return what the effects are, how large, and how many groups have one."""
     words, measure = GroupWords.of(schema), _measure(schema)
+    added = f"how far students there were above or below what was predicted without the {words.one}"
+    if isinstance(schema.target, ClassTarget):
+        added = f"it tilts the chances, above 0 towards {_towards(schema.target)}"
     said = [
         f"For a student of a {words.one} that the model knows, it adds the {words.one}'s effect: "
-        f"how far students there were above or below what was predicted without it, shrunken "
-        f"towards 0 the more, the fewer they are. A new {words.one} counts as an average one."
+        f"{added}, shrunken towards 0 the more, the fewer they are. A new {words.one} counts as an "
+        "average one."
     ]
     if groups.between:
         between, within = groups.between**2, groups.within**2
@@ -92,6 +95,13 @@ def not_what_it_is(words: GroupWords) -> list[str]:
         f"It also stands for who attends the {words.one}, and for all that no column holds.",
         f"It must not be used to rank or judge {words.many} or those who work there.",
     ]
+
+
+def _towards(target: ClassTarget) -> str:
+    """Return which outcomes an effect above 0 makes more likely."""
+    if len(target.categories) == 2 or target.ordered:
+        return plain(target.categories[-1])
+    return f"outcomes other than {plain(' or '.join(target.at_risk or target.categories[:1]))}"
 
 
 def _measure(schema: Schema) -> Measure:

@@ -140,7 +140,8 @@ def scores_table(groups: GroupsFacts, schema: Schema) -> ReportTable:
             ]
             rows.append((Cell(words.axis(name, label)), *cells))
     if any(score.share_in_range for score in scores):
-        rows.append((Cell(f"Inside the 90{SPACE}% range"), *map(_share, scores)))
+        kept = "range" if schema.task == "regression" else "set"
+        rows.append((Cell(f"Inside the 90{SPACE}% {kept}"), *map(_share, scores)))
     rows += [
         (Cell("Students"), *(Cell(f"{score.n_samples:,}") for score in scores)),
         (Cell(capitalize(words.many)), *(Cell(f"{score.n_groups:,}") for score in scores)),
@@ -160,16 +161,20 @@ def _share(score: GroupScore) -> Cell:
 
 
 def tiles(groups: GroupsFacts, schema: Schema) -> list[Tile]:
-    """Return the errors and R² of both cases in large letters."""
-    words, found = GroupWords.of(schema), []
-    for score in groups.scores:
-        who = words.case(score.case)
-        if mae := score.scores.get("mae"):
-            value = words.measure.number(mae.value)
-            found.append(Tile(value, words.measure.unit, f"off on average, {who}"))
-        if r2 := score.scores.get("r2"):
-            found.append(Tile(r2_text(r2.value), "R²", who))
-    return found
+    """Return the errors of both cases in large letters, and how far they are from guessing."""
+    words = GroupWords.of(schema)
+    large = (
+        ("mae", words.measure.unit, "off on average, "),
+        ("r2", "R²", ""),
+        ("log_loss", "log loss", ""),
+        ("auc", "AUC", ""),
+    )
+    return [
+        Tile(words.figure(name, score.scores[name]), unit, f"{what}{words.case(score.case)}")
+        for score in groups.scores
+        for name, unit, what in large
+        if name in score.scores
+    ]
 
 
 def both_tables(facts: Facts) -> list[ReportTable]:

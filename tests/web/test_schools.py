@@ -228,3 +228,18 @@ def test_published_names_stand_in_the_schema_but_never_keys_salt_or_small_groups
     assert not [key for key in group["effects"] if key in said]
     for file in named_school_artifacts.rglob("*"):
         assert not file.is_file() or SMALL.encode() not in file.read_bytes(), file.name
+
+
+def test_the_models_page_tells_both_scores_and_what_an_effect_is_not(schools):
+    page = schools.get("/model").text
+    for said in (
+        "New students of known schools",
+        "What a school adds",
+        "12 of 13 schools have an effect; 1 with fewer than 10 students has none.",
+        "An effect is not the quality of a school",
+    ):
+        assert said in page
+    assert MARK not in page
+    told = schools.get("/api/v1/model").json["metrics"]["groups"]
+    assert [score["case"] for score in told["scores"]] == ["new", "known"]
+    assert {one["n_members"] for one in told["effects"]} == {30}  # 28, but for the first digit
