@@ -30,10 +30,10 @@ BUDGETS = {"quick": 1.2, "standard": 30.0}
 SEARCHED_ROWS = 10_000  # training rows above which the search looks at a sample ...
 SEARCHED_CELLS = 1_500_000  # ... or fewer, of a wide table: each fold has them once ...
 LEAST_SEARCHED = 1_000  # ... but not fewer than these
-EXPANDED_CELLS = 4_000_000  # of the training rows; more would fill the memory
+EXPANDED_CELLS = 3_000_000  # of the training rows; more would fill the memory
 FAMILY_SHARE = 1 / 3  # of the room that is left: what a family may take for more than one trial
 ALWAYS_TRIED = 2  # families with at least one trial, unless that alone costs the whole budget
-# Of the search: reading, checking and reporting them takes half the time.
+# Of the table: reading, checking, fitting and reporting them all takes half the time.
 COSTLY_CELLS, COSTLY_COLUMNS = 1_000_000, 700
 
 Progress = Callable[[str, int, int], None]  # label of the family, how many are done, of how many
@@ -127,7 +127,8 @@ def plan_search(
     plan, left_out = [(folds.task.baseline, 1)], {}
     n_folds = len(folds.splits)
     n_columns = folds.X.shape[1]
-    beside = folds.n_samples * n_columns / COSTLY_CELLS + max(0, n_columns - WIDE) / COSTLY_COLUMNS
+    n_cells = min(SEARCHED_CELLS, max(folds.n_samples, n_training) * n_columns)
+    beside = n_cells / COSTLY_CELLS + max(0, n_columns - WIDE) / COSTLY_COLUMNS
     whole = room = budget.fitting_s / (1 + beside)
     n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:
