@@ -234,6 +234,7 @@ def _killed_after(url: str, folder: Path, n: int, seconds: float) -> tuple[int, 
     process = subprocess.Popen(
         [sys.executable, "-c", PUTS, url, str(folder / "spool"), str(told), str(n)], cwd=ROOT
     )
+    wait_until(told.exists, 60)
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait(60)
@@ -252,7 +253,7 @@ def _killed_after(url: str, folder: Path, n: int, seconds: float) -> tuple[int, 
 
 
 def test_a_killed_process_loses_no_row_older_than_what_is_stated(url, tmp_path):
-    n_put, n_missing = _killed_after(url, tmp_path, 10**9, 5)
+    n_put, n_missing = _killed_after(url, tmp_path, 10**9, 4)
     assert n_put > 1_000
     assert n_missing == 0
 
@@ -282,3 +283,17 @@ def test_a_pupil_is_known_by_a_hash_that_needs_the_key():
     assert subject_hash("4711", "one key") != subject_hash("4711", "another key")
     assert len(subject_hash("Grüße 😀", "one key")) == 64
     assert os.environ.get("RECORDS_KEY") is None
+
+
+def test_two_instances_write_to_one_postgresql(make_url, impatient, tmp_path):
+    url = make_url("postgresql")
+    counted = Counted()
+    instances = [
+        Writer(url, tmp_path / name, lambda row: row, counted.add) for name in ("first", "second")
+    ]
+    for i in range(1_000):
+        instances[i % 2].put(row_of(i))
+    for one in instances:
+        one.close()
+    assert counted == {writer.WRITTEN: 1_000}
+    assert numbers(url) == [*map(float, range(1_000))]
