@@ -60,6 +60,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
         "python -m benchmarks.train_vs_peers": "benchmarks/train_vs_peers.py",
         "python -m benchmarks.plain_methods": "benchmarks/plain_methods.py",
         "python -m benchmarks.classes_vs_peers": "benchmarks/classes_vs_peers.py",
+        "python -m benchmarks.schools": "benchmarks/schools.py",
         "python -m benchmarks.mistakes": "benchmarks/mistakes/__main__.py",
         "python -m benchmarks.wsgi": "benchmarks/wsgi.py",
         "python -m benchmarks.serve": "benchmarks/serve.py",
