@@ -192,7 +192,14 @@ def predict(
     X = train.X[names]
     try:
         trained = trainer.run(
-            X, train.y, preprocessor, progress, train.groups, train.weight, train.units
+            X,
+            train.y,
+            preprocessor,
+            progress,
+            train.groups,
+            train.weight,
+            train.units,
+            train.cohorts,
         )
     except TrainingError:  # what is known tells nothing of the target, as far as one sees
         constant = task.constant(train.y, len(test.y), train.weight)
