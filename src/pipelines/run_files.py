@@ -73,8 +73,10 @@ def manifest_of(
     asked = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in vars(config).items()
-        if name not in ("hints", "artifacts", "seed", "jobs")
+        if name not in ("hints", "artifacts", "seed", "jobs", "used_for")
     }
+    if config.group:
+        asked["for"] = config.used_for
     return RunManifest(
         run_id=new_run_id(),
         created=utc_now().isoformat(timespec="seconds"),
