@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
@@ -82,9 +80,10 @@ def test_the_cookie_is_signed_short_and_for_this_site_alone(client):
     ).headers["Set-Cookie"]
     assert "Secure" in over_https
     assert PASSWORD not in cookie
-    forged = re.sub(r"session=[^;.]+", "session=eyJvcGVyYXRvciI6IngifQ", cookie.partition(";")[0])
+    signed = cookie.partition(";")[0].partition("=")[2]
+    *_, moment, signature = signed.split(".")  # a packed payload begins with a point, too
     client.delete_cookie("session")
-    client.set_cookie("session", forged.partition("=")[2])
+    client.set_cookie("session", f"eyJvcGVyYXRvciI6IngifQ.{moment}.{signature}")
     assert client.get("/records").status_code == 303
 
 

@@ -232,11 +232,18 @@ def test_groups_are_never_split() -> None:
     assert apart.winner.r2 < mixed.winner.r2 - 0.02, "a fold has seen its own schools"
 
 
-def test_too_few_groups_are_refused() -> None:
+def test_each_group_is_a_fold_where_they_are_few_and_one_alone_is_refused() -> None:
     X, y = table(60)
-    trainer = ModelTrainer(ModelTrainerConfig(models=("ridge",)))
-    with pytest.raises(ConfigurationError, match="3 groups in the training rows, too few for 5"):
-        trainer.run(X, y, DataTransformation(SCHEMA).run(), groups=[i % 3 for i in range(60)])
+    trainer = ModelTrainer(ModelTrainerConfig(models=("ridge",), budget="quick"))
+    preprocessor = DataTransformation(SCHEMA).run()
+    found = trainer.run(X, y, preprocessor, groups=[i % 3 for i in range(60)])
+    assert sorted([*{i % 3 for i in test.tolist()}] for test in found.folds.tests) == [
+        [0],
+        [1],
+        [2],
+    ]
+    with pytest.raises(ConfigurationError, match="all of one group"):
+        trainer.run(X, y, preprocessor, groups=["one"] * 60)
 
 
 def test_rows_of_no_weight_teach_nothing() -> None:
