@@ -141,9 +141,23 @@ def split_rows(path: Path, seed: int) -> dict[str, list[Row]]:
     for i, row in enumerate(rows):
         known = "known" if row.get("childid", str(i)) in held else "train"
         parts["unseen" if row[GROUP] in unseen else known].append(row)
-    there = {row[GROUP] for row in parts["train"]}
-    parts["known"] = [row for row in parts["known"] if row[GROUP] in there]
+    known = {name: {row[name] for row in parts["train"]} for name in rows[0]}
+    texts = [name for name in known if any(map(_is_text, known[name])) and name != GROUP]
+    for case in CASES:  # a category that nobody learnt from is refused, by ours
+        parts[case] = [
+            row for row in parts[case]
+            if all(row[name] in known[name] for name in texts)
+            and (case == "unseen" or row[GROUP] in known[GROUP])
+        ]  # fmt: skip
     return parts
+
+
+def _is_text(cell: str) -> bool:
+    try:
+        float(cell or "nan")
+    except ValueError:
+        return True
+    return False
 
 
 def _score(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 AS_GOOD = 0.002  # R² below which a difference is none
 BLEND_WITHIN = 0.05  # R² of the best, for a family to be blended in
 BLEND_MEMBERS = 6
+NEAR = 1.5  # standard errors of the rows' paired losses, for chances of outcomes to be averaged
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,9 @@ class Selection:
 
         The families that are as good as the best are averaged: which of them is ahead is chance,
         and the mean of what differs by chance is better than the luckiest. Where no other is as
-        good, that is the best alone. Weights that are fitted to the out-of-fold predictions are
+        good, that is the best alone. Of chances of outcomes, those count as good whose rows' losses
+        are within :data:`NEAR` paired standard errors of the best one's: few rows hardly tell which
+        family is ahead. Weights that are fitted to the out-of-fold predictions are
         taken only where they gain more than that, and more than a standard error of the rows'
         paired differences; with chances of outcomes, where they gain at all, and halfway. Both are
         judged on folds that they have not seen; weights that leave one family in the end are no
@@ -151,14 +154,21 @@ class Selection:
 
         names, folds = [*predicted], self.folds
         matrix = np.array([predicted[name] for name in names])
+        of_rows = losses(folds, matrix, self.metric)
 
         def rows(of_folds: Sequence[int]) -> NDArray[np.intp]:
             return np.concatenate([folds.tests[fold] for fold in of_folds])
 
         def as_good(of_folds: Sequence[int]) -> NDArray[np.float64]:
             of = rows(of_folds)
-            scores = [pooled_score(folds, one, self.metric, of) for one in matrix]
-            return equal_weights(np.array(scores), self.within)
+            scores = np.array([pooled_score(folds, one, self.metric, of) for one in matrix])
+            if not folds.task.any_gain:
+                return equal_weights(scores, self.within)
+            lost = of_rows[:, of] - of_rows[int(np.argmax(scores)), of]
+            clusters = None if folds.clusters is None else folds.clusters[of]
+            errors = [standard_error((one - one.mean()) / len(of), clusters)[0] for one in lost]
+            near = lost.mean(axis=1) <= NEAR * np.array(errors)
+            return near / near.sum()
 
         shares, blended = cross_blend(matrix, folds.tests, as_good)
         if not self.quick:
