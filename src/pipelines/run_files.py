@@ -45,7 +45,7 @@ def dropped_columns(
 ) -> dict[str, str]:
     """Return the columns that are not features, with the reasons."""
     reasons = {
-        config.group: "it says which rows belong together (--group)",
+        config.group: "it is the group, which has an effect beside the features (--group)",
         config.time: "it says which period a row is of (--time)",
         config.sample_weight: "it holds the rows' weights (--sample-weight)",
     }
