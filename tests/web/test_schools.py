@@ -45,14 +45,14 @@ def test_the_form_asks_for_the_school_last_and_lists_no_name(schools):
     (field,) = re.findall(r'<input[^>]*name="school"[^>]*>', page)
     assert 'autocomplete="off"' in field
     assert "list=" not in field
-    assert "Leave it blank for an average one." in page
+    assert "Leave it blank for an average school." in page
 
 
 def test_names_that_may_be_published_are_offered_beside_any_other(named):
     page = named.get("/").text
     (offered,) = re.findall(r'<datalist id="field-school-names">(.*?)</datalist>', page)
     assert re.findall(r'value="(.*?)"', offered) == sorted(SCHOOLS)
-    assert "Choose one, type another, or leave it blank for an average one." in page
+    assert "Choose one, type another, or leave it blank for an average school." in page
 
 
 def test_the_result_says_whether_the_school_is_known(schools, named):
@@ -60,8 +60,8 @@ def test_the_result_says_whether_the_school_is_known(schools, named):
         assert f"School: as in {spelt}, which the model knows." in send(schools, spelt)
     unknown = send(schools, UNKNOWN)
     assert f"School: the model does not know {UNKNOWN}." in unknown
-    assert "It counts as an average one, with a wider range." in unknown
-    blank = "School was left blank: it counts as an average one, with a wider range."
+    assert "It counts as an average school, with a wider range." in unknown
+    blank = "School was left blank: it counts as an average school, with a wider range."
     assert blank in send(schools)
     assert "Did you mean" not in send(schools, BEST[:-1])
     assert f"Did you mean {BEST}?" in send(named, BEST[:-1])
@@ -121,7 +121,7 @@ def test_outcomes_say_so_too_and_file_and_record_agree(make_app, school_outcome_
     page = send(client, WORST)
     assert f"School: as in {WORST}, which the model knows." in page
     assert "It does not measure quality" in page
-    assert "it counts as an average one." in send(client)
+    assert "it counts as an average school." in send(client)
     assert MARK not in client.get("/").text + client.get("/model").text
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from src.exception import Problem
-from src.report.wording import listed, plain
+from src.report.wording import group_noun, listed, plain
 from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import format_number
@@ -220,7 +220,7 @@ def _group_field(feature: GroupFeature) -> Field:
         help=feature.help,
         required=False,
         widget="text",
-        hint=f"{choose} it blank for an average one",
+        hint=f"{choose} it blank for an average {group_noun(feature)}",
         keyboard="text",
         options=options,
     )

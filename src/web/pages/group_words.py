@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from src.report.wording import capitalize, plain
+from src.report.wording import capitalize, group_noun, plain
 from src.schema.features import GroupFeature, nearest
 from src.serving.predictor import Answered, NumberPredictor, Predictor
 from src.tables.cells import parse_number, shorten
@@ -16,7 +16,7 @@ def group_sentence(answered: Answered, predictor: Predictor) -> str:
         return ""
     label = plain(feature.label or feature.name)
     wider = ", with a wider range" if _widens(predictor) else ""
-    counted = f"it counts as an average one{wider}."
+    counted = f"it counts as an average {group_noun(feature)}{wider}."
     known, name = groups.is_known(answered.values), str(answered.values.get(feature.name))
     if known is None:
         return f"{label} was left blank: {counted}"
