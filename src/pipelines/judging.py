@@ -238,7 +238,8 @@ class Judge:
         target = schema.outcomes
         event = frozenset(target.event)
         fit, groups = trained.groups, None
-        new = chances_of(trained, event, ordered=target.ordered, seed=self.seed)
+        of_new = trained if fit is None else replace(trained, out_of_fold=fit.new)
+        new = chances_of(of_new, event, ordered=target.ordered, seed=self.seed)
         chances, files = new, {CHANCES: new}
         if fit is not None:
             known = self._known_chances(fit, event, new)

@@ -150,6 +150,8 @@ def check_metrics(metrics: object) -> None:
             raise ValueError("the calibration")
         return
     checked: SavedMetrics = read_typed(SavedMetrics, metrics, "metrics.json")
+    if len({end in row for row in checked["leaderboard"] for end in ("r2_low", "r2_high")}) > 1:
+        raise ValueError("the ends of the leaderboard's intervals")
     if histogram := checked.get("target_distribution"):
         edges, counts = histogram["edges"], histogram["counts"]
         rising = all(low < high for low, high in pairwise(edges))

@@ -18,6 +18,7 @@ import pytest
 
 from src.artifact_store import Run
 from src.exception import ConfigurationError, DataValidationError
+from src.explanations import explainer
 from src.pipelines.predict_pipeline import main, predict_file, to_fix_file
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
@@ -460,8 +461,9 @@ def test_an_output_folder_that_is_absent_is_named(command) -> None:
 
 @pytest.mark.parametrize("family", ["ridge", "neighbors"])
 def test_each_backend_explains_and_says_the_chance_of_missing_the_mark(
-    family: str, tmp_path: Path, student
+    family: str, tmp_path: Path, student, monkeypatch
 ) -> None:
+    monkeypatch.setattr(explainer, "MOST_SECONDS", 10.0)  # a busy machine still explains
     TrainPipeline(
         TrainConfig(models=(family,), budget="quick", pass_mark=50.0, artifacts=tmp_path)
     ).run()
