@@ -6,14 +6,14 @@ Numbers in, numbers out. A group's effect is the mean of its members' residuals,
 References
 ----------
 Morris (1983), "Parametric Empirical Bayes Inference: Theory and Applications", JASA 78(381).
-Searle, Casella and McCulloch (1992), *Variance Components*, section 3.6, for the variances by an
-analysis of variance of unbalanced data.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+from src.stats.one_way import OneWay
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,6 +102,39 @@ class GroupMeans:
     within: float
     average: float
 
+    @classmethod
+    def of(
+        cls,
+        n: NDArray[np.float64],
+        effect: NDArray[np.float64],
+        error: NDArray[np.float64],
+        variances: tuple[float, float],
+        of_one: float,
+    ) -> Self:
+        """Return the effects, none of a group of fewer than ten members.
+
+        Parameters
+        ----------
+        n, effect, error : ndarray of shape (n_groups,)
+            Members, and what they tell whatever their number.
+        variances : (float, float)
+            Between and within groups.
+        of_one : float
+            Variance of what one member tells of the average group.
+        """
+        import numpy as np
+
+        between, within = variances
+        large = n >= LEAST_MEMBERS
+        return cls(
+            np.where(large, effect, 0.0),
+            np.where(large, error, np.sqrt(between)),
+            n.astype(np.intp),
+            between,
+            within,
+            error_of_average(n, between, of_one),
+        )
+
     def error_of(self, group: int, n_told: int) -> float:
         """Return the error of an effect, as if so many members had told of it.
 
@@ -137,15 +170,7 @@ def group_means(residuals: NDArray[np.float64], members: Members) -> GroupMeans:
     between, within = variances(means, members)
     shrunken = _shrunken(n, total, between, within)
     error = np.sqrt(between * within / np.where(n * between + within > 0, n * between + within, 1))
-    large = n >= LEAST_MEMBERS
-    return GroupMeans(
-        np.where(large, shrunken, 0.0),
-        np.where(large, error, np.sqrt(between)),
-        n.astype(np.intp),
-        between,
-        within,
-        error_of_average(n, between, within),
-    )
+    return GroupMeans.of(n, shrunken, error, (between, within), within)
 
 
 def about(n: int) -> int:
@@ -222,20 +247,12 @@ def variances(means: NDArray[np.float64], members: Members) -> tuple[float, floa
     """
     import numpy as np
 
-    n, total = members.sums(), members.sums(means)
-    there = n >= LEAST_MEMBERS
-    known = np.isin(members.group, np.flatnonzero(there))
-    n, total = n * there, total * there
-    n_groups, n_members = int(there.sum()), int(n.sum())
-    if n_groups < 2:
-        return 0.0, float(means[known].var()) if n_members else 0.0
-    of_group = total[there] / n[there]
-    squares = float((means[known] ** 2).sum() - (n[there] * of_group**2).sum())
-    within = max(squares, 0.0) / (n_members - n_groups)
-    middle = total.sum() / n_members
-    spread = float((n[there] * (of_group - middle) ** 2).sum()) / (n_groups - 1)
-    usual = (n_members - float((n**2).sum()) / n_members) / (n_groups - 1)
-    return max(0.0, (spread - within) / usual), within
+    large = np.flatnonzero(members.sums() >= LEAST_MEMBERS)
+    known = np.isin(members.group, large)
+    if len(large) < 2:
+        return 0.0, float(means[known].var()) if len(large) else 0.0
+    found = OneWay.of(means[known], np.unique(members.group[known], return_inverse=True)[1])
+    return found.variance, found.within
 
 
 def _shrunken(

@@ -19,7 +19,6 @@ from src.stats.group_effects import (
     LEAST_MEMBERS,
     GroupMeans,
     Members,
-    error_of_average,
     folds_in_groups,
 )
 
@@ -71,22 +70,12 @@ def group_tilts(
     GroupMeans
         In log-odds; ``within`` is the variance of the logistic distribution.
     """
-    import numpy as np
-
     share = _shares(members)
     between = between_variance(truth, chances, members, direction)
     tilt, error = _modes(truth, chances, members, direction, share, between)
     _, bends = _slopes(truth, chances, direction)
-    n = members.sums()
-    large = n >= LEAST_MEMBERS
-    return GroupMeans(
-        np.where(large, tilt, 0.0),
-        np.where(large, error, np.sqrt(between)),
-        n.astype(np.intp),
-        between,
-        LATENT,
-        error_of_average(n, between, len(truth) / (float(bends.sum()) or 1.0)),
-    )
+    of_one = len(truth) / (float(bends.sum()) or 1.0)
+    return GroupMeans.of(members.sums(), tilt, error, (between, LATENT), of_one)
 
 
 def tilts_of_others(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from src.stats.class_scores import area_under
+from src.stats.one_way import OneWay
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,16 +18,12 @@ def shrunken_means(
 ) -> dict[str, float]:
     """Return the mean of each group, drawn towards the overall mean by what chance explains of it.
 
-    The variances within and between groups are those of a one-way analysis of variance.
+    The variances within and between groups are those of :class:`src.stats.one_way.OneWay`.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
     groups : sequence of length n_samples
-
-    References
-    ----------
-    Searle, Casella and McCulloch (1992), "Variance Components", chapter 3.
 
     Examples
     --------
@@ -40,13 +37,10 @@ def shrunken_means(
     n, n_groups, overall = len(y), len(names), float(y.mean())
     if not 1 < n_groups < n:
         return dict.fromkeys(names.tolist(), overall)
+    found = OneWay.of(y, of_row)
     means = np.bincount(of_row, y) / sizes
-    within = float(((y - means[of_row]) ** 2).sum()) / (n - n_groups)
-    between = float(sizes @ (means - overall) ** 2) / (n_groups - 1)
-    usual_size = (n - float(sizes @ sizes) / n) / (n_groups - 1)
-    variance = max((between - within) / usual_size, 0.0)
-    spread = sizes * variance + within
-    kept = np.divide(sizes * variance, spread, out=np.zeros(n_groups), where=spread > 0)
+    spread = sizes * found.variance + found.within
+    kept = np.divide(sizes * found.variance, spread, out=np.zeros(n_groups), where=spread > 0)
     drawn = overall + kept * (means - overall)
     return dict(zip(names.tolist(), drawn.tolist(), strict=True))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from src.stats.leaks import step_of
+from src.stats.one_way import OneWay
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,16 +92,12 @@ def within_group_likeness(groups: NDArray[np.integer], y: NDArray[np.float64]) -
     known = np.isfinite(y)
     _, groups = np.unique(groups[known], return_inverse=True)
     y = y[known]
-    sizes = np.bincount(groups)
-    n, k = len(y), len(sizes)
-    if k < 2 or n <= k:
+    k = int(groups.max(initial=-1)) + 1
+    if k < 2 or len(y) <= k:
         return 0.0
-    means = np.bincount(groups, y) / sizes
-    between = float((sizes * (means - y.mean()) ** 2).sum()) / (k - 1)
-    within = float(((y - means[groups]) ** 2).sum()) / (n - k)
-    usual = (n - float((sizes**2).sum()) / n) / (k - 1)
-    total = between + (usual - 1) * within
-    return (between - within) / total if total else 0.0
+    found = OneWay.of(y, groups)
+    total = found.between + (found.usual_size - 1) * found.within
+    return (found.between - found.within) / total if total else 0.0
 
 
 def joined(*groupings: NDArray[np.integer]) -> NDArray[np.integer]:
