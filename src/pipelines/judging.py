@@ -133,18 +133,18 @@ class Judge:
             unseen.ratio,
             blanks=try_blanks(fitted.predict, known, optional, self.seed),
         )
-        served, groups = intervals, None
+        served, groups, plain = intervals, None, self._plain(fitted)
         told: dict[str, Any] = {}
         if fit is not None:
             component = ModelGroups(_column(schema))
             searched = train.X[names].iloc[fit.rows]
             spread = component.spread(fit, train.y[fit.rows], searched, intervals)
-            groups = self._every_row(fit, fitted)
+            groups = self._every_row(fit, plain)
             intervals = spread.of(intervals, component.column, fit.effects)
             served = spread.of(served, component.column, groups.effects)
 
             def score(case: str, rows: Rows) -> GroupScore:
-                y_pred = self._predict(fitted, fit, rows)
+                y_pred = _with_effects(plain[case], fit, rows)
                 share = _share_in_range(
                     coverage_of(intervals, schema, rows.X, rows.y, y_pred, rows.clusters)
                 )
@@ -156,7 +156,7 @@ class Judge:
 
             scores = self._scores(fit, score, of_folds)
             told = {"groups": asdict(component.facts(groups, scores, self.names))}
-        y_pred = self._predict(fitted, fit, test)
+        y_pred = _with_effects(plain[self.first], fit, test)
         evaluation = ModelEvaluation(test.clusters).run(
             test.y, schema.clip_all(y_pred), baseline=float(train.y.mean())
         )
@@ -188,12 +188,10 @@ class Judge:
         files = {"intervals.json": served}
         return Judged(y_pred, intervals, files, evaluation, metrics, marked, groups)
 
-    def _predict(self, fitted: Pipeline, fit: GroupFit | None, rows: Rows) -> NDArray[np.float64]:
-        """Return what the fitted model predicts for rows, with their groups' effects."""
-        predicted = self.task.predict(fitted, rows.X[list(self.schema.names)])
-        if fit is None or rows.units is None:
-            return predicted
-        return fit.applied(predicted, rows.units.keys)
+    def _plain(self, fitted: Pipeline) -> dict[str, NDArray[np.float64]]:
+        """Return what the model predicts for held-out rows by their case, without effects."""
+        names = list(self.schema.names)
+        return {case: self.task.predict(fitted, rows.X[names]) for case, rows in self._held_out}
 
     @property
     def _held_out(self) -> list[tuple[str, Rows]]:
@@ -203,12 +201,11 @@ class Judge:
             found.append((NEW if self.first == KNOWN else KNOWN, self.other))
         return found
 
-    def _every_row(self, fit: GroupFit, fitted: Pipeline) -> GroupFit:
+    def _every_row(self, fit: GroupFit, plain: Mapping[str, NDArray[np.float64]]) -> GroupFit:
         """Return the effects as held-out rows tell them too."""
-        for _, rows in self._held_out:
+        for case, rows in self._held_out:
             if rows.units is not None:
-                plain = self._predict(fitted, None, rows)
-                fit = fit.with_rows(rows.y, plain, rows.units)
+                fit = fit.with_rows(rows.y, plain[case], rows.units)
         return fit
 
     def _scores(
@@ -237,16 +234,16 @@ class Judge:
         schema, train, test = self.schema, self.train, self.test
         target = schema.outcomes
         event = frozenset(target.event)
-        fit, groups = trained.groups, None
+        fit, groups, plain = trained.groups, None, self._plain(fitted)
         of_new = trained if fit is None else replace(trained, out_of_fold=fit.new)
         new = chances_of(of_new, event, ordered=target.ordered, seed=self.seed)
         chances, files = new, {CHANCES: new}
         if fit is not None:
             known = self._known_chances(fit, event, new)
-            groups = self._every_row(fit, fitted)
+            groups = self._every_row(fit, plain)
             files[KNOWN_CHANCES] = known
             chances = known if self.first == KNOWN else new
-        raw = self._predict(fitted, fit, test)
+        raw = _with_effects(plain[self.first], fit, test)
         calibrated = chances.calibrated_of_each(raw)
         n_classes = len(target.categories)
         prior = np.bincount(train.y, minlength=n_classes) / len(train.y)
@@ -284,7 +281,7 @@ class Judge:
             scores = self._scores(
                 fit,
                 lambda case, rows: figures(
-                    case, rows, self._predict(fitted, fit, rows), held_out=True
+                    case, rows, _with_effects(plain[case], fit, rows), held_out=True
                 ),
                 lambda case, raw: figures(case, train.take(fit.rows), raw, held_out=False),
             )
@@ -316,6 +313,13 @@ class Judge:
 
         held = [self.test.y] if self.other is None else [self.test.y, self.other.y]
         return np.concatenate([self.train.y, *held])
+
+
+def _with_effects(
+    plain: NDArray[np.float64], fit: GroupFit | None, rows: Rows
+) -> NDArray[np.float64]:
+    """Return predictions for rows with the effects of their groups."""
+    return plain if fit is None or rows.units is None else fit.applied(plain, rows.units.keys)
 
 
 def _column(schema: Schema) -> str:
