@@ -52,7 +52,8 @@ def _catboost(seed: int) -> BaseEstimator:
 
 
 def _logistic(**parameters: Any) -> Any:
-    return lambda seed: made("sklearn.linear_model.LogisticRegression", **parameters)
+    path = "sklearn.linear_model.LogisticRegression"
+    return lambda seed: made(path, random_state=seed, **parameters)
 
 
 def _ordinal(seed: int) -> BaseEstimator:

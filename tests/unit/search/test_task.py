@@ -128,3 +128,14 @@ def test_permutations_keep_the_shares_of_outcomes_in_each_fold() -> None:
         sums = columns[test].sum(axis=0).reshape(-1, 3)
         assert sums == pytest.approx(np.tile(sums[0], (PERMUTATIONS + 1, 1)))
     assert not np.array_equal(columns[:, :3], columns[:, 3:6])
+
+
+@pytest.mark.parametrize("name", ["logistic", "logistic_elastic_net", "svc", "adaboost"])
+def test_a_classifier_learns_the_same_with_the_same_seed(name: str) -> None:
+    """R1."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(300, 6))
+    y = (X[:, 0] + random.normal(size=300) > 0).astype(int)
+    (candidate,) = (one for one in TWO.candidates if one.name == name)
+    first, second = (candidate.unfitted(7).fit(X, y).predict_proba(X).tolist() for _ in range(2))
+    assert first == second
