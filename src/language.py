@@ -1,0 +1,176 @@
+"""The language that people read: pages, report, model card. API messages and logs stay English.
+
+English is the language of the source, so it has no catalogue. Each other language is one file,
+``src/translations/<code>.po``; ``python -m src.translations`` keeps them complete, and
+CONTRIBUTING.md says how one is added. What is marked here is said in the language that
+:func:`speaking` or :func:`speak` has set for this thread or task, English otherwise.
+"""
+
+from __future__ import annotations
+
+import gettext as standard
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from babel import Locale
+    from jinja2 import Environment
+
+ENGLISH = "en"
+CATALOGUES = Path(__file__).parent / "translations"
+
+_language: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the codes of all languages, English first."""
+    return ENGLISH, *sorted(path.stem for path in CATALOGUES.glob("*.po"))
+
+
+def current() -> str:
+    """Return the code of the language that is spoken."""
+    return _language.get()
+
+
+def speak(language: str) -> None:
+    """Speak a language from here on, in this thread or task.
+
+    Raises
+    ------
+    ValueError
+        If there is no such language.
+    """
+    if language not in languages():
+        raise ValueError(f"language must be one of {', '.join(languages())}. Got {language!r}.")
+    _language.set(language)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak a language inside a ``with``, and the one before it afterwards."""
+    before = current()
+    speak(language)
+    try:
+        yield
+    finally:
+        _language.set(before)
+
+
+def own_name(language: str) -> str:
+    """Return what a language calls itself.
+
+    Examples
+    --------
+    >>> own_name("en"), own_name("de")
+    ('English', 'Deutsch')
+    """
+    name = str(_locale_of(language).display_name)
+    return name[:1].upper() + name[1:]
+
+
+def reads_rightwards(language: str) -> bool:
+    """Return whether a language is written from left to right."""
+    return _locale_of(language).text_direction == "ltr"
+
+
+def gettext(message: str, /, **values: object) -> str:
+    """Return a message in the language that is spoken, with its ``%(name)s`` filled.
+
+    Without values a per cent sign stands for itself, as in the templates.
+
+    Examples
+    --------
+    >>> gettext("Enter %(label)s", label="a score"), gettext("100 %")
+    ('Enter a score', '100 %')
+    """
+    text = _catalogue(current()).gettext(message)
+    return text % values if values else text
+
+
+def ngettext(one: str, many: str, n: int, /, **values: object) -> str:
+    """Return the message of a number of things; ``%(n)s`` is the number, as the language writes it.
+
+    Examples
+    --------
+    >>> ngettext("%(n)s student", "%(n)s students", 1200)
+    '1,200 students'
+    """
+    text = _catalogue(current()).ngettext(one, many, n)
+    return text % {"n": localize(f"{n:,}"), **values}
+
+
+def pgettext(context: str, message: str, /, **values: object) -> str:
+    """Return a message whose words mean different things in different places."""
+    text = _catalogue(current()).pgettext(context, message)
+    return text % values if values else text
+
+
+def mark(message: str) -> str:
+    """Return a message as it is, but have it translated: for what is said later, by `gettext`."""
+    return message
+
+
+def install(environment: Environment) -> None:
+    """Let templates say ``{% trans %}`` and ``_("…")``; in the latter ``%`` is written ``%%``."""
+    environment.add_extension("jinja2.ext.i18n")
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda message: _catalogue(current()).gettext(message),
+        lambda one, many, n: _catalogue(current()).ngettext(one, many, n),
+        newstyle=True,
+        pgettext=lambda context, message: _catalogue(current()).pgettext(context, message),
+    )
+
+
+def localize(number: str) -> str:
+    """Return a number written in English with the separators of the language that is spoken.
+
+    Examples
+    --------
+    >>> with speaking("de"):
+    ...     localize("1,234.5")
+    '1.234,5'
+    """
+    if current() == ENGLISH:
+        return number
+    return number.translate(_separators(current()))
+
+
+def decimal_mark() -> str:
+    """Return the decimal mark of the language that is spoken."""
+    return localize(".")
+
+
+@cache
+def _locale_of(language: str) -> Locale:
+    from babel import Locale
+
+    return Locale.parse(language.replace("-", "_"))
+
+
+@cache
+def _separators(language: str) -> dict[int, str]:
+    symbols = _locale_of(language).number_symbols["latn"]
+    return str.maketrans({",": symbols["group"], ".": symbols["decimal"]})
+
+
+@cache
+def _catalogue(language: str) -> standard.NullTranslations:
+    if language == ENGLISH:
+        return standard.NullTranslations()
+    from io import BytesIO
+
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    with (CATALOGUES / f"{language}.po").open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return standard.GNUTranslations(compiled)

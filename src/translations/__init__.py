@@ -1,0 +1,1 @@
+"""The catalogues of messages, one file a language, and what keeps them complete."""
