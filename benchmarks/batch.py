@@ -1,9 +1,11 @@
-"""Predict a large file: ours beside the same parse, a ready-matrix predict and the same write.
+"""Predict a large file: ours beside pandas and beside pyarrow, which both predict a ready matrix.
 
 ``python -m benchmarks.batch``: for ridge, CatBoost and XGBoost on the sample table's columns. Ours
-is the command as anyone runs it, with its start, its checks and its rows to fix. The peer's steps
-run one after another in a process of their own, whose start is not counted; it is spared the checks
-and the preprocessing. Both write prediction, interval ends and an empty problem. Both take turns.
+is the command as anyone runs it, with its start, its checks and its rows to fix. The peers' steps
+run one after another in processes of their own, whose start is not counted; they are spared the
+checks and the preprocessing, and an error in a cell would go unseen. All write prediction, interval
+ends and an empty problem, and take turns. In ``--odd`` of 1,000 rows a cell is wrong or mended; the
+peers then write what they make of a ready matrix all the same.
 """
 
 from __future__ import annotations

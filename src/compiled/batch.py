@@ -25,6 +25,7 @@ from src.compiled.model import (
     ObliviousTrees,
     exponential,
 )
+from src.tables.plain_rows import Coded
 
 BLOCK_ROWS = 1 << 15  # worked on at once; fewer where there are so many tests ...
 BLOCK_BYTES = 1 << 25  # ... that their answers would take more memory than this
@@ -81,6 +82,11 @@ def _codes(feature: CategoryTable, column: Sequence[object] | NDArray[Any]) -> N
     codes: dict[object, int] = {category: i for i, category in enumerate(feature.categories)}
     if None in codes:
         codes[np.nan] = codes[None]
+    if isinstance(column, Coded):
+        found = np.array([codes.get(value, -1) for value in column.values], np.intp)[column.codes]
+        if found.min(initial=0) < 0:
+            raise KeyError(column[int(found.argmin())])
+        return found
     try:  # most missing values are that one object
         return np.fromiter(map(codes.__getitem__, column), np.intp, len(column))
     except KeyError:

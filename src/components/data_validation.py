@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src.exception import Problem
 from src.schema.features import Feature, NumericFeature, Value, read_as
@@ -18,6 +18,7 @@ from src.schema.record import Schema
 from src.tables.cells import MISSING_MARKS, clean, match_key, shorten
 from src.tables.layout import EMPTY_ROW, Chunk
 from src.tables.look_alike import fold
+from src.tables.plain_rows import Coded, PlainBlock, blank_rows
 from src.tables.row_kinds import NO_PUPIL, may_be_no_pupil, row_kind
 
 if TYPE_CHECKING:
@@ -135,10 +136,7 @@ class DataValidation:
         as_written : collection of (int, int)
             Cells, by row and position, that a person does not want read as what they seem to mean.
         """
-        names = [*self.schema.names, *([self.schema.target.name] if with_target else [])]
-        group = self.schema.group
-        if group is not None and group.name in positions:
-            names.append(group.name)
+        names = self._names(positions, with_target=with_target)
         skipped = self._no_pupils(chunk)
         malformed = {i: [p] for i, p in chunk.malformed.items() if i not in skipped}
         refused = dict(malformed)
@@ -186,6 +184,52 @@ class DataValidation:
             self.schema, len(chunk.rows), values, in_order, warnings, mended, skipped, notes
         )
 
+    def run_plain(
+        self, block: PlainBlock, positions: dict[str, int], odd: NDArray[np.bool_]
+    ) -> tuple[ValidatedTable, NDArray[np.bool_]]:
+        """Check the rows of a block together.
+
+        Parameters
+        ----------
+        odd : ndarray of bool of shape (n_rows,)
+            Rows that need a second look for another reason.
+
+        Returns
+        -------
+        ValidatedTable
+            The rows that need no second look, all of them good.
+        ndarray of bool of shape (n_rows,)
+            The others: :meth:`run` says what is wrong with these, or was mended in them.
+        """
+        import numpy as np
+
+        no_pupil = np.zeros(len(block), dtype=bool)
+        for key, cells in zip(self._keys, block.columns, strict=True):
+            memory = self._looked(key, cells.values)
+            no_pupil |= cells.where(map(memory.__getitem__, cells.values))
+        odd = odd | no_pupil
+        odd[:-1] |= no_pupil[1:]  # by the row above it is told what a row holds
+        values: dict[str, Coded] = {}
+        for name in self._names(positions, with_target=False):
+            cells, column = block.columns[positions[name]], self._columns[name]
+            values[name] = Coded(column.read(cells.values), cells.codes)
+            odd |= cells.where(map(column.is_odd, cells.values))
+        if self._all_optional:
+            odd |= blank_rows([values[name] for name in self.schema.names])
+        good = np.flatnonzero(~odd)
+        warnings = Counter[str]()
+        for name in values:
+            cells = block.columns[positions[name]]
+            unseen = cells.where(map(self._columns[name].is_unseen, cells.values))
+            warnings += Counter({name: int(unseen[good].sum())})
+        columns: dict[str, Any] = {name: column.take(good) for name, column in values.items()}
+        return ValidatedTable(self.schema, len(good), columns, {}, warnings), odd
+
+    def _names(self, positions: dict[str, int], *, with_target: bool) -> list[str]:
+        names = [*self.schema.names, *([self.schema.target.name] if with_target else [])]
+        group = self.schema.group
+        return [*names, group.name] if group is not None and group.name in positions else names
+
     def _no_pupils(self, chunk: Chunk) -> dict[int, Problem]:
         """Return the rows of a file to predict that are no pupils, with what they are."""
         if self._header is None:
@@ -208,15 +252,21 @@ class DataValidation:
         """Return the rows with a cell that a pupil's row seldom has; each different cell once."""
         found: set[int] = set()
         for key, cells in zip(self._keys, zip(*rows, strict=True), strict=True):
-            memory = self._looked_at.setdefault(key, {})
-            if len(memory) > REMEMBERED:
-                memory.clear()
             different = set(cells)
-            for cell in different - memory.keys():
-                memory[cell] = may_be_no_pupil(cell, key)
+            memory = self._looked(key, different)
             if any(map(memory.__getitem__, different)):
                 found.update(i for i, cell in enumerate(cells) if memory[cell])
         return sorted(found)
+
+    def _looked(self, key: str, different: Collection[str]) -> dict[str, bool]:
+        """Return which cells of a column a pupil's row seldom has."""
+        memory = self._looked_at.setdefault(key, {})
+        if len(memory) > REMEMBERED:
+            memory.clear()
+        for cell in different:
+            if cell not in memory:
+                memory[cell] = may_be_no_pupil(cell, key)
+        return memory
 
 
 class _Column:
@@ -252,6 +302,14 @@ class _Column:
             return []
         messages = map(self._problems.get, cells)
         return [(index, message) for index, message in enumerate(messages) if message]
+
+    def is_odd(self, cell: str) -> bool:
+        """Whether a cell that was read is refused, or read as what it clearly stands for."""
+        return cell in self._problems or cell in self._mended
+
+    def is_unseen(self, cell: str) -> bool:
+        """Whether a cell that was read lies outside what training saw."""
+        return cell in self._unseen
 
     def as_written(self, cell: str) -> str:
         """Return what is wrong with a cell that is not read as what it means; empty if nothing."""

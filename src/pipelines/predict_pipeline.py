@@ -18,9 +18,10 @@ from src.logger import configure_logging
 from src.pipelines.option_values import Once, option_path, option_text
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.report.scored_file import beyond_training, left_out, reading
+from src.serving.plain_scoring import score_file
 from src.serving.predictor import Predictor
 from src.serving.scorers import scorer_for
-from src.serving.scoring import can_vectorise, score_chunks
+from src.serving.scoring import can_vectorise
 from src.serving.summary import Tally
 from src.tables.reader import open_table
 from src.tables.spreadsheets import SheetChoice
@@ -82,7 +83,7 @@ def predict_file(
             stack.enter_context(atomic_open(path, "w", encoding="utf-8", newline=""))
             for path in (to_fix, output)
         ]
-        for _, checked, _ in score_chunks(reader, scorer, files[1], files[0]):
+        for checked in score_file(reader, scorer, files[1], files[0]):
             tally.add(checked, predictor.groups)
             progress(tally.n_rows)
     if not tally.n_refused:

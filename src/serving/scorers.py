@@ -69,9 +69,10 @@ class Scorer(ABC):
 
     def texts(self, scores: Scores) -> Iterator[tuple[str, ...]]:
         """Return the cells that are added to each row, each number in full."""
-        return zip(*(self._cells(name, scores[name]) for name in self.columns), strict=True)
+        return zip(*(self.cells(name, scores[name]) for name in self.columns), strict=True)
 
-    def _cells(self, name: str, column: list[Any]) -> list[str]:
+    def cells(self, name: str, column: list[Any]) -> list[str]:
+        """Return the cells of a column of scores."""
         return ["" if value is None else str(value) for value in column]
 
     @abstractmethod
@@ -129,10 +130,10 @@ class NumberScorer(Scorer):
             pass_mark=self.pass_mark,
         )
 
-    def _cells(self, name: str, column: list[Any]) -> list[str]:
+    def cells(self, name: str, column: list[Any]) -> list[str]:
         if name == BELOW:
             return ["yes" if below else "no" for below in column]
-        return super()._cells(name, column)
+        return super().cells(name, column)
 
     def _together(self, columns: Columns) -> Scores:
         schema, intervals, mark = self.predictor.schema, self.predictor.intervals, self.pass_mark
@@ -202,10 +203,8 @@ class OutcomeScorer(Scorer):
             shown_columns=shown_columns,
         )
 
-    def _cells(self, name: str, column: list[Any]) -> list[str]:
-        return (
-            [BETWEEN.join(one) for one in column] if name == SET else super()._cells(name, column)
-        )
+    def cells(self, name: str, column: list[Any]) -> list[str]:
+        return [BETWEEN.join(one) for one in column] if name == SET else super().cells(name, column)
 
     def _together(self, columns: Columns) -> Scores:
         import numpy as np

@@ -22,7 +22,7 @@ from src.serving.scorers import Scorer, free_names
 from src.serving.summary import MOST_LISTED, MOST_VALUES, NamedCell, Scores, Summary
 from src.tables.cells import match_key, shorten, word_set
 from src.tables.layout import Chunk, TableReader
-from src.tables.writer import write_rows
+from src.tables.writer import csv_line, write_rows
 
 PROBLEM, PREDICTION_ID = "problem", "prediction_id"
 CHUNK_ROWS = 1 << 13
@@ -71,17 +71,15 @@ def score_chunks(
     DataValidationError
         If the header lacks a column, or there is no row.
     """
-    schema, header = scorer.predictor.schema, reader.header
-    positions = _locate(reader, schema, mending)
+    positions = locate(reader, scorer.predictor.schema, mending)
     validation = DataValidation(
-        schema, decimal_comma=reader.decimal_comma, typed=reader.typed, header=header
+        scorer.predictor.schema,
+        decimal_comma=reader.decimal_comma,
+        typed=reader.typed,
+        header=reader.header,
     )
-    kept = slice(_n_own_columns(header, positions))
-    header = header[kept]
     added = [*scorer.columns, PREDICTION_ID] if keeper else scorer.columns
-    write_rows(output, [[*header, *free_names([*added, PROBLEM], header)]])
-    write_rows(to_fix, [[*header, PROBLEM]])
-    blank = [""] * len(added)
+    files = ScoredFiles(reader.header, positions, added, output, to_fix)
     chunk, number = None, 1
     for read in reader.chunks(CHUNK_ROWS):
         as_written = mending.left_as_written(read, number)
@@ -89,30 +87,71 @@ def score_chunks(
         number += len(chunk.rows)
         checked = validation.run(chunk, positions, as_written=as_written)
         scores = scorer.score(checked.columns)
-        refused = {
-            i: _problem_text(chunk.lines[i], problems) for i, problems in checked.refused.items()
-        }
-        wrong = refused | {i: str(problem) for i, problem in checked.skipped.items()}
-        notes = {i: _problem_text(chunk.lines[i], found) for i, found in checked.notes.items()}
         texts = scorer.texts(scores)
         if keeper:
             ids = keeper.keep(chunk, checked, scores)
             texts = ((*cells, kept) for cells, kept in zip(texts, ids, strict=True))
-        write_rows(
-            output,
-            (
-                [*row[kept], *blank, wrong[i]]
-                if i in wrong
-                else [*row[kept], *next(texts), notes.get(i, "")]
-                for i, row in enumerate(chunk.rows)
-            ),
-        )
-        write_rows(to_fix, ([*chunk.rows[i][kept], text] for i, text in refused.items()))
+        output.writelines(files.lines(chunk, checked, texts))
         yield chunk, checked, scores
     if chunk is None:
         raise DataValidationError(f"{reader.name} holds a header and no row.")
     if keeper:
         keeper.finish()
+
+
+class ScoredFiles:
+    """The two files that scoring writes: all rows, and those to mend.
+
+    Parameters
+    ----------
+    header : list of str
+        Of the table that is scored.
+    positions : dict of str to int
+        Of the schema's columns in it.
+    added : list of str
+        Names of the columns of scores; a number is put behind one that is taken.
+    output, to_fix : text file
+    """
+
+    def __init__(
+        self,
+        header: list[str],
+        positions: dict[str, int],
+        added: list[str],
+        output: IO[str],
+        to_fix: IO[str],
+    ) -> None:
+        self.own = slice(_n_own_columns(header, positions))
+        self._to_fix = to_fix
+        self._blank = [""] * len(added)
+        kept = header[self.own]
+        write_rows(output, [[*kept, *free_names([*added, PROBLEM], kept)]])
+        write_rows(to_fix, [[*kept, PROBLEM]])
+
+    def lines(
+        self, chunk: Chunk, checked: ValidatedTable, texts: Iterator[tuple[str, ...]]
+    ) -> list[str]:
+        """Return the lines of scored rows, and write those that are refused to the file to mend.
+
+        Parameters
+        ----------
+        texts : iterator of tuple of str
+            The cells that are added to each good row.
+        """
+        refused = {
+            i: _problem_text(chunk.lines[i], problems) for i, problems in checked.refused.items()
+        }
+        wrong = refused | {i: str(problem) for i, problem in checked.skipped.items()}
+        notes = {i: _problem_text(chunk.lines[i], found) for i, found in checked.notes.items()}
+        write_rows(self._to_fix, ([*chunk.rows[i][self.own], text] for i, text in refused.items()))
+        return [
+            csv_line(
+                [*row[self.own], *self._blank, wrong[i]]
+                if i in wrong
+                else [*row[self.own], *next(texts), notes.get(i, "")]
+            )
+            for i, row in enumerate(chunk.rows)
+        ]
 
 
 def score_table(
@@ -139,7 +178,7 @@ def score_table(
         As :func:`score_chunks`, and if a long table begins with refused rows alone.
     """
     schema = scorer.predictor.schema
-    positions = _locate(reader, schema, mending)
+    positions = locate(reader, schema, mending)
     shown = _shown_positions(reader.header, schema, positions)
     classes = _class_position(reader.header)
     summary = scorer.summary([reader.header[i] for i in shown])
@@ -220,7 +259,7 @@ def _n_own_columns(header: list[str], positions: dict[str, int]) -> int:
     return last if header[last] == PROBLEM and last not in positions.values() else last + 1
 
 
-def _locate(reader: TableReader, schema: Schema, mending: Mending) -> dict[str, int]:
+def locate(reader: TableReader, schema: Schema, mending: Mending) -> dict[str, int]:
     """Return where each feature's column stands; what is missing in a workbook names its sheets."""
     try:
         return schema.locate(reader.header, mending.columns)

@@ -7,12 +7,11 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from src.exception import DataValidationError, Problem
 from src.tables.encoding import find_encoding
 from src.tables.layout import (
-    SAMPLE_LINES,
     FileNotes,
     Record,
     TableReader,
@@ -20,12 +19,11 @@ from src.tables.layout import (
     read_header,
     without_blank_end,
 )
+from src.tables.lines import LINE_LIMIT, Lines
 from src.tables.writer import restore
 
 DELIMITERS = (",", ";", "\t", "|")
-LINE_LIMIT = 1 << 17  # characters, also the csv module's limit; a longer line is no table of people
 RECORD_LINES = 200  # lines that one quoted cell may run over
-SAMPLE_CHARACTERS = 1 << 16
 _WITH_POINT = re.compile(r"[+-]?\d+\.\d+")
 _WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
 _GROUPED_BY_COMMAS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
@@ -36,7 +34,7 @@ def open_csv(file: BinaryIO, name: str) -> TableReader:
     encoding, guessed = find_encoding(file, name)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
-    lines = _Lines(text)
+    lines = Lines(text)
     delimiter = _declared_delimiter(lines) or _delimiter(lines.peek())
     first = next(_csv_records(lines, delimiter), None)
     if first is None:
@@ -55,53 +53,12 @@ def open_csv(file: BinaryIO, name: str) -> TableReader:
         records,
         text,
         delimiter=delimiter,
+        lines=lines,
         notes=FileNotes(encoding=encoding if guessed else ""),
     )
 
 
-class _Lines:
-    """Physical lines with their numbers; some can be put back. The byte order mark is dropped."""
-
-    def __init__(self, text: IO[str]) -> None:
-        self._text = text
-        self._back: list[str] = []
-        self.number = 0
-
-    def next(self) -> str | None:
-        """Return the next line with its end, None at the end of the file."""
-        if self._back:
-            line = self._back.pop()
-        else:
-            line = self._text.readline(LINE_LIMIT)
-            if len(line) == LINE_LIMIT and line[-1] not in "\r\n":
-                while (rest := self._text.readline(LINE_LIMIT)) and rest[-1] not in "\r\n":
-                    pass
-            if self.number == 0:
-                line = line.lstrip("\ufeff")
-        if not line:
-            return None
-        self.number += 1
-        return line
-
-    def put_back(self, lines: list[str]) -> None:
-        """Make ``lines`` the next ones to be read."""
-        self._back += reversed(lines)
-        self.number -= len(lines)
-
-    def peek(self) -> list[str]:
-        """Return the next lines without reading them."""
-        lines: list[str] = []
-        size = 0
-        while len(lines) < SAMPLE_LINES and size < SAMPLE_CHARACTERS:
-            if (line := self.next()) is None:
-                break
-            lines.append(line)
-            size += len(line)
-        self.put_back(lines)
-        return lines
-
-
-def _csv_records(lines: _Lines, delimiter: str, width: int | None = None) -> Iterator[Record]:
+def _csv_records(lines: Lines, delimiter: str, width: int | None = None) -> Iterator[Record]:
     """Yield line, cells and what is wrong with them.
 
     A quoted cell may hold line ends. A quote that is never closed would swallow the rest of the
@@ -134,7 +91,7 @@ def _csv_records(lines: _Lines, delimiter: str, width: int | None = None) -> Ite
         yield number, cells, Problem(wrong, row=number) if wrong else None
 
 
-def _quoted(text: str, lines: _Lines, delimiter: str) -> tuple[list[str] | None, list[str]]:
+def _quoted(text: str, lines: Lines, delimiter: str) -> tuple[list[str] | None, list[str]]:
     """Return the cells of a record that holds quotes, and the further lines that it took."""
     record = [text]
     n_quotes, size = text.count('"'), len(text)
@@ -155,11 +112,11 @@ def _quoted(text: str, lines: _Lines, delimiter: str) -> tuple[list[str] | None,
 
 def _sample(lines: list[str], delimiter: str) -> list[Record]:
     """Return the records of some lines, without blank ones."""
-    records = _csv_records(_Lines(io.StringIO("".join(lines), newline="")), delimiter)
+    records = _csv_records(Lines(io.StringIO("".join(lines), newline="")), delimiter)
     return [record for record in records if not _is_blank(record[1])]
 
 
-def _declared_delimiter(lines: _Lines) -> str:
+def _declared_delimiter(lines: Lines) -> str:
     """Return what Excel's first line ``sep=;`` says and skip it; nothing where there is none."""
     line = lines.next()
     declared = re.fullmatch(r'"?sep=(.)"?[\r\n]*', line or "", re.IGNORECASE)

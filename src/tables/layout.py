@@ -11,11 +11,11 @@ from typing import IO
 
 from src.exception import DataValidationError, Problem
 from src.tables.cells import shorten
+from src.tables.lines import SAMPLE_LINES, Lines
 
 CHUNK_ROWS = 20_000
 COLUMN_LIMIT = 10_000
 EMPTY_ROW = "The row is empty."
-SAMPLE_LINES = 100  # lines that show the delimiter, the decimal mark and the width
 Record = tuple[int, list[str], Problem | None]  # line, cells, and why they cannot be used
 
 
@@ -129,6 +129,8 @@ class TableReader:
         Line, cells and what is wrong with them, row after row.
     delimiter : str
         Of a text file; else empty.
+    lines : Lines, optional
+        Of a text file: where ``records`` come from, which may be taken together.
     typed : bool
         Whether the file keeps numbers as numbers, as workbooks, Parquet files and databases do.
     notes : FileNotes
@@ -140,6 +142,7 @@ class TableReader:
     records: Iterator[Record]
     _text: IO[str] | None = None  # Python closes, and warns of, a file that nothing refers to
     delimiter: str = ""
+    lines: Lines | None = None
     typed: bool = False
     notes: FileNotes = NO_NOTES
 

@@ -57,9 +57,13 @@ def csv_line(row: Iterable[str], delimiter: str = ",") -> str:
     cells = list(row)
     line = ",".join(cells)
     if delimiter != "," or not _is_plain(line, len(cells)):
-        quoted = (_quote(neutralise(cell), delimiter) if cell else "" for cell in cells)
-        line = delimiter.join(quoted)
+        line = delimiter.join(csv_cell(cell, delimiter) for cell in cells)
     return (line or '""') + "\n"  # an empty line is no row
+
+
+def csv_cell(cell: str, delimiter: str = ",") -> str:
+    """Return a cell as CSV, neutralised."""
+    return _quote(neutralise(cell), delimiter) if cell else ""
 
 
 def _is_plain(line: str, n_cells: int) -> bool:

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from src.exception import ConfigurationError, DataValidationError
-from src.tables.csv_reader import LINE_LIMIT
 from src.tables.layout import COLUMN_LIMIT, Table
+from src.tables.lines import LINE_LIMIT
 from src.tables.reader import open_table, read_table, table_from_records
 from src.tables.writer import neutralise, restore, write_rows
 
