@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src.config import ARTIFACTS
 from src.exception import ConfigurationError, StuPredictionError
@@ -18,7 +19,7 @@ from src.logger import configure_logging
 from src.pipelines.option_values import Once, option_path, option_text
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.report.scored_file import beyond_training, left_out, reading
-from src.serving.plain_scoring import score_file
+from src.serving.plain_scoring import score_file, score_to_parquet
 from src.serving.predictor import Predictor
 from src.serving.scorers import scorer_for
 from src.serving.scoring import can_vectorise
@@ -30,7 +31,8 @@ from src.utils import atomic_open
 if TYPE_CHECKING:
     from rich.console import Console
 
-NOT_CSV = (".xlsx", ".xls", ".xlsm", ".parquet", ".pq")
+WORKBOOKS = (".xlsx", ".xls", ".xlsm")
+PARQUET = (".parquet", ".pq")
 
 
 def predict_file(
@@ -42,7 +44,7 @@ def predict_file(
     *,
     all_sheets: bool = False,
 ) -> Tally:
-    """Predict a CSV, Excel or Parquet file into a CSV file.
+    """Predict a CSV, Excel or Parquet file into a CSV or Parquet file.
 
     Every row of the input stands in the output, in its place, its cells as they were. Refused rows
     also stand in :func:`to_fix_file`, ready to be mended and predicted again. Both files appear
@@ -62,13 +64,20 @@ def predict_file(
     DataValidationError
         If the file cannot be read or lacks a column.
     ConfigurationError
-        If the output is not a CSV file, or would replace the input.
+        If the output is a workbook, or would replace the input.
     OSError
         If the output cannot be written.
     """
-    if output.suffix.lower() in NOT_CSV:
+    if output.suffix.lower() in WORKBOOKS:
         name = output.with_suffix(".csv").name
-        raise ConfigurationError(f"Predictions are written as CSV. Name the output {name}.")
+        raise ConfigurationError(
+            f"Predictions are written as CSV or Parquet. Name the output {name}."
+        )
+    to_parquet = output.suffix.lower() in PARQUET
+    if to_parquet and not importlib.util.find_spec("pyarrow"):
+        raise ConfigurationError(
+            "Writing Parquet needs pyarrow, which is not installed: pip install pyarrow"
+        )
     to_fix = to_fix_file(output)
     for path, what in ((output, "output"), (to_fix, f"list of rows to fix, {to_fix.name},")):
         if path.exists() and source.exists() and path.samefile(source):
@@ -79,11 +88,11 @@ def predict_file(
         choice = SheetChoice(sheet, all_sheets, *predictor.schema.keys)
         reader = stack.enter_context(open_table(source, choice=choice))
         tally.note(reader.notes)
-        files = [
-            stack.enter_context(atomic_open(path, "w", encoding="utf-8", newline=""))
-            for path in (to_fix, output)
-        ]
-        for checked in score_file(reader, scorer, files[1], files[0]):
+        as_text: dict[str, Any] = {"mode": "w", "encoding": "utf-8", "newline": ""}
+        refused = stack.enter_context(atomic_open(to_fix, **as_text))
+        scored = stack.enter_context(atomic_open(output, **({} if to_parquet else as_text)))
+        score = score_to_parquet if to_parquet else score_file
+        for checked in score(reader, scorer, scored, refused):
             tally.add(checked, predictor.groups)
             progress(tally.n_rows)
     if not tally.n_refused:
@@ -122,8 +131,8 @@ exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1
         action=Once,
         required=True,
         metavar="FILE",
-        help="CSV file to write: the input's columns, prediction, interval ends (or the chances of "
-        "outcomes and what cannot be ruled out) and problem",
+        help="CSV or Parquet file to write: the input's columns, prediction, interval ends (or the "
+        "chances of outcomes and what cannot be ruled out) and problem",
     )
     parser.add_argument(
         "--artifacts",

@@ -1,4 +1,4 @@
-"""Score the rows of a large CSV file together: the same lines as row by row, in less time.
+"""Score the rows of a large CSV or Parquet file together: as row by row, in less time.
 
 Rows of a block that need no second look are checked by their different cells, predicted as arrays
 and written by Arrow; the others are taken out, scored row by row, and put back in their places.
@@ -6,21 +6,25 @@ and written by Arrow; the others are taken out, scored row by row, and put back 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError
+from src.schema.features import ClassTarget
 from src.serving.mending import NOTHING_CHANGED
 from src.serving.scorers import Scorer
 from src.serving.scoring import CHUNK_ROWS, ScoredFiles, locate, score_chunks
+from src.serving.summary import BELOW, PREDICTION, SET, Scores
 from src.tables.layout import Chunk, TableReader
-from src.tables.plain_rows import PlainBlock, can_read_plain_rows, plain_blocks
-from src.tables.writer import csv_cell, neutralise
+from src.tables.plain_rows import PlainBlock, plain_blocks
+from src.tables.writer import csv_cell
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.parquet as parquet
     from numpy.typing import NDArray
 
 MOST_ODD = 0.2  # of a block's rows, for it to be worth its while
@@ -34,26 +38,40 @@ def score_file(
 
     Parameters and errors are those of :func:`src.serving.scoring.score_chunks`.
     """
-    if reader.lines is None or not can_read_plain_rows():
+    blocks = plain_blocks(reader)
+    if blocks is None:
         for _, checked, _ in score_chunks(reader, scorer, output, to_fix):
             yield checked
         return
-    positions = locate(reader, scorer.predictor.schema, NOTHING_CHANGED)
-    validation = DataValidation(
-        scorer.predictor.schema, decimal_comma=reader.decimal_comma, header=reader.header
-    )
-    files = ScoredFiles(reader.header, positions, scorer.columns, output, to_fix)
-    plain = _PlainScorer(scorer, validation, positions, files)
+    yield from _score(blocks, reader, CsvOutput(reader, scorer, to_fix, output))
+
+
+def score_to_parquet(
+    reader: TableReader, scorer: Scorer, output: IO[bytes], to_fix: IO[str]
+) -> Iterator[ValidatedTable]:
+    """Score every row of a table into Parquet; see :func:`score_file`.
+
+    The columns of the table keep the types that they have in a Parquet file, those of other files
+    are text. Scores are numbers; what is missing is null.
+    """
+    blocks = plain_blocks(reader)
+    if blocks is None:
+        blocks = reader.chunks(CHUNK_ROWS)
+    with ParquetOutput(reader, scorer, to_fix, output) as written:
+        yield from _score(blocks, reader, written)
+
+
+def _score(
+    blocks: Iterator[PlainBlock | Chunk], reader: TableReader, output: Output
+) -> Iterator[ValidatedTable]:
     empty = True
-    for part in plain_blocks(reader):
-        if isinstance(part, PlainBlock) and files.own.stop == len(reader.header):
-            yield from plain.score(part, output)
-        else:
-            for chunk in _chunks(part):
-                checked, lines = plain.row_by_row(chunk)
-                output.writelines(lines)
-                yield checked
+    for block in blocks:
         empty = False
+        if isinstance(block, PlainBlock) and output.takes_blocks:
+            yield from output.add_block(block)
+        else:
+            for chunk in _chunks(block):
+                yield output.add_chunk(chunk)
     if empty:
         raise DataValidationError(f"{reader.name} holds a header and no row.")
 
@@ -69,70 +87,186 @@ def _chunks(part: PlainBlock | Chunk) -> Iterator[Chunk]:
         yield Chunk(part.lines[start:stop], part.rows[start:stop], malformed)
 
 
-class _PlainScorer:
+class Output(ABC):
+    """Where scored rows go."""
+
+    takes_blocks = True
+
     def __init__(
-        self,
-        scorer: Scorer,
-        validation: DataValidation,
-        positions: dict[str, int],
-        files: ScoredFiles,
+        self, reader: TableReader, scorer: Scorer, to_fix: IO[str], output: IO[str] | None = None
     ) -> None:
-        self._scorer, self._validation = scorer, validation
-        self._positions, self._files = positions, files
+        schema = scorer.predictor.schema
+        positions = locate(reader, schema, NOTHING_CHANGED)
+        self.scorer, self._positions = scorer, positions
+        self._validation = DataValidation(
+            schema, decimal_comma=reader.decimal_comma, typed=reader.typed, header=reader.header
+        )
+        self._files = ScoredFiles(reader.header, positions, scorer.columns, output, to_fix)
 
-    def row_by_row(self, chunk: Chunk) -> tuple[ValidatedTable, list[str]]:
-        """Return what was checked of a chunk, and the lines to write."""
+    @abstractmethod
+    def add_chunk(self, chunk: Chunk) -> ValidatedTable:
+        """Score and write rows of text cells."""
+
+    @abstractmethod
+    def add_block(self, block: PlainBlock) -> Iterator[ValidatedTable]:
+        """Score and write rows together."""
+
+    def _score_chunk(self, chunk: Chunk) -> tuple[ValidatedTable, Scores]:
         checked = self._validation.run(chunk, self._positions)
-        texts = self._scorer.texts(self._scorer.score(checked.columns))
-        return checked, self._files.lines(chunk, checked, texts)
+        return checked, self.scorer.score(checked.columns)
 
-    def score(self, block: PlainBlock, output: IO[str]) -> Iterator[ValidatedTable]:
-        """Write the rows of a block, and yield what was checked."""
+    def _check_block(
+        self, block: PlainBlock, odd: NDArray[np.bool_]
+    ) -> tuple[ValidatedTable, NDArray[np.bool_]]:
+        return self._validation.run_plain(block, self._positions, odd | block.blank)
+
+
+class CsvOutput(Output):
+    """A CSV file."""
+
+    def __init__(
+        self, reader: TableReader, scorer: Scorer, to_fix: IO[str], output: IO[str]
+    ) -> None:
+        super().__init__(reader, scorer, to_fix, output)
+        self._output = output
+        self.takes_blocks = self._files.own.stop == len(reader.header)
+
+    def add_chunk(self, chunk: Chunk) -> ValidatedTable:
+        """Score and write rows of text cells."""
+        checked, lines = self._lines(chunk)
+        self._output.writelines(lines)
+        return checked
+
+    def add_block(self, block: PlainBlock) -> Iterator[ValidatedTable]:
+        """Score and write rows together, those between them in their places."""
         import numpy as np
 
         marked = np.zeros(len(block), dtype=bool)
         for cells in block.columns:
-            marked |= cells.where(neutralise(cell) != cell for cell in cells.values)
-        checked, odd = self._validation.run_plain(block, self._positions, marked)
+            marked |= cells.where(csv_cell(cell) != cell for cell in cells.values)
+        checked, odd = self._check_block(block, marked)
         if odd.mean() > MOST_ODD:
-            for chunk in _chunks(block):
-                whole, lines = self.row_by_row(chunk)
-                output.writelines(lines)
-                yield whole
+            yield from map(self.add_chunk, _chunks(block))
             return
-        scored = self._written(block, checked, odd)
+        scored, start = self._scored(block, checked, odd), 0
         places = np.flatnonzero(odd)
-        start = 0
         if len(places):
-            others, lines = self.row_by_row(block.chunk(places))
+            others, lines = self._lines(block.chunk(places))
             for line, stop in zip(lines, (places - np.arange(len(places))).tolist(), strict=True):
-                output.write(_text(scored, start, stop) + line)
+                self._output.write(_text(scored, start, stop) + line)
                 start = stop
             yield others
-        output.write(_text(scored, start, len(scored)))
+        self._output.write(_text(scored, start, len(scored)))
         yield checked
 
-    def _written(
+    def _lines(self, chunk: Chunk) -> tuple[ValidatedTable, list[str]]:
+        checked, scores = self._score_chunk(chunk)
+        return checked, self._files.lines(chunk, checked, self.scorer.texts(scores))
+
+    def _scored(
         self, block: PlainBlock, checked: ValidatedTable, odd: NDArray[np.bool_]
     ) -> pa.StringArray:
         """Return the good rows' lines, each with its line feed."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        scores = self._scorer.score(checked.columns)
-        added = [self._column(name, scores[name]) for name in self._scorer.columns]
+        scores = self.scorer.score(checked.columns)
+        added = [self._cells(name, scores[name]) for name in self.scorer.columns]
         rows = block.rows.filter(pa.array(~odd)) if odd.any() else block.rows
         # The last cell, of problems, is empty.
         return pc.binary_join_element_wise(rows, *added, "\n", ",")
 
-    def _column(self, name: str, values: list[Any]) -> pa.StringArray:
-        """Return the cells of a column of scores."""
+    def _cells(self, name: str, values: list[Any]) -> pa.StringArray:
         import pyarrow as pa
 
         numbers = number_texts(values)
         if numbers is not None:
             return numbers
-        return pa.array([*map(csv_cell, self._scorer.cells(name, values))], pa.string())
+        return pa.array([*map(csv_cell, self.scorer.cells(name, values))], pa.string())
+
+
+class ParquetOutput(Output):
+    """A Parquet file; closed with the block."""
+
+    def __init__(
+        self, reader: TableReader, scorer: Scorer, to_fix: IO[str], output: IO[bytes]
+    ) -> None:
+        import pyarrow as pa
+
+        super().__init__(reader, scorer, to_fix)
+        self._output = output
+        self._writer: parquet.ParquetWriter | None = None
+        of_class = isinstance(scorer.predictor.schema.target, ClassTarget)
+        others = {BELOW: pa.bool_(), SET: pa.string()}
+        if of_class:
+            others[PREDICTION] = pa.string()
+        self._types = {name: others.get(name, pa.float64()) for name in scorer.columns}
+
+    def __enter__(self) -> ParquetOutput:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def add_chunk(self, chunk: Chunk) -> ValidatedTable:
+        """Score and write rows of text cells."""
+        import numpy as np
+        import pyarrow as pa
+
+        checked, scores = self._score_chunk(chunk)
+        remarks = self._files.remarks(chunk, checked)
+        columns = zip(*chunk.rows, strict=True)
+        own = [pa.array(column, pa.string()) for column in columns]
+        order = self._order(np.flatnonzero(checked.accepted), checked.n_rows)
+        self._write(own, [scores], order, remarks)
+        return checked
+
+    def add_block(self, block: PlainBlock) -> Iterator[ValidatedTable]:
+        """Score and write rows together, those between them in their places."""
+        import numpy as np
+
+        checked, odd = self._check_block(block, np.zeros(len(block), dtype=bool))
+        parts, remarks, rows = [self.scorer.score(checked.columns)], {}, np.flatnonzero(~odd)
+        places = np.flatnonzero(odd)
+        if len(places):
+            chunk = block.chunk(places)
+            others, scores = self._score_chunk(chunk)
+            told = self._files.remarks(chunk, others)
+            remarks = {int(places[i]): text for i, text in told.items()}
+            parts.append(scores)
+            rows = np.concatenate([rows, places[others.accepted]])
+            yield others
+        self._write(block.arrays, parts, self._order(rows, len(block)), remarks)
+        yield checked
+
+    @staticmethod
+    def _order(rows: NDArray[np.intp], n_rows: int) -> pa.Array:
+        """Return where each row's score stands among those of some rows; null where it has none."""
+        import numpy as np
+        import pyarrow as pa
+
+        order = np.full(n_rows, -1)
+        order[rows] = np.arange(len(rows))
+        return pa.array(order, mask=order < 0)
+
+    def _write(
+        self, own: list[pa.Array], parts: list[Scores], order: pa.Array, remarks: dict[int, str]
+    ) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        added = []
+        for name, kind in self._types.items():
+            values = [value for part in parts for value in part[name]]
+            if name == SET:
+                values = self.scorer.cells(name, values)
+            added.append(pa.array(values, kind).take(order))
+        problems = pa.array([*map(remarks.get, range(len(order)))], pa.string())
+        table = pa.table([*own[self._files.own], *added, problems], names=self._files.names)
+        if self._writer is None:
+            self._writer = parquet.ParquetWriter(self._output, table.schema)
+        self._writer.write_table(table)
 
 
 def number_texts(values: list[Any]) -> pa.StringArray | None:
@@ -154,6 +288,7 @@ def number_texts(values: list[Any]) -> pa.StringArray | None:
 
 
 def _text(lines: pa.StringArray, start: int, stop: int) -> str:
+    """Return some lines as one text."""
     import numpy as np
 
     if start == stop:

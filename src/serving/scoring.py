@@ -110,7 +110,9 @@ class ScoredFiles:
         Of the schema's columns in it.
     added : list of str
         Names of the columns of scores; a number is put behind one that is taken.
-    output, to_fix : text file
+    output : text file, optional
+        None where it is no CSV file.
+    to_fix : text file
     """
 
     def __init__(
@@ -118,37 +120,47 @@ class ScoredFiles:
         header: list[str],
         positions: dict[str, int],
         added: list[str],
-        output: IO[str],
+        output: IO[str] | None,
         to_fix: IO[str],
     ) -> None:
         self.own = slice(_n_own_columns(header, positions))
         self._to_fix = to_fix
         self._blank = [""] * len(added)
         kept = header[self.own]
-        write_rows(output, [[*kept, *free_names([*added, PROBLEM], kept)]])
+        self.names = [*kept, *free_names([*added, PROBLEM], kept)]
+        if output is not None:
+            write_rows(output, [self.names])
         write_rows(to_fix, [[*kept, PROBLEM]])
+
+    def remarks(self, chunk: Chunk, checked: ValidatedTable) -> dict[int, str]:
+        """Return what stands in the column of problems, and write what is refused to be mended.
+
+        Returns
+        -------
+        dict of int to str
+            By position in the chunk: why a row is refused or left out, or what was mended in it.
+        """
+        found = {i: _problem_text(chunk.lines[i], these) for i, these in checked.refused.items()}
+        write_rows(self._to_fix, ([*chunk.rows[i][self.own], text] for i, text in found.items()))
+        found |= {i: str(problem) for i, problem in checked.skipped.items()}
+        return found | {
+            i: _problem_text(chunk.lines[i], these) for i, these in checked.notes.items()
+        }
 
     def lines(
         self, chunk: Chunk, checked: ValidatedTable, texts: Iterator[tuple[str, ...]]
     ) -> list[str]:
-        """Return the lines of scored rows, and write those that are refused to the file to mend.
+        """Return the lines of scored rows.
 
         Parameters
         ----------
         texts : iterator of tuple of str
             The cells that are added to each good row.
         """
-        refused = {
-            i: _problem_text(chunk.lines[i], problems) for i, problems in checked.refused.items()
-        }
-        wrong = refused | {i: str(problem) for i, problem in checked.skipped.items()}
-        notes = {i: _problem_text(chunk.lines[i], found) for i, found in checked.notes.items()}
-        write_rows(self._to_fix, ([*chunk.rows[i][self.own], text] for i, text in refused.items()))
+        remarks, out = self.remarks(chunk, checked), checked.refused.keys() | checked.skipped.keys()
         return [
             csv_line(
-                [*row[self.own], *self._blank, wrong[i]]
-                if i in wrong
-                else [*row[self.own], *next(texts), notes.get(i, "")]
+                [*row[self.own], *(self._blank if i in out else next(texts)), remarks.get(i, "")]
             )
             for i, row in enumerate(chunk.rows)
         ]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from src.exception import DataValidationError, Problem
 from src.tables.cells import shorten
 from src.tables.lines import SAMPLE_LINES, Lines
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CHUNK_ROWS = 20_000
 COLUMN_LIMIT = 10_000
@@ -131,6 +134,8 @@ class TableReader:
         Of a text file; else empty.
     lines : Lines, optional
         Of a text file: where ``records`` come from, which may be taken together.
+    batches : callable, optional
+        Of a Parquet file: takes how many rows at most, yields them in batches from the first on.
     typed : bool
         Whether the file keeps numbers as numbers, as workbooks, Parquet files and databases do.
     notes : FileNotes
@@ -143,6 +148,7 @@ class TableReader:
     _text: IO[str] | None = None  # Python closes, and warns of, a file that nothing refers to
     delimiter: str = ""
     lines: Lines | None = None
+    batches: Callable[[int], Iterator[pa.RecordBatch]] | None = None
     typed: bool = False
     notes: FileNotes = NO_NOTES
 

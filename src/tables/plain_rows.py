@@ -1,21 +1,22 @@
-"""Rows of a large CSV file that need no second look at their quotes, read column by column.
+"""Rows of a large CSV or Parquet file, read together, column by column.
 
 Arrow (the package pyarrow, of the extra ``data``) parses a block of lines at once and keeps each
 different cell of a column a single time, so that what a cell means is asked once however often it
-stands there. A block with quotes, blank lines or rows of another width is given back, and read row
+stands there. Lines with quotes, blank lines or rows of another width are given back, and read row
 by row as in any other file. Without pyarrow, all of them are.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
+from src.tables.cells import to_text
 from src.tables.layout import Chunk, TableReader, collector_paused
-from src.tables.lines import LINE_LIMIT, split_lines
+from src.tables.lines import LINE_LIMIT, Lines, split_lines
 from src.tables.writer import restore
 
 if TYPE_CHECKING:
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 BLOCK_CHARACTERS = 1 << 21
-
-
-def can_read_plain_rows() -> bool:
-    """Whether the packages are there that this needs."""
-    return all(map(importlib.util.find_spec, ("numpy", "pyarrow")))
+BATCH_ROWS = 1 << 16
 
 
 class Coded(Sequence[Any]):
@@ -81,32 +78,71 @@ class Coded(Sequence[Any]):
 
 
 @dataclass(frozen=True)
-class PlainBlock:
+class PlainBlock(ABC):
     """Rows that were read together.
 
     Attributes
     ----------
     first_line : int
         Of the file.
+    columns : tuple of Coded
+        The cells of each column, as text.
+    blank : ndarray of bool of shape (n_rows,)
+        Rows that hold nothing.
+    """
+
+    first_line: int
+    columns: tuple[Coded, ...]
+    blank: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.blank)
+
+    @property
+    @abstractmethod
+    def rows(self) -> pa.StringArray:
+        """Each row as a line of CSV; cells that need quotes do not have them."""
+
+    @property
+    @abstractmethod
+    def arrays(self) -> list[pa.Array]:
+        """The columns in the types that the file has."""
+
+    def chunk(self, rows: NDArray[np.intp]) -> Chunk:
+        """Return some of the rows as text cells, as they are read one by one."""
+        lines = (self.first_line + rows).tolist()
+        cells = zip(
+            *(map(self._as_read, column.take(rows)) for column in self.columns), strict=True
+        )
+        chunk = Chunk()
+        for line, row in zip(lines, cells, strict=True):
+            chunk.add(line, list(row), len(self.columns))
+        return chunk
+
+    def _as_read(self, cell: str) -> str:
+        return cell
+
+
+@dataclass(frozen=True)
+class TextBlock(PlainBlock):
+    """Lines of a text table.
+
+    Attributes
+    ----------
     text : bytes
         All lines, each with its line feed, cells between commas.
     ends : ndarray of shape (n_rows,)
         Where the line feeds stand.
-    columns : tuple of Coded
-        The cells of each column.
     """
 
-    first_line: int
     text: bytes
     ends: NDArray[np.intp]
-    columns: tuple[Coded, ...]
 
-    def __len__(self) -> int:
-        return len(self.columns[0])
+    def _as_read(self, cell: str) -> str:
+        return restore(cell)
 
-    @cached_property
+    @property
     def rows(self) -> pa.StringArray:
-        """Each row as it stands in the file, without its line feed."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -115,32 +151,107 @@ class PlainBlock:
         buffers = pa.py_buffer(offsets), pa.py_buffer(self.text)
         return pc.ascii_rtrim(pa.StringArray.from_buffers(len(self), *buffers), "\n")
 
-    def chunk(self, rows: NDArray[np.intp]) -> Chunk:
-        """Return some of the rows as text cells, as they are read one by one."""
-        cells = [[*map(restore, column.take(rows))] for column in self.columns]
-        lines = (self.first_line + rows).tolist()
-        return Chunk(lines, [list(row) for row in zip(*cells, strict=True)])
+    @property
+    def arrays(self) -> list[pa.Array]:
+        return [*map(_texts, self.columns)]
 
 
-def plain_blocks(reader: TableReader) -> Iterator[PlainBlock | Chunk]:
-    """Yield the rows of a text table: plain ones as blocks, the others as chunks.
+@dataclass(frozen=True)
+class TypedBlock(PlainBlock):
+    """Rows of a Parquet file."""
+
+    batch: pa.RecordBatch
+
+    def part(self, start: int, stop: int) -> TypedBlock:
+        """Return some of the rows, up to but not including ``stop``."""
+        rows = slice(start, stop)
+        columns = tuple(column[rows] for column in self.columns)
+        batch = self.batch.slice(start, stop - start)
+        return TypedBlock(self.first_line + start, columns, self.blank[rows], batch)
+
+    @property
+    def rows(self) -> pa.StringArray:
+        import pyarrow.compute as pc
+
+        return pc.binary_join_element_wise(*map(_texts, self.columns), ",")
+
+    @property
+    def arrays(self) -> list[pa.Array]:
+        return list(self.batch.columns)
+
+
+def _texts(column: Coded) -> pa.StringArray:
+    import pyarrow as pa
+
+    return pa.array(column.values, pa.string()).take(pa.array(column.codes))
+
+
+def plain_blocks(reader: TableReader) -> Iterator[PlainBlock | Chunk] | None:
+    """Yield the rows of a table: plain ones as blocks, the others as chunks.
 
     Parameters
     ----------
     reader : TableReader
-        Of a text table.
+        Not read from yet.
+
+    Returns
+    -------
+    iterator or None
+        None where the file, or what is installed, does not allow it.
     """
-    lines = reader.lines
-    if lines is None:
-        raise ValueError("only text tables are read in blocks")
+    if not all(map(importlib.util.find_spec, ("numpy", "pyarrow"))):
+        return None
+    if reader.lines is not None:
+        return _text_blocks(reader, reader.lines)
+    if reader.batches is not None:
+        return _typed_blocks(reader.batches(BATCH_ROWS))
+    return None
+
+
+def _text_blocks(reader: TableReader, lines: Lines) -> Iterator[PlainBlock | Chunk]:
     while text := lines.take(BLOCK_CHARACTERS):
-        block = _plain_block(text, lines.number, reader.delimiter, len(reader.header))
+        block = _text_block(text, lines.number, reader.delimiter, len(reader.header))
         if block is None:
             last = lines.number
             lines.put_back(split_lines(text))
             yield _row_by_row(reader, last)
         else:
             yield block
+
+
+def _typed_blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[PlainBlock]:
+    """Yield the rows of a Parquet file; blank ones only where another follows."""
+    import numpy as np
+
+    line, held = 2, list[PlainBlock]()
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        columns = tuple(map(_coded, batch.columns))
+        block = TypedBlock(line, columns, blank_rows(columns), batch)
+        line += len(block)
+        full = np.flatnonzero(~block.blank)
+        if len(full):
+            yield from held
+            n_full = int(full[-1]) + 1
+            yield block.part(0, n_full)
+            held = [block.part(n_full, len(block))] if n_full < len(block) else []
+        else:
+            held.append(block)
+
+
+def _coded(column: pa.Array) -> Coded:
+    """Return a typed column as text cells."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode(null_encoding="encode")
+    values = [to_text(value) for value in column.dictionary.to_pylist()]
+    codes = column.indices
+    if codes.null_count:
+        values.append("")
+        codes = codes.fill_null(len(values) - 1)
+    return Coded(values, codes.to_numpy())
 
 
 def _row_by_row(reader: TableReader, last: int) -> Chunk:
@@ -154,7 +265,7 @@ def _row_by_row(reader: TableReader, last: int) -> Chunk:
     return chunk
 
 
-def _plain_block(text: str, last_line: int, delimiter: str, width: int) -> PlainBlock | None:
+def _text_block(text: str, last_line: int, delimiter: str, width: int) -> TextBlock | None:
     """Return the rows of some lines; None where one of them needs a second look."""
     import numpy as np
     import pyarrow as pa
@@ -183,9 +294,10 @@ def _plain_block(text: str, last_line: int, delimiter: str, width: int) -> Plain
         return None
     parts = [column.combine_chunks() for column in table.columns]
     columns = tuple(Coded(p.dictionary.to_pylist(), p.indices.to_numpy()) for p in parts)
-    if blank_rows(columns).any():
+    blank = blank_rows(columns)
+    if blank.any():
         return None
-    return PlainBlock(last_line - len(ends) + 1, data, ends, columns)
+    return TextBlock(last_line - len(ends) + 1, columns, blank, data, ends)
 
 
 def blank_rows(columns: Sequence[Coded]) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -115,10 +116,11 @@ def _reader(file: BinaryIO, name: str, choice: SheetChoice) -> TableReader:
         raise ConfigurationError(f"{name} is no workbook: it has no sheets to choose from.")
     if ending in (".parquet", ".pq"):
         _expect(_PARQUET, found, name, "a Parquet file")
-        columns, records = parquet_rows(file, name)
-        return sheet_reader(
+        columns, records, batches = parquet_rows(file, name)
+        reader = sheet_reader(
             itertools.chain([(1, columns, None)], ((*row, None) for row in records)), name
         )
+        return replace(reader, batches=batches if len(columns) == len(reader.header) else None)
     if found:
         raise DataValidationError(
             f"{name} is not a text table but {_SIGNATURES[found]}. "

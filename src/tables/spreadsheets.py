@@ -9,9 +9,9 @@ import xml.etree.ElementTree as ET
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from src.exception import ConfigurationError, DataValidationError
 from src.logger import get_logger
@@ -26,6 +26,9 @@ from src.tables.workbook_parts import (
     sheet_parts,
 )
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 logger = get_logger(__name__)
 
 SHEET_COLUMN = "sheet"
@@ -33,6 +36,7 @@ SHEET_COLUMN = "sheet"
 Rows = Iterator[tuple[int, list[str]]]  # row of the sheet and its cells
 
 BLOCK_ROWS = 100
+PARQUET_ROWS = 1 << 16
 SHEET_ROWS = 1_048_576  # as many as Excel has
 SHEET_CELLS = 50_000_000  # empty ones included, which need no room in the file
 EMPTY_ROWS = 10_000  # one after another; more of them are passed over
@@ -288,8 +292,10 @@ def _refuse_bomb(file: BinaryIO, name: str) -> None:
             total += unpacked
 
 
-def parquet_rows(file: BinaryIO, name: str) -> tuple[list[str], Rows]:
-    """Return the column names of a Parquet file, and its rows, counted from 2.
+def parquet_rows(
+    file: BinaryIO, name: str
+) -> tuple[list[str], Rows, Callable[[int], Iterator[pa.RecordBatch]]]:
+    """Return the column names of a Parquet file, its rows, counted from 2, and the same in batches.
 
     Raises
     ------
@@ -312,14 +318,17 @@ def parquet_rows(file: BinaryIO, name: str) -> tuple[list[str], Rows]:
     except damaged as error:
         raise refusal from error
 
-    def rows() -> Rows:
-        number = itertools.count(2)
+    def batches(n_rows: int) -> Iterator[pa.RecordBatch]:
         try:
-            for batch in parquet.iter_batches():
-                columns = [[to_text(v) for v in column.to_pylist()] for column in batch.columns]
-                for cells in zip(*columns, strict=True):
-                    yield next(number), list(cells)
+            yield from parquet.iter_batches(n_rows)
         except damaged as error:
             raise refusal from error
 
-    return list(parquet.schema_arrow.names), rows()
+    def rows() -> Rows:
+        number = itertools.count(2)
+        for batch in batches(PARQUET_ROWS):
+            columns = [[to_text(v) for v in column.to_pylist()] for column in batch.columns]
+            for cells in zip(*columns, strict=True):
+                yield next(number), list(cells)
+
+    return list(parquet.schema_arrow.names), rows(), batches
