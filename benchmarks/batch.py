@@ -201,9 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.batch", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--rows", type=int, default=1_000_000, metavar="N")
-    parser.add_argument(
-        "--odd", type=int, default=0, metavar="N", help="of 1,000 rows")
-    )
+    parser.add_argument("--odd", type=int, default=0, metavar="N", help="of 1,000 rows")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL")
     parser.add_argument("--repetitions", type=int, default=3, metavar="N")
     parser.add_argument("--check", action="store_true", help="exit with 1 where a limit is missed")

@@ -167,22 +167,23 @@ class CsvOutput(Output):
         self, block: PlainBlock, checked: ValidatedTable, odd: NDArray[np.bool_]
     ) -> pa.StringArray:
         """Return the good rows' lines, each with its line feed."""
-        import pyarrow as pa
         import pyarrow.compute as pc
+
+        from src.tables.arrow_arrays import flags, text
 
         scores = self.scorer.score(checked.columns)
         added = [self._cells(name, scores[name]) for name in self.scorer.columns]
-        rows = block.rows.filter(pa.array(~odd)) if odd.any() else block.rows
+        rows = block.rows.filter(flags(~odd)) if odd.any() else block.rows
         # The last cell, of problems, is empty.
-        return pc.binary_join_element_wise(rows, *added, "\n", ",")
+        return pc.binary_join_element_wise(rows, *added, text("\n"), text(","))
 
     def _cells(self, name: str, values: list[Any]) -> pa.StringArray:
-        import pyarrow as pa
+        from src.tables.arrow_arrays import texts
 
         numbers = number_texts(values)
         if numbers is not None:
             return numbers
-        return pa.array([*map(csv_cell, self.scorer.cells(name, values))], pa.string())
+        return texts([*map(csv_cell, self.scorer.cells(name, values))])
 
 
 class ParquetOutput(Output):
@@ -191,16 +192,11 @@ class ParquetOutput(Output):
     def __init__(
         self, reader: TableReader, scorer: Scorer, to_fix: IO[str], output: IO[bytes]
     ) -> None:
-        import pyarrow as pa
-
         super().__init__(reader, scorer, to_fix)
         self._output = output
         self._writer: parquet.ParquetWriter | None = None
         of_class = isinstance(scorer.predictor.schema.target, ClassTarget)
-        others = {BELOW: pa.bool_(), SET: pa.string()}
-        if of_class:
-            others[PREDICTION] = pa.string()
-        self._types = {name: others.get(name, pa.float64()) for name in scorer.columns}
+        self._of_text = {SET, PREDICTION} if of_class else {BELOW}
 
     def __enter__(self) -> ParquetOutput:
         return self
@@ -212,12 +208,12 @@ class ParquetOutput(Output):
     def add_chunk(self, chunk: Chunk) -> ValidatedTable:
         """Score and write rows of text cells."""
         import numpy as np
-        import pyarrow as pa
+
+        from src.tables.arrow_arrays import texts
 
         checked, scores = self._score_chunk(chunk)
         remarks = self._files.remarks(chunk, checked)
-        columns = zip(*chunk.rows, strict=True)
-        own = [pa.array(column, pa.string()) for column in columns]
+        own = [*map(texts, zip(*chunk.rows, strict=True))]
         order = self._order(np.flatnonzero(checked.accepted), checked.n_rows)
         self._write(own, [scores], order, remarks)
         return checked
@@ -244,25 +240,31 @@ class ParquetOutput(Output):
     def _order(rows: NDArray[np.intp], n_rows: int) -> pa.Array:
         """Return where each row's score stands among those of some rows; null where it has none."""
         import numpy as np
-        import pyarrow as pa
+
+        from src.tables.arrow_arrays import places
 
         order = np.full(n_rows, -1)
         order[rows] = np.arange(len(rows))
-        return pa.array(order, mask=order < 0)
+        return places(order)
 
     def _write(
         self, own: list[pa.Array], parts: list[Scores], order: pa.Array, remarks: dict[int, str]
     ) -> None:
+        import numpy as np
         import pyarrow as pa
         from pyarrow import parquet
 
+        from src.tables.arrow_arrays import numbers, texts
+
         added = []
-        for name, kind in self._types.items():
+        for name in self.scorer.columns:
             values = [value for part in parts for value in part[name]]
-            if name == SET:
-                values = self.scorer.cells(name, values)
-            added.append(pa.array(values, kind).take(order))
-        problems = pa.array([*map(remarks.get, range(len(order)))], pa.string())
+            if name in self._of_text:
+                found = texts(self.scorer.cells(name, values))
+            else:
+                found = numbers(np.array(values, dtype=np.float64))
+            added.append(found.take(order))
+        problems = texts([*map(remarks.get, range(len(order)))])
         table = pa.table([*own[self._files.own], *added, problems], names=self._files.names)
         if self._writer is None:
             self._writer = parquet.ParquetWriter(self._output, table.schema)
@@ -275,16 +277,18 @@ def number_texts(values: list[Any]) -> pa.StringArray | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from src.tables.arrow_arrays import flags, numbers, text
+
     if not any(isinstance(value, float) for value in values):
         return None
-    array = pa.array(values, pa.float64())
-    numbers = array.to_numpy(zero_copy_only=False)
-    size = np.abs(numbers)
+    column = np.array(values, dtype=np.float64)
+    size = np.abs(column)
     if ((size >= MOST) | ((size < LEAST) & (size > 0))).any():
         return None
-    texts = pc.cast(array, pa.string())
-    whole = pa.array(numbers == np.floor(numbers))
-    return pc.fill_null(pc.if_else(whole, pc.binary_join_element_wise(texts, ".0", ""), texts), "")
+    texts = pc.cast(numbers(column), pa.string())
+    with_point = pc.binary_join_element_wise(texts, text(".0"), text(""))
+    whole = flags(column == np.floor(column))
+    return pc.fill_null(pc.if_else(whole, with_point, texts), text(""))
 
 
 def _text(lines: pa.StringArray, start: int, stop: int) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from src.exception import DataValidationError
 from src.tables.cells import to_text
 from src.tables.layout import Chunk, TableReader, collector_paused
 from src.tables.lines import LINE_LIMIT, Lines, split_lines
@@ -173,7 +174,9 @@ class TypedBlock(PlainBlock):
     def rows(self) -> pa.StringArray:
         import pyarrow.compute as pc
 
-        return pc.binary_join_element_wise(*map(_texts, self.columns), ",")
+        from src.tables.arrow_arrays import text
+
+        return pc.binary_join_element_wise(*map(_texts, self.columns), text(","))
 
     @property
     def arrays(self) -> list[pa.Array]:
@@ -181,9 +184,9 @@ class TypedBlock(PlainBlock):
 
 
 def _texts(column: Coded) -> pa.StringArray:
-    import pyarrow as pa
+    from src.tables.arrow_arrays import places, texts
 
-    return pa.array(column.values, pa.string()).take(pa.array(column.codes))
+    return texts(column.values).take(places(column.codes))
 
 
 def plain_blocks(reader: TableReader) -> Iterator[PlainBlock | Chunk] | None:
@@ -204,7 +207,7 @@ def plain_blocks(reader: TableReader) -> Iterator[PlainBlock | Chunk] | None:
     if reader.lines is not None:
         return _text_blocks(reader, reader.lines)
     if reader.batches is not None:
-        return _typed_blocks(reader.batches(BATCH_ROWS))
+        return _typed_blocks(reader.batches(BATCH_ROWS), reader.name)
     return None
 
 
@@ -219,7 +222,7 @@ def _text_blocks(reader: TableReader, lines: Lines) -> Iterator[PlainBlock | Chu
             yield block
 
 
-def _typed_blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[PlainBlock]:
+def _typed_blocks(batches: Iterator[pa.RecordBatch], name: str) -> Iterator[PlainBlock]:
     """Yield the rows of a Parquet file; blank ones only where another follows."""
     import numpy as np
 
@@ -227,7 +230,11 @@ def _typed_blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[PlainBlock]:
     for batch in batches:
         if not batch.num_rows:
             continue
-        columns = tuple(map(_coded, batch.columns))
+        try:
+            columns = tuple(map(_coded, batch.columns))
+        except (ValueError, TypeError, OverflowError) as error:  # of a damaged file, or its types
+            refusal = f"{name} is not a Parquet file that can be read."
+            raise DataValidationError(refusal) from error
         block = TypedBlock(line, columns, blank_rows(columns), batch)
         line += len(block)
         full = np.flatnonzero(~block.blank)
@@ -244,14 +251,12 @@ def _coded(column: pa.Array) -> Coded:
     """Return a typed column as text cells."""
     import pyarrow as pa
 
+    from src.tables.arrow_arrays import codes_of
+
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode(null_encoding="encode")
-    values = [to_text(value) for value in column.dictionary.to_pylist()]
-    codes = column.indices
-    if codes.null_count:
-        values.append("")
-        codes = codes.fill_null(len(values) - 1)
-    return Coded(values, codes.to_numpy())
+    values = [*map(to_text, column.dictionary.to_pylist()), ""]
+    return Coded(values, codes_of(column, len(values) - 1))
 
 
 def _row_by_row(reader: TableReader, last: int) -> Chunk:
@@ -270,6 +275,8 @@ def _text_block(text: str, last_line: int, delimiter: str, width: int) -> TextBl
     import numpy as np
     import pyarrow as pa
     from pyarrow import csv
+
+    from src.tables.arrow_arrays import codes_of
 
     text = text.replace("\r\n", "\n")
     if any(mark in text for mark in ('"', "\0", "\r")) or (delimiter != "," and "," in text):
@@ -293,7 +300,7 @@ def _text_block(text: str, last_line: int, delimiter: str, width: int) -> TextBl
     except pa.ArrowInvalid:  # a row of another width
         return None
     parts = [column.combine_chunks() for column in table.columns]
-    columns = tuple(Coded(p.dictionary.to_pylist(), p.indices.to_numpy()) for p in parts)
+    columns = tuple(Coded(p.dictionary.to_pylist(), codes_of(p, -1)) for p in parts)
     blank = blank_rows(columns)
     if blank.any():
         return None

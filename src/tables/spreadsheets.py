@@ -320,15 +320,20 @@ def parquet_rows(
 
     def batches(n_rows: int) -> Iterator[pa.RecordBatch]:
         try:
-            yield from parquet.iter_batches(n_rows)
+            for batch in parquet.iter_batches(n_rows):
+                batch.validate(full=True)
+                yield batch
         except damaged as error:
             raise refusal from error
 
     def rows() -> Rows:
         number = itertools.count(2)
-        for batch in batches(PARQUET_ROWS):
-            columns = [[to_text(v) for v in column.to_pylist()] for column in batch.columns]
-            for cells in zip(*columns, strict=True):
-                yield next(number), list(cells)
+        try:
+            for batch in parquet.iter_batches(PARQUET_ROWS):
+                columns = [[to_text(v) for v in column.to_pylist()] for column in batch.columns]
+                for cells in zip(*columns, strict=True):
+                    yield next(number), list(cells)
+        except damaged as error:
+            raise refusal from error
 
     return list(parquet.schema_arrow.names), rows(), batches
