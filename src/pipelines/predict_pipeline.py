@@ -13,10 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from src.cluster.opening import open_home
 from src.config import ARTIFACTS
 from src.exception import ConfigurationError, StuPredictionError
 from src.logger import configure_logging
 from src.pipelines.option_values import Once, option_path, option_text
+from src.pipelines.predict_files import TO_FIX, is_many, predict_files
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.report.scored_file import beyond_training, left_out, reading
 from src.serving.plain_scoring import score_file, score_to_parquet
@@ -112,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="""examples:
   %(prog)s --input class.csv --output predictions.csv
   %(prog)s --input class.xlsx --output out/predictions.csv --artifacts other/artifacts
+  %(prog)s --input 's3://bucket/in/*.parquet' --output s3://bucket/out/ --scheduler local:4
 
 exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1 none;
 130 stopped by Ctrl+C, 143 by SIGTERM: the output is as it was before""",
@@ -119,20 +122,21 @@ exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1
     )
     parser.add_argument(
         "--input",
-        type=option_path,
+        type=option_text,
         action=Once,
         required=True,
         metavar="FILE",
-        help="CSV, Excel (.xlsx) or Parquet file with the features' columns",
+        help="CSV, Excel (.xlsx) or Parquet file with the features' columns; or many CSV and Parquet "
+        "files: a folder, a pattern such as 'in/*.parquet', an s3:// address",
     )
     parser.add_argument(
         "--output",
-        type=option_path,
+        type=option_text,
         action=Once,
         required=True,
         metavar="FILE",
         help="CSV or Parquet file to write: the input's columns, prediction, interval ends (or the "
-        "chances of outcomes and what cannot be ruled out) and problem",
+        "chances of outcomes and what cannot be ruled out) and problem; for many files a folder",
     )
     parser.add_argument(
         "--artifacts",
@@ -153,6 +157,14 @@ exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1
     sheets.add_argument(
         "--all-sheets", action="store_true", help="read all sheets of a workbook, one after another"
     )
+    parser.add_argument(
+        "--scheduler",
+        type=option_text,
+        action=Once,
+        metavar="WHERE",
+        help="where the parts of many files are predicted: local:N for N processes, or a Dask "
+        "scheduler's address such as tcp://host:8786 (default: this process)",
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return parser
 
@@ -171,6 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         errors.print(message, style="red", markup=False)
         return status
 
+    if is_many(options.input, options.output):
+        return _predict_many(options, console, fail)
+    options.input, options.output = Path(options.input), Path(options.output)
     try:
         predictor = Predictor.load(options.artifacts)
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
@@ -197,6 +212,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(f"Stopped. Nothing was written to {options.output}.", stopped_status(stop))
     _show(tally, predictor, options.output, console)
     return 0 if not tally.n_refused else 3 if tally.n_predicted else 1
+
+
+def _predict_many(
+    options: argparse.Namespace, console: Console, fail: Callable[..., int]
+) -> int:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(), MofNCompleteColumn(), TextColumn("parts, {task.fields[rows]:,} rows"),
+        TimeElapsedColumn(),
+    )  # fmt: skip
+    try:
+        with (
+            stopped_by_sigterm(),
+            open_home(options.scheduler, 1, send_all=True) as home,
+            Progress(
+                *columns, console=console, transient=True, disable=not console.is_terminal
+            ) as bar,
+        ):
+            task = bar.add_task("", total=None, rows=0)
+
+            def show(n_done: int, n_parts: int, n_rows: int) -> None:
+                bar.update(task, completed=n_done, total=n_parts, rows=n_rows)
+
+            parts = predict_files(options.artifacts, options.input, options.output, home, show)
+    except StuPredictionError as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"Stopped: {error}. Run the command again to go on with the parts that are left.")
+    except KeyboardInterrupt as stop:
+        return fail("Stopped. Run the command again to go on.", stopped_status(stop))
+    n_rows, n_refused = (sum(getattr(p, name) for p in parts) for name in ("n_rows", "n_refused"))
+    console.print(
+        f"Predicted {n_rows - n_refused:,} of {n_rows:,} rows in {len(parts):,} parts: "
+        f"{options.output}",
+        markup=False,
+    )
+    if n_refused:
+        console.print(
+            f"Refused {n_refused:,} row(s). They stand in {TO_FIX} beside the parts, with what is "
+            "wrong.",
+            style="yellow",
+            markup=False,
+        )
+    return 0 if not n_refused else 3 if n_refused < n_rows else 1
 
 
 def _show(tally: Tally, predictor: Predictor, output: Path, console: Console) -> None:

@@ -139,6 +139,8 @@ class TableReader:
     typed : bool
         Whether the file keeps numbers as numbers, as workbooks, Parquet files and databases do.
     notes : FileNotes
+    first_line : int
+        Of ``batches``.
     """
 
     name: str
@@ -151,6 +153,7 @@ class TableReader:
     batches: Callable[[int], Iterator[pa.RecordBatch]] | None = None
     typed: bool = False
     notes: FileNotes = NO_NOTES
+    first_line: int = 2
 
     def chunks(self, size: int = CHUNK_ROWS) -> Iterator[Chunk]:
         """Yield the rows, at most ``size`` at a time."""

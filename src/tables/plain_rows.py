@@ -207,7 +207,7 @@ def plain_blocks(reader: TableReader) -> Iterator[PlainBlock | Chunk] | None:
     if reader.lines is not None:
         return _text_blocks(reader, reader.lines)
     if reader.batches is not None:
-        return _typed_blocks(reader.batches(BATCH_ROWS), reader.name)
+        return _typed_blocks(reader.batches(BATCH_ROWS), reader)
     return None
 
 
@@ -222,18 +222,20 @@ def _text_blocks(reader: TableReader, lines: Lines) -> Iterator[PlainBlock | Chu
             yield block
 
 
-def _typed_blocks(batches: Iterator[pa.RecordBatch], name: str) -> Iterator[PlainBlock]:
+def _typed_blocks(
+    batches: Iterator[pa.RecordBatch], reader: TableReader
+) -> Iterator[PlainBlock]:
     """Yield the rows of a Parquet file; blank ones only where another follows."""
     import numpy as np
 
-    line, held = 2, list[PlainBlock]()
+    line, held = reader.first_line, list[PlainBlock]()
     for batch in batches:
         if not batch.num_rows:
             continue
         try:
             columns = tuple(map(_coded, batch.columns))
         except (ValueError, TypeError, OverflowError) as error:  # of a damaged file, or its types
-            refusal = f"{name} is not a Parquet file that can be read."
+            refusal = f"{reader.name} is not a Parquet file that can be read."
             raise DataValidationError(refusal) from error
         block = TypedBlock(line, columns, blank_rows(columns), batch)
         line += len(block)

@@ -19,7 +19,14 @@ from src.exception import ConfigurationError, DataValidationError
 from src.tables.cells import to_text
 from src.tables.csv_reader import open_csv
 from src.tables.layout import Table, TableReader, collector_paused, sheet_reader
-from src.tables.spreadsheets import FIRST_TABLE, SheetChoice, excel_rows, parquet_rows
+from src.tables.spreadsheets import (
+    FIRST_TABLE,
+    WHOLE,
+    RowGroups,
+    SheetChoice,
+    excel_rows,
+    parquet_rows,
+)
 
 _ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
 _SIGNATURES = {
@@ -42,7 +49,10 @@ SHARED_CELLS = 1 << 16  # different cells that are kept once, however often they
 
 @contextmanager
 def open_table(
-    source: Path | BinaryIO, name: str = "", choice: SheetChoice = FIRST_TABLE
+    source: Path | BinaryIO,
+    name: str = "",
+    choice: SheetChoice = FIRST_TABLE,
+    part: RowGroups = WHOLE,
 ) -> Iterator[TableReader]:
     """Open a CSV, Excel or Parquet file for reading in chunks.
 
@@ -54,6 +64,8 @@ def open_table(
         What the file is called in messages; its ending says what it claims to be.
     choice : SheetChoice
         Of a workbook.
+    part : RowGroups
+        Of a Parquet file.
 
     Raises
     ------
@@ -69,7 +81,7 @@ def open_table(
         except OSError as error:
             raise ConfigurationError(f"{source} cannot be read: {error.strerror}.") from error
     with source as file:
-        reader = _reader(file if file.seekable() else io.BytesIO(file.read()), name, choice)
+        reader = _reader(file if file.seekable() else io.BytesIO(file.read()), name, choice, part)
         yield reader
 
 
@@ -103,7 +115,7 @@ def table_from_records(header: Sequence[str], records: Iterable[Sequence[object]
 # --- what all formats share ---------------------------------------------------------------------
 
 
-def _reader(file: BinaryIO, name: str, choice: SheetChoice) -> TableReader:
+def _reader(file: BinaryIO, name: str, choice: SheetChoice, part: RowGroups) -> TableReader:
     ending = Path(name).suffix.lower()
     head = file.read(64)
     file.seek(0)
@@ -116,11 +128,12 @@ def _reader(file: BinaryIO, name: str, choice: SheetChoice) -> TableReader:
         raise ConfigurationError(f"{name} is no workbook: it has no sheets to choose from.")
     if ending in (".parquet", ".pq"):
         _expect(_PARQUET, found, name, "a Parquet file")
-        columns, records, batches = parquet_rows(file, name)
+        columns, records, batches = parquet_rows(file, name, part)
         reader = sheet_reader(
             itertools.chain([(1, columns, None)], ((*row, None) for row in records)), name
         )
-        return replace(reader, batches=batches if len(columns) == len(reader.header) else None)
+        typed = batches if len(columns) == len(reader.header) else None
+        return replace(reader, batches=typed, first_line=part.first_line)
     if found:
         raise DataValidationError(
             f"{name} is not a text table but {_SIGNATURES[found]}. "

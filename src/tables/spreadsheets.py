@@ -11,7 +11,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from src.exception import ConfigurationError, DataValidationError
 from src.logger import get_logger
@@ -36,7 +36,7 @@ SHEET_COLUMN = "sheet"
 Rows = Iterator[tuple[int, list[str]]]  # row of the sheet and its cells
 
 BLOCK_ROWS = 100
-PARQUET_ROWS = 1 << 16
+PARQUET_ROWS = 1 << 13
 SHEET_ROWS = 1_048_576  # as many as Excel has
 SHEET_CELLS = 50_000_000  # empty ones included, which need no room in the file
 EMPTY_ROWS = 10_000  # one after another; more of them are passed over
@@ -292,8 +292,26 @@ def _refuse_bomb(file: BinaryIO, name: str) -> None:
             total += unpacked
 
 
+class RowGroups(NamedTuple):
+    """A part of a Parquet file.
+
+    Attributes
+    ----------
+    numbers : tuple of int, optional
+        None for the whole file.
+    first_line : int
+        Of its rows, as the file's are counted: the header is 1.
+    """
+
+    numbers: tuple[int, ...] | None = None
+    first_line: int = 2
+
+
+WHOLE = RowGroups()
+
+
 def parquet_rows(
-    file: BinaryIO, name: str
+    file: BinaryIO, name: str, part: RowGroups = WHOLE
 ) -> tuple[list[str], Rows, Callable[[int], Iterator[pa.RecordBatch]]]:
     """Return the column names of a Parquet file, its rows, counted from 2, and the same in batches.
 
@@ -320,16 +338,16 @@ def parquet_rows(
 
     def batches(n_rows: int) -> Iterator[pa.RecordBatch]:
         try:
-            for batch in parquet.iter_batches(n_rows):
+            for batch in parquet.iter_batches(n_rows, part.numbers):
                 batch.validate(full=True)
                 yield batch
         except damaged as error:
             raise refusal from error
 
     def rows() -> Rows:
-        number = itertools.count(2)
+        number = itertools.count(part.first_line)
         try:
-            for batch in parquet.iter_batches(PARQUET_ROWS):
+            for batch in parquet.iter_batches(PARQUET_ROWS, part.numbers):
                 columns = [[to_text(v) for v in column.to_pylist()] for column in batch.columns]
                 for cells in zip(*columns, strict=True):
                     yield next(number), list(cells)
