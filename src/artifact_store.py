@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,12 +47,12 @@ def new_run_id() -> str:
     return f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def library_versions() -> dict[str, str]:
-    """Return the installed versions of the libraries that a pickle depends on."""
+def library_versions(names: Iterable[str] = VERSIONED) -> dict[str, str]:
+    """Return the installed versions of libraries: by default, of those a pickle depends on."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in VERSIONED:
+    for name in names:
         for package in (name, f"{name}-cpu"):  # xgboost-cpu holds the same module
             try:
                 found[name] = version(package)

@@ -94,6 +94,10 @@ class TrainingError(StuPredictionError):
     """Training ran, and what came out must not be served."""
 
 
+class ClusterError(StuPredictionError):
+    """Workers that cannot be reached, are lost, or would compute something else."""
+
+
 class ArtifactError(StuPredictionError):
     """A saved run that is absent, damaged, or made by other library versions."""
 

@@ -15,6 +15,7 @@ from src.report.facts import (
 from src.report.wording import event_label
 from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.schema.record import Schema
+from src.search.home import HERE, Home
 from src.search.leaderboard import TrainedModel
 from src.search.task import R2
 from src.stats.disclosure import LEAST_ROWS as LEAST_SHOWN
@@ -64,10 +65,12 @@ class ModelExplanation:
         random_state: int = 42,
         jobs: int = 1,
         chances: ClassChances | None = None,
+        home: Home = HERE,
     ) -> None:
         self.schema = schema
         self.random_state = random_state
         self.jobs = jobs
+        self.home = home
         self.explained = _explained(schema.outcomes, chances) if chances else [("", None)]
 
     def importance(
@@ -111,7 +114,7 @@ class ModelExplanation:
         spread = task.losses(y, task.constant(y, len(y)), R2)
         with quiet_fits(self.jobs):
             whole, *without = refitting.losses_without(
-                [np.empty(0, dtype=np.intp), *(columns[name] for name in ranked)]
+                [np.empty(0, dtype=np.intp), *(columns[name] for name in ranked)], self.home
             )
             drops = {
                 name: r2_drop_interval(whole, losses, spread, clusters)
@@ -120,7 +123,7 @@ class ModelExplanation:
             train = folds.X[folds.splits[-1][0]]
             sets = _that_go_together(train, {n: columns[n] for n in ranked})
             without_sets = refitting.losses_without(
-                [np.concatenate([columns[name] for name in names]) for names in sets]
+                [np.concatenate([columns[name] for name in names]) for names in sets], self.home
             )
         together = tuple(
             JointImportance(names, r2_drop_interval(whole, losses, spread, clusters))

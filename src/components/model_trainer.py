@@ -27,6 +27,7 @@ from src.search.folds import (
     stack_folds,
 )
 from src.search.group_effects import GroupFit, Units, fit_groups
+from src.search.home import HERE, Home, ended_together
 from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
 from src.search.more_rows import MoreRows, Unseen
@@ -58,7 +59,7 @@ class ModelTrainerConfig:
     models : tuple of str
         Names of candidates; empty for all.
     jobs : int
-        Fits at once; does not change the result.
+        Fits at once in this process; does not change the result.
     budget : str or float
         A key of :data:`BUDGETS`, or seconds by the clock.
     budget_share : float
@@ -70,6 +71,8 @@ class ModelTrainerConfig:
     for_known_groups : bool
         Whether the choice is made for new members of groups that are known, by folds of rows, and
         not for groups that are not.
+    home : Home
+        Where the fits of the search run; does not change the result.
     """
 
     models: tuple[str, ...] = ()
@@ -81,6 +84,7 @@ class ModelTrainerConfig:
     metric: str = ""
     task: Task = REGRESSION
     for_known_groups: bool = False
+    home: Home = HERE
 
 
 class ModelTrainer:
@@ -150,7 +154,7 @@ class ModelTrainer:
         from sklearn.pipeline import Pipeline
 
         config, metric = self.config, self.metric
-        budget = Budget(config.budget, config.budget_share)
+        budget = Budget(config.budget, config.budget_share, config.home.by_clock)
         n_columns = sum(map(len, columns_of(preprocessor).values()))
         rows = searched_rows(len(X), config.random_state, n_columns)
         of_rows = None if groups is None else np.asarray(groups)[rows]
@@ -170,11 +174,11 @@ class ModelTrainer:
             X.iloc[rows], y[rows], preprocessor, splits, weights, of_rows, config.task, inner
         )
         plan, left_out = plan_search(self.candidates, folds, preprocessor, budget, len(X))
-        tuner = Tuner(folds, metric, config.random_state, stops_early=not budget.quick)
+        tuner = Tuner(folds, metric, config.random_state, not budget.quick, config.home)
         tried: dict[str, Tried] = {}
         with quiet_fits(config.jobs):
             for done, (candidate, trials) in enumerate(plan):
-                if budget.is_used_up and len(tried) > 1:
+                if budget.is_used_up() and len(tried) > 1:
                     left_out[candidate.name] = "no time left"
                     continue
                 progress(candidate.label, done, len(plan))
@@ -250,7 +254,7 @@ class ModelTrainer:
             apart = folds.groups[: folds.n_samples]
             splits = split_rows(folds.truth, config.folds, config.random_state, apart, config.task)
             folds = stack_folds(X, folds.truth, preprocessor, splits, weight, apart, config.task)
-            out_of_fold = folds.out_of_fold(estimator)
+            out_of_fold = folds.out_of_fold(estimator, config.home, winner.row.fit_time_s)
         names = {winner.row.name, *winner.row.params}
         positive = {one.name for one in config.task.candidates if one.log_link}
         return fit_groups(
@@ -261,6 +265,8 @@ class ModelTrainer:
             of_rows,
             config.random_state,
             may_learn_less=config.task == REGRESSION and not names & positive,
+            home=config.home,
+            each_s=winner.row.fit_time_s,
         )
 
     def fit(
@@ -278,7 +284,7 @@ class ModelTrainer:
 
         of_rows = None if groups is None else np.asarray(groups)
         preprocessor, model = pipeline.named_steps.values()
-        with quiet_fits(self.config.jobs):
+        with quiet_fits(self.config.jobs), ended_together():
             preprocessor, matrix = fit_preprocessor(preprocessor, X, y, of_rows)
             model = fit_weighted(clone(model), matrix, y, weight)
         return Pipeline([("preprocessor", preprocessor), ("model", model)])
@@ -289,7 +295,7 @@ class ModelTrainer:
         Beside it, the numbers of rows from which it cannot learn.
         """
         with quiet_fits(self.config.jobs):
-            found, too_few = learning_scores(trained, self.config.random_state)
+            found, too_few = learning_scores(trained, self.config.random_state, self.config.home)
         points = [
             LearningPoint(
                 one.n_train, one.r2.value, one.r2.low, one.r2.high, one.train_r2, one.gain

@@ -124,12 +124,14 @@ class LeadTime:
         """Return what each stage's model predicts for the held-out rows."""
         started, budget, found = time.monotonic(), self.config.budget, []
         for k, stage in enumerate(known):
+            config = self.training.trainer(stage.schema).config
             share, asked = 1 / len(known), budget
-            if not isinstance(budget, str):  # what earlier stages left goes to the later ones
+            if (
+                not isinstance(budget, str) and config.home.by_clock
+            ):  # what earlier stages left goes to the later ones
                 left = budget - (time.monotonic() - started)
                 share, asked = 1.0, max(left, budget / 100) / (len(known) - k)
             shown = partial(_of_stage, progress, stage.name, k, len(known))
-            config = self.training.trainer(stage.schema).config
             trainer = ModelTrainer(replace(config, budget=asked, budget_share=share))
             found.append(predict(stage.schema, trainer, train, test, event, case, shown))
         progress("", STEPS * len(known), STEPS * len(known))

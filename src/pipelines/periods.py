@@ -163,7 +163,7 @@ class PeriodsJudge:
         with quiet_fits(config.jobs):
             X = of.X[list(self.schema.names)]
             folds = stack_folds(X, of.y, preprocessor, splits, of.weight, task=task)
-            predicted = folds.out_of_fold(model)
+            predicted = folds.out_of_fold(model, config.home, trained.winner.fit_time_s)
             if trained.groups is not None and of.units is not None and self.first == KNOWN:
                 fit = fit_groups(
                     folds, predicted, model, rows, of.units, seed, may_learn_less=False

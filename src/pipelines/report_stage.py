@@ -167,7 +167,9 @@ def _facts(
     spread = trained.judged.spread
     chances = spread if isinstance(spread, ClassChances) else None
     trainer = ModelTrainer(trained.trainer)
-    explanation = ModelExplanation(schema, seed, trained.trainer.jobs, chances)
+    explanation = ModelExplanation(
+        schema, seed, trained.trainer.jobs, chances, trained.trainer.home
+    )
 
     def begin(step: int) -> None:
         progress(STEPS[step], step, len(STEPS))

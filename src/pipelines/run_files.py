@@ -73,7 +73,7 @@ def manifest_of(
     asked = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in vars(config).items()
-        if name not in ("hints", "artifacts", "seed", "jobs", "used_for")
+        if name not in ("hints", "artifacts", "seed", "jobs", "scheduler", "send_all", "used_for")
     }
     if config.group:
         asked["for"] = config.used_for

@@ -127,6 +127,10 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
          {"metavar": "SHARE", "type": float}),
         ("--jobs", "fits at once; does not change the result (default: %(default)s)",
          {"metavar": "N", "type": int}),
+        ("--scheduler", "run the fits elsewhere, where that is faster: local:N for N processes of "
+         "this machine, or the address of a Dask scheduler; the result is the same, but seconds of "
+         "--budget are then a number of fits", {"metavar": "ADDRESS"}),
+        ("--send-all", "with --scheduler: send every fit, though some would be faster here", _FLAG),
     ),
     "the outcome": (
         ("--artifacts", "folder that everything is written to (default: %(default)s)",
@@ -212,6 +216,7 @@ def check_config(config: TrainConfig) -> None:
             not (config.sheet and config.all_sheets),
             "--sheet and --all-sheets exclude each other: give one.",
         ),
+        (not config.send_all or bool(config.scheduler), "--send-all goes with --scheduler."),
         (cv >= 2, f"--cv must be at least 2. Got {cv}."),
         (bool(config.group) or config.used_for == "new", "--for known goes with --group COLUMN."),
         (

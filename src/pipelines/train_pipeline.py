@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.artifact_store import ArtifactStore, Run
+from src.cluster.opening import open_home
+from src.cluster.scheduler import Scheduler
 from src.components.data_check import CheckedTable, DataCheck, DataCheckConfig
 from src.components.data_ingestion import DataIngestion, DataIngestionConfig, check_enough
 from src.components.data_transformation import DataTransformation
@@ -82,6 +84,7 @@ from src.pipelines.training import TrainConfig, TrainResult
 from src.report.group_facts import NEW
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
+from src.search.home import HERE, Home
 from src.search.leaderboard import TrainedModel
 from src.search.plan import Budget, Progress
 from src.search.task import REGRESSION, Classification, Task
@@ -100,11 +103,18 @@ NOT_PROMOTED = "Nothing was promoted: the earlier model, if any, is still there.
 
 
 class TrainPipeline:
-    """The road from a raw table to a promoted run."""
+    """The road from a raw table to a promoted run.
 
-    def __init__(self, config: TrainConfig) -> None:
+    Parameters
+    ----------
+    home : Home, optional
+        Where the fits of the search run.
+    """
+
+    def __init__(self, config: TrainConfig, home: Home = HERE) -> None:
         check_config(config)
         self.config = config
+        self.home = home
         self.store = ArtifactStore(config.artifacts, read_signing_key())
         self.ingestion = DataIngestion(
             DataIngestionConfig(
@@ -297,6 +307,7 @@ class TrainPipeline:
                 metric=config.metric or "",
                 task=task,
                 for_known_groups=config.used_for == "known",
+                home=self.home,
             )
         )
 
@@ -421,13 +432,25 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         raise ConfigurationError("The sample table is not installed. Name a table with --data.")
     if options.capacity is not None and not options.lead_time:
         raise ConfigurationError("--capacity goes with --lead-time.")
-    pipeline = TrainPipeline(config_of(options))
-    if options.lead_time:
-        return report_lead_time(pipeline, options, out, errors)
+    config = config_of(options)
     if options.check:
-        return check_table(*pipeline.check(), options, out)
+        return check_table(*TrainPipeline(config).check(), options, out)
     if options.write_hints:
         raise ConfigurationError("--write-hints goes with --check.")
+    with open_home(config.scheduler, config.jobs, send_all=config.send_all) as home:
+        pipeline = TrainPipeline(config, home)
+        summary = _trained(pipeline, options, out, errors)
+        if isinstance(home, Scheduler):
+            out.print(home.told(), markup=False, soft_wrap=True)
+    return summary
+
+
+def _trained(
+    pipeline: TrainPipeline, options: argparse.Namespace, out: Console, errors: Console
+) -> dict[str, Any]:
+    """Train and return the summary."""
+    if options.lead_time:
+        return report_lead_time(pipeline, options, out, errors)
     notice = log_findings if options.quiet else partial(show_findings, errors, training=True)
     with progress_shown(None if options.quiet else errors) as progress:
         result = pipeline.run(progress, notice)

@@ -47,6 +47,8 @@ class TrainConfig:
     seed: int = 42
     test_size: float = 0.2
     jobs: int = os.cpu_count() or 1
+    scheduler: str | None = None
+    send_all: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from src.exception import ConfigurationError
-from src.search.native_categories import TARGET_MEAN, TARGET_MEAN_FOLDS
+from src.search.home import HERE, Home
+from src.search.native_categories import TARGET_MEAN, TARGET_MEAN_FOLDS, cloned
 from src.search.task import REGRESSION, Classification, Task
 
 if TYPE_CHECKING:
@@ -125,24 +125,29 @@ class StackedFolds:
             ]
         )
 
-    def out_of_fold(self, estimator: BaseEstimator) -> NDArray[np.float64]:
+    def out_of_fold(
+        self, estimator: BaseEstimator, home: Home = HERE, each_s: float = 0.0
+    ) -> NDArray[np.float64]:
         """Return what copies of an estimator predict for rows that they were not fitted on.
+
+        Parameters
+        ----------
+        home : Home
+            Where they are fitted.
+        each_s : float
+            Roughly what a fit costs, in processor seconds.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        from joblib import Parallel, delayed
-
-        folds = range(len(self.splits))
-        return self.joined(Parallel()(delayed(self.predict_fold)(estimator, k) for k in folds))
+        task = partial(_predict_fold, estimator)
+        return self.joined(home.map(task, self, range(len(self.splits)), each_s))
 
     def predict_fold(self, estimator: BaseEstimator, k: int) -> NDArray[np.float64]:
         """Return what a copy of an estimator predicts for a fold's test rows."""
-        from sklearn.base import clone
-
         train, test = self.splits[k]
-        fitted = fit_weighted(clone(estimator), self.X, self.y, self.weight, train)
+        fitted = fit_weighted(cloned(estimator), self.X, self.y, self.weight, train)
         return self.task.predict(fitted, self.X[test])
 
     def joined(self, parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -153,6 +158,10 @@ class StackedFolds:
         for test, part in zip(self.tests, parts, strict=True):
             predicted[test] = part
         return predicted
+
+
+def _predict_fold(estimator: BaseEstimator, folds: StackedFolds, k: int) -> NDArray[np.float64]:
+    return folds.predict_fold(estimator, k)
 
 
 def split_rows(
@@ -311,21 +320,14 @@ def quiet_fits(jobs: int) -> Iterator[None]:
     """Run fits in threads, one thread each, without their warnings.
 
     Poor points of a search space are expected to warn. The warnings are recorded, not only
-    ignored: the fits' threads set the filters back and forth under one another. Where a fit fails,
-    the others are waited for: a thread in the middle of one crashes a Python that ends.
+    ignored: the fits' threads set the filters back and forth under one another.
     """
     import joblib
     from threadpoolctl import threadpool_limits
 
-    before = set(threading.enumerate())
     with (
         threadpool_limits(limits=1),
         joblib.parallel_config("threading", n_jobs=jobs),
         warnings.catch_warnings(record=True),
     ):
-        try:
-            yield
-        except Exception:
-            for thread in set(threading.enumerate()) - before:
-                thread.join()
-            raise
+        yield

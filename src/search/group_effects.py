@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from src.search.folds import StackedFolds
+from src.search.home import HERE, Home
 from src.search.scores import pooled_score
 from src.search.task import REGRESSION, Task
 from src.stats.group_effects import LEAST_MEMBERS, GroupMeans, Members
@@ -144,6 +145,8 @@ def fit_groups(
     random_state: int,
     *,
     may_learn_less: bool,
+    home: Home = HERE,
+    each_s: float = 0.0,
 ) -> GroupFit:
     """Return the effects of groups on top of an estimator.
 
@@ -160,13 +163,22 @@ def fit_groups(
     may_learn_less : bool
         Whether the estimator can learn a target that the effects were taken from: a number that may
         lie below 0.
+    home, each_s
+        As for :meth:`StackedFolds.out_of_fold`.
     """
     of_all, rows, units = units, *_of_tested(folds, rows, units)
     plain = _fit(folds, out_of_fold, rows, units, random_state, learns_less=False)
     if not may_learn_less or not plain.means.between:
         return plain
     learnt = replace(folds, y=folds.y - _tiled(plain.of_each(of_all.keys), folds))
-    less = _fit(folds, learnt.out_of_fold(estimator), rows, units, random_state, learns_less=True)
+    less = _fit(
+        folds,
+        learnt.out_of_fold(estimator, home, each_s),
+        rows,
+        units,
+        random_state,
+        learns_less=True,
+    )
 
     def r2(fit: GroupFit) -> tuple[float, float]:
         return pooled_score(folds, fit.new, "r2"), pooled_score(folds, fit.known, "r2")

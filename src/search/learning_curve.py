@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from src.config import BLEND
 from src.logger import get_logger
-from src.search.folds import fit_weighted
+from src.search.folds import StackedFolds, fit_weighted
+from src.search.home import HERE, Home
 from src.search.leaderboard import TrainedModel
+from src.search.native_categories import cloned
 from src.search.scores import r2_gain, r2_interval
 from src.search.task import R2
 from src.stats.intervals import Interval
@@ -44,7 +47,7 @@ class LearningScores(NamedTuple):
 
 
 def learning_scores(
-    trained: TrainedModel, random_state: int
+    trained: TrainedModel, random_state: int, home: Home = HERE
 ) -> tuple[list[LearningScores], list[int]]:
     """Return how good the winner is when it learns from fewer rows, the fewest first.
 
@@ -52,34 +55,17 @@ def learning_scores(
     learn, such as 20 neighbours from 10 rows.
     """
     import numpy as np
-    from joblib import Parallel, delayed
-    from sklearn.base import clone
 
-    folds, task = trained.folds, trained.folds.task
+    folds = trained.folds
     least = min(len(train) for train, _ in folds.splits)
     sizes = sorted({round(share * least) for share in LEARNING_SHARES})
     sizes = [size for size in sizes if size >= LEAST_LEARNT]
 
-    def predict(size: int, k: int) -> tuple[NDArray[np.float64], float] | None:
-        train, test = folds.splits[k]
-        random = np.random.default_rng((random_state, k))
-        learnt = random.permutation(train)[:size]
-        model = clone(trained.pipeline.named_steps["model"])
-        try:
-            fit_weighted(model, folds.X, folds.y, folds.weight, learnt)
-            of_test, of_learnt = (task.predict(model, folds.X[rows]) for rows in (test, learnt))
-        except ValueError:
-            return None
-        constant = task.constant(folds.y[learnt], len(learnt))
-        lost, by_constant = (
-            float(task.losses(folds.y[learnt], one, R2).mean()) for one in (of_learnt, constant)
-        )
-        return of_test, 1 - lost / (by_constant or 1.0)
-
     a_fold_s = _fit_s(trained, least, folds.X.shape[1]) * math.fsum(LEARNING_SHARES)
     n_folds = max(2, min(len(folds.splits), int(LEARNING_S / a_fold_s)))
     asked = [(size, k) for size in sizes for k in range(n_folds)]
-    found = Parallel()(delayed(predict)(size, k) for size, k in asked)
+    task = partial(_predict, trained.pipeline.named_steps["model"], random_state)
+    found = home.map(task, folds, asked, a_fold_s / max(len(sizes), 1))
     rows = np.concatenate(folds.tests[:n_folds])
     points: list[LearningScores] = []
     too_few: list[int] = []
@@ -101,6 +87,32 @@ def learning_scores(
         points.append(LearningScores(size, r2, train_r2, gain))
         before = predicted
     return points, too_few
+
+
+def _predict(
+    estimator: Any, random_state: int, folds: StackedFolds, asked: tuple[int, int]
+) -> tuple[NDArray[np.float64], float] | None:
+    """Return what is predicted for a fold's test rows, and R² on so many rows that it learnt from.
+
+    None where it cannot learn from so few.
+    """
+    import numpy as np
+
+    size, k = asked
+    task, (train, test) = folds.task, folds.splits[k]
+    random = np.random.default_rng((random_state, k))
+    learnt = random.permutation(train)[:size]
+    model = cloned(estimator)
+    try:
+        fit_weighted(model, folds.X, folds.y, folds.weight, learnt)
+        of_test, of_learnt = (task.predict(model, folds.X[rows]) for rows in (test, learnt))
+    except ValueError:
+        return None
+    constant = task.constant(folds.y[learnt], len(learnt))
+    lost, by_constant = (
+        float(task.losses(folds.y[learnt], one, R2).mean()) for one in (of_learnt, constant)
+    )
+    return of_test, 1 - lost / (by_constant or 1.0)
 
 
 def _fit_s(trained: TrainedModel, n_rows: int, n_columns: int) -> float:

@@ -14,6 +14,7 @@ from src.logger import get_logger
 from src.search.cohorts import Cohorts
 from src.search.early_stopping import stop_booster
 from src.search.folds import fit_preprocessor, fit_weighted
+from src.search.home import HERE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,7 +130,6 @@ class MoreRows:
     def _best(self, estimator: Any, *, tune: bool) -> tuple[Any, NDArray[np.float64]]:
         """Return the best of a booster's variants, unfitted, and its predictions."""
         import numpy as np
-        from joblib import Parallel, delayed
         from sklearn.base import clone
 
         kind = type(estimator).__name__
@@ -140,7 +140,7 @@ class MoreRows:
         found_depth = estimator.get_params()[depth]
         depths = {found_depth, DEEP if len(self.y) > DEEP_ROWS else found_depth}
         variants = [clone(estimator).set_params(**{depth: one}) for one in sorted(depths)]
-        found = Parallel()(delayed(self._stopped)(one) for one in variants)
+        found = HERE.map(MoreRows._stopped, self, variants)  # of two fits: data would not travel
         errors = [float(((self.y_held - predicted) ** 2).mean()) for _, predicted in found]
         best, predicted = found[int(np.argmin(errors))]
         return best, predicted

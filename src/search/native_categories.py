@@ -70,6 +70,16 @@ def code_categories(
     return ColumnTransformer(steps), list(range(start, start + len(widths)))
 
 
+def cloned(estimator: Any) -> Any:
+    """Return an unfitted copy, also of an estimator that was unpickled and so lost its hook."""
+    from sklearn.base import clone
+
+    for one in (estimator, *estimator.get_params().values()):
+        if type(one).__module__.startswith("catboost"):
+            let_clone(one)
+    return clone(estimator)
+
+
 def let_clone(estimator: Any) -> BaseEstimator:
     """Let scikit-learn clone a CatBoost estimator that has a list among its parameters.
 

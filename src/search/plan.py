@@ -49,6 +49,9 @@ class Budget:
         A key of :data:`BUDGETS`, or seconds by the clock.
     share : float
         Of what is asked, where several searches have one budget.
+    by_clock : bool
+        Whether seconds are looked at; else they stand for the fits that they are estimated to have
+        room for, so that the search is the same wherever it runs.
     started : float
         Monotonic seconds.
 
@@ -60,6 +63,7 @@ class Budget:
 
     asked: str | float
     share: float = 1.0
+    by_clock: bool = True
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -84,10 +88,18 @@ class Budget:
         whole = BUDGETS[self.asked] if isinstance(self.asked, str) else float(self.asked)
         return self.share * whole
 
-    @property
-    def is_used_up(self) -> bool:
-        """Whether the clock says so; `quick` and `standard` do not look at it."""
-        return self.goes_on and time.monotonic() - self.started > self.fitting_s
+    def is_used_up(self, planned_s: float = 0.0) -> bool:
+        """Whether seconds are over: by the clock, or by the fits that were planned.
+
+        Parameters
+        ----------
+        planned_s : float
+            What all fits up to now, and the next, are estimated to cost.
+        """
+        if not self.goes_on:
+            return False
+        spent_s = time.monotonic() - self.started if self.by_clock else planned_s
+        return spent_s > self.fitting_s
 
     def __str__(self) -> str:
         return self.asked if isinstance(self.asked, str) else f"{self.asked:g} s"
@@ -125,36 +137,47 @@ def plan_search(
         If none can be trained.
     """
     plan, left_out = [(folds.task.baseline, 1)], {}
-    n_folds = len(folds.splits)
     n_columns = folds.X.shape[1]
     n_cells = min(SEARCHED_CELLS, max(folds.n_samples, n_training) * n_columns)
     beside = n_cells / COSTLY_CELLS + max(0, n_columns - WIDE) / COSTLY_COLUMNS
     whole = room = budget.fitting_s / (1 + beside)
-    n_rows = folds.n_samples * (n_folds - 1) // n_folds
     for asked in candidates:
         candidate = _fitted_to_table(asked, folds, preprocessor, n_training)
         if isinstance(candidate, str):
             left_out[asked.name] = candidate
             continue
-        trial_s = candidate.seconds(n_rows, n_columns) * n_folds
-        if candidate.tree_count and not budget.quick:
-            trial_s *= 1 + counted_folds(folds.n_samples, n_folds) / n_folds
+        cost_s = trial_s(candidate, folds, quick=budget.quick)
         wanted = candidate.trials or candidate.n_points
-        affordable = int((room - candidate.import_s) / trial_s)
+        affordable = int((room - candidate.import_s) / cost_s)
         # Of a wide table, one family's trials would leave no room for any other.
         least = 0 if candidate.expansion else 1
-        trials = min(wanted, affordable, max(least, int(FAMILY_SHARE * room / trial_s)))
-        if len(plan) == 1 or (len(plan) <= ALWAYS_TRIED and trial_s <= whole):
+        trials = min(wanted, affordable, max(least, int(FAMILY_SHARE * room / cost_s)))
+        if len(plan) == 1 or (len(plan) <= ALWAYS_TRIED and cost_s <= whole):
             trials = max(trials, 1)
         if trials < 1:
             left_out[candidate.name] = f"no room in the budget ({budget})"
             continue
-        room -= candidate.import_s + trials * trial_s
+        room -= candidate.import_s + trials * cost_s
         plan.append((candidate, trials))
     if len(plan) == 1:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise ConfigurationError(f"None of the chosen models can be trained ({reasons}).")
     return plan, left_out
+
+
+def fit_s(candidate: Candidate, folds: StackedFolds) -> float:
+    """Return roughly what one fit of a family costs in the folds, in processor seconds."""
+    n_folds = len(folds.splits)
+    return candidate.seconds(folds.n_samples * (n_folds - 1) // n_folds, folds.X.shape[1])
+
+
+def trial_s(candidate: Candidate, folds: StackedFolds, *, quick: bool) -> float:
+    """Return roughly what one point of a family's space costs: its fits in all folds."""
+    n_folds = len(folds.splits)
+    cost_s = fit_s(candidate, folds) * n_folds
+    if candidate.tree_count and not quick:
+        cost_s *= 1 + counted_folds(folds.n_samples, n_folds) / n_folds
+    return cost_s
 
 
 def _fitted_to_table(

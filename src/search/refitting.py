@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from src.config import BLEND
 from src.search.folds import StackedFolds, fit_weighted
+from src.search.home import HERE, Home
 from src.search.leaderboard import TrainedModel
+from src.search.native_categories import cloned
 from src.search.task import R2
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ class Refitting:
         As many can be left out, one at a time, in the time there is.
     rows : ndarray of int
         Of the folds' tested rows: those that are predicted.
+    fit_s : float
+        Roughly what a fit costs, in processor seconds.
     """
 
     label: str
@@ -40,6 +45,7 @@ class Refitting:
     n_folds: int
     n_features: int
     rows: NDArray[np.intp]
+    fit_s: float
 
     @classmethod
     def of(cls, trained: TrainedModel, random_state: int) -> Refitting:
@@ -59,9 +65,11 @@ class Refitting:
         n_folds = max(LEAST_FOLDS, int(REFIT_S / (n_features * cost[name])))
         n_folds = min(n_folds, len(folds.splits))
         rows = np.concatenate(folds.tests[:n_folds])
-        return cls(label[name], estimators[name], folds, n_folds, n_features, rows)
+        return cls(label[name], estimators[name], folds, n_folds, n_features, rows, cost[name])
 
-    def losses_without(self, left_out: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
+    def losses_without(
+        self, left_out: Sequence[NDArray[np.intp]], home: Home = HERE
+    ) -> NDArray[np.float64]:
         """Return each row's loss without each set of columns: that which R² is made of.
 
         A column that is left out has one value in all rows.
@@ -70,34 +78,40 @@ class Refitting:
         ----------
         left_out : sequence of ndarray of int
             Positions of columns.
+        home : Home
+            Where the fits run.
 
         Returns
         -------
         ndarray of shape (n_sets, n_rows)
         """
         import numpy as np
-        from joblib import Parallel, delayed
 
         asked = [(columns, k) for columns in left_out for k in range(self.n_folds)]
-        parts = Parallel()(delayed(self._predict)(columns, k) for columns, k in asked)
+        predict = partial(_predict_without, self.estimator)
+        parts = home.map(predict, self.folds, asked, self.fit_s)
         n = self.n_folds
         predicted = [np.concatenate(parts[i * n : (i + 1) * n]) for i in range(len(left_out))]
         truth, task = self.folds.truth[self.rows], self.folds.task
         return np.array([task.losses(truth, one, R2) for one in predicted])
 
-    def _predict(self, columns: NDArray[np.intp], k: int) -> NDArray[np.float64]:
-        import numpy as np
-        from sklearn.base import clone
 
-        folds, (train, test) = self.folds, self.folds.splits[k]
-        block = slice(k * folds.n_rows, (k + 1) * folds.n_rows)
-        X, y = folds.X[block].copy(), folds.y[block]
-        weight = None if folds.weight is None else folds.weight[block]
-        X[:, columns] = X[train[0] - block.start, columns]
-        nothing_left = not np.ptp(X[train - block.start], axis=0).any()  # which boosters refuse
-        model = folds.task.baseline.build(0) if nothing_left else clone(self.estimator)
-        fit_weighted(model, X, y, weight, train - block.start)
-        return folds.task.predict(model, X[test - block.start])
+def _predict_without(
+    estimator: Any, folds: StackedFolds, asked: tuple[NDArray[np.intp], int]
+) -> NDArray[np.float64]:
+    """Return what an estimator predicts for a fold's test rows where some columns say nothing."""
+    import numpy as np
+
+    columns, k = asked
+    train, test = folds.splits[k]
+    block = slice(k * folds.n_rows, (k + 1) * folds.n_rows)
+    X, y = folds.X[block].copy(), folds.y[block]
+    weight = None if folds.weight is None else folds.weight[block]
+    X[:, columns] = X[train[0] - block.start, columns]
+    nothing_left = not np.ptp(X[train - block.start], axis=0).any()  # which boosters refuse
+    model = folds.task.baseline.build(0) if nothing_left else cloned(estimator)
+    fit_weighted(model, X, y, weight, train - block.start)
+    return folds.task.predict(model, X[test - block.start])
 
 
 def _estimators(trained: TrainedModel, random_state: int) -> dict[str, Any]:

@@ -6,14 +6,16 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from src.logger import get_logger
 from src.search.candidates import Candidate, TreeCount
 from src.search.early_stopping import counted_folds, find_n_trees, mean_count
 from src.search.folds import StackedFolds
+from src.search.home import HERE, Home
 from src.search.leaderboard import Tried
-from src.search.plan import Budget, Progress
+from src.search.plan import Budget, Progress, fit_s, trial_s
 from src.search.scores import pooled_score
 from src.search.task import R2
 
@@ -39,12 +41,15 @@ class Tuner:
         What the best point is chosen by.
     stops_early : bool
         Whether the number of trees is found by early stopping.
+    home : Home
+        Where the fits run.
     """
 
     folds: StackedFolds
     metric: str
     random_state: int
     stops_early: bool
+    home: Home = HERE
 
     def search(self, candidate: Candidate, trials: int, seed: int = 0) -> Tried:
         """Return the best of some points of a family's space.
@@ -87,8 +92,6 @@ class Tuner:
         A booster is scored in each fold with the number of trees that was found for it; in the
         parameters stands their mean.
         """
-        from joblib import Parallel, delayed
-
         folds, count = range(len(self.folds.splits)), candidate.tree_count
         points = self._points(candidate, trials, seed)
         of_folds = [[point] * len(folds) for point in points]
@@ -104,12 +107,9 @@ class Tuner:
                 for point, of_point in zip(points, numbers, strict=True)
             ]
 
-        def predict(point: dict[str, Any], k: int) -> tuple[NDArray[np.float64], float]:
-            began = time.perf_counter()
-            estimator = candidate.unfitted(self.random_state).set_params(**point)
-            return self.folds.predict_fold(estimator, k), time.perf_counter() - began
-
-        found = Parallel()(delayed(predict)(one[k], k) for one in of_folds for k in folds)
+        task = partial(_predict, candidate, self.random_state)
+        asked = [(one[k], k) for one in of_folds for k in folds]
+        found = self.home.map(task, self.folds, asked, fit_s(candidate, self.folds))
         return [
             (point, found[i * len(folds) : (i + 1) * len(folds)]) for i, point in enumerate(points)
         ]
@@ -118,18 +118,13 @@ class Tuner:
         self, candidate: Candidate, count: TreeCount, points: Sequence[Mapping[str, Any]]
     ) -> list[list[int]]:
         """Return the number of trees of each point in each fold."""
-        from joblib import Parallel, delayed
-
         n_folds = len(self.folds.splits)
         if not self.stops_early:
             return [[count.usual] * n_folds for _ in points]
         counted = counted_folds(self.folds.n_samples, n_folds)
-
-        def find(point: Mapping[str, Any], k: int) -> int:
-            estimator = candidate.unfitted(self.random_state).set_params(**point)
-            return find_n_trees(estimator, count, self.folds, k)
-
-        found = Parallel()(delayed(find)(point, k) for point in points for k in range(counted))
+        task = partial(_count_trees, candidate, count, self.random_state)
+        asked = [(point, k) for point in points for k in range(counted)]
+        found = self.home.map(task, self.folds, asked, fit_s(candidate, self.folds))
         by_point = [found[i : i + counted] for i in range(0, len(found), counted)]
         return [
             of_point if counted == n_folds else [mean_count(of_point)] * n_folds
@@ -140,13 +135,17 @@ class Tuner:
         """Replace the best families' points by better ones, in rounds, as long as that gains."""
         import numpy as np
 
-        metric = self.metric
+        metric, quick = self.metric, not self.stops_early
+        planned_s = math.fsum(
+            trial_s(one.candidate, self.folds, quick=quick) * one.n_trials for one in tried.values()
+        )
         for number in range(1, MOST_ROUNDS + 1):
             ranked = sorted(tried.values(), key=lambda one: -one.scores[metric])
             before = ranked[0].scores["r2"]
             best = [one for one in ranked if one.candidate.n_points > one.n_trials]
             for done, one in enumerate(best[:ROUND_FAMILIES]):
-                if budget.is_used_up:
+                planned_s += ROUND_TRIALS * trial_s(one.candidate, self.folds, quick=quick)
+                if budget.is_used_up(planned_s):
                     return
                 progress(f"Round {number}: {one.candidate.label}", done, ROUND_FAMILIES)
                 more = self.search(one.candidate, ROUND_TRIALS, seed=number)
@@ -175,3 +174,26 @@ class Tuner:
             begin = [] if seed else [first]
             points = [*begin, *(point for point in drawn if point != first)][:trials]
         return points
+
+
+def _predict(
+    candidate: Candidate, random_state: int, folds: StackedFolds, asked: tuple[dict[str, Any], int]
+) -> tuple[NDArray[np.float64], float]:
+    """Return what a point predicts for a fold's test rows, and how many seconds that took."""
+    point, k = asked
+    began = time.perf_counter()
+    estimator = candidate.unfitted(random_state).set_params(**point)
+    return folds.predict_fold(estimator, k), time.perf_counter() - began
+
+
+def _count_trees(
+    candidate: Candidate,
+    count: TreeCount,
+    random_state: int,
+    folds: StackedFolds,
+    asked: tuple[dict[str, Any], int],
+) -> int:
+    """Return how many trees a point needs in a fold."""
+    point, k = asked
+    estimator = candidate.unfitted(random_state).set_params(**point)
+    return find_n_trees(estimator, count, folds, k)

@@ -4,10 +4,10 @@ import time
 
 import numpy as np
 import pytest
-from joblib import Parallel, delayed
 
 from src.exception import ConfigurationError
 from src.search.folds import quiet_fits, split_rows
+from src.search.home import HERE
 
 
 def test_a_fit_that_fails_leaves_no_other_at_work() -> None:
@@ -23,7 +23,7 @@ def test_a_fit_that_fails_leaves_no_other_at_work() -> None:
         raise ValueError("20 neighbours of 10 rows")
 
     with pytest.raises(ValueError, match="20 neighbours"), quiet_fits(jobs=2):
-        Parallel()([delayed(work)(), delayed(fail)()])
+        HERE.map(lambda _, one: one(), None, [work, fail])
     assert begun == ended
 
 
