@@ -114,10 +114,13 @@ def is_many(source: str, output: str) -> bool:
     >>> is_many("class.csv", "out.csv"), is_many("s3://b/in/*.parquet", "out/")
     (False, True)
     """
-    return any(
-        place.startswith(S3) or PATTERN.search(place) or place.endswith(("/", os.sep))
-        for place in (source, output)
-    ) or Path(source).is_dir()
+    return (
+        any(
+            place.startswith(S3) or PATTERN.search(place) or place.endswith(("/", os.sep))
+            for place in (source, output)
+        )
+        or Path(source).is_dir()
+    )
 
 
 def predict_files(
@@ -183,7 +186,7 @@ def predict_files(
 
 
 def score_shard(work: Work, shard: Shard) -> Part:
-    """Score a shard, and write its part, what is to be mended, and that it is done, in this order."""
+    """Score a shard; write what is to be mended, its part, and that it is done, in this order."""
     predictor = _predictor(work)
     scorer = scorer_for(predictor, predictor.pass_mark, vectorised=can_vectorise())
     out, tally = Folder(work.output), Tally()
@@ -308,7 +311,9 @@ def file_system(place: str) -> fs.FileSystem:
 
 
 def _path(place: str) -> str:
-    return place.removeprefix(S3).rstrip("/") if place.startswith(S3) else str(Path(place).resolve())
+    return (
+        place.removeprefix(S3).rstrip("/") if place.startswith(S3) else str(Path(place).resolve())
+    )
 
 
 def _ending(place: str) -> str:
@@ -327,7 +332,9 @@ def _found(source: str) -> list[fs.FileInfo]:
     if PATTERN.search(source) or _ending(source):
         folder, pattern = _parent(source), source.rpartition("/")[2]
     if PATTERN.search(folder):
-        raise ConfigurationError(f"Only names of files may have a pattern, no folders. Got {source}.")
+        raise ConfigurationError(
+            f"Only names of files may have a pattern, no folders. Got {source}."
+        )
     try:
         all_files = file_system(folder).get_file_info(fs.FileSelector(_path(folder)))
     except OSError as error:

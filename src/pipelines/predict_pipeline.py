@@ -126,8 +126,8 @@ exit status: 0 all rows predicted; 3 some refused, they stand in *.to-fix.csv; 1
         action=Once,
         required=True,
         metavar="FILE",
-        help="CSV, Excel (.xlsx) or Parquet file with the features' columns; or many CSV and Parquet "
-        "files: a folder, a pattern such as 'in/*.parquet', an s3:// address",
+        help="CSV, Excel (.xlsx) or Parquet file with the features' columns; or many CSV and "
+        "Parquet files: a folder, a pattern such as 'in/*.parquet', an s3:// address",
     )
     parser.add_argument(
         "--output",
@@ -214,9 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if not tally.n_refused else 3 if tally.n_predicted else 1
 
 
-def _predict_many(
-    options: argparse.Namespace, console: Console, fail: Callable[..., int]
-) -> int:
+def _predict_many(options: argparse.Namespace, console: Console, fail: Callable[..., int]) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -240,7 +238,9 @@ def _predict_many(
     except StuPredictionError as error:
         return fail(str(error))
     except OSError as error:
-        return fail(f"Stopped: {error}. Run the command again to go on with the parts that are left.")
+        return fail(
+            f"Stopped: {error}. Run the command again to go on with the parts that are left."
+        )
     except KeyboardInterrupt as stop:
         return fail("Stopped. Run the command again to go on.", stopped_status(stop))
     n_rows, n_refused = (sum(getattr(p, name) for p in parts) for name in ("n_rows", "n_refused"))

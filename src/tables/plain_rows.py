@@ -222,9 +222,7 @@ def _text_blocks(reader: TableReader, lines: Lines) -> Iterator[PlainBlock | Chu
             yield block
 
 
-def _typed_blocks(
-    batches: Iterator[pa.RecordBatch], reader: TableReader
-) -> Iterator[PlainBlock]:
+def _typed_blocks(batches: Iterator[pa.RecordBatch], reader: TableReader) -> Iterator[PlainBlock]:
     """Yield the rows of a Parquet file; blank ones only where another follows."""
     import numpy as np
 

@@ -1,0 +1,266 @@
+"""Files of any size, shard by shard: whole or not at all, on this machine and on S3."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import http.client
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import fs, parquet
+
+from deploy import tools
+from deploy.rehearsal.system import free_port
+from src.exception import ConfigurationError
+from src.pipelines import predict_files as module
+from src.pipelines.predict_files import is_many, predict_files
+from src.pipelines.predict_pipeline import main
+from src.search.home import HERE
+
+SAMPLE = Path(__file__).resolve().parents[3] / "notebooks" / "data" / "stud.csv"
+SMALL = """
+import sys
+from src.pipelines import predict_files
+predict_files.SHARD_ROWS = 1
+from src.pipelines.predict_pipeline import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def rows() -> list[dict[str, object]]:
+    with SAMPLE.open(encoding="utf-8", newline="") as file:
+        found = [
+            {k: v for k, v in row.items() if k != "math_score"} for row in csv.DictReader(file)
+        ]
+    for row in found:
+        row["reading_score"], row["writing_score"] = (
+            int(row[k]) for k in ("reading_score", "writing_score")
+        )
+    found[7]["gender"] = "nobody"
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with two Parquet files of 300 rows in groups of 20."""
+    source, table = tmp_path / "in", pa.Table.from_pylist(rows()[:300])
+    source.mkdir()
+    parquet.write_table(table.slice(0, 200), source / "a.parquet", row_group_size=20)
+    parquet.write_table(table.slice(200), source / "b.parquet", row_group_size=20)
+    (source / "_ignored.parquet").write_bytes(b"")
+    return source
+
+
+def read_parts(output: Path) -> list[dict[str, object]]:
+    """Return all rows, and see that each part is what the manifest says."""
+    manifest = json.loads((output / "manifest.json").read_text())
+    found: list[dict[str, object]] = []
+    for part in manifest["parts"]:
+        content = (output / part["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == part["sha256"]
+        found += parquet.read_table(pa.BufferReader(content)).to_pylist()
+    assert len(found) == manifest["n_rows"]
+    names = {part["name"] for part in manifest["parts"]} | {"manifest.json"}
+    assert {p.name for p in output.iterdir()} - {"to-fix"} == names
+    return found
+
+
+def whole(sample_artifacts: Path, folder: Path, tmp_path: Path) -> list[dict[str, object]]:
+    """Return the rows of both files, predicted file by file."""
+    found: list[dict[str, object]] = []
+    for name in ("a", "b"):
+        output = tmp_path / f"{name}.whole.parquet"
+        main(["--input", str(folder / f"{name}.parquet"), "--output", str(output), "--quiet",
+              "--artifacts", str(sample_artifacts)])  # fmt: skip
+        found += parquet.read_table(output).to_pylist()
+    return found
+
+
+def test_parts_hold_the_rows_of_the_files_and_their_problems(
+    sample_artifacts, folder, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(module, "SHARD_ROWS", 40)
+    output = tmp_path / "out"
+    options = ["--artifacts", str(sample_artifacts), "--output", f"{output}/", "--input"]
+    assert main([*options, str(folder)]) == 3
+    assert "Predicted 299 of 300 rows in 8 parts" in capsys.readouterr().err
+    found = read_parts(output)
+    assert found == whole(sample_artifacts, folder, tmp_path)
+    (to_fix,) = (output / "to-fix").iterdir()
+    assert to_fix.read_text().splitlines()[1].startswith("nobody,")
+    assert "Row 9: gender" in to_fix.read_text()
+    assert main([*options, str(folder)]) == 1
+    assert "holds predictions already" in capsys.readouterr().err
+
+
+def test_csv_files_become_csv_parts(sample_artifacts, tmp_path) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    lines = SAMPLE.read_text("utf-8").splitlines(keepends=True)
+    for number, start in enumerate((1, 11)):
+        (source / f"{number}.csv").write_text(lines[0] + "".join(lines[start : start + 10]))
+    parts = predict_files(sample_artifacts, f"{source}/*.csv", str(output), HERE)
+    assert [(part.name, part.n_rows) for part in parts] == [
+        ("part-00000.csv", 10),
+        ("part-00001.csv", 10),
+    ]
+    assert (output / "part-00001.csv").read_text().splitlines()[1].startswith(lines[11].strip())
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "said"),
+    [("in/*.parquet", "out", True), ("in.csv", "out.csv", False), ("in.csv", "s3://b/o", True),
+     ("in.csv", "out/", True)],
+)  # fmt: skip
+def test_many_files_are_told_from_one(source, output, said) -> None:
+    assert is_many(source, output) == said
+
+
+def test_what_was_begun_for_other_files_is_not_mixed_with_these(
+    sample_artifacts, folder, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(module, "SHARD_ROWS", 20)
+
+    class Stopped:
+        by_clock = True
+
+        def map(self, task, data, items, each_s):
+            return [task(data, item) for item in items[:3]] and [][1]
+
+    with pytest.raises(IndexError):
+        predict_files(sample_artifacts, str(folder), str(tmp_path / "out"), Stopped())
+    os.utime(folder / "b.parquet", (1, 1))
+    with pytest.raises(ConfigurationError, match="parts of other files"):
+        predict_files(sample_artifacts, str(folder), str(tmp_path / "out"), HERE)
+
+
+def kill_until_done(arguments: list[str], n_kills: int, most_s: float, env=None) -> int:
+    """Run the command, killed so often at random moments, then to its end; return its status."""
+    command, chance = [sys.executable, "-c", SMALL, *arguments], random.Random(1)
+    for _ in range(n_kills):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, env=env)
+        try:
+            process.wait(chance.uniform(0.3 * most_s, most_s))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+    return subprocess.run(command, check=False, capture_output=True, env=env).returncode
+
+
+def test_a_killed_run_goes_on_and_no_row_is_lost_or_twice(sample_artifacts, folder, tmp_path):
+    output = tmp_path / "out"
+    arguments = [
+        "--artifacts",
+        str(sample_artifacts),
+        "--input",
+        str(folder),
+        "--quiet",
+        "--output",
+    ]
+    began = time.monotonic()
+    assert kill_until_done([*arguments, str(tmp_path / "first")], 0, 1.0) == 3
+    assert kill_until_done([*arguments, str(output)], 3, time.monotonic() - began) in (1, 3)
+    assert read_parts(output) == whole(sample_artifacts, folder, tmp_path)
+
+
+# --- S3 ------------------------------------------------------------------------------------------
+
+
+class Faulty(BaseHTTPRequestHandler):
+    """Hands requests on to moto; each third of those that may be repeated fails with 500."""
+
+    protocol_version = "HTTP/1.1"
+    target = 0
+    n_seen = n_failed = 0
+
+    def handle_any(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        Faulty.n_seen += 1
+        if Faulty.n_seen % 3 == 0:
+            Faulty.n_failed += 1
+            self.send_response(500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self.target)
+        connection.request(self.command, self.path, content, dict(self.headers))
+        answer = connection.getresponse()
+        body = answer.read()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", answer.getheader("Content-Length") or str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """Return a file system of an S3 that fails at times, which the settings name."""
+    if not tools.are_current():
+        pytest.skip("the deploy tools, moto among them, are not installed: python -m deploy.tools")
+    Faulty.target = free_port()
+    moto = subprocess.Popen(
+        [str(tools.tool("moto_server")), "-p", str(Faulty.target), "-H", "127.0.0.1"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Faulty)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.server_port}", "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    module.file_system.cache_clear()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", Faulty.target)
+            connection.request("PUT", "/bucket", headers={"Host": "s3.amazonaws.com"})
+            if connection.getresponse().status == 200:
+                break
+        except OSError:
+            time.sleep(0.2)
+    yield module.file_system("s3://bucket")
+    proxy.shutdown()
+    moto.terminate()
+    moto.wait(20)
+    module.file_system.cache_clear()
+
+
+def test_s3_in_and_out_though_requests_fail(sample_artifacts, folder, tmp_path, monkeypatch, s3):
+    monkeypatch.setattr(module, "SHARD_ROWS", 100)
+    for path in folder.iterdir():
+        with s3.open_output_stream(f"bucket/in/{path.name}") as file:
+            file.write(path.read_bytes())
+    parts = predict_files(sample_artifacts, "s3://bucket/in/*.parquet", "s3://bucket/out/", HERE)
+    assert [part.n_rows for part in parts] == [100, 100, 100]
+    selector = fs.FileSelector("bucket/out", recursive=True)
+    names = {i.path for i in s3.get_file_info(selector) if i.type == fs.FileType.File}
+    assert names == {
+        *(f"bucket/out/part-0000{k}.parquet" for k in range(3)), "bucket/out/manifest.json",
+        "bucket/out/to-fix/part-00000.csv",
+    }  # fmt: skip
+    found: list[dict[str, object]] = []
+    for part in parts:
+        with s3.open_input_file(f"bucket/out/{part.name}") as file:
+            found += parquet.read_table(file).to_pylist()
+    assert found == whole(sample_artifacts, folder, tmp_path)
+    assert Faulty.n_failed > 5
