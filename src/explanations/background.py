@@ -96,8 +96,8 @@ class Background:
         most = max(n_points * LEAST_STUDENTS, MOST_CELLS // _n_coordinates(schema))
         some = slice(None, None, math.ceil(len(X) / most))
         X, apart = X.iloc[some], 2 / math.sqrt(predicted.shape[1]) * predicted[some] / spread
-        coordinates = _coordinates(schema, X, X)
-        groups = _groups(np.column_stack([coordinates, apart]), n_points)
+        points_of_rows = np.column_stack([_coordinates(schema, X, X), apart])
+        groups = _groups(points_of_rows, n_points)
         columns = {
             feature.name: _centers(feature, X[feature.name], groups) for feature in schema.features
         }
@@ -105,7 +105,7 @@ class Background:
         above = (predict(points).reshape(len(points), -1) - means) / spread
         weights = _weights(
             above,
-            _coordinates(schema, points, X) - coordinates.mean(axis=0),
+            _coordinates(schema, points, X) - points_of_rows.mean(axis=0)[: -apart.shape[1]],
             np.array([len(group) for group in groups]) / len(X),
         )
         if np.abs(weights @ above).max() > MOST_APART:
@@ -163,18 +163,20 @@ class Background:
 def _coordinates(schema: Schema, rows: pd.DataFrame, like: pd.DataFrame) -> NDArray[np.float64]:
     """Return rows as points: numbers in standard deviations, a 0 or 1 for each category."""
     import numpy as np
+    import pandas as pd
 
-    found = []
+    found: list[NDArray[Any]] = []
     for feature in schema.features:
         column = rows[feature.name]
         if isinstance(feature, NumericFeature):
             mean, deviation = like[feature.name].mean(), like[feature.name].std(ddof=0)
-            found.append(((column - mean) / (deviation or 1.0)).fillna(0.0).to_numpy())
+            found.append(((column - mean) / (deviation or 1.0)).fillna(0.0).to_numpy()[:, None])
         else:
-            found += [(column == category).to_numpy(dtype=float) for category in feature.categories]
+            codes = pd.Index(feature.categories).get_indexer(column)
+            found.append(codes[:, None] == np.arange(len(feature.categories)))
         if feature.optional:
-            found.append(column.isna().to_numpy(dtype=float))
-    return np.nan_to_num(np.column_stack(found), copy=False)
+            found.append(column.isna().to_numpy()[:, None])
+    return np.nan_to_num(np.concatenate(found, axis=1, dtype=float), copy=False)
 
 
 def _n_coordinates(schema: Schema) -> int:
@@ -209,16 +211,17 @@ def _groups(points: NDArray[np.float64], n_groups: int) -> list[NDArray[np.intp]
 
 
 def _halves(points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Return where the rows of two halves stand among points, which are overwritten."""
     import numpy as np
     from sklearn.utils.extmath import randomized_svd
 
     if len(points) < 2 * LEAST_STUDENTS:
         return None
-    above = points - points.mean(axis=0)
+    points -= points.mean(axis=0)  # in place: of a wide table they are large
     if points.shape[1] > MOST_EXACT:  # there, all directions would take seconds
-        along = randomized_svd(above, 1, n_oversamples=4, n_iter=3, random_state=0)[0][:, 0]
+        along = randomized_svd(points, 1, n_oversamples=4, n_iter=3, random_state=0)[0][:, 0]
     else:
-        along = above @ np.linalg.eigh(above.T @ above)[1][:, -1]
+        along = points @ np.linalg.eigh(points.T @ points)[1][:, -1]
     order = np.argsort(along, kind="stable")
     first = np.arange(LEAST_STUDENTS, len(points) - LEAST_STUDENTS + 1)
     gain = along[order].cumsum()[first - 1] ** 2 * (1 / first + 1 / (len(points) - first))

@@ -20,8 +20,8 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.pool import NullPool, Pool, QueuePool
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, QueuePool
 from sqlalchemy.sql import column
 
 from src.exception import ConfigurationError
@@ -33,13 +33,16 @@ LOCK = 5_743_001  # PostgreSQL's advisory lock of those who migrate
 HOW = "sqlite:////var/lib/stuprediction/records.db or postgresql+psycopg://user:password@host/name"
 
 
-def open_engine(url: str, *, patient: bool = False) -> Engine:
+def open_engine(url: str, *, patient: bool = False, lasting: bool = False) -> Engine:
     """Return an engine; nothing is connected yet.
 
     Parameters
     ----------
     patient : bool
         Whether a statement may take its time, as those of commands may.
+    lasting : bool
+        Whether a connection to SQLite is kept for the next transaction. Otherwise each opens the
+        file and empties SQLite's log again, which takes longer than to write some hundred rows.
 
     Raises
     ------
@@ -56,7 +59,8 @@ def open_engine(url: str, *, patient: bool = False) -> Engine:
     if parsed.drivername in ("sqlite", "sqlite+pysqlite") and parsed.database not in (
         None, "", ":memory:",
     ):  # fmt: skip
-        options, pool = {"timeout": 60 if patient else TIMEOUT_S}, NullPool
+        options = {"timeout": 60 if patient else TIMEOUT_S}
+        pool = QueuePool if lasting else NullPool
     elif parsed.drivername == "postgresql+psycopg":
         options = {
             "connect_timeout": TIMEOUT_S,
@@ -75,6 +79,8 @@ def open_engine(url: str, *, patient: bool = False) -> Engine:
         raise ConfigurationError(message) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+        if lasting:
+            _keep_to_the_file(engine, Path(str(parsed.database)))
     return engine
 
 
@@ -83,6 +89,27 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     # and with synchronous=NORMAL a killed process loses nothing that was committed.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _keep_to_the_file(engine: Engine, path: Path) -> None:
+    """Connect anew where the file was removed or replaced: what is written to it would be lost."""
+
+    def file() -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def remember(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = file()
+
+    def compare(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        if record.info["file"] != file():
+            raise DisconnectionError
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkout", compare)
 
 
 @contextmanager

@@ -139,8 +139,7 @@ class Writer:
             self._drain()
         self._drain()
         self._spool.close()
-        if self._engine is not None:
-            self._engine.dispose()
+        self._disconnect()
 
     def _drain(self) -> None:
         self._ship_spools()
@@ -198,6 +197,7 @@ class Writer:
                 cause = type(getattr(error, "orig", None) or error).__name__
                 logger.error("The database of the records does not answer (%s)", cause)
             self._failed = True
+            self._disconnect()
             self._retry_at = time.monotonic() + RETRY_S
             self._count(FAILURES, 1)
             return False
@@ -206,12 +206,17 @@ class Writer:
         self._failed = False
         return True
 
+    def _disconnect(self) -> None:
+        """Have the next rows open the database anew; its file may be another one by then."""
+        if self._engine is not None:
+            self._engine.dispose()
+        self._engine = None
+
     def _insert(self, rows: list[Row]) -> None:
         """Write rows in one transaction; of those that the database refuses, all others."""
         if self._engine is None:
-            engine = open_engine(self._url)
-            migrate(engine)
-            self._engine = engine
+            self._engine = open_engine(self._url, lasting=True)
+            migrate(self._engine)
         try:
             with self._engine.begin() as connection:
                 insert_rows(connection, rows)

@@ -199,8 +199,9 @@ def scatter(
         shown = np.sort(random.choice(len(x), SHOWN_POINTS, replace=False))
     figure, ax = _canvas(WIDTH - 20 if diagonal else HEIGHT)
     if band is not None:
-        at, first = np.unique(x, return_index=True)
-        ax.fill_between(at, band[0][first], band[1][first], color=ACCENT, alpha=0.13, linewidth=0)
+        at, first = np.unique(x[shown], return_index=True)
+        low, high = (end[shown][first] for end in band)
+        ax.fill_between(at, low, high, color=ACCENT, alpha=0.13, linewidth=0)
     alpha = 0.55 if len(shown) < 300 else 0.3
     ax.plot(
         moved_x[shown],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RESAMPLES = 200
+AT_ONCE = 20  # resamples, each with a number for every row
 
 
 def choice_optimism(
@@ -51,14 +52,18 @@ def choice_optimism(
         name: np.array([np.bincount(of_rows, one, n_clusters) for one in each])
         for name, each in losses.items()
     }  # fmt: skip
-    drawn = random.integers(n_clusters, size=(RESAMPLES, n_clusters))
-    counts = np.array([np.bincount(one, minlength=n_clusters) for one in drawn], dtype=float)
-    chosen = np.argmin(counts @ sums[chosen_by].T, axis=1)
-    out = (counts == 0).astype(float)
-    n_judged = float((out @ np.bincount(of_rows)).sum())
+    sizes = np.bincount(of_rows)
+    n_judged, judged = 0.0, dict.fromkeys(losses, 0.0)
+    for _ in range(0, RESAMPLES, AT_ONCE):
+        drawn = random.integers(n_clusters, size=(AT_ONCE, n_clusters))
+        counts = np.array([np.bincount(one, minlength=n_clusters) for one in drawn], dtype=float)
+        chosen = np.argmin(counts @ sums[chosen_by].T, axis=1)
+        out = (counts == 0).astype(float)
+        n_judged += float((out @ sizes).sum())
+        for name, each in sums.items():
+            judged[name] += float(np.einsum("bc,bc->", out, each[chosen]))
     best = int(np.argmin(losses[chosen_by].sum(axis=1)))
-    optimism = {}
-    for name, each in sums.items():
-        judged = float(np.einsum("bc,bc->", out, each[chosen]))
-        optimism[name] = max(0.0, judged / n_judged - float(losses[name][best].mean()))
-    return optimism
+    return {
+        name: max(0.0, judged[name] / n_judged - float(losses[name][best].mean()))
+        for name in losses
+    }

@@ -111,6 +111,20 @@ def test_while_sqlite_is_locked_rows_are_spooled_and_written_afterwards(
     assert writer.LOST not in counted
 
 
+def test_a_file_of_sqlite_that_is_removed_is_made_anew_and_nothing_goes_to_the_old_one(
+    make_url, make_writer, tmp_path
+):
+    url = make_url("sqlite")
+    one, counted = make_writer(url)
+    one.put(row_of(0))
+    wait_until(lambda: counted.get(writer.WRITTEN) == 1)
+    for path in tmp_path.glob("records.db*"):
+        path.unlink()
+    one.put(row_of(1))
+    wait_until(lambda: counted.get(writer.WRITTEN) == 2)
+    assert numbers(url) == [1.0]
+
+
 def test_a_postgresql_that_is_down_at_the_start_and_later_gets_every_row(
     make_url, make_writer, postgresql
 ):
