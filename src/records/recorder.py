@@ -29,6 +29,7 @@ from src.records.identity import (
 from src.records.spool import Row
 from src.records.tables import BATCH
 from src.records.writer import TABLE, Count, Writer
+from src.schema.features import Value
 from src.serving.outcomes import OutcomePrediction, OutcomePredictor
 from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
 from src.serving.scorers import LEVEL, Scorer
@@ -178,7 +179,7 @@ class Recorder:
         row |= _about_fields(about, self._settings.key, made_at_ms)
         row |= _predicted_fields(answered, predictor)
         if self._settings.features:
-            row["features"] = json.dumps(dict(answered.values))
+            row["features"] = json.dumps(_answers(answered.values, predictor, self._settings))
         return row
 
 
@@ -221,7 +222,8 @@ class RecordedFile:
                 about = about._replace(as_of=as_of)
             features = None
             if settings.features:
-                features = json.dumps({name: of[i] for name, of in checked.columns.items()})
+                values = {name: of[i] for name, of in checked.columns.items()}
+                features = json.dumps(_answers(values, predictor, settings))
             rows.append(
                 {
                     **fixed,
@@ -267,6 +269,16 @@ def _run_fields(predictor: Predictor) -> Row:
         "batch": None,
         "features": None,
     }
+
+
+def _answers(
+    values: Mapping[str, Value], predictor: Predictor, settings: RecordSettings
+) -> dict[str, Value]:
+    """Return the answers that are kept: the pupil's school only where groups are kept at all."""
+    school = predictor.schema.group
+    if school is None or settings.group:
+        return dict(values)
+    return {name: value for name, value in values.items() if name != school.name}
 
 
 def _about_fields(about: About, key: str, made_at_ms: int) -> Row:

@@ -26,6 +26,7 @@ from src.records.tables import batch, prediction
 from src.schema.features import GroupFeature
 from src.web.recording import Recording
 from tests.records.conftest import KEY
+from tests.schools import BEST, record
 
 
 def kept(app: Flask, table=prediction) -> list[dict]:
@@ -62,6 +63,19 @@ def test_the_answers_are_kept_only_where_that_was_asked_for(make_app, sample_art
     app.test_client().post("/api/v1/predict", json=student)
     (row,) = kept(app)
     assert json.loads(row["features"]) == student
+
+
+@pytest.mark.parametrize("group", ["", "class"])
+def test_a_school_is_kept_only_where_groups_are(make_app, school_artifacts, group):
+    app = make_app(school_artifacts, record_features=True, record_group=group)
+    client = app.test_client()
+    client.post("/api/v1/predict", json=record(BEST))
+    file = io.StringIO()
+    csv.writer(file).writerows([record(BEST), record(BEST).values()])
+    client.post("/batch", data={"file": (io.BytesIO(file.getvalue().encode()), "7b.csv")})
+    answers = [json.loads(row["features"]) for row in kept(app)]
+    assert len(answers) == 2
+    assert [BEST in one.values() for one in answers] == [bool(group)] * 2
 
 
 def test_by_the_fast_path_and_by_flask_the_same_is_kept(make_app, sample_artifacts, student):
