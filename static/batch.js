@@ -27,7 +27,7 @@ if (working) {
       const { done, rows } = answer.ok ? await answer.json() : { done: true };
       if (leaving) return;
       if (done) return location.reload();
-      working.querySelector("[data-rows]").textContent = rows.toLocaleString("en");
+      working.querySelector("[data-rows]").textContent = rows.toLocaleString(document.documentElement.lang);
     } catch { /* the server is away for a moment */ }
     setTimeout(look, 1000);
   };

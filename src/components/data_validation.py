@@ -13,13 +13,14 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from src.exception import Problem
+from src.language import mark
 from src.schema.features import Feature, NumericFeature, Value, read_as
 from src.schema.record import Schema
 from src.tables.cells import MISSING_MARKS, clean, match_key, shorten
 from src.tables.layout import EMPTY_ROW, Chunk
 from src.tables.look_alike import fold
 from src.tables.plain_rows import Coded, PlainBlock, blank_rows
-from src.tables.row_kinds import NO_PUPIL, may_be_no_pupil, row_kind
+from src.tables.row_kinds import BLANK, NO_PUPIL, may_be_no_pupil, row_kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REMEMBERED = 50_000  # distinct cells of a column whose check is kept
-LEFT_OUT = "it is left out."  # the end of what is said of a row that is no pupil
+NO_VALUE = mark("The row holds no value of any feature.")
 SUGGESTIONS = 200  # refused cells of a column that are compared with what is allowed: it takes time
 
 
@@ -163,8 +164,7 @@ class DataValidation:
                     and index not in skipped
                     and not any(value is not None for value in row)
                 ):
-                    message = "The row holds no value of any feature."
-                    refused[index] = [Problem(message, row=chunk.lines[index])]
+                    refused[index] = [Problem(NO_VALUE, row=chunk.lines[index])]
         warnings, mended = Counter[str](), Counter[str]()
         notes: dict[int, list[Problem]] = {}
         good = bytearray(b"\1") * len(chunk.rows)
@@ -235,7 +235,7 @@ class DataValidation:
         if self._header is None:
             return {}
         found = {
-            i: Problem(f"The row is empty: {LEFT_OUT}", row=p.row)
+            i: Problem(BLANK, row=p.row)
             for i, p in chunk.malformed.items()
             if p.message == EMPTY_ROW
         }
@@ -244,8 +244,7 @@ class DataValidation:
                 below = index - 1 in found
                 kind = row_kind(self._header, chunk.rows[index], self._ordinary, below=below)
                 if kind:
-                    message = f"The row holds {NO_PUPIL[kind]}, no pupil: {LEFT_OUT}"
-                    found[index] = Problem(message, row=chunk.lines[index])
+                    found[index] = Problem(NO_PUPIL[kind], row=chunk.lines[index])
         return found
 
     def _suspects(self, rows: Sequence[Sequence[str]]) -> list[int]:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from src.artifact_store import ArtifactStore
 from src.config import Settings, load_settings
 from src.exception import ConfigurationError, StuPredictionError
+from src.language import ENGLISH, speaking
 from src.records.database import opened
 from src.records.erasure import erase, export, note, prune
 from src.records.identity import is_day, now_ms
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--json", action="store_true", help="print the counts as JSON")
     for hidden in ("--actor", "--name"):  # for the app, which starts this for an upload
         bring.add_argument(hidden, default="", help=argparse.SUPPRESS)
+    bring.add_argument("--language", default=ENGLISH, help=argparse.SUPPRESS)
     bring.set_defaults(run=_import)
     made = commands.add_parser("report", help="compute what came true, store and print it as JSON")
     made.set_defaults(run=_report)
@@ -109,6 +111,7 @@ def _import(options: argparse.Namespace, settings: Settings, engine: Engine) -> 
     )  # fmt: skip
     source = options.file.open("rb") if options.name else options.file
     with (
+        speaking(options.language),
         open_table(source, options.name) as reader,
         options.not_taken.open("w", encoding="utf-8-sig", newline="") as not_taken,
     ):

@@ -16,10 +16,12 @@ from sqlalchemy import Connection, Engine, func, insert, select
 
 from src.components.data_validation import DataValidation
 from src.exception import DataValidationError, Problem
+from src.language import gettext as _
 from src.records.identity import is_day, now_ms, subject_hash, today
 from src.records.tables import event, outcome, prediction
 from src.records.terms import Terms
 from src.schema.record import Schema
+from src.serving.row_words import of_line, of_row
 from src.tables.cells import match_key
 from src.tables.layout import TableReader
 from src.tables.writer import write_rows
@@ -81,10 +83,11 @@ class _Row:
     known_at: str = ""
     fate: str = ""
     why: str = ""
+    says_line: bool = False  # whether the reason names the row
     predictions: tuple[str, ...] = ()
 
-    def end(self, fate: str, why: str) -> None:
-        self.fate, self.why = fate, why
+    def end(self, fate: str, why: str, *, says_line: bool = False) -> None:
+        self.fate, self.why, self.says_line = fate, why, says_line
 
 
 @dataclass(frozen=True)
@@ -157,9 +160,11 @@ class OutcomeImport:
             for i, (line, cells) in enumerate(zip(chunk.lines, chunk.rows, strict=True)):
                 row = _Row(line, cells)
                 if i in checked.skipped:
-                    row.end("left_out", str(checked.skipped[i]))
+                    said = of_row(checked.skipped[i].message)
+                    row.end("left_out", of_line(line, said), says_line=True)
                 elif i in checked.refused:
-                    row.end("refused", " ".join(str(problem) for problem in checked.refused[i]))
+                    said = " ".join(of_row(p.message) or p.message for p in checked.refused[i])
+                    row.end("refused", of_line(line, said), says_line=True)
                 else:
                     row.value = str(next(values))
                     self._read_who(row, places)
@@ -172,11 +177,12 @@ class OutcomeImport:
         row.subject = subject_hash(subject, self.key) if subject else ""
         row.day = cells.get("as_of") or cells.get("term") or self.as_of
         row.known_at = cells.get("known_at") or today()
-        for name, text in (("day of the term", row.day), ("day it was known", row.known_at)):
-            if text and not is_day(text):
-                row.end("refused", f"The {name} must be written such as 2026-09-30.")
+        if row.day and not is_day(row.day):
+            row.end("refused", _("The day of the term must be written such as 2026-09-30."))
+        if row.known_at and not is_day(row.known_at):
+            row.end("refused", _("The day it was known must be written such as 2026-09-30."))
         if not row.prediction_id and not subject:
-            row.end("unmatched", "The row names neither a prediction nor a pupil.")
+            row.end("unmatched", _("The row names neither a prediction nor a pupil."))
 
     def _places(self, header: Sequence[str]) -> dict[str, int]:
         keys = [match_key(name) for name in header]
@@ -194,10 +200,16 @@ class OutcomeImport:
         }
         problems = []
         if places["value"] is None:
-            problems.append(Problem(f"The file needs the column {target.name}: what came true."))
+            problems.append(
+                Problem(
+                    _("The file needs the column %(column)s: what came true.", column=target.name)
+                )
+            )
         if places["prediction_id"] is None and places["subject"] is None:
             who = self.subject_column or "subject"
-            problems.append(Problem(f"The file needs the column prediction_id or {who}."))
+            problems.append(
+                Problem(_("The file needs the column prediction_id or %(column)s.", column=who))
+            )
         if problems:
             raise DataValidationError(problems=problems)
         return {name: at for name, at in places.items() if at is not None}
@@ -232,9 +244,9 @@ class OutcomeImport:
     def _find(self, row: _Row, known: dict[str, _Known], of_pupil: dict[str, list[_Known]]) -> None:
         one = known.get(row.prediction_id)
         if row.prediction_id and one is None and not row.subject:
-            row.end("unmatched", "No prediction has this id.")
+            row.end("unmatched", _("No prediction has this id."))
         elif one is not None and row.subject and one.subject != row.subject:
-            row.end("doubtful", "The prediction with this id is of another pupil.")
+            row.end("doubtful", _("The prediction with this id is of another pupil."))
         elif one is not None and not one.subject:
             row.predictions = (one.id,)
         else:
@@ -244,14 +256,14 @@ class OutcomeImport:
     def _find_in_term(self, row: _Row, predictions: Sequence[_Known], day: str) -> None:
         terms = {self.terms.of(one.as_of) for one in predictions}
         if not terms:
-            row.end("unmatched", "No prediction was made of this pupil.")
+            row.end("unmatched", _("No prediction was made of this pupil."))
         elif not day and len(terms) > 1:
-            row.end("doubtful", "Predictions were made in several terms: add a column as_of.")
+            row.end("doubtful", _("Predictions were made in several terms: add a column as_of."))
         else:
             term = self.terms.of(day) if day else terms.pop()
             row.predictions = tuple(p.id for p in predictions if self.terms.of(p.as_of) == term)
             if not row.predictions:
-                row.end("unmatched", "No prediction was made of this pupil in that term.")
+                row.end("unmatched", _("No prediction was made of this pupil in that term."))
 
     @staticmethod
     def _doubt_those_that_differ(rows: Sequence[_Row]) -> None:
@@ -261,7 +273,7 @@ class OutcomeImport:
                 said[row.predictions].add(row.value)
         for row in rows:
             if row.predictions and len(said[row.predictions]) > 1:
-                row.end("doubtful", "The file says something else of this pupil in another row.")
+                row.end("doubtful", _("The file says something else of this pupil in another row."))
 
     def _keep(
         self, connection: Connection, rows: Sequence[_Row], source: str, found: Imported
@@ -288,9 +300,7 @@ class OutcomeImport:
         for fate, n in Counter(row.fate for row in rows).items():
             setattr(found, fate, n)
         found.examples = [
-            row.why if row.why.startswith("Row") else f"Row {row.line}: {row.why}"
-            for row in rows
-            if row.why
+            row.why if row.says_line else of_line(row.line, row.why) for row in rows if row.why
         ][:20]
 
 

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, insert, select
 
+from src.language import mark
 from src.records.identity import now_ms
+from src.records.sentences import of_event, of_list, of_missing, too_few
 from src.records.tables import outcome, prediction, report
 from src.records.terms import Terms
-from src.report.wording import capitalize, percent, plain
+from src.report.wording import plain
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
 from src.stats.disclosure import LEAST_ROWS, hidden_groups, parts_by_size
@@ -36,10 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LIST_SHARES = (0.05, 0.1, 0.2, 0.3)
-SAID_SHARE = 0.2  # the list that the sentence is about
-MISSING_SHARE = 0.1  # from so many missing on, it is said that what is here may flatter
 PARTS = 8  # of predicted against actual
-UNKNOWN = "unknown"
+UNKNOWN = mark("unknown")
 GROUPS, PUPILS, ROWS = "groups", "pupils", "rows"
 
 
@@ -113,9 +113,7 @@ def describe(cases: Sequence[Case], schema: Schema) -> dict[str, Any]:
         "figures": None,
     }
     if len(known) < LEAST_ROWS:
-        content["sentence"] = (
-            f"Outcomes of {len(known):,} are known. There are figures from {LEAST_ROWS} on."
-        )
+        content["sentence"] = too_few(len(known), LEAST_ROWS)
         return content
     content["figures"] = _figures(known, target)
     for name, of in (("by_term", "term"), ("by_group", "group")):
@@ -131,14 +129,11 @@ def _missing(cases: Sequence[Case], n_known: int) -> dict[str, Any]:
     share = 1 - n_known / n if n else 0.0
     groups = Counter(case.group for case in cases if case.actual is None)
     sizes = Counter(case.group for case in cases)
-    sentence = f"Of {n:,} predictions {n - n_known:,} have no outcome yet."
-    if share >= MISSING_SHARE:
-        sentence = f"{percent(share)} are missing"
-        worst, n_worst = groups.most_common(1)[0]
+    found = {"share": share, "n": n - n_known, "mostly_of": ""}
+    for worst, n_worst in groups.most_common(1):
         if worst != UNKNOWN and sizes[worst] >= LEAST_ROWS and 2 * n_worst >= sum(groups.values()):
-            sentence += f", mostly of {plain(worst)}"
-        sentence += ": what is here may flatter."
-    return {"share": share, "n": n - n_known, "sentence": sentence}
+            found["mostly_of"] = worst
+    return {**found, "sentence": of_missing(found, n)}
 
 
 def _clusters(cases: Sequence[Case]) -> tuple[NDArray[np.intp] | None, str]:
@@ -258,9 +253,6 @@ def _list(cases: Sequence[Case], target: Any) -> dict[str, Any] | None:
     n_happened = int(happened.sum())
     if len(chance) < 2 * LEAST_ROWS or not 0 < n_happened < len(chance):
         return None
-    event = "scored below the pass mark"
-    if isinstance(target, ClassTarget):
-        event = "ended with " + " or ".join(map(plain, target.at_risk))
     order = np.argsort(-chance, kind="stable")
     lists = []
     for share in LIST_SHARES:
@@ -271,14 +263,8 @@ def _list(cases: Sequence[Case], target: Any) -> dict[str, Any] | None:
         lists.append({"share": share, "k": k, "hits": hits, "caught": hits / n_happened})
     if not lists:
         return None
-    chosen = min(lists, key=lambda one: abs(one["share"] - SAID_SHARE))
-    sentence = (
-        f"Of the {chosen['k']:,} with the largest chance, {chosen['hits']:,} {event}. Of all who "
-        f"did ({n_happened:,}), this list named {percent(chosen['caught'])}; drawing lots would "
-        f"have named {percent(chosen['share'])}."
-    )
-    return {"event": capitalize(event), "n_happened": n_happened, "n": len(chance),
-            "lists": lists, "sentence": sentence}  # fmt: skip
+    found = {"event": of_event(target), "n_happened": n_happened, "n": len(chance), "lists": lists}
+    return {**found, "sentence": of_list(found, target)}
 
 
 def _at_risk(

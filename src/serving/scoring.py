@@ -11,6 +11,8 @@ from typing import IO, Protocol
 
 from src.components.data_validation import DataValidation, ValidatedTable
 from src.exception import DataValidationError, HeaderError, Problem
+from src.language import ENGLISH, localize, speaking
+from src.language import gettext as _
 from src.report.table_findings import message
 from src.schema.features import Value
 from src.schema.findings import WARNING, Finding
@@ -18,6 +20,7 @@ from src.schema.header_words import header_words
 from src.schema.record import Schema
 from src.serving.doubts import doubts_of_each
 from src.serving.mending import NOTHING_CHANGED, Mending
+from src.serving.row_words import of_named
 from src.serving.scorers import Scorer, free_names
 from src.serving.summary import MOST_LISTED, MOST_VALUES, NamedCell, Scores, Summary
 from src.tables.cells import match_key, shorten, word_set
@@ -85,7 +88,8 @@ def score_chunks(
         as_written = mending.left_as_written(read, number)
         chunk = mending.applied(read, number)
         number += len(chunk.rows)
-        checked = validation.run(chunk, positions, as_written=as_written)
+        with speaking(ENGLISH):  # what a file says of its rows is for programs too
+            checked = validation.run(chunk, positions, as_written=as_written)
         scores = scorer.score(checked.columns)
         texts = scorer.texts(scores)
         if keeper:
@@ -94,7 +98,7 @@ def score_chunks(
         output.writelines(files.lines(chunk, checked, texts))
         yield chunk, checked, scores
     if chunk is None:
-        raise DataValidationError(f"{reader.name} holds a header and no row.")
+        raise DataValidationError(_("%(name)s holds a header and no row.", name=reader.name))
     if keeper:
         keeper.finish()
 
@@ -195,6 +199,7 @@ def score_table(
     classes = _class_position(reader.header)
     summary = scorer.summary([reader.header[i] for i in shown])
     summary.group_column = "" if classes is None else reader.header[classes]
+    summary.school_choices = _school_choices(reader.header, schema, positions, mending)
     summary.most_listed = max(1, min(MOST_LISTED, MOST_VALUES // len(schema.asked)))
     summary.delimiter, summary.decimal_comma = reader.delimiter, reader.decimal_comma
     summary.note(reader.notes)
@@ -221,8 +226,13 @@ def score_table(
         progress(summary.n_rows)
         if summary.n_refused == summary.n_rows >= HOPELESS_ROWS:
             raise DataValidationError(
-                f"None of the first {summary.n_rows:,} rows can be used, so the rest was not read. "
-                f"Row {summary.wrong[0].line}: {summary.wrong[0].message}"
+                _(
+                    "None of the first %(n)s rows can be used, so the rest was not read. "
+                    "Row %(line)s: %(message)s",
+                    n=localize(f"{summary.n_rows:,}"),
+                    line=summary.wrong[0].line,
+                    message=of_named(summary.wrong[0], schema),
+                )
             )
     summary.finish()
     return summary
@@ -295,6 +305,18 @@ def _shown_positions(header: list[str], schema: Schema, positions: dict[str, int
     others = [i for i, name in enumerate(header[:n_own]) if i not in used and name]
     who = [i for i in others if match_key(header[i]) in people]
     return (who or others or sorted(used))[:2]
+
+
+def _school_choices(
+    header: list[str], schema: Schema, positions: dict[str, int], mending: Mending
+) -> list[tuple[int, str]]:
+    """Return the columns of which one may be the groups', where none is called so."""
+    group = schema.group
+    if group is None or (group.name in positions and group.name not in mending.columns):
+        return []
+    taken = {at for name, at in positions.items() if name != group.name}
+    free = [(at, name) for at, name in enumerate(header) if name and at not in taken]
+    return free[:SHOWN_PROBLEMS]
 
 
 def _class_position(header: list[str]) -> int | None:

@@ -242,6 +242,9 @@ class Summary(Tally, ABC):
     group_column : str
         The column that tells classes apart; empty where none does.
     groups : list of Group
+    school_choices : list of (int, str)
+        Columns of which one may hold the groups that have effects, such as schools, where none is
+        called as the model's: place and name.
     """
 
     run_id: str
@@ -258,6 +261,7 @@ class Summary(Tally, ABC):
     decimal_comma: bool = False
     group_column: str = ""
     groups: list[Group] = field(default_factory=list)
+    school_choices: list[tuple[int, str]] = field(default_factory=list)
 
     SCORE: ClassVar[Any]
 
@@ -391,6 +395,7 @@ class Summary(Tally, ABC):
             "left_out": [Problem(**problem) for problem in values["left_out"]],
             "likely": None if likely is None else tuple(likely),
             "groups": [Group(*group) for group in values["groups"]],
+            "school_choices": [(at, name) for at, name in values["school_choices"]],
         }
         return kind(**{**values, **read})
 

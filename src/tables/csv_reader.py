@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from src.exception import DataValidationError, Problem
+from src.language import gettext
 from src.tables.encoding import find_encoding
 from src.tables.layout import (
+    LONG_LINE,
+    NUL,
+    OPEN_QUOTE,
     FileNotes,
     Record,
     TableReader,
@@ -38,10 +42,11 @@ def open_csv(file: BinaryIO, name: str) -> TableReader:
     delimiter = _declared_delimiter(lines) or _delimiter(lines.peek())
     first = next(_csv_records(lines, delimiter), None)
     if first is None:
-        raise DataValidationError(f"{name} is empty.")
+        raise DataValidationError(gettext("%(name)s is empty.", name=name))
     _, cells, problem = first
     if problem is not None:
-        raise DataValidationError(f"{name} has no header that can be read.", [problem])
+        message = gettext("%(name)s has no header that can be read.", name=name)
+        raise DataValidationError(message, [problem])
     sample = _sample(lines.peek(), delimiter)
     rows = [cells for _, cells, problem in sample if problem is None]
     header = read_header(_as_wide_as(cells, rows), rows, name)
@@ -72,18 +77,15 @@ def _csv_records(lines: Lines, delimiter: str, width: int | None = None) -> Iter
         cells: list[str] | None = None
         wrong = ""
         if len(text) == LINE_LIMIT:
-            text, wrong = "", f"The line is longer than {LINE_LIMIT:,} characters."
+            text, wrong = "", LONG_LINE
         elif '"' in text:
             cells, further = _quoted(text, lines, delimiter)
             if cells is None or (further and width not in (None, len(cells))):
                 lines.put_back(further)
                 cells, further = None, []
-                wrong = (
-                    "A quote in the line is not closed, or text follows it. Close it, or write a "
-                    'quote inside a cell twice ("").'
-                )
+                wrong = OPEN_QUOTE
         if "\0" in text or (further and any("\0" in line for line in further)):
-            wrong = "The line holds a NUL character: the file is damaged there."
+            wrong = NUL
         if cells is None:
             cells = text.rstrip("\r\n").split(delimiter)
         if "'" in text or further:

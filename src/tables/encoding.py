@@ -9,6 +9,7 @@ from collections import Counter
 from typing import BinaryIO
 
 from src.exception import DataValidationError
+from src.language import gettext as _
 from src.logger import get_logger
 from src.tables.scripts import find_script
 
@@ -65,7 +66,7 @@ def find_encoding(file: BinaryIO, name: str) -> tuple[str, bool]:
     file.seek(0)
     sample = file.read(SAMPLE_BYTES)
     if not sample.strip():
-        raise DataValidationError(f"{name} is empty.")
+        raise DataValidationError(_("%(name)s is empty.", name=name))
     encoding = next((e for mark, e in _BYTE_ORDER_MARKS if sample.startswith(mark)), "")
     encoding = encoding or _utf16_without_mark(sample)
     guessed = False
@@ -73,16 +74,20 @@ def find_encoding(file: BinaryIO, name: str) -> tuple[str, bool]:
         if _decodes(file, "utf-8"):
             encoding = "utf-8"
         elif b"\0" in sample:
-            raise DataValidationError(f"{name} is not a text table.")
+            raise DataValidationError(_("%(name)s is not a text table.", name=name))
         else:
             encoding, guessed = _guess(_foreign_lines(file), name), True
             logger.info("The file is not UTF-8: read as %s.", encoding)
     if encoding != "utf-8" and not _decodes(file, encoding):
         raise DataValidationError(
-            f"{name} looks like {encoding} and cannot be read as such. Save it as UTF-8."
+            _(
+                "%(name)s looks like %(encoding)s and cannot be read as such. Save it as UTF-8.",
+                name=name,
+                encoding=encoding,
+            )
         )
     if _is_binary(sample.decode(encoding, errors="replace")):
-        raise DataValidationError(f"{name} is not a text table.")
+        raise DataValidationError(_("%(name)s is not a text table.", name=name))
     return encoding, guessed
 
 
@@ -134,8 +139,11 @@ def _guess(sample: bytes, name: str) -> str:
     n_damaged = as_utf8.count("\ufffd")
     if sum(c > "\x7f" for c in as_utf8) >= 2 * n_damaged:
         raise DataValidationError(
-            f"{name} is UTF-8 but for some bytes, as if it was cut off or put together from "
-            "several files. Save it as UTF-8 again."
+            _(
+                "%(name)s is UTF-8 but for some bytes, as if it was cut off or put together from "
+                "several files. Save it as UTF-8 again.",
+                name=name,
+            )
         )
     if script := find_script(sample):
         return script
@@ -154,8 +162,11 @@ def _guess(sample: bytes, name: str) -> str:
     guess = from_bytes(sample).best()
     if guess is None:
         raise DataValidationError(
-            f"{name} is not UTF-8, and which encoding it is in cannot be told. Save it as UTF-8 "
-            "(in Excel: CSV UTF-8)."
+            _(
+                "%(name)s is not UTF-8, and which encoding it is in cannot be told. Save it as "
+                "UTF-8 (in Excel: CSV UTF-8).",
+                name=name,
+            )
         )
     return guess.encoding
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING
 
 from src.exception import DataValidationError, Problem
+from src.language import gettext as _
+from src.language import localize, mark
 from src.tables.cells import shorten
 from src.tables.lines import SAMPLE_LINES, Lines
 
@@ -18,7 +20,23 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 20_000
 COLUMN_LIMIT = 10_000
-EMPTY_ROW = "The row is empty."
+# Said in English of single rows, so that a file for programs reads alike in each language.
+EMPTY_ROW = mark("The row is empty.")
+ONE_CELL = mark(
+    "The row has 1 cell, the header has %(width)s. Compare it with a row that is right: a "
+    "delimiter is missing or stands too often."
+)
+OTHER_WIDTH = mark(
+    "The row has %(n)s cells, the header has %(width)s. Compare it with a row that is right: a "
+    "delimiter is missing or stands too often."
+)
+LONG_LINE = mark("The line is longer than 131,072 characters.")
+OPEN_QUOTE = mark(
+    "A quote in the line is not closed, or text follows it. Close it, or write a quote inside a "
+    'cell twice ("").'
+)
+NUL = mark("The line holds a NUL character: the file is damaged there.")
+MALFORMED = (EMPTY_ROW, ONE_CELL, OTHER_WIDTH, LONG_LINE, OPEN_QUOTE, NUL)
 Record = tuple[int, list[str], Problem | None]  # line, cells, and why they cannot be used
 
 
@@ -69,12 +87,8 @@ class Chunk:
 
     def add(self, line: int, cells: list[str], width: int, problem: Problem | None = None) -> None:
         if problem is None and len(cells) != width:
-            n_cells = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-            problem = Problem(
-                f"The row has {n_cells}, the header has {width}. Compare it with a row that is "
-                "right: a delimiter is missing or stands too often.",
-                row=line,
-            )
+            said = ONE_CELL if len(cells) == 1 else OTHER_WIDTH
+            problem = Problem(said % {"n": len(cells), "width": width}, row=line)
         if problem is None and _is_blank(cells):
             problem = Problem(EMPTY_ROW, row=line)
         if problem is not None:
@@ -185,7 +199,7 @@ def sheet_reader(records: Iterator[Record], name: str, notes: FileNotes = NO_NOT
     records = (record for record in records)
     header = next((cells for _, cells, _ in records if not _is_blank(cells)), None)
     if header is None:
-        raise DataValidationError(f"{name} is empty.")
+        raise DataValidationError(_("%(name)s is empty.", name=name))
     while not header[-1].strip():
         header.pop()
     sample = list(itertools.islice(records, SAMPLE_LINES))
@@ -215,10 +229,15 @@ def read_header(cells: Sequence[str], rows: list[list[str]], name: str) -> list[
     header = [cell.strip() for cell in cells]
     n_names = sum(map(bool, header))
     if not n_names:
-        raise DataValidationError(f"{name} has no header: its first row is empty.")
+        raise DataValidationError(_("%(name)s has no header: its first row is empty.", name=name))
     if len(header) > COLUMN_LIMIT:
         raise DataValidationError(
-            f"{name} has {len(header):,} columns; at most {COLUMN_LIMIT:,} can be read."
+            _(
+                "%(name)s has %(n)s columns; at most %(most)s can be read.",
+                name=name,
+                n=localize(f"{len(header):,}"),
+                most=localize(f"{COLUMN_LIMIT:,}"),
+            )
         )
     n_cells = sorted(len(row) - sum(map(_is_empty, row)) for row in rows)
     usual = n_cells[len(n_cells) // 2] if n_cells else 0
@@ -226,8 +245,13 @@ def read_header(cells: Sequence[str], rows: list[list[str]], name: str) -> list[
     if n_names < usual / 2 or (n_names <= usual / 2 and header[0]):
         first = ", ".join(repr(shorten(name)) for name in header if name)
         raise DataValidationError(
-            f"The first row of {name} must hold the names of the columns. It holds {first}, and "
-            f"the rows below have {usual} cells. Remove what stands above the names."
+            _(
+                "The first row of %(name)s must hold the names of the columns. It holds %(first)s, "
+                "and the rows below have %(n)s cells. Remove what stands above the names.",
+                name=name,
+                first=first,
+                n=usual,
+            )
         )
     return header
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from src.exception import ConfigurationError, DataValidationError
+from src.language import gettext as _
+from src.language import mark
 from src.tables.cells import to_text
 from src.tables.csv_reader import open_csv
 from src.tables.layout import Table, TableReader, collector_paused, sheet_reader
@@ -30,19 +32,19 @@ from src.tables.spreadsheets import (
 
 _ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
 _SIGNATURES = {
-    _ZIP: "an Excel workbook or another zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls) or one with a password",
-    _PARQUET: "a Parquet file",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"%PDF": "a PDF document",
-    b"{\\rtf": "a text document (RTF)",
-    b"\x1f\x8b": "a gzip archive",
-    b"SQLite format 3": "an SQLite database",
-    b"<": "a web page or XML document",
-    b"{": "a JSON document",
-    b"[{": "a JSON document",
+    _ZIP: mark("an Excel workbook or another zip archive"),
+    b"\xd0\xcf\x11\xe0": mark("an old Excel workbook (.xls) or one with a password"),
+    _PARQUET: mark("a Parquet file"),
+    b"\x89PNG": mark("a picture"),
+    b"\xff\xd8\xff": mark("a picture"),
+    b"GIF8": mark("a picture"),
+    b"%PDF": mark("a PDF document"),
+    b"{\\rtf": mark("a text document (RTF)"),
+    b"\x1f\x8b": mark("a gzip archive"),
+    b"SQLite format 3": mark("an SQLite database"),
+    b"<": mark("a web page or XML document"),
+    b"{": mark("a JSON document"),
+    b"[{": mark("a JSON document"),
 }
 SHARED_CELLS = 1 << 16  # different cells that are kept once, however often they stand in a table
 
@@ -121,13 +123,15 @@ def _reader(file: BinaryIO, name: str, choice: SheetChoice, part: RowGroups) -> 
     file.seek(0)
     found = next((s for s in _SIGNATURES if head.removeprefix(b"\xef\xbb\xbf").startswith(s)), b"")
     if ending in (".xlsx", ".xlsm"):
-        _expect(_ZIP, found, name, "an Excel workbook")
+        _expect(_ZIP, found, name, _("an Excel workbook"))
         rows, notes = excel_rows(file, name, choice)
         return sheet_reader(((*row, None) for row in rows), name, notes)
     if choice.name is not None or choice.every:
-        raise ConfigurationError(f"{name} is no workbook: it has no sheets to choose from.")
+        raise ConfigurationError(
+            _("%(name)s is no workbook: it has no sheets to choose from.", name=name)
+        )
     if ending in (".parquet", ".pq"):
-        _expect(_PARQUET, found, name, "a Parquet file")
+        _expect(_PARQUET, found, name, _("a Parquet file"))
         columns, records, batches = parquet_rows(file, name, part)
         reader = sheet_reader(
             itertools.chain([(1, columns, None)], ((*row, None) for row in records)), name
@@ -136,19 +140,34 @@ def _reader(file: BinaryIO, name: str, choice: SheetChoice, part: RowGroups) -> 
         return replace(reader, batches=typed, first_line=part.first_line)
     if found:
         raise DataValidationError(
-            f"{name} is not a text table but {_SIGNATURES[found]}. "
-            "Save it as CSV (.csv) or Excel (.xlsx), with the ending that fits."
+            _(
+                "%(name)s is not a text table but %(kind)s. Save it as CSV (.csv) or Excel "
+                "(.xlsx), with the ending that fits.",
+                name=name,
+                kind=_(_SIGNATURES[found]),
+            )
         )
     return open_csv(file, name)
 
 
 def _expect(wanted: bytes, found: bytes, name: str, kind: str) -> None:
     if found != wanted:
-        raise DataValidationError(
-            f"{name} is not {kind}, whatever its ending says"
-            + (f": it is {_SIGNATURES[found]}." if found else ".")
-            + " Save it again from the program that made it."
-        )
+        if found:
+            message = _(
+                "%(name)s is not %(kind)s, whatever its ending says: it is %(found)s. Save it "
+                "again from the program that made it.",
+                name=name,
+                kind=kind,
+                found=_(_SIGNATURES[found]),
+            )
+        else:
+            message = _(
+                "%(name)s is not %(kind)s, whatever its ending says. Save it again from the "
+                "program that made it.",
+                name=name,
+                kind=kind,
+            )
+        raise DataValidationError(message)
 
 
 # --- text ---------------------------------------------------------------------------------------

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from src.language import mark
 from src.tables.cells import MISSING_MARKS, match_key, parse_number, word_set
 from src.tables.look_alike import fold
 
 SUMMARY, UNITS, HEADER = "summary", "units", "header"
+BLANK = mark("The row is empty: it is left out.")
 NO_PUPIL = {
-    SUMMARY: "a total, an average or the like",
-    UNITS: "units",
-    HEADER: "the names of the columns again",
+    SUMMARY: mark("The row holds a total, an average or the like, no pupil: it is left out."),
+    UNITS: mark("The row holds units, no pupil: it is left out."),
+    HEADER: mark("The row holds the names of the columns again, no pupil: it is left out."),
 }
 
 _LABELS = word_set("""

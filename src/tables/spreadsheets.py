@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from src.exception import ConfigurationError, DataValidationError
+from src.language import gettext as _
+from src.language import localize
 from src.logger import get_logger
 from src.tables.cells import format_number, match_key, to_text
 from src.tables.layout import FileNotes
@@ -121,7 +123,9 @@ def excel_rows(
             parts = {s.title: sheet_parts(archive, s._worksheet_path) for s in chosen}
         first = parts[chosen[0].title]
     except _DAMAGED as error:
-        raise DataValidationError(f"{name} is not an Excel workbook that can be read.") from error
+        raise DataValidationError(
+            _("%(name)s is not an Excel workbook that can be read.", name=name)
+        ) from error
     notes = FileNotes(
         sheets=titles if len(titles) > 1 else (),
         sheets_read=tuple(sheet.title for sheet in chosen) if len(titles) > 1 else (),
@@ -137,7 +141,14 @@ def _chosen(sheets: list[Any], choice: SheetChoice, name: str) -> list[Any]:
         found = [s for s in sheets if s.title.strip().casefold() == choice.name.strip().casefold()]
         if not found:
             titles = ", ".join(repr(sheet.title) for sheet in sheets)
-            raise ConfigurationError(f"{name} has no sheet {choice.name!r}. Its sheets: {titles}.")
+            raise ConfigurationError(
+                _(
+                    "%(name)s has no sheet %(sheet)s. Its sheets: %(sheets)s.",
+                    name=name,
+                    sheet=repr(choice.name),
+                    sheets=titles,
+                )
+            )
         return found[:1]
     visible = [sheet for sheet in sheets if sheet.sheet_state == "visible"] or sheets[:1]
     headers = {sheet.title: _header_keys(sheet) for sheet in visible}
@@ -174,8 +185,12 @@ def _sheet_rows(sheet: Any, parts: SheetParts, name: str, *, percents: bool) -> 
                 continue
             if number * width > SHEET_CELLS:
                 raise DataValidationError(
-                    f"{name} has more than {SHEET_CELLS:,} cells, empty ones included. Save it as "
-                    "CSV, or take out what stands far from the table."
+                    _(
+                        "%(name)s has more than %(n)s cells, empty ones included. Save it as CSV, "
+                        "or take out what stands far from the table.",
+                        name=name,
+                        n=localize(f"{SHEET_CELLS:,}"),
+                    )
                 )
             cells = [_shown(cell) for cell in row] if percents else [to_text(v) for v in row]
             for at in range(len(cells)) if formulas else ():
@@ -193,7 +208,9 @@ def _sheet_rows(sheet: Any, parts: SheetParts, name: str, *, percents: bool) -> 
             last_filled = number if is_filled else last_filled
             yield number, cells if is_filled else []
     except _DAMAGED as error:
-        raise DataValidationError(f"{name} is not an Excel workbook that can be read.") from error
+        raise DataValidationError(
+            _("%(name)s is not an Excel workbook that can be read.", name=name)
+        ) from error
 
 
 def _is_empty(row: tuple[Any, ...], *, percents: bool) -> bool:
@@ -284,8 +301,13 @@ def _refuse_bomb(file: BinaryIO, name: str) -> None:
                     unpacked += len(block)
                     if total + unpacked > limit:
                         raise DataValidationError(
-                            f"{name} has {size >> 10} KiB and unpacks to more than "
-                            f"{limit >> 20} MiB, which no table of its size does. Save it as CSV."
+                            _(
+                                "%(name)s has %(size)s KiB and unpacks to more than %(limit)s MiB, "
+                                "which no table of its size does. Save it as CSV.",
+                                name=name,
+                                size=size >> 10,
+                                limit=limit >> 20,
+                            )
                         )
             if unpacked != entry.file_size:
                 raise zipfile.BadZipFile("a part is not as large as it says")

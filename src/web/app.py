@@ -13,6 +13,7 @@ from werkzeug.serving import WSGIRequestHandler
 from src.artifact_store import ArtifactStore
 from src.config import ROOT, Settings, load_settings
 from src.exception import ConfigurationError
+from src.language import install
 from src.logger import AccessLog, configure_logging, get_logger
 from src.web.batch.service import BatchService
 from src.web.health import health
@@ -62,6 +63,7 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    install(app.jinja_env)
     for blueprint in (health, *blueprints, *_operator_pages(settings, blueprints)):
         app.register_blueprint(blueprint)
     register_error_handlers(app)

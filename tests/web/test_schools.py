@@ -243,3 +243,29 @@ def test_the_models_page_tells_both_scores_and_what_an_effect_is_not(schools):
     told = schools.get("/api/v1/model").json["metrics"]["groups"]
     assert [score["case"] for score in told["scores"]] == ["new", "known"]
     assert {one["n_members"] for one in told["effects"]} == {30}  # 28, but for the first digit
+
+
+def test_a_teacher_says_which_column_of_a_class_list_is_the_school(schools):
+    def sent(heading: str) -> str:
+        file = io.StringIO()
+        answers = record(BEST)
+        csv.writer(file).writerows([["Pupil", *answers], ["Ada", *answers.values()]])
+        content = file.getvalue().replace(",school", f",{heading}", 1).encode()
+        data = {"file": (io.BytesIO(content), "7b.csv")}
+        return schools.post("/batch", data=data).headers["Location"]
+
+    def predicted(address: str) -> str:
+        file = io.StringIO(schools.get(f"{address}/predictions.csv").data.decode("utf-8-sig"))
+        return next(csv.DictReader(file))["prediction"]
+
+    known, other = sent("school"), sent("School name")
+    assert "looks like our" not in schools.get(known).text
+    page = schools.get(other).text
+    assert "Your ‘School name’ looks like our ‘School’: use it?" in page
+    (place,) = re.findall(r'<option value="(\d+)" selected>School name', page)
+    average = predicted(other)
+    assert average != predicted(known)
+    schools.post(other, data={"column-school": place})
+    assert predicted(other) == predicted(known)
+    schools.post(other, data={"column-school": ""})
+    assert predicted(other) == average

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from src.exception import DataValidationError, Problem
+from src.language import gettext as _
+from src.language import ngettext
+from src.report.wording import listed
 from src.schema.features import CategoricalFeature, Feature
 from src.schema.record import Schema
+from src.serving.row_words import of_row, of_wrong_cell, offered
 from src.serving.scoring import CELL_CHARACTERS
 from src.serving.summary import NamedCell, Summary
-from src.tables.cells import clean, match_key, shorten
+from src.tables.cells import match_key, shorten
 from src.web.batch.service import read_pass_mark
 from src.web.batch.workspace import Edit, Order
 
 MOST_HELPED = 100_000
-MOST_OFFERED = 40  # categories in a list to choose from; of more, the text is asked for
 LEAST_LIKE = 0.6  # of two headers, for one to be offered for the other
 ALL = "all"
 
@@ -34,12 +38,28 @@ class AskedCell(NamedTuple):
 
 
 class AskedColumn(NamedTuple):
-    """A column that the model needs and the file calls otherwise, or lacks."""
+    """A column that the model needs, or may use, and that the file calls otherwise or lacks.
+
+    Attributes
+    ----------
+    suggested : int
+        Where the file's column stands that looks most like it; -1 where none does.
+    suggestion : str
+        What that is called.
+    """
 
     name: str
     label: str
     suggested: int
     suggestion: str
+    optional: bool = False
+
+
+class Message(NamedTuple):
+    """What is said of all columns together, and where on the page they stand."""
+
+    text: str
+    anchor: str
 
 
 def ask(cells: Sequence[NamedCell], schema: Schema) -> list[AskedCell]:
@@ -49,23 +69,13 @@ def ask(cells: Sequence[NamedCell], schema: Schema) -> list[AskedCell]:
     for cell in cells:
         feature = features.get(cell.field)
         if feature is None or cell.position < 0:
-            found.append(AskedCell(cell, "", "", cell.message, "", ()))
+            found.append(AskedCell(cell, "", "", of_row(cell.message) or cell.message, "", ()))
             continue
         label = schema.headings[cell.field]
-        options: tuple[str, ...] = ()
-        if isinstance(feature, CategoricalFeature) and len(feature.categories) <= MOST_OFFERED:
-            options = feature.categories
-        if options or not clean(cell.got):
-            said = f"{'Select' if options else 'Enter'} the {_in_a_sentence(label)}."
-        else:
-            said = f"{label} must be {feature.rule}."
+        said = of_wrong_cell(feature, label, cell.got)
         suggestion = suggested(cell, feature)
-        found.append(AskedCell(cell, _key(cell), label, said, suggestion, options))
+        found.append(AskedCell(cell, _key(cell), label, said, suggestion, offered(feature)))
     return found
-
-
-def _in_a_sentence(label: str) -> str:
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def suggested(cell: NamedCell, feature: Feature) -> str:
@@ -76,8 +86,11 @@ def suggested(cell: NamedCell, feature: Feature) -> str:
 def ask_columns(
     schema: Schema, header: Sequence[str], found: Mapping[str, int]
 ) -> list[AskedColumn]:
-    """Return the columns that are missing, each with the file's column that looks most like it."""
-    missing = [name for name in schema.names if name not in found]
+    """Return the columns that are missing, each with the file's column that looks most like it.
+
+    The groups' column is among them too, as one that a file may lack.
+    """
+    missing = [one.name for one in schema.asked if one.name not in found]
     free = free_columns(header, found)
     likeness = sorted(
         (
@@ -97,8 +110,80 @@ def ask_columns(
             schema.headings[name],
             chosen.get(name, -1),
             header[chosen[name]] if name in chosen else "",
+            optional=name not in schema.names,
         )
         for name in missing
+    ]
+
+
+def message_of(asked: Sequence[AskedColumn], header: Sequence[str]) -> Message:
+    """Return what to do about all missing columns, in one sentence."""
+    keys = Counter(map(match_key, header))
+    for one in asked:
+        n_times = keys[match_key(one.suggestion)]
+        if one.suggestion and n_times > 1:
+            text = _("Your file has ‘%(column)s’ %(n)s times: which one is it?")
+            return Message(text % {"column": one.suggestion, "n": n_times}, _anchor(one))
+    alike = [one for one in asked if one.suggestion]
+    if not alike:
+        labels = [f"‘{one.label}’" for one in asked if not one.optional]
+        text = ngettext(
+            "Select your column for %(columns)s.",
+            "Select your columns for %(columns)s.",
+            len(labels),
+            columns=listed(labels),
+        )
+        return Message(text, _anchor(asked[0]))
+    if len(alike) == 1:
+        text = looks_like(alike[0])
+    else:
+        text = _(
+            "Your %(yours)s look like our %(ours)s: use them?",
+            yours=listed(f"‘{one.suggestion}’" for one in alike),
+            ours=listed(f"‘{one.label}’" for one in alike),
+        )
+    return Message(text, _anchor(alike[0]))
+
+
+def ask_school(schema: Schema, summary: Summary, order: Order) -> AskedColumn | None:
+    """Return the question which column tells the groups, such as schools; None if it is known."""
+    if schema.group is None or not summary.school_choices:
+        return None
+    label = schema.headings[schema.group.name]
+    names = (label, schema.group.name)
+    at = order.columns.get(schema.group.name, -1)
+    score, minus_at, near = max(
+        (_likeness(name, names), -at, name) for at, name in summary.school_choices
+    )
+    if at >= 0 or score < LEAST_LIKE:
+        return AskedColumn(schema.group.name, label, at, "", optional=True)
+    return AskedColumn(schema.group.name, label, -minus_at, near, optional=True)
+
+
+def looks_like(one: AskedColumn) -> str:
+    """Return the question whether a column of the file is one of the model's."""
+    return _(
+        "Your ‘%(yours)s’ looks like our ‘%(ours)s’: use it?",
+        yours=one.suggestion,
+        ours=one.label,
+    )
+
+
+def _anchor(column: AskedColumn) -> str:
+    return f"column-{column.name}"
+
+
+def choices(header: Sequence[str], free: Sequence[int]) -> list[tuple[int, str]]:
+    """Return columns to choose from, with their numbers where several are called alike."""
+    n_called = Counter(match_key(header[at]) for at in free)
+    return [
+        (
+            at,
+            _("%(name)s (column %(n)s)", name=header[at], n=at + 1)
+            if n_called[match_key(header[at])] > 1
+            else header[at],
+        )
+        for at in free
     ]
 
 
@@ -150,10 +235,12 @@ def changed_order(
         )
     columns = {
         name: int(form[f"column-{name}"])
-        for name in schema.names
+        for name in (one.name for one in schema.asked)
         if form.get(f"column-{name}", "").isdecimal()
     }
     order = replace(order, columns=order.columns | columns)
+    if schema.group and form.get(f"column-{schema.group.name}") == "":  # none of the file's
+        order.columns.pop(schema.group.name, None)
     return order if summary is None else _with_cells(order, form, summary, schema)
 
 
@@ -169,7 +256,7 @@ def read_n_helped(text: str) -> int | None:
     if not plain:
         return None
     if not plain.isdecimal() or not 0 < int(plain[:9]) <= MOST_HELPED:
-        message = "How many you can help must be a whole number, 1 or more."
+        message = _("How many you can help must be a whole number, 1 or more.")
         raise DataValidationError(problems=[Problem(message, "n_helped", got=shorten(plain))])
     return int(plain)
 

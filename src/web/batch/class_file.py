@@ -1,6 +1,6 @@
 """The file that a teacher gets back: theirs, with our columns behind, as it came.
 
-``python -m src.web.batch.class_file`` reads rows as JSON and writes a workbook.
+``python -m src.web.batch.class_file`` reads a title and rows as JSON and writes a workbook.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from src.language import gettext as _
 from src.report.wording import sensible_decimals
+from src.schema.record import Schema
 from src.serving.listed_reasons import Reasons
+from src.serving.row_words import RowWords
 from src.serving.scorers import OutcomeScorer, Scorer, free_names
 from src.serving.scoring import PROBLEM
 from src.serving.summary import (
@@ -32,7 +35,7 @@ from src.serving.summary import (
 from src.tables.cells import format_number, parse_number
 from src.tables.writer import restore, write_rows
 from src.web.batch.listing import doubts_text, reasons_text
-from src.web.batch.template import NOT_XML, made_by_process
+from src.web.batch.template import NOT_XML, made_by_process, sheet_name
 from src.web.batch.workspace import Job
 
 RISK, SHOWN_CHANCE, REASONS = "at_risk", "chance", "reasons"
@@ -40,7 +43,10 @@ UNCERTAIN = "uncertain"
 
 
 def class_rows(job: Job, summary: Summary, scorer: Scorer, reasons: Reasons) -> Iterator[list[str]]:
-    """Yield the header and the rows of a file that was scored, ours rounded for people."""
+    """Yield the header and the rows of a file that was scored, ours rounded for people.
+
+    The columns are called alike in every language; what is said in them is in the reader's.
+    """
     listed = {row.number: row for row in summary.rows}
     ours = [*scorer.columns, PROBLEM]
     with job.predictions.open(encoding="utf-8-sig", newline="") as file:
@@ -48,11 +54,35 @@ def class_rows(job: Job, summary: Summary, scorer: Scorer, reasons: Reasons) -> 
         header = next(rows)
         n_own = len(header) - len(ours)
         shown = _Shown(summary, scorer)
+        words = row_words(job, summary, scorer.predictor.schema, header[:n_own])
         yield [*header[:n_own], *free_names(shown.columns, header[:n_own])]
         for number, row in enumerate(rows, start=1):
             own = [restore(cell) for cell in row[:n_own]]
             scored = dict(zip(ours, row[n_own:], strict=True))
+            scored[PROBLEM] = words.problem(
+                own, restore(scored[PROBLEM]), refused=not scored[PREDICTION]
+            )
             yield [*own, *shown.cells(scored, listed.get(number), reasons)]
+
+
+def rows_to_fix(job: Job, summary: Summary, schema: Schema) -> Iterator[list[str]]:
+    """Yield the header and the rows that were refused, with what is wrong in the reader's words."""
+    with job.to_fix.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows)
+        words = row_words(job, summary, schema, header[:-1])
+        yield header
+        for row in rows:
+            *own, problem = map(restore, row)
+            yield [*own, words.problem(own, problem, refused=True)]
+
+
+def row_words(job: Job, summary: Summary, schema: Schema, header: Sequence[str]) -> RowWords:
+    """Return what says again what is wrong with the rows of a file that was scored."""
+    positions = schema.locate(header, job.read_order().columns)
+    return RowWords(
+        schema, positions, decimal_comma=summary.decimal_comma, typed=not summary.delimiter
+    )
 
 
 class _Shown:
@@ -83,7 +113,7 @@ class _Shown:
         if self._risk:
             found += [*self._of_risk(scored, row), self._reasons(row, reasons)]
         doubts = doubts_text(row, self._schema) if row else ""
-        return [*found, doubts, restore(scored[PROBLEM])]
+        return [*found, doubts, scored[PROBLEM]]
 
     def _reasons(self, row: ListedRow | None, reasons: Reasons) -> str:
         return reasons_text(self._summary, row, self._schema, reasons) if row else ""
@@ -127,17 +157,18 @@ def _with_commas(row: list[str], n_ours: int) -> list[str]:
 
 def as_workbook(rows: Iterator[list[str]]) -> bytes:
     """Return rows as a workbook, made by a process of its own: openpyxl takes memory."""
-    return made_by_process("src.web.batch.class_file", json.dumps(list(rows)).encode())
+    asked = {"title": sheet_name(_("Results")), "rows": list(rows)}
+    return made_by_process("src.web.batch.class_file", json.dumps(asked).encode())
 
 
-def write_class_workbook(rows: Sequence[Sequence[str]], file: Any) -> None:
+def write_class_workbook(title: str, rows: Sequence[Sequence[str]], file: Any) -> None:
     """Write rows of texts; what spells a number exactly becomes one."""
     from openpyxl import Workbook
     from openpyxl.styles import Font
 
     book = Workbook()
     sheet = book.active
-    sheet.title = "Results"
+    sheet.title = title
     for n, row in enumerate(rows, start=1):
         for i, text in enumerate(row, start=1):
             if not text:
@@ -163,5 +194,5 @@ def n_ours(summary: Summary, scorer: Scorer) -> int:
 
 if __name__ == "__main__":
     content = io.BytesIO()
-    write_class_workbook(json.load(sys.stdin.buffer), content)
+    write_class_workbook(**json.load(sys.stdin.buffer), file=content)
     sys.stdout.buffer.write(content.getvalue())

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from src.report.wording import sensible_decimals, signed
+from src.language import gettext as _
+from src.language import mark, ngettext, pgettext
+from src.report.wording import number, sensible_decimals, signed
 from src.schema.features import NumericFeature, Value
 from src.schema.record import Schema
 from src.serving.listed_reasons import Reasons
@@ -18,7 +20,7 @@ from src.web.pages.reasons import answer_text
 PAGE_ROWS = 100
 RISK, ROW, PREDICTION, CHANCE = "risk", "row", "prediction", "chance"
 WHO = "column"  # of the file's own columns: this and its place
-OTHER_REASONS = "See their own page"
+OTHER_REASONS = mark("See their own page")
 FEW = 12  # students among whom nobody needs to search
 
 
@@ -182,13 +184,13 @@ def _row(
     summary: Summary, row: ListedRow, schema: Schema, reasons: Reasons, *, helped: bool
 ) -> Row:
     prediction, range_, chance = score_texts(summary, row.score)
-    tags = [("risk", "At risk")] if row.tier == AT_RISK else []
+    tags = [("risk", _("At risk"))] if row.tier == AT_RISK else []
     if row.tier == BORDERLINE:
-        tags.append(("edge", "Borderline"))
+        tags.append(("edge", _("Borderline")))
     if row.tier == UNCERTAIN or row.doubts:
-        tags.append(("doubt", "Uncertain"))
+        tags.append(("doubt", _("Uncertain")))
     if helped:
-        tags.append(("help", "Help"))
+        tags.append(("help", pgettext("tag of a student", "Help")))
     said = reasons_text(summary, row, schema, reasons)
     looked_at = str(row.number) in reasons.of_rows
     return Row(
@@ -200,7 +202,7 @@ def _row(
         chance,
         tags,
         said,
-        OTHER_REASONS if looked_at and not said else "",
+        _(OTHER_REASONS) if looked_at and not said else "",
         doubts_text(row, schema),
         helped,
     )
@@ -226,21 +228,55 @@ def doubts_text(row: ListedRow, schema: Schema) -> str:
     kinds = {feature.name: feature for feature in schema.asked}
     values = schema.named(row.values)
     return "; ".join(
-        f"{schema.headings[name]} {_doubt(values[name], kinds[name])}" for name in row.doubts
+        _doubt(schema.headings[name], values[name], kinds[name]) for name in row.doubts
     )
 
 
-def _doubt(value: Value, feature: Any) -> str:
+def _doubt(heading: str, value: Value, feature: Any) -> str:
     if value is None:
-        return "is blank"
+        return _("%(column)s is blank", column=heading)
     if isinstance(feature, NumericFeature):
-        return f"{answer_text(value)} is beyond what training saw"
-    return "was not seen in training"
+        return _(
+            "%(column)s %(value)s is beyond what training saw",
+            column=heading,
+            value=answer_text(value),
+        )
+    return _("%(column)s was not seen in training", column=heading)
+
+
+def caption(listing: Listing, summary: Summary) -> str:
+    """Return which students of how many the list shows, and in which order."""
+    n_shown = len(listing.listed)
+    if listing.pages:
+        said = ngettext(
+            "%(first)s to %(last)s of %(n)s student",
+            "%(first)s to %(last)s of %(n)s students",
+            listing.n_found,
+            first=number(listing.first + 1),
+            last=number(listing.first + n_shown),
+        )
+    else:
+        n = summary.n_rows - summary.n_skipped
+        said = ngettext(
+            "%(shown)s of %(n)s student", "%(shown)s of %(n)s students", n, shown=number(n_shown)
+        )
+    phrases = [said]
+    if listing.wish.sort == RISK and not listing.wish.down:
+        phrases.append(_("those at risk first") if summary.knows_risk else _("the lowest first"))
+    if len(summary.rows) < summary.n_predicted:
+        phrases.append(
+            _(
+                "the list holds the first %(n)s, the download all %(all)s",
+                n=number(len(summary.rows)),
+                all=number(summary.n_predicted),
+            )
+        )
+    return ", ".join(phrases)
 
 
 def _headings(summary: Summary, wish: Wish) -> list[Heading]:
     prediction, range_, chance = score_headings(summary)
-    found = [_heading("Row", ROW, wish)]
+    found = [_heading(_("Row"), ROW, wish)]
     found += [_heading(name, f"{WHO}{i}", wish) for i, name in enumerate(summary.shown_columns)]
     found += [_heading(prediction, PREDICTION, wish), Heading(range_)]
     if chance:

@@ -13,15 +13,32 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from src.exception import DataValidationError, Problem
+from src.language import ENGLISH, current, localize, mark, speaking
+from src.language import gettext as _
+from src.report.table_findings import message as table_message
+from src.report.wording import listed, number
+from src.schema.features import SHOWN_CHOICES
+from src.schema.findings import NOTE, Finding
+from src.schema.record import Schema
 from src.serving.listed_reasons import Reasons, reasons_of
 from src.serving.predictor import Answered, NumberPredictor, Predictor
+from src.serving.row_words import RowWords, of_line, of_mended_cell, of_row
 from src.serving.scorers import scorer_for
-from src.serving.summary import BORDERLINE, ListedRow, OutcomeSummary, Summary
-from src.tables.cells import format_number
-from src.web.batch.changes import ask, ask_columns, changed_order, free_columns
-from src.web.batch.class_file import as_csv, as_workbook, class_rows, n_ours
+from src.serving.summary import BORDERLINE, ListedRow, NamedCell, OutcomeSummary, Summary
+from src.tables.cells import format_number, shorten
+from src.web.batch.changes import (
+    ask,
+    ask_columns,
+    ask_school,
+    changed_order,
+    choices,
+    free_columns,
+    looks_like,
+    message_of,
+)
+from src.web.batch.class_file import as_csv, as_workbook, class_rows, n_ours, rows_to_fix
 from src.web.batch.downloads import CSV, FILE, attachment, csv_file
-from src.web.batch.listing import FEW, Wish, list_students, next_one, rows_of, selected
+from src.web.batch.listing import FEW, Wish, caption, list_students, next_one, rows_of, selected
 from src.web.batch.service import current_batches, safe_name
 from src.web.batch.template import (
     csv_template,
@@ -42,12 +59,13 @@ EXPLAIN_S = 0.15  # of the processor, for reasons each time that the list is loo
 DOWNLOAD_S = 1.0  # … and for those of a file
 MOST_SEARCHED = 100  # characters
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-GONE = (
+GONE = mark(
     "There is no such file. It was deleted, or uploaded more than 30 minutes ago, or the server "
     "was restarted or updated since. Please upload it again."
 )
 
 batch = Blueprint("batch", __name__, url_prefix="/batch")
+batch.add_app_template_filter(number, "written")
 
 
 @batch.before_app_request
@@ -61,14 +79,14 @@ def show_gone(error: FileNotFoundError) -> Response:
     """Answer for a file that was deleted while somebody read it or had it scored again."""
     job_id = (request.view_args or {}).get("job_id", "")
     deleted = current_batches().workspace.find(job_id) is None
-    return answer_error(NotFound(GONE) if deleted else error)
+    return answer_error(NotFound(_(GONE)) if deleted else error)
 
 
 @batch.get("")
 def show() -> ResponseReturnValue:
     """Show what a file must look like, and where to upload it."""
     predictor = current_models().predictor()
-    mark = "" if predictor.pass_mark is None else format_number(predictor.pass_mark)
+    mark = "" if predictor.pass_mark is None else localize(format_number(predictor.pass_mark))
     asked = request.args
     return _upload_page(predictor, asked.get("pass_mark", mark), asked.get("n_helped", ""))
 
@@ -80,7 +98,7 @@ def upload() -> ResponseReturnValue:
     file, form, schema = request.files.get(FILE), request.form, predictor.schema
     texts = form.get("pass_mark", ""), form.get("n_helped", "")
     problems: list[Problem] = []
-    order = Order("")
+    order = Order("", language=current())
     try:
         order = changed_order(order, form, None, schema)
     except DataValidationError as error:
@@ -90,7 +108,7 @@ def upload() -> ResponseReturnValue:
     except DataValidationError as error:
         problems += error.problems
     if file is None or not file.filename:
-        problems.append(Problem("Choose a CSV or Excel file.", FILE))
+        problems.append(Problem(_("Choose a CSV or Excel file."), FILE))
     if problems or file is None:
         return _upload_page(predictor, *texts, Refusal("", tuple(problems)), status=422)
     batches = current_batches()
@@ -115,13 +133,14 @@ def show_csv_template() -> ResponseReturnValue:
 @batch.get("/template.xlsx")
 def show_excel_template() -> ResponseReturnValue:
     """Return a workbook to fill in."""
-    workbook = _workbook(current_models().predictor())
+    workbook = _workbook(current_models().predictor(), current())
     return attachment(workbook, XLSX, "template.xlsx")
 
 
-@lru_cache(maxsize=2)
-def _workbook(predictor: Predictor) -> bytes:
-    return excel_template(predictor.schema)
+@lru_cache(maxsize=4)
+def _workbook(predictor: Predictor, language: str) -> bytes:
+    with speaking(language):
+        return excel_template(predictor.schema)
 
 
 @batch.get("/<job_id>")
@@ -164,6 +183,7 @@ def change(job_id: str) -> ResponseReturnValue:
     elif replace(order, n_helped=before.n_helped) == before and summary is not None:
         job.keep_order(order)
     else:
+        order = replace(order, language=current())
         current_batches().repeat(job, order, predictor, wait_s=WAIT_S)
     anchor = "mend" if {"accept", "save"} & form.keys() else None
     return redirect(url_for("batch.show_job", job_id=job.id, _anchor=anchor), 303)
@@ -176,7 +196,7 @@ def show_student(job_id: str, number: int) -> ResponseReturnValue:
     predictor, summary = current_models().predictor(), _summary(job)
     row = next((row for row in summary.rows if row.number == number), None)
     if row is None or summary.run_id != predictor.run.run_id:
-        raise NotFound(GONE)
+        raise NotFound(_(GONE))
     texts = {
         name: format_number(value) if isinstance(value, float) else value or ""
         for name, value in predictor.schema.named(row.values).items()
@@ -219,7 +239,7 @@ def download_class(job_id: str) -> ResponseReturnValue:
     job = _find(job_id)
     predictor, summary, order = current_models().predictor(), _summary(job), job.read_order()
     if summary.run_id != predictor.run.run_id:
-        raise NotFound(GONE)
+        raise NotFound(_(GONE))
     scorer = scorer_for(predictor, order.pass_mark, vectorised=False)
     reasons = _reasons(job, summary, predictor, summary.rows, DOWNLOAD_S)
     rows = class_rows(job, summary, scorer, reasons)
@@ -235,34 +255,42 @@ def download_class(job_id: str) -> ResponseReturnValue:
 @batch.get("/<job_id>/to-fix.csv")
 def download_to_fix(job_id: str) -> ResponseReturnValue:
     """Return the refused rows with what is wrong."""
-    return csv_file(_finished(job_id).to_fix.open("rb"), "to-fix.csv")
+    job = _finished(job_id)
+    if current() == ENGLISH:
+        return csv_file(job.to_fix.open("rb"), "to-fix.csv")
+    schema = current_models().predictor().schema
+    content = as_csv(rows_to_fix(job, _summary(job), schema), 0, ",", decimal_comma=False)
+    return attachment(content, f"{CSV}; charset=utf-8", "to-fix.csv")
 
 
 def _find(job_id: str) -> Job:
     job = current_batches().workspace.find(job_id)
     if job is None:
-        raise NotFound(GONE)
+        raise NotFound(_(GONE))
     return job
 
 
 def _finished(job_id: str) -> Job:
     job = _find(job_id)
     if isinstance(job.outcome(), Refusal | None):
-        raise NotFound(GONE)
+        raise NotFound(_(GONE))
     return job
 
 
 def _of_file(refusal: Refusal, name: str) -> Refusal:
     """Return a refusal whose lines are all about the file."""
-    lines = [Problem(refusal.message, FILE)] if refusal.message else []
-    lines += [Problem(str(p), FILE) for p in refusal.problems if p.message != refusal.message]
-    return Refusal(f"{name} could not be scored.", tuple(lines))
+    lines = [Problem(_(refusal.message), FILE)] if refusal.message else []
+    for problem in refusal.problems:
+        said = of_row(problem.message) or problem.message
+        if problem.message != refusal.message:
+            lines.append(Problem(of_line(problem.row, said) if problem.row else said, FILE))
+    return Refusal(_("%(name)s could not be scored.", name=name), tuple(lines))
 
 
 def _summary(job: Job) -> Summary:
     outcome = job.outcome()
     if not isinstance(outcome, Summary):
-        raise NotFound(GONE)
+        raise NotFound(_(GONE))
     return outcome
 
 
@@ -277,9 +305,25 @@ def _reasons(
     return found
 
 
+def _mended(summary: Summary, schema: Schema) -> list[NamedCell]:
+    """Return the cells that were mended, with how they are read."""
+    words = RowWords(schema, {}, decimal_comma=summary.decimal_comma, typed=not summary.delimiter)
+    features = {feature.name: feature for feature in schema.asked}
+    return [
+        cell._replace(
+            message=of_mended_cell(
+                schema.headings[cell.field],
+                cell.got,
+                words.check(features[cell.field], cell.got),
+            )
+        )
+        for cell in summary.mended_cells
+    ]
+
+
 def _entered(order: Order) -> tuple[str, str]:
     """Return the mark and the number of students to help, as a form shows them."""
-    mark = "" if order.pass_mark is None else format_number(order.pass_mark)
+    mark = "" if order.pass_mark is None else localize(format_number(order.pass_mark))
     return mark, "" if order.n_helped is None else str(order.n_helped)
 
 
@@ -294,6 +338,7 @@ def _upload_page(
     page = render_template(
         "batch.html",
         schema=schema,
+        target=schema.target.label or schema.target.name,
         people=people_columns(schema),
         features=in_order(schema),
         explanation=explanation,
@@ -309,17 +354,28 @@ def _upload_page(
 
 def _columns_page(job: Job, refusal: Refusal, predictor: Predictor) -> Response:
     """Ask which of a file's columns are those that the model needs."""
-    schema = predictor.schema
+    schema, header = predictor.schema, refusal.header
+    asked = ask_columns(schema, header, refusal.found)
     page = render_template(
         "batch_columns.html",
         job=job,
         name=job.read_order().name,
-        refusal=refusal,
-        asked=ask_columns(schema, refusal.header, refusal.found),
-        known=[(refusal.header[at], schema.headings[name]) for name, at in refusal.found.items()],
-        free=[(at, refusal.header[at]) for at in free_columns(refusal.header, refusal.found)],
+        asked=asked,
+        n_missing=sum(not one.optional for one in asked),
+        message=message_of(asked, header),
+        known=[(header[at], schema.headings[name]) for name, at in refusal.found.items()],
+        free=choices(header, free_columns(header, refusal.found)),
+        sheets=refusal.sheets,
+        sheets_read=[*refusal.sheets_read],
+        remark=_sheets_remark(refusal),
+        first=listed((repr(shorten(name)) for name in header), most=SHOWN_CHOICES),
     )
     return make_response(page, 422)
+
+
+def _sheets_remark(refusal: Refusal) -> str:
+    counts = {"sheets": refusal.sheets, "read": refusal.sheets_read}
+    return table_message(Finding("other_sheets", NOTE, counts=counts)) if refusal.sheets else ""
 
 
 def _job_page(
@@ -372,8 +428,12 @@ def _of_summary(
         "reasons": reasons,
         "waiting": waiting and same and not reasons.unavailable,
         "asked": asked,
+        "school": ask_school(schema, summary, order) if same else None,
+        "looks_like": looks_like,
         "n_suggested": sum(bool(one.suggestion) for one in asked),
-        "mended": summary.mended_cells,
+        "mended": _mended(summary, schema) if same else [],
+        "left_out": [of_line(p.row or 0, of_row(p.message)) for p in summary.left_out[:5]],
+        "caption": caption(listing, summary),
         "headings": schema.headings,
         "named": named,
         "reached": help_reaches(summary, order.n_helped) if order.n_helped else "",

@@ -14,6 +14,7 @@ from flask import current_app, request
 
 from src.config import Settings
 from src.exception import DataValidationError, Problem
+from src.language import gettext as _
 from src.logger import get_logger
 from src.schema.features import ClassTarget, NumericFeature
 from src.serving.predictor import Predictor
@@ -174,12 +175,12 @@ def safe_name(sent: str | None) -> str:
     plain = "".join(c for c in (sent or "").replace("\\", "/") if c.isprintable())
     path = PurePosixPath(plain.strip())
     if path.suffix.lower() in (".parquet", ".pq"):
-        message = "Parquet files are not taken here. Save it as CSV or Excel."
+        message = _("Parquet files are not taken here. Save it as CSV or Excel.")
         raise DataValidationError(problems=[Problem(message, "file")])
     if len(path.name) > LONGEST_NAME:
         suffix = path.suffix if len(path.suffix) < LONGEST_NAME / 2 else ""
         return path.name[: LONGEST_NAME - len(suffix) - 1] + "…" + suffix
-    return path.name or "the file"
+    return path.name or _("the file")
 
 
 def read_pass_mark(text: str, target: NumericFeature | ClassTarget) -> float | None:
@@ -193,11 +194,13 @@ def read_pass_mark(text: str, target: NumericFeature | ClassTarget) -> float | N
     if not text.strip():
         return None
     if isinstance(target, ClassTarget):
-        message = f"{target.label or target.name} is an outcome: it has no pass mark."
+        message = _(
+            "%(target)s is an outcome: it has no pass mark.", target=target.label or target.name
+        )
         raise DataValidationError(problems=[Problem(message, "pass_mark")])
     mark = parse_number(text, decimal_comma="," in text)
     if mark is None or not target.within(mark):
         got = shorten(text.strip())
-        message = f"The pass mark must be {target.rule}. Got {got!r}."
+        message = _("The pass mark must be %(rule)s. Got %(got)s.", rule=target.rule, got=repr(got))
         raise DataValidationError(problems=[Problem(message, "pass_mark", got=got)])
     return mark

@@ -1,6 +1,6 @@
 """A table to fill in, drawn from the schema: CSV with examples, Excel with lists to choose from.
 
-``python -m src.web.batch.template`` reads a schema as JSON and writes the workbook.
+``python -m src.web.batch.template`` reads a language and a schema as JSON and writes the workbook.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from itertools import zip_longest
 from typing import IO, TYPE_CHECKING, Any
 
 from src.config import ROOT
+from src.language import current, decimal_mark, localize, mark, pgettext, speak
+from src.language import gettext as _
+from src.report.wording import capitalize
 from src.schema.features import LARGEST_NUMBER, CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.serving.scorers import free_names
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 ROWS_TO_FILL = 1_000  # of the workbook, for which Excel checks what is entered
 CHILD_LIMIT_S = 20
-VALUES_SHEET = "Allowed values"
+VALUES_SHEET = mark("Allowed values")
 NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_PROMPT, _LONGEST_TITLE = 255, 32  # characters, says Excel
 
@@ -39,7 +42,8 @@ def csv_template(schema: Schema) -> str:
     n_rows = max((len(f.categories) for f in schema.categorical), default=1)
     file = io.StringIO()
     rows = [[*nobody, *(_example(f, row, n_rows) for f in features)] for row in range(n_rows)]
-    write_rows(file, [[*people, *(schema.headings[f.name] for f in features)], *rows])
+    header = [*people, *(schema.headings[f.name] for f in features)]
+    write_rows(file, [header, *rows], delimiter=";" if decimal_mark() == "," else ",")
     return file.getvalue()
 
 
@@ -53,7 +57,8 @@ def excel_template(schema: Schema) -> bytes:
     subprocess.SubprocessError
         If the process fails or takes too long.
     """
-    return made_by_process("src.web.batch.template", json.dumps(schema.to_dict()).encode())
+    asked = {"language": current(), "schema": schema.to_dict()}
+    return made_by_process("src.web.batch.template", json.dumps(asked).encode())
 
 
 def made_by_process(module: str, content: bytes) -> bytes:
@@ -87,8 +92,8 @@ def write_workbook(schema: Schema, file: IO[bytes]) -> None:
 
     features = in_order(schema)
     book = Workbook()
-    students, values = book.active, book.create_sheet(VALUES_SHEET)
-    students.title = "Students"
+    students, values = book.active, book.create_sheet(sheet_name(_(VALUES_SHEET)))
+    students.title = sheet_name(_("Students"))
     people = people_columns(schema)
     _fill(students, [[*people, *(schema.headings[f.name] for f in features)]])
     of_features = students.iter_cols(min_col=len(people) + 1, max_row=1)
@@ -108,23 +113,39 @@ def write_workbook(schema: Schema, file: IO[bytes]) -> None:
 def explanation(feature: Feature) -> str:
     """Return in words what a column takes."""
     if isinstance(feature, GroupFeature):
-        counted = "Any text. One that the model does not know, or none, counts as an average one."
+        counted = _(
+            "Any text. One that the model does not know, or none, counts as an average one."
+        )
         return f"{feature.help} {counted}".strip()
-    unit = feature.unit if isinstance(feature, NumericFeature) else ""
-    rule = feature.rule[:1].upper() + feature.rule[1:] + (f", in {unit}" if unit else "")
-    parts = (rule, feature.help, "May be empty" if feature.optional else "")
+    rule = capitalize(feature.rule)
+    if isinstance(feature, NumericFeature) and feature.unit:
+        rule = _("%(rule)s, in %(unit)s", rule=rule, unit=feature.unit)
+    parts = (rule, feature.help, _("May be empty") if feature.optional else "")
     return " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts if part)
 
 
 def people_columns(schema: Schema) -> list[str]:
     """Return the columns that say whose row it is: those of the training table, else a name."""
-    return [*schema.people] or free_names(["Name"], schema.headings.values())
+    return [*schema.people] or free_names(
+        [pgettext("of a student", "Name")], schema.headings.values()
+    )
 
 
 def in_order(schema: Schema) -> list[Feature]:
     """Return the columns that a file may have, the group's last."""
     group = [] if schema.group is None else [schema.group]
     return [*sorted(schema.features, key=lambda feature: feature.order), *group]
+
+
+def sheet_name(words: str) -> str:
+    """Return words as Excel takes them for the name of a sheet, in a formula too.
+
+    Examples
+    --------
+    >>> sheet_name("Élèves d'ici/là [1]")
+    'Élèves d ici là  1'
+    """
+    return re.sub(r"[\[\]:*?/\\']", " ", words)[:31].strip()
 
 
 def _choices(feature: Feature) -> tuple[str, ...]:
@@ -139,7 +160,7 @@ def _example(feature: Feature, row: int, n_rows: int) -> str:
         choices = _choices(feature)
         return choices[row % len(choices)] if choices else ""
     low, high = feature.observed_minimum, feature.observed_maximum
-    return format_number(feature.short(low + (high - low) * (row + 1) / (n_rows + 1)))
+    return localize(format_number(feature.short(low + (high - low) * (row + 1) / (n_rows + 1))))
 
 
 def _fill(sheet: Any, rows: Sequence[Sequence[str]]) -> None:
@@ -190,7 +211,8 @@ def _rule(feature: Feature, at: int) -> dict[str, str]:
 
         column = get_column_letter(at + 1)
         last = len(choices) + 1
-        return {"type": "list", "formula1": f"'{VALUES_SHEET}'!${column}$2:${column}${last}"}
+        sheet = sheet_name(_(VALUES_SHEET))
+        return {"type": "list", "formula1": f"'{sheet}'!${column}$2:${column}${last}"}
     if not isinstance(feature, NumericFeature):
         return {}
     if feature.minimum is None and feature.maximum is None:
@@ -204,5 +226,7 @@ def _rule(feature: Feature, at: int) -> dict[str, str]:
 
 if __name__ == "__main__":
     content = io.BytesIO()
-    write_workbook(Schema.from_dict(json.load(sys.stdin.buffer)), content)
+    asked = json.load(sys.stdin.buffer)
+    speak(asked["language"])
+    write_workbook(Schema.from_dict(asked["schema"]), content)
     sys.stdout.buffer.write(content.getvalue())

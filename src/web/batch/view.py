@@ -9,6 +9,8 @@ from typing import Any, ClassVar, NamedTuple, cast
 
 from markupsafe import Markup
 
+from src.language import gettext as _
+from src.language import localize, mark, ngettext, pgettext
 from src.report.scored_file import at_risk, listed_by_chance, reading
 from src.report.wording import (
     interval_ends,
@@ -42,10 +44,10 @@ class View:
     Attributes
     ----------
     target : str
-    risk : str
-        What students are at risk of, as the rest of "who will …"; empty where nobody said that.
-    likely : str
-        How many of the file will probably turn out so.
+    knows_risk : bool
+        Whether somebody said who is at risk.
+    will, likely : str
+        How many of the file will probably turn out to be at risk: a heading, and the numbers.
     remarks : list of str
         How the file was read.
     quality : str
@@ -57,7 +59,8 @@ class View:
 
     summary: Summary
     target: str
-    risk: str
+    knows_risk: bool
+    will: str
     likely: str
     remarks: list[str]
     quality: str
@@ -98,7 +101,7 @@ class OutcomeView(View):
     counts: list[tuple[str, str, str]]
 
     OVERVIEW = "_class_outcomes.html"
-    note = (
+    note = mark(
         "What a student may also reach cannot be ruled out: 9 in 10 students end with one of the "
         "outcomes that are named in their row."
     )
@@ -128,19 +131,41 @@ def help_reaches(summary: Summary, n_helped: int) -> str:
     low, high = count_range(known)
     reached = between(low, high + len(chances) - len(known))
     all_ = between(*summary.likely)
-    who = "student is" if len(first) == 1 else f"{len(first)} students are"
-    return (
-        f"The first {who} marked. Of the {all_} in this list who will probably {risk_of(summary)}, "
-        f"they are likely to hold {reached}."
+    marked = ngettext(
+        "The first student is marked.", "The first %(n)s students are marked.", len(first)
     )
-
-
-def risk_of(summary: Summary) -> str:
-    """Return what students are at risk of, as the rest of "who will …"."""
+    said = {"all": all_, "reached": reached}
     if isinstance(summary, OutcomeSummary):
-        return f"end with {listed(summary.target.at_risk, most=20, last='or')}"
+        held = _(
+            "Of the %(all)s in this list who will probably end with %(outcomes)s, they are likely "
+            "to hold %(reached)s.",
+            outcomes=_event(summary),
+            **said,
+        )
+    else:
+        held = _(
+            "Of the %(all)s in this list who will probably score below %(mark)s, they are likely "
+            "to hold %(reached)s.",
+            mark=_pass_mark(summary),
+            **said,
+        )
+    return f"{marked} {held}"
+
+
+def _will(summary: Summary) -> str:
+    """Return the heading of how many will probably turn out to be at risk."""
+    if isinstance(summary, OutcomeSummary):
+        return _("Will probably end with %(outcomes)s", outcomes=_event(summary))
+    return _("Will probably score below %(mark)s", mark=_pass_mark(summary))
+
+
+def _event(summary: OutcomeSummary) -> str:
+    return listed(summary.target.at_risk, most=20, last="or")
+
+
+def _pass_mark(summary: Summary) -> str:
     mark = cast(NumberSummary, summary).pass_mark
-    return "" if mark is None else f"score below {format_number(mark)}"
+    return "" if mark is None else localize(format_number(mark))
 
 
 def between(low: int, high: int) -> str:
@@ -151,18 +176,29 @@ def between(low: int, high: int) -> str:
     >>> between(2, 5), between(3, 3)
     ('2 to 5', '3')
     """
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return (
+        number(low) if low == high else _("%(low)s to %(high)s", low=number(low), high=number(high))
+    )
 
 
 def _numbers(summary: NumberSummary, metrics: Mapping[str, Any]) -> NumberView:
     target = summary.target
     decimals, name = sensible_decimals(target), target.label or target.name
-    mark = "" if summary.pass_mark is None else format_number(summary.pass_mark)
+    mark = _pass_mark(summary)
     low, high = target.range
     step = (high - low or 1.0) / BINS
     edges = tuple(low + i * step for i in range(BINS + 1))
-    shown = pairwise(format_number(round(edge, decimals)) for edge in edges)
-    bins = [(f"{low} to {high}", n) for (low, high), n in zip(shown, summary.bins, strict=True)]
+    shown = pairwise(localize(format_number(round(edge, decimals))) for edge in edges)
+    bins = [
+        (_("%(low)s to %(high)s", low=low, high=high), n)
+        for (low, high), n in zip(shown, summary.bins, strict=True)
+    ]
+    described = ngettext(
+        "A histogram of %(n)s prediction.", "A histogram of %(n)s predictions.", summary.n_predicted
+    )
+    if mark:
+        line = _("The dashed line is at %(mark)s.", mark=mark)
+        described = f"{described} {line}"
     return NumberView(
         **_common(summary, metrics),
         unit=target.unit,
@@ -170,9 +206,8 @@ def _numbers(summary: NumberSummary, metrics: Mapping[str, Any]) -> NumberView:
         chart=distribution(
             edges,
             tuple(summary.bins),
-            f"How many students are predicted to reach which {name}",
-            f"A histogram of {summary.n_predicted:,} predictions."
-            + (f" The dashed line is at {mark}." if mark else ""),
+            _("How many students are predicted to reach which %(target)s", target=name),
+            described,
             mark=summary.pass_mark,
             below=summary.pass_mark,
             counted=True,
@@ -186,10 +221,10 @@ def _numbers(summary: NumberSummary, metrics: Mapping[str, Any]) -> NumberView:
 def _outcomes(summary: OutcomeSummary, metrics: Mapping[str, Any]) -> OutcomeView:
     return OutcomeView(
         **_common(summary, metrics),
-        event=listed(summary.target.at_risk, most=20, last="or"),
-        bars=bar_list([(label, f"{n:,}", n) for label, n in summary.counts.items()]),
+        event=_event(summary),
+        bars=bar_list([(label, number(n), n) for label, n in summary.counts.items()]),
         counts=[
-            (label, f"{n:,}", f"{summary.expected[label]:,.1f}")
+            (label, number(n), number(summary.expected[label], 1))
             for label, n in summary.counts.items()
         ],
     )
@@ -200,12 +235,15 @@ def _common(summary: Summary, metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "summary": summary,
         "target": summary.target.label or summary.target.name,
-        "risk": risk_of(summary) if summary.knows_risk else "",
+        "knows_risk": summary.knows_risk,
+        "will": _will(summary) if summary.knows_risk else "",
         "likely": "" if summary.likely is None else between(*summary.likely),
         "remarks": reading(summary, mended=False),
         "quality": quality(metrics, summary),
         "groups": [
-            GroupLine(one.name or "not said", one.n_rows, one.n_at_risk, between(one.low, one.high))
+            GroupLine(
+                one.name or _("not said"), one.n_rows, one.n_at_risk, between(one.low, one.high)
+            )
             for one in groups
         ],
     }
@@ -215,25 +253,31 @@ def score_texts(summary: Summary, score: Any) -> tuple[str, str, str]:
     """Return a prediction, its range or what else may be, and the chance; empty if not known."""
     if isinstance(summary, OutcomeSummary):
         others = [label for label in score.outcomes if label != score.prediction]
-        said = listed(others) if others else "nothing else" if score.outcomes else ""
+        said = listed(others) if others else _("nothing else") if score.outcomes else ""
         return score.prediction, said, percent(score.chance)
     decimals = sensible_decimals(summary.target)
     ends = None if score.low is None or score.high is None else (score.low, score.high)
     chance = "" if score.chance is None else percent(score.chance)
-    return number(score.prediction, decimals), interval_ends(ends, decimals, " to "), chance
+    to = pgettext("between two numbers", "to")
+    return number(score.prediction, decimals), interval_ends(ends, decimals, f" {to} "), chance
 
 
 def score_headings(summary: Summary) -> tuple[str, str, str]:
     """Return what the texts of :func:`score_texts` are; empty where there is none."""
     if isinstance(summary, OutcomeSummary):
-        event = listed(summary.target.at_risk, most=20, last="or")
-        return "Predicted", "May also be", f"Chance of {event or 'the predicted outcome'}"
-    mark = cast(NumberSummary, summary).pass_mark
-    chance = "" if mark is None else f"Chance below {format_number(mark)}"
-    return "Predicted", "Range for 9 in 10", chance
+        event = _event(summary)
+        if event:
+            chance = _("Chance of %(outcomes)s", outcomes=event)
+        else:
+            chance = _("Chance of the predicted outcome")
+        return _("Predicted"), _("May also be"), chance
+    mark = _pass_mark(summary)
+    return _("Predicted"), _("Range for 9 in 10"), mark and _("Chance below %(mark)s", mark=mark)
 
 
 def named(who: Sequence[str], line: int) -> str:
     """Return how a student is called: by name where the file has one, else by row."""
     name = " ".join(cell for cell in who if cell)
-    return f"{name} (row {line})" if name else f"row {line}"
+    if name:
+        return _("%(name)s (row %(line)s)", name=name, line=line)
+    return _("row %(line)s", line=line)

@@ -21,6 +21,7 @@ from src.exception import (
     HeaderError,
     StuPredictionError,
 )
+from src.language import mark, speaking
 from src.serving.listed_reasons import Reasons, reasons_of
 from src.serving.predictor import Predictor
 from src.serving.scorers import scorer_for
@@ -29,7 +30,7 @@ from src.serving.summary import Summary
 from src.tables.reader import open_table
 from src.tables.spreadsheets import SheetChoice
 from src.utils import NO_ROOM
-from src.web.batch.workspace import FILE_FACTOR, LARGE, SMALL, Job, Refusal
+from src.web.batch.workspace import FILE_FACTOR, LARGE, SMALL, Job, Order, Refusal
 
 if TYPE_CHECKING:
     import subprocess
@@ -44,7 +45,11 @@ LOOK_EVERY_S = 0.5
 CLASS_BYTES = 1 << 18  # a file of no more bytes …
 CLASS_LINES = 501  # … and lines is a class list
 
-TOO_MUCH = "The file takes more memory or time than the server gives. Split it into parts."
+TOO_LONG = mark("The file takes more than 2 minutes. Split it.")
+TOO_MUCH = mark("The file takes more memory or time than the server gives. Split it into parts.")
+NO_EXCEL = mark("Excel files cannot be read on this server. Save it as CSV and upload that.")
+NO_ROOM_LEFT = mark("The results take more room than the server gives. Split the file.")
+OUR_FAULT = mark("The mistake is here, not in your file. It was noted; please try again.")
 
 _NOT_INHERITED = ("API_KEYS", "RECORDS_URL", "RECORDS_KEY", "OPERATOR_PASSWORD_HASH", "SECRET_KEY")
 
@@ -91,6 +96,13 @@ def _attempt(
     job: Job, predictor: Predictor, recorder: Recorder | None, *, vectorised: bool
 ) -> Summary | Refusal:
     order = job.read_order()
+    with speaking(order.language):
+        return _score(job, order, predictor, recorder, vectorised=vectorised)
+
+
+def _score(
+    job: Job, order: Order, predictor: Predictor, recorder: Recorder | None, *, vectorised: bool
+) -> Summary | Refusal:
     scorer = scorer_for(predictor, order.pass_mark, vectorised=vectorised)
     choice = SheetChoice(order.sheet, order.all_sheets, *predictor.schema.keys)
     try:
@@ -105,19 +117,26 @@ def _attempt(
                 keeper = recorder.file(scorer, reader.header, patient=vectorised)
             return score_table(reader, scorer, output, to_fix, job.report, order.mending, keeper)
     except HeaderError as error:
-        return Refusal(error.summary, error.problems, header=error.header, found=error.found)
+        return Refusal(
+            error.summary,
+            error.problems,
+            header=error.header,
+            found=error.found,
+            sheets=reader.notes.sheets,
+            sheets_read=reader.notes.sheets_read,
+        )
     except (DataValidationError, ConfigurationError) as error:
         return Refusal(error.summary, error.problems)
     except ImportError as error:
         if error.name != "openpyxl":
             raise
-        return Refusal("Excel files cannot be read on this server. Save it as CSV and upload that.")
+        return Refusal(NO_EXCEL)
     except MemoryError:
         return Refusal(TOO_MUCH)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        return Refusal("The results take more room than the server gives. Split the file.")
+        return Refusal(NO_ROOM_LEFT)
     except Exception as error:  # noqa: BLE001 - the message may quote a student's answers
         steps = "".join(traceback.format_tb(error.__traceback__))
         return our_fault(f"{type(error).__name__} while scoring a file:\n{steps}")
@@ -125,8 +144,7 @@ def _attempt(
 
 def our_fault(internal: str) -> Refusal:
     """Return a refusal for which the file is not to blame; ``internal`` is for the log."""
-    message = "The mistake is here, not in your file. It was noted; please try again."
-    return Refusal(message, internal=internal)
+    return Refusal(OUR_FAULT, internal=internal)
 
 
 def child_environment() -> dict[str, str]:
@@ -195,8 +213,7 @@ def _watch(job: Job) -> None:
         time.sleep(LOOK_EVERY_S)
         try:
             if time.monotonic() > over:
-                minutes = TIME_LIMIT_S // 60
-                job.finish(Refusal(f"The file takes more than {minutes} minutes. Split it."))
+                job.finish(Refusal(TOO_LONG))
                 os._exit(1)
             job.show_life()
         except OSError:

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from src.exception import ConfigurationError, Problem
+from src.language import ENGLISH, gettext, mark
 from src.serving.listed_reasons import Reasons
 from src.serving.mending import Mending
 from src.serving.summary import Summary
@@ -90,6 +91,8 @@ class Order:
     edits : tuple of Edit
     as_written, columns
         See :class:`src.serving.mending.Mending`.
+    language : str
+        Of the page that it was sent on: in it is said why a file is refused.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Order:
     edits: tuple[Edit, ...] = ()
     as_written: tuple[tuple[int, int], ...] = ()
     columns: dict[str, int] = field(default_factory=dict)
+    language: str = ENGLISH
 
     @property
     def mending(self) -> Mending:
@@ -127,6 +131,8 @@ class Refusal:
         The file's, where columns are missing that a person may find among its own.
     found : dict of str to int
         Where the columns stand that are there, by feature.
+    sheets, sheets_read : tuple of str
+        Of a workbook whose header lacks columns; see :class:`FileNotes`.
     """
 
     message: str
@@ -134,6 +140,8 @@ class Refusal:
     internal: str = ""
     header: tuple[str, ...] = ()
     found: dict[str, int] = field(default_factory=dict)
+    sheets: tuple[str, ...] = ()
+    sheets_read: tuple[str, ...] = ()
 
 
 class Job:
@@ -229,8 +237,8 @@ class Job:
             return Summary.from_dict(content["summary"])
         refusal = content["refusal"]
         problems = tuple(Problem(**problem) for problem in refusal["problems"])
-        header = tuple(refusal["header"])
-        return Refusal(**{**refusal, "problems": problems, "header": header})
+        texts = {name: tuple(refusal[name]) for name in ("header", "sheets", "sheets_read")}
+        return Refusal(**{**refusal, "problems": problems, **texts})
 
     def work(self) -> bytes | None:
         """Return what kind of work is being done on the file; None where there is none."""
@@ -273,7 +281,7 @@ class Job:
         return False
 
 
-ABANDONED = Refusal("The work on this file was interrupted. Please upload it again.")
+ABANDONED = Refusal(mark("The work on this file was interrupted. Please upload it again."))
 
 
 class Workspace:
@@ -391,7 +399,7 @@ class Workspace:
         needed = (1 + 2 * FILE_FACTOR) * self.most_bytes
         free = shutil.disk_usage(self.folder).free
         if used + needed > ROOM_FACTOR * self.most_bytes or needed > free:
-            raise _busy("There is no room for another file just now.")
+            raise _busy(gettext("There is no room for another file just now."))
 
     @contextmanager
     def _place(self, kind: bytes) -> Iterator[None]:
@@ -403,7 +411,7 @@ class Workspace:
                     yield
                     return
             if time.monotonic() > deadline:
-                raise _busy("Other large files are being worked on.")
+                raise _busy(gettext("Other large files are being worked on."))
             time.sleep(LOOK_EVERY_S)
 
     def _has_place(self, kind: bytes) -> bool:
@@ -477,7 +485,9 @@ def _delete(folder: Path) -> None:
 def _busy(reason: str) -> Exception:
     from werkzeug.exceptions import ServiceUnavailable  # the process of a large file needs none
 
-    message = f"{reason} Please try again in {RETRY_AFTER_S} seconds."
+    message = gettext(
+        "%(reason)s Please try again in %(seconds)s seconds.", reason=reason, seconds=RETRY_AFTER_S
+    )
     return ServiceUnavailable(message, retry_after=RETRY_AFTER_S)
 
 

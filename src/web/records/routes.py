@@ -7,6 +7,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
 
 from src.exception import DataValidationError
+from src.language import gettext as _
+from src.language import mark
 from src.logger import get_logger
 from src.records.database import migrate, open_engine
 from src.records.identity import is_day
@@ -16,14 +18,14 @@ from src.web.middleware.sign_in import SignIn, current_sign_in
 from src.web.model_holder import current_models
 from src.web.recording import Recording, current_recording
 from src.web.records.upload import Outcome, import_file
-from src.web.records.view import describe_report
+from src.web.records.view import describe_fates, describe_report
 
 logger = get_logger(__name__)
 records = Blueprint("records", __name__, url_prefix="/records")
 
-CHOOSE = "Choose a CSV or Excel file."
-DAY = "The day must be written such as 2026-09-30."
-DOWN = "The database of the records does not answer. Predictions go on, and wait for it."
+CHOOSE = mark("Choose a CSV or Excel file.")
+DAY = mark("The day must be written such as 2026-09-30.")
+DOWN = mark("The database of the records does not answer. Predictions go on, and wait for it.")
 
 
 @records.before_request
@@ -48,9 +50,9 @@ def upload() -> ResponseReturnValue:
     sent, as_of = request.files.get("file"), request.form.get("as_of", "").strip()
     errors = {}
     if sent is None or not sent.filename:
-        errors["file"] = CHOOSE
+        errors["file"] = _(CHOOSE)
     if as_of and not is_day(as_of):
-        errors["as_of"] = DAY
+        errors["as_of"] = _(DAY)
     if errors or sent is None:
         return _page(errors=errors, as_of=as_of, status=422)
     try:
@@ -73,7 +75,7 @@ def _page(
     try:
         content = _stored_report()
     except (OperationalError, OSError):
-        problem = DOWN
+        problem = _(DOWN)
     page = render_template(
         "records.html",
         view=describe_report(content, schema) if content else None,
@@ -81,6 +83,7 @@ def _page(
         counts=_recording().counts(),
         problem=problem,
         outcome=outcome,
+        fates=describe_fates(outcome.counts) if outcome else [],
         errors=errors or {},
         as_of=as_of,
         has_password=current_app.extensions[SignIn.EXTENSION].has_password,

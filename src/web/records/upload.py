@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from src.config import ROOT
+from src.language import current, mark
+from src.language import gettext as _
 from src.logger import get_logger
 from src.serving.scoring import can_vectorise
 from src.utils import disk_folder
@@ -24,13 +26,15 @@ logger = get_logger(__name__)
 
 LIMIT_S = 25  # gunicorn ends a request after 30
 MOST_LINK_BYTES = 1 << 20
-SLOW = (
+SLOW = mark(
     "The file takes more time than a page has. Import it on the server: "
     "python -m src.records outcomes import FILE"
 )
-DOWN = "The database of the records does not answer. Nothing of the file was kept; try again later."
-OUR_FAULT = "The mistake is here, not in your file. It was noted; please try again."
-NO_REPORT = (
+DOWN = mark(
+    "The database of the records does not answer. Nothing of the file was kept; try again later."
+)
+OUR_FAULT = mark("The mistake is here, not in your file. It was noted; please try again.")
+NO_REPORT = mark(
     "The outcomes are kept. The report could not be made here; make it where the model is trained: "
     "python -m src.records report"
 )
@@ -74,26 +78,26 @@ def import_file(
         with upload.open("wb") as copy:
             shutil.copyfileobj(file, copy)
         command = ["outcomes", "import", str(upload), "--not-taken", str(not_taken), "--json",
-                   "--actor", actor, "--name", name]  # fmt: skip
+                   "--actor", actor, "--name", name, "--language", current()]  # fmt: skip
         command += ["--as-of", as_of] if as_of else []
         command += ["--report"] if can_vectorise() else []
         try:
             ran = _run(recording, command)
         except subprocess.TimeoutExpired:
-            return Outcome(refusal=SLOW)
+            return Outcome(refusal=_(SLOW))
         if ran.returncode == 3:
-            return Outcome(refusal=DOWN)
+            return Outcome(refusal=_(DOWN))
         if ran.returncode == 2:
             return Outcome(refusal=ran.stderr.decode("utf-8", "replace").strip())
         if ran.returncode:
             logger.error("A process for outcomes ended with status %d", ran.returncode)
-            return Outcome(refusal=OUR_FAULT)
+            return Outcome(refusal=_(OUR_FAULT))
         found = json.loads(ran.stdout)
         return Outcome(
             counts={name: n for name, n in found.items() if isinstance(n, int)},
             examples=found["examples"],
             not_taken=_link(not_taken),
-            remark="" if can_vectorise() else NO_REPORT,
+            remark="" if can_vectorise() else _(NO_REPORT),
         )
 
 

@@ -7,21 +7,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from src.language import ENGLISH, current, mark, pgettext
+from src.language import gettext as _
+from src.records.report import UNKNOWN
+from src.records.sentences import MISSING_SHARE, of_event, of_list, of_missing, too_few
 from src.report.document import Cell, ReportTable
 from src.report.wording import interval_ends, number, percent, sensible_decimals
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
+from src.stats.disclosure import LEAST_ROWS
 from src.web.charts import predicted_and_actual
 
-FEW = "too few"
+FEW = mark("too few")
 WHAT_GOES_TOGETHER = {
-    "groups": "Pupils of a class are alike, so the ranges count classes, not pupils.",
-    "pupils": "There are too few classes to say how alike their pupils are: the ranges count "
-    "pupils as if they were not, and may be too narrow.",
-    "rows": "Nobody said which pupils belong together: the ranges count each alone, and may be too "
-    "narrow.",
+    "groups": mark("Pupils of a class are alike, so the ranges count classes, not pupils."),
+    "pupils": mark(
+        "There are too few classes to say how alike their pupils are: the ranges count pupils as "
+        "if they were not, and may be too narrow."
+    ),
+    "rows": mark(
+        "Nobody said which pupils belong together: the ranges count each alone, and may be too "
+        "narrow."
+    ),
 }
 
 
@@ -40,6 +49,7 @@ class ReportView:
 
     made: str
     known: str
+    cases: str
     missing: str
     flatters: bool
     sentence: str
@@ -56,33 +66,54 @@ class ReportView:
 
 def describe_report(content: Mapping[str, Any], schema: Schema) -> ReportView:
     """Return a stored report in words, tables and a chart."""
-    made = datetime.fromtimestamp(content["made_at_ms"] / 1000, UTC)
     figures, missing = content["figures"], content["missing"]
     is_class = isinstance(schema.target, ClassTarget)
     decimals = 1 if is_class else sensible_decimals(schema.number)
     kind = _Kind(is_class, decimals, "" if is_class else schema.target.unit)
     listed = content.get("list")
     return ReportView(
-        made=f"{made.day} {made:%B %Y, %H:%M} UTC",
-        known=f"{content['n_known']:,} of {content['n_cases']:,}",
-        missing=missing["sentence"] if missing["n"] else "",
-        flatters=missing["share"] >= 0.1,
-        sentence=content.get("sentence", ""),
+        made=_moment(datetime.fromtimestamp(content["made_at_ms"] / 1000, UTC)),
+        known=number(content["n_known"]),
+        cases=number(content["n_cases"]),
+        missing=of_missing(missing, content["n_cases"]) if missing["n"] else "",
+        flatters=missing["share"] >= MISSING_SHARE,
+        sentence="" if figures else too_few(content["n_known"], LEAST_ROWS),
         tiles=kind.tiles(figures) if figures else (),
-        together=WHAT_GOES_TOGETHER[figures["clusters"]] if figures else "",
+        together=_(WHAT_GOES_TOGETHER[figures["clusters"]]) if figures else "",
         chart=_chart(content, kind) if figures and content["parts"] else Markup(""),
         parts=_parts_table(content["parts"], kind) if figures and content["parts"] else None,
-        terms=_by_table("By term", "Term from", content["by_term"], kind) if figures else None,
-        groups=_by_table("By class or school", "Group", content["by_group"], kind)
+        terms=_by_table(_("By term"), _("Term from"), content["by_term"], kind)
+        if figures
+        else None,
+        groups=_by_table(_("By class or school"), _("Group"), content["by_group"], kind)
         if figures and len(content["by_group"]) > 1
         else None,
         hides=any(
             group["figures"] is None
             for group in (*content.get("by_term", ()), *content.get("by_group", ()))
         ),
-        list_sentence=listed["sentence"] if listed else "",
-        lists=_lists_table(listed) if listed else None,
+        list_sentence=of_list(listed, schema.target) if listed else "",
+        lists=_lists_table(listed, schema) if listed else None,
     )
+
+
+def describe_fates(counts: Mapping[str, int]) -> list[Markup]:
+    """Return how many rows of an uploaded file came to what."""
+    said = {
+        "matched": mark("%(n)s with a new outcome"),
+        "corrected": mark("%(n)s with another outcome than was known"),
+        "unchanged": mark("%(n)s with an outcome that was known"),
+        "unmatched": mark("%(n)s without a prediction"),
+        "doubtful": mark("%(n)s that could mean several things"),
+        "refused": mark("%(n)s that could not be read"),
+        "left_out": mark("%(n)s not of a pupil"),
+        "mended": mark("%(n)s: cells read as what is clearly meant"),
+    }
+    return [
+        escape(_(text)) % {"n": Markup("<strong>{}</strong>").format(number(counts[fate]))}
+        for fate, text in said.items()
+        if counts.get(fate)
+    ]
 
 
 @dataclass(frozen=True)
@@ -95,15 +126,15 @@ class _Kind:
 
     def tiles(self, figures: Mapping[str, Any]) -> tuple[Tile, ...]:
         if self.is_class:
-            found = [self._share(figures, "accuracy", "ended as was most likely")]
+            found = [self._share(figures, "accuracy", _("ended as was most likely"))]
         else:
             found = [
-                self._size(figures, "mae", "typical error: the mean of all, without their sign"),
-                self._size(figures, "mean_error", "actual less predicted, on average"),
+                self._size(figures, "mae", _("typical error: the mean of all, without their sign")),
+                self._size(figures, "mean_error", _("actual less predicted, on average")),
             ]
         if "coverage" in figures:
-            what = "the 9-in-10 outcomes" if self.is_class else "the 9-in-10 range"
-            found.append(self._share(figures, "coverage", f"lay in {what}"))
+            outcomes, range_ = _("lay in the 9-in-10 outcomes"), _("lay in the 9-in-10 range")
+            found.append(self._share(figures, "coverage", outcomes if self.is_class else range_))
         return tuple(found)
 
     def _share(self, figures: Mapping[str, Any], name: str, meaning: str) -> Tile:
@@ -117,16 +148,28 @@ class _Kind:
     def ends(self, one: Mapping[str, float]) -> str:
         if one["low"] == one["high"]:
             return ""
-        return interval_ends((one["low"], one["high"]), self.decimals + 1, " to ")
+        to = pgettext("between two numbers", "to")
+        return interval_ends((one["low"], one["high"]), self.decimals + 1, f" {to} ")
 
     def value(self, value: float) -> str:
         return percent(value) if self.is_class else number(value, self.decimals)
 
 
+def _moment(at: datetime) -> str:
+    """Return a day and an hour as the language writes them."""
+    if current() == ENGLISH:
+        return f"{at.day} {at:%B %Y, %H:%M} UTC"
+    from babel.dates import format_datetime
+
+    language = current().replace("-", "_")
+    return f"{format_datetime(at, 'd MMMM yyyy', locale=language)}, {at:%H:%M} UTC"
+
+
 def _share_ends(one: Mapping[str, float]) -> str:
     if one["low"] == one["high"]:
         return ""
-    return f"{100 * one['low']:.0f} to {100 * one['high']:.0f} %"
+    low, high = (number(100 * one[end]) for end in ("low", "high"))
+    return _("%(low)s to %(high)s %%", low=low, high=high)
 
 
 def _chart(content: Mapping[str, Any], kind: _Kind) -> Markup:
@@ -140,13 +183,16 @@ def _chart(content: Mapping[str, Any], kind: _Kind) -> Markup:
         )
         for part in content["parts"]
     ]
-    unit = "chance in %" if kind.is_class else content["label"]
-    return predicted_and_actual(points, f"Predicted and actual: {unit}")
+    title = _("Predicted and actual: %(target)s", target=content["label"])
+    return predicted_and_actual(
+        points, _("Predicted and actual: chance in %") if kind.is_class else title
+    )
 
 
 def _parts_table(parts: Sequence[Mapping[str, Any]], kind: _Kind) -> ReportTable:
-    actual = "Came true" if kind.is_class else "Actual mean"
-    header = ("Predicted chance" if kind.is_class else "Predicted mean", actual, "Pupils")
+    header = (_("Predicted mean"), _("Actual mean"), _("Pupils"))
+    if kind.is_class:
+        header = (_("Predicted chance"), _("Came true"), _("Pupils"))
     rows = [
         (
             Cell(kind.value(part["predicted"])),
@@ -154,11 +200,11 @@ def _parts_table(parts: Sequence[Mapping[str, Any]], kind: _Kind) -> ReportTable
                 kind.value(part["actual"]["value"]),
                 _share_ends(part["actual"]) if kind.is_class else kind.ends(part["actual"]),
             ),
-            Cell(f"{part['n']:,}"),
+            Cell(number(part["n"])),
         )
         for part in parts
     ]
-    return ReportTable("The same as a table", header, rows)
+    return ReportTable(_("The same as a table"), header, rows)
 
 
 def _by_table(
@@ -166,25 +212,26 @@ def _by_table(
 ) -> ReportTable:
     rows: list[tuple[Cell, ...]] = []
     for group in groups:
-        figures = group["figures"]
+        figures, name = group["figures"], group["name"]
+        name = _(UNKNOWN) if name == UNKNOWN else name
         if figures is None:
-            rows.append((Cell(group["name"]), Cell(FEW), Cell(FEW), Cell("")))
+            rows.append((Cell(name), Cell(_(FEW)), Cell(_(FEW)), Cell("")))
             continue
         tiles = kind.tiles(figures)
         cells = [Cell(tile.value, tile.ends) for tile in (tiles[0], tiles[-1])]
-        rows.append((Cell(group["name"]), *cells, Cell(f"{figures['n']:,}")))
-    error = "Ended as predicted" if kind.is_class else "Typical error"
-    return ReportTable(caption, (heading, error, "In the 9-in-10 range", "Pupils"), rows)
+        rows.append((Cell(name), *cells, Cell(number(figures["n"]))))
+    error = _("Ended as predicted") if kind.is_class else _("Typical error")
+    return ReportTable(caption, (heading, error, _("In the 9-in-10 range"), _("Pupils")), rows)
 
 
-def _lists_table(listed: Mapping[str, Any]) -> ReportTable:
+def _lists_table(listed: Mapping[str, Any], schema: Schema) -> ReportTable:
     rows = [
         (
-            Cell(f"{one['k']:,}", percent(one["share"])),
-            Cell(f"{one['hits']:,}"),
+            Cell(number(one["k"]), percent(one["share"])),
+            Cell(number(one["hits"])),
             Cell(percent(one["caught"])),
         )
         for one in listed["lists"]
     ]
-    header = ("On the list", listed["event"], "Of all who did")
-    return ReportTable("Lists of those with the largest chance", header, rows)
+    header = (_("On the list"), of_event(schema.target), _("Of all who did"))
+    return ReportTable(_("Lists of those with the largest chance"), header, rows)

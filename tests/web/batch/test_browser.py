@@ -102,7 +102,7 @@ def test_a_class_is_uploaded_mended_and_deleted(
     assert page.get_by_label("Pass mark").input_value() == "60"
     page.get_by_label("File").set_input_files(tmp_path / "mended.csv")
     page.get_by_role("button", name="Upload and predict").click()
-    page.get_by_text("predicted for 1 of 1 students.").wait_for()
+    page.get_by_text("predicted for 1 of 1 student.").wait_for()
     page.get_by_label("Pass mark").fill("101")
     page.get_by_role("button", name="Show").click()
     page.get_by_role("alert").get_by_role("link").click()
@@ -381,7 +381,7 @@ def test_a_file_s_name_is_words_on_the_page(open_page, name):
     """C14."""
     page = open_page()
     send(page, (name, table(STUDENT)))
-    page.get_by_text("predicted for 1 of 1 students.").wait_for()
+    page.get_by_text("predicted for 1 of 1 student.").wait_for()
     assert page.locator("script:not([src])").count() == 0
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download the results").click()

@@ -280,7 +280,10 @@ def test_columns_that_are_called_otherwise_are_asked_for_side_by_side(client, pr
     answer = client.post("/batch", data=data)
     text = unescape(answer.text)
     assert answer.status_code == 422
-    assert "Your ‘Reading’ looks like our ‘Reading score’: use it?" in text
+    assert (
+        "Your ‘Reading’ and ‘Writng’ look like our ‘Reading score’ and ‘Writing score’: use "
+        in text
+    )
     address = re.search(r'action="(/batch/[^"/]+)"', text)[1]
     chosen = re.findall(r'name="column-(\w+)".*?value="(\d+)" selected', text, re.DOTALL)
     assert dict(chosen) == {"reading_score": "6", "writing_score": "7"}
@@ -293,10 +296,11 @@ def test_of_two_columns_of_one_name_a_person_says_which(client):
                      "a.csv")}  # fmt: skip
     answer = client.post("/batch", data=data)
     assert answer.status_code == 422
-    assert "Column gender stands there 2 times" in answer.text
+    assert "Your file has ‘gender’ 2 times: which one is it?" in answer.text
+    assert "Gender (column 8)" in answer.text
     address = re.search(r'action="(/batch/[^"/]+)"', answer.text)[1]
     client.post(address, data={"column-gender": "0"})
-    assert "predicted for 1 of 1 students" in client.get(address).text
+    assert "predicted for 1 of 1 student." in client.get(address).text
 
 
 def test_no_column_is_offered_twice(predictor):
