@@ -33,3 +33,22 @@ if (working) {
   };
   setTimeout(look, 1000);
 }
+
+// Reasons that are still worked out come one after the other, without a reload.
+const hurry = async () => {
+  const list = document.querySelector("[data-waiting]");
+  if (!list) return;
+  try {
+    const answer = await fetch(location.href);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector(".students tbody");
+    if (!answer.ok || !fresh) return;
+    list.querySelectorAll(".because").forEach((cell, n) => {
+      cell.replaceWith(document.importNode(fresh.querySelectorAll(".because")[n], true));
+    });
+    if (page.querySelector("[data-waiting]")) return setTimeout(hurry, 1000);
+    list.removeAttribute("data-waiting");
+    list.querySelector("#waiting").remove();
+  } catch { setTimeout(hurry, 5000); /* the server is away for a moment */ }
+};
+setTimeout(hurry, 500);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from src.compiled.contributions import Contributions
 from src.exception import ArtifactError, ReasonsUnavailableError
@@ -16,7 +17,29 @@ from src.serving.summary import BORDERLINE, ListedRow
 
 MOST_NAMED = 3  # reasons of a student
 MOST_EXPLAINED = 200  # students of a file
+SLOW_S = 0.005  # of the processor, for the reasons of one
 LEAST_SHARE = 0.1  # of all that pulls a student towards risk, for an answer to be named
+
+
+@lru_cache(maxsize=2)
+def explains_slowly(predictor: Predictor) -> bool:
+    """Whether the reasons of a class take longer than a page should: those of large forests do."""
+    features = predictor.schema.features
+    values: dict[str, Value] = {
+        feature.name: feature.observed_maximum
+        if isinstance(feature, NumericFeature)
+        else feature.categories[0]
+        for feature in features
+    }
+    if predictor.schema.group is not None:
+        values[predictor.schema.group.name] = None
+    try:
+        predictor.explain(values)  # the first one takes longer
+        began = time.thread_time()
+        predictor.explain(values)
+    except (ReasonsUnavailableError, ArtifactError):
+        return False
+    return time.thread_time() - began > SLOW_S
 
 
 @dataclass

@@ -22,7 +22,7 @@ from src.exception import (
     StuPredictionError,
 )
 from src.language import mark, speaking
-from src.serving.listed_reasons import Reasons, reasons_of
+from src.serving.listed_reasons import Reasons, explains_slowly, reasons_of
 from src.serving.predictor import Predictor
 from src.serving.scorers import scorer_for
 from src.serving.scoring import can_vectorise, score_table
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from src.records.recorder import Recorder
 
-EXPLAIN_S = 0.4  # of the processor, before a file is said to be done; a look at it goes on
+EXPLAIN_S = 1.0  # of the processor, before a file is said to be done; a look at it goes on
 TIME_LIMIT_S = 120
 MEMORY_BYTES = 2 << 30  # of addresses, which are more than the memory that is used
 LOOK_EVERY_S = 0.5
@@ -58,7 +58,7 @@ def kind_of_work(content: bytes, name: str, predictor: Predictor) -> bytes:
     """Return who scores a file: "" for the web worker itself, SMALL or LARGE for a process.
 
     ``content`` is its beginning, of more than :data:`CLASS_BYTES` where it has so many. Excel files
-    get a process whatever their size: their reader takes memory.
+    get a process whatever their size: their reader takes memory. So do all where reasons take long.
     """
     if len(content) > CLASS_BYTES:
         return LARGE
@@ -66,6 +66,7 @@ def kind_of_work(content: bytes, name: str, predictor: Predictor) -> bytes:
         predictor.compiled is not None
         and max(content.count(b"\n"), content.count(b"\r")) <= CLASS_LINES
         and not is_workbook(name)
+        and not explains_slowly(predictor)
     )
     return b"" if is_class_list else SMALL
 
