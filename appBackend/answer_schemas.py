@@ -79,6 +79,59 @@ _FINDING = object_of(
     }
 )
 _VERSION = {"type": "string", "description": "The run that answered."}
+_VALUE = {"type": ["number", "string", "null"]}
+_REASON = object_of({"feature": _TEXT, "value": _VALUE, "adds": _NUMBER})
+_LISTED = object_of(
+    {
+        "row": {**_COUNT, "minimum": 1, "description": "Of the CSV, below its header."},
+        "line": {**_COUNT, "description": "Of the file that was sent."},
+        "tag": {"enum": ["at_risk", "borderline", "uncertain", None]},
+        "chance": {**_CHANCE, "type": ["number", "null"], "description": "Of being at risk."},
+        "reasons": {
+            "type": ["array", "null"],
+            "description": "The answers that pull towards risk, without sensitive ones: what each "
+            "adds to the prediction, or to a chance, of 100. Null where nobody looked: of students "
+            "who are neither at risk nor borderline, and of the last ones of a long list.",
+            "items": _REASON,
+        },
+        "doubts": {
+            "type": "array",
+            "description": "Answers of which the model knows little: blank, or not seen in "
+            "training.",
+            "items": object_of({"feature": _TEXT, "value": _VALUE}),
+        },
+    }
+)
+_LIST_ANSWER = object_of(
+    {
+        "ok": _TRUE,
+        "unit": _TEXT,
+        "target": _TEXT,
+        "model_version": _VERSION,
+        **dict.fromkeys(("n_rows", "n_predicted", "n_refused", "n_skipped", "n_mended"), _COUNT),
+        "n_at_risk": {
+            "type": ["integer", "null"],
+            "description": "Null where nobody said who is: there is no pass mark, and the hints "
+            "name no outcomes.",
+        },
+        "n_borderline": _COUNT,
+        "n_uncertain": _COUNT,
+        "likely": {
+            "type": ["array", "null"],
+            "description": "Between which numbers of students will probably turn out at risk (9 in "
+            "10 such lists).",
+            "items": _COUNT,
+        },
+        "reasons_unavailable": {**_TEXT, "description": "Why there are no reasons; else empty."},
+        "students": {
+            "type": "array",
+            "description": "Those who were predicted, those who need help most first; of a long "
+            "file, the first ones.",
+            "items": _LISTED,
+        },
+        "file": {**_TEXT, "description": "All rows with their predictions, as CSV."},
+    }
+)
 ANSWERS = {
     "Problem": object_of(_PROBLEM),
     "RowProblem": object_of({"row": {**_COUNT, "minimum": 1}, **_PROBLEM}),
@@ -107,6 +160,7 @@ ANSWERS = {
             "names are empty unless the hints allow them to be published.",
         },
     ),
+    "ListAnswer": _LIST_ANSWER,
     "Health": object_of({"ok": _TRUE}),
     "Ready": object_of({"ok": _TRUE, "model_version": _VERSION, "problem": _OR_NULL}),
 }

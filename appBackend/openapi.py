@@ -297,8 +297,13 @@ def _responses(description: str, name: str, *statuses: str) -> dict[str, Any]:
 
 
 def _batch_responses() -> dict[str, Any]:
-    description = "A prediction or null for each record, in order; CSV where a file was sent."
+    description = (
+        "A prediction or null for each record, in order. Where a file was sent, CSV; where "
+        "its list was asked for, the students of it."
+    )
     responses = _responses(description, "BatchAnswer", *REFUSALS)
+    answers = [ref("BatchAnswer"), ref("ListAnswer")]
+    responses["200"]["content"][JSON]["schema"] = {"anyOf": answers}
     responses["200"]["content"][CSV] = {"schema": _TEXT}
     responses["200"]["headers"]["X-Summary"] = {
         "description": "Of a file: how it was read and what came of its rows, as JSON.",
@@ -342,7 +347,11 @@ reads that sheet and `all_sheets=1` all of them; else the first whose columns fi
 X-Summary holds JSON: how many rows were predicted, refused and left out since they are no pupils \
 (n_skipped), how many cells were mended, which sheets there are and which were read, the \
 encoding where it was guessed, and in words how good a list of {quality} is \
-(at_risk){groups}. What was mended in a row stands in its column problem."""
+(at_risk){groups}. What was mended in a row stands in its column problem.
+
+With the query `list=1` a file is answered in JSON: how it was read, the students in the order of \
+the class page, those at risk first, each with a tag and the reasons, how many will probably turn \
+out at risk, and the CSV in the field file."""
 
 
 _NUMBER_COLUMNS = (

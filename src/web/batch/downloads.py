@@ -12,16 +12,19 @@ from flask import Response, request
 from werkzeug.exceptions import BadRequest, ServiceUnavailable, UnsupportedMediaType
 
 from src.exception import DataValidationError, Problem
+from src.serving.listed_reasons import Reasons, reasons_of
 from src.serving.summary import Summary
+from src.web.batch.json_list import listed_answer
 from src.web.batch.service import current_batches, read_pass_mark, safe_name
 from src.web.batch.view import quality
 from src.web.batch.workspace import Order, Refusal
 from src.web.model_holder import current_models
-from src.web.single.json_answers import is_asked_for
+from src.web.single.json_answers import JSON, is_asked_for
 
 CSV = "text/csv"
 FILE = "file"  # the part of a form that holds it
 WAIT_S = 25  # gunicorn and nginx give up soon after
+EXPLAIN_S = 1.0  # of the processor, for reasons
 RETRY_AFTER_S = 30
 PIECE = 1 << 16
 HEADER_CHARACTERS = 2_000
@@ -30,7 +33,8 @@ HEADER_CHARACTERS = 2_000
 def answer_file() -> Response:
     """Score the CSV or Excel file in the request, and stream CSV back.
 
-    Nothing of it is left when the answer begins.
+    With ``?list=1`` it is JSON: the list of the class page, and the CSV in it. Nothing of the file
+    is left when the answer begins.
 
     Raises
     ------
@@ -46,6 +50,7 @@ def answer_file() -> Response:
     predictor = current_models().predictor()
     pass_mark = read_pass_mark(request.args.get("pass_mark", ""), predictor.schema.target)
     sheet, all_sheets = request.args.get("sheet"), is_asked_for("all_sheets")
+    as_list, reasons = is_asked_for("list"), Reasons()
     if sheet is not None and all_sheets:
         raise BadRequest("Name a sheet, or ask for all_sheets.")
     file, name = _sent_file()
@@ -65,28 +70,49 @@ def answer_file() -> Response:
                 raise RuntimeError("A file could not be scored: see the log above.")
             problems = outcome.problems or (Problem(outcome.message),)
             raise DataValidationError(outcome.message, problems)
+        if as_list:
+            reasons = reasons_of(predictor, outcome.rows, job.read_reasons(), EXPLAIN_S)
         result = job.predictions.open("rb")
     except FileNotFoundError as error:  # the clock was put forward, and it was swept
         message = "The file was lost while it was scored. Please send it again."
         raise ServiceUnavailable(message, retry_after=RETRY_AFTER_S) from error
     finally:
         batches.workspace.delete(job)
+    said = quality(predictor.metrics, outcome)
+    if as_list:
+        reading = _counts(outcome) | _reading(outcome, said)
+        pieces = listed_answer(outcome, reasons, reading, predictor.schema, result)
+        answer = Response(pieces, mimetype=JSON)
+        answer.call_on_close(result.close)
+        return answer
     result.seek(len(BOM_UTF8))  # that is for Excel
     answer = csv_file(result, "predictions.csv")
-    answer.headers["X-Summary"] = summary_header(outcome, quality(predictor.metrics, outcome))
+    answer.headers["X-Summary"] = summary_header(outcome, said)
     return answer
 
 
 def summary_header(summary: Summary, at_risk: str = "") -> str:
     """Return how a file went, as JSON that a header can hold: proxies allow little in all."""
-    fields: dict[str, Any] = {
+    fields = _counts(summary)
+    for name, value in _reading(summary, at_risk).items():
+        longer = fields | {name: value}
+        if value and len(json.dumps(longer)) <= HEADER_CHARACTERS:
+            fields = longer
+    return json.dumps(fields)
+
+
+def _counts(summary: Summary) -> dict[str, Any]:
+    return {
         "n_rows": summary.n_rows,
         "n_predicted": summary.n_predicted,
         "n_refused": summary.n_refused,
         "n_skipped": summary.n_skipped,
         "n_mended": sum(summary.mended.values()),
     }
-    more: dict[str, Any] = {
+
+
+def _reading(summary: Summary, at_risk: str) -> dict[str, Any]:
+    return {
         "sheets_read": summary.sheets_read,
         "sheets": summary.sheets,
         "encoding": summary.encoding,
@@ -95,11 +121,6 @@ def summary_header(summary: Summary, at_risk: str = "") -> str:
         "group": _average_groups(summary),
         "at_risk": at_risk,
     }
-    for name, value in more.items():
-        longer = fields | {name: value}
-        if value and len(json.dumps(longer)) <= HEADER_CHARACTERS:
-            fields = longer
-    return json.dumps(fields)
 
 
 def _average_groups(summary: Summary) -> dict[str, Any]:
