@@ -13,12 +13,14 @@ from werkzeug.serving import WSGIRequestHandler
 from src.artifact_store import ArtifactStore
 from src.config import ROOT, Settings, load_settings
 from src.exception import ConfigurationError
+from src.language import install
 from src.logger import AccessLog, configure_logging, get_logger
 from src.web.batch.service import BatchService
 from src.web.health import health
 from src.web.middleware.access import Guard
 from src.web.middleware.errors import register_error_handlers
 from src.web.middleware.instrumentation import Operations
+from src.web.middleware.languages import speak_to_readers
 from src.web.middleware.metrics import Metrics
 from src.web.middleware.origin import refuse_cross_site
 from src.web.middleware.request_body import (
@@ -62,9 +64,12 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    install(app.jinja_env)
     for blueprint in (health, *blueprints, *_operator_pages(settings, blueprints)):
         app.register_blueprint(blueprint)
     register_error_handlers(app)
+    if "pages" in app.blueprints:
+        speak_to_readers(app)
     _add_middleware(app, settings)
     return app
 
