@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 from appBackend.openapi import example_record, openapi_document
 from src.config import Settings
 from src.exception import ArtifactError, Problem
+from src.language import ENGLISH, speaking
 from src.report.saved_report import load_report, report_fields
 from src.report.table_findings import as_dict
 from src.schema.record import Schema
@@ -105,14 +106,18 @@ def show_docs() -> ResponseReturnValue:
     """Describe the API for people."""
     predictor = current_models().predictor()
     example = example_record(predictor.schema)
+    with speaking(ENGLISH):  # as the API answers
+        document = _document(predictor)
+        answer = _readable(record_body(predictor.predict_record(example), predictor))
+        error = _readable(_example_error(predictor.schema))
     return render_template(
         "docs.html",
-        document=_document(predictor),
+        document=document,
         schema=predictor.schema,
         example=example,
         request_body=json.dumps(example, ensure_ascii=False),
-        answer=_readable(record_body(predictor.predict_record(example), predictor)),
-        error=_readable(_example_error(predictor.schema)),
+        answer=answer,
+        error=error,
         predict_url=url_for("api.predict", _external=True),
     )
 

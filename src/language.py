@@ -9,12 +9,12 @@ CONTRIBUTING.md says how one is added. What is marked here is said in the langua
 from __future__ import annotations
 
 import gettext as standard
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ENGLISH = "en"
 CATALOGUES = Path(__file__).parent / "translations"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _language: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
@@ -144,6 +147,23 @@ def localize(number: str) -> str:
 def decimal_mark() -> str:
     """Return the decimal mark of the language that is spoken."""
     return localize(".")
+
+
+def cached_by_language(maxsize: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return a decorator as :func:`functools.lru_cache`, for what is said in some language."""
+
+    def decorate(say: Callable[P, T]) -> Callable[P, T]:
+        @lru_cache(maxsize)
+        def cached(_: str, *values: P.args, **named: P.kwargs) -> T:
+            return say(*values, **named)
+
+        @wraps(say)
+        def of_this_language(*values: P.args, **named: P.kwargs) -> T:
+            return cached(current(), *values, **named)  # type: ignore[arg-type]
+
+        return of_this_language
+
+    return decorate
 
 
 @cache

@@ -20,6 +20,7 @@ from src.web.health import health
 from src.web.middleware.access import Guard
 from src.web.middleware.errors import register_error_handlers
 from src.web.middleware.instrumentation import Operations
+from src.web.middleware.languages import speak_to_readers
 from src.web.middleware.metrics import Metrics
 from src.web.middleware.origin import refuse_cross_site
 from src.web.middleware.request_body import (
@@ -67,6 +68,8 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     for blueprint in (health, *blueprints, *_operator_pages(settings, blueprints)):
         app.register_blueprint(blueprint)
     register_error_handlers(app)
+    if "pages" in app.blueprints:
+        speak_to_readers(app)
     _add_middleware(app, settings)
     return app
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from src.language import cached_by_language
 from src.tables.cells import format_number
 
 HEIGHT = 132  # CSS pixels, of the distribution
@@ -86,7 +86,7 @@ def distribution(
     return Markup("".join(parts))  # noqa: S704 # nosec B704
 
 
-@lru_cache(maxsize=8)  # they are a model's: only a value beyond the edges moves them
+@cached_by_language(maxsize=16)  # they are a model's: only a value beyond the edges moves them
 def _bars(
     edges: tuple[float, ...],
     counts: tuple[int, ...],

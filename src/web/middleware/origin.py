@@ -1,7 +1,8 @@
 """Refuse what another site has a person's browser send (FAULTS F8).
 
-Nobody signs in here and no cookie is set, so a form needs no token: browsers say themselves where a
-request comes from. The rule, for each method but GET, HEAD, OPTIONS and TRACE:
+The cookie of a language says nothing of who asks, and the one of a session comes from our own pages
+alone, so a form needs no token: browsers say themselves where a request comes from. The rule, for
+each method but GET, HEAD, OPTIONS and TRACE:
 
 1. ``Sec-Fetch-Site`` decides where it is sent, which browsers do over HTTPS and to this machine.
    ``cross-site`` is refused. All else passes, also ``same-site``: a host beside ours in one domain.
@@ -52,6 +53,18 @@ def is_cross_site(asked: Request) -> bool:
         return False
     name = _host_name(origin)
     return name is None or name != _host_name(f"//{asked.headers.get('Host', '')}")
+
+
+def local_path(path: str) -> str:
+    """Return a path of this server to go to, whatever somebody wrote there.
+
+    Examples
+    --------
+    >>> local_path("/model"), local_path("//elsewhere.example"), local_path("https://elsewhere")
+    ('/model', '/', '/')
+    """
+    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if ours and path.isprintable() else "/"
 
 
 def _host_name(url: str) -> str | None:

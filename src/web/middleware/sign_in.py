@@ -38,7 +38,7 @@ SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1_000  # that is hashed at all
 SIGNED_IN, UNTIL = "operator", "until"
 OPEN = frozenset(
-    {"static", "sign_in", "attempt", *FOR_LOAD_BALANCERS}
+    {"static", "sign_in", "attempt", "switch_language", *FOR_LOAD_BALANCERS}
 )  # views that nobody signs in for
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from markupsafe import Markup
 
 from src.exception import Problem
+from src.language import cached_by_language
 from src.report.wording import listed, percent, plain
 from src.serving.outcomes import OutcomePrediction, OutcomePredictor
 from src.web.charts import crowd
@@ -127,7 +127,7 @@ def describe_outcome(
     )
 
 
-@lru_cache(maxsize=1)
+@cached_by_language(maxsize=8)
 def _served_model(predictor: OutcomePredictor) -> OutcomeModel:
     metrics = predictor.metrics
     held_out, n_students = metrics["held_out"], sum(metrics["outcome_counts"])
@@ -146,7 +146,7 @@ def _served_model(predictor: OutcomePredictor) -> OutcomeModel:
     )
 
 
-@lru_cache(maxsize=256)
+@cached_by_language(maxsize=256)
 def _crowd(n_counted: int, outcomes: str) -> Markup:
     return crowd(n_counted, f"{n_counted} of 100 students drawn full: {outcomes}")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 from markupsafe import Markup
 
 from src.exception import Problem
+from src.language import cached_by_language
 from src.report.group_facts import KNOWN, NEW
 from src.report.wording import (
     Measure,
@@ -181,7 +181,7 @@ def describe(
     )
 
 
-@lru_cache(maxsize=1)
+@cached_by_language(maxsize=8)
 def _served_model(predictor: NumberPredictor) -> NumberModel:
     target, metrics = predictor.schema.number, predictor.metrics
     measure, mark = Measure.of(target), predictor.pass_mark

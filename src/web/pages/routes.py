@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import (
     Blueprint,
@@ -13,6 +13,7 @@ from flask import (
     current_app,
     get_template_attribute,
     make_response,
+    redirect,
     render_template,
     request,
     url_for,
@@ -23,11 +24,22 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, UnsupportedM
 
 from src.artifact_store import REPORT_MANIFEST
 from src.exception import ArtifactError, DataValidationError, Problem, ReasonsUnavailableError
+from src.language import (
+    cached_by_language,
+    current,
+    languages,
+    mark,
+    own_name,
+    reads_rightwards,
+)
+from src.language import gettext as _
 from src.logger import get_logger
 from src.report.wording import listed
 from src.serving.outcomes import OutcomePrediction, OutcomePredictor
 from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
 from src.web.middleware.errors import FORMS, answer_error, first_errors, wants_json
+from src.web.middleware.languages import remember
+from src.web.middleware.origin import local_path
 from src.web.model_holder import current_models
 from src.web.pages.forms import (
     Field,
@@ -50,13 +62,13 @@ logger = get_logger(__name__)
 pages = Blueprint("pages", __name__)
 
 NAVIGATION = (
-    ("pages.show_form", "One student"),
-    ("batch.show", "A class"),
-    ("pages.show_model", "The model"),
-    ("documents.docs", "API"),
+    ("pages.show_form", mark("One student")),
+    ("batch.show", mark("A class")),
+    ("pages.show_model", mark("The model")),
+    ("documents.docs", mark("API")),
 )
 
-RECORDS = ("records.show", "What came true")  # where predictions are kept
+RECORDS = ("records.show", mark("What came true"))  # where predictions are kept
 
 
 @pages.app_context_processor
@@ -70,16 +82,38 @@ def navigation() -> dict[str, object]:
     return {**links, "here": here, "recorder": current_recorder()}
 
 
-@lru_cache(maxsize=8)  # making an address takes longer than a prediction
+@cached_by_language(maxsize=8)  # making an address takes longer than a prediction
 def _links(app: Flask, root: str) -> dict[str, object]:
     """Return what is the same on every page of an app that is served under one root."""
     pages = [*NAVIGATION, *([RECORDS] if RECORDS[0] in app.view_functions else [])]
     addresses = {view: url_for(view) for view, _ in pages}
+    spoken = current()
     return {
-        "navigation": [(view, addresses[view], label) for view, label in pages],
+        "navigation": [(view, addresses[view], _(label)) for view, label in pages],
+        "language": spoken.replace("_", "-"),
+        "direction": "ltr" if reads_rightwards(spoken) else "rtl",
+        "languages": lru_cache(partial(_draw_switch, _switch(spoken))),
         "addresses": addresses,
         "static": url_for("static", filename=""),
     }
+
+
+def _switch(spoken: str) -> list[tuple[str, str, str, bool]]:
+    """Return each language's code and name, where to ask for it, and whether it is spoken."""
+    return [
+        (
+            language.replace("_", "-"),
+            own_name(language),
+            url_for("pages.switch_language", language=language),
+            language == spoken,
+        )
+        for language in languages()
+    ]
+
+
+def _draw_switch(languages: list[tuple[str, str, str, bool]], form_id: str) -> Markup:
+    drawn: Markup = get_template_attribute("_languages.html", "draw")(languages, form_id)
+    return drawn
 
 
 @pages.get("/predictdata")
@@ -115,6 +149,35 @@ def refuse_form(error: Forbidden) -> ResponseReturnValue:
     except (HTTPException, ArtifactError) as worse:
         return answer_error(worse)
     return form_page(predictor, values, problems=(Problem(str(error.description)),), status=403)
+
+
+@pages.post("/language/<language>")
+def switch_language(language: str) -> ResponseReturnValue:
+    """Speak another language from here on, and go back to the page that asked for it.
+
+    A form that comes along is handed back to be sent again: its answers are nowhere else.
+
+    Raises
+    ------
+    NotFound
+        If there is no such language.
+    """
+    if language not in languages():
+        raise NotFound
+    method, code, anchor = ("POST", 307, "#answer") if request.form else ("GET", 303, "")
+    page = redirect(_page_that_asked(method) + anchor, code)
+    return remember(current_app.make_response(page), language)
+
+
+def _page_that_asked(method: str) -> str:
+    """Return the address of the page that a request comes from; the form's where it is not told."""
+    try:
+        asking = urlsplit(request.referrer or "")
+        path = local_path(asking.path.removeprefix(request.script_root))
+        current_app.url_map.bind("").match(path, method)
+    except (HTTPException, ValueError):  # such as a page that is only sent to
+        return url_for("pages.show_form")
+    return request.script_root + path + (f"?{asking.query}" if asking.query else "")
 
 
 @pages.get("/model")
@@ -220,6 +283,7 @@ def form_page(
         alternatives=alternatives,
         link=link,
         student=student,
+        form_id="form" if request.method == "POST" and student is None else "",
         action=url_for("pages.show_form") if student else request.path,
         from_link=request.method == "GET" and bool(values) and student is None,
     )
@@ -243,10 +307,10 @@ def _draw_input(field: Field, value: str, error: str) -> Markup:
     return drawn
 
 
-_draw_choice = lru_cache(maxsize=1024)(_draw_input)
+_draw_choice = cached_by_language(maxsize=4096)(_draw_input)
 
 
-@lru_cache(maxsize=2)
+@cached_by_language(maxsize=8)
 def _groups(predictor: Predictor, *, reported: bool) -> tuple[Group, ...]:
     """Return the form of a model, in another order once its report says what counts most."""
     return form_groups(predictor.schema, importance_of(predictor) if reported else {})

@@ -13,6 +13,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
+from src.web.middleware.origin import local_path
 from src.web.middleware.sign_in import SignIn, sign_out
 
 sign_in = Blueprint("sign_in", __name__)
@@ -47,6 +48,4 @@ def _page(error: str = "", status: int = 200) -> Response:
 
 def _wanted() -> str:
     """Return the page of this server that was asked for: a path, whatever somebody wrote there."""
-    path = request.values.get("next", "")
-    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    return path if ours and path.isprintable() else "/"
+    return local_path(request.values.get("next", ""))
