@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 
-from benchmarks.challenge import LEAST_FOUND, LIMITS, WORLDS, promoted
+from benchmarks.challenge import LEAST_FOUND, SIZES, WORLDS, promoted
 from src.stats.challenge import LEAST_CLUSTERS, NOT_SHOWN, TOO_FEW, WORSE, compare
 
 logger = logging.getLogger(__name__)
@@ -21,11 +21,11 @@ def test_a_challenger_that_is_as_good_is_seldom_promoted_and_a_much_better_one_i
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
-@pytest.mark.parametrize("n_rows", [150, 250, 1_000])
+@pytest.mark.parametrize("n_rows", SIZES)
 def test_rates_of_promotion(world, n_rows: int) -> None:
     rates = {worse: promoted(world, n_rows, worse, 400) for worse in (0.0, 0.02, -0.05)}
     logger.info("%s, %d outcomes: promoted %s", world.name, n_rows, rates)
-    for worse, limit in LIMITS.items():
+    for worse, limit in world.limits.items():
         assert rates[worse] <= limit
     if world is WORLDS[0] and n_rows == 1_000:
         assert rates[-0.05] >= LEAST_FOUND
