@@ -116,7 +116,7 @@ class Promotion:
 
     run_id: str
     at: str
-    by: str  # "train" or "promote"
+    by: str  # "train", "promote" or "challenge"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class Settings:
     record_group: str = ""
     record_features: bool = False
     record_terms: str = "02-01, 08-01"
+    shadow_run: str = ""
     operator_password_hash: str = field(default="", repr=False)
     require_sign_in: bool = False
     secret_key: str = field(default="", repr=False)
@@ -125,6 +126,12 @@ def _first_days(text: str) -> str:
     return ", ".join(days)
 
 
+def _run_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}", text):
+        raise ValueError("must be the id of a run, such as 20260131T120000Z-1a2b3c")
+    return text
+
+
 def _scrypt(text: str) -> str:
     if not re.fullmatch(r"scrypt(:\d+){3}\$[^$]+\$[0-9a-f]{128}", text):
         raise ValueError("must be what python -m src.web.middleware.sign_in prints, in quotes")
@@ -194,6 +201,9 @@ SETTINGS = (
     Setting("record_terms", "RECORD_TERMS", _first_days,
             "month and day on which each term of the school year begins: a pupil has one outcome "
             "a term"),
+    Setting("shadow_run", "SHADOW_RUN", _run_id,
+            "the run, such as a challenger, that predicts beside the one that answers: its "
+            "predictions are recorded, after the answer, and nobody is shown them"),
     Setting("operator_password_hash", "OPERATOR_PASSWORD_HASH", _scrypt,
             "hash of the password that opens `/records`: `python -m src.web.middleware.sign_in` "
             "makes it", secret=True),
@@ -238,6 +248,8 @@ def _missing(settings: Settings) -> list[Problem]:
     problems = []
     if settings.records_url and not settings.records_key:
         problems.append(f"RECORDS_KEY is needed with RECORDS_URL. {MAKE_KEY}")
+    if settings.shadow_run and not settings.records_url:
+        problems.append("SHADOW_RUN is only recorded: it needs RECORDS_URL.")
     if settings.operator_password_hash and len(settings.secret_key) < SHORTEST_KEY:
         problems.append(
             f"SECRET_KEY is needed with OPERATOR_PASSWORD_HASH, of {SHORTEST_KEY} characters or "

@@ -229,10 +229,11 @@ class Scheduler:
     def _check_scheduler(self) -> None:
         """Raise where the scheduler is gone, or has been without workers for long."""
         gone = f"The scheduler at {self.address} is gone"
-        if self.client.status != "running":
+        scheduler = self.client.scheduler
+        if self.client.status != "running" or scheduler is None:
             raise ClusterError(f"{gone}. Start it again, and train again.")
         try:
-            info = self._asked(self.client.scheduler.identity)
+            info = self._asked(scheduler.identity)
         except (OSError, TimeoutError) as error:
             raise ClusterError(f"{gone}: it does not answer. Train again once it does.") from error
         if info["workers"]:

@@ -172,7 +172,7 @@ def _coordinates(schema: Schema, rows: pd.DataFrame, like: pd.DataFrame) -> NDAr
             mean, deviation = like[feature.name].mean(), like[feature.name].std(ddof=0)
             found.append(((column - mean) / (deviation or 1.0)).fillna(0.0).to_numpy()[:, None])
         else:
-            codes = pd.Index(feature.categories).get_indexer(column)
+            codes = pd.Index(feature.categories).get_indexer(pd.Index(column))
             found.append(codes[:, None] == np.arange(len(feature.categories)))
         if feature.optional:
             found.append(column.isna().to_numpy()[:, None])

@@ -131,14 +131,14 @@ class LeadTime:
             ):  # what earlier stages left goes to the later ones
                 left = budget - (time.monotonic() - started)
                 share, asked = 1.0, max(left, budget / 100) / (len(known) - k)
-            shown = partial(_of_stage, progress, stage.name, k, len(known))
+            shown = partial(of_stage, progress, stage.name, k, len(known))
             trainer = ModelTrainer(replace(config, budget=asked, budget_share=share))
             found.append(predict(stage.schema, trainer, train, test, event, case, shown))
         progress("", STEPS * len(known), STEPS * len(known))
         return found
 
 
-def _of_stage(
+def of_stage(
     progress: Progress, name: str, k: int, n_stages: int, label: str, done: int, total: int
 ) -> None:
     """Tell the progress of one stage as a part of all."""

@@ -85,7 +85,12 @@ def manifest_of(
         data_sha256=data_sha256,
         schema_fingerprint=schema.fingerprint,
         model=trained.winner.label,
-        options=asked | {"data": without_secrets(config.data), "target": schema.target.name},
+        options=asked
+        | {
+            "data": without_secrets(config.data),
+            "more": [*map(without_secrets, config.more)],
+            "target": schema.target.name,
+        },
         dropped=dropped,
         tried={row.name: row.n_trials for row in trained.leaderboard},
         not_tried=trained.left_out,

@@ -21,6 +21,7 @@ from src.search.candidates import CANDIDATES
 from src.tables.cells import format_number, match_key
 
 AIMS = ("new", "known")
+IF_BETTER, NEVER = PROMOTE_IF = ("better", "never")
 # By the setting of a component that an error names.
 OPTIONS = {
     "folds": "--cv",
@@ -73,6 +74,9 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     "the table": (
         ("--data", "CSV, Parquet or Excel file, http(s) URL, or database URL (default: the sample "
          "table)", {"metavar": "SOURCE"}),
+        ("--more", "further tables of the same columns, put below the first: a file a term, say; "
+         "`records` stands for the pupils of the records whose outcome is known",
+         {"metavar": "SOURCE"} | _MANY),
         ("--query", "what to select, where --data is a database", {"metavar": "SQL"}),
         ("--target", "column to predict (default: the hints' target)", {"metavar": "COLUMN"}),
         ("--task", "regression (a number), or binary, ordinal, classes (one of some outcomes); "
@@ -136,6 +140,9 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--artifacts", "folder that everything is written to (default: %(default)s)",
          {"metavar": "DIR", "type": option_path}),
         ("--json", "the summary as one JSON object on the last line of stdout", _FLAG),
+        ("--promote-if", "with --challenge: `better` promotes the challenger where it is better "
+         "beyond chance, `never` promotes nothing (default: ask; without a terminal, as `never`)",
+         {"choices": PROMOTE_IF}),
         ("--write-hints", "with --check: write NAME.schema.toml beside the table, where there is "
          "none", _FLAG),
         ("--quiet", "say nothing but errors", _FLAG),
@@ -154,6 +161,7 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
   %(prog)s --data mine.csv --target final_score
   %(prog)s --data grades.xlsx --target "Final score" --drop "Student name" Class
   %(prog)s --data sqlite:///school.db --query "SELECT * FROM marks" --target mark
+  %(prog)s --challenge new_terms.csv --data mine.csv
   %(prog)s --history
   %(prog)s --promote 20260131T120000Z-1a2b3c""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -175,6 +183,15 @@ def build_parser(artifacts: Path) -> argparse.ArgumentParser:
         help="score a model for each stage at which columns become known, beside plain ways to "
         "rank; write lead_time.html, promote nothing",
         **_FLAG,
+    )
+    mode.add_argument(
+        "--challenge",
+        metavar="SOURCE",
+        type=option_text,
+        action=Once,
+        help="a table of new terms with their outcomes, or `records`: train a challenger as the "
+        "promoted model was trained, on its table and the new terms, and promote it only where it "
+        "predicts outcomes better that neither had learnt from",
     )
     mode.add_argument("--history", help="list promotions and saved runs", **_FLAG)
     mode.add_argument(

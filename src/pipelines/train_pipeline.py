@@ -37,6 +37,8 @@ from src.exception import (
     StuPredictionError,
 )
 from src.logger import configure_logging, get_logger
+from src.pipelines.challenge import challenger_folder
+from src.pipelines.challenge_command import run_challenge
 from src.pipelines.check_command import (
     check_table,
     log_findings,
@@ -69,6 +71,7 @@ from src.pipelines.run_files import (
     manifest_of,
     metrics_of,
 )
+from src.pipelines.sources import read_all
 from src.pipelines.stopping import leave, stopped_by_sigterm, stopped_status
 from src.pipelines.train_console import progress_shown, show_history, show_result
 from src.pipelines.train_options import (
@@ -81,6 +84,7 @@ from src.pipelines.train_options import (
     naming_options,
 )
 from src.pipelines.training import TrainConfig, TrainResult
+from src.report.challenge import ChallengeFacts
 from src.report.group_facts import NEW
 from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
@@ -107,14 +111,16 @@ class TrainPipeline:
 
     Parameters
     ----------
+    config : TrainConfig
+    table : Table, optional
+        What the config names, where it was read already.
     home : Home, optional
         Where the fits of the search run.
     """
 
-    def __init__(self, config: TrainConfig, home: Home = HERE) -> None:
+    def __init__(self, config: TrainConfig, table: Table | None = None, home: Home = HERE) -> None:
         check_config(config)
-        self.config = config
-        self.home = home
+        self.config, self._table, self.home = config, table, home
         self.store = ArtifactStore(config.artifacts, read_signing_key())
         self.ingestion = DataIngestion(
             DataIngestionConfig(
@@ -127,6 +133,7 @@ class TrainPipeline:
         self,
         progress: Progress = lambda label, done, total: None,
         notice: Callable[[CheckedTable], None] = log_findings,
+        challenge: ChallengeFacts | None = None,
     ) -> TrainResult:
         """Train, save and promote.
 
@@ -136,6 +143,8 @@ class TrainPipeline:
             Called with what is being done, and how much of it.
         notice : callable
             Called with what the check of the table found, before anything is learnt.
+        challenge : ChallengeFacts, optional
+            Of a challenger: what it found is saved with the run, which is not promoted here.
 
         Raises
         ------
@@ -162,7 +171,9 @@ class TrainPipeline:
             split = split_rows(self.ingestion, good, schema, config)
             train, test = good.take(split.train), good.take(split.test)
             other = good.take(split.other) if len(split.other) else None
-            data_sha256 = write_tables(config.artifacts, good, schema, split)
+            folder = config.artifacts if challenge is None else challenger_folder(config)
+            folder.mkdir(exist_ok=True)
+            data_sha256 = write_tables(folder, good, schema, split)
 
             # The search, by cross-validation on the training rows.
             names, X, y = list(schema.names), good.X[list(schema.names)], good.y
@@ -220,6 +231,8 @@ class TrainPipeline:
                 "test": len(split.test) + len(split.other),
             }
             metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics | told
+            if challenge is not None:
+                metrics["challenge"] = asdict(challenge)
             metrics["levers"] = directions_of(explanation.raw_differences(train.X, train.y))
             dropped = dropped_columns(config, inferred, schema, checked)
             dropped |= later
@@ -242,7 +255,8 @@ class TrainPipeline:
                 compiled.model,
                 X.iloc[:CHECKED_ROWS],
             )
-            self.store.promote(run, by="train")
+            if challenge is None:
+                self.store.promote(run, by="train")
             promoted_s = time.monotonic() - started
 
             # The report changes nothing that serves.
@@ -271,9 +285,10 @@ class TrainPipeline:
 
     def check(self) -> tuple[Hints, CheckedTable]:
         """Return the table's hints, and what is found in it; nothing is written."""
-        table, hints, config = self.ingestion.run(), self._hints(), self.config
-        check_enough(len(table.rows))
+        hints, config = self._hints(), self.config
         target = config.target or hints.target
+        table = self._table or read_all(config, target or "", self.ingestion)
+        check_enough(len(table.rows))
         apart = columns_apart(table, config, target)
         refuse_unknown(table, target, config)
         _, later = known_later(table, hints, config)
@@ -432,13 +447,17 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         raise ConfigurationError("The sample table is not installed. Name a table with --data.")
     if options.capacity is not None and not options.lead_time:
         raise ConfigurationError("--capacity goes with --lead-time.")
+    if options.promote_if and not options.challenge:
+        raise ConfigurationError("--promote-if goes with --challenge.")
+    if options.challenge:
+        return run_challenge(TrainPipeline, store, options, out, errors)
     config = config_of(options)
     if options.check:
         return check_table(*TrainPipeline(config).check(), options, out)
     if options.write_hints:
         raise ConfigurationError("--write-hints goes with --check.")
     with open_home(config.scheduler, config.jobs, send_all=config.send_all) as home:
-        pipeline = TrainPipeline(config, home)
+        pipeline = TrainPipeline(config, home=home)
         summary = _trained(pipeline, options, out, errors)
         if isinstance(home, Scheduler):
             out.print(home.told(), markup=False, soft_wrap=True)

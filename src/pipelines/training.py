@@ -22,6 +22,7 @@ class TrainConfig:
     """What a person can choose; see the command's help."""
 
     data: str = str(SAMPLE_TABLE)
+    more: tuple[str, ...] = ()
     query: str | None = None
     target: str | None = None
     task: Task = "auto"

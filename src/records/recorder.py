@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from sqlalchemy import make_url
 
 from src.components.data_validation import ValidatedTable
+from src.config import ARTIFACTS
 from src.exception import Problem
 from src.records.identity import (
     LONGEST,
@@ -38,6 +39,9 @@ from src.tables.cells import match_key
 from src.tables.layout import Chunk
 from src.utils import disk_folder
 
+if TYPE_CHECKING:
+    from src.records.shadow import Shadow
+
 SCHEMA = "schema.json"
 
 
@@ -53,6 +57,10 @@ class RecordSettings:
         Columns of uploaded files; empty where there is none.
     features : bool
         Whether the answers are kept beside the prediction.
+    shadow_run : str
+        The run that predicts beside the one that answers; empty where none does.
+    artifacts, signing_key
+        Where it lies, and what it is signed with.
     """
 
     url: str
@@ -61,6 +69,9 @@ class RecordSettings:
     subject: str = ""
     group: str = ""
     features: bool = False
+    shadow_run: str = ""
+    artifacts: Path = ARTIFACTS
+    signing_key: str = ""
 
 
 class Keeping(Protocol):
@@ -78,6 +89,12 @@ class Keeping(Protocol):
     def record_group(self) -> str: ...
     @property
     def record_features(self) -> bool: ...
+    @property
+    def shadow_run(self) -> str: ...
+    @property
+    def artifacts_dir(self) -> Path: ...
+    @property
+    def model_signing_key(self) -> str: ...
 
 
 def record_settings(settings: Keeping) -> RecordSettings:
@@ -89,6 +106,9 @@ def record_settings(settings: Keeping) -> RecordSettings:
         settings.record_subject,
         settings.record_group,
         settings.record_features,
+        settings.shadow_run,
+        settings.artifacts_dir,
+        settings.model_signing_key,
     )
 
 
@@ -103,6 +123,8 @@ def spool_folder(url: str) -> Path:
 
 # A prediction of one record, as it waits in the queue: its id, the milliseconds, the source.
 _One = tuple[str, int, str, About, Answered, Predictor]
+# The row of a record of a file that waits for the shadow's prediction, with its checked values.
+Shadowed = tuple[Row, Mapping[str, Value]]
 
 
 class Recorder:
@@ -119,6 +141,11 @@ class Recorder:
         self._settings = settings
         self._writer = Writer(settings.url, settings.spool_folder, self._row, count)
         self._served: set[str] = set()  # runs that this process noted
+        self._shadow: Shadow | None = None
+        if settings.shadow_run:
+            from src.records.shadow import Shadow
+
+            self._shadow = Shadow(settings.shadow_run, settings.artifacts, settings.signing_key)
 
     @property
     def keeps_features(self) -> bool:
@@ -167,9 +194,13 @@ class Recorder:
         """Write what is there, and end."""
         self._writer.close()
 
-    def _row(self, item: _One | Row) -> Row:
+    def _row(self, item: _One | Shadowed | Row) -> Row:
         if isinstance(item, dict):
             return item
+        if len(item) == 2:
+            row, values = item
+            row["shadow"] = self._shadow.column(values, row["run"]) if self._shadow else None
+            return row
         prediction_id, made_at_ms, source, about, answered, predictor = item
         if predictor.run.run_id not in self._served:  # promoted, or the worker is new
             self._served.add(predictor.run.run_id)
@@ -180,6 +211,8 @@ class Recorder:
         row |= _predicted_fields(answered, predictor)
         if self._settings.features:
             row["features"] = json.dumps(_answers(answered.values, predictor, self._settings))
+        if self._shadow:
+            row["shadow"] = self._shadow.column(answered.values, row["run"])
         return row
 
 
@@ -192,7 +225,7 @@ class RecordedFile:
 
     def __init__(
         self,
-        put: Callable[[Sequence[Row]], None],
+        put: Callable[[Sequence[Row | Shadowed]], None],
         settings: RecordSettings,
         scorer: Scorer,
         header: Sequence[str],
@@ -213,6 +246,7 @@ class RecordedFile:
         predictor = self._scorer.predictor
         fixed = _run_fields(predictor) | {"made_at_ms": made_at_ms, "source": BATCH}
         rows: list[Row] = []
+        waiting: list[Shadowed] = []
         mark = getattr(self._scorer, "pass_mark", None)
         predicted = _scored_fields(scores, predictor, mark)
         for i, (row, fields) in enumerate(zip(cells, predicted, strict=True)):
@@ -224,6 +258,8 @@ class RecordedFile:
             if settings.features:
                 values = {name: of[i] for name, of in checked.columns.items()}
                 features = json.dumps(_answers(values, predictor, settings))
+                values = {name: of[i] for name, of in checked.columns.items()}
+                features = json.dumps(values) if settings.features else None
             rows.append(
                 {
                     **fixed,
@@ -234,7 +270,9 @@ class RecordedFile:
                     "features": features,
                 }
             )
-        self._put(rows)
+            if settings.shadow_run:
+                waiting.append((rows[-1], values))
+        self._put(waiting or rows)
         self._n_rows += len(chunk.rows)
         self._n_predicted += len(rows)
         return [row["id"] for row in rows]
@@ -268,6 +306,7 @@ def _run_fields(predictor: Predictor) -> Row:
         "target": predictor.schema.target.name,
         "batch": None,
         "features": None,
+        "shadow": None,
     }
 
 

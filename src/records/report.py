@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from src.language import mark
 from src.records.identity import now_ms
 from src.records.sentences import of_event, of_list, of_missing, too_few
+from src.records.shadow_report import describe_shadow
 from src.records.tables import outcome, prediction, report
 from src.records.terms import Terms
 from src.report.wording import plain
@@ -57,6 +58,7 @@ class Case(NamedTuple):
     mark: float | None
     chances: str | None
     actual: str | None
+    shadow: str | None = None
 
 
 def make_report(engine: Engine, schema: Schema, terms: Terms) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def read_cases(connection: Connection, target: str, terms: Terms) -> list[Case]:
     asked = (
         select(
             p.id, p.subject, p.group_name, p.as_of, p.number, p.label, p.low, p.high, p.at_risk,
-            p.mark, p.chances, known.c.value,
+            p.mark, p.chances, known.c.value, p.shadow,
         )
         .outerjoin(known, known.c.prediction == p.id)
         .where(p.target == target)
@@ -111,6 +113,7 @@ def describe(cases: Sequence[Case], schema: Schema) -> dict[str, Any]:
         "n_known": len(known),
         "missing": _missing(cases, len(known)),
         "figures": None,
+        "shadow": describe_shadow(known, schema, _clusters),
     }
     if len(known) < LEAST_ROWS:
         content["sentence"] = too_few(len(known), LEAST_ROWS)

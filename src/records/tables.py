@@ -61,6 +61,7 @@ prediction = Table(
     Column("mark", Double),  # the pass mark of that chance
     Column("chances", Text),  # JSON: {"probabilities": {…}, "set": […]} of an outcome
     Column("features", Text),  # JSON of the answers, with RECORD_FEATURES=1 alone
+    Column("shadow", Text),  # JSON: {"run": …, "number": … or "probabilities": {…}} of SHADOW_RUN
     sqlite_with_rowid=False,
 )
 Index(

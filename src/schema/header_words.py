@@ -57,6 +57,7 @@ okul sinif ders colegio country state county region department teacher lehrer pr
 file study university college faculty prof professor professeur profesor instructor lecturer
 dozent tutor staff
 """)  # fmt: skip
+CLASS_WORDS = word_set("class klasse classe clase klas sinif razred group gruppe kurs")
 SCHOOL = word_set("""
 school class district teacher classroom schule klasse lehrer lehrerin lehrkraft ecole classe
 enseignant professeur escuela colegio clase profesor maestro scuola insegnante docente okul sinif

@@ -16,14 +16,14 @@ from src.language import gettext as _
 from src.report.table_findings import message
 from src.schema.features import Value
 from src.schema.findings import WARNING, Finding
-from src.schema.header_words import header_words
+from src.schema.header_words import CLASS_WORDS, header_words
 from src.schema.record import Schema
 from src.serving.doubts import doubts_of_each
 from src.serving.mending import NOTHING_CHANGED, Mending
 from src.serving.row_words import of_named
 from src.serving.scorers import Scorer, free_names
 from src.serving.summary import MOST_LISTED, MOST_VALUES, NamedCell, Scores, Summary
-from src.tables.cells import match_key, shorten, word_set
+from src.tables.cells import match_key, shorten
 from src.tables.layout import Chunk, TableReader
 from src.tables.writer import csv_line, write_rows
 
@@ -31,7 +31,6 @@ PROBLEM, PREDICTION_ID = "problem", "prediction_id"
 CHUNK_ROWS = 1 << 13
 HOPELESS_ROWS = 2 * CHUNK_ROWS  # if all of these are refused, the rest is not read
 SHOWN_PROBLEMS = 200
-CLASS_WORDS = word_set("class klasse classe clase klas sinif razred group gruppe kurs")
 CELL_CHARACTERS = 200  # of a cell that is asked about
 PROBLEM_CHARACTERS = 1_000  # of a row; a row of many columns can have very many
 

@@ -76,6 +76,7 @@ class Recording:
             "RECORD_GROUP": settings.record_group,
             "RECORD_FEATURES": "1" if settings.record_features else "",
             "RECORD_TERMS": settings.record_terms,
+            "SHADOW_RUN": settings.shadow_run,
         }
 
 

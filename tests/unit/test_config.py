@@ -31,6 +31,7 @@ READ = {
     "record_subject": ("pupil", "pupil"),
     "record_group": ("class", "class"),
     "record_features": ("1", True),
+    "shadow_run": ("20260131T120000Z-1a2b3c", "20260131T120000Z-1a2b3c"),
     "operator_password_hash": (HASH, HASH),
     "require_sign_in": ("1", True),
     "secret_key": (KEY, KEY),
@@ -41,6 +42,7 @@ READ = {
 # What a setting needs beside itself.
 NEEDED = {
     "RECORDS_URL": {"RECORDS_KEY": KEY},
+    "SHADOW_RUN": {"RECORDS_URL": "sqlite:////srv/records.db", "RECORDS_KEY": KEY},
     "OPERATOR_PASSWORD_HASH": {"SECRET_KEY": KEY},
     "REQUIRE_SIGN_IN": {"OPERATOR_PASSWORD_HASH": HASH, "SECRET_KEY": KEY},
     "TRUSTED_USER_HEADER": {"TRUSTED_PROXIES": "1"},

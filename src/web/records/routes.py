@@ -10,6 +10,7 @@ from src.exception import DataValidationError
 from src.language import gettext as _
 from src.language import mark
 from src.logger import get_logger
+from src.records.challenges import KeptChallenge, latest_challenge
 from src.records.database import migrate, open_engine
 from src.records.identity import is_day
 from src.records.report import latest
@@ -17,6 +18,7 @@ from src.web.batch.service import safe_name
 from src.web.middleware.sign_in import SignIn, current_sign_in
 from src.web.model_holder import current_models
 from src.web.recording import Recording, current_recording
+from src.web.records.challenge_words import describe_challenge
 from src.web.records.upload import Outcome, import_file
 from src.web.records.view import describe_fates, describe_report
 
@@ -71,14 +73,17 @@ def _page(
     as_of: str = "",
     status: int = 200,
 ) -> Response:
-    schema, problem, content = current_models().predictor().schema, "", None
+    schema, problem = current_models().predictor().schema, ""
+    content, training = None, None
     try:
-        content = _stored_report()
+        content, challenge = _stored()
+        training = describe_challenge(content, challenge)
     except (OperationalError, OSError):
         problem = _(DOWN)
     page = render_template(
         "records.html",
         view=describe_report(content, schema) if content else None,
+        training=training,
         target=schema.target,
         counts=_recording().counts(),
         problem=problem,
@@ -91,12 +96,13 @@ def _page(
     return make_response(page, status)
 
 
-def _stored_report() -> dict[str, object] | None:
+def _stored() -> tuple[dict[str, object] | None, KeptChallenge | None]:
+    """Return the report and the challenge that were stored last."""
     engine = open_engine(_recording().url)
     try:
         migrate(engine)
         with engine.connect() as connection:
-            return latest(connection)
+            return latest(connection), latest_challenge(connection)
     finally:
         engine.dispose()
 
