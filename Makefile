@@ -88,6 +88,7 @@ lock: .venv/.setup  ## Write requirements*.txt anew from pyproject.toml (ARGS=--
 	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:serve --constraint requirements.txt --output-file requirements-serve.txt
 	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:records --constraint requirements.txt --output-file requirements-records.txt
 	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:streamlit --output-file deploy/streamlit/requirements.txt $(ARGS)
+	.venv/bin/python -m uv $(COMPILE) pyproject.toml --extra cluster --constraint requirements.txt --output-file deploy/cluster/requirements.txt
 	.venv/bin/python -m uv $(COMPILE) --group pyproject.toml:deploy --output-file deploy/requirements-tools.txt $(ARGS)
 
 # One version of each package for every Python and system that is declared, so that all run the same.

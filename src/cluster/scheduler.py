@@ -64,6 +64,10 @@ class Scheduler:
         Whether fits are sent even where this process would be faster.
     n_sent, n_here : int
         How many fits ran there, and how many here.
+    n_workers, n_slots : int
+        How many workers there are, and how many fits they do at once.
+    fits_s : float
+        Seconds that all fits took together.
     """
 
     client: Client
@@ -72,11 +76,11 @@ class Scheduler:
     send_all: bool = False
     n_sent: int = 0
     n_here: int = 0
-    n_slots: int = 0
     n_workers: int = 0
+    n_slots: int = 0
+    fits_s: float = 0.0
     by_clock: bool = field(default=False, init=False)
     _stored: dict[int, tuple[Any, Future, float]] = field(default_factory=dict, init=False)
-    _measured_s: float = field(default=0.0, init=False)
     _estimated_s: float = field(default=0.0, init=False)
     _last_worker_s: float = field(default=0.0, init=False)
 
@@ -131,7 +135,7 @@ class Scheduler:
         else:
             found = HERE.map(partial(timed, task), data, items)
             self.n_here += len(items)
-        self._measured_s += math.fsum(seconds for _, seconds in found)
+        self.fits_s += math.fsum(seconds for _, seconds in found)
         self._estimated_s += len(items) * each_s
         return [result for result, _ in found]
 
@@ -149,7 +153,7 @@ class Scheduler:
     def _is_faster_there(self, data: object, n_items: int, each_s: float) -> bool:
         """Whether so many fits would end sooner there, by what fits took up to now."""
         if self._estimated_s:
-            each_s *= self._measured_s / self._estimated_s
+            each_s *= self.fits_s / self._estimated_s
         here_s = math.ceil(n_items / self.jobs) * each_s
         there_s = math.ceil(n_items / self.n_slots) * each_s + n_items * FIT_S + BATCH_S
         if there_s < here_s and id(data) not in self._stored:

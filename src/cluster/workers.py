@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
         source.update(path.relative_to(root).as_posix().encode())
         source.update(path.read_bytes())
     return {
-        "Python": platform.python_version(),
+        "Python": ".".join(platform.python_version_tuple()[:2]),
         SOURCE: f"source {source.hexdigest()[:12]}",
         **library_versions(LIBRARIES),
     }

@@ -31,6 +31,7 @@ from src.search.home import HERE, Home, ended_together
 from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
 from src.search.more_rows import MoreRows, Unseen
+from src.search.native_categories import without_clock
 from src.search.plan import Budget, Progress, plan_search, searched_rows
 from src.search.references import columns_of, reference_rows
 from src.search.scores import pooled_score, r2_gain
@@ -286,7 +287,7 @@ class ModelTrainer:
         preprocessor, model = pipeline.named_steps.values()
         with quiet_fits(self.config.jobs), ended_together():
             preprocessor, matrix = fit_preprocessor(preprocessor, X, y, of_rows)
-            model = fit_weighted(clone(model), matrix, y, weight)
+            model = without_clock(fit_weighted(clone(model), matrix, y, weight))
         return Pipeline([("preprocessor", preprocessor), ("model", model)])
 
     def learning_curve(self, trained: TrainedModel) -> tuple[list[LearningPoint], list[int]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCKERFILES = ("Dockerfile", "deploy/streamlit/Dockerfile")
+DOCKERFILES = ("Dockerfile", "deploy/cluster/Dockerfile", "deploy/streamlit/Dockerfile")
 BASE = os.environ.get("DOCKER_PYTHON", "python:3.13-slim-bookworm")
 TAG = "stuprediction-test"
 

@@ -268,14 +268,18 @@ def test_a_hundred_slow_senders_keep_nobody_waiting(request, in_front):
 
 def test_every_container_is_locked_down_and_only_the_front_is_reached():
     services = COMPOSE["services"]
-    assert set(services) == {"front", "app", "page"}
+    assert set(services) == {"front", "app", "page", "scheduler", "worker"}
     for name, service in services.items():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
-        assert ("ports" in service) is (name == "front")
+        assert ("ports" in service) is (name in ("front", "scheduler"))
+        assert service.get("profiles", []) == (
+            ["cluster"] if name in ("scheduler", "worker") else []
+        )
+    assert services["scheduler"]["ports"] == ["127.0.0.1:8786:8786"]  # of this machine alone
     assert services["front"]["user"].split(":")[0] not in ("", "0", "root")
-    for name in ("app", "page"):  # the images say who they run as, and how their health is seen
+    for name in sorted({*services} - {"front"}):  # the images say who they run as, and their health
         build = services[name]["build"]
         path = "Dockerfile" if build == "." else build["dockerfile"]
         text = (ROOT / path).read_text("utf-8")
