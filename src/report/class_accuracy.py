@@ -203,6 +203,7 @@ def confusion_table(facts: ClassReportFacts) -> ReportTable:
         for outcome, line in zip(outcomes, facts.scores.confusion, strict=True)
     ]
     caption = _("True outcome (down) and most likely outcome")
+    # Translators: the outcome that came true, as the heading of a column.
     return ReportTable(caption, (_("True"), *outcomes), rows)
 
 
@@ -261,6 +262,7 @@ def sets(facts: ClassReportFacts) -> Section | None:
         verdict = broken_promise(outside)
     table = ReportTable(
         _("The sets in figures"),
+        # Translators: a set of outcomes that cannot be ruled out.
         (_("Set"), _("Held the truth"), _("Mean outcomes in it")),
         [
             (

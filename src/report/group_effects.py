@@ -35,6 +35,7 @@ def effects_section(facts: Facts) -> Section | None:
         tables = [_effects_table(groups, words, _measure(facts.schema))]
     return Section(
         "group-effects",
+        # Translators: group is the column's label, as in "Schule": not inflected.
         _("What a %(group)s adds", group=words.one),
         effect_sentences(groups, facts.schema),
         not_what_it_is(words),
@@ -345,7 +346,9 @@ def _both_table(pair: tuple[Grouping, Grouping], names: Names, words: GroupWords
     header = (
         _("Group"),
         _("Students"),
+        # Translators: without the effect of the group, and with it.
         _("%(score)s without", score=measure.axis(_("Mean error"))),
+        # Translators: with the effect of the group.
         _("with"),
         _("%(score)s without", score=measure.axis(_("MAE"))),
         _("with"),

@@ -69,9 +69,10 @@ class GroupWords:
 
     def case(self, case: str) -> str:
         """Return the students that a score is of."""
-        # Translators: group and groups are the column's label, as in "Schule": not inflected.
         if case == NEW:
+            # Translators: groups is the column's label, as in "Schule": not inflected.
             return _("new %(groups)s", groups=self.many)
+        # Translators: groups is the column's label, as in "Schule": not inflected.
         return _("new students of known %(groups)s", groups=self.many)
 
     def students(self, score: GroupScore) -> str:

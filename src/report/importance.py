@@ -138,8 +138,8 @@ def _together(rows: Sequence[Importance], refitted: RefittedModel, names: Names)
 
 
 def _missed_more(said: Mapping[str, str], *, pair: bool) -> str:
-    # Translators: alone and moved are, for example, "R² falls by 0.1".
     if pair:
+        # Translators: alone and moved are clauses, as in "R² falls by 0.1".
         return _(
             "%(columns)s go together: without any one of them %(alone)s at most, but without both "
             "%(moved)s (95 %% interval %(low)s to %(high)s).",

@@ -76,6 +76,7 @@ def tiles(facts: LeadTimeFacts) -> list[Tile]:
         shown = [*shown[: MOST_TILES - 1], shown[-1]]
     unit = _score_name(facts)
     return [
+        # Translators: until then, as in "by day 30".
         Tile(number(_main(one.model).value, 3), unit, _("by %(stage)s", stage=one.name))
         for one in shown
     ]
@@ -246,6 +247,7 @@ def lists_table(facts: LeadTimeFacts, listing: Listing) -> ReportTable:
             number=number(listing.n_event),
             event=event_label(listing.event),
         ),
+        # Translators: "known by" a day, "ranked by" a number; a list "holds" so many students.
         (_("Known by"), _("Ranked by"), _("AUC"), _("Holds"), _("Recall"), _("Precision")),
         rows,
         frozenset({1}),
@@ -442,6 +444,7 @@ def _list_figure(facts: LeadTimeFacts, listing: Listing) -> list[Figure]:
 
 
 def _by_stage(stage: str, figure: str) -> str:
+    # Translators: as in "by day 30 0.81".
     return _("by %(stage)s %(figure)s", stage=stage, figure=figure)
 
 
@@ -470,6 +473,7 @@ def _called(one: Ranking) -> str:
         return _("the model")
     if one.source == "group":
         return _("the school's average")
+    # Translators: a ranking by one column alone, as in "grade 1 alone".
     return _("%(column)s alone", column=one.detail)
 
 

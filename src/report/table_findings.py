@@ -85,6 +85,7 @@ def options(finding: Finding) -> list[str]:
 def _columns(names: Sequence[str]) -> str:
     """Return the columns as sentences begin with them."""
     columns = listed(plain(name) for name in names)
+    # Translators: sentences begin with it, as in "Column x is not used: …".
     return ngettext("Column %(columns)s", "Columns %(columns)s", len(names), columns=columns)
 
 

@@ -80,6 +80,7 @@ def span(low: str, high: str) -> str:
     >>> span("3", "5")
     '3 to 5'
     """
+    # Translators: the ends of a range in a table or a sentence, as in "3 to 5".
     return _("%(low)s to %(high)s", low=low, high=high)
 
 
@@ -103,6 +104,7 @@ def interval_note(low: str, high: str) -> str:
     >>> interval_note("3", "5")
     ' (95\xa0% interval 3 to 5)'
     """
+    # Translators: it follows a figure, in brackets.
     note = _("95\N{NO-BREAK SPACE}%% interval %(low)s to %(high)s", low=low, high=high)
     return f" ({note})"
 
@@ -228,6 +230,7 @@ class Measure:
         '12.3 points'
         """
         if isinstance(target, ClassTarget):
+            # Translators: percentage points, as in "12.3 points".
             return cls(_("points"), 1, 100.0)
         return cls(plain(target.unit), sensible_decimals(target))
 
