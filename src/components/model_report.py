@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from src.language import ENGLISH, current, install, ngettext, reads_rightwards, speaking
+from src.language import gettext as _
 from src.report.class_groups import ClassReportFacts
 from src.report.facts import ReportFacts
 
@@ -31,51 +33,60 @@ class RenderedReport:
 class ModelReport:
     """Render the facts of a run."""
 
-    def run(self, facts: ReportFacts | ClassReportFacts) -> RenderedReport:
-        """Return the page and the model card.
+    def run(self, facts: ReportFacts | ClassReportFacts, language: str = ENGLISH) -> RenderedReport:
+        """Return the page and the model card in a language.
 
         The page is one file without scripts, ``style`` attributes or addresses to fetch from, so
         that it can be mailed, printed, or served under a strict content security policy.
         """
-        from markupsafe import Markup
+        with speaking(language):
+            return _rendered(facts)
 
-        from src.report.document import CardPart, Section
-        from src.report.group_scores import scores_section
-        from src.report.model_card import card, limits, measured
-        from src.report.table_findings import findings_card
-        from src.report.wording import Names, count, day, plain
 
-        made = _class_sections(facts) if isinstance(facts, ClassReportFacts) else _sections(facts)
-        made = [scores_section(facts), *made, Section("limits", "Limits", points=limits(facts))]
-        sections = [section for section in made if section is not None]
-        tiles, paragraphs = _summary(facts)
-        names, run = Names(facts.schema), facts.run
-        origin = [f"Run {run.run_id}", day(run.created), count(run.rows["used"])] if run else []
-        title = f"How well is {names.target} predicted?"
-        parts = card(facts)
-        templates = report_templates()
-        html = templates.get_template("report.html.jinja").render(
-            title=title,
-            made=origin,
-            name=plain(facts.schema.title),
-            tiles=tiles,
-            paragraphs=paragraphs,
-            sections=sections,
-            parts=parts,
-            markup=Markup,
-        )
-        text = templates.get_template("model_card.md.jinja").render(
-            title=title,
-            made=origin,
-            verbatim=Markup,
-            parts=[
-                *findings_card(facts),
-                *parts,
-                *measured(facts),
-                CardPart("Limits", limits(facts)),
-            ],
-        )
-        return RenderedReport(html.encode(), text.encode())
+def _rendered(facts: ReportFacts | ClassReportFacts) -> RenderedReport:
+    from markupsafe import Markup
+
+    from src.report.document import CardPart, Section
+    from src.report.group_scores import scores_section
+    from src.report.model_card import card, limits, measured
+    from src.report.table_findings import findings_card
+    from src.report.wording import Names, day, plain
+
+    made = _class_sections(facts) if isinstance(facts, ClassReportFacts) else _sections(facts)
+    made = [scores_section(facts), *made, Section("limits", _("Limits"), points=limits(facts))]
+    sections = [section for section in made if section is not None]
+    tiles, paragraphs = _summary(facts)
+    names, run = Names(facts.schema), facts.run
+    origin = []
+    if run:
+        students = ngettext("%(n)s student", "%(n)s students", run.rows["used"])
+        origin = [_("Run %(run)s", run=run.run_id), day(run.created), students]
+    title = _("How well is %(target)s predicted?", target=names.target)
+    parts = card(facts)
+    templates = report_templates()
+    html = templates.get_template("report.html.jinja").render(
+        **page_language(),
+        title=title,
+        made=origin,
+        name=plain(facts.schema.title),
+        tiles=tiles,
+        paragraphs=paragraphs,
+        sections=sections,
+        parts=parts,
+        markup=Markup,
+    )
+    text = templates.get_template("model_card.md.jinja").render(
+        title=title,
+        made=origin,
+        verbatim=Markup,
+        parts=[
+            *findings_card(facts),
+            *parts,
+            *measured(facts),
+            CardPart(_("Limits"), limits(facts)),
+        ],
+    )
+    return RenderedReport(html.encode(), text.encode())
 
 
 def _summary(facts: ReportFacts | ClassReportFacts) -> tuple[list[Tile], list[str]]:
@@ -146,6 +157,11 @@ def _class_sections(facts: ClassReportFacts) -> list[Section | None]:
     ]
 
 
+def page_language() -> dict[str, object]:
+    """Return what the page's template is told of the language that is spoken."""
+    return {"language": current(), "rightwards": reads_rightwards(current())}
+
+
 def report_templates() -> Environment:
     """Return the templates: what they print is escaped for HTML, or else for Markdown."""
     import jinja2
@@ -154,7 +170,7 @@ def report_templates() -> Environment:
     def finalize(context: EvalContext, value: object) -> object:
         return value if context.autoescape else escape_markdown(value)
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("src.report"),
         autoescape=jinja2.select_autoescape(["html.jinja"], default_for_string=True),
         finalize=finalize,
@@ -163,6 +179,8 @@ def report_templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    install(environment)
+    return environment
 
 
 def escape_markdown(value: object) -> object:

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.components.model_report import report_templates
+from src.components.model_report import page_language, report_templates
+from src.language import ENGLISH, speaking
 from src.pipelines.check_command import log_findings, show_findings
 from src.pipelines.lead_time import LeadTime, Training
 from src.pipelines.train_console import progress_shown
@@ -42,26 +43,36 @@ def report_lead_time(
     lead_time = LeadTime(training, options.capacity)
     with progress_shown(None if options.quiet else errors) as progress:
         facts = lead_time.run(progress, notice)
-    write_page(options.artifacts, facts)
+    write_page(options.artifacts, facts, options.language)
     show_lead_time(facts, out)
     out.print(f"\nReport: {options.artifacts / PAGE}", markup=False, soft_wrap=True)
     return {"trained": False, "lead_time": lead_time_dict(facts)}
 
 
-def write_page(folder: Path, facts: LeadTimeFacts) -> None:
-    """Write lead_time.html, which fetches nothing, and lead_time.json.
+def write_page(folder: Path, facts: LeadTimeFacts, language: str = ENGLISH) -> None:
+    """Write lead_time.html, which fetches nothing, in a language, and lead_time.json in English.
 
     Raises
     ------
     OSError
         If they cannot be written.
     """
+    with speaking(language):
+        page = _page(facts)
+    numbers = to_json(lead_time_dict(facts))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / NUMBERS, numbers)
+    write_bytes(folder / PAGE, page.encode())
+
+
+def _page(facts: LeadTimeFacts) -> str:
     from markupsafe import Markup
 
-    page = (
+    return (
         report_templates()
         .get_template("report.html.jinja")
         .render(
+            **page_language(),
             title=title(facts),
             made=origin(facts),
             name="",
@@ -72,10 +83,6 @@ def write_page(folder: Path, facts: LeadTimeFacts) -> None:
             markup=Markup,
         )
     )
-    numbers = to_json(lead_time_dict(facts))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / NUMBERS, numbers)
-    write_bytes(folder / PAGE, page.encode())
 
 
 def show_lead_time(facts: LeadTimeFacts, out: Console) -> None:

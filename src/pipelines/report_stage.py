@@ -16,6 +16,7 @@ from src.components.model_report import ModelReport
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.config import BLEND
 from src.exception import Problem, TrainingError
+from src.language import ENGLISH
 from src.pipelines.judging import Judged, chances_of
 from src.pipelines.rows import Rows
 from src.report.class_facts import ClassScores
@@ -108,8 +109,11 @@ def write_report(
     run: Run,
     trained: Trained,
     progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    language: str = ENGLISH,
 ) -> None:
     """Write ``report.html``, ``model_card.md`` and ``report.json`` beside a run.
+
+    The first two are written in ``language``; ``report.json`` is English, as the API is.
 
     Raises
     ------
@@ -117,7 +121,7 @@ def write_report(
         If they cannot be written; the run is whole without them.
     """
     facts = _facts(run, trained, progress)
-    rendered = ModelReport().run(facts)
+    rendered = ModelReport().run(facts, language)
     files = {"report.html": rendered.html, "model_card.md": rendered.model_card}
     store.add_report(run, files | {"report.json": to_json(report_numbers(facts))})
     progress("", len(STEPS), len(STEPS))

@@ -12,6 +12,7 @@ from typing import Any
 
 from src.artifact_store import REBUILD
 from src.exception import ConfigurationError, StuPredictionError
+from src.language import languages
 from src.pipelines.option_values import Once, option_path, option_text
 from src.pipelines.training import TrainConfig
 from src.report.wording import listed
@@ -139,6 +140,9 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     "the outcome": (
         ("--artifacts", "folder that everything is written to (default: %(default)s)",
          {"metavar": "DIR", "type": option_path}),
+        ("--language", "what the report, the model card and the page of lead times are written "
+         "in; console, log and JSON are English (default: %(default)s)",
+         {"choices": languages()}),
         ("--json", "the summary as one JSON object on the last line of stdout", _FLAG),
         ("--promote-if", "with --challenge: `better` promotes the challenger where it is better "
          "beyond chance, `never` promotes nothing (default: ask; without a terminal, as `never`)",

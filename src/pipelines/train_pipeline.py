@@ -367,7 +367,7 @@ class TrainPipeline:
     def _report(self, run: Run, work: Trained, progress: Progress) -> str | None:
         """Write the report; return what kept it from being written, which costs no model."""
         try:
-            write_report(self.store, run, work, progress)
+            write_report(self.store, run, work, progress, self.config.language)
         except KeyboardInterrupt:
             return "it was stopped"
         except OSError as error:

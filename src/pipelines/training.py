@@ -9,6 +9,7 @@ from pathlib import Path
 from src.artifact_store import Run
 from src.components.model_evaluation import Evaluation
 from src.config import ARTIFACTS, SAMPLE_TABLE
+from src.language import ENGLISH
 from src.report.class_facts import ClassScores
 from src.schema.findings import Finding
 from src.schema.outcomes import Task
@@ -44,6 +45,7 @@ class TrainConfig:
     exclude_sensitive: bool = False
     cross: tuple[str, ...] = ()
     pass_mark: float | None = None
+    language: str = ENGLISH
     artifacts: Path = ARTIFACTS
     seed: int = 42
     test_size: float = 0.2

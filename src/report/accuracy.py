@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from src.config import ALL_COLUMNS, BASELINE, BLEND, SINGLE_COLUMN
+from src.language import gettext as _
+from src.language import mark, ngettext
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Facts, HeldOutPredictions, LearningPoint, ReportFacts
 from src.report.matplotlib_svg import ACCENT, QUIET
-from src.report.overview import CHANCE, coverage_by_level, unreliable_parts
+from src.report.overview import CHANCE, coverage_by_level, may_be_chance, unreliable_parts
 from src.report.periods import how_compared
 from src.report.plots import SHOWN_POINTS, Dot, Line, curves, dots, histogram, scatter
+from src.report.stored_words import spoken
 from src.report.wording import (
-    SPACE,
     Measure,
     Names,
     capitalize,
-    count,
     listed,
     number,
     percent,
+    percent_span,
     plain,
     r2_text,
+    span,
 )
 from src.stats.disclosure import LEAST_ROWS
 from src.stats.intervals import LEAST_CLUSTERS, Interval, mean_interval, wilson_interval
@@ -34,11 +37,10 @@ if TYPE_CHECKING:
 HARDLY = 0.02  # R² that twice the rows gain at most
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
 DRAWN_SHIFT = 0.01  # of the truths' range: how far a dot is moved at most
-MCFADDEN = (
+MCFADDEN = mark(
     "R² of chances (McFadden's): the share by which their log loss is below that of stating the "
     "outcomes' shares for everyone. 0.2 to 0.4 is already a good fit."
 )
-MOVED = "Dots are moved a little at random, so that none is a student's exact result."
 
 Row = Mapping[str, Any]
 
@@ -60,9 +62,10 @@ def leaderboard(facts: ReportFacts) -> Section:
     lead = [how_compared(metrics)]
     svg = dots(
         "leaderboard",
-        "R² of the models that were compared: "
-        + "; ".join(f"{label_of(row)} {r2_text(row['r2'])}" for row in drawn)
-        + ".",
+        _(
+            "R² of the models that were compared: %(models)s.",
+            models="; ".join(f"{label_of(row)} {r2_text(row['r2'])}" for row in drawn),
+        ),
         [
             Dot(
                 label_of(row),
@@ -73,20 +76,25 @@ def leaderboard(facts: ReportFacts) -> Section:
             )
             for row in drawn
         ],
-        "R² (1 is perfect)",
+        _("R² (1 is perfect)"),
     )
-    lines = f" Lines: 95{SPACE}% intervals of each score alone." if "r2_low" in winner else ""
-    caption = f"{_choice(winner, drawn, facts)}{lines}"
+    caption = _choice(winner, drawn, facts)
+    if "r2_low" in winner:
+        lines = _("Lines: 95\N{NO-BREAK SPACE}% intervals of each score alone.")
+        caption = f"{caption} {lines}"
     notes = [
-        "R²: share of the differences between students that is explained. RMSE and MAE: typical "
-        f"and mean size of an error. Small: 95{SPACE}% intervals; that of the difference is of the "
-        "same students' errors, and tells two models apart where the scores' own overlap. The best "
-        "of many scores is partly luck: the chosen model's is corrected for that."
+        _(
+            "R²: share of the differences between students that is explained. RMSE and MAE: "
+            "typical and mean size of an error. Small: 95\N{NO-BREAK SPACE}% intervals; that of "
+            "the difference is of the same students' errors, and tells two models apart where the "
+            "scores' own overlap. The best of many scores is partly luck: the chosen model's is "
+            "corrected for that."
+        )
     ]
     notes += not_tried(metrics)
     return Section(
         "models",
-        "The models compared",
+        _("The models compared"),
         lead,
         (),
         [Figure(svg, caption)],
@@ -99,8 +107,15 @@ def not_tried(metrics: Mapping[str, Any]) -> list[str]:
     """Return which families were not tried, by the reason."""
     reasons: dict[str, list[str]] = {}
     for label, reason in (metrics.get("left_out") or {}).items():
-        reasons.setdefault(reason, []).append(plain(label))
-    return [f"Not tried, {plain(reason)}: {'; '.join(names)}." for reason, names in reasons.items()]
+        reasons.setdefault(reason, []).append(spoken(plain(label)))
+    return [
+        _(
+            "Not tried, %(reason)s: %(models)s.",
+            reason=spoken(plain(reason)),
+            models="; ".join(names),
+        )
+        for reason, names in reasons.items()
+    ]
 
 
 def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
@@ -108,7 +123,7 @@ def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTab
     board = metrics["leaderboard"]
     rows = [
         (
-            Cell(plain(row["label"]), remarks(row, metrics["winner"])),
+            Cell(spoken(plain(row["label"])), remarks(row, metrics["winner"])),
             Cell(r2_text(row["r2"]), _ends(row, "r2_low", "r2_high")),
             difference_cell(row.get("behind")),
             Cell(measure.number(row["rmse"])),
@@ -117,8 +132,14 @@ def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTab
         for row in board
     ]
     return ReportTable(
-        "All models",
-        ("Model", "R²", "R² less than the chosen", measure.axis("RMSE"), measure.axis("MAE")),
+        _("All models"),
+        (
+            _("Model"),
+            "R²",
+            _("R² less than the chosen"),
+            measure.axis(_("RMSE")),
+            measure.axis(_("MAE")),
+        ),
         rows,
         marked=next((i for i, row in enumerate(board) if row["name"] == metrics["winner"]), None),
     )
@@ -126,7 +147,7 @@ def leaderboard_table(metrics: Mapping[str, Any], measure: Measure) -> ReportTab
 
 def _ends(row: Row, low: str = "low", high: str = "high") -> str:
     """Return the ends of an interval of R²; older runs have none."""
-    return f"{number(row[low], 3)} to {number(row[high], 3)}" if low in row else ""
+    return span(number(row[low], 3), number(row[high], 3)) if low in row else ""
 
 
 def difference_cell(behind: Row | None) -> Cell:
@@ -136,17 +157,17 @@ def difference_cell(behind: Row | None) -> Cell:
 
 def remarks(row: Row, winner: str) -> str:
     """Return what stands under a model's name in small letters."""
-    said = ["chosen"] if row["name"] == winner else []
+    said = [_("chosen")] if row["name"] == winner else []
     if row["name"] not in (BASELINE, BLEND, SINGLE_COLUMN, ALL_COLUMNS):
-        said.append(f"{count(row['n_trials'], 'setting')} tried")
+        said.append(ngettext("%(n)s setting tried", "%(n)s settings tried", row["n_trials"]))
     return ", ".join(said)
 
 
 def label_of(row: Row) -> str:
     """Return a model's name for a plot; a blend's lists its members."""
     if row["name"] != BLEND:
-        return plain(row["label"])
-    return "Average" if _is_average(row) else "Blend"
+        return spoken(plain(row["label"]))
+    return _("Average") if _is_average(row) else _("Blend")
 
 
 def _is_average(row: Row) -> bool:
@@ -158,36 +179,76 @@ def _choice(winner: Row, drawn: list[Row], facts: ReportFacts) -> str:
     """Say why the winner is it; ``drawn`` is sorted, the best R² first."""
     compared = (SINGLE_COLUMN, ALL_COLUMNS)
     others = [row for row in drawn if row is not winner and row["name"] not in compared]
-    chosen = f"{label_of(winner)} was chosen"
-    if _is_average(winner):
-        chosen = f"The average of {count(len(winner['params']), 'model')} was chosen"
+    model = chosen_model(winner)
     if not others:
-        return f"{chosen}: nothing else that was tried is better than guessing the average."
-    metric = facts.run.options.get("metric", "r2") if facts.run else "r2"
-    if metric != "r2":
-        return f"{chosen}, by its {str(metric).upper()}."
+        return _(
+            "%(model)s was chosen: nothing else that was tried is better than guessing the "
+            "average.",
+            model=model,
+        )
+    metric = facts.run.options.get("metric") if facts.run else None
+    if metric not in (None, "", "r2"):
+        score = _("RMSE") if metric == "rmse" else _("MAE")
+        return _("%(model)s was chosen, by its %(score)s.", model=model, score=score)
     best = min(others, key=lambda row: _gap(winner, row))
-    gap = _gap(winner, best)
-    size = number(abs(gap), 3) if abs(gap) >= 0.0005 else "less than 0.001"
     if _is_average(winner):
-        chosen += ": where several reach nearly the same, their mean is safer than the luckiest"
-    if gap < 0:
-        why = "" if winner["name"] == BLEND else ", too little to be worth its complexity"
-        return f"{chosen}. {label_of(best)} reaches {size} more{why}{_by_chance(best)}."
-    return f"{chosen}. The next best, {label_of(best)}, reaches {size} less{_by_chance(best)}."
+        chosen = _(
+            "%(model)s was chosen: where several reach nearly the same, their mean is safer than "
+            "the luckiest.",
+            model=model,
+        )
+    else:
+        chosen = _("%(model)s was chosen.", model=model)
+    return f"{chosen} {_next_best(winner, best)}"
+
+
+def chosen_model(winner: Row) -> str:
+    """Return what the chosen model is called at the beginning of a sentence."""
+    if winner["name"] != BLEND:
+        return label_of(winner)
+    n = len(winner["params"])
+    if _is_average(winner):
+        return ngettext("The average of %(n)s model", "The average of %(n)s models", n)
+    return _("Blend")
+
+
+def _next_best(winner: Row, best: Row) -> str:
+    gap = _gap(winner, best)
+    said = {"model": label_of(best), "size": size_of(gap)}
+    if gap >= 0:
+        if may_be_chance(best):
+            return _(
+                "The next best, %(model)s, reaches %(size)s less, which may well be chance.", **said
+            )
+        return _("The next best, %(model)s, reaches %(size)s less.", **said)
+    match winner["name"] == BLEND, may_be_chance(best):
+        case True, True:
+            return _("%(model)s reaches %(size)s more, which may well be chance.", **said)
+        case True, False:
+            return _("%(model)s reaches %(size)s more.", **said)
+        case False, True:
+            return _(
+                "%(model)s reaches %(size)s more, too little to be worth its complexity, which "
+                "may well be chance.",
+                **said,
+            )
+    return _(
+        "%(model)s reaches %(size)s more, too little to be worth its complexity.",
+        **said,
+    )
+
+
+def size_of(gap: float) -> str:
+    """Return how far two scores lie apart."""
+    if abs(gap) < 0.0005:
+        return _("less than %(amount)s", amount=number(0.001, 3))
+    return number(abs(gap), 3)
 
 
 def _gap(winner: Row, row: Row) -> float:
     """Return by how much R² is below the winner's; older runs have the scores alone."""
     behind = row.get("behind")
     return float(behind["value"] if behind else winner["r2"] - row["r2"])
-
-
-def _by_chance(row: Row) -> str:
-    behind = row.get("behind")
-    if behind and behind["low"] <= 0 <= behind["high"]:
-        return ", which may well be chance"
-    return ""
 
 
 # --- more rows -----------------------------------------------------------------------------------
@@ -201,47 +262,73 @@ def learning_curve(facts: Facts) -> Section | None:
     n = [float(point.n_train) for point in points]
     lines = [
         Line(
-            "new students",
+            _("new students"),
             n,
             [point.r2 for point in points],
             [point.r2_low for point in points],
             [point.r2_high for point in points],
         ),
-        Line("students it learnt from", n, [point.train_r2 for point in points]),
+        Line(_("students it learnt from"), n, [point.train_r2 for point in points]),
     ]
-    alt = "R² on new students by the number of students learnt from: " + "; ".join(
-        f"{point.n_train:,}: {r2_text(point.r2)}" for point in points
+    alt = _(
+        "R² on new students by the number of students learnt from: %(points)s.",
+        points="; ".join(f"{number(point.n_train)}: {r2_text(point.r2)}" for point in points),
     )
-    svg = curves(
-        "learning", f"{alt}.", lines, "Students learnt from", "R² (1 is perfect)", marked=True
-    )
-    caption = f"{_would_more_help(points)} The band: 95{SPACE}% intervals."
+    axes = _("Students learnt from"), _("R² (1 is perfect)")
+    svg = curves("learning", alt, lines, *axes, marked=True)
+    caption = [_would_more_help(points), _("The band: 95\N{NO-BREAK SPACE}% intervals.")]
     if facts.schema.task != "regression":
-        caption += f" {MCFADDEN}"
+        caption.append(_(MCFADDEN))
     if facts.too_few_to_learn_from:
-        sizes = listed([f"{size:,}" for size in facts.too_few_to_learn_from])
-        caption += f" The model cannot learn from only {sizes} students, which are left out."
-    return Section("learning", "Would more students help?", figures=[Figure(svg, caption)])
+        caption.append(
+            _(
+                "The model cannot learn from only %(sizes)s students, which are left out.",
+                sizes=listed(map(number, facts.too_few_to_learn_from)),
+            )
+        )
+    figure = Figure(svg, " ".join(caption))
+    return Section("learning", _("Would more students help?"), figures=[figure])
 
 
 def _would_more_help(points: tuple[LearningPoint, ...]) -> str:
     """Say what the last step came to, and what follows from it where chance does not explain it."""
     before, last = points[-2:]
     gain = last.gain
-    grown = (
-        f"From {before.n_train:,} to {last.n_train:,} students, R² went from "
-        f"{r2_text(before.r2)} to {r2_text(last.r2)}"
-    )
+    grown = {
+        "few": number(before.n_train),
+        "many": number(last.n_train),
+        "before": r2_text(before.r2),
+        "after": r2_text(last.r2),
+    }
     if gain is None:
-        return f"{grown}."
+        return _(
+            "From %(few)s to %(many)s students, R² went from %(before)s to %(after)s.", **grown
+        )
     if gain.low > 0:
-        return f"{grown}: it still rises, so more students would probably help."
+        return _(
+            "From %(few)s to %(many)s students, R² went from %(before)s to %(after)s: it still "
+            "rises, so more students would probably help.",
+            **grown,
+        )
     if gain.high < 0:
-        return f"{grown}: more students did not help."
+        return _(
+            "From %(few)s to %(many)s students, R² went from %(before)s to %(after)s: more "
+            "students did not help.",
+            **grown,
+        )
     if gain.high < HARDLY:
-        return f"{grown}: more students of this kind would hardly help."
-    ends = f"{number(gain.low, 3)} to {number(gain.high, 3)}"
-    return f"{grown} (difference: 95{SPACE}% interval {ends})."
+        return _(
+            "From %(few)s to %(many)s students, R² went from %(before)s to %(after)s: more "
+            "students of this kind would hardly help.",
+            **grown,
+        )
+    return _(
+        "From %(few)s to %(many)s students, R² went from %(before)s to %(after)s (difference: "
+        "95\N{NO-BREAK SPACE}%% interval %(low)s to %(high)s).",
+        low=number(gain.low, 3),
+        high=number(gain.high, 3),
+        **grown,
+    )
 
 
 # --- rows that it never saw ----------------------------------------------------------------------
@@ -260,27 +347,46 @@ def predictions(facts: ReportFacts) -> Section | None:
     n = len(y_true)
     svg = scatter(
         "predicted",
-        f"Actual against predicted {names.target} of {count(n)}: 90{SPACE}% of the predictions are "
-        f"within {measure.amount(within)} of the truth.",
+        _(
+            "Actual against predicted %(target)s of %(students)s students: 90\N{NO-BREAK SPACE}%% "
+            "of the predictions are within %(error)s of the truth.",
+            target=names.target,
+            students=number(n),
+            error=measure.amount(within),
+        ),
         y_pred,
         y_true,
-        measure.axis("Predicted"),
-        measure.axis("Actual"),
+        measure.axis(_("Predicted")),
+        measure.axis(_("Actual")),
         shift=_shift(facts, held_out),
         diagonal=True,
         band=(held_out.low, held_out.high),
     )
-    caption = (
-        f"The closer to the line the better: 90{SPACE}% of the predictions are within "
-        f"{measure.amount(within)} of the truth. The shade is the range that should hold "
-        f"{percent(held_out.level)}."
+    caption = _(
+        "The closer to the line the better: 90\N{NO-BREAK SPACE}%% of the predictions are within "
+        "%(error)s of the truth. The shade is the range that should hold %(share)s.",
+        error=measure.amount(within),
+        share=percent(held_out.level),
     )
-    lead = [
-        f"Each dot is one of {count(n)} that the model never saw"
-        + (f"; {SHOWN_POINTS:,} of them are drawn" if n > SHOWN_POINTS else "")
-        + f". {MOVED}"
-    ]
-    return Section("predicted", "Predicted against actual", lead, (), [Figure(svg, caption)])
+    title = _("Predicted against actual")
+    return Section("predicted", title, [_each_dot(n)], (), [Figure(svg, caption)])
+
+
+def _each_dot(n_samples: int) -> str:
+    moved = _("Dots are moved a little at random, so that none is a student's exact result.")
+    if n_samples > SHOWN_POINTS:
+        dots = _(
+            "Each dot is one of %(students)s students that the model never saw; %(drawn)s of them "
+            "are drawn.",
+            students=number(n_samples),
+            drawn=number(SHOWN_POINTS),
+        )
+    else:
+        dots = _(
+            "Each dot is one of %(students)s students that the model never saw.",
+            students=number(n_samples),
+        )
+    return f"{dots} {moved}"
 
 
 def residuals(facts: ReportFacts) -> Section | None:
@@ -293,46 +399,54 @@ def residuals(facts: ReportFacts) -> Section | None:
     measure = Measure.of(facts.schema.number)
     residual = held_out.y_true - held_out.y_pred
     trend = _trend(held_out.y_pred, residual)
-    line = " The line through the dots is their mean." if trend else ""
+    caption = [
+        _bias(residual, measure, held_out.clusters),
+        *_uneven(held_out.y_pred, residual, measure),
+    ]
+    if trend:
+        caption.append(_("The line through the dots is their mean."))
     by_prediction = Figure(
         scatter(
             "residuals",
-            f"Actual less predicted by the prediction: mean {measure.signed(residual.mean())}, "
-            f"standard deviation {measure.amount(residual.std())}.",
+            _(
+                "Actual less predicted by the prediction: mean %(mean)s, standard deviation "
+                "%(deviation)s.",
+                mean=measure.signed(residual.mean()),
+                deviation=measure.amount(residual.std()),
+            ),
             held_out.y_pred,
             residual,
-            measure.axis("Predicted"),
-            measure.axis("Actual less predicted"),
+            measure.axis(_("Predicted")),
+            measure.axis(_("Actual less predicted")),
             shift=_shift(facts, held_out),
             trend=trend,
         ),
-        _bias(residual, measure, held_out.clusters)
-        + _uneven(held_out.y_pred, residual, measure)
-        + line,
-        "By the prediction",
+        " ".join(caption),
+        _("By the prediction"),
     )
     half, most = np.quantile(np.abs(residual), (0.5, 0.95))
     furthest = float(np.abs(residual).max()) or 1.0
     edges = np.linspace(-furthest, furthest, min(31, int(np.sqrt(len(residual))) | 1) + 1)
-    counts, _ = np.histogram(residual, edges)
-    sizes = (
-        f"Half of the errors are smaller than {measure.amount(half)}, 19 in 20 smaller than "
-        f"{measure.amount(most)}."
+    counts = np.histogram(residual, edges)[0]
+    sizes = _(
+        "Half of the errors are smaller than %(half)s, 19 in 20 smaller than %(most)s.",
+        half=measure.amount(half),
+        most=measure.amount(most),
     )
     distribution = Figure(
         histogram(
             "errors",
-            f"Histogram of actual less predicted. {sizes}",
+            _("Histogram of actual less predicted. %(sizes)s", sizes=sizes),
             edges.tolist(),
             counts.tolist(),
-            measure.axis("Actual less predicted"),
+            measure.axis(_("Actual less predicted")),
             marks=[0.0],
         ),
         sizes,
-        "How large they are",
+        _("How large they are"),
     )
-    lead = ["Above zero the model predicted too little, below zero too much."]
-    return Section("residuals", "The errors", lead, (), [by_prediction, distribution])
+    lead = [_("Above zero the model predicted too little, below zero too much.")]
+    return Section("residuals", _("The errors"), lead, (), [by_prediction, distribution])
 
 
 def _shift(facts: ReportFacts, held_out: HeldOutPredictions) -> float:
@@ -361,33 +475,43 @@ def _bias(
     found = mean_interval(residual, clusters)
     mean = found.value
     if found.low == found.high and mean:
-        return (
-            f"The mean is {measure.signed(mean)}, of fewer than {LEAST_CLUSTERS} clusters: too "
-            "few to tell it from chance."
+        return _(
+            "The mean is %(mean)s, of fewer than %(least)s clusters: too few to tell it from "
+            "chance.",
+            mean=measure.signed(mean),
+            least=number(LEAST_CLUSTERS),
         )
     if not found.excludes_zero:
-        return (
-            f"On the whole it predicts neither too much nor too little: the mean is "
-            f"{measure.signed(mean)}, within chance."
+        return _(
+            "On the whole it predicts neither too much nor too little: the mean is %(mean)s, "
+            "within chance.",
+            mean=measure.signed(mean),
         )
-    side = "little" if mean > 0 else "much"
-    return (
-        f"On average it predicts {measure.amount(abs(mean))} too {side}, more than chance would "
-        "make it."
-    )
+    size = measure.amount(abs(mean))
+    if mean > 0:
+        return _(
+            "On average it predicts %(size)s too little, more than chance would make it.", size=size
+        )
+    return _("On average it predicts %(size)s too much, more than chance would make it.", size=size)
 
 
-def _uneven(y_pred: NDArray[np.float64], residual: NDArray[np.float64], measure: Measure) -> str:
+def _uneven(
+    y_pred: NDArray[np.float64], residual: NDArray[np.float64], measure: Measure
+) -> list[str]:
     """Say how the size of the errors differs between low and high predictions."""
     import numpy as np
 
     if len(y_pred) < 6 * LEAST_ROWS:
-        return ""
-    low, _, high = np.array_split(np.abs(residual)[np.argsort(y_pred, kind="stable")], 3)
-    return (
-        f" It is off by {measure.amount(low.mean())} on average in the lowest third of the "
-        f"predictions, by {measure.number(high.mean())} in the highest."
-    )
+        return []
+    thirds = np.array_split(np.abs(residual)[np.argsort(y_pred, kind="stable")], 3)
+    return [
+        _(
+            "It is off by %(low)s on average in the lowest third of the predictions, by %(high)s "
+            "in the highest.",
+            low=measure.amount(thirds[0].mean()),
+            high=measure.number(thirds[-1].mean()),
+        )
+    ]
 
 
 def coverage(facts: ReportFacts) -> Section | None:
@@ -400,12 +524,10 @@ def coverage(facts: ReportFacts) -> Section | None:
     held = [_held(row, n) for row in rows]
     svg = dots(
         "coverage",
-        "Share of students inside their range: "
-        + "; ".join(f"{percent(r['level'])} wanted, {percent(r['coverage'])} found" for r in rows)
-        + ".",
+        _("Share of students inside their range: %(shares)s.", shares=wanted_and_found(rows)),
         [
             Dot(
-                f"{percent(row['level'])} range",
+                _("%(level)s range", level=percent(row["level"])),
                 100 * one.value,
                 100 * one.low,
                 100 * one.high,
@@ -413,43 +535,72 @@ def coverage(facts: ReportFacts) -> Section | None:
             )
             for row, one in zip(rows, held, strict=True)
         ],
-        "Students inside their range (%)",
+        _("Students inside their range (%)"),
     )
-    outside = [
-        f"the {percent(row['level'])} range holds {percent(row['coverage'])}, "
-        + ("fewer than promised" if row["level"] > row["coverage"] else "more than promised")
-        for row in rows
-        if row.get("p_value", 1.0) < CHANCE / len(rows)
-    ]
+    outside = [_range_is_off(row) for row in rows if row.get("p_value", 1.0) < CHANCE / len(rows)]
+    verdict = _("All ranges hold as many students as they promise, as far as chance lets one see.")
     if outside:
-        verdict = f"{capitalize(listed(outside))}, by more than chance explains."
-    else:
-        verdict = "All ranges hold as many students as they promise, as far as chance lets one see."
+        verdict = broken_promise(outside)
     table = ReportTable(
-        "The ranges in figures",
-        ("Range", "Held the truth", measure.axis("Mean width")),
+        _("The ranges in figures"),
+        (_("Range"), _("Held the truth"), measure.axis(_("Mean width"))),
         [
             (
                 Cell(percent(row["level"])),
-                Cell(percent(one.value), f"{100 * one.low:.0f} to {100 * one.high:.0f}{SPACE}%"),
+                Cell(percent(one.value), percent_span(one.low, one.high)),
                 Cell(measure.number(row["mean_width"])),
             )
             for row, one in zip(rows, held, strict=True)
         ],
     )
-    lead = [f"Each prediction's ranges were held against the truth of {count(n)} not seen."]
-    caption = f"{verdict} Upright marks: what is promised. Lines: 95{SPACE}% intervals."
+    lead = [
+        ngettext(
+            "Each prediction's ranges were held against the truth of %(n)s student not seen.",
+            "Each prediction's ranges were held against the truth of %(n)s students not seen.",
+            n,
+        )
+    ]
+    caption = f"{verdict} {what_marks_are()}"
     tables = [table]
     if levels := coverage_by_level(facts):
         tables.append(levels)
     return Section(
         "coverage",
-        "Do the ranges keep their promise?",
+        _("Do the ranges keep their promise?"),
         [*lead, *unreliable_parts(facts)],
         (),
         [Figure(svg, caption)],
         tables,
     )
+
+
+def wanted_and_found(rows: Iterable[Row]) -> str:
+    """Return which share of the students should be held, and which is."""
+    return "; ".join(
+        _(
+            "%(wanted)s wanted, %(found)s found",
+            wanted=percent(row["level"]),
+            found=percent(row["coverage"]),
+        )
+        for row in rows
+    )
+
+
+def broken_promise(outside: Sequence[str]) -> str:
+    """Return which ranges or sets hold more or fewer than they promise."""
+    return capitalize(_("%(list)s, by more than chance explains.", list=listed(outside)))
+
+
+def what_marks_are() -> str:
+    """Return what stands in a plot of what ranges or sets hold."""
+    return _("Upright marks: what is promised. Lines: 95\N{NO-BREAK SPACE}% intervals.")
+
+
+def _range_is_off(row: Row) -> str:
+    shares = {"level": percent(row["level"]), "share": percent(row["coverage"])}
+    if row["level"] > row["coverage"]:
+        return _("the %(level)s range holds %(share)s, fewer than promised", **shares)
+    return _("the %(level)s range holds %(share)s, more than promised", **shares)
 
 
 def _held(row: Row, n_samples: int) -> Interval:

@@ -6,33 +6,43 @@ from collections.abc import Mapping
 from typing import Any
 
 from src.config import ALL_COLUMNS, BASELINE, BLEND, SINGLE_COLUMN
-from src.report.accuracy import MCFADDEN, difference_cell, label_of, not_tried, remarks
-from src.report.class_fairness import share_cell
+from src.language import gettext as _
+from src.language import ngettext
+from src.report.accuracy import (
+    MCFADDEN,
+    broken_promise,
+    difference_cell,
+    label_of,
+    not_tried,
+    remarks,
+    size_of,
+    wanted_and_found,
+    what_marks_are,
+)
 from src.report.class_groups import ClassReportFacts
 from src.report.class_overview import (
     RESAMPLED,
     gap,
     how_to_name_the_event,
     list_sentence,
-    may_be_chance,
     scores_table,
 )
 from src.report.document import Cell, Figure, ReportTable, Section
+from src.report.fairness import bins_table, how_many_within, said_of, share_cell
 from src.report.matplotlib_svg import ACCENT, QUIET
-from src.report.overview import CHANCE
+from src.report.overview import CHANCE, may_be_chance
 from src.report.periods import how_compared
 from src.report.plots import Dot, Line, curves, dots, padded
 from src.report.plots import reliability as draw_reliability
+from src.report.stored_words import spoken
 from src.report.wording import (
-    SPACE,
     Names,
-    capitalize,
-    count,
     event_label,
-    listed,
+    interval_note,
     number,
     percent,
     plain,
+    span,
 )
 from src.stats.intervals import Interval
 
@@ -54,31 +64,36 @@ def leaderboard(facts: ClassReportFacts) -> Section:
     said = "; ".join(f"{label_of(row)} {number(row['log_loss'], 3)}" for row in drawn)
     svg = dots(
         "leaderboard",
-        f"Log loss of the models that were compared: {said}.",
+        _("Log loss of the models that were compared: %(models)s.", models=said),
         rows,
-        "Log loss (0 is perfect)",
+        _("Log loss (0 is perfect)"),
         reference=base,
     )
-    line = " The line: stating the outcomes' shares for everyone." if base is not None else ""
+    caption = [_choice(winner, drawn, facts)]
+    if base is not None:
+        caption.append(_("The line: stating the outcomes' shares for everyone."))
     return Section(
         "models",
-        "The models compared",
-        [
-            how_compared(facts.metrics),
-            RESAMPLED,
-        ],
+        _("The models compared"),
+        [how_compared(facts.metrics), _(RESAMPLED)],
         (),
-        [Figure(svg, f"{_choice(winner, drawn, facts)}{line}")],
+        [Figure(svg, " ".join(caption))],
         [leaderboard_table(facts.metrics)],
-        [
-            "Log loss: less the logarithm of the chance that the true outcome was given, on "
-            f"average. Brier score: squared differences, added up over the outcomes. {MCFADDEN} "
-            f"Small: 95{SPACE}% intervals; that of the difference is of the same students' losses, "
-            "and tells two models apart where the scores' own overlap. The best of many scores is "
-            "partly luck: the chosen model's is corrected for that.",
-            *not_tried(facts.metrics),
-        ],
+        [_what_scores_are(), *not_tried(facts.metrics)],
     )
+
+
+def _what_scores_are() -> str:
+    losses = _(
+        "Log loss: less the logarithm of the chance that the true outcome was given, on average. "
+        "Brier score: squared differences, added up over the outcomes."
+    )
+    intervals = _(
+        "Small: 95\N{NO-BREAK SPACE}% intervals; that of the difference is of the same students' "
+        "losses, and tells two models apart where the scores' own overlap. The best of many "
+        "scores is partly luck: the chosen model's is corrected for that."
+    )
+    return f"{losses} {_(MCFADDEN)} {intervals}"
 
 
 def leaderboard_table(metrics: Mapping[str, Any]) -> ReportTable:
@@ -86,79 +101,110 @@ def leaderboard_table(metrics: Mapping[str, Any]) -> ReportTable:
     board = metrics["leaderboard"]
     rows = [
         (
-            Cell(plain(row["label"]), remarks(row, metrics["winner"])),
+            Cell(spoken(plain(row["label"])), remarks(row, metrics["winner"])),
             Cell(number(row["log_loss"], 3)),
             Cell(number(row["brier"], 3)),
             Cell(number(row["auc"], 3)),
-            Cell(
-                number(row["r2"], 3), f"{number(row['r2_low'], 3)} to {number(row['r2_high'], 3)}"
-            ),
+            Cell(number(row["r2"], 3), span(number(row["r2_low"], 3), number(row["r2_high"], 3))),
             difference_cell(row.get("behind")),
         )
         for row in board
     ]
     marked = next((i for i, row in enumerate(board) if row["name"] == metrics["winner"]), None)
-    header = ("Model", "Log loss", "Brier score", "AUC", "R² (McFadden)", "R² less than the chosen")
-    return ReportTable("All models", header, rows, marked=marked)
+    header = (
+        _("Model"),
+        _("Log loss"),
+        _("Brier score"),
+        _("AUC"),
+        _("R² (McFadden)"),
+        _("R² less than the chosen"),
+    )
+    return ReportTable(_("All models"), header, rows, marked=marked)
 
 
 def _choice(winner: Row, drawn: list[Row], facts: ClassReportFacts) -> str:
     """Say why the winner is it; ``drawn`` is sorted, the least log loss first."""
     compared = (SINGLE_COLUMN, ALL_COLUMNS)
     others = [row for row in drawn if row is not winner and row["name"] not in compared]
-    chosen = f"{label_of(winner)} was chosen"
+    model = label_of(winner)
     if winner["name"] == BLEND:
-        chosen = f"A blend of {count(len(winner['params']), 'model')} was chosen"
+        n = len(winner["params"])
+        model = ngettext("A blend of %(n)s model", "A blend of %(n)s models", n)
     if not others:
-        return f"{chosen}: nothing else that was tried is better than the shares for everyone."
+        return _(
+            "%(model)s was chosen: nothing else that was tried is better than the shares for "
+            "everyone.",
+            model=model,
+        )
     metric = facts.run.options.get("metric") if facts.run else None
     if metric not in (None, "", "log_loss"):
-        name = "AUC" if metric == "auc" else "Brier score"
-        return f"{chosen}, by its {name}."
+        name = _("AUC") if metric == "auc" else _("Brier score")
+        return _("%(model)s was chosen, by its %(score)s.", model=model, score=name)
     board = facts.metrics["leaderboard"]
     above, best = min(((gap(row, winner, board), row) for row in others), key=lambda pair: pair[0])
-    size = number(abs(above), 3) if abs(above) >= 0.0005 else "less than 0.001"
-    side = "more" if above >= 0 else "less"
-    return f"{chosen}. The next best, {label_of(best)}, loses {size} {side}{may_be_chance(best)}."
+    return " ".join([_("%(model)s was chosen.", model=model), _next_best(above, best)])
+
+
+def _next_best(above: float, best: Row) -> str:
+    said = {"model": label_of(best), "size": size_of(above)}
+    match above >= 0, may_be_chance(best):
+        case True, True:
+            return _(
+                "The next best, %(model)s, loses %(size)s more, which may well be chance.", **said
+            )
+        case True, False:
+            return _("The next best, %(model)s, loses %(size)s more.", **said)
+        case False, True:
+            return _(
+                "The next best, %(model)s, loses %(size)s less, which may well be chance.", **said
+            )
+    return _("The next best, %(model)s, loses %(size)s less.", **said)
 
 
 def held_out(facts: ClassReportFacts) -> Section:
     """Return every score on the held-out rows, and which outcomes are taken for which."""
     error = facts.scores.calibration_error
+    interval = ""
+    if error.low < error.high:
+        interval = interval_note(number(100 * error.low, 1), number(100 * error.high, 1))
     lead = [
-        f"The calibration error is {number(100 * error.value, 1)} points"
-        + (
-            f" (95{SPACE}% interval {number(100 * error.low, 1)} to {number(100 * error.high, 1)})"
-            if error.low < error.high
-            else ""
+        _(
+            "The calibration error is %(error)s points%(interval)s: so far the chances lie from "
+            "the shares that come true, over all outcomes, without what is noise.",
+            error=number(100 * error.value, 1),
+            interval=interval,
         )
-        + ": so far the chances lie from the shares that come true, over all outcomes, without "
-        "what is noise."
     ]
     notes = [
-        "Balanced accuracy: mean over the outcomes of the share of their students that are "
-        "predicted right. Average precision: how often the listed have the event, averaged down "
-        "the list."
+        _(
+            "Balanced accuracy: mean over the outcomes of the share of their students that are "
+            "predicted right. Average precision: how often the listed have the event, averaged "
+            "down the list."
+        )
     ]
     tables = [scores_table(facts)]
     if any(n for line in facts.scores.confusion for n in line):
         tables.append(confusion_table(facts))
     else:
         notes.append(
-            "Which outcomes are taken for which cannot be told of so few students: the figures "
-            "would say something of fewer than ten."
+            _(
+                "Which outcomes are taken for which cannot be told of so few students: the "
+                "figures would say something of fewer than ten."
+            )
         )
-    return Section("scores", "Students not seen before", lead, tables=tables, notes=notes)
+    return Section("scores", _("Students not seen before"), lead, tables=tables, notes=notes)
 
 
 def confusion_table(facts: ClassReportFacts) -> ReportTable:
     """Return how many students of each outcome are predicted as each."""
     outcomes = [plain(outcome) for outcome in facts.target.categories]
     rows = [
-        (Cell(outcome), *(Cell("withheld" if n is None else f"{n:,}") for n in line))
+        (Cell(outcome), *(Cell(_("withheld") if n is None else number(n)) for n in line))
         for outcome, line in zip(outcomes, facts.scores.confusion, strict=True)
     ]
-    return ReportTable("True outcome (down) and most likely outcome", ("True", *outcomes), rows)
+    caption = _("True outcome (down) and most likely outcome")
+    # Translators: the outcome that came true, as the heading of a column.
+    return ReportTable(caption, (_("True"), *outcomes), rows)
 
 
 def reliability(facts: ClassReportFacts) -> Section | None:
@@ -166,37 +212,25 @@ def reliability(facts: ClassReportFacts) -> Section | None:
     bins, label = facts.scores.bins, event_label(facts.target)
     if not bins:
         return None
-    of_what = label or "the most likely outcome"
-    within = sum(one.observed.low <= one.predicted <= one.observed.high for one in bins)
-    said = "; ".join(
-        f"{percent(one.predicted)} said, {percent(one.observed.value)} came true" for one in bins
-    )
+    of_what = label or _("the most likely outcome")
     svg = draw_reliability(
         "reliability",
-        f"Chance of {of_what}: {said}.",
+        _("Chance of %(event)s: %(bins)s.", event=of_what, bins=said_of(bins)),
         [one.predicted for one in bins],
         [one.observed for one in bins],
-        "Chance that was said (%)",
-        "Share that came true (%)",
+        _("Chance that was said (%)"),
+        _("Share that came true (%)"),
     )
-    caption = (
-        f"The closer to the line the better. In {within} of {count(len(bins), 'group')} of "
-        f"students, what was said lies within chance of what came true. Lines: 95{SPACE}% "
-        "intervals."
-    )
-    rows = [
-        (Cell(percent(one.predicted)), share_cell(one.observed), Cell(f"{one.n_samples:,}"))
-        for one in bins
-    ]
-    table = ReportTable(
-        "Said and come true", ("Chance that was said", "Came true", "Students"), rows
-    )
+    figure = Figure(svg, how_many_within(bins))
+    table = bins_table(bins, _("Chance that was said"))
     lead = [
-        f"The chance of {of_what}, by tenths: of 100 students with a chance of 30 in 100, about 30 "
-        "should have it."
+        _(
+            "The chance of %(event)s, by tenths: of 100 students with a chance of 30 in 100, "
+            "about 30 should have it.",
+            event=of_what,
+        )
     ]
-    title = "Do the chances come true?"
-    return Section("reliability", title, lead, (), [Figure(svg, caption)], [table])
+    return Section("reliability", _("Do the chances come true?"), lead, (), [figure], [table])
 
 
 def sets(facts: ClassReportFacts) -> Section | None:
@@ -204,13 +238,15 @@ def sets(facts: ClassReportFacts) -> Section | None:
     rows: list[Row] = sorted(facts.metrics.get("set_coverage") or (), key=lambda row: row["level"])
     if not rows:
         return None
-    said = "; ".join(f"{percent(r['level'])} wanted, {percent(r['coverage'])} found" for r in rows)
     svg = dots(
         "sets",
-        f"Share of students whose outcome lies in their set: {said}.",
+        _(
+            "Share of students whose outcome lies in their set: %(shares)s.",
+            shares=wanted_and_found(rows),
+        ),
         [
             Dot(
-                f"{percent(row['level'])} set",
+                _("%(level)s set", level=percent(row["level"])),
                 100 * row["coverage"],
                 100 * row["low"],
                 100 * row["high"],
@@ -218,20 +254,16 @@ def sets(facts: ClassReportFacts) -> Section | None:
             )
             for row in rows
         ],
-        "Students whose outcome is in their set (%)",
+        _("Students whose outcome is in their set (%)"),
     )
-    outside = [
-        f"the {percent(row['level'])} set holds {percent(row['coverage'])}, "
-        + ("fewer than promised" if row["level"] > row["coverage"] else "more than promised")
-        for row in rows
-        if row["p_value"] < CHANCE / len(rows)
-    ]
-    verdict = "All sets hold as many students as they promise, as far as chance lets one see."
+    outside = [_set_is_off(row) for row in rows if row["p_value"] < CHANCE / len(rows)]
+    verdict = _("All sets hold as many students as they promise, as far as chance lets one see.")
     if outside:
-        verdict = f"{capitalize(listed(outside))}, by more than chance explains."
+        verdict = broken_promise(outside)
     table = ReportTable(
-        "The sets in figures",
-        ("Set", "Held the truth", "Mean outcomes in it"),
+        _("The sets in figures"),
+        # Translators: a set of outcomes that cannot be ruled out.
+        (_("Set"), _("Held the truth"), _("Mean outcomes in it")),
         [
             (
                 Cell(percent(row["level"])),
@@ -242,24 +274,37 @@ def sets(facts: ClassReportFacts) -> Section | None:
         ],
     )
     lead = [
-        "Beside each prediction stands a set of outcomes that cannot be ruled out. The sets were "
-        f"held against the truth of {count(facts.scores.n_samples)} not seen."
+        ngettext(
+            "Beside each prediction stands a set of outcomes that cannot be ruled out. The sets "
+            "were held against the truth of %(n)s student not seen.",
+            "Beside each prediction stands a set of outcomes that cannot be ruled out. The sets "
+            "were held against the truth of %(n)s students not seen.",
+            facts.scores.n_samples,
+        )
     ]
-    caption = f"{verdict} Upright marks: what is promised. Lines: 95{SPACE}% intervals."
-    title = "Do the sets keep their promise?"
+    caption = f"{verdict} {what_marks_are()}"
+    title = _("Do the sets keep their promise?")
     return Section("sets", title, lead, (), [Figure(svg, caption)], [table])
+
+
+def _set_is_off(row: Row) -> str:
+    shares = {"level": percent(row["level"]), "share": percent(row["coverage"])}
+    if row["level"] > row["coverage"]:
+        return _("the %(level)s set holds %(share)s, fewer than promised", **shares)
+    return _("the %(level)s set holds %(share)s, more than promised", **shares)
 
 
 def capacity(facts: ClassReportFacts) -> Section:
     """Return what help for some of the students reaches, chosen by their chance of the event."""
     names, found, label = Names(facts.schema), facts.scores.capacity, event_label(facts.target)
-    title = "Whom a list reaches"
+    title = _("Whom a list reaches")
     if not label:
         return Section("list", title, [how_to_name_the_event(facts.target)])
     if found is None or not found.lists:
-        few = (
+        few = _(
             "Too few students were held out to say what a list holds: ten at least must have "
-            f"{label} and ten must not, above the list's end and below it."
+            "%(event)s and ten must not, above the list's end and below it.",
+            event=label,
         )
         return Section("list", title, [few])
     lists = sorted(found.lists, key=lambda one: one.n_listed)
@@ -271,11 +316,11 @@ def capacity(facts: ClassReportFacts) -> Section:
     if len(found.net_benefit) > 1:
         figures.append(_benefit_figure(facts, label))
     table = ReportTable(
-        f"Lists by the chance of {label}",
-        ("Help for", "Of all", "Found", "By lot", "Recall", "Precision"),
+        _("Lists by the chance of %(event)s", event=label),
+        (_("Help for"), _("Of all"), _("Found"), _("By lot"), _("Recall"), _("Precision")),
         [
             (
-                Cell(f"{one.n_listed:,}"),
+                Cell(number(one.n_listed)),
                 Cell(percent(one.share)),
                 Cell(number(one.found.value)),
                 Cell(number(one.by_lot)),
@@ -286,13 +331,23 @@ def capacity(facts: ClassReportFacts) -> Section:
         ],
     )
     lead = [
-        f"Of {count(found.n_samples)} not seen before, {n_event:,} have {label} in {names.target}. "
-        "A list holds those whose chance of it is largest.",
+        _(
+            "Of %(students)s students not seen before, %(number)s have %(event)s in %(target)s. A "
+            "list holds those whose chance of it is largest.",
+            students=number(found.n_samples),
+            number=number(n_event),
+            event=label,
+            target=names.target,
+        ),
         *(list_sentence(one, n_event, label) for one in told or lists[:1]),
     ]
     notes = [
-        f"Recall: share of those with {label} who are listed. Precision: share of the listed who "
-        f"have {label}. Lists of which a figure would tell of fewer than ten students are left out."
+        _(
+            "Recall: share of those with %(event)s who are listed. Precision: share of the listed "
+            "who have %(event)s. Lists of which a figure would tell of fewer than ten students "
+            "are left out.",
+            event=label,
+        )
     ]
     return Section("list", title, lead, (), figures, [table], notes)
 
@@ -312,23 +367,28 @@ def _recall_figure(facts: ClassReportFacts, label: str) -> Figure:
         )
 
     lines = [
-        line("recall", [one.recall for one in lists]),
-        line("precision", [one.precision for one in lists]),
+        line(_("recall"), [one.recall for one in lists]),
+        line(_("precision"), [one.precision for one in lists]),
     ]
     said = "; ".join(
-        f"{percent(one.share)} listed: recall {percent(one.recall.value)}, precision "
-        f"{percent(one.precision.value)}"
+        _(
+            "%(share)s listed: recall %(recall)s, precision %(precision)s",
+            share=percent(one.share),
+            recall=percent(one.recall.value),
+            precision=percent(one.precision.value),
+        )
         for one in lists
     )
     svg = curves(
-        "list", f"{said}.", lines, "Students on the list (%)", "Share (%)",
+        "list", f"{said}.", lines, _("Students on the list (%)"), _("Share (%)"),
         y_limits=(0.0, 103.0), marked=True,
     )  # fmt: skip
-    caption = (
-        f"Recall is how many of those with {label} the list holds; drawing lots would hold as many "
-        f"per cent as are listed. The bands: 95{SPACE}% intervals."
+    caption = _(
+        "Recall is how many of those with %(event)s the list holds; drawing lots would hold as "
+        "many per cent as are listed. The bands: 95\N{NO-BREAK SPACE}%% intervals.",
+        event=label,
     )
-    return Figure(svg, caption, "Recall and precision")
+    return Figure(svg, caption, _("Recall and precision"))
 
 
 def _benefit_figure(facts: ClassReportFacts, label: str) -> Figure:
@@ -338,13 +398,13 @@ def _benefit_figure(facts: ClassReportFacts, label: str) -> Figure:
     model = [100 * one.model.value for one in points]
     lines = [
         Line(
-            "help by the model",
+            _("help by the model"),
             x,
             model,
             [100 * one.model.low for one in points],
             [100 * one.model.high for one in points],
         ),
-        Line("help for all", x, [100 * one.everybody for one in points]),
+        Line(_("help for all"), x, [100 * one.everybody for one in points]),
     ]
     low, high = padded([0.0, *(v for line in lines for v in (*line.y, *line.low, *line.high))])
     floor = max(low, -0.6 * high)
@@ -354,21 +414,24 @@ def _benefit_figure(facts: ClassReportFacts, label: str) -> Figure:
     )
     svg = curves(
         "benefit",
-        f"Net benefit by the chance from which on help is given: {said}.",
+        _("Net benefit by the chance from which on help is given: %(benefits)s.", benefits=said),
         lines,
-        "Chance from which on help is given (%)",
-        "Net benefit in 100 students",
+        _("Chance from which on help is given (%)"),
+        _("Net benefit in 100 students"),
         y_limits=(floor, high),
         marked=True,
     )
-    worth = (
-        f"Help by the model is worth most, or as much, for marks from {best[0]} to {best[-1]}."
-        if len(best) > 1
-        else "At few marks is help by the model worth more than help for all or for nobody."
+    worth = _("At few marks is help by the model worth more than help for all or for nobody.")
+    if len(best) > 1:
+        worth = _(
+            "Help by the model is worth most, or as much, for marks from %(low)s to %(high)s.",
+            low=best[0],
+            high=best[-1],
+        )
+    benefit = _(
+        "Net benefit: those with %(event)s who are helped, less those helped in vain, who count "
+        "by the odds of the mark: at 20 %%, four in vain weigh as much as one reached. Helping "
+        "nobody is worth 0.",
+        event=label,
     )
-    caption = (
-        f"{worth} Net benefit: those with {label} who are helped, less those helped in vain, who "
-        "count by the odds of the mark: at 20 %, four in vain weigh as much as one reached. "
-        "Helping nobody is worth 0."
-    )
-    return Figure(svg, caption, "Is it worth it? (decision curve)")
+    return Figure(svg, f"{worth} {benefit}", _("Is it worth it? (decision curve)"))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from src.language import gettext as _
 from src.report.class_groups import ClassGrouping, ClassReportFacts, GroupChances
 from src.report.document import Cell, Figure, ReportTable, Section
+from src.report.fairness import exclusion_section, how_drawn, is_added, only_one, share_cell
 from src.report.findings import class_exclusion_sentence, class_fairness_sentences
 from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.plots import Dot, dots, padded
+from src.report.stored_words import group_label
 from src.report.wording import (
-    SPACE,
     Measure,
     Names,
-    count,
     event_label,
-    listed,
+    number,
     percent,
     plain,
     signed,
+    span,
 )
 from src.stats.intervals import Interval
 from src.stats.permutation_test import ALPHA
@@ -29,26 +31,35 @@ DRAWN_GROUPS = 16
 def meaning(facts: ClassReportFacts) -> list[str]:
     """Return what the figures of groups are."""
     label, fairness = event_label(facts.target), facts.fairness
-    of_what = label or "the predicted outcome"
     said = [
-        f"Calibration: the share that came true less the mean chance of {of_what}; "
-        "above zero, the chances of the group are too low."
+        _(
+            "Calibration: the share that came true less the mean chance of %(event)s; above zero, "
+            "the chances of the group are too low.",
+            event=label or _("the predicted outcome"),
+        )
     ]
     if fairness is not None and fairness.n_listed is not None:
         said.append(
-            f"The list: the {count(fairness.n_listed)} with the largest chances; of the lists of "
-            f"which figures can be told, it is nearest to as many as have {label}. False alarms: "
-            f"who of those without {label} is on it. Missed: who of those with {label} is not. "
-            f"Where groups have {label} more or less often, both differ even for perfect chances: "
-            "a difference there is to be weighed, and is no fault by itself."
+            _(
+                "The list: the %(students)s students with the largest chances; of the lists of "
+                "which figures can be told, it is nearest to as many as have %(event)s. False "
+                "alarms: who of those without %(event)s is on it. Missed: who of those with "
+                "%(event)s is not. Where groups have %(event)s more or less often, both differ "
+                "even for perfect chances: a difference there is to be weighed, and is no fault "
+                "by itself.",
+                students=number(fairness.n_listed),
+                event=label,
+            )
         )
     elif label:
         said.append(
-            "Whom a list misses in each group cannot be told of so few held-out students: the "
-            "figures would say something of fewer than ten."
+            _(
+                "Whom a list misses in each group cannot be told of so few held-out students: the "
+                "figures would say something of fewer than ten."
+            )
         )
     else:
-        said.append("No outcome is said to be at risk, so there is no list to miss anyone.")
+        said.append(_("No outcome is said to be at risk, so there is no list to miss anyone."))
     return said
 
 
@@ -68,13 +79,16 @@ def fairness(facts: ClassReportFacts) -> Section | None:
         if one.groups
     ]
     notes = [
-        f"Lines and small letters: 95{SPACE}% intervals. Among many groups a few stand out by "
-        "chance alone; the sentences above allow for that. Figures of few students are withheld."
+        _(
+            "Lines and small letters: 95\N{NO-BREAK SPACE}% intervals. Among many groups a few "
+            "stand out by chance alone; the sentences above allow for that. Figures of few "
+            "students are withheld."
+        )
     ]
     return Section(
         "fairness",
-        "Fairness",
-        ["The same held-out students, by group.", *meaning(facts)],
+        _("Fairness"),
+        [_("The same held-out students, by group."), *meaning(facts)],
         class_fairness_sentences(facts.fairness, facts.target),
         figures,
         [group_table(one, names, folded=True) for one in facts.fairness.groupings],
@@ -84,7 +98,7 @@ def fairness(facts: ClassReportFacts) -> Section | None:
 
 def _label(label: str, one: ClassGrouping, names: Names) -> str:
     """Return a group's label without the feature's name, where that stands in the heading."""
-    label = plain(label)
+    label = group_label(plain(label))
     if len(one.features) == 1:
         label = label.removeprefix(f"{names.of(one.features[0])} ").removeprefix("= ")
     return label
@@ -104,8 +118,12 @@ def _draw(name: str, one: ClassGrouping, names: Names, limits: tuple[float, floa
         if group in largest
     ]
     said = "; ".join(f"{row.label} {signed(row.value, 1)}" for row in rows)
-    alt = f"Share that came true less mean chance, by {names.all(one.features)}: {said} points."
-    axis = "Came true less mean chance (points)"
+    alt = _(
+        "Share that came true less mean chance, by %(columns)s: %(differences)s points.",
+        columns=names.all(one.features),
+        differences=said,
+    )
+    axis = _("Came true less mean chance (points)")
     return dots(name, alt, rows, axis, reference=0.0, limits=limits)
 
 
@@ -118,12 +136,15 @@ def _apart(one: ClassGrouping, names: Names) -> str:
         for group in (ranked[0], ranked[-1])
     ]
     if len(ranked) == 1:
-        return f"Only {ends[0]} has enough students to be shown."
-    drawn = f" The {DRAWN_GROUPS} largest groups are drawn." if len(ranked) > DRAWN_GROUPS else ""
+        return only_one(ends[0])
     stands_out = any(group.p_values.get("calibration", 1.0) <= ALPHA for group in one.groups)
-    marked = " Orange: different from the rest by more than chance." if stands_out else ""
-    gap = f"{100 * (high - low):.1f} points"
-    return f"Calibration is farthest apart, by {gap}, for {ends[0]} and {ends[1]}.{marked}{drawn}"
+    apart = _(
+        "Calibration is farthest apart, by %(size)s points, for %(one)s and %(other)s.",
+        size=number(100 * (high - low), 1),
+        one=ends[0],
+        other=ends[1],
+    )
+    return " ".join([apart, *how_drawn(len(ranked), stands_out)])
 
 
 def group_table(one: ClassGrouping, names: Names, *, folded: bool = False) -> ReportTable:
@@ -132,37 +153,30 @@ def group_table(one: ClassGrouping, names: Names, *, folded: bool = False) -> Re
     rows: list[Sequence[Cell]] = [
         (
             Cell(_label(group.label, one, names)),
-            Cell(f"{group.n_samples:,}"),
+            Cell(number(group.n_samples)),
             Cell(percent(group.expected)),
             _signed(group.calibration),
             *(_of_list(group) if with_list else ()),
         )
         for group in one.groups
     ]
-    header = ["Group", "Students", "Mean chance", "Calibration (points)"]
+    header = [_("Group"), _("Students"), _("Mean chance"), _("Calibration (points)")]
     if with_list:
-        header += ["On the list", "False alarms", "Missed"]
+        header += [_("On the list"), _("False alarms"), _("Missed")]
     rows += [
-        (Cell(_label(hidden, one, names)), Cell("withheld"), *[Cell("–")] * (len(header) - 2))
+        (Cell(_label(hidden, one, names)), Cell(_("withheld")), *[Cell("–")] * (len(header) - 2))
         for hidden in one.suppressed
     ]
-    return ReportTable(f"Chances by {names.all(one.features)}", header, rows, folded=folded)
+    caption = _("Chances by %(columns)s", columns=names.all(one.features))
+    return ReportTable(caption, header, rows, folded=folded)
 
 
 def _of_list(group: GroupChances) -> list[Cell]:
     return [share_cell(one) for one in (group.listed, group.false_alarms, group.missed)]
 
 
-def share_cell(estimate: Interval | None) -> Cell:
-    """Return a share with its interval under it; a dash where it is withheld."""
-    if estimate is None:
-        return Cell("–")
-    ends = f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f}{SPACE}%"
-    return Cell(percent(estimate.value), ends if estimate.low < estimate.high else "")
-
-
 def _signed(estimate: Interval) -> Cell:
-    ends = f"{signed(100 * estimate.low, 1)} to {signed(100 * estimate.high, 1)}"
+    ends = span(signed(100 * estimate.low, 1), signed(100 * estimate.high, 1))
     return Cell(signed(100 * estimate.value, 1), ends if estimate.low < estimate.high else "")
 
 
@@ -171,18 +185,12 @@ def exclusion(facts: ClassReportFacts) -> Section | None:
     cost = facts.exclusion
     if cost is None:
         return None
-    lead = [
-        f"This model was trained without {listed(cost.labels)}. For comparison, one was "
-        "trained with them in the same way; both were tested on the same students.",
-        class_exclusion_sentence(cost),
-    ]
     measure = Measure("", 3)
     rows = [
         (
-            Cell(f"{name} that is added"),
+            Cell(is_added(name)),
             Cell(measure.signed(one.value), measure.interval(one, signed=True)),
         )
-        for name, one in (("Log loss", cost.log_loss), ("Brier score", cost.brier))
+        for name, one in ((_("Log loss"), cost.log_loss), (_("Brier score"), cost.brier))
     ]
-    table = ReportTable(f"What it costs, with 95{SPACE}% intervals", ("Measure", "Cost"), rows)
-    return Section("exclusion", "Without the sensitive features", lead, tables=[table])
+    return exclusion_section(cost.labels, class_exclusion_sentence(cost), rows)

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from src.language import gettext as _
+from src.language import mark, ngettext
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import BothWays, GroupErrors, Grouping, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.overview import SHOWN_LEVEL
 from src.report.plots import Dot, dots, padded, reliability
-from src.report.wording import SPACE, Measure, Names, count, listed, number, percent, plain, signed
+from src.report.stored_words import group_label, spoken
+from src.report.wording import (
+    Measure,
+    Names,
+    in_full,
+    interval_note,
+    listed,
+    number,
+    percent,
+    percent_span,
+    plain,
+    signed,
+    span,
+)
 from src.stats.intervals import Interval
 from src.stats.permutation_test import ALPHA
-from src.tables.cells import format_number
+from src.stats.reliability import ReliabilityBin
 
 DRAWN_GROUPS = 16
-SIGN = "Mean error is actual less predicted: above zero, a group reaches more than is predicted."
+SIGN = mark(
+    "Mean error is actual less predicted: above zero, a group reaches more than is predicted."
+)
 
 
 def fairness(facts: ReportFacts) -> Section | None:
@@ -37,13 +54,16 @@ def fairness(facts: ReportFacts) -> Section | None:
         if one.groups
     ]
     notes = [
-        f"Lines and small letters: 95{SPACE}% intervals. Among many groups a few stand out by "
-        "chance alone; the sentences above allow for that. Groups of few students are withheld."
+        _(
+            "Lines and small letters: 95\N{NO-BREAK SPACE}% intervals. Among many groups a few "
+            "stand out by chance alone; the sentences above allow for that. Groups of few "
+            "students are withheld."
+        )
     ]
     return Section(
         "fairness",
-        "Fairness",
-        [f"The same held-out students, by group. {SIGN}"],
+        _("Fairness"),
+        [" ".join([_("The same held-out students, by group."), _(SIGN)])],
         fairness_sentences(facts.fairness, facts.schema.number),
         figures,
         [group_table(one, names, measure, folded=True) for one in facts.fairness.groupings],
@@ -53,7 +73,7 @@ def fairness(facts: ReportFacts) -> Section | None:
 
 def label_in(label: str, one: Grouping, names: Names) -> str:
     """Return a group's label without the feature's name, where that stands in the heading."""
-    label = plain(label)
+    label = group_label(plain(label))
     if len(one.features) == 1:
         label = label.removeprefix(f"{names.of(one.features[0])} ").removeprefix("= ")
     return label
@@ -74,8 +94,8 @@ def _draw(name: str, one: Grouping, facts: ReportFacts, limits: tuple[float, flo
         if group in largest
     ]
     said = "; ".join(f"{row.label} {measure.signed(row.value)}" for row in rows)
-    alt = f"Mean error by {names.all(one.features)}: {said}."
-    return dots(name, alt, rows, measure.axis("Mean error"), reference=0.0, limits=limits)
+    alt = _("Mean error by %(columns)s: %(errors)s.", columns=names.all(one.features), errors=said)
+    return dots(name, alt, rows, measure.axis(_("Mean error")), reference=0.0, limits=limits)
 
 
 def _stands_out(group: GroupErrors) -> bool:
@@ -89,16 +109,33 @@ def _apart(one: Grouping, names: Names, measure: Measure) -> str:
         f"{label_in(group.label, one, names)} ({measure.signed(group.mean_error.value)})"
         for group in (ranked[0], ranked[-1])
     ]
-    drawn = f" The {DRAWN_GROUPS} largest groups are drawn." if len(ranked) > DRAWN_GROUPS else ""
     if len(ranked) == 1:
-        return f"Only {ends[0]} has enough students to be shown."
+        return only_one(ends[0])
     gap = measure.amount(ranked[-1].mean_error.value - ranked[0].mean_error.value)
-    marked = (
-        " Orange: different from the rest by more than chance."
-        if any(_stands_out(group) for group in one.groups)
-        else ""
-    )
-    return f"Farthest apart, by {gap}, are {ends[0]} and {ends[1]}.{marked}{drawn}"
+    said = [
+        _(
+            "Farthest apart, by %(size)s, are %(one)s and %(other)s.",
+            size=gap,
+            one=ends[0],
+            other=ends[1],
+        )
+    ]
+    return " ".join([*said, *how_drawn(len(ranked), any(map(_stands_out, one.groups)))])
+
+
+def only_one(group: str) -> str:
+    """Return that there is one group only."""
+    return _("Only %(group)s has enough students to be shown.", group=group)
+
+
+def how_drawn(n_groups: int, any_stands_out: bool) -> list[str]:
+    """Return what the plot's colours mean, and how many groups it shows."""
+    said = []
+    if any_stands_out:
+        said.append(_("Orange: different from the rest by more than chance."))
+    if n_groups > DRAWN_GROUPS:
+        said.append(_("The %(number)s largest groups are drawn.", number=number(DRAWN_GROUPS)))
+    return said
 
 
 def group_table(
@@ -108,27 +145,28 @@ def group_table(
     rows: list[Sequence[Cell]] = [
         (
             Cell(label_in(group.label, one, names)),
-            Cell(f"{group.n_samples:,}"),
+            Cell(number(group.n_samples)),
             cell(group.mean_error, measure, signed=True),
             cell(group.mae, measure),
             cell(group.rmse, measure),
-            _share(group.coverage.get(str(SHOWN_LEVEL))),
+            share_cell(group.coverage.get(str(SHOWN_LEVEL))),
         )
         for group in one.groups
     ]
     rows += [
-        (Cell(label_in(label, one, names)), Cell("withheld"), *[Cell("–")] * 4)
+        (Cell(label_in(label, one, names)), Cell(_("withheld")), *[Cell("–")] * 4)
         for label in one.suppressed
     ]
     header = (
-        "Group",
-        "Students",
-        measure.axis("Mean error"),
-        measure.axis("MAE"),
-        measure.axis("RMSE"),
-        f"Inside the {percent(SHOWN_LEVEL)} range",
+        _("Group"),
+        _("Students"),
+        measure.axis(_("Mean error")),
+        measure.axis(_("MAE")),
+        measure.axis(_("RMSE")),
+        _("Inside the %(range)s range", range=percent(SHOWN_LEVEL)),
     )
-    return ReportTable(f"Errors by {names.all(one.features)}", header, rows, folded=folded)
+    caption = _("Errors by %(columns)s", columns=names.all(one.features))
+    return ReportTable(caption, header, rows, folded=folded)
 
 
 def cell(estimate: Interval, measure: Measure, *, signed: bool = False) -> Cell:
@@ -137,10 +175,11 @@ def cell(estimate: Interval, measure: Measure, *, signed: bool = False) -> Cell:
     return Cell(write(estimate.value), measure.interval(estimate, signed=signed))
 
 
-def _share(estimate: Interval | None) -> Cell:
+def share_cell(estimate: Interval | None) -> Cell:
+    """Return a share with its interval under it; a dash where it is withheld."""
     if estimate is None:
         return Cell("–")
-    ends = f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f}{SPACE}%"
+    ends = percent_span(estimate.low, estimate.high) if estimate.low < estimate.high else ""
     return Cell(percent(estimate.value), ends)
 
 
@@ -153,23 +192,34 @@ def exclusion(facts: ReportFacts) -> Section | None:
     if cost is None:
         return None
     measure = Measure.of(facts.schema.number)
-    lead = [
-        f"This model was trained without {listed(cost.labels)}. For comparison, one was "
-        "trained with them in the same way; both were tested on the same students.",
-        exclusion_sentence(cost),
-    ]
     r2 = cost.r2
-    ends = f"{signed(r2.low, 3)} to {signed(r2.high, 3)}" if r2.low < r2.high else ""
-    table = ReportTable(
-        f"What it costs, with 95{SPACE}% intervals",
-        ("Measure", "Cost"),
-        [
-            (Cell("R² that is lost"), Cell(signed(r2.value, 3), ends)),
-            (Cell(f"{measure.axis('RMSE')} that is added"), cell(cost.rmse, measure, signed=True)),
-            (Cell(f"{measure.axis('MAE')} that is added"), cell(cost.mae, measure, signed=True)),
-        ],
+    ends = span(signed(r2.low, 3), signed(r2.high, 3)) if r2.low < r2.high else ""
+    rows = [
+        (Cell(_("R² that is lost")), Cell(signed(r2.value, 3), ends)),
+        (Cell(is_added(measure.axis(_("RMSE")))), cell(cost.rmse, measure, signed=True)),
+        (Cell(is_added(measure.axis(_("MAE")))), cell(cost.mae, measure, signed=True)),
+    ]
+    return exclusion_section(cost.labels, exclusion_sentence(cost), rows)
+
+
+def is_added(score: str) -> str:
+    """Return what a score is called that a model without the sensitive features adds to."""
+    return _("%(score)s that is added", score=score)
+
+
+def exclusion_section(
+    labels: Sequence[str], sentence: str, rows: Sequence[Sequence[Cell]]
+) -> Section:
+    """Return what it costs to do without the sensitive features, whatever is predicted."""
+    compared = _(
+        "This model was trained without %(columns)s. For comparison, one was trained with them in "
+        "the same way; both were tested on the same students.",
+        columns=listed(labels),
     )
-    return Section("exclusion", "Without the sensitive features", lead, tables=[table])
+    caption = _("What it costs, with 95\N{NO-BREAK SPACE}% intervals")
+    table = ReportTable(caption, (_("Measure"), _("Cost")), rows)
+    title = _("Without the sensitive features")
+    return Section("exclusion", title, [compared, sentence], tables=[table])
 
 
 # --- the pass mark -------------------------------------------------------------------------------
@@ -181,84 +231,139 @@ def pass_mark(facts: ReportFacts) -> Section | None:
     if mark is None:
         return None
     names, measure = Names(facts.schema), Measure.of(facts.schema.number)
-    at = f"{format_number(mark.mark)} {measure.unit}".strip()
+    at = f"{in_full(mark.mark)} {measure.unit}".strip()
     lead = [
-        f"The model also states how likely a student is to stay below {at} in {names.target}. Of "
-        f"{count(mark.n_samples)} not seen before, {mark.n_below:,} did.",
+        _(
+            "The model also states how likely a student is to stay below %(mark)s in %(target)s. "
+            "Of %(students)s students not seen before, %(below)s did.",
+            mark=at,
+            target=names.target,
+            students=number(mark.n_samples),
+            below=number(mark.n_below),
+        ),
         _brier(mark.brier, mark.baseline_brier),
     ]
     figures, tables = [], []
     if mark.bins:
-        within = sum(one.observed.low <= one.predicted <= one.observed.high for one in mark.bins)
-        said = "; ".join(
-            f"{percent(one.predicted)} said, {percent(one.observed.value)} came true"
-            for one in mark.bins
-        )
         svg = reliability(
             "reliability",
-            f"Probability of less than {at}: {said}.",
+            _("Probability of less than %(mark)s: %(bins)s.", mark=at, bins=said_of(mark.bins)),
             [one.predicted for one in mark.bins],
             [one.observed for one in mark.bins],
-            "Probability that was said (%)",
-            f"Share below {at} (%)",
+            _("Probability that was said (%)"),
+            _("Share below %(mark)s (%%)", mark=at),
         )
-        caption = (
-            f"The closer to the line the better. In {within} of {count(len(mark.bins), 'group')} "
-            f"of students, what was said lies within chance of what came true. Lines: 95{SPACE}% "
-            "intervals."
-        )
-        figures = [Figure(svg, caption)]
-        tables = [
-            ReportTable(
-                "Said and come true",
-                ("Probability that was said", "Came true", "Students"),
-                [
-                    (Cell(percent(one.predicted)), _share(one.observed), Cell(f"{one.n_samples:,}"))
-                    for one in mark.bins
-                ],
-            )
-        ]
+        figures = [Figure(svg, how_many_within(mark.bins))]
+        tables = [bins_table(mark.bins, _("Probability that was said"))]
     if facts.both_ways is not None:
         lead.append(_which_way(facts.both_ways))
         tables.append(_ways_table(facts.both_ways))
-    return Section("pass-mark", f"Below the pass mark of {at}", lead, (), figures, tables)
+    title = _("Below the pass mark of %(mark)s", mark=at)
+    return Section("pass-mark", title, lead, (), figures, tables)
+
+
+def said_of(bins: Sequence[ReliabilityBin]) -> str:
+    """Return what was said and what came true, for those who do not see the plot."""
+    return "; ".join(
+        _(
+            "%(said)s said, %(true)s came true",
+            said=percent(one.predicted),
+            true=percent(one.observed.value),
+        )
+        for one in bins
+    )
+
+
+def how_many_within(bins: Sequence[ReliabilityBin]) -> str:
+    """Return in how many groups of students what was said came true, as far as chance allows."""
+    return ngettext(
+        "The closer to the line the better. In %(within)s of %(n)s group of students, what was "
+        "said lies within chance of what came true. Lines: 95\N{NO-BREAK SPACE}%% intervals.",
+        "The closer to the line the better. In %(within)s of %(n)s groups of students, what was "
+        "said lies within chance of what came true. Lines: 95\N{NO-BREAK SPACE}%% intervals.",
+        len(bins),
+        within=number(sum(one.observed.low <= one.predicted <= one.observed.high for one in bins)),
+    )
+
+
+def bins_table(bins: Sequence[ReliabilityBin], said: str) -> ReportTable:
+    """Return what was said and what came true."""
+    rows = [
+        (Cell(percent(one.predicted)), share_cell(one.observed), Cell(number(one.n_samples)))
+        for one in bins
+    ]
+    return ReportTable(_("Said and come true"), (said, _("Came true"), _("Students")), rows)
 
 
 def _which_way(ways: BothWays) -> str:
     """Say whether a model of the outcome would give better chances than the number does."""
     gain = ways.gain
-    said = (
-        "For comparison, a model was trained on nothing but whether a score is below the mark "
-        f"({plain(ways.label)}), on the same rows: "
-    )
     low, high = (gain.low, gain.high) if gain.value > 0 else (-gain.high, -gain.low)
-    ends = f"difference: 95{SPACE}% interval {signed(low, 3)} to {signed(high, 3)}"
+    said = {
+        "model": spoken(plain(ways.label)),
+        "size": number(abs(gain.value), 3),
+        "low": signed(low, 3),
+        "high": signed(high, 3),
+    }
     if not gain.excludes_zero:
-        return f"{said}its log loss is as good, as far as chance lets one see ({ends})."
-    side = "less" if gain.value > 0 else "more"
-    return f"{said}its log loss is {number(abs(gain.value), 3)} {side} ({ends})."
+        return _(
+            "For comparison, a model was trained on nothing but whether a score is below the mark "
+            "(%(model)s), on the same rows: its log loss is as good, as far as chance lets one "
+            "see (difference: 95\N{NO-BREAK SPACE}%% interval %(low)s to %(high)s).",
+            **said,
+        )
+    if gain.value > 0:
+        return _(
+            "For comparison, a model was trained on nothing but whether a score is below the mark "
+            "(%(model)s), on the same rows: its log loss is %(size)s less (difference: "
+            "95\N{NO-BREAK SPACE}%% interval %(low)s to %(high)s).",
+            **said,
+        )
+    return _(
+        "For comparison, a model was trained on nothing but whether a score is below the mark "
+        "(%(model)s), on the same rows: its log loss is %(size)s more (difference: "
+        "95\N{NO-BREAK SPACE}%% interval %(low)s to %(high)s).",
+        **said,
+    )
 
 
 def _ways_table(ways: BothWays) -> ReportTable:
     rows = [
         (Cell(name), *(_three(getattr(way, key)) for way in (ways.number, ways.outcome)))
-        for name, key in (("Log loss", "log_loss"), ("Brier score", "brier"), ("AUC", "auc"))
+        for name, key in (
+            (_("Log loss"), "log_loss"),
+            (_("Brier score"), "brier"),
+            (_("AUC"), "auc"),
+        )
     ]
-    header = ("Score", "From the number", "From the outcome")
-    return ReportTable(f"Both ways, on {count(ways.n_samples)} held out", header, rows)
+    header = (_("Score"), _("From the number"), _("From the outcome"))
+    caption = _("Both ways, on %(students)s students held out", students=number(ways.n_samples))
+    return ReportTable(caption, header, rows)
 
 
 def _three(estimate: Interval) -> Cell:
-    ends = f"{number(estimate.low, 3)} to {number(estimate.high, 3)}"
+    ends = span(number(estimate.low, 3), number(estimate.high, 3))
     return Cell(number(estimate.value, 3), ends if estimate.low < estimate.high else "")
 
 
 def _brier(brier: Interval, baseline: float) -> str:
     """Say whether the probabilities are better than the same share for everyone."""
-    said = f"The probabilities' mean squared error (Brier score) is {number(brier.value, 3)}"
+    interval = ""
     if brier.low < brier.high:
-        said += f" (95{SPACE}% interval {number(brier.low, 3)} to {number(brier.high, 3)})"
-    said += f"; stating the same for everyone scores {number(baseline, 3)}"
+        interval = interval_note(number(brier.low, 3), number(brier.high, 3))
+    said = {
+        "brier": number(brier.value, 3),
+        "interval": interval,
+        "baseline": number(baseline, 3),
+    }
     if brier.value < baseline:
-        return f"{said}, which is worse."
-    return f"{said}: the probabilities are no better than that."
+        return _(
+            "The probabilities' mean squared error (Brier score) is %(brier)s%(interval)s; "
+            "stating the same for everyone scores %(baseline)s, which is worse.",
+            **said,
+        )
+    return _(
+        "The probabilities' mean squared error (Brier score) is %(brier)s%(interval)s; stating "
+        "the same for everyone scores %(baseline)s: the probabilities are no better than that.",
+        **said,
+    )

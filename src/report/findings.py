@@ -1,6 +1,7 @@
 """What was found, in words: the sentences of findings and the names of groups.
 
-What computes a figure knows no sentence; another language needs another module like this one.
+What computes a figure knows no sentence. Names of groups are made in English, since files and the
+API hold them; :mod:`src.report.stored_words` says them in the language of the reader.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from src.language import gettext as _
 from src.report.class_groups import ClassExclusionCost, ClassFairness
 from src.report.facts import ExclusionCost, Fairness, FairnessFinding
-from src.report.wording import Measure, event_label, listed, percent, plain
+from src.report.stored_words import group_label
+from src.report.wording import Measure, event_label, listed, number, percent, plain, span
 from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
+from src.stats.intervals import Interval
 from src.tables.cells import format_number
 
 Values = Mapping[str, Any]
@@ -61,63 +65,115 @@ def sentence(finding: FairnessFinding, measure: Measure) -> str:
     values = finding.values
     match finding.kind:
         case "no_sensitive_feature":
-            said = "No feature is marked as sensitive in the hints file: no groups were compared."
+            return _(
+                "No feature is marked as sensitive in the hints file: no groups were compared."
+            )
         case "too_few_rows":
-            least = values["least_rows"]
-            said = (
-                f"No groups were compared: a group needs {least} of the {values['n_rows']} "
-                f"held-out rows, with {least} outside it."
+            return _(
+                "No groups were compared: a group needs %(least)s of the %(rows)s held-out rows, "
+                "with %(least)s outside it.",
+                least=number(values["least_rows"]),
+                rows=number(values["n_rows"]),
             )
         case "too_few_clusters":
-            said = (
-                f"No groups were compared: the held-out rows come from {values['n_clusters']} "
-                f"clusters of rows that belong together. It takes {values['least']} of them, and "
-                f"{values['least_inside']} with rows of a group."
+            return _(
+                "No groups were compared: the held-out rows come from %(clusters)s clusters of "
+                "rows that belong together. It takes %(least)s of them, and %(inside)s with rows "
+                "of a group.",
+                clusters=number(values["n_clusters"]),
+                least=number(values["least"]),
+                inside=number(values["least_inside"]),
             )
-        case "mean_error_differs":
-            sides = ["too low" if values[key] > 0 else "too high" for key in ("value", "others")]
-            said = _difference(values, measure, sides)
-        case "mae_differs":
-            said = _difference(values, measure, ["off", "off"])
+        case "mean_error_differs" | "mae_differs":
+            return f"{_difference(finding, measure)} {_fair_models(values)}"
         case "no_difference":
-            said = _no_difference(values, measure)
+            return _no_difference(values, measure)
         case "equal_errors":
-            rows = f"{values['n_rows']:,} held-out rows"
-            said = f"{_NOTHING_FOUND} {rows}, whose errors are all the same."
+            return _(
+                "No group's errors differ from the others' by more than chance explains. That "
+                "rests on %(rows)s held-out rows, whose errors are all the same.",
+                rows=number(values["n_rows"]),
+            )
         case "as_written":  # in a run that was saved before findings carried values
-            said = str(values["text"])
+            return plain(str(values["text"]))
         case unknown:
             raise ValueError(f"A finding must be of a known kind. Got {unknown!r}.")
-    return plain(said)
 
 
-def _difference(values: Values, measure: Measure, sides: Sequence[str]) -> str:
-    chance = 100 * values["p_value"]
-    models = "fewer than 1" if chance < 1 else f"about {chance:.0f}"
-    ends = values["low"], values["high"]
-    low, high = ends if values["value"] > 0 else (-ends[1], -ends[0])
-    return (
-        f"For {values['group']} the prediction is {measure.amount(abs(values['value']))} "
-        f"{sides[0]} on average (95 % interval {measure.number(low)} to {measure.number(high)}; "
-        f"{values['n_rows']:,} held-out rows), for the others "
-        f"{measure.amount(abs(values['others']))} {sides[1]}: that difference is more than chance "
-        f"explains. Of 100 fair models, {models} would show one as large."
+def _difference(finding: FairnessFinding, measure: Measure) -> str:
+    values = finding.values
+    low, high = _positive_ends(values)
+    said = {
+        "group": group_label(values["group"]),
+        "error": measure.amount(abs(values["value"])),
+        "low": measure.number(low),
+        "high": measure.number(high),
+        "rows": number(values["n_rows"]),
+        "others": measure.amount(abs(values["others"])),
+    }
+    if finding.kind == "mae_differs":
+        return _(
+            "For %(group)s the prediction is %(error)s off on average (95 %% interval %(low)s to "
+            "%(high)s; %(rows)s held-out rows), for the others %(others)s off: that difference is "
+            "more than chance explains.",
+            **said,
+        )
+    match values["value"] > 0, values["others"] > 0:
+        case True, True:
+            return _(
+                "For %(group)s the prediction is %(error)s too low on average (95 %% interval "
+                "%(low)s to %(high)s; %(rows)s held-out rows), for the others %(others)s too low: "
+                "that difference is more than chance explains.",
+                **said,
+            )
+        case True, False:
+            return _(
+                "For %(group)s the prediction is %(error)s too low on average (95 %% interval "
+                "%(low)s to %(high)s; %(rows)s held-out rows), for the others %(others)s too "
+                "high: that difference is more than chance explains.",
+                **said,
+            )
+        case False, True:
+            return _(
+                "For %(group)s the prediction is %(error)s too high on average (95 %% interval "
+                "%(low)s to %(high)s; %(rows)s held-out rows), for the others %(others)s too low: "
+                "that difference is more than chance explains.",
+                **said,
+            )
+    return _(
+        "For %(group)s the prediction is %(error)s too high on average (95 %% interval %(low)s to "
+        "%(high)s; %(rows)s held-out rows), for the others %(others)s too high: that difference "
+        "is more than chance explains.",
+        **said,
     )
+
+
+def _positive_ends(values: Values) -> tuple[float, float]:
+    """Return the ends of the interval of a finding's value, taken as positive."""
+    if values["value"] > 0:
+        return values["low"], values["high"]
+    return -values["high"], -values["low"]
+
+
+def _fair_models(values: Values) -> str:
+    chance = 100 * values["p_value"]
+    if chance < 1:
+        return _("Of 100 fair models, fewer than 1 would show one as large.")
+    return _("Of 100 fair models, about %(number)s would show one as large.", number=number(chance))
 
 
 def _no_difference(values: Values, measure: Measure) -> str:
-    small, large = (measure.amount(values[f"{name}_noticed"]) for name in ("smallest", "largest"))
-    return (
-        f"{_NOTHING_FOUND} {values['n_rows']:,} held-out rows: to be told from chance, a group's "
-        f"mean error would have to lie about {small} away from the others' in the smallest group "
-        f"compared ({values['smallest_rows']:,} rows), {large} in the largest "
-        f"({values['largest_rows']:,} rows). Smaller differences may be there."
+    return _(
+        "No group's errors differ from the others' by more than chance explains. That rests on "
+        "%(rows)s held-out rows: to be told from chance, a group's mean error would have to lie "
+        "about %(small)s away from the others' in the smallest group compared (%(smallest)s "
+        "rows), %(large)s in the largest (%(largest)s rows). Smaller differences may be there.",
+        rows=number(values["n_rows"]),
+        small=measure.amount(values["smallest_noticed"]),
+        smallest=number(values["smallest_rows"]),
+        large=measure.amount(values["largest_noticed"]),
+        largest=number(values["largest_rows"]),
     )
-
-
-_NOTHING_FOUND = (
-    "No group's errors differ from the others' by more than chance explains. That rests on"
-)
 
 
 # --- fairness of chances -------------------------------------------------------------------------
@@ -131,70 +187,148 @@ def class_fairness_sentences(fairness: ClassFairness, target: ClassTarget) -> tu
 def class_sentence(finding: FairnessFinding, target: ClassTarget, fairness: ClassFairness) -> str:
     """Return a finding on groups' chances in words."""
     values, event = finding.values, event_label(target)
-    of_what = event or "the predicted outcome"
     match finding.kind:
         case "calibration_differs":
-            sides = ["too low" if values[key] > 0 else "too high" for key in ("value", "others")]
-            size, others = (_points(abs(values[key])) for key in ("value", "others"))
-            said = (
-                f"For {values['group']} the chance of {of_what} is {size} {sides[0]} on average "
-                f"({_ends(values)}), for the others {others} {sides[1]}"
-            )
+            said = _calibration_differs(values, event or _("the predicted outcome"))
         case "missed_differs":
-            said = (
-                f"The list misses {percent(values['value'])} of those with {event} in "
-                f"{values['group']} ({_ends(values)}), {percent(values['others'])} of the others"
+            said = _(
+                "The list misses %(share)s of those with %(event)s in %(group)s (95 %% interval "
+                "%(low)s to %(high)s; %(students)s students), %(others)s of the others: that "
+                "difference is more than chance explains.",
+                **_shares(values, event),
             )
         case "false_alarms_differs":
-            said = (
-                f"{percent(values['value'])} of those without {event} in {values['group']} are on "
-                f"the list for nothing ({_ends(values)}), {percent(values['others'])} of the others"
+            said = _(
+                "%(share)s of those without %(event)s in %(group)s are on the list for nothing "
+                "(95 %% interval %(low)s to %(high)s; %(students)s students), %(others)s of the "
+                "others: that difference is more than chance explains.",
+                **_shares(values, event),
             )
         case "no_class_difference" | "too_few_to_tell":
-            return plain(_none_seen(finding, event))
+            return _none_seen(finding, event)
         case _:
             return sentence(finding, Measure.of(target))
-    chance = 100 * values["p_value"]
-    models = "fewer than 1" if chance < 1 else f"about {chance:.0f}"
-    return plain(
-        f"{said}: that difference is more than chance explains. Of 100 fair models, {models} would "
-        "show one as large."
+    return f"{said} {_fair_models(values)}"
+
+
+def _calibration_differs(values: Values, event: str) -> str:
+    said = _shares(values, event)
+    said["size"], said["others"] = (_points(abs(values[key])) for key in ("value", "others"))
+    match values["value"] > 0, values["others"] > 0:
+        case True, True:
+            return _(
+                "For %(group)s the chance of %(event)s is %(size)s too low on average (95 %% "
+                "interval %(low)s to %(high)s; %(students)s students), for the others %(others)s "
+                "too low: that difference is more than chance explains.",
+                **said,
+            )
+        case True, False:
+            return _(
+                "For %(group)s the chance of %(event)s is %(size)s too low on average (95 %% "
+                "interval %(low)s to %(high)s; %(students)s students), for the others %(others)s "
+                "too high: that difference is more than chance explains.",
+                **said,
+            )
+        case False, True:
+            return _(
+                "For %(group)s the chance of %(event)s is %(size)s too high on average (95 %% "
+                "interval %(low)s to %(high)s; %(students)s students), for the others %(others)s "
+                "too low: that difference is more than chance explains.",
+                **said,
+            )
+    return _(
+        "For %(group)s the chance of %(event)s is %(size)s too high on average (95 %% interval "
+        "%(low)s to %(high)s; %(students)s students), for the others %(others)s too high: that "
+        "difference is more than chance explains.",
+        **said,
     )
 
 
+def _shares(values: Values, event: str) -> dict[str, str]:
+    """Return the fields of a sentence on a share, or on a difference of chances."""
+    low, high = _positive_ends(values)
+    return {
+        "group": group_label(values["group"]),
+        "event": event,
+        "share": percent(values["value"]),
+        "low": number(100 * low),
+        "high": number(100 * high),
+        "students": number(values["n_rows"]),
+        "others": percent(values["others"]),
+    }
+
+
 def _points(share: float) -> str:
-    return f"{100 * share:.1f} points"
-
-
-def _ends(values: Values) -> str:
-    """Return the interval of a finding's value, taken as positive, and on how many it rests."""
-    ends = values["low"], values["high"]
-    low, high = ends if values["value"] > 0 else (-ends[1], -ends[0])
-    students = f"{values['n_rows']:,} students"
-    return f"95 % interval {100 * low:.0f} to {100 * high:.0f}; {students}"
+    return _("%(number)s points", number=number(100 * share, 1))
 
 
 def _none_seen(finding: FairnessFinding, event: str) -> str:
     values = finding.values
-    figure, base = {
-        "calibration": ("calibration", "students"),
-        "missed": ("share of missed students", f"students with {event}"),
-        "false_alarms": ("share of false alarms", f"students without {event}"),
-    }[values["figure"]]
     small, large = (_points(values[f"{name}_seen"]) for name in ("smallest", "largest"))
-    sizes = f"{values['largest_rows']:,}"
+    sizes = number(values["largest_rows"])
     if values["smallest_rows"] != values["largest_rows"]:
-        sizes = f"{values['smallest_rows']:,} to {sizes}"
-    apart = (
-        small if small == large else f"{small} for the smallest group and {large} for the largest"
-    )
-    seen = (
-        f"a difference of {apart} would have been seen in 8 of 10 such tests (groups of {sizes} "
-        f"{base})"
-    )
+        sizes = span(number(values["smallest_rows"]), sizes)
+    apart = small
+    if small != large:
+        apart = _(
+            "%(small)s for the smallest group and %(large)s for the largest",
+            small=small,
+            large=large,
+        )
+    said = {"apart": apart, "sizes": sizes, "event": event}
     if finding.kind == "too_few_to_tell":
-        return f"Too few to tell whether the {figure} differs between groups: only {seen}."
-    return f"No group's {figure} differs from the others' by more than chance explains; {seen}."
+        return _too_few_to_tell(values["figure"], said)
+    match values["figure"]:
+        case "calibration":
+            return _(
+                "No group's calibration differs from the others' by more than chance explains; a "
+                "difference of %(apart)s would have been seen in 8 of 10 such tests (groups of "
+                "%(sizes)s students).",
+                **said,
+            )
+        case "missed":
+            return _(
+                "No group's share of missed students differs from the others' by more than chance "
+                "explains; a difference of %(apart)s would have been seen in 8 of 10 such tests "
+                "(groups of %(sizes)s students with %(event)s).",
+                **said,
+            )
+        case "false_alarms":
+            return _(
+                "No group's share of false alarms differs from the others' by more than chance "
+                "explains; a difference of %(apart)s would have been seen in 8 of 10 such tests "
+                "(groups of %(sizes)s students without %(event)s).",
+                **said,
+            )
+        case unknown:
+            raise ValueError(f"A finding must be of a known figure. Got {unknown!r}.")
+
+
+def _too_few_to_tell(figure: str, said: Mapping[str, str]) -> str:
+    match figure:
+        case "calibration":
+            return _(
+                "Too few to tell whether the calibration differs between groups: only a "
+                "difference of %(apart)s would have been seen in 8 of 10 such tests (groups of "
+                "%(sizes)s students).",
+                **said,
+            )
+        case "missed":
+            return _(
+                "Too few to tell whether the share of missed students differs between groups: "
+                "only a difference of %(apart)s would have been seen in 8 of 10 such tests "
+                "(groups of %(sizes)s students with %(event)s).",
+                **said,
+            )
+        case "false_alarms":
+            return _(
+                "Too few to tell whether the share of false alarms differs between groups: only a "
+                "difference of %(apart)s would have been seen in 8 of 10 such tests (groups of "
+                "%(sizes)s students without %(event)s).",
+                **said,
+            )
+        case unknown:
+            raise ValueError(f"A finding must be of a known figure. Got {unknown!r}.")
 
 
 # --- other findings ------------------------------------------------------------------------------
@@ -202,23 +336,70 @@ def _none_seen(finding: FairnessFinding, event: str) -> str:
 
 def exclusion_sentence(cost: ExclusionCost) -> str:
     """Return what it costs to leave the sensitive features out."""
-    r2 = cost.r2
-    verb = "gains" if r2.value < 0 else "costs"
-    low, high = (r2.low, r2.high) if r2.value >= 0 else (-r2.high, -r2.low)
-    chance = "more than" if r2.excludes_zero else "no more than"
-    return plain(
-        f"Leaving out {listed(cost.labels)} {verb} {abs(r2.value):.3f} R² (95 % "
-        f"interval {low:.3f} to {high:.3f}; {cost.n_samples:,} rows), {chance} chance explains."
+    said = _cost(cost.r2, cost.labels, cost.n_samples)
+    match cost.r2.value < 0, cost.r2.excludes_zero:
+        case True, True:
+            return _(
+                "Leaving out %(columns)s gains %(size)s R² (95 %% interval %(low)s to %(high)s; "
+                "%(rows)s rows), more than chance explains.",
+                **said,
+            )
+        case True, False:
+            return _(
+                "Leaving out %(columns)s gains %(size)s R² (95 %% interval %(low)s to %(high)s; "
+                "%(rows)s rows), no more than chance explains.",
+                **said,
+            )
+        case False, True:
+            return _(
+                "Leaving out %(columns)s costs %(size)s R² (95 %% interval %(low)s to %(high)s; "
+                "%(rows)s rows), more than chance explains.",
+                **said,
+            )
+    return _(
+        "Leaving out %(columns)s costs %(size)s R² (95 %% interval %(low)s to %(high)s; %(rows)s "
+        "rows), no more than chance explains.",
+        **said,
     )
 
 
 def class_exclusion_sentence(cost: ClassExclusionCost) -> str:
     """Return what it costs in log loss to leave the sensitive features out."""
-    loss = cost.log_loss
-    verb = "gains" if loss.value < 0 else "costs"
-    low, high = (loss.low, loss.high) if loss.value >= 0 else (-loss.high, -loss.low)
-    chance = "more than" if loss.excludes_zero else "no more than"
-    return plain(
-        f"Leaving out {listed(cost.labels)} {verb} {abs(loss.value):.3f} of log loss (95 % "
-        f"interval {low:.3f} to {high:.3f}; {cost.n_samples:,} rows), {chance} chance explains."
+    said = _cost(cost.log_loss, cost.labels, cost.n_samples)
+    match cost.log_loss.value < 0, cost.log_loss.excludes_zero:
+        case True, True:
+            return _(
+                "Leaving out %(columns)s gains %(size)s of log loss (95 %% interval %(low)s to "
+                "%(high)s; %(rows)s rows), more than chance explains.",
+                **said,
+            )
+        case True, False:
+            return _(
+                "Leaving out %(columns)s gains %(size)s of log loss (95 %% interval %(low)s to "
+                "%(high)s; %(rows)s rows), no more than chance explains.",
+                **said,
+            )
+        case False, True:
+            return _(
+                "Leaving out %(columns)s costs %(size)s of log loss (95 %% interval %(low)s to "
+                "%(high)s; %(rows)s rows), more than chance explains.",
+                **said,
+            )
+    return _(
+        "Leaving out %(columns)s costs %(size)s of log loss (95 %% interval %(low)s to %(high)s; "
+        "%(rows)s rows), no more than chance explains.",
+        **said,
     )
+
+
+def _cost(change: Interval, labels: Sequence[str], n_samples: int) -> dict[str, str]:
+    low, high = change.low, change.high
+    if change.value < 0:
+        low, high = -high, -low
+    return {
+        "columns": listed(map(plain, labels)),
+        "size": number(abs(change.value), 3),
+        "low": number(low, 3),
+        "high": number(high, 3),
+        "rows": number(n_samples),
+    }

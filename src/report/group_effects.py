@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from src.language import gettext as _
+from src.language import ngettext
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Facts, GroupFairness, Grouping, ReportFacts
 from src.report.fairness import cell, label_in
@@ -11,7 +13,7 @@ from src.report.findings import fairness_sentences
 from src.report.group_facts import GroupEffect, GroupsFacts
 from src.report.group_scores import GroupWords
 from src.report.matplotlib_svg import ACCENT, QUIET
-from src.report.wording import SPACE, Measure, Names, capitalize, count, percent, plain
+from src.report.wording import Measure, Names, capitalize, listed, number, percent, plain
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
 from src.stats.group_effects import LEAST_MEMBERS
@@ -33,7 +35,8 @@ def effects_section(facts: Facts) -> Section | None:
         tables = [_effects_table(groups, words, _measure(facts.schema))]
     return Section(
         "group-effects",
-        f"What a {words.one} adds",
+        # Translators: group is the column's label, as in "Schule": not inflected.
+        _("What a %(group)s adds", group=words.one),
         effect_sentences(groups, facts.schema),
         not_what_it_is(words),
         figures,
@@ -44,46 +47,90 @@ def effects_section(facts: Facts) -> Section | None:
 def effect_sentences(groups: GroupsFacts, schema: Schema) -> list[str]:
     """Return what the effects are, how large, and how many groups have one."""
     words, measure = GroupWords.of(schema), _measure(schema)
-    added = f"how far students there were above or below what was predicted without the {words.one}"
     if isinstance(schema.target, ClassTarget):
-        added = f"it tilts the chances, above 0 towards {_towards(schema.target)}"
-    said = [
-        f"For a student of a {words.one} that the model knows, it adds the {words.one}'s effect: "
-        f"{added}, shrunken towards 0 the more, the fewer they are. A new {words.one} counts as an "
-        "average one."
-    ]
-    if groups.between:
-        between, within = groups.between**2, groups.within**2
-        said.append(
-            f"Of what the columns leave unexplained, {percent(between / (between + within))} lies "
-            f"between {words.many} (standard deviation {measure.amount(groups.between)} between "
-            f"them, {measure.amount(groups.within)} among the students of one)."
+        effect = _(
+            "For a student of a %(group)s that the model knows, it adds the %(group)s's effect: "
+            "it tilts the chances, above 0 towards %(outcome)s, shrunken towards 0 the more, the "
+            "fewer they are. A new %(group)s counts as an average one.",
+            group=words.one,
+            outcome=_towards(schema.target),
         )
     else:
-        said.append(
-            f"No difference between {words.many} was found that the students of each would not "
-            "make by chance: every effect is 0."
+        effect = _(
+            "For a student of a %(group)s that the model knows, it adds the %(group)s's effect: "
+            "how far students there were above or below what was predicted without the %(group)s, "
+            "shrunken towards 0 the more, the fewer they are. A new %(group)s counts as an "
+            "average one.",
+            group=words.one,
         )
-    have = "has" if groups.n_with_effect == 1 else "have"
-    having = f"{groups.n_with_effect:,} of {groups.n_groups:,} {words.many} {have} an effect"
-    if without := groups.n_groups - groups.n_with_effect:
-        have = "has" if without == 1 else "have"
-        having += f"; {without:,} with fewer than {LEAST_MEMBERS} students {have} none"
-    said.append(f"{having}.")
+    said = [effect, _share_between(groups, words, measure), *_how_many_have(groups, words)]
     if groups.learns_less:
         said.append(
-            "What the columns say was learnt from the target less these effects, so that a column "
-            f"which differs by {words.one} does not stand for the {words.one}."
+            _(
+                "What the columns say was learnt from the target less these effects, so that a "
+                "column which differs by %(group)s does not stand for the %(group)s.",
+                group=words.one,
+            )
         )
     return said
+
+
+def _share_between(groups: GroupsFacts, words: GroupWords, measure: Measure) -> str:
+    """Say how much of what is unexplained lies between groups."""
+    if not groups.between:
+        return _(
+            "No difference between %(groups)s was found that the students of each would not make "
+            "by chance: every effect is 0.",
+            groups=words.many,
+        )
+    between, within = groups.between**2, groups.within**2
+    return _(
+        "Of what the columns leave unexplained, %(share)s lies between %(groups)s (standard "
+        "deviation %(between)s between them, %(within)s among the students of one).",
+        share=percent(between / (between + within)),
+        groups=words.many,
+        between=measure.amount(groups.between),
+        within=measure.amount(groups.within),
+    )
+
+
+def _how_many_have(groups: GroupsFacts, words: GroupWords) -> list[str]:
+    """Say how many groups have an effect, and how many are too small for one."""
+    said = {"all": number(groups.n_groups), "groups": words.many}
+    without = groups.n_groups - groups.n_with_effect
+    if not without:
+        return [
+            ngettext(
+                "%(n)s of %(all)s %(groups)s has an effect.",
+                "%(n)s of %(all)s %(groups)s have an effect.",
+                groups.n_with_effect,
+                **said,
+            )
+        ]
+    having = ngettext(
+        "%(n)s of %(all)s %(groups)s has an effect",
+        "%(n)s of %(all)s %(groups)s have an effect",
+        groups.n_with_effect,
+        **said,
+    )
+    small = ngettext(
+        "%(n)s with fewer than %(least)s students has none",
+        "%(n)s with fewer than %(least)s students have none",
+        without,
+        least=number(LEAST_MEMBERS),
+    )
+    return [f"{having}; {small}."]
 
 
 def group_limits(groups: GroupsFacts, schema: Schema) -> list[str]:
     """Return what a reader must keep in mind of groups and their effects."""
     words = GroupWords.of(schema)
     return [
-        f"How well it does for a new {words.one} is known of {words.many} like those of its table: "
-        "of the same test and the same years.",
+        _(
+            "How well it does for a new %(group)s is known of %(groups)s like those of its table: "
+            "of the same test and the same years.",
+            **words.both,
+        ),
         *not_what_it_is(words),
     ]
 
@@ -91,9 +138,18 @@ def group_limits(groups: GroupsFacts, schema: Schema) -> list[str]:
 def not_what_it_is(words: GroupWords) -> list[str]:
     """Return what the effect of a group must not be taken for."""
     return [
-        f"An effect is not the quality of a {words.one}, and not what the {words.one} causes.",
-        f"It also stands for who attends the {words.one}, and for all that no column holds.",
-        f"It must not be used to rank or judge {words.many} or those who work there.",
+        _(
+            "An effect is not the quality of a %(group)s, and not what the %(group)s causes.",
+            group=words.one,
+        ),
+        _(
+            "It also stands for who attends the %(group)s, and for all that no column holds.",
+            group=words.one,
+        ),
+        _(
+            "It must not be used to rank or judge %(groups)s or those who work there.",
+            groups=words.many,
+        ),
     ]
 
 
@@ -101,13 +157,14 @@ def _towards(target: ClassTarget) -> str:
     """Return which outcomes an effect above 0 makes more likely."""
     if len(target.categories) == 2 or target.ordered:
         return plain(target.categories[-1])
-    return f"outcomes other than {plain(' or '.join(target.at_risk or target.categories[:1]))}"
+    others = listed(map(plain, target.at_risk or target.categories[:1]), most=20, last="or")
+    return _("outcomes other than %(outcomes)s", outcomes=others)
 
 
 def _measure(schema: Schema) -> Measure:
     """Return how effects are written: those on chances are of their log odds."""
     if isinstance(schema.target, ClassTarget):
-        return Measure("log odds", 2)
+        return Measure(_("log odds"), 2)
     return Measure.of(schema.target)
 
 
@@ -117,11 +174,17 @@ def _caterpillar(groups: GroupsFacts, words: GroupWords, measure: Measure) -> Fi
     effects = groups.effects
     below = sum(one.high < 0 for one in effects)
     above = sum(one.low > 0 for one in effects)
-    axis = measure.axis("Effect")
+    axis = measure.axis(_("Effect"))
     lowest, highest = (measure.signed(effects[at].effect) for at in (0, -1))
-    alt = (
-        f"Effects of {len(effects):,} {words.many} with 95 % intervals, from {lowest} to "
-        f"{highest}: {below:,} wholly below 0, {above:,} wholly above."
+    alt = _(
+        "Effects of %(number)s %(groups)s with 95 %% intervals, from %(lowest)s to %(highest)s: "
+        "%(below)s wholly below 0, %(above)s wholly above.",
+        number=number(len(effects)),
+        groups=words.many,
+        lowest=lowest,
+        highest=highest,
+        below=number(below),
+        above=number(above),
     )
     rows = [
         Dot(
@@ -135,14 +198,18 @@ def _caterpillar(groups: GroupsFacts, words: GroupWords, measure: Measure) -> Fi
     ]
     named = len(rows) <= NAMED and all(row.label for row in rows)
     draw = dots if named else caterpillar
-    caption = (
-        f"Each line is a {words.one}, from the lowest effect to the highest, with its 95{SPACE}% "
-        f"interval. In colour: {below + above:,} whose interval does not hold 0. Where two "
-        "intervals overlap, it is not certain which of the two is higher."
-    )
+    caption = [
+        _(
+            "Each line is a %(group)s, from the lowest effect to the highest, with its "
+            "95\N{NO-BREAK SPACE}%% interval. In colour: %(number)s whose interval does not hold "
+            "0. Where two intervals overlap, it is not certain which of the two is higher.",
+            group=words.one,
+            number=number(below + above),
+        )
+    ]
     if not any(row.label for row in rows):
-        caption += " Names are not shown: the hints do not publish them."
-    return Figure(draw("group-effects", alt, rows, axis, reference=0.0), caption)
+        caption.append(_("Names are not shown: the hints do not publish them."))
+    return Figure(draw("group-effects", alt, rows, axis, reference=0.0), " ".join(caption))
 
 
 def _effects_table(groups: GroupsFacts, words: GroupWords, measure: Measure) -> ReportTable:
@@ -153,23 +220,33 @@ def _effects_table(groups: GroupsFacts, words: GroupWords, measure: Measure) -> 
     named = any(one.name for one in groups.effects)
     rows = [
         (
-            Cell(plain(one.name) or f"{place:,}"),
+            Cell(plain(one.name) or number(place)),
             Cell(
                 measure.signed(one.effect),
                 _ends(one, measure),
             ),
-            Cell(f"{'' if one.name else 'about '}{one.n_members:,}"),
+            Cell(_members(one)),
         )
         for place, one in shown
     ]
-    of = "" if len(shown) == len(effects) else f", the {half} lowest and highest"
     header = (
-        capitalize(words.one) if named else "From the lowest",
-        measure.axis("Effect"),
-        "Students",
+        capitalize(words.one) if named else _("From the lowest"),
+        measure.axis(_("Effect")),
+        _("Students"),
     )
-    caption = f"Effects with 95{SPACE}% intervals{of}"
+    caption = _("Effects with 95\N{NO-BREAK SPACE}% intervals")
+    if len(shown) < len(effects):
+        caption = _(
+            "Effects with 95\N{NO-BREAK SPACE}%% intervals, the %(number)s lowest and highest",
+            number=number(half),
+        )
     return ReportTable(caption, header, rows, folded=len(rows) > 12)
+
+
+def _members(one: GroupEffect) -> str:
+    if one.name:
+        return number(one.n_members)
+    return _("about %(number)s", number=number(one.n_members))
 
 
 def _ends(one: GroupEffect, measure: Measure) -> str:
@@ -187,20 +264,32 @@ def group_fairness(facts: ReportFacts) -> Section | None:
     words, names = GroupWords.of(facts.schema), Names(facts.schema)
     target = facts.schema.number
     lead = [
-        f"The same {count(both.with_effect.n_samples)} of known {words.many}, predicted without "
-        f"the {words.one}'s effect and with it. Mean error is actual less predicted."
+        _(
+            "The same %(students)s students of known %(groups)s, predicted without the "
+            "%(group)s's effect and with it. Mean error is actual less predicted.",
+            students=number(both.with_effect.n_samples),
+            **words.both,
+        )
     ]
+    without, with_effect = (
+        " ".join(fairness_sentences(found, target)) for found in (both.without, both.with_effect)
+    )
     points = [
-        f"{how}: {' '.join(fairness_sentences(found, target))}"
-        for how, found in (("Without the effect", both.without), ("With it", both.with_effect))
+        _("Without the effect: %(sentences)s", sentences=without),
+        _("With it: %(sentences)s", sentences=with_effect),
     ]
     return Section(
         "group-fairness",
-        f"Fairness with and without the {words.one}'s effect",
+        _("Fairness with and without the %(group)s's effect", group=words.one),
         lead,
         [*apart_sentences(both, names, words), *points],
         tables=[_both_table(pair, names, words) for pair in _singles(both)],
-        notes=[f"Small letters: 95{SPACE}% intervals. Groups of few students are withheld."],
+        notes=[
+            _(
+                "Small letters: 95\N{NO-BREAK SPACE}% intervals. Groups of few students are "
+                "withheld."
+            )
+        ],
     )
 
 
@@ -218,8 +307,14 @@ def apart_sentences(both: GroupFairness, names: Names, words: GroupWords) -> lis
         if gaps:
             before, after = map(words.measure.amount, gaps)
             said.append(
-                f"{names.all(without.features)}: the groups' mean errors lie {before} apart "
-                f"without the {words.one}'s effect, {after} with it."
+                _(
+                    "%(columns)s: the groups' mean errors lie %(before)s apart without the "
+                    "%(group)s's effect, %(after)s with it.",
+                    columns=names.all(without.features),
+                    before=before,
+                    after=after,
+                    group=words.one,
+                )
             )
     return said
 
@@ -236,7 +331,7 @@ def _both_table(pair: tuple[Grouping, Grouping], names: Names, words: GroupWords
     rows: list[Sequence[Cell]] = [
         (
             Cell(label_in(one.label, without, names)),
-            Cell(f"{one.n_samples:,}"),
+            Cell(number(one.n_samples)),
             cell(one.mean_error, measure, signed=True),
             cell(other.mean_error, measure, signed=True),
             cell(one.mae, measure),
@@ -245,15 +340,18 @@ def _both_table(pair: tuple[Grouping, Grouping], names: Names, words: GroupWords
         for one, other in zip(without.groups, with_effect.groups, strict=True)
     ]
     rows += [
-        (Cell(label_in(label, without, names)), Cell("withheld"), *[Cell("–")] * 4)
+        (Cell(label_in(label, without, names)), Cell(_("withheld")), *[Cell("–")] * 4)
         for label in without.suppressed
     ]
     header = (
-        "Group",
-        "Students",
-        f"{measure.axis('Mean error')} without",
-        "with",
-        f"{measure.axis('MAE')} without",
-        "with",
+        _("Group"),
+        _("Students"),
+        # Translators: without the effect of the group, and with it.
+        _("%(score)s without", score=measure.axis(_("Mean error"))),
+        # Translators: with the effect of the group.
+        _("with"),
+        _("%(score)s without", score=measure.axis(_("MAE"))),
+        _("with"),
     )
-    return ReportTable(f"Errors by {names.all(without.features)}", header, rows)
+    caption = _("Errors by %(columns)s", columns=names.all(without.features))
+    return ReportTable(caption, header, rows)

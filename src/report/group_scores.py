@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from src.language import ENGLISH, current, mark, ngettext
+from src.language import gettext as _
 from src.report.document import Cell, ReportTable, Section, Tile
 from src.report.facts import Facts
 from src.report.group_facts import KNOWN, NEW, GroupScore, GroupsFacts
 from src.report.wording import (
-    SPACE,
     Measure,
     capitalize,
-    count,
     group_noun,
+    interval_note,
     listed,
     number,
     percent,
+    percent_span,
     plural,
     r2_text,
+    span,
 )
 from src.schema.record import Schema
 from src.stats.intervals import LEAST_CLUSTERS, Interval
@@ -26,11 +29,11 @@ from src.stats.intervals import LEAST_CLUSTERS, Interval
 IN_PROSE = ("r2", "mae", "log_loss", "auc")
 SCORES = (
     ("r2", "R²"),
-    ("rmse", "RMSE"),
-    ("mae", "MAE"),
-    ("log_loss", "Log loss"),
-    ("brier", "Brier score"),
-    ("auc", "AUC"),
+    ("rmse", mark("RMSE")),
+    ("mae", mark("MAE")),
+    ("log_loss", mark("Log loss")),
+    ("brier", mark("Brier score")),
+    ("auc", mark("AUC")),
 )
 ERRORS = ("rmse", "mae")  # in the target's unit
 
@@ -42,7 +45,8 @@ class GroupWords:
     Attributes
     ----------
     one, many : str
-        Such as "school" and "schools".
+        Such as "school" and "schools"; in languages other than English the label of the column,
+        which cannot be inflected: sentences there say "groups (school)" or the like.
     """
 
     one: str
@@ -52,17 +56,34 @@ class GroupWords:
     @classmethod
     def of(cls, schema: Schema) -> GroupWords:
         """Return the words that a schema's column of groups asks for."""
-        one = group_noun(schema.group) if schema.group else "group"
-        return cls(one, plural(one), Measure.of(schema.target))
+        measure = Measure.of(schema.target)
+        if schema.group is None:
+            return cls(_("group"), _("groups"), measure)
+        one = group_noun(schema.group)
+        return cls(one, plural(one) if current() == ENGLISH else one, measure)
+
+    @property
+    def both(self) -> dict[str, str]:
+        """Both words, as sentences name them."""
+        return {"group": self.one, "groups": self.many}
 
     def case(self, case: str) -> str:
         """Return the students that a score is of."""
-        return f"new {self.many}" if case == NEW else f"new students of known {self.many}"
+        if case == NEW:
+            # Translators: groups is the column's label, as in "Schule": not inflected.
+            return _("new %(groups)s", groups=self.many)
+        # Translators: groups is the column's label, as in "Schule": not inflected.
+        return _("new students of known %(groups)s", groups=self.many)
 
     def students(self, score: GroupScore) -> str:
         """Return how many students a score is of, and of how many groups."""
-        called = self.one if score.n_groups == 1 else self.many
-        return f"{count(score.n_samples)} of {score.n_groups:,} {called}"
+        return ngettext(
+            "%(students)s students of %(n)s %(group)s",
+            "%(students)s students of %(n)s %(groups)s",
+            score.n_groups,
+            students=number(score.n_samples),
+            **self.both,
+        )
 
     def figure(self, name: str, estimate: Interval) -> str:
         """Return a score."""
@@ -76,11 +97,17 @@ class GroupWords:
             return ""
         if name in ERRORS:
             return self.measure.interval(estimate)
-        return f"{number(estimate.low, 3)} to {number(estimate.high, 3)}"
+        return span(number(estimate.low, 3), number(estimate.high, 3))
+
+    def interval_note(self, name: str, estimate: Interval) -> str:
+        """Return a score's interval as it follows it in a sentence."""
+        if name in ERRORS:
+            return self.measure.interval_note(estimate)
+        return interval_note(number(estimate.low, 3), number(estimate.high, 3))
 
     def axis(self, name: str, label: str) -> str:
         """Return what a score is called, with its unit."""
-        return self.measure.axis(label) if name in ERRORS else label
+        return self.measure.axis(_(label)) if name in ERRORS else _(label)
 
 
 def held_out_case(groups: GroupsFacts) -> str:
@@ -105,25 +132,36 @@ def _score(score: GroupScore, words: GroupWords) -> str:
         estimate = score.scores.get(name)
         if estimate is not None and name in IN_PROSE:
             ends = words.ends(name, estimate)
-            interval = f" (95{SPACE}% interval {ends})" if ends else ""
-            if interval and figures:
-                interval = f" ({ends})"
+            if ends:
+                ends = f" ({ends})" if figures else words.interval_note(name, estimate)
             unit = f" {words.measure.unit}" if name in ERRORS and words.measure.unit else ""
-            figures.append(f"{label} {words.figure(name, estimate)}{unit}{interval}")
-    for_whom = capitalize(words.case(score.case))
-    few = score.n_groups < LEAST_CLUSTERS
-    without = (
-        f"; no intervals, since there are fewer than {LEAST_CLUSTERS} {words.many}" if few else ""
-    )
-    return f"{for_whom}: {listed(figures)}, on {words.students(score)}{without}."
+            figures.append(f"{_(label)} {words.figure(name, estimate)}{unit}{ends}")
+    said = {
+        "case": capitalize(words.case(score.case)),
+        "scores": listed(figures),
+        "students": words.students(score),
+    }
+    if score.n_groups < LEAST_CLUSTERS:
+        return _(
+            "%(case)s: %(scores)s, on %(students)s; no intervals, since there are fewer than "
+            "%(least)s %(groups)s.",
+            least=number(LEAST_CLUSTERS),
+            groups=words.many,
+            **said,
+        )
+    return _("%(case)s: %(scores)s, on %(students)s.", **said)
 
 
 def _origin(groups: GroupsFacts, words: GroupWords) -> list[str]:
     if groups.scores[0].held_out:
         return []
     return [
-        f"Both are from cross-validation: fewer than {LEAST_CLUSTERS} {words.many} are too few to "
-        "hold some out."
+        _(
+            "Both are from cross-validation: fewer than %(least)s %(groups)s are too few to hold "
+            "some out.",
+            least=number(LEAST_CLUSTERS),
+            groups=words.many,
+        )
     ]
 
 
@@ -140,41 +178,46 @@ def scores_table(groups: GroupsFacts, schema: Schema) -> ReportTable:
             ]
             rows.append((Cell(words.axis(name, label)), *cells))
     if any(score.share_in_range for score in scores):
-        kept = "range" if schema.task == "regression" else "set"
-        rows.append((Cell(f"Inside the 90{SPACE}% {kept}"), *map(_share, scores)))
+        kept = _("Inside the 90\N{NO-BREAK SPACE}% range")
+        if schema.task != "regression":
+            kept = _("Inside the 90\N{NO-BREAK SPACE}% set")
+        rows.append((Cell(kept), *map(_share, scores)))
     rows += [
-        (Cell("Students"), *(Cell(f"{score.n_samples:,}") for score in scores)),
-        (Cell(capitalize(words.many)), *(Cell(f"{score.n_groups:,}") for score in scores)),
+        (Cell(_("Students")), *(Cell(number(score.n_samples)) for score in scores)),
+        (Cell(capitalize(words.many)), *(Cell(number(score.n_groups)) for score in scores)),
         (
-            Cell("Measured on"),
-            *(Cell("held-out rows" if s.held_out else "cross-validation") for s in scores),
+            Cell(_("Measured on")),
+            *(Cell(_("held-out rows") if s.held_out else _("cross-validation")) for s in scores),
         ),
     ]
-    header = ("Measure", *(capitalize(words.case(score.case)) for score in scores))
-    return ReportTable(f"New and known {words.many}", header, rows)
+    header = (_("Measure"), *(capitalize(words.case(score.case)) for score in scores))
+    return ReportTable(_new_and_known(words), header, rows)
+
+
+def _new_and_known(words: GroupWords) -> str:
+    return _("New and known %(groups)s", groups=words.many)
 
 
 def _share(score: GroupScore) -> Cell:
     if (share := score.share_in_range) is None:
         return Cell("–")
-    return Cell(percent(share.value), f"{100 * share.low:.0f} to {100 * share.high:.0f}{SPACE}%")
+    return Cell(percent(share.value), percent_span(share.low, share.high))
 
 
 def tiles(groups: GroupsFacts, schema: Schema) -> list[Tile]:
     """Return the errors of both cases in large letters, and how far they are from guessing."""
     words = GroupWords.of(schema)
-    large = (
-        ("mae", words.measure.unit, "off on average, "),
-        ("r2", "R²", ""),
-        ("log_loss", "log loss", ""),
-        ("auc", "AUC", ""),
-    )
+    large = {"mae": words.measure.unit, "r2": "R²", "log_loss": _("log loss"), "auc": _("AUC")}
     return [
-        Tile(words.figure(name, score.scores[name]), unit, f"{what}{words.case(score.case)}")
+        Tile(words.figure(name, score.scores[name]), unit, _meaning(name, words.case(score.case)))
         for score in groups.scores
-        for name, unit, what in large
+        for name, unit in large.items()
         if name in score.scores
     ]
+
+
+def _meaning(name: str, case: str) -> str:
+    return _("off on average, %(case)s", case=case) if name == "mae" else case
 
 
 def both_tables(facts: Facts) -> list[ReportTable]:
@@ -188,15 +231,21 @@ def scores_section(facts: Facts) -> Section | None:
     if groups is None:
         return None
     words = GroupWords.of(facts.schema)
-    others = words.case(KNOWN if groups.first == NEW else NEW)
-    lead = [
-        f"The model was chosen for {words.case(groups.first)}: their score comes first. Where it "
-        f"is used for {others}, the other score counts.",
-        *_origin(groups, words),
-    ]
+    if groups.first == NEW:
+        chosen = _(
+            "The model was chosen for new %(groups)s: their score comes first. Where it is used "
+            "for new students of known %(groups)s, the other score counts.",
+            groups=words.many,
+        )
+    else:
+        chosen = _(
+            "The model was chosen for new students of known %(groups)s: their score comes first. "
+            "Where it is used for new %(groups)s, the other score counts.",
+            groups=words.many,
+        )
     return Section(
         "groups",
-        f"New and known {words.many}",
-        lead,
+        _new_and_known(words),
+        [chosen, *_origin(groups, words)],
         tables=[scores_table(groups, facts.schema)],
     )

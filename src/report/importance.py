@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from src.language import gettext as _
+from src.language import mark, ngettext
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Facts, Importance, PartialDependence, RefittedModel
 from src.report.matplotlib_svg import ACCENT, QUIET
 from src.report.plots import Dot, Line, curves, dots
+from src.report.stored_words import spoken
 from src.report.wording import (
     Measure,
     Names,
     capitalize,
-    count,
+    event_label,
+    in_short,
     listed,
     number,
     plain,
     r2_text,
+    span,
 )
-from src.schema.features import NumericFeature
+from src.schema.features import ClassTarget, NumericFeature
 from src.stats.intervals import Interval
-from src.tables.cells import format_number
 
 DRAWN_BARS = 15
 DRAWN_CURVES = 12
 DRAWN_CATEGORIES = 12
 MARKED_POINTS = 12  # a curve of so few points shows each
 SMALL_HEIGHT = 230
-SHARE = "Mean share in a prediction"
+SHARE = mark("Mean share in a prediction")
 IDLE = 0.01  # of the target's range
 
 
@@ -54,43 +58,59 @@ def importance(facts: Facts) -> Section | None:
     ]
     svg = dots(
         "importance",
-        f"{score.change} of {score.name} without a feature: "
-        + "; ".join(f"{dot.label} {number(dot.value, 3)}" for dot in dots_)
-        + ".",
+        score.without_each("; ".join(f"{dot.label} {number(dot.value, 3)}" for dot in dots_)),
         dots_,
-        f"{score.change} of {score.name} without the feature",
+        score.axis,
         reference=0.0,
         bars=True,
     )
-    drawn = f" The first {len(shown)} are drawn." if len(measured) > len(shown) else ""
     notes = [
-        "What the model relies on is not therefore a cause.",
-        f"{SHARE}: how far the feature moves a prediction up or down, on average over the "
-        "students. Features that say nearly the same share it.",
+        _("What the model relies on is not therefore a cause."),
+        _(
+            "Mean share in a prediction: how far the feature moves a prediction up or down, on "
+            "average over the students. Features that say nearly the same share it."
+        ),
     ]
-    caption = f"{_is_lost(measured, names, score)}{drawn} Lines: 95 % intervals."
+    caption = [_is_lost(measured, names, score)]
+    if len(measured) > len(shown):
+        caption.append(_("The first %(number)s are drawn.", number=number(len(shown))))
+    caption.append(_("Lines: 95 % intervals."))
     return Section(
         "importance",
-        "What the model relies on",
-        [_how_measured(refitted, facts), *_together(rows, refitted, names)],
+        _("What the model relies on"),
+        [*_how_measured(refitted, facts), *_together(rows, refitted, names)],
         (),
-        [Figure(svg, caption)],
+        [Figure(svg, " ".join(caption))],
         [_importance_table(rows, refitted, facts)],
         notes,
     )
 
 
-def _how_measured(refitted: RefittedModel, facts: Facts) -> str:
+def _how_measured(refitted: RefittedModel, facts: Facts) -> list[str]:
     score = _Score.of(refitted)
-    said = (
-        f"{refitted.label} was fitted again without one feature at a time, and scored on "
-        f"{count(refitted.n_samples)} whom it had not seen. With all features its {score.name} is "
-        f"{score.text(refitted.r2)}; where it {score.verb}, the feature tells what the others do "
-        "not."
-    )
-    if refitted.label != facts.metrics.get("model"):
-        said += " It stands for the chosen model, since it is quicker to fit."
-    return said
+    fields = {
+        "model": spoken(plain(refitted.label)),
+        "students": number(refitted.n_samples),
+        "score": score.text(refitted.r2),
+    }
+    if score.is_loss:
+        said = _(
+            "%(model)s was fitted again without one feature at a time, and scored on %(students)s "
+            "students whom it had not seen. With all features its log loss is %(score)s; where it "
+            "rises, the feature tells what the others do not.",
+            **fields,
+        )
+    else:
+        said = _(
+            "%(model)s was fitted again without one feature at a time, and scored on %(students)s "
+            "students whom it had not seen. With all features its R² is %(score)s; where it "
+            "falls, the feature tells what the others do not.",
+            **fields,
+        )
+    if refitted.label == facts.metrics.get("model"):
+        return [said]
+    stands_for = _("It stands for the chosen model, since it is quicker to fit.")
+    return [f"{said} {stands_for}"]
 
 
 def _together(rows: Sequence[Importance], refitted: RefittedModel, names: Names) -> list[str]:
@@ -102,19 +122,48 @@ def _together(rows: Sequence[Importance], refitted: RefittedModel, names: Names)
         drops, joint = [alone[name] for name in one.features], one.r2_drop
         if not _is_missed(joint) or joint.low <= math.fsum(drop.value for drop in drops):
             continue
+        fields = {
+            "columns": capitalize(listed(map(names.of, one.features), most=len(one.features))),
+            "moved": score.moved(joint.value),
+            "low": score.size(joint.low),
+            "high": score.size(joint.high),
+        }
         pair = len(one.features) == 2
         if any(map(_is_missed, drops)):
-            fall = max(drop.value for drop in drops)
-            how = f"without any one of them {score.moves} by {score.size(fall)} at most, but"
+            fields["alone"] = score.moved(max(drop.value for drop in drops))
+            said.append(_missed_more(fields, pair=pair))
         else:
-            how = f"{'neither' if pair else 'none of them'} is missed alone, but"
-        said.append(
-            f"{capitalize(listed(map(names.of, one.features), most=len(one.features)))} go "
-            f"together: {how} without {'both' if pair else 'all of them'} {score.moves} by "
-            f"{score.size(joint.value)} (95 % interval {score.size(joint.low)} to "
-            f"{score.size(joint.high)})."
-        )
+            said.append(_missed_together(fields, pair=pair))
     return said
+
+
+def _missed_more(said: Mapping[str, str], *, pair: bool) -> str:
+    if pair:
+        # Translators: alone and moved are clauses, as in "R² falls by 0.1".
+        return _(
+            "%(columns)s go together: without any one of them %(alone)s at most, but without both "
+            "%(moved)s (95 %% interval %(low)s to %(high)s).",
+            **said,
+        )
+    return _(
+        "%(columns)s go together: without any one of them %(alone)s at most, but without all of "
+        "them %(moved)s (95 %% interval %(low)s to %(high)s).",
+        **said,
+    )
+
+
+def _missed_together(said: Mapping[str, str], *, pair: bool) -> str:
+    if pair:
+        return _(
+            "%(columns)s go together: neither is missed alone, but without both %(moved)s (95 %% "
+            "interval %(low)s to %(high)s).",
+            **said,
+        )
+    return _(
+        "%(columns)s go together: none of them is missed alone, but without all of them %(moved)s "
+        "(95 %% interval %(low)s to %(high)s).",
+        **said,
+    )
 
 
 def _importance_table(
@@ -124,23 +173,19 @@ def _importance_table(
     cells, score = [], _Score.of(refitted)
     for row in rows:
         share, drop = measure.number(row.mean_absolute_contribution), row.r2_drop
-        without, fall = Cell("not measured"), Cell("")
+        without, fall = Cell(_("not measured")), Cell("")
         if drop:
             without = Cell(score.text(refitted.r2 - drop.value))
-            ends = f"{score.size(drop.low)} to {score.size(drop.high)}"
+            ends = span(score.size(drop.low), score.size(drop.high))
             fall = Cell(score.size(drop.value), ends if drop.low < drop.high else "")
         cells.append([Cell(names.of(row.feature)), without, fall, Cell(share)])
-    caption = f"All {len(rows)} features" if len(rows) > 1 else "The feature"
-    name = capitalize(score.name)
-    header: tuple[str, ...] = (
-        "Feature",
-        f"{name} without it",
-        f"{score.change} of {score.name}",
-        measure.axis(SHARE),
-    )
-    if score.baseline is not None:
-        caption += ", by log loss"
-        header = ("Feature", "Without it", score.change, measure.axis("Mean share"))
+    n = len(rows)
+    if score.is_loss:
+        caption = ngettext("The feature, by log loss", "All %(n)s features, by log loss", n)
+        header = (_("Feature"), _("Without it"), _("Rise"), measure.axis(_("Mean share")))
+    else:
+        caption = ngettext("The feature", "All %(n)s features", n)
+        header = (_("Feature"), _("R² without it"), _("Fall of R²"), measure.axis(_(SHARE)))
     return ReportTable(caption, header, cells, folded=len(rows) > DRAWN_BARS)
 
 
@@ -148,26 +193,35 @@ def _importance_table(
 class _Score:
     """By which score a feature is missed: R² falls, or log loss rises."""
 
-    name: str
-    verb: str
-    change: str
     scale: float
-    baseline: float | None
+    is_loss: bool
 
     @classmethod
     def of(cls, refitted: RefittedModel) -> _Score:
         baseline = refitted.baseline_log_loss
-        if baseline is None:
-            return cls("R²", "falls", "Fall", 1.0, None)
-        return cls("log loss", "rises", "Rise", baseline, baseline)
+        return cls(1.0, is_loss=False) if baseline is None else cls(baseline, is_loss=True)
 
     @property
-    def moves(self) -> str:
-        return f"{self.name} {self.verb}"
+    def axis(self) -> str:
+        if self.is_loss:
+            return _("Rise of log loss without the feature")
+        return _("Fall of R² without the feature")
+
+    def without_each(self, changes: str) -> str:
+        """Return how the score changes, for those who do not see the plot."""
+        if self.is_loss:
+            return _("Rise of log loss without a feature: %(changes)s.", changes=changes)
+        return _("Fall of R² without a feature: %(changes)s.", changes=changes)
+
+    def moved(self, fall: float) -> str:
+        """Return how far the score moves, as a clause."""
+        if self.is_loss:
+            return _("log loss rises by %(size)s", size=self.size(fall))
+        return _("R² falls by %(size)s", size=self.size(fall))
 
     def text(self, r2: float) -> str:
         """Return the score in which an R² comes out."""
-        return r2_text(r2) if self.baseline is None else number((1 - r2) * self.baseline, 3)
+        return number((1 - r2) * self.scale, 3) if self.is_loss else r2_text(r2)
 
     def size(self, fall: float) -> str:
         """Return a fall of R² in the score."""
@@ -182,18 +236,51 @@ def _is_lost(rows: Sequence[Importance], names: Names, score: _Score) -> str:
     drops = [(names.of(row.feature), row.r2_drop) for row in rows if row.r2_drop]
     missed = [(name, drop.value) for name, drop in drops if _is_missed(drop)]
     if not missed:
-        return f"No feature is missed alone: without any one, {score.moves} no more than by chance."
+        if score.is_loss:
+            return _(
+                "No feature is missed alone: without any one, log loss rises no more than by "
+                "chance."
+            )
+        return _("No feature is missed alone: without any one, R² falls no more than by chance.")
     name, fall = missed[0]
-    said = f"{name} is missed most: without it {score.moves} by "
-    said += f"{number(score.scale * fall, 2) if score.scale * fall >= 0.01 else score.size(fall)}."
-    idle = [name for name, drop in drops if not _is_missed(drop)]
-    if len(idle) == 1:
-        said += f" Without {idle[0]} it {score.verb} no more than by chance."
-    elif idle:
-        said += (
-            f" Without any one of {listed(idle, most=4)} it {score.verb} no more than by chance."
+    size = score.size(fall)
+    if score.scale * fall >= 0.01:
+        size = number(score.scale * fall, 2)
+    if score.is_loss:
+        most = _(
+            "%(column)s is missed most: without it log loss rises by %(size)s.",
+            column=name,
+            size=size,
         )
-    return said
+    else:
+        most = _(
+            "%(column)s is missed most: without it R² falls by %(size)s.", column=name, size=size
+        )
+    idle = [name for name, drop in drops if not _is_missed(drop)]
+    return " ".join([most, *_not_missed(idle, score)])
+
+
+def _not_missed(idle: Sequence[str], score: _Score) -> list[str]:
+    if not idle:
+        return []
+    columns = listed(idle, most=4)
+    if score.is_loss:
+        return [
+            ngettext(
+                "Without %(columns)s it rises no more than by chance.",
+                "Without any one of %(columns)s it rises no more than by chance.",
+                len(idle),
+                columns=columns,
+            )
+        ]
+    return [
+        ngettext(
+            "Without %(columns)s it falls no more than by chance.",
+            "Without any one of %(columns)s it falls no more than by chance.",
+            len(idle),
+            columns=columns,
+        )
+    ]
 
 
 def dependence(facts: Facts) -> Section | None:
@@ -205,12 +292,13 @@ def dependence(facts: Facts) -> Section | None:
     )
     if not curves_:
         return None
-    names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+    names = Names(facts.schema)
     several = len({one.outcome for one in curves_}) > 1
     drawn, others = curves_[:DRAWN_CURVES], curves_[DRAWN_CURVES:]
 
     def title(one: PartialDependence) -> str:
-        return names.of(one.feature) + (f": {plain(one.outcome)}" if several else "")
+        label = names.of(one.feature)
+        return f"{label}: {_outcome(one, facts)}" if several else label
 
     values = [v for one in drawn for part in (one.mean, one.low, one.high) for v in part]
     room = 0.05 * (max(values) - min(values)) or 0.5
@@ -221,10 +309,18 @@ def dependence(facts: Facts) -> Section | None:
     ]
     tables = []
     if others:
+        n = len(others)
+        caption = ngettext(
+            "%(n)s feature of less importance", "%(n)s features of less importance", n
+        )
+        if several:
+            caption = ngettext(
+                "%(n)s curve of less importance", "%(n)s curves of less importance", n
+            )
         tables.append(
             ReportTable(
-                f"{count(len(others), 'curve' if several else 'feature')} of less importance",
-                ("Feature", "How the prediction moves"),
+                caption,
+                (_("Feature"), _("How the prediction moves")),
                 [(Cell(title(one)), Cell(_moves(one, facts))) for one in others],
                 words=frozenset({1}),
                 folded=True,
@@ -235,24 +331,48 @@ def dependence(facts: Facts) -> Section | None:
         for one in drawn
         for low, high in zip(one.low, one.high, strict=True)
     )
-    what = "chance of an outcome" if several else _predicted(drawn[0])
-    lead = [
+    lead = [_how_set(drawn[0], facts, several=several)]
+    if banded:
+        lead = [" ".join([*lead, _("The shade holds most students' own curves.")])]
+    notes = [_("A model's curve says what it would predict, not what would happen to a student.")]
+    return Section("dependence", _("How predictions move"), lead, (), figures, tables, notes)
+
+
+def _how_set(one: PartialDependence, facts: Facts, *, several: bool) -> str:
+    """Say what the plots show."""
+    if not one.outcome:
+        names, measure = Names(facts.schema), Measure.of(facts.schema.target)
+        return _(
+            "Each plot sets one feature to one value after another for all students, leaves the "
+            "rest as it is, and shows the mean prediction. All have the same scale of %(axis)s.",
+            axis=measure.axis(names.target),
+        )
+    if several:
+        return _(
+            "Each plot sets one feature to one value after another for all students, leaves the "
+            "rest as it is, and shows the mean chance of an outcome. All have the same scale."
+        )
+    return _(
         "Each plot sets one feature to one value after another for all students, leaves the rest "
-        f"as it is, and shows the mean {what}. All have the same scale"
-        + ("." if drawn[0].outcome else f" of {measure.axis(names.target)}.")
-        + (" The shade holds most students' own curves." if banded else "")
-    ]
-    notes = ["A model's curve says what it would predict, not what would happen to a student."]
-    return Section("dependence", "How predictions move", lead, (), figures, tables, notes)
+        "as it is, and shows the mean chance of %(outcome)s. All have the same scale.",
+        outcome=_outcome(one, facts),
+    )
 
 
 def _draw(name: str, one: PartialDependence, facts: Facts, limits: tuple[float, float]) -> str:
     names, measure = Names(facts.schema), Measure.of(facts.schema.target)
-    label, y_label = names.of(one.feature), measure.axis("Mean prediction")
-    alt = f"Mean prediction by {label}. {_moves(one, facts)}"
+    label, y_label = names.of(one.feature), measure.axis(_("Mean prediction"))
+    moves = _moves(one, facts)
+    alt = _("Mean prediction by %(column)s. %(sentence)s", column=label, sentence=moves)
     if one.outcome:
-        y_label = f"Mean {_predicted(one)} (%)"
-        alt = f"Mean {_predicted(one)} by {label}. {_moves(one, facts)}"
+        outcome = _outcome(one, facts)
+        y_label = _("Mean chance of %(outcome)s (%%)", outcome=outcome)
+        alt = _(
+            "Mean chance of %(outcome)s by %(column)s. %(sentence)s",
+            outcome=outcome,
+            column=label,
+            sentence=moves,
+        )
         one, limits = _in_per_cent(one), (100 * limits[0], 100 * limits[1])
     if not _is_numeric(one):
         categories = [(_category(at), mean) for at, mean in zip(one.at, one.mean, strict=True)]
@@ -278,8 +398,12 @@ def _draw(name: str, one: PartialDependence, facts: Facts, limits: tuple[float, 
     )
 
 
-def _predicted(one: PartialDependence) -> str:
-    return f"chance of {plain(one.outcome)}" if one.outcome else "prediction"
+def _outcome(one: PartialDependence, facts: Facts) -> str:
+    """Return what the chance is of; report.json names the outcomes at risk in English."""
+    target = facts.schema.target
+    if isinstance(target, ClassTarget) and one.outcome == " or ".join(target.at_risk):
+        return event_label(target)
+    return plain(one.outcome)
 
 
 def _in_per_cent(one: PartialDependence) -> PartialDependence:
@@ -294,7 +418,7 @@ def _is_numeric(one: PartialDependence) -> bool:
 
 
 def _category(at: object) -> str:
-    return "missing" if at is None else plain(str(at))
+    return _("missing") if at is None else plain(str(at))
 
 
 def _moves(one: PartialDependence, facts: Facts) -> str:
@@ -302,31 +426,58 @@ def _moves(one: PartialDependence, facts: Facts) -> str:
     measure = Measure.of(facts.schema.target)
     low, high = min(one.mean), max(one.mean)
     if len(one.mean) == 1:
-        return "There is one value only."
+        return _("There is one value only.")
     target, wide = facts.schema.target, 1.0
     if isinstance(target, NumericFeature):
         wide = target.observed_maximum - target.observed_minimum
     if high - low < IDLE * wide:
-        return f"It hardly moves the prediction: by {measure.amount(high - low)} at most."
-    apart = measure.amount(high - low)
-    if not _is_numeric(one):
-        at_low, at_high = (_category(one.at[one.mean.index(end)]) for end in (low, high))
-        many = f" Of {len(one.at)} categories the lowest and highest are drawn."
-        return (
-            f"Lowest for {at_low} ({measure.number(low)}), highest for {at_high} "
-            f"({measure.number(high)}): {apart} apart."
-            + (many if len(one.at) > DRAWN_CATEGORIES else "")
+        return _(
+            "It hardly moves the prediction: by %(size)s at most.",
+            size=measure.amount(high - low),
         )
-    first, last = (format_number(float(f"{at:.4g}")) for at in (one.at[0], one.at[-1]))
+    if not _is_numeric(one):
+        return _between_categories(one, measure)
     last_level = measure.amount(one.mean[-1])
     if one.outcome:
         last_level = f"{measure.number(one.mean[-1])} %"
-    ends = f"from {measure.number(one.mean[0])} to {last_level}"
+    said = {
+        "first": in_short(float(one.at[0] or 0)),
+        "last": in_short(float(one.at[-1] or 0)),
+        "before": measure.number(one.mean[0]),
+        "after": last_level,
+    }
     steps = [after - before for before, after in zip(one.mean, one.mean[1:], strict=False)]
     slack = 0.02 * (high - low)
     if all(step >= -slack for step in steps):
-        return f"From {first} to {last} it rises {ends}."
+        return _("From %(first)s to %(last)s it rises from %(before)s to %(after)s.", **said)
     if all(step <= slack for step in steps):
-        return f"From {first} to {last} it falls {ends}."
-    ends = f"{measure.number(low)} and {measure.number(high)}"
-    return f"It goes up and down between {ends}: {apart} apart."
+        return _("From %(first)s to %(last)s it falls from %(before)s to %(after)s.", **said)
+    return _(
+        "It goes up and down between %(low)s and %(high)s: %(size)s apart.",
+        low=measure.number(low),
+        high=measure.number(high),
+        size=measure.amount(high - low),
+    )
+
+
+def _between_categories(one: PartialDependence, measure: Measure) -> str:
+    low, high = min(one.mean), max(one.mean)
+    at_low, at_high = (_category(one.at[one.mean.index(end)]) for end in (low, high))
+    said = [
+        _(
+            "Lowest for %(lowest)s (%(low)s), highest for %(highest)s (%(high)s): %(size)s apart.",
+            lowest=at_low,
+            low=measure.number(low),
+            highest=at_high,
+            high=measure.number(high),
+            size=measure.amount(high - low),
+        )
+    ]
+    if len(one.at) > DRAWN_CATEGORIES:
+        said.append(
+            _(
+                "Of %(number)s categories the lowest and highest are drawn.",
+                number=number(len(one.at)),
+            )
+        )
+    return " ".join(said)

@@ -7,9 +7,21 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
+from src.language import ENGLISH, ngettext, speaking
+from src.language import gettext as _
 from src.report.document import Cell, Figure, ReportTable, Section, Tile
-from src.report.lead_time_facts import LeadTimeFacts, Listing, Ranking, StageScores
-from src.report.wording import SPACE, capitalize, count, listed, number, percent, plain, signed
+from src.report.lead_time_facts import LeadTimeFacts, ListHits, Listing, Ranking, StageScores
+from src.report.stored_words import event_label, spoken
+from src.report.wording import (
+    capitalize,
+    listed,
+    number,
+    percent,
+    percent_span,
+    plain,
+    signed,
+    span,
+)
 from src.stats.intervals import Interval
 
 WITHHELD = "–"
@@ -22,23 +34,39 @@ NOTHING = Interval(0.0, 0.0, 0.0)
 def title(facts: LeadTimeFacts) -> str:
     """Return the heading of the page."""
     if facts.listing:
-        return f"How early is {facts.listing.event} known?"
-    return f"How early is {facts.target} known?"
+        return _("How early is %(event)s known?", event=event_label(facts.listing.event))
+    return _("How early is %(event)s known?", event=facts.target)
 
 
 def origin(facts: LeadTimeFacts) -> list[str]:
     """Return what the figures come from."""
-    held_out = f"{count(facts.n_test)} held out"
+    n = facts.n_test
     if facts.known_groups:
-        held_out += ", of groups that are learnt from"
+        held_out = ngettext(
+            "%(n)s student held out, of groups that are learnt from",
+            "%(n)s students held out, of groups that are learnt from",
+            n,
+        )
     elif facts.n_groups is not None:
-        held_out += f", in {count(facts.n_groups, 'group')} kept whole"
-    return [f"{count(facts.n_train)} to learn from", held_out, "no model was saved or promoted"]
+        held_out = ngettext(
+            "%(students)s students held out, in %(n)s group kept whole",
+            "%(students)s students held out, in %(n)s groups kept whole",
+            facts.n_groups,
+            students=number(n),
+        )
+    else:
+        held_out = ngettext("%(n)s student held out", "%(n)s students held out", n)
+    return [
+        ngettext("%(n)s student to learn from", "%(n)s students to learn from", facts.n_train),
+        held_out,
+        _("no model was saved or promoted"),
+    ]
 
 
 def lead_time_dict(facts: LeadTimeFacts) -> dict[str, Any]:
-    """Return lead_time.json."""
-    return asdict(facts) | {"sentences": [*summary(facts), *notes(facts)]}
+    """Return lead_time.json, in English."""
+    with speaking(ENGLISH):
+        return asdict(facts) | {"sentences": [*summary(facts), *notes(facts)]}
 
 
 def tiles(facts: LeadTimeFacts) -> list[Tile]:
@@ -46,8 +74,12 @@ def tiles(facts: LeadTimeFacts) -> list[Tile]:
     shown = list(facts.stages)
     if len(shown) > MOST_TILES:
         shown = [*shown[: MOST_TILES - 1], shown[-1]]
-    unit = "AUC" if facts.listing else facts.metric
-    return [Tile(number(_main(one.model).value, 3), unit, f"by {one.name}") for one in shown]
+    unit = _score_name(facts)
+    return [
+        # Translators: until then, as in "by day 30".
+        Tile(number(_main(one.model).value, 3), unit, _("by %(stage)s", stage=one.name))
+        for one in shown
+    ]
 
 
 def summary(facts: LeadTimeFacts) -> list[str]:
@@ -63,58 +95,98 @@ def summary(facts: LeadTimeFacts) -> list[str]:
 def notes(facts: LeadTimeFacts) -> list[str]:
     """Return how the figures were made."""
     said = [
-        f"All stages learn from the same {count(facts.n_train)}, are chosen by the same folds and "
-        f"are scored on the same {facts.n_test:,} held-out students, by one budget together. "
-        f"Small: 95{SPACE}% intervals; those of a difference are of the same students' figures."
+        _(
+            "All stages learn from the same %(train)s students, are chosen by the same folds and "
+            "are scored on the same %(test)s held-out students, by one budget together. Small: "
+            "95\N{NO-BREAK SPACE}%% intervals; those of a difference are of the same students' "
+            "figures.",
+            train=number(facts.n_train),
+            test=number(facts.n_test),
+        )
     ]
     listing = facts.listing
     if listing:
-        places = (
-            f"The list has {count(listing.n_listed, 'place')} for the {facts.n_test:,} held-out "
-            f"students ({percent(listing.n_listed / facts.n_test)} of them)"
-        )
-        said.append(
-            f"{places}, as --capacity says."
-            if listing.asked
-            else f"{places}, as many as have {listing.event}; --capacity says otherwise."
-        )
-    said.append(
-        f"The number alone is the one column, of those known by the stage, that tells most of "
-        f"{listing.event if listing else facts.target} in the students to learn from; a line is "
-        "fitted to it."
-    )
-    if facts.known_groups:
-        said.append(
-            f"The held-out students are of known groups ({plain(facts.group)}): a group's average "
-            "is that of its students to learn from, drawn towards the overall mean."
-        )
-    elif facts.group:
-        said.append(
-            f"Groups are held out whole ({plain(facts.group)}) and have no average yet: it is the "
-            "average of what the number alone says of their students. --for known holds out "
-            "students of known groups instead."
-        )
-    else:
-        said.append("Ranking by the school's average needs to know the schools: --group COLUMN.")
+        said.append(_places(facts, listing))
+    said += [
+        _(
+            "The number alone is the one column, of those known by the stage, that tells most of "
+            "%(event)s in the students to learn from; a line is fitted to it.",
+            event=event_label(listing.event) if listing else facts.target,
+        ),
+        _averages(facts),
+    ]
     if facts.skipped:
-        said.append(f"Nothing more becomes known by {listed(map(plain, facts.skipped))}.")
+        skipped = listed(map(plain, facts.skipped))
+        said.append(_("Nothing more becomes known by %(stages)s.", stages=skipped))
     if listing and any(one.hits is None for stage in facts.stages for one in _rankings(stage)):
         said.append(
-            f"{WITHHELD}: what a list holds is withheld where it would tell of fewer than ten "
-            "students; a larger --test-size shows more."
+            _(
+                "%(sign)s: what a list holds is withheld where it would tell of fewer than ten "
+                "students; a larger --test-size shows more.",
+                sign=WITHHELD,
+            )
         )
     return said
 
 
+def _places(facts: LeadTimeFacts, listing: Listing) -> str:
+    said = {
+        "students": number(facts.n_test),
+        "share": percent(listing.n_listed / facts.n_test),
+    }
+    if listing.asked:
+        return ngettext(
+            "The list has %(n)s place for the %(students)s held-out students (%(share)s of them), "
+            "as --capacity says.",
+            "The list has %(n)s places for the %(students)s held-out students (%(share)s of "
+            "them), as --capacity says.",
+            listing.n_listed,
+            **said,
+        )
+    return ngettext(
+        "The list has %(n)s place for the %(students)s held-out students (%(share)s of them), as "
+        "many as have %(event)s; --capacity says otherwise.",
+        "The list has %(n)s places for the %(students)s held-out students (%(share)s of them), as "
+        "many as have %(event)s; --capacity says otherwise.",
+        listing.n_listed,
+        event=event_label(listing.event),
+        **said,
+    )
+
+
+def _averages(facts: LeadTimeFacts) -> str:
+    if facts.known_groups:
+        return _(
+            "The held-out students are of known groups (%(column)s): a group's average is that of "
+            "its students to learn from, drawn towards the overall mean.",
+            column=plain(facts.group),
+        )
+    if facts.group:
+        return _(
+            "Groups are held out whole (%(column)s) and have no average yet: it is the average of "
+            "what the number alone says of their students. --for known holds out students of "
+            "known groups instead.",
+            column=plain(facts.group),
+        )
+    return _("Ranking by the school's average needs to know the schools: --group COLUMN.")
+
+
 def sections(facts: LeadTimeFacts) -> list[Section]:
     """Return the parts of the page."""
-    added = [f"New by {one.name}: {listed(one.added, most=SHOWN_COLUMNS)}." for one in facts.stages]
+    added = [
+        _(
+            "New by %(stage)s: %(columns)s.",
+            stage=one.name,
+            columns=listed(one.added, most=SHOWN_COLUMNS),
+        )
+        for one in facts.stages
+    ]
     tables = [stages_table(facts)]
-    found = [Section("stages", "Stage by stage", (), added, _score_figure(facts), tables)]
+    found = [Section("stages", _("Stage by stage"), (), added, _score_figure(facts), tables)]
     if facts.listing:
         lists = Section(
             "lists",
-            f"Whom a list of {facts.listing.n_listed:,} reaches",
+            _("Whom a list of %(number)s reaches", number=number(facts.listing.n_listed)),
             (),
             (),
             _list_figure(facts, facts.listing),
@@ -123,31 +195,34 @@ def sections(facts: LeadTimeFacts) -> list[Section]:
         found.append(lists)
     against = Section(
         "baselines",
-        "Is the model worth it?",
-        ["A list by one grade, or by the school, costs nothing. The model must be better."],
+        _("Is the model worth it?"),
+        [_("A list by one grade, or by the school, costs nothing. The model must be better.")],
         tables=[baselines_table(facts)],
     )
-    return [*found, against, Section("notes", "How to read this", points=notes(facts))]
+    return [*found, against, Section("notes", _("How to read this"), points=notes(facts))]
 
 
 def stages_table(facts: LeadTimeFacts) -> ReportTable:
     """Return each stage's score, and what it gains over the stage before."""
-    better = f"{capitalize(facts.metric)} {'saved' if facts.metric == LOG_LOSS else 'gained'}"
-    header = ["Known by", "Columns", capitalize(facts.metric), better]
+    if facts.metric == LOG_LOSS:
+        scores = [_("Log loss"), _("Log loss saved")]
+    else:
+        scores = ["R²", _("R² gained")]
+    header = [_("Known by"), _("Columns"), *scores]
     if facts.listing:
-        header += ["AUC", "AUC gained"]
+        header += [_("AUC"), _("AUC gained")]
     rows = []
     for one in facts.stages:
         row = [
-            Cell(one.name, one.model.detail),
-            Cell(f"{one.n_columns}"),
+            Cell(one.name, spoken(one.model.detail)),
+            Cell(number(one.n_columns)),
             _cell(one.model.score),
             _signed_cell(one.gain),
         ]
         if facts.listing:
             row += [_cell(one.model.auc), _signed_cell(one.auc_gain)]
         rows.append(tuple(row))
-    return ReportTable("What each stage gains", header, rows, frozenset({0}))
+    return ReportTable(_("What each stage gains"), header, rows, frozenset({0}))
 
 
 def lists_table(facts: LeadTimeFacts, listing: Listing) -> ReportTable:
@@ -165,9 +240,15 @@ def lists_table(facts: LeadTimeFacts, listing: Listing) -> ReportTable:
         for one in _rankings(stage)
     ]
     return ReportTable(
-        f"A list of {listing.n_listed:,} of {facts.n_test:,}; {listing.n_event:,} have "
-        f"{listing.event}",
-        ("Known by", "Ranked by", "AUC", "Holds", "Recall", "Precision"),
+        _(
+            "A list of %(listed)s of %(students)s; %(number)s have %(event)s",
+            listed=number(listing.n_listed),
+            students=number(facts.n_test),
+            number=number(listing.n_event),
+            event=event_label(listing.event),
+        ),
+        # Translators: "known by" a day, "ranked by" a number; a list "holds" so many students.
+        (_("Known by"), _("Ranked by"), _("AUC"), _("Holds"), _("Recall"), _("Precision")),
         rows,
         frozenset({1}),
     )
@@ -185,59 +266,119 @@ def baselines_table(facts: LeadTimeFacts) -> ReportTable:
             if facts.listing:
                 row.append(_signed_cell(one.more_found, 0))
             rows.append(tuple(row))
-    last = ("R²", "The model's is higher by")
+    last = ("R²", _("The model's is higher by"))
     if facts.listing:
-        last = ("The model's AUC is higher by", "Its list holds more")
-    header = ("Known by", "Compared with", *last)
-    return ReportTable("The model beside plain ways", header, rows, frozenset({1}))
+        last = (_("The model's AUC is higher by"), _("Its list holds more"))
+    header = (_("Known by"), _("Compared with"), *last)
+    return ReportTable(_("The model beside plain ways"), header, rows, frozenset({1}))
 
 
 def _lists(stages: Sequence[StageScores], listing: Listing) -> Iterator[str]:
     """Return what the list holds by each stage, in one sentence."""
     told = [(one, one.model.hits) for one in stages if one.model.hits]
     parts = [
-        f"by {one.name}, {number(hits.found.value)}{_more(one.found_gain)}"
+        _("by %(stage)s, %(found)s", stage=one.name, found=_found(hits, one.found_gain))
         if k
-        else f"by {one.name} the list of {listing.n_listed:,} holds {number(hits.found.value)} of "
-        f"the {listing.n_event:,} who have {listing.event}"
+        else _(
+            "by %(stage)s the list of %(listed)s holds %(found)s of the %(number)s who have "
+            "%(event)s",
+            stage=one.name,
+            listed=number(listing.n_listed),
+            found=number(hits.found.value),
+            number=number(listing.n_event),
+            event=event_label(listing.event),
+        )
         for k, (one, hits) in enumerate(told)
     ]
     if parts:
         yield f"{capitalize('; '.join(parts))}."
 
 
-def _more(gain: Interval | None) -> str:
-    return f" ({_with_ends(gain, 0)})" if gain else ""
+def _found(hits: ListHits, gain: Interval | None) -> str:
+    found = number(hits.found.value)
+    return f"{found} ({_with_ends(gain, 0)})" if gain else found
 
 
 def _gain(one: StageScores, before: str, facts: LeadTimeFacts) -> str:
-    what = "AUC" if facts.listing else facts.metric
     gain = one.auc_gain if facts.listing else one.gain
     gain = gain or NOTHING
-    sign = -1 if what == LOG_LOSS else 1  # a loss falls where more is known
+    # A loss falls where more is known.
+    sign = 1 if facts.listing or facts.metric != LOG_LOSS else -1
     moved = Interval(sign * gain.value, *sorted((sign * gain.low, sign * gain.high)))
-    change = f"the {what} changes by {_with_ends(moved, 3)}"
+    said = {
+        "stage": one.name,
+        "before": before,
+        "score": _score_name(facts),
+        "change": _with_ends(moved, 3),
+    }
     if not gain.excludes_zero:
-        return f"Whether more is known by {one.name} than by {before} is not shown: {change}."
-    way = "More" if gain.value > 0 else "Less"
-    return f"{way} is known by {one.name} than by {before}: {change}."
+        return _(
+            "Whether more is known by %(stage)s than by %(before)s is not shown: the %(score)s "
+            "changes by %(change)s.",
+            **said,
+        )
+    if gain.value > 0:
+        return _(
+            "More is known by %(stage)s than by %(before)s: the %(score)s changes by %(change)s.",
+            **said,
+        )
+    return _(
+        "Less is known by %(stage)s than by %(before)s: the %(score)s changes by %(change)s.",
+        **said,
+    )
 
 
 def _against(one: Ranking, stage: StageScores, facts: LeadTimeFacts) -> str:
-    what, ahead = "AUC" if facts.listing else facts.metric, one.ahead or NOTHING
-    verb = "ranking" if facts.listing else "predicting"
-    told = f"{verb} by {_called(one)}, on the same students, by {stage.name}"
-    ends = f"{what} {_with_ends(ahead, 3)}"
-    if not ahead.excludes_zero:
-        return f"That the model is better than {told}, is not shown: {ends}."
-    return f"The model is {'better' if ahead.value > 0 else 'worse'} than {told}: {ends}."
+    ahead = one.ahead or NOTHING
+    said = {
+        "way": _called(one),
+        "stage": stage.name,
+        "score": _score_name(facts),
+        "difference": _with_ends(ahead, 3),
+    }
+    match bool(facts.listing), ahead.excludes_zero, ahead.value > 0:
+        case True, False, _better:
+            return _(
+                "That the model is better than ranking by %(way)s, on the same students, by "
+                "%(stage)s, is not shown: %(score)s %(difference)s.",
+                **said,
+            )
+        case False, False, _better:
+            return _(
+                "That the model is better than predicting by %(way)s, on the same students, by "
+                "%(stage)s, is not shown: %(score)s %(difference)s.",
+                **said,
+            )
+        case True, True, True:
+            return _(
+                "The model is better than ranking by %(way)s, on the same students, by %(stage)s: "
+                "%(score)s %(difference)s.",
+                **said,
+            )
+        case True, True, False:
+            return _(
+                "The model is worse than ranking by %(way)s, on the same students, by %(stage)s: "
+                "%(score)s %(difference)s.",
+                **said,
+            )
+        case False, True, True:
+            return _(
+                "The model is better than predicting by %(way)s, on the same students, by "
+                "%(stage)s: %(score)s %(difference)s.",
+                **said,
+            )
+    return _(
+        "The model is worse than predicting by %(way)s, on the same students, by %(stage)s: "
+        "%(score)s %(difference)s.",
+        **said,
+    )
 
 
 def _score_figure(facts: LeadTimeFacts) -> list[Figure]:
     from src.report.matplotlib_svg import ACCENT, QUIET
     from src.report.plots import Dot, dots
 
-    what = "AUC" if facts.listing else facts.metric
+    what = _score_name(facts)
     rows = [
         Dot(
             stage.name if one is stage.model else _short(one),
@@ -250,12 +391,12 @@ def _score_figure(facts: LeadTimeFacts) -> list[Figure]:
         for one in _rankings(stage)
         for found in [_main(one)]
     ]
-    said = "; ".join(f"by {one.name} {number(_main(one.model).value, 3)}" for one in facts.stages)
-    reference = 0.5 if facts.listing else 0.0
-    svg = dots("stages", f"{what} by stage: {said}.", rows, what, reference=reference)
-    caption = (
-        f"Blue: the model by each stage; grey: plain ways by the same stage. Lines: 95{SPACE}% "
-        f"intervals. The upright line: knowing nothing."
+    said = "; ".join(_by_stage(one.name, number(_main(one.model).value, 3)) for one in facts.stages)
+    alt = _("%(score)s by stage: %(stages)s.", score=what, stages=said)
+    svg = dots("stages", alt, rows, what, reference=0.5 if facts.listing else 0.0)
+    caption = _(
+        "Blue: the model by each stage; grey: plain ways by the same stage. Lines: "
+        "95\N{NO-BREAK SPACE}% intervals. The upright line: knowing nothing."
     )
     return [Figure(svg, caption)]
 
@@ -273,23 +414,45 @@ def _list_figure(facts: LeadTimeFacts, listing: Listing) -> list[Figure]:
             label, colour = (stage.name, ACCENT) if mine else (_short(one), QUIET)
             rows.append(Dot(label, found.value, found.low, found.high, colour=colour))
             if mine:
-                said.append(f"by {stage.name} {number(found.value)}")
+                said.append(_by_stage(stage.name, number(found.value)))
     if not rows:
         return []
     svg = dots(
         "lists",
-        f"Of {listing.n_event:,} who have {listing.event}, the list holds {'; '.join(said)}.",
+        _(
+            "Of %(number)s who have %(event)s, the list holds %(stages)s.",
+            number=number(listing.n_event),
+            event=event_label(listing.event),
+            stages="; ".join(said),
+        ),
         rows,
-        f"Held, of {listing.n_event:,} who have {listing.event}",
+        _(
+            "Held, of %(number)s who have %(event)s",
+            number=number(listing.n_event),
+            event=event_label(listing.event),
+        ),
         limits=(0.0, 1.02 * listing.n_event),
         bars=True,
     )
     by_lot = listing.n_listed * listing.n_event / facts.n_test
-    caption = (
-        f"Drawing lots would hold {number(by_lot)} on average. Blue: by the model; grey: by plain "
-        f"rankings. Lines: 95{SPACE}% intervals."
+    caption = _(
+        "Drawing lots would hold %(number)s on average. Blue: by the model; grey: by plain "
+        "rankings. Lines: 95\N{NO-BREAK SPACE}%% intervals.",
+        number=number(by_lot),
     )
     return [Figure(svg, caption)]
+
+
+def _by_stage(stage: str, figure: str) -> str:
+    # Translators: as in "by day 30 0.81".
+    return _("by %(stage)s %(figure)s", stage=stage, figure=figure)
+
+
+def _score_name(facts: LeadTimeFacts) -> str:
+    """Return what stages are compared by, as a sentence names it."""
+    if facts.listing:
+        return _("AUC")
+    return _("log loss") if facts.metric == LOG_LOSS else facts.metric
 
 
 def _rankings(stage: StageScores) -> tuple[Ranking, ...]:
@@ -307,12 +470,15 @@ def _main(one: Ranking) -> Interval:
 
 def _called(one: Ranking) -> str:
     if one.source == "model":
-        return "the model"
-    return "the school's average" if one.source == "group" else f"{one.detail} alone"
+        return _("the model")
+    if one.source == "group":
+        return _("the school's average")
+    # Translators: a ranking by one column alone, as in "grade 1 alone".
+    return _("%(column)s alone", column=one.detail)
 
 
 def _short(one: Ranking) -> str:
-    return "school's average" if one.source == "group" else f"{one.detail} alone"
+    return _("school's average") if one.source == "group" else _called(one)
 
 
 def _cell(found: Interval | None, decimals: int = 3) -> Cell:
@@ -330,18 +496,20 @@ def _signed_cell(found: Interval | None, decimals: int = 3) -> Cell:
 def _share_cell(found: Interval | None) -> Cell:
     if found is None:
         return Cell(WITHHELD)
-    ends = f"{100 * found.low:.0f} to {100 * found.high:.0f}{SPACE}%"
-    return Cell(percent(found.value), ends)
+    return Cell(percent(found.value), percent_span(found.low, found.high))
 
 
 def _with_ends(found: Interval, decimals: int) -> str:
     """Return a difference with its interval."""
     ends = _ends(found, decimals, sign=True)
-    return signed(found.value, decimals) + (f", 95{SPACE}% interval {ends}" if ends else "")
+    value = signed(found.value, decimals)
+    if not ends:
+        return value
+    return _("%(value)s, 95\N{NO-BREAK SPACE}%% interval %(ends)s", value=value, ends=ends)
 
 
 def _ends(found: Interval, decimals: int, *, sign: bool = False) -> str:
     if found.low == found.high:
         return ""
     write = signed if sign else number
-    return f"{write(found.low, decimals)} to {write(found.high, decimals)}"
+    return span(write(found.low, decimals), write(found.high, decimals))

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from src.language import gettext as _
 from src.report.document import Cell, ReportTable, Section
 from src.report.facts import Facts, PartialDependence, RawDifference
-from src.report.wording import Measure, Names, event_label, plain
-from src.schema.features import ClassTarget, NumericFeature
-from src.tables.cells import format_number
-
-
-class _Words(NamedTuple):
-    have: str
-    predicts: str
-    means: str
-
-
-def _words(target: NumericFeature | ClassTarget) -> _Words:
-    """Return what is said of a difference in a number, or in the share with the event."""
-    if isinstance(target, NumericFeature):
-        return _Words("score {far} {more}", "predicts {far} {more}", "mean scores")
-    event = event_label(target)
-    return _Words(
-        f"have {event} {{far}} {{more}} often",
-        "gives a chance of it that is {far} {more}",
-        f"shares with {event}",
-    )
+from src.report.wording import Measure, Names, event_label, in_short, plain
+from src.schema.features import NumericFeature
+from src.schema.record import Schema
 
 
 def levers(facts: Facts) -> Section | None:
     """Return both differences by each feature, and which of them contradict each other."""
     curves = {one.feature: one for one in facts.partial_dependence}
     names, measure = Names(facts.schema), Measure.of(facts.schema.target)
-    words, cells, said = _words(facts.schema.target), [], []
+    cells, said = [], []
     for raw in facts.levers:
         modelled = _modelled(raw, curves.get(raw.feature))
         if modelled is None:
@@ -48,29 +29,75 @@ def levers(facts: Facts) -> Section | None:
             ]
         )
         if raw.difference * modelled < 0:
-            more, less = ("more", "less") if raw.difference > 0 else ("less", "more")
-            far, modelled_far = (measure.amount(abs(one)) for one in (raw.difference, modelled))
-            said.append(
-                f"{name}: students with {high} {words.have.format(far=far, more=more)} "
-                f"than those with {low}, but among students whose other answers are the same the "
-                f"model {words.predicts.format(far=modelled_far, more=less)}. Other answers lie on "
-                "the way between the two, so no comparison by it is offered beside a prediction."
-            )
+            said.append(_contradiction(raw, modelled, name, facts.schema))
     if not cells:
         return None
-    header = ("Feature", "From → to", measure.axis("Students"), measure.axis("Model"))
+    header = (_("Feature"), _("From → to"), measure.axis(_("Students")), measure.axis(_("Model")))
     return Section(
         "levers",
-        "Features that a school can act on",
-        [
-            f"Students: how far the {words.means} of those with either answer lie apart. Model: "
-            "how far its predictions lie apart when all other answers stay as they are.",
-            *said,
-        ],
+        _("Features that a school can act on"),
+        [_what_is_compared(facts.schema), *said],
         (),
         [],
-        [ReportTable("Both differences", header, cells, words=frozenset({1}))],
-        ["Neither says what becomes of a student whose answer is changed."],
+        [ReportTable(_("Both differences"), header, cells, words=frozenset({1}))],
+        [_("Neither says what becomes of a student whose answer is changed.")],
+    )
+
+
+def _what_is_compared(schema: Schema) -> str:
+    if isinstance(schema.target, NumericFeature):
+        return _(
+            "Students: how far the mean scores of those with either answer lie apart. Model: how "
+            "far its predictions lie apart when all other answers stay as they are."
+        )
+    return _(
+        "Students: how far the shares with %(event)s of those with either answer lie apart. "
+        "Model: how far its predictions lie apart when all other answers stay as they are.",
+        event=event_label(schema.target),
+    )
+
+
+def _contradiction(raw: RawDifference, modelled: float, name: str, schema: Schema) -> str:
+    """Say that students and model differ in the sign."""
+    target, measure = schema.target, Measure.of(schema.target)
+    said = {
+        "column": name,
+        "high": _answer(raw.high),
+        "low": _answer(raw.low),
+        "far": measure.amount(abs(raw.difference)),
+        "model": measure.amount(abs(modelled)),
+    }
+    if isinstance(target, NumericFeature):
+        if raw.difference > 0:
+            return _(
+                "%(column)s: students with %(high)s score %(far)s more than those with %(low)s, "
+                "but among students whose other answers are the same the model predicts %(model)s "
+                "less. Other answers lie on the way between the two, so no comparison by it is "
+                "offered beside a prediction.",
+                **said,
+            )
+        return _(
+            "%(column)s: students with %(high)s score %(far)s less than those with %(low)s, but "
+            "among students whose other answers are the same the model predicts %(model)s more. "
+            "Other answers lie on the way between the two, so no comparison by it is offered "
+            "beside a prediction.",
+            **said,
+        )
+    said["event"] = event_label(target)
+    if raw.difference > 0:
+        return _(
+            "%(column)s: students with %(high)s have %(event)s %(far)s more often than those with "
+            "%(low)s, but among students whose other answers are the same the model gives a "
+            "chance of it that is %(model)s less. Other answers lie on the way between the two, so "
+            "no comparison by it is offered beside a prediction.",
+            **said,
+        )
+    return _(
+        "%(column)s: students with %(high)s have %(event)s %(far)s less often than those with "
+        "%(low)s, but among students whose other answers are the same the model gives a chance of "
+        "it that is %(model)s more. Other answers lie on the way between the two, so no comparison "
+        "by it is offered beside a prediction.",
+        **said,
     )
 
 
@@ -93,5 +120,5 @@ def _modelled(raw: RawDifference, curve: PartialDependence | None) -> float | No
 
 def _answer(value: float | str | None) -> str:
     if value is None:
-        return "no answer"
-    return plain(value) if isinstance(value, str) else format_number(float(f"{value:.4g}"))
+        return _("no answer")
+    return plain(value) if isinstance(value, str) else in_short(value)

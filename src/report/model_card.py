@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from src.artifact_store import RunManifest
+from src.language import gettext as _
+from src.language import ngettext
 from src.report import class_overview
 from src.report.class_groups import ClassReportFacts
 from src.report.document import CardPart, Cell, ReportTable, Told
@@ -21,13 +23,25 @@ from src.report.group_scores import both_scores, both_tables
 from src.report.overview import (
     accuracy,
     certainty,
+    held_out_on,
     purpose,
     shown_coverage,
     used_features,
     used_sensitive_features,
 )
 from src.report.periods import headline, periods_of, sentences
-from src.report.wording import Measure, Names, capitalize, count, day, end, listed, plain, r2_text
+from src.report.stored_words import spoken
+from src.report.wording import (
+    Measure,
+    Names,
+    day,
+    end,
+    listed,
+    number,
+    plain,
+    r2_text,
+    span,
+)
 from src.stats.disclosure import LEAST_ROWS
 from src.stats.intervals import LEAST_CLUSTERS, Interval
 from src.tables.cells import format_number
@@ -61,47 +75,62 @@ def rebuild_command(options: Mapping[str, Any], seed: int) -> str:
 
 
 def _text(value: object) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return format_number(float(value)) if number else plain(str(value))  # type: ignore[arg-type]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return format_number(float(value)) if is_number else plain(str(value))  # type: ignore[arg-type]
 
 
 def card(facts: Facts) -> list[CardPart]:
     """Return the parts that the page and ``model_card.md`` share."""
     names, metrics, run = Names(facts.schema), facts.metrics, facts.run
-    method = plain(str(metrics["model"]))
+    method = spoken(plain(str(metrics["model"])))
     told = told_of(facts)
-    model = [told.purpose, f"Method: {method}."]
+    model = [told.purpose, _("Method: %(method)s.", method=method)]
     if run is not None:
         libraries = listed((f"{k} {v}" for k, v in sorted(run.versions.items())), most=20)
         model.append(
-            f"Run {run.run_id} of {day(run.created)}, with Python {run.python}, {libraries}."
+            _(
+                "Run %(run)s of %(day)s, with Python %(python)s, %(libraries)s.",
+                run=run.run_id,
+                day=day(run.created),
+                python=run.python,
+                libraries=libraries,
+            )
         )
     parts = [
-        CardPart("The model", model),
+        CardPart(_("The model"), model),
         CardPart(
-            "What it is for",
+            _("What it is for"),
             [
-                f"To estimate {names.target} of a student like those in its table, so that people "
-                "who know the student can offer help in time; and to learn how such models work.",
+                _(
+                    "To estimate %(target)s of a student like those in its table, so that people "
+                    "who know the student can offer help in time; and to learn how such models "
+                    "work.",
+                    target=names.target,
+                ),
                 told.look_at,
             ],
         ),
         CardPart(
-            "What it must not be used for",
+            _("What it must not be used for"),
             [
-                "To decide about a person: admission, grades, rank, discipline, money or work.",
-                "To judge teachers or schools, or in place of the real "
-                f"{names.target} where it is known.",
-                "For students unlike those it learnt from, unless it was checked on such students.",
-                "To find causes: it does not say what would happen if something were changed.",
+                _("To decide about a person: admission, grades, rank, discipline, money or work."),
+                _(
+                    "To judge teachers or schools, or in place of the real %(target)s where it is "
+                    "known.",
+                    target=names.target,
+                ),
+                _(
+                    "For students unlike those it learnt from, unless it was checked on such "
+                    "students."
+                ),
+                _("To find causes: it does not say what would happen if something were changed."),
             ],
         ),
-        CardPart("The data", _data(facts)),
+        CardPart(_("The data"), _data(facts)),
     ]
     if run is not None:
-        parts.append(
-            CardPart("How to make it again", _rebuild(run), rebuild_command(run.options, run.seed))
-        )
+        command = rebuild_command(run.options, run.seed)
+        parts.append(CardPart(_("How to make it again"), _rebuild(run), command))
     return parts
 
 
@@ -112,43 +141,75 @@ def _data(facts: Facts) -> list[str]:
     run = facts.run
     if run is not None:
         source = run.options.get("data")
-        called = f" of {plain(str(source))}" if source else ""
-        rows = run.rows
-        said.append(
-            f"{count(rows['used'], 'row')}{called}: {rows['train']:,} to choose the model by "
-            f"cross-validation, {rows['test']:,} held out to measure it. What is used was then "
-            f"fitted on all {rows['used']:,}."
-        )
+        said.append(_rows_of(run, plain(str(source)) if source else ""))
         if facts.schema.as_of:
-            said.append(f"It was trained on what is known by {plain(facts.schema.as_of)}.")
+            stage = plain(facts.schema.as_of)
+            said.append(_("It was trained on what is known by %(stage)s.", stage=stage))
         dropped = [plain(name) for name in run.dropped]
         if dropped:
-            said.append(f"Columns not used: {listed(dropped, most=20)}.")
+            said.append(_("Columns not used: %(columns)s.", columns=listed(dropped, most=20)))
         if any(family in str(facts.metrics["model"]) for family in MADE_OF_ROWS):
             said.append(
-                "Students' rows are part of the model: it compares new students with them. Keep "
-                "model.pkl as you keep the table."
+                _(
+                    "Students' rows are part of the model: it compares new students with them. "
+                    "Keep model.pkl as you keep the table."
+                )
             )
     elif note := facts.metrics.get("note"):
         said.append(plain(str(note)))
     if sensitive := used_sensitive_features(facts):
-        said.append(f"Sensitive, and used: {Names(facts.schema).all(sensitive)}.")
+        used = Names(facts.schema).all(sensitive)
+        said.append(_("Sensitive, and used: %(columns)s.", columns=used))
     if facts.not_given:
-        said.append(f"Sensitive, and not used: {listed(facts.not_given.values())}.")
+        not_used = listed(facts.not_given.values())
+        said.append(_("Sensitive, and not used: %(columns)s.", columns=not_used))
     return said
+
+
+def _rows_of(run: RunManifest, source: str) -> str:
+    """Return how many rows there are, and what they were used for."""
+    used = run.rows["used"]
+    said = {
+        "train": number(run.rows["train"]),
+        "test": number(run.rows["test"]),
+        "all": number(used),
+    }
+    if not source:
+        return ngettext(
+            "%(n)s row: %(train)s to choose the model by cross-validation, %(test)s held out to "
+            "measure it. What is used was then fitted on all %(all)s.",
+            "%(n)s rows: %(train)s to choose the model by cross-validation, %(test)s held out to "
+            "measure it. What is used was then fitted on all %(all)s.",
+            used,
+            **said,
+        )
+    return ngettext(
+        "%(n)s row of %(source)s: %(train)s to choose the model by cross-validation, %(test)s "
+        "held out to measure it. What is used was then fitted on all %(all)s.",
+        "%(n)s rows of %(source)s: %(train)s to choose the model by cross-validation, %(test)s "
+        "held out to measure it. What is used was then fitted on all %(all)s.",
+        used,
+        source=source,
+        **said,
+    )
 
 
 def _rebuild(run: RunManifest) -> list[str]:
     said = [
-        "With the same code, library versions, table and hints file, this command, given the path "
-        "of the table, makes the same model and the same figures, to the last digit. The table is "
-        "the same if the SHA-256 of data.csv, which the command writes beside the model, is "
-        f"{run.data_sha256}."
+        _(
+            "With the same code, library versions, table and hints file, this command, given the "
+            "path of the table, makes the same model and the same figures, to the last digit. The "
+            "table is the same if the SHA-256 of data.csv, which the command writes beside the "
+            "model, is %(sha)s.",
+            sha=run.data_sha256,
+        )
     ]
     if run.options.get("budget") not in (None, "quick", "standard"):
         said.append(
-            "Its search was bounded by the clock, though: a faster or slower machine may try more "
-            "or less and end at another model."
+            _(
+                "Its search was bounded by the clock, though: a faster or slower machine may try "
+                "more or less and end at another model."
+            )
         )
     return said
 
@@ -156,10 +217,10 @@ def _rebuild(run: RunManifest) -> list[str]:
 def measured(facts: Facts) -> list[CardPart]:
     """Return the parts that only ``model_card.md`` has: elsewhere they are figures."""
     told = told_of(facts)
-    parts = [CardPart("How good it is", told.good, tables=told.tables)]
+    parts = [CardPart(_("How good it is"), told.good, tables=told.tables)]
     if in_time := [*headline(facts.metrics), *sentences(facts.metrics, facts.schema)]:
-        parts.append(CardPart("From period to period", in_time))
-    return [*parts, CardPart("Groups", *told.groups)] if told.groups else parts
+        parts.append(CardPart(_("From period to period"), in_time))
+    return [*parts, CardPart(_("Groups"), *told.groups)] if told.groups else parts
 
 
 def told_of(facts: Facts) -> Told:
@@ -175,19 +236,20 @@ def _told(facts: ReportFacts) -> Told:
     names, measure = Names(facts.schema), Measure.of(facts.schema.number)
     promise = ""
     if (row := shown_coverage(facts)) is not None:
-        promise = (
+        promise = _(
             "A single prediction can be far off: 1 student in 10 is expected outside a range that "
-            f"is {measure.amount(row['mean_width'])} wide on average. That holds over all "
-            "students, not for each kind of student."
+            "is %(width)s wide on average. That holds over all students, not for each kind of "
+            "student.",
+            width=measure.amount(row["mean_width"]),
         )
     groups = None
     if facts.fairness is not None and facts.fairness.groupings:
         singles = [one for one in facts.fairness.groupings if len(one.features) == 1]
-        said = [*fairness_sentences(facts.fairness, facts.schema.number), SIGN]
+        said = [*fairness_sentences(facts.fairness, facts.schema.number), _(SIGN)]
         groups = (said, "", [group_table(one, names, measure) for one in singles])
     return Told(
         purpose(facts),
-        "Whoever uses it looks at the range around a prediction, not at the number alone.",
+        _("Whoever uses it looks at the range around a prediction, not at the number alone."),
         [*both_scores(facts), *accuracy(facts), *certainty(facts)],
         [*both_tables(facts), held_out_table(facts.metrics["held_out"], measure)],
         groups,
@@ -198,18 +260,17 @@ def _told(facts: ReportFacts) -> Told:
 def held_out_table(held_out: Mapping[str, Any], measure: Measure) -> ReportTable:
     """Return the errors on the held-out rows with their intervals."""
     r2 = Interval(**held_out["r2"])
-    ends = f"{r2_text(r2.low)} to {r2_text(r2.high)}" if r2.low < r2.high else ""
+    ends = span(r2_text(r2.low), r2_text(r2.high)) if r2.low < r2.high else ""
     rows = [(Cell("R²"), Cell(r2_text(r2.value)), Cell(ends))]
-    for key in ("rmse", "mae"):
+    for key, label in (("rmse", _("RMSE")), ("mae", _("MAE"))):
         error = Interval(**held_out[key])
-        name = Cell(measure.axis(key.upper()))
+        name = Cell(measure.axis(label))
         rows.append((name, Cell(measure.number(error.value)), Cell(measure.interval(error))))
-    baseline = f"{measure.axis('RMSE')} of the average for everyone"
+    baseline = _("%(score)s of the average for everyone", score=measure.axis(_("RMSE")))
     rows.append((Cell(baseline), Cell(measure.number(held_out["baseline_rmse"])), Cell("")))
-    header = ("Measure", "Value", "95 % interval")
-    clusters = held_out.get("n_clusters")
-    of = f" from {count(clusters, 'cluster')}" if clusters else ""
-    return ReportTable(f"On {count(held_out['n_samples'])}{of} held out", header, rows)
+    header = (_("Measure"), _("Value"), _("95 % interval"))
+    caption = held_out_on(held_out["n_samples"], held_out.get("n_clusters"))
+    return ReportTable(caption, header, rows)
 
 
 # --- limits --------------------------------------------------------------------------------------
@@ -220,51 +281,80 @@ def limits(facts: Facts) -> list[str]:
     names, told = Names(facts.schema), told_of(facts)
     n, run = facts.metrics["held_out"]["n_samples"], facts.run
     said = [
-        "It repeats what its table holds, unfair differences included. It finds what goes "
-        "together, not what causes what: changing a value does not change the student.",
-        "It knows the students of its table: of another school, year or test it may be wrong in "
-        "ways that no figure here shows. Check it there before use.",
+        _(
+            "It repeats what its table holds, unfair differences included. It finds what goes "
+            "together, not what causes what: changing a value does not change the student."
+        ),
+        _(
+            "It knows the students of its table: of another school, year or test it may be wrong "
+            "in ways that no figure here shows. Check it there before use."
+        ),
     ]
     if told.promise:
         said.append(told.promise)
     if n < FEW_TESTED:
         said.append(
-            f"Only {count(n)} could be used to test it: every figure here may be some way off."
+            ngettext(
+                "Only %(n)s student could be used to test it: every figure here may be some way "
+                "off.",
+                "Only %(n)s students could be used to test it: every figure here may be some way "
+                "off.",
+                n,
+            )
         )
     clusters = facts.metrics["held_out"].get("n_clusters")
     if clusters and clusters < LEAST_CLUSTERS:
         said.append(
-            f"The students that it was tested on come from {count(clusters, 'cluster')} that "
-            f"belong together. With fewer than {LEAST_CLUSTERS} no interval can be given, and no "
-            "difference told from chance."
+            ngettext(
+                "The students that it was tested on come from %(n)s cluster that belong together. "
+                "With fewer than %(least)s no interval can be given, and no difference told from "
+                "chance.",
+                "The students that it was tested on come from %(n)s clusters that belong "
+                "together. With fewer than %(least)s no interval can be given, and no difference "
+                "told from chance.",
+                clusters,
+                least=number(LEAST_CLUSTERS),
+            )
         )
     if run is not None and run.rows["train"] < FEW_TRAINED:
-        said.append(f"It was chosen on {count(run.rows['train'])}, which is few.")
+        said.append(
+            ngettext(
+                "It was chosen on %(n)s student, which is few.",
+                "It was chosen on %(n)s students, which is few.",
+                run.rows["train"],
+            )
+        )
     periods = periods_of(facts.metrics)
     if facts.groups is not None:
         said += group_limits(facts.groups, facts.schema)
     if periods is not None:
         said.append(
-            f"It was tested on {periods.names[-1]} alone, of {periods.column}. It is fitted again "
-            "on every period, that one too; the next may differ more from it than that one did."
+            _(
+                "It was tested on %(period)s alone, of %(column)s. It is fitted again on every "
+                "period, that one too; the next may differ more from it than that one did.",
+                period=periods.names[-1],
+                column=periods.column,
+            )
         )
     elif run is not None and not run.options.get("group"):
         said.append(
-            "The students that it was tested on come from the same table as those that it learnt "
-            "from, drawn at random. Where the table holds several schools or years, the test says "
-            "little about a new one."
+            _(
+                "The students that it was tested on come from the same table as those that it "
+                "learnt from, drawn at random. Where the table holds several schools or years, "
+                "the test says little about a new one."
+            )
         )
     used = used_features(facts)
     numeric = [f for f in facts.schema.numeric if f.name in used]
     if numeric:
         ranges = listed(
             (
-                f"{names.of(f.name)} {end(f.observed_minimum)} to {end(f.observed_maximum)}"
+                f"{names.of(f.name)} {span(end(f.observed_minimum), end(f.observed_maximum))}"
                 for f in numeric
             ),
             most=4,
         )
-        said.append(f"Outside what it saw it guesses: {ranges}.")
+        said.append(_("Outside what it saw it guesses: %(ranges)s.", ranges=ranges))
     said += _limits_of_fairness(facts)
     return said
 
@@ -276,23 +366,34 @@ def _limits_of_fairness(facts: Facts) -> list[str]:
     if facts.not_given:
         left_out = listed(facts.not_given.values())
         said.append(
-            f"It is not given {left_out}. Other columns may stand in "
-            "for them, so that leaving them out does not make it fair."
+            _(
+                "It is not given %(columns)s. Other columns may stand in for them, so that "
+                "leaving them out does not make it fair.",
+                columns=left_out,
+            )
         )
     elif not sensitive:
         said.append(
-            "No column is marked as sensitive, so whether it errs more for some groups of students "
-            "is not known."
+            _(
+                "No column is marked as sensitive, so whether it errs more for some groups of "
+                "students is not known."
+            )
         )
     else:
         said.append(
-            f"It uses {names.all(sensitive)}, marked as sensitive: whether that is right "
-            "or lawful where you are is for people to decide."
+            _(
+                "It uses %(columns)s, marked as sensitive: whether that is right or lawful where "
+                "you are is for people to decide.",
+                columns=names.all(sensitive),
+            )
         )
     if hidden := facts.n_suppressed:
         said.append(
-            f"{capitalize(count(hidden, 'group'))} with too few held-out students could not be "
-            "looked at."
+            ngettext(
+                "%(n)s group with too few held-out students could not be looked at.",
+                "%(n)s groups with too few held-out students could not be looked at.",
+                hidden,
+            )
         )
     summaries = facts.data.features if facts.data else ()
     small = [
@@ -303,7 +404,11 @@ def _limits_of_fairness(facts: Facts) -> list[str]:
     ]
     if small:
         said.append(
-            f"Some categories of {names.all(small)} have fewer than "
-            f"{LEAST_ROWS} students: what it says of those rests on very little."
+            _(
+                "Some categories of %(columns)s have fewer than %(least)s students: what it says "
+                "of those rests on very little.",
+                columns=names.all(small),
+                least=number(LEAST_ROWS),
+            )
         )
     return said

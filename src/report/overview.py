@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from src.config import ALL_COLUMNS, SINGLE_COLUMN
+from src.language import gettext as _
+from src.language import ngettext
 from src.report.document import Cell, ReportTable, Tile
 from src.report.facts import Facts, ReportFacts
 from src.report.findings import fairness_sentences
 from src.report.group_scores import GroupWords, both_scores, held_out_case
 from src.report.group_scores import tiles as group_tiles
 from src.report.periods import headline
+from src.report.stored_words import spoken
 from src.report.wording import (
     SPACE,
     Measure,
     Names,
-    count,
     day,
     end,
     number,
     percent,
+    percent_span,
     plain,
     r2_text,
+    span,
 )
 from src.stats.intervals import Interval
 
@@ -50,10 +54,18 @@ def used_sensitive_features(facts: Facts) -> list[str]:
 def purpose(facts: ReportFacts) -> str:
     """Return what the model predicts, and from what."""
     names, used = Names(facts.schema), used_features(facts)
-    what = f"{count(len(used), 'fact')} about a student: {names.all(used)}"
     low, high = map(end, facts.schema.number.range)
-    unit = f"in {plain(facts.schema.target.unit)}, " if facts.schema.target.unit else ""
-    return f"The model estimates {names.target} ({unit}from {low} to {high}) from {what}."
+    ends = _("from %(low)s to %(high)s", low=low, high=high)
+    if unit := plain(facts.schema.target.unit):
+        ends = _("in %(unit)s, from %(low)s to %(high)s", unit=unit, low=low, high=high)
+    return ngettext(
+        "The model estimates %(target)s (%(range)s) from %(n)s fact about a student: %(columns)s.",
+        "The model estimates %(target)s (%(range)s) from %(n)s facts about a student: %(columns)s.",
+        len(used),
+        target=names.target,
+        range=ends,
+        columns=names.all(used),
+    )
 
 
 def doubt(facts: ReportFacts) -> list[str]:
@@ -61,13 +73,26 @@ def doubt(facts: ReportFacts) -> list[str]:
     p_value, r2 = facts.metrics.get("chance_p_value"), Interval(**facts.metrics["held_out"]["r2"])
     found = []
     if p_value is not None and p_value > DOUBTFUL:
-        found.append(
-            f"{number(100 * p_value)} of 100 tables whose columns say nothing of the target look "
-            "as predictable as this one"
-        )
+        found.append(looks_like_chance(p_value))
     if r2.low <= 0:
-        found.append("the students that it had not seen do not show that it beats the average")
-    return [f"This model may be nothing: {'; '.join(found)}."] if found else []
+        found.append(_("the students that it had not seen do not show that it beats the average"))
+    return may_be_nothing(found)
+
+
+def looks_like_chance(p_value: float) -> str:
+    """Return how many tables without anything to learn look as predictable."""
+    return _(
+        "%(number)s of 100 tables whose columns say nothing of the target look as predictable as "
+        "this one",
+        number=number(100 * p_value),
+    )
+
+
+def may_be_nothing(reasons: Sequence[str]) -> list[str]:
+    """Return that the model may be nothing, for these reasons; nothing without any."""
+    if not reasons:
+        return []
+    return [_("This model may be nothing: %(reasons)s.", reasons="; ".join(reasons))]
 
 
 def accuracy(facts: ReportFacts) -> list[str]:
@@ -76,75 +101,137 @@ def accuracy(facts: ReportFacts) -> list[str]:
     n = held_out["n_samples"]
     mae, rmse, r2 = (Interval(**held_out[key]) for key in ("mae", "rmse", "r2"))
     base = held_out["baseline_rmse"]
-    interval = measure.interval(mae)
-    sentences = [
-        f"On {not_seen(facts, n)}, its estimates were {measure.amount(mae.value)} off "
-        f"on average{interval and f' (95{SPACE}% interval {interval})'}."
-    ]
-    compared = (
-        f"Measured so that large errors count more (root mean squared error), that is "
-        f"{measure.amount(rmse.value)}; giving every student the average comes to "
-        f"{measure.number(base)}"
+    # Translators: interval is empty, or " (95 % interval 3 to 5)"; case is, or " (new schools)".
+    errors = ngettext(
+        "On %(n)s student that it had not seen%(case)s, its estimates were %(error)s off on "
+        "average%(interval)s.",
+        "On %(n)s students that it had not seen%(case)s, its estimates were %(error)s off on "
+        "average%(interval)s.",
+        n,
+        case=case_note(facts),
+        error=measure.amount(mae.value),
+        interval=measure.interval_note(mae),
     )
-    if rmse.value < base:
-        sentences.append(f"{compared}. The model errs {percent(1 - rmse.value / base)} less.")
-    else:
-        sentences.append(f"{compared}: on these students the model is no better than that.")
-    share = percent(r2.value) if r2.value > 0 else "none"
-    explained = f"It explains {share} of the differences between students (R² {r2_text(r2.value)}"
+    return [
+        errors,
+        _beside_the_average(rmse.value, base, measure),
+        _explained(r2),
+    ]
+
+
+def _beside_the_average(rmse: float, base: float, measure: Measure) -> str:
+    errors = {"rmse": measure.amount(rmse), "average": measure.number(base)}
+    if rmse < base:
+        return _(
+            "Measured so that large errors count more (root mean squared error), that is "
+            "%(rmse)s; giving every student the average comes to %(average)s. The model errs "
+            "%(share)s less.",
+            share=percent(1 - rmse / base),
+            **errors,
+        )
+    return _(
+        "Measured so that large errors count more (root mean squared error), that is %(rmse)s; "
+        "giving every student the average comes to %(average)s: on these students the model is no "
+        "better than that.",
+        **errors,
+    )
+
+
+def _explained(r2: Interval) -> str:
+    """Say which share of the differences is explained, with R²."""
+    figures, share = f"R² {r2_text(r2.value)}", percent(r2.value)
     if r2.low < r2.high:
-        explained += f", 95{SPACE}% interval {number(r2.low, 3)} to {number(r2.high, 3)}"
-        if r2.low <= 0 < r2.value:
-            explained += "; so few students leave open whether it explains anything"
-    return [*sentences, f"{explained})."]
+        figures = _(
+            "R² %(r2)s, 95\N{NO-BREAK SPACE}%% interval %(low)s to %(high)s",
+            r2=r2_text(r2.value), low=number(r2.low, 3), high=number(r2.high, 3),
+        )  # fmt: skip
+    if r2.value <= 0:
+        return _("It explains none of the differences between students (%(r2)s).", r2=figures)
+    if r2.low <= 0 and r2.low < r2.high:
+        return _(
+            "It explains %(share)s of the differences between students (%(r2)s; so few students "
+            "leave open whether it explains anything).",
+            share=share,
+            r2=figures,
+        )
+    return _(
+        "It explains %(share)s of the differences between students (%(r2)s).",
+        share=share,
+        r2=figures,
+    )
 
 
-def not_seen(facts: Facts, n_samples: int) -> str:
-    """Return who the held-out students are."""
-    groups = facts.groups
-    if groups is None:
-        return f"{count(n_samples)} that it had not seen"
-    case = GroupWords.of(facts.schema).case(held_out_case(groups))
-    return f"{count(n_samples)} that it had not seen ({case})"
+def case_note(facts: Facts) -> str:
+    """Return of which groups the held-out students are, in brackets, with the space before it."""
+    if facts.groups is None:
+        return ""
+    return f" ({GroupWords.of(facts.schema).case(held_out_case(facts.groups))})"
 
 
-def references(facts: Facts, family: str, called: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the best single column and a plain family with their rows of the leaderboard.
+def references(facts: Facts, family: str) -> tuple[str, list[Mapping[str, Any]]]:
+    """Return the best single column, and the rows of the leaderboard of it and a plain family.
 
     There are none where a run was saved before they stood there; the family is left out where it
     won.
-
-    Parameters
-    ----------
-    family, called : str
-        The plain family's name, and what people call it.
     """
     board = {row["name"]: row for row in facts.metrics["leaderboard"]}
     single = board.get(SINGLE_COLUMN)
     if single is None:
-        return []
+        return "", []
     column = Names(facts.schema).of(single["label"].partition(": ")[2])
-    compared = [(f"the best single column, {column}", single)]
     plain_one = board.get(family) or board.get(ALL_COLUMNS)
     if plain_one is not None and plain_one is not board[facts.metrics["winner"]]:
-        compared.append((f"{called} on all columns", plain_one))
-    return compared
+        return column, [single, plain_one]
+    return column, [single]
+
+
+def compared_with(comparisons: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Return what the model is compared with, each with whether that may be chance."""
+    said = [
+        _("%(comparison)s, which may well be chance", comparison=comparison)
+        if may_be_chance(row)
+        else comparison
+        for comparison, row in comparisons
+    ]
+    if len(said) == 1:
+        return said[0]
+    return _("%(one)s, and %(other)s", one=said[0], other=said[1])
+
+
+def may_be_chance(row: Mapping[str, Any]) -> bool:
+    """Return whether chance may explain how far a row is from the winner."""
+    behind = row.get("behind")
+    return bool(behind and behind["low"] <= 0 <= behind["high"])
 
 
 def added(facts: ReportFacts) -> list[str]:
     """Return what the model adds to its best column alone and to a ridge regression."""
-    compared = references(facts, "ridge", "a ridge regression")
-    if not compared:
+    column, rows = references(facts, "ridge")
+    if not rows:
         return []
-    said = ", and ".join(_above(row, name) for name, row in compared)
-    return [f"On the training rows, each predicted without having been seen, its R² is {said}."]
+    comparisons = [(_beside(row, column), row) for row in rows]
+    return [
+        _(
+            "On the training rows, each predicted without having been seen, its R² is "
+            "%(compared)s.",
+            compared=compared_with(comparisons),
+        )
+    ]
 
 
-def _above(row: Mapping[str, Any], name: str) -> str:
-    gain = row["behind"]
-    side = "above" if gain["value"] >= 0 else "below"
-    chance = ", which may well be chance" if gain["low"] <= 0 <= gain["high"] else ""
-    return f"{number(abs(gain['value']), 3)} {side} that of {name} ({r2_text(row['r2'])}){chance}"
+def _beside(row: Mapping[str, Any], column: str) -> str:
+    gain = row["behind"]["value"]
+    figures = {"size": number(abs(gain), 3), "r2": r2_text(row["r2"])}
+    if row["name"] == SINGLE_COLUMN:
+        figures["column"] = column
+        if gain >= 0:
+            return _(
+                "%(size)s above that of the best single column, %(column)s (%(r2)s)", **figures
+            )
+        return _("%(size)s below that of the best single column, %(column)s (%(r2)s)", **figures)
+    if gain >= 0:
+        return _("%(size)s above that of a ridge regression on all columns (%(r2)s)", **figures)
+    return _("%(size)s below that of a ridge regression on all columns (%(r2)s)", **figures)
 
 
 def certainty(facts: ReportFacts) -> list[str]:
@@ -153,9 +240,13 @@ def certainty(facts: ReportFacts) -> list[str]:
         return []
     measure = Measure.of(facts.schema.number)
     return [
-        "Every prediction comes with a range that should hold the truth for 9 in 10 students. It "
-        f"is {measure.amount(row['mean_width'])} wide on average, and held "
-        f"{percent(row['coverage'])} of the students that were not seen.",
+        _(
+            "Every prediction comes with a range that should hold the truth for 9 in 10 students. "
+            "It is %(width)s wide on average, and held %(share)s of the students that were not "
+            "seen.",
+            width=measure.amount(row["mean_width"]),
+            share=percent(row["coverage"]),
+        ),
         *unreliable_parts(facts),
     ]
 
@@ -165,9 +256,16 @@ def unreliable_parts(facts: ReportFacts) -> list[str]:
     parts = facts.metrics.get("coverage_by_prediction") or ()
     measure = Measure.of(facts.schema.number)
     return [
-        f"Do not rely on the ranges where the model predicts {_level(row, measure)}: there the "
-        f"{percent(SHOWN_LEVEL)} range held only {percent(row['coverage'])} of "
-        f"{count(row['n_samples'])}, fewer than chance explains."
+        ngettext(
+            "Do not rely on the ranges where the model predicts %(level)s: there the %(range)s "
+            "range held only %(share)s of %(n)s student, fewer than chance explains.",
+            "Do not rely on the ranges where the model predicts %(level)s: there the %(range)s "
+            "range held only %(share)s of %(n)s students, fewer than chance explains.",
+            row["n_samples"],
+            level=_level(row, measure),
+            range=percent(SHOWN_LEVEL),
+            share=percent(row["coverage"]),
+        )
         for row in parts
         if row["coverage"] < SHOWN_LEVEL and row["p_value"] < CHANCE / len(parts)
     ]
@@ -180,20 +278,18 @@ def coverage_by_level(facts: ReportFacts) -> ReportTable | None:
     rows = [
         (
             Cell(_level(row, measure)),
-            Cell(f"{row['n_samples']:,}"),
-            Cell(
-                percent(row["coverage"]),
-                f"{100 * row['low']:.0f} to {100 * row['high']:.0f}{SPACE}%",
-            ),
+            Cell(number(row["n_samples"])),
+            Cell(percent(row["coverage"]), percent_span(row["low"], row["high"])),
         )
         for row in parts or ()
     ]
-    title = f"The {percent(SHOWN_LEVEL)} range by level of the prediction"
-    return ReportTable(title, ("Predicted", "Students", "Held the truth"), rows) if rows else None
+    title = _("The %(range)s range by level of the prediction", range=percent(SHOWN_LEVEL))
+    header = (_("Predicted"), _("Students"), _("Held the truth"))
+    return ReportTable(title, header, rows) if rows else None
 
 
 def _level(row: Mapping[str, float], measure: Measure) -> str:
-    return f"{measure.number(row['from'])} to {measure.number(row['to'])}"
+    return span(measure.number(row["from"]), measure.number(row["to"]))
 
 
 def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
@@ -205,7 +301,11 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
         Tile(
             measure.number(mae.value),
             measure.unit,
-            f"off on average, on {count(n)} not seen before",
+            ngettext(
+                "off on average, on %(n)s student not seen before",
+                "off on average, on %(n)s students not seen before",
+                n,
+            ),
         )
     ]
     if facts.groups is not None:
@@ -215,32 +315,64 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
             Tile(
                 f"±{SPACE}{measure.number(row['mean_width'] / 2)}",
                 measure.unit,
-                "reach of the range that should hold 9 in 10 students",
+                _("reach of the range that should hold 9 in 10 students"),
             )
         )
     if facts.groups is None:
-        tiles.append(Tile(r2_text(r2.value), "R²", "1 is perfect, 0 is guessing the average"))
+        tiles.append(Tile(r2_text(r2.value), "R²", _("1 is perfect, 0 is guessing the average")))
     base = held_out["baseline_rmse"]
     if facts.groups is None and rmse.value < base:
-        tiles.append(
-            Tile(percent(1 - rmse.value / base), "", "less error than the average for everyone")
-        )
-    how = plain(str(facts.metrics["model"]))
-    made = ""
-    if facts.run is not None:
-        made = f"It was trained on {day(facts.run.created)} with {count(facts.run.rows['used'])}. "
+        less = _("less error than the average for everyone")
+        tiles.append(Tile(percent(1 - rmse.value / base), "", less))
     stands_out: list[str] = []
     if facts.fairness is not None and facts.fairness.groupings:
         stands_out += fairness_sentences(facts.fairness, facts.schema.number)
-    if len(stands_out) > 2:
-        stands_out[2:] = [f"More under the heading Fairness ({len(stands_out) - 2})."]
     paragraphs = [
         *doubt(facts),
-        f"{purpose(facts)} {made}The method is: {how}.",
+        " ".join([purpose(facts), *how_made(facts)]),
         " ".join([*both_scores(facts), *accuracy(facts), *added(facts)]),
         *filter(None, [" ".join(headline(facts.metrics))]),
         *filter(None, [" ".join(certainty(facts))]),
-        *filter(None, [" ".join(stands_out)]),
-        "Use a prediction to see who may need help, never to decide about a person.",
+        *filter(None, [" ".join(first_two(stands_out))]),
+        last_word(),
     ]
     return tiles, paragraphs
+
+
+def how_made(facts: Facts) -> list[str]:
+    """Return when the model was trained, with how many students, and by which method."""
+    method = _("The method is: %(method)s.", method=spoken(plain(str(facts.metrics["model"]))))
+    if facts.run is None:
+        return [method]
+    made = ngettext(
+        "It was trained on %(day)s with %(n)s student.",
+        "It was trained on %(day)s with %(n)s students.",
+        facts.run.rows["used"],
+        day=day(facts.run.created),
+    )
+    return [made, method]
+
+
+def held_out_on(n_samples: int, n_clusters: int | None) -> str:
+    """Return the caption of a table of scores on the held-out students."""
+    if not n_clusters:
+        return ngettext("On %(n)s student held out", "On %(n)s students held out", n_samples)
+    return ngettext(
+        "On %(students)s students from %(n)s cluster held out",
+        "On %(students)s students from %(n)s clusters held out",
+        n_clusters,
+        students=number(n_samples),
+    )
+
+
+def first_two(sentences: Sequence[str]) -> list[str]:
+    """Return two sentences on fairness, and how many more there are."""
+    if len(sentences) <= 2:
+        return [*sentences]
+    more = _("More under the heading Fairness (%(number)s).", number=number(len(sentences) - 2))
+    return [*sentences[:2], more]
+
+
+def last_word() -> str:
+    """Return what a prediction is for."""
+    return _("Use a prediction to see who may need help, never to decide about a person.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
+from src.language import gettext as _
 from src.report.matplotlib_svg import ACCENT, LINE, POINTS_AN_INCH, QUIET, SECOND, TEXT, to_svg
 from src.report.wording import number
 from src.stats.intervals import Interval
@@ -247,7 +248,7 @@ def histogram(
     ax.set_xlim(*padded(edges, 0.02))
     ax.set_ylim(0, max([1, *counts]) * 1.06)
     ax.xaxis.grid(False)
-    return _finish(figure, name, alt, x_label, "Students")
+    return _finish(figure, name, alt, x_label, _("Students"))
 
 
 def reliability(

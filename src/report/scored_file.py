@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from src.language import gettext as _
+from src.language import ngettext
 from src.report.table_findings import message
-from src.report.wording import count, listed, percent, plain
+from src.report.wording import in_full, listed, number, percent, plain, span
 from src.schema.features import CategoricalFeature
 from src.schema.findings import NOTE, WARNING, Finding
 from src.schema.record import Schema
 from src.stats.intervals import Interval
-from src.tables.cells import format_number
 
 
 class ScoredFile(Protocol):
@@ -43,28 +44,45 @@ def reading(file: ScoredFile, *, mended: bool = True) -> list[str]:
         said.append(message(Finding("encoding", WARNING, counts={"encoding": file.encoding})))
     for name, n in file.mended.items() if mended else ():
         example = file.examples[name]
-        if n == 1:
-            said.append(f"{plain(name)}: one cell is read as what it clearly means: {example}")
-        else:
-            said.append(
-                f"{plain(name)}: {n:,} cells are read as what they clearly mean, such as: {example}"
+        said.append(
+            ngettext(
+                "%(column)s: one cell is read as what it clearly means: %(example)s",
+                "%(column)s: %(n)s cells are read as what they clearly mean, such as: %(example)s",
+                n,
+                column=plain(name),
+                example=example,
             )
+        )
     return [*said, *average_groups(file)]
 
 
 def average_groups(file: ScoredFile) -> list[str]:
     """Return how many rows count as of an average group, such as a school, and why."""
-    name, why = plain(file.effect_column), []
+    why = []
     if file.n_unknown:
-        groups = f"{file.n_unknown_groups:,} group{'s' if file.n_unknown_groups > 1 else ''}"
-        why.append(f"{count(file.n_unknown)} of {groups} that the model does not know")
+        students = ngettext("%(n)s student", "%(n)s students", file.n_unknown)
+        why.append(
+            ngettext(
+                "%(students)s of %(n)s group that the model does not know",
+                "%(students)s of %(n)s groups that the model does not know",
+                file.n_unknown_groups,
+                students=students,
+            )
+        )
     if file.n_without_group:
-        why.append(f"{count(file.n_without_group)} without one")
+        n = file.n_without_group
+        why.append(ngettext("%(n)s student without one", "%(n)s students without one", n))
     if not why:
         return []
     if file.n_without_group == file.n_predicted:
-        why = ["no student has one"]
-    return [f"{name}: {listed(why)}. They count as of an average one, of which less is known."]
+        why = [_("no student has one")]
+    return [
+        _(
+            "%(column)s: %(students)s. They count as of an average one, of which less is known.",
+            column=plain(file.effect_column),
+            students=listed(why),
+        )
+    ]
 
 
 def at_risk(metrics: Mapping[str, Any], mark: float | None) -> str:
@@ -78,11 +96,28 @@ def at_risk(metrics: Mapping[str, Any], mark: float | None) -> str:
         return ""
     row = min(counted, key=lambda row: abs(row["mark"] - mark))
     right, found = (Interval(**row[key]) for key in ("precision", "recall"))
-    nearest = "" if row["mark"] == mark else f" at {format_number(row['mark'])}, the nearest mark,"
-    return (
-        f"How good such a list is was counted{nearest} on {count(row['n_samples'])} of the "
-        f"training data, each predicted without having been seen: {_share(right)} of those on it "
-        f"did score below, and it named {_share(found)} of all who did."
+    said = {"right": _share(right), "found": _share(found)}
+    if row["mark"] == mark:
+        return ngettext(
+            "How good such a list is was counted on %(n)s student of the training data, each "
+            "predicted without having been seen: %(right)s of those on it did score below, and it "
+            "named %(found)s of all who did.",
+            "How good such a list is was counted on %(n)s students of the training data, each "
+            "predicted without having been seen: %(right)s of those on it did score below, and it "
+            "named %(found)s of all who did.",
+            row["n_samples"],
+            **said,
+        )
+    return ngettext(
+        "How good such a list is was counted at %(mark)s, the nearest mark, on %(n)s student of "
+        "the training data, each predicted without having been seen: %(right)s of those on it did "
+        "score below, and it named %(found)s of all who did.",
+        "How good such a list is was counted at %(mark)s, the nearest mark, on %(n)s students of "
+        "the training data, each predicted without having been seen: %(right)s of those on it did "
+        "score below, and it named %(found)s of all who did.",
+        row["n_samples"],
+        mark=in_full(row["mark"]),
+        **said,
     )
 
 
@@ -101,27 +136,38 @@ def listed_by_chance(metrics: Mapping[str, Any], share: float) -> str:
         return ""
     row = min(counted["lists"], key=lambda row: abs(row["share"] - share))
     right, found = (Interval(**row[key]) for key in ("precision", "recall"))
-    outcomes = listed(metrics["at_risk_outcomes"])
-    return (
-        f"How good such a list is was counted on {count(counted['n_samples'])} who were kept out "
-        f"of training: of the {percent(row['share'])} with the largest chance of {outcomes}, "
-        f"{_share(right)} did end there, and the list named {_share(found)} of all who did; "
-        f"drawing lots names {percent(row['share'])}."
+    return ngettext(
+        "How good such a list is was counted on %(n)s student who were kept out of training: of "
+        "the %(share)s with the largest chance of %(outcomes)s, %(right)s did end there, and the "
+        "list named %(found)s of all who did; drawing lots names %(share)s.",
+        "How good such a list is was counted on %(n)s students who were kept out of training: of "
+        "the %(share)s with the largest chance of %(outcomes)s, %(right)s did end there, and the "
+        "list named %(found)s of all who did; drawing lots names %(share)s.",
+        counted["n_samples"],
+        share=percent(row["share"]),
+        outcomes=listed(metrics["at_risk_outcomes"]),
+        right=_share(right),
+        found=_share(found),
     )
 
 
 def _share(share: Interval) -> str:
-    ends = f"{100 * share.low:.0f} to {100 * share.high:.0f}"
-    return percent(share.value) + (f" ({ends})" if share.low < share.high else "")
+    if share.low == share.high:
+        return percent(share.value)
+    return f"{percent(share.value)} ({span(number(100 * share.low), number(100 * share.high))})"
 
 
 def left_out(file: ScoredFile) -> list[str]:
     """Return how many rows are no pupils."""
     if not file.n_skipped:
         return []
-    if file.n_skipped == 1:
-        return ["One row is left out: it is no pupil."]
-    return [f"{file.n_skipped:,} rows are left out: they are no pupils."]
+    return [
+        ngettext(
+            "One row is left out: it is no pupil.",
+            "%(n)s rows are left out: they are no pupils.",
+            file.n_skipped,
+        )
+    ]
 
 
 def beyond_training(file: ScoredFile, schema: Schema) -> list[str]:
@@ -132,9 +178,23 @@ def beyond_training(file: ScoredFile, schema: Schema) -> list[str]:
         if not n:
             continue
         if isinstance(feature, CategoricalFeature):
-            what = f"that training did not see, read as {plain(feature.other)!r}"
+            said.append(
+                _(
+                    "%(column)s: %(number)s value(s) that training did not see, read as %(other)s.",
+                    column=feature.name,
+                    number=number(n),
+                    other=repr(plain(feature.other)),
+                )
+            )
         else:
-            low, high = map(format_number, (feature.observed_minimum, feature.observed_maximum))
-            what = f"outside the range of {low} to {high} that training saw"
-        said.append(f"{feature.name}: {n} value(s) {what}.")
+            said.append(
+                _(
+                    "%(column)s: %(number)s value(s) outside the range of %(low)s to %(high)s "
+                    "that training saw.",
+                    column=feature.name,
+                    number=number(n),
+                    low=in_full(feature.observed_minimum),
+                    high=in_full(feature.observed_maximum),
+                )
+            )
     return said

@@ -1,13 +1,17 @@
-"""Numbers and names as a report writes them."""
+"""Numbers and names as a report writes them, in the language that is spoken."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from typing import Literal
 
+from src.language import ENGLISH, current, localize, ngettext
+from src.language import gettext as _
 from src.schema.features import ClassTarget, GroupFeature, NumericFeature
 from src.schema.header_words import CODE, IDENTIFIER
 from src.schema.record import Schema
@@ -49,7 +53,7 @@ def number(value: float, decimals: int = 0) -> str:
     text = f"{value:,.{decimals}f}" if abs(value) < 1e9 else f"{value:.3g}"
     if text.startswith("-"):
         text = MINUS + text[1:] if text.strip("-0.,") else text[1:]
-    return text
+    return localize(text)
 
 
 def percent(share: float) -> str:
@@ -62,14 +66,51 @@ def percent(share: float) -> str:
     """
     whole = round(100 * share)
     if whole == 100 and share < 1:
-        return f"over 99{SPACE}%"
+        return _("over 99\N{NO-BREAK SPACE}%")
     if whole == 0 and share > 0:
-        return f"under 1{SPACE}%"
-    return f"{number(whole)}{SPACE}%"
+        return _("under 1\N{NO-BREAK SPACE}%")
+    return _("%(number)s\N{NO-BREAK SPACE}%%", number=number(whole))
+
+
+def span(low: str, high: str) -> str:
+    """Return the ends of a range or an interval as a table or a sentence holds them.
+
+    Examples
+    --------
+    >>> span("3", "5")
+    '3 to 5'
+    """
+    # Translators: the ends of a range in a table or a sentence, as in "3 to 5".
+    return _("%(low)s to %(high)s", low=low, high=high)
+
+
+def percent_span(low: float, high: float) -> str:
+    r"""Return the ends of an interval of a share.
+
+    Examples
+    --------
+    >>> percent_span(0.3, 0.45)
+    '30 to 45\xa0%'
+    """
+    ends = {"low": number(100 * low), "high": number(100 * high)}
+    return _("%(low)s to %(high)s\N{NO-BREAK SPACE}%%", **ends)
+
+
+def interval_note(low: str, high: str) -> str:
+    r"""Return an interval as it follows a figure in a sentence, with the space before it.
+
+    Examples
+    --------
+    >>> interval_note("3", "5")
+    ' (95\xa0% interval 3 to 5)'
+    """
+    # Translators: it follows a figure, in brackets.
+    note = _("95\N{NO-BREAK SPACE}%% interval %(low)s to %(high)s", low=low, high=high)
+    return f" ({note})"
 
 
 def count(n: int, noun: str = "student") -> str:
-    """Return a number of things.
+    """Return a number of things in English; what is said in every language says its own nouns.
 
     Examples
     --------
@@ -97,6 +138,8 @@ def plural(noun: str) -> str:
 def group_noun(group: GroupFeature) -> str:
     """Return what one of a column's groups is called: its label without "ID", "number", "name".
 
+    In languages other than English it is the label as it is, since it cannot be inflected.
+
     Examples
     --------
     >>> group_noun(GroupFeature(name="school_id", label="School ID"))
@@ -105,6 +148,8 @@ def group_noun(group: GroupFeature) -> str:
     ('LEA', 'code')
     """
     words = plain((group.label or group.name).replace("_", " ")).split()
+    if current() != ENGLISH:
+        return " ".join(words)
     known = IDENTIFIER | CODE | {"name"}
     kept = [word for word in words if word.casefold() not in known] or words
     first = kept[0]
@@ -112,7 +157,7 @@ def group_noun(group: GroupFeature) -> str:
     return " ".join(kept)
 
 
-def listed(items: Iterable[str], most: int = 8, more: str = "more", last: str = "and") -> str:
+def listed(items: Iterable[str], most: int = 8, last: Literal["and", "or"] = "and") -> str:
     """Return items as a sentence lists them.
 
     Examples
@@ -122,8 +167,14 @@ def listed(items: Iterable[str], most: int = 8, more: str = "more", last: str = 
     """
     items = list(items)
     if len(items) > most + 1:
-        items = [*items[:most], f"{len(items) - most} {more}"]
-    return f" {last} ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+        n = len(items) - most
+        items = [*items[:most], ngettext("%(n)s more", "%(n)s more", n)]
+    if len(items) < 2:
+        return "".join(items)
+    ends = {"items": ", ".join(items[:-1]), "last": items[-1]}
+    if last == "or":
+        return _("%(items)s or %(last)s", **ends)
+    return _("%(items)s and %(last)s", **ends)
 
 
 def end(value: float) -> str:
@@ -135,13 +186,23 @@ def end(value: float) -> str:
     ('100', '-2.8347', '21652669')
     """
     digits = max(5, len(str(int(abs(value)))))
-    return format_number(float(f"{value:.{digits}g}"))
+    return localize(format_number(float(f"{value:.{digits}g}")))
+
+
+def in_full(value: float) -> str:
+    """Return a number of the data with all its decimals."""
+    return localize(format_number(value))
+
+
+def in_short(value: float) -> str:
+    """Return a number of the data in four digits."""
+    return in_full(float(f"{value:.4g}"))
 
 
 def r2_text(value: float) -> str:
     """Return R² to three decimals; only what is perfect is called 1."""
     if value < 1 and round(value, 3) == 1:
-        return "over 0.999"
+        return _("over %(number)s", number=number(0.999, 3))
     return number(value, 3)
 
 
@@ -169,7 +230,8 @@ class Measure:
         '12.3 points'
         """
         if isinstance(target, ClassTarget):
-            return cls("points", 1, 100.0)
+            # Translators: percentage points, as in "12.3 points".
+            return cls(_("points"), 1, 100.0)
         return cls(plain(target.unit), sensible_decimals(target))
 
     def number(self, value: float) -> str:
@@ -184,8 +246,9 @@ class Measure:
         ('4.2 points', 'less than 0.1 points')
         """
         shown = self.number(value)
-        if value > 0 and not shown.strip("0."):
-            shown = f"less than {number(10.0**-self.decimals, self.decimals)}"
+        if value > 0 and not shown.strip("0.,"):
+            least = number(10.0**-self.decimals, self.decimals)
+            return _("less than %(amount)s", amount=f"{least} {self.unit}".strip())
         return f"{shown} {self.unit}".strip()
 
     def signed(self, value: float) -> str:
@@ -197,11 +260,26 @@ class Measure:
         if estimate.low == estimate.high:
             return ""
         write = self.signed if signed else self.number
-        return f"{write(estimate.low)} to {write(estimate.high)}"
+        return span(write(estimate.low), write(estimate.high))
+
+    def interval_note(self, estimate: Interval) -> str:
+        """Return an interval as it follows a figure in a sentence; nothing where it is a point."""
+        if estimate.low == estimate.high:
+            return ""
+        return interval_note(self.number(estimate.low), self.number(estimate.high))
 
     def axis(self, name: str) -> str:
         """Return the name of an axis in this unit."""
         return f"{name} ({self.unit})" if self.unit else name
+
+
+def listed_outcomes(outcomes: Sequence[str]) -> str:
+    """Return outcomes with an "or" between any two; empty without any."""
+    return reduce(_either, map(plain, outcomes)) if outcomes else ""
+
+
+def _either(one: str, other: str) -> str:
+    return _("%(items)s or %(last)s", items=one, last=other)
 
 
 def event_label(target: ClassTarget) -> str:
@@ -212,7 +290,7 @@ def event_label(target: ClassTarget) -> str:
     >>> event_label(ClassTarget(name="r", categories=("F", "D", "A"), at_risk=("F", "D")))
     'F or D'
     """
-    return plain(" or ".join(target.at_risk))
+    return listed_outcomes(target.at_risk)
 
 
 @dataclass(frozen=True)
@@ -245,7 +323,11 @@ def day(moment: str) -> str:
     '5 March 2026'
     """
     at = datetime.fromisoformat(moment)
-    return f"{at.day} {at:%B %Y}"
+    if current() == ENGLISH:
+        return f"{at.day} {at:%B %Y}"
+    from babel.dates import format_date
+
+    return format_date(at, "long", current().replace("-", "_"))
 
 
 def sensible_decimals(target: NumericFeature) -> int:
@@ -285,7 +367,7 @@ def interval_ends(ends: tuple[float, float] | None, decimals: int, word: str) ->
         return ""
     rough = [number(end, max(decimals - 1, 0)) for end in ends]
     if ends[0] == ends[1]:
-        return f"exactly {rough[0]}"
+        return _("exactly %(number)s", number=rough[0])
     return word.join(rough if rough[0] != rough[1] else [number(end, decimals) for end in ends])
 
 

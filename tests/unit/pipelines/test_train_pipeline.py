@@ -129,18 +129,21 @@ REPORT = {"report.html", "model_card.md", "report.json"}
 
 
 def test_the_report_is_written_after_the_promotion_beside_the_run(write, train, tmp_path) -> None:
-    result = train(write(marks()), budget="standard")
+    result = train(write(marks()), budget="standard", language="fr")
     assert result.report_problem is None
     run = ArtifactStore(tmp_path / "artifacts", "").promoted()
+    assert run.manifest.options["language"] == "fr"
     assert not REPORT & set(run.manifest.files)
     for name in REPORT:
         content = run.read_report(name)
         assert content == (tmp_path / "artifacts" / name).read_bytes()
     page = (tmp_path / "artifacts" / "report.html").read_text(encoding="utf-8")
     assert run.run_id in page
+    assert '<html lang="fr">' in page
     assert len(page) < 1_000_000
     numbers = json.loads(run.read_report("report.json"))
     assert [one["feature"] for one in numbers["importance"]] == ["hours", "course"]
+    assert numbers["fairness"]["sentences"][0].startswith("No feature is marked as sensitive")
     assert numbers["learning_curve"][-1]["n_train"] > numbers["learning_curve"][0]["n_train"]
     (run.folder / "report.html").write_text("another page", encoding="utf-8")
     with pytest.raises(ArtifactError, match=r"report\.html .* its hash differs"):
