@@ -122,7 +122,8 @@ def test_an_error_moves_the_focus_to_a_summary_that_links_to_the_fields(
 def test_a_link_of_the_summary_reaches_radio_buttons_too(open_page, student):
     page = open_page()
     send(page)
-    page.get_by_role("link", name=re.compile("^School lunch is missing")).click()
+    page.get_by_text("and 4 more").click()
+    page.get_by_role("link", name="Select a school lunch").click()
     assert page.evaluate("document.activeElement.name") == "lunch"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from src.config import ROOT
 from src.exception import Problem
+from src.language import install
 from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.web.middleware.errors import first_errors
@@ -36,7 +37,9 @@ def draw(feature) -> Field:
 def drawn(feature, value: str = "", error: str = "") -> str:
     """Return the input as HTML, with an answer and an error."""
     loader = jinja2.FileSystemLoader(ROOT / "templates")
-    page = jinja2.Environment(loader=loader, autoescape=True).get_template("_field.html")
+    environment = jinja2.Environment(loader=loader, autoescape=True)
+    install(environment)
+    page = environment.get_template("_field.html")
     return html.unescape(str(page.module.draw(draw(feature), value, error)))
 
 
@@ -86,10 +89,10 @@ def test_ids_of_options_are_unique_and_the_first_is_the_field_s():
 @pytest.mark.parametrize(
     ("bounds", "hint"),
     [
-        ({"minimum": 0.0, "maximum": 100.0, "unit": "points"}, "0 to 100 points"),
-        ({"minimum": 0.5}, "0.5 or more"),
-        ({"maximum": 20.0, "unit": "hours"}, "20 hours or less"),
-        ({"unit": "points"}, "Usually 17 to 98 points"),
+        ({"minimum": 0.0, "maximum": 100.0, "unit": "points"}, "0 to 100\N{NO-BREAK SPACE}points."),
+        ({"minimum": 0.5}, "0.5 or more."),
+        ({"maximum": 20.0, "unit": "hours"}, "20\N{NO-BREAK SPACE}hours or less."),
+        ({"unit": "points"}, "Usually 17 to 98\N{NO-BREAK SPACE}points."),
     ],
 )
 def test_the_hint_says_what_is_allowed_else_what_training_saw(bounds, hint):
