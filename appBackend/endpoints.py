@@ -124,7 +124,7 @@ def show_docs() -> ResponseReturnValue:
 
 def _example_error(schema: Schema) -> dict[str, Any]:
     feature, wrong = next(iter((*schema.numeric, *schema.features))), "ninety"
-    message = f"{feature.name} {feature.check_json(wrong).problem}"
+    message = feature.check_json(wrong).problem
     return error_body(422, message, [Problem(message, feature.name, got=wrong)])
 
 

@@ -1,6 +1,9 @@
 // Comfort only: the pages work without it.
 "use strict";
 
+// Numbers are typed as the page's language writes them: 72.5 or 72,5.
+const point = (1.5).toLocaleString(document.documentElement.lang)[1];
+const read = (text) => (text.trim() ? Number(text.trim().replace(point, ".")) : NaN);
 const bounds = ({ minimum, maximum }) => [
   minimum ? Number(minimum) : -Infinity,
   maximum ? Number(maximum) : Infinity,
@@ -10,12 +13,14 @@ const bounds = ({ minimum, maximum }) => [
 document.addEventListener("keydown", (event) => {
   const step = event.target.dataset?.step;
   const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-  const number = Number(event.target.value);
-  if (!step || !direction || Number.isNaN(number)) return;
+  if (!step || !direction) return;
+  const number = read(event.target.value || "0");
+  if (Number.isNaN(number)) return;
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   const [low, high] = bounds(event.target.dataset);
-  event.target.value = String(Math.min(high, Math.max(low, number + direction * Number(step))));
+  const next = Math.min(high, Math.max(low, number + direction * Number(step)));
+  event.target.value = String(next).replace(".", point);
   tell(event.target);
 });
 
@@ -26,15 +31,17 @@ function tell(input) {
   const { minimum, maximum } = input.dataset;
   if (!minimum && !maximum) return;
   const [low, high] = bounds(input.dataset);
-  const number = input.value.trim() ? Number(input.value) : NaN;
+  const number = read(input.value);
+  const said = (message, bound) => message.replace("{n}", bound.replace(".", point));
   let note = input.nextElementSibling;
   if (!note) {
     note = Object.assign(document.createElement("p"), { className: "error" });
     note.setAttribute("role", "status");
     input.after(note);
   }
+  const { below, above } = input.form.dataset;
   note.textContent =
-    number < low ? `Not below ${minimum}.` : number > high ? `Not above ${maximum}.` : "";
+    number < low ? said(below, minimum) : number > high ? said(above, maximum) : "";
 }
 
 // A button that copies the link to the answers; it is there only where it works.
@@ -43,14 +50,14 @@ if (link && navigator.clipboard) {
   const button = Object.assign(document.createElement("button"), {
     type: "button",
     className: "quiet",
-    textContent: "Copy the link",
+    textContent: link.dataset.copy,
   });
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(link.href);
-      button.textContent = "Copied";
+      button.textContent = link.dataset.copied;
     } catch {
-      button.textContent = "Copying was not allowed";
+      button.textContent = link.dataset.refused;
     }
   });
   link.parentElement.append(button);

@@ -21,6 +21,7 @@ from src.compiled.model import (
     exponential,
 )
 from src.exception import ReasonsUnavailableError
+from src.language import mark
 from src.schema.features import Value
 
 Method = Literal[
@@ -32,8 +33,8 @@ MOST_LEAVES = 20_000  # that a record and the points may come to: about 25 ms
 MOST_LOGARITHM = 600.0  # of a product of factors, so that it is finite
 MOST_MASSES = 20_000  # of sets of points that are kept
 TOO_LARGE = "Its trees are so many and so deep that true reasons would take too long."
-OF_A_LINK = "It multiplies what trees say, true reasons of which would take too long."
-OF_A_MEDIAN = "It predicts the median of trees, true reasons of which would take too long."
+OF_A_LINK = mark("It multiplies what trees say, true reasons of which would take too long.")
+OF_A_MEDIAN = mark("It predicts the median of trees, true reasons of which would take too long.")
 
 
 @dataclass(frozen=True)

@@ -148,14 +148,14 @@ class DataValidation:
             for index, message in self._columns[name].problems(cells[name]):
                 if index not in malformed and index not in skipped:
                     got = shorten(cells[name][index])
-                    problem = Problem(f"{name} {message}", name, chunk.lines[index], got)
+                    problem = Problem(message, name, chunk.lines[index], got)
                     refused.setdefault(index, []).append(problem)
             for index, position in as_written:
                 if position == positions[name] and index not in skipped:
                     refused_here = self._columns[name].as_written(cells[name][index])
                     if refused_here and index not in malformed:
                         got = shorten(cells[name][index])
-                        problem = Problem(f"{name} {refused_here}", name, chunk.lines[index], got)
+                        problem = Problem(refused_here, name, chunk.lines[index], got)
                         refused.setdefault(index, []).append(problem)
         if self._all_optional:
             for index, row in enumerate(zip(*(values[n] for n in self.schema.names), strict=True)):
@@ -174,7 +174,7 @@ class DataValidation:
             warnings += Counter({name: self._columns[name].n_unseen(cells[name], good)})
             for index, message in self._columns[name].mended(cells[name], good):
                 got = shorten(cells[name][index])
-                problem = Problem(f"{name} {message}", name, chunk.lines[index], got)
+                problem = Problem(message, name, chunk.lines[index], got)
                 notes.setdefault(index, []).append(problem)
                 mended[name] += 1
             if refused or skipped:
@@ -314,7 +314,7 @@ class _Column:
         """Return what is wrong with a cell that is not read as what it means; empty if nothing."""
         if cell not in self._mended:
             return ""
-        return f"{shorten(cell)!r} is not {self._feature.rule}."
+        return f"{self._feature.name} {shorten(cell)!r} is not {self._feature.rule}."
 
     def n_unseen(self, cells: Sequence[str], good: bytearray) -> int:
         """Return how many good rows' cells lie outside what training saw."""
@@ -342,4 +342,4 @@ class _Column:
         elif checked.warning:
             self._unseen.add(cell)
         if checked.mended:
-            self._mended[cell] = read_as(cell, checked.value)
+            self._mended[cell] = read_as(self._feature.name, cell, checked.value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from src.exception import ArtifactError, ReasonsUnavailableError
+from src.language import mark
 from src.schema.features import CategoricalFeature, NumericFeature, Value
 from src.schema.frames import typed_frame
 from src.schema.record import Schema
@@ -25,8 +26,8 @@ MOST_EXACT = 200  # coordinates; of more, the principal direction is approximate
 MOST_APART = 0.1  # of the target's standard deviation: the points' mean prediction from the rows'
 # How much counts: the mean prediction, the columns' means, that weights are like the groups' sizes.
 EXACT, CLOSE, LIKE = 1_000.0, 1.0, 0.1
-OLDER = "It was trained before all reasons were counted from one average. Train again."
-TOO_FEW = "Of so few students no average can be made that is not somebody's."
+OLDER = mark("It was trained before all reasons were counted from one average. Train again.")
+TOO_FEW = mark("Of so few students no average can be made that is not somebody's.")
 
 Feature = NumericFeature | CategoricalFeature
 

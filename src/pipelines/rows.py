@@ -234,6 +234,7 @@ def _with_groups(
         name=name,
         label=hint.label or name.replace("_", " ").capitalize(),
         help=hint.help or "",
+        translations=hint.translations,
         names=tuple(sorted(named.values(), key=lambda name: (parse_number(name) or 0, name))),
     )
     others = tuple(p for p in inferred.schema.people if match_key(p) != match_key(name))

@@ -7,10 +7,12 @@ import math
 import numbers
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
+from src.language import ENGLISH, current, localize
+from src.language import gettext as _
 from src.tables.cells import (
     MISSING_MARKS,
     almost_number,
@@ -31,6 +33,7 @@ MOST_EXACT = 2**53  # up to which each whole number is a float of its own
 FAMILIAR_MARGIN = 0.1  # of the width of what training saw
 NUMBER, SPELLING = "number", "spelling"  # what a check mends
 Value = float | str | None
+Translations = Mapping[str, Mapping[str, str]]  # by language
 
 
 def finite(value: object) -> float | None:
@@ -52,7 +55,7 @@ class Checked(NamedTuple):
     value : float, str or None
         The value in the type that the model takes; None when missing or refused.
     problem : str
-        The rest of the sentence that begins with the feature's name; empty when all is well.
+        What is wrong, to somebody who knows the feature by its name; empty when all is well.
     warning : str
         Likewise, for a value that is accepted but lies outside what training saw.
     mended : str
@@ -83,6 +86,8 @@ class Feature:
         Place on the form.
     optional : bool
         Whether training had missing values in it, so that a record may miss it too.
+    translations : mapping of str to mapping of str to str
+        Label, help and unit in other languages than that of the attributes, by language.
     """
 
     name: str
@@ -93,12 +98,18 @@ class Feature:
     actionable: bool = False
     order: int = 0
     optional: bool = False
+    translations: Translations = field(default_factory=dict, hash=False)
 
     kind: ClassVar[str]
 
+    def in_language(self, language: str) -> Self:
+        """Return the feature with its words in a language, as far as the hints say them."""
+        said = self.translations.get(language, {})
+        return replace(self, label=said.get("label", self.label), help=said.get("help", self.help))
+
     @property
     def rule(self) -> str:
-        """What a value must be, as in 'must be …'."""
+        """What a value must be, as a sentence can go on after 'must be'."""
         raise NotImplementedError
 
     def check_cell(
@@ -133,11 +144,11 @@ class Feature:
     def missing(self) -> Checked:
         if self.optional:
             return Checked(None)
-        return Checked(None, f"is missing. It must be {self.rule}.")
+        return Checked(None, f"{self.name} is missing. It must be {self.rule}.")
 
     def refused(self, got: object, hint: str = "") -> Checked:
         shown = repr(shorten(got)) if isinstance(got, str) else shorten(got)
-        return Checked(None, f"must be {self.rule}. Got {shown}.{hint and ' ' + hint}")
+        return Checked(None, f"{self.name} must be {self.rule}. Got {shown}.{hint and ' ' + hint}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +182,10 @@ class NumericFeature(Feature):
 
     kind: ClassVar[str] = "numeric"
 
+    def in_language(self, language: str) -> Self:
+        unit = self.translations.get(language, {}).get("unit", self.unit)
+        return replace(super().in_language(language), unit=unit)
+
     @property
     def range(self) -> tuple[float, float]:
         """The ends between which values lie: the allowed one, else the one that training saw.
@@ -187,12 +202,13 @@ class NumericFeature(Feature):
     @property
     def rule(self) -> str:
         if self.minimum is not None and self.maximum is not None:
-            return f"a number from {format_number(self.minimum)} to {format_number(self.maximum)}"
+            low, high = shown_number(self.minimum), shown_number(self.maximum)
+            return _("a number from %(low)s to %(high)s", low=low, high=high)
         if self.minimum is not None:
-            return f"a number of at least {format_number(self.minimum)}"
+            return _("a number of at least %(low)s", low=shown_number(self.minimum))
         if self.maximum is not None:
-            return f"a number of at most {format_number(self.maximum)}"
-        return "a number"
+            return _("a number of at most %(high)s", high=shown_number(self.maximum))
+        return _("a number")
 
     def check_cell(
         self,
@@ -203,7 +219,7 @@ class NumericFeature(Feature):
         suggest: bool = True,
     ) -> Checked:
         text = clean(cell)
-        if not text or (self.absent and is_one_of(text, self.absent)):
+        if not text or self.is_absent(text):
             return self.missing()
         number = self.format.read(text, decimal_comma=decimal_comma, typed=typed)
         if number is None:
@@ -241,8 +257,12 @@ class NumericFeature(Feature):
         )
         return max(bounds[0], self.observed_minimum), min(bounds[1], self.observed_maximum)
 
+    def is_absent(self, text: str) -> bool:
+        """Whether a text stands for no value in the table that training read."""
+        return bool(self.absent) and is_one_of(text, self.absent)
+
     def _check_number(self, number: float, got: object) -> Checked:
-        if self.absent and is_one_of(format_number(number), self.absent):
+        if self.is_absent(format_number(number)):
             return self.missing()
         if not self.within(number):
             return self.refused(got)
@@ -250,12 +270,15 @@ class NumericFeature(Feature):
             return self.refused(got, "That is too large to be meant.")
         if self.observed_minimum <= number <= self.observed_maximum:
             return Checked(number)
-        low, high = format_number(self.observed_minimum), format_number(self.observed_maximum)
-        return Checked(
-            number,
-            warning=f"is {format_number(number)}, outside the range of {low} to {high} that "
-            "training saw: the prediction is an extrapolation.",
+        said = _(
+            "%(name)s is %(got)s, outside the range of %(low)s to %(high)s that training saw: the "
+            "prediction is an extrapolation.",
+            name=self.name,
+            got=shown_number(number),
+            low=shown_number(self.observed_minimum),
+            high=shown_number(self.observed_maximum),
         )
+        return Checked(number, warning=said)
 
     @cached_property
     def familiar_range(self) -> tuple[float, float]:
@@ -284,10 +307,13 @@ class CategoricalFeature(Feature):
         What training saw, in the order in which a person should see it.
     other : str
         The category that an unseen value is given; empty where one is refused.
+    words : mapping of str to mapping of str to str
+        What people call categories, by language.
     """
 
     categories: tuple[str, ...]
     other: str = ""
+    words: Translations = field(default_factory=dict, hash=False)
 
     kind: ClassVar[str] = "categorical"
 
@@ -295,7 +321,23 @@ class CategoricalFeature(Feature):
     def rule(self) -> str:
         shown = ", ".join(repr(c) for c in self.categories[:SHOWN_CHOICES])
         more = len(self.categories) - SHOWN_CHOICES
-        return f"one of {shown}" + (f" or {more} more" if more > 0 else "")
+        if more > 0:
+            return _("one of %(choices)s or %(n)s more", choices=shown, n=more)
+        return _("one of %(choices)s", choices=shown)
+
+    def word(self, category: str) -> str:
+        """Return what people call a category, in the language that is spoken.
+
+        Examples
+        --------
+        >>> sex = CategoricalFeature(name="sex", categories=("f",), words={"en": {"f": "female"}})
+        >>> sex.word("f"), sex.word("m")
+        ('female', 'm')
+        """
+        if not self.words:
+            return category
+        of_english = self.words.get(ENGLISH, {}).get(category, category)
+        return self.words.get(current(), {}).get(category, of_english)
 
     def check_cell(
         self,
@@ -314,10 +356,12 @@ class CategoricalFeature(Feature):
         if known := self._same(category):
             return Checked(known, mended=SPELLING)
         if self.other:
-            return Checked(
-                self.other,
-                warning=f"is a value that training did not see: {self.other!r} is taken.",
+            said = _(
+                "%(name)s is a value that training did not see: %(other)s is taken.",
+                name=self.name,
+                other=repr(self.other),
             )
+            return Checked(self.other, warning=said)
         return self.refused(category, self._did_you_mean(category) if suggest else "")
 
     def check_json(self, value: object, *, suggest: bool = True) -> Checked:
@@ -361,6 +405,10 @@ class CategoricalFeature(Feature):
             found.setdefault(fold(category), []).append(category)
             if (number := parse_number(category)) is not None:
                 found.setdefault(number, []).append(category)
+        for words in self.words.values():
+            for category, word in words.items():
+                if category not in (same := found.setdefault(fold(word), [])):
+                    same.append(category)
         truths = {f"is {truth(category)}": [category] for category in self.categories}
         return found | truths if sorted(truths) == ["is False", "is True"] else found
 
@@ -449,7 +497,7 @@ class GroupFeature(Feature):
 
     @property
     def rule(self) -> str:
-        return f"a text of at most {LONGEST_GROUP} characters"
+        return _("a text of at most %(n)s characters", n=LONGEST_GROUP)
 
     def check_cell(
         self,
@@ -477,6 +525,17 @@ class GroupFeature(Feature):
         return None
 
 
+def shown_number(number: float) -> str:
+    """Return the shortest spelling of a number, with the decimal mark of the language.
+
+    Examples
+    --------
+    >>> shown_number(100.0), shown_number(0.25)
+    ('100', '0.25')
+    """
+    return localize(format_number(number))
+
+
 def group_text(cell: str) -> str:
     """Return a group's name as it is compared: a number however it is written.
 
@@ -494,16 +553,16 @@ def group_text(cell: str) -> str:
 _remembered_text = lru_cache(maxsize=1024)(group_text)
 
 
-def read_as(cell: str, value: Value) -> str:
-    """Return how a mended cell is read, as the rest of a sentence that begins with its column.
+def read_as(name: str, cell: str, value: Value) -> str:
+    """Return how a mended cell of a column is read.
 
     Examples
     --------
-    >>> read_as("78%", 78.0), read_as("Female", "female")
-    ("'78%' is read as 78.", "'Female' is read as 'female'.")
+    >>> read_as("score", "78%", 78.0), read_as("sex", "Female", "female")
+    ("score '78%' is read as 78.", "sex 'Female' is read as 'female'.")
     """
     shown = format_number(value) if isinstance(value, float) else repr(value)
-    return f"{shorten(cell)!r} is read as {shown}."
+    return f"{name} {shorten(cell)!r} is read as {shown}."
 
 
 def nearest(got: str, known: Mapping[str, str]) -> str | None:
@@ -516,7 +575,11 @@ def nearest(got: str, known: Mapping[str, str]) -> str | None:
 
 def feature_to_dict(feature: Feature) -> dict[str, Any]:
     """Return a feature as a JSON object."""
-    values = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(feature).items()}
+    values = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(feature).items()
+        if value or key not in ("translations", "words")
+    }
     return {"kind": feature.kind, **values}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from src.exception import ConfigurationError, Problem
+from src.language import ENGLISH
 from src.schema.stages import Stages, order_stages, stage_key
 from src.tables.cells import clean, format_number, match_key, shorten
 from src.tables.number_columns import NumberHints
@@ -42,12 +44,15 @@ class ColumnHints:
     merge: Mapping[str, str] | None = None
     publish: bool | None = None
     available: str | None = None
+    words: Mapping[str, Mapping[str, str]] | None = None
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def describes(self) -> bool:
         """Whether the column is described as one to use, not only how its cells are read."""
         how_read = ("missing", "decimal", "percent", "known_before", "publish", "available")
-        return any(v is not None for key, v in vars(self).items() if key not in how_read)
+        said = {**vars(self), "translations": self.translations or None}
+        return any(v is not None for key, v in said.items() if key not in how_read)
 
     @property
     def numbers(self) -> NumberHints:
@@ -68,13 +73,19 @@ class ColumnHints:
 
     @property
     def says_categorical(self) -> bool:
-        of_classes = (self.categories, self.ordered, self.at_risk, self.merge)
+        of_classes = (self.categories, self.ordered, self.at_risk, self.merge, self.words)
         return self.kind == "categorical" or any(value is not None for value in of_classes)
 
 
 @dataclass(frozen=True)
 class Hints:
-    """The whole file; columns by the key that headers are matched with."""
+    """The whole file; columns by the key that headers are matched with.
+
+    Attributes
+    ----------
+    translations, headings_in : mapping of str to mapping of str to str
+        As of :class:`Schema`.
+    """
 
     target: str | None = None
     title: str = ""
@@ -83,6 +94,8 @@ class Hints:
     stages: tuple[str, ...] = ()
     columns: Mapping[str, ColumnHints] = field(default_factory=dict)
     spelling: Mapping[str, str] = field(default_factory=dict)
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    headings_in: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def of(self, column: str) -> ColumnHints | None:
         """Return the hints of a column however its header is spelt, None where there are none."""
@@ -105,13 +118,17 @@ class Hints:
 
 
 _TEXT, _NUMBER, _FLAG, _TEXTS = "a text", "a number", "true or false", "a list of texts"
+_SAID = 'a text, or a table of texts by language such as { en = "Age", de = "Alter" }'
+_HEADINGS = 'a list of texts, or of tables of texts by language such as { en = "Scores" }'
+_WORDS = 'a table of texts by category for each language, such as { de = { yes = "ja" } }'
+_LANGUAGE = re.compile("[a-z]{2,3}(?:_[A-Z]{2})?")
 _STAGE = "a text such as 'day 30', or a date"
 _KIND = "'numeric' or 'categorical'"
 _MARK = "'.' or ','"
 _VALUES = "a list of numbers and texts"
 _TABLE = 'a table of texts such as { "A+" = "A" }'
 _COLUMN_KEYS = {
-    "label": _TEXT, "help": _TEXT, "unit": _TEXT, "group": _TEXT,
+    "label": _SAID, "help": _SAID, "unit": _SAID, "group": _TEXT, "words": _WORDS,
     "minimum": _NUMBER, "maximum": _NUMBER,
     "integer": _FLAG, "sensitive": _FLAG, "actionable": _FLAG,
     "kind": _KIND, "categories": _TEXTS, "order": "a whole number",
@@ -119,7 +136,7 @@ _COLUMN_KEYS = {
     "ordered": _FLAG, "at_risk": _TEXTS, "merge": _TABLE, "publish": _FLAG, "available": _STAGE,
 }  # fmt: skip
 _TOP_KEYS = {
-    "target": _TEXT, "title": _TEXT, "description": _TEXT, "groups": _TEXTS, "stages": _TEXTS,
+    "target": _TEXT, "title": _SAID, "description": _SAID, "groups": _HEADINGS, "stages": _TEXTS,
 }  # fmt: skip
 
 
@@ -138,6 +155,15 @@ def _fits(value: Any, wanted: str) -> bool:
         return isinstance(value, bool)
     if wanted == _TEXT:
         return isinstance(value, str)
+    if wanted == _SAID:
+        return isinstance(value, str) or _is_by_language(value, _TEXT)
+    if wanted == _HEADINGS:
+        return isinstance(value, list) and all(
+            isinstance(item, str) or (_is_by_language(item, _TEXT) and ENGLISH in item)
+            for item in value
+        )
+    if wanted == _WORDS:
+        return _is_by_language(value, _TABLE)
     if wanted == _STAGE:
         return bool(value.strip()) if isinstance(value, str) else _is_day(value)
     if wanted == _NUMBER:
@@ -147,6 +173,14 @@ def _fits(value: Any, wanted: str) -> bool:
     if wanted == _KIND:
         return value in ("numeric", "categorical")
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_by_language(value: Any, wanted: str) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(_LANGUAGE.fullmatch(key) and _fits(said, wanted) for key, said in value.items())
+    )
 
 
 def _is_day(value: Any) -> bool:
@@ -178,10 +212,36 @@ def _cleaned(value: Any) -> Any:
     if _is_day(value):
         return value.isoformat()
     if isinstance(value, dict):
-        return {clean(key): clean(to) for key, to in value.items()}
+        return {clean(key): _cleaned(said) for key, said in value.items()}
     if isinstance(value, list):
-        return tuple(clean(v) if isinstance(v, str) else format_number(v) for v in value)
+        return tuple(format_number(v) if _fits(v, _NUMBER) else _cleaned(v) for v in value)
     return value
+
+
+def _by_language(taken: dict[str, Any], keys: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Take from hints what they say in other languages than English, and return it by language."""
+    found: dict[str, dict[str, str]] = {}
+    for key in keys:
+        if isinstance(taken.get(key), dict):
+            for language, said in taken.pop(key).items():
+                if language == ENGLISH:
+                    taken[key] = said
+                else:
+                    found.setdefault(language, {})[key] = said
+    return found
+
+
+def _headings_by_language(top: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Leave the English headings in the hints, and return the others by language and heading."""
+    found: dict[str, dict[str, str]] = {}
+    english = []
+    for heading in top.get("groups", ()):
+        said = {ENGLISH: heading} if isinstance(heading, str) else heading
+        english.append(said[ENGLISH])
+        for language in said.keys() - {ENGLISH}:
+            found.setdefault(language, {})[said[ENGLISH]] = said[language]
+    top["groups"] = tuple(english)
+    return found
 
 
 def find_hints(data: Path) -> Path | None:
@@ -217,13 +277,17 @@ def read_hints(path: Path) -> Hints:
         problems.append(Problem("columns must be tables such as [columns.age]."))
         listed = {}
     top = _take(values, _TOP_KEYS, "", problems)
+    top["translations"] = _by_language(top, ("title", "description"))
+    top["headings_in"] = _headings_by_language(top)
     if not all(top.get("stages", ())):
         problems.append(Problem("stages must not name one that is empty."))
     for name, said in listed.items():
         if not isinstance(said, dict):
             problems.append(Problem(f"columns.{name} must be a table: [columns.{name}]."))
             continue
-        hints = ColumnHints(**_take(said, _COLUMN_KEYS, f"columns.{name}.", problems))
+        taken = _take(said, _COLUMN_KEYS, f"columns.{name}.", problems)
+        translations = _by_language(taken, ("label", "help", "unit"))
+        hints = ColumnHints(**taken, translations=translations)
         problems += [Problem(f"columns.{name}{said}") for said in _contradictions(hints, top)]
         key = match_key(name)
         if key in columns:

@@ -16,7 +16,13 @@ from src.logger import get_logger
 from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.schema.findings import Reading
 from src.schema.hints import ColumnHints, Hints
-from src.schema.outcomes import MOST_OUTCOMES, Task, outcomes_of, predicts_outcomes
+from src.schema.outcomes import (
+    MOST_OUTCOMES,
+    Task,
+    known_words,
+    outcomes_of,
+    predicts_outcomes,
+)
 from src.schema.record import Schema
 from src.tables.cells import (
     MISSING_MARKS,
@@ -180,7 +186,15 @@ def infer_schema(
         )
     groups = _groups(features, hints)
     features.sort(key=lambda f: (groups.index(f.group), f.order))
-    schema = Schema(tuple(features), target_feature, hints.title, hints.description, groups)
+    schema = Schema(
+        tuple(features),
+        target_feature,
+        hints.title,
+        hints.description,
+        groups,
+        translations=hints.translations,
+        headings_in=hints.headings_in,
+    )
     used = (*schema.names, target_column.name)
     return InferredSchema(schema, {name: found[name] for name in used}, dropped)
 
@@ -314,6 +328,7 @@ def _words(column: _Column, position: int) -> dict[str, Any]:
         "sensitive": bool(said.sensitive),
         "actionable": bool(said.actionable),
         "order": said.order if said.order is not None else position + 1,
+        "translations": said.translations,
     }
 
 
@@ -374,6 +389,7 @@ def _categorical(column: _Column, position: int) -> CategoricalFeature:
         optional="" in column.counts,
         categories=tuple(wanted + rest),
         other=other if other in seen else "",
+        words=known_words(column.said, seen, column.name),
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Literal
 
 from src.exception import ConfigurationError, DataValidationError, Problem
-from src.schema.features import ClassTarget
+from src.logger import get_logger
+from src.schema.features import ClassTarget, Translations
 from src.schema.hints import ColumnHints
 from src.schema.ordered_scales import ordered_outcomes
 from src.tables.cells import clean, parse_number, shorten
+
+logger = get_logger(__name__)
 
 MOST_OUTCOMES = 20
 LONGEST_OUTCOME = 100  # characters: what is longer is no name that a page can show
@@ -97,7 +100,20 @@ def outcomes_of(
         ordered=ordered,
         at_risk=said.at_risk or (in_order[:1] if ordered else ()),
         merged=merged,
+        words=known_words(said, set(in_order), name),
     )
+
+
+def known_words(said: ColumnHints, categories: Set[str], name: str) -> Translations:
+    """Return what the hints call the categories that a table has; they are told of others."""
+    found: dict[str, dict[str, str]] = {}
+    for language, words in (said.words or {}).items():
+        for category in words.keys() - categories:
+            logger.warning("The hints say %r in %s, which no row holds.", category, name)
+        known = {category: word for category, word in words.items() if category in categories}
+        if known:
+            found[language] = known
+    return found
 
 
 def refuse_few(target: ClassTarget, counts: Sequence[int]) -> None:

@@ -10,23 +10,28 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from src.exception import ArtifactError, DataValidationError, HeaderError, Problem
+from src.language import current
+from src.language import gettext as _
 from src.schema.features import (
     SHOWN_CHOICES,
     CategoricalFeature,
     ClassTarget,
+    Feature,
     GroupFeature,
     NumericFeature,
+    Translations,
     Value,
     feature_from_dict,
     feature_to_dict,
     nearest,
 )
+from src.schema.form_words import check_answer
 from src.tables.cells import match_key, shorten
 from src.utils import read_typed, to_json
 
@@ -58,6 +63,10 @@ class Schema:
         The column of groups that have an effect; no feature of the model's matrix.
     as_of : str
         The stage by which the features are known, as the hints spell it; empty where nothing says.
+    translations : mapping of str to mapping of str to str
+        Title and description in other languages, by language.
+    headings_in : mapping of str to mapping of str to str
+        Headings of the form in other languages, by language and heading.
     """
 
     features: tuple[NumericFeature | CategoricalFeature, ...]
@@ -68,12 +77,50 @@ class Schema:
     people: tuple[str, ...] = ()
     group: GroupFeature | None = None
     as_of: str = ""
+    translations: Translations = field(default_factory=dict, hash=False)
+    headings_in: Translations = field(default_factory=dict, hash=False)
 
     VERSION: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if self.group is not None and self.group.name in (*self.names, self.target.name):
             raise TypeError(f"the groups' column {self.group.name} is a feature or the target")
+
+    def spoken(self) -> Schema:
+        """Return the schema with its words in the language that is spoken."""
+        language = current()
+        if language not in self._said:
+            return self
+        if language not in self._in_languages:
+            self._in_languages[language] = self._translated(language)
+        return self._in_languages[language]
+
+    @cached_property
+    def _said(self) -> frozenset[str]:
+        """The languages in which the hints say something."""
+        of_features = [one.translations for one in (*self.asked, self.target)]
+        return frozenset().union(self.translations, self.headings_in, *of_features)
+
+    @cached_property
+    def _in_languages(self) -> dict[str, Schema]:
+        return {}
+
+    def _translated(self, language: str) -> Schema:
+        headings = self.headings_in.get(language, {})
+        features = tuple(
+            replace(one.in_language(language), group=headings.get(one.group, one.group))
+            for one in self.features
+        )
+        said = self.translations.get(language, {})
+        return replace(
+            self,
+            features=features,
+            target=self.target.in_language(language),
+            group=None if self.group is None else self.group.in_language(language),
+            groups=tuple(headings.get(heading, heading) for heading in self.groups),
+            title=said.get("title", self.title),
+            description=said.get("description", self.description),
+        )
 
     @property
     def task(self) -> str:
@@ -139,6 +186,8 @@ class Schema:
             "target": feature_to_dict(self.target),
             "features": [feature_to_dict(feature) for feature in self.features],
             **({} if self.group is None else {"group": feature_to_dict(self.group)}),
+            **({"translations": self.translations} if self.translations else {}),
+            **({"headings_in": self.headings_in} if self.headings_in else {}),
         }
 
     @classmethod
@@ -170,6 +219,8 @@ class Schema:
                 people=read_typed(tuple[str, ...], values.get("people", ())),
                 group=_read_group(values.get("group")),
                 as_of=read_typed(str, values.get("as_of", "")),
+                translations=read_typed(Translations, values.get("translations", {})),
+                headings_in=read_typed(Translations, values.get("headings_in", {})),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise ArtifactError(f"schema.json is damaged ({error}). Train again.") from error
@@ -198,8 +249,8 @@ class Schema:
         record : mapping of str to object
             JSON values, or the texts of a form.
         form : bool
-            Whether messages name a feature by its label, and keys that no feature has are let pass
-            (a form sends its token and its button too).
+            Whether messages speak to the person who fills a form, and keys that no feature has are
+            let pass (a form sends its button too).
         suggest : bool
             Whether messages say what may be meant, which takes a millisecond for each.
 
@@ -229,15 +280,16 @@ class Schema:
                 values[feature.name] = plain
                 continue
             if form and isinstance(got, str):
-                checked = feature.check_cell(got, suggest=suggest)
+                checked = check_answer(feature, got, suggest=suggest)
+            elif form and got is None:
+                checked = check_answer(feature, "", suggest=suggest)
             else:
                 checked = feature.check_json(got, suggest=suggest)
-            called = feature.label if form and feature.label else feature.name
             values[feature.name] = checked.value
             for text, found in ((checked.problem, problems), (checked.warning, warnings)):
                 if text:
                     shown = None if got is None else shorten(got)
-                    found.append(Problem(f"{called} {text}", feature.name, got=shown))
+                    found.append(Problem(text, feature.name, got=shown))
         if not form and not record.keys() <= values.keys():
             unknown = (item for item in record.items() if item[0] not in values)
             problems += [
@@ -300,6 +352,7 @@ class Schema:
         for feature in self.asked:
             at = positions.get(match_key(feature.name), [])
             at = at or positions.get(match_key(self.headings[feature.name]), [])
+            at = at or _in_other_words(feature, positions)
             said = chosen.get(feature.name, -1)
             if len(at) == 1 or 0 <= said < len(header):
                 found[feature.name] = said if 0 <= said < len(header) else at[0]
@@ -308,19 +361,38 @@ class Schema:
                 continue
             if at:
                 spelt = ", ".join(repr(header[position]) for position in at)
-                message = f"stands there {len(at)} times ({spelt}). Keep one of them."
+                message = _(
+                    "Column %(name)s stands there %(n)s times (%(spelt)s). Keep one of them.",
+                    name=feature.name,
+                    n=len(at),
+                    spelt=spelt,
+                )
             else:
                 free = {key: header[p[0]] for key, p in positions.items() if key not in taken}
                 close = nearest(match_key(feature.name), free)
-                message = "is missing." + (f" Is it {close!r}? Then rename it." if close else "")
-            problems.append(Problem(f"Column {feature.name} {message}", feature.name, row=1))
+                message = _("Column %(name)s is missing.", name=feature.name)
+                if close:
+                    message += " " + _("Is it %(column)s? Then rename it.", column=repr(close))
+            problems.append(Problem(message, feature.name, row=1))
         if problems:
-            message = f"The header does not fit the model, which needs {', '.join(self.names)}."
+            message = _(
+                "The header does not fit the model, which needs %(names)s.",
+                names=", ".join(self.names),
+            )
             if not found:
                 first = ", ".join(repr(shorten(name)) for name in header[:SHOWN_CHOICES])
-                message += f" The first row must hold the names of the columns; it holds {first}."
+                message += " " + _(
+                    "The first row must hold the names of the columns; it holds %(first)s.",
+                    first=first,
+                )
             raise HeaderError(message, problems, header, found)
         return found
+
+
+def _in_other_words(feature: Feature, positions: Mapping[str, list[int]]) -> list[int]:
+    """Return where a feature's column stands that is called by a label of another language."""
+    labels = {match_key(said["label"]) for said in feature.translations.values() if "label" in said}
+    return [position for label in sorted(labels) for position in positions.get(label, [])]
 
 
 def _read_group(values: Mapping[str, Any] | None) -> GroupFeature | None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from src.artifact_store import Run
 from src.compiled.classifier import CompiledClassifier
 from src.exception import Problem
+from src.language import gettext as _
+from src.language import mark
 from src.schema.features import Value
 from src.serving.predictor import Answered, Columns, Predictor
 from src.stats.chances import ClassChances
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 CHANCES = "chances.json"
 KNOWN_CHANCES = "chances_known.json"  # in groups that the model knows
-NO_SET = (
+NO_SET = mark(
     "An answer lies so far outside what training saw that little is known there: no outcome is "
     "ruled out."
 )
@@ -86,7 +88,7 @@ class OutcomePredictor(Predictor):
         chances = made.calibrated(raw)
         most_likely = labels[max(range(len(labels)), key=chances.__getitem__)]
         if self.is_far_from_training(values):
-            warnings += (Problem(NO_SET),)
+            warnings += (Problem(_(NO_SET)),)
             by_chance = sorted(range(len(labels)), key=lambda code: -chances[code])
             sets = dict.fromkeys(made.thresholds, tuple(by_chance))
         else:

@@ -16,10 +16,12 @@ from src.compiled.group_effects import GroupEffects
 from src.compiled.model import CompiledModel
 from src.config import ARTIFACTS, read_signing_key
 from src.exception import ArtifactError, Problem, ReasonsUnavailableError
+from src.language import gettext as _
+from src.language import mark
 from src.logger import get_logger
 from src.report.saved_metrics import check_metrics
 from src.report.table_findings import as_dict
-from src.schema.features import CategoricalFeature, NumericFeature, Value
+from src.schema.features import CategoricalFeature, NumericFeature, Value, shown_number
 from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.stats.conformal import PredictionIntervals
@@ -40,7 +42,7 @@ logger = get_logger(__name__)
 
 COMPILED = "compiled.json"
 FINDINGS = "findings.json"
-NO_RANGE = (
+NO_RANGE = mark(
     "No range is given: an answer lies so far outside what training saw that nothing is known of "
     "the errors there."
 )
@@ -129,7 +131,7 @@ class Predictor(ABC):
         groups: GroupEffects | None = None,
     ) -> None:
         self.run = run
-        self.schema = schema
+        self._schema = schema
         self.metrics = metrics
         self.compiled = compiled
         self.fallback_reason = fallback_reason
@@ -158,6 +160,15 @@ class Predictor(ABC):
             libraries.
         """
         return cls.from_run(ArtifactStore(artifacts, read_signing_key()).promoted())
+
+    @property
+    def schema(self) -> Schema:
+        """The schema that the model was trained on, its words in the language that is spoken."""
+        return self._schema.spoken()
+
+    @schema.setter
+    def schema(self, schema: Schema) -> None:
+        self._schema = schema
 
     @classmethod
     def from_run(cls, run: Run) -> Predictor:
@@ -374,7 +385,7 @@ class NumberPredictor(Predictor):
         if not target.observed_minimum <= prediction <= target.observed_maximum:
             warnings += (self._beyond_what_was_seen(prediction),)
         if self.is_far_from_training(values):
-            warnings += (Problem(NO_RANGE),)
+            warnings += (Problem(_(NO_RANGE)),)
             return Prediction(values, warnings, self.run.run_id, prediction)
         known = self.with_key(values)
         ends = self.intervals.intervals(
@@ -397,21 +408,32 @@ class NumberPredictor(Predictor):
     def _beyond_what_was_seen(self, prediction: float) -> Problem:
         target = self.schema.number
         if prediction > target.observed_maximum:
-            side, end, seen, bound = "above", "greatest", target.observed_maximum, target.maximum
-            hint, more = "maximum", "greater"
-        else:
-            side, end, seen, bound = "below", "least", target.observed_minimum, target.minimum
-            hint, more = "minimum", "less"
-        message = (
-            f"The prediction lies {side} every {target.name} that training saw: the {end} was "
-            f"{format_number(seen)}."
-        )
-        if bound is None:
-            message += (
-                f" If none can be {more}, write {hint} = {format_number(seen)} for it in "
-                "the hints and train again."
+            seen, bound = shown_number(target.observed_maximum), target.maximum
+            message = _(
+                "The prediction lies above every %(target)s that training saw: the greatest was "
+                "%(seen)s.",
+                target=target.name,
+                seen=seen,
             )
-        return Problem(message, target.name)
+            hint = _(
+                "If none can be greater, write maximum = %(seen)s for it in the hints and train "
+                "again.",
+                seen=format_number(target.observed_maximum),
+            )
+        else:
+            seen, bound = shown_number(target.observed_minimum), target.minimum
+            message = _(
+                "The prediction lies below every %(target)s that training saw: the least was "
+                "%(seen)s.",
+                target=target.name,
+                seen=seen,
+            )
+            hint = _(
+                "If none can be less, write minimum = %(seen)s for it in the hints and train "
+                "again.",
+                seen=format_number(target.observed_minimum),
+            )
+        return Problem(message if bound is not None else f"{message} {hint}", target.name)
 
     def explain(self, values: Mapping[str, Value]) -> Contributions:
         """Return what each checked value of a record adds to its prediction.

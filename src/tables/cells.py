@@ -10,6 +10,8 @@ import reprlib
 import string
 import unicodedata
 
+from src.language import gettext as _
+
 MISSING_MARKS = frozenset(
     {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "?"}
 )
@@ -111,22 +113,23 @@ def almost_number(text: str) -> str:
     if len(text) > SHOWN_CHARACTERS:
         return ""
     if _FORMULA.fullmatch(text):
-        return (
-            f"Cell {text[1:]} holds a formula without a result: open the workbook in a "
-            "spreadsheet program and save it."
+        return _(
+            "Cell %(cell)s holds a formula without a result: open the workbook in a spreadsheet "
+            "program and save it.",
+            cell=text[1:],
         )
     plain = unicodedata.normalize("NFKC", text).replace("−", "-").strip()
     bare = plain.removesuffix("%").strip()
     if _GROUPED.fullmatch(bare):
-        return "Leave out the thousands separators."
+        return _("Leave out the thousands separators.")
     if not _NUMBER.fullmatch(bare.replace(",", ".", 1)):
-        return "Write the number alone, without its unit." if _WITH_UNIT.fullmatch(bare) else ""
+        return _("Write the number alone, without its unit.") if _WITH_UNIT.fullmatch(bare) else ""
     if bare != plain:
-        return "Leave out the percent sign."
+        return _("Leave out the percent sign.")
     if "," in bare:
-        return "Write the decimals after a point."
+        return _("Write the decimals after a point.")
     if not text.isascii():
-        return "Write it with the digits 0 to 9 and a plain minus."
+        return _("Write it with the digits 0 to 9 and a plain minus.")
     return ""
 
 

@@ -15,6 +15,7 @@ from src.config import ROOT, Settings, load_settings
 from src.exception import ConfigurationError
 from src.language import install
 from src.logger import AccessLog, configure_logging, get_logger
+from src.report.wording import number
 from src.web.batch.service import BatchService
 from src.web.health import health
 from src.web.middleware.access import Guard
@@ -65,6 +66,7 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     install(app.jinja_env)
+    app.jinja_env.filters["number"] = number
     for blueprint in (health, *blueprints, *_operator_pages(settings, blueprints)):
         app.register_blueprint(blueprint)
     register_error_handlers(app)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from src.language import cached_by_language
+from src.language import cached_by_language, localize
 from src.tables.cells import format_number
 
 HEIGHT = 132  # CSS pixels, of the distribution
@@ -111,7 +111,7 @@ def _bars(
             middle = 100 * ((left + 0.46 * (right - left)) - low) / width
             labels.append(
                 f'<text class="count" x="{middle:.2f}%" y="{_BASE - height - 4:g}" '
-                f'text-anchor="middle">{count:,}</text>'
+                f'text-anchor="middle">{localize(f"{count:,}")}</text>'
             )
     return f'<g class="bars">{"".join(drawn)}</g>{"".join(labels)}{_axis_labels(low, high)}'
 
@@ -138,7 +138,7 @@ def _axis_labels(low: float, high: float) -> str:
     for tick in ticks(low, high):
         x = round(100 * (tick - low) / (high - low or 1.0), 2)
         at = f'x="{x}%" y="{HEIGHT - 2}" text-anchor="{_anchor(x)}"'
-        labels.append(f"<text {at}>{format_number(tick)}</text>")
+        labels.append(f"<text {at}>{localize(format_number(tick))}</text>")
     return "".join(labels)
 
 
@@ -187,8 +187,9 @@ def predicted_and_actual(points: Sequence[tuple[float, float, float, float]], ti
         return round(_EDGE + height * (high - value) / width, 1)
 
     marks = [
-        f'<text x="{across(tick)}%" y="{SQUARE - 2}" text-anchor="middle">{format_number(tick)}'
-        f'</text><text x="0" y="{up(tick) + 4}">{format_number(tick)}</text>'
+        f'<text x="{across(tick)}%" y="{SQUARE - 2}" text-anchor="middle">'
+        f"{localize(format_number(tick))}</text>"
+        f'<text x="0" y="{up(tick) + 4}">{localize(format_number(tick))}</text>'
         for tick in ticks(low, high)
     ]
     dots = [
@@ -208,7 +209,8 @@ def predicted_and_actual(points: Sequence[tuple[float, float, float, float]], ti
 def table_rows(rows: Sequence[tuple[str, int]]) -> Markup:
     """Return the rows of a table: the first cell of each is its heading."""
     return Markup("").join(
-        Markup('<tr><th scope="row">{}</th><td>{:,}</td></tr>\n').format(*row) for row in rows
+        Markup('<tr><th scope="row">{}</th><td>{}</td></tr>\n').format(name, localize(f"{n:,}"))
+        for name, n in rows
     )
 
 
@@ -230,7 +232,7 @@ def bar_list(rows: Sequence[tuple[str, str, float]]) -> Markup:
         side = "more" if value > 0 else "less"
         start, long = scale * (min(0.0, value) - low), scale * abs(value)
         items.append(
-            f"<li><span>{escape(label)}:</span> <strong>{escape(shown)}</strong>"
+            f"<li><span>{escape(label)}</span> <strong>{escape(shown)}</strong>"
             '<svg class="lean" width="100%" height="14" aria-hidden="true">'
             f'<rect class="{side}" x="{start:.2f}%" y="2" width="{long:.2f}%" height="10" '
             f'rx="2"/><line x1="{zero}" x2="{zero}" y1="0" y2="14"/></svg></li>'

@@ -11,6 +11,7 @@ from werkzeug.exceptions import BadRequest, TooManyRequests, Unauthorized
 from werkzeug.sansio.utils import host_is_trusted
 
 from src.config import Settings
+from src.language import gettext as _
 from src.logger import get_logger
 from src.web.middleware.api_keys import APIKeys
 from src.web.middleware.metrics import Metrics
@@ -87,7 +88,7 @@ class Guard:
 
     def _check_host(self, environ: WSGIEnvironment) -> None:
         if self._hosts and not host_is_trusted(environ.get("HTTP_HOST", "").lower(), self._hosts):
-            raise BadRequest("This server does not answer under that host name.")
+            raise BadRequest(_("This server does not answer under that host name."))
 
 
 def _shown(environ: WSGIEnvironment) -> str:

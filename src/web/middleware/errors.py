@@ -12,6 +12,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, ServiceUnavai
 
 from src.artifact_store import REBUILD
 from src.exception import ArtifactError, DataValidationError, ModelNotFoundError, Problem
+from src.language import gettext as _
+from src.language import localize, mark
 from src.logger import get_logger
 from src.utils import NO_ROOM
 from src.web.middleware.request_body import discard_body
@@ -21,27 +23,45 @@ logger = get_logger(__name__)
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 WORDS = {
-    400: ("Request not understood", "The request could not be understood."),
-    404: ("Page not found", "There is nothing at this address."),
+    400: (mark("Request not understood"), mark("The request could not be understood.")),
+    404: (mark("Page not found"), mark("There is nothing at this address.")),
     401: (
-        "No key",
-        "Send a good API key in the header Authorization: Bearer KEY. Without one, or with one "
-        "that was revoked, the API answers nobody.",
+        mark("No key"),
+        mark(
+            "Send a good API key in the header Authorization: Bearer KEY. Without one, or with "
+            "one that was revoked, the API answers nobody."
+        ),
     ),
-    403: ("Sent from another site", "This was not sent from a page of this server."),
-    405: ("Method not allowed", "This address does not answer to that method."),
-    413: ("Too large", "What was sent is larger than this server takes."),
-    415: ("Format not accepted", "Send the record as a form or as application/json."),
-    429: ("Too many requests", "There were too many requests from you within a minute."),
+    403: (
+        mark("Sent from another site"),
+        mark("This was not sent from a page of this server."),
+    ),
+    405: (
+        mark("Method not allowed"),
+        mark("This address does not answer to that method."),
+    ),
+    413: (mark("Too large"), mark("What was sent is larger than this server takes.")),
+    415: (
+        mark("Format not accepted"),
+        mark("Send the record as a form or as application/json."),
+    ),
+    429: (
+        mark("Too many requests"),
+        mark("There were too many requests from you within a minute."),
+    ),
     500: (
-        "Something went wrong",
-        "The mistake is here, not in what you sent. It was noted; please try again.",
+        mark("Something went wrong"),
+        mark("The mistake is here, not in what you sent. It was noted; please try again."),
+    ),
+    503: (
+        mark("Not available just now"),
+        mark("The server cannot answer this just now. Please try again later."),
     ),
 }
 
-FULL = "The server's disk is full. Nothing of what you sent was kept; please try again later."
+FULL = mark("The server's disk is full. Nothing of what you sent was kept; please try again later.")
 RETRY_AFTER_S = 60
-CUT_SHORT = "The body ended before the length that was stated for it."
+CUT_SHORT = mark("The body ended before the length that was stated for it.")
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -90,7 +110,9 @@ def first_errors(problems: Iterable[Problem]) -> dict[str | None, str]:
 def refusal_message(error: DataValidationError) -> str:
     """Return what an answer says of all problems together."""
     n = len(error.problems)
-    return error.summary if n <= 1 else f"{n} problems. The first: {error.summary}"
+    if n <= 1:
+        return error.summary
+    return _("%(n)s problems. The first: %(problem)s", n=n, problem=error.summary)
 
 
 def answer_error(error: Exception) -> Response:
@@ -105,7 +127,7 @@ def answer_error(error: Exception) -> Response:
         return _answer_no_model(error)
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         logger.error("There is no room on the disk: %s", error.strerror)
-        return _answer_http(ServiceUnavailable(FULL, retry_after=RETRY_AFTER_S))
+        return _answer_http(ServiceUnavailable(_(FULL), retry_after=RETRY_AFTER_S))
     rule = request.url_rule.rule if request.url_rule else "an unknown path"
     log_unexpected(error, request.method, rule)
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -117,10 +139,13 @@ def _answer_http(error: HTTPException) -> Response:
     if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         ours = _too_large()
     if isinstance(error, ClientDisconnected):
-        ours = CUT_SHORT
+        ours = _(CUT_SHORT)
     if status is HTTPStatus.TOO_MANY_REQUESTS:
         wait_s = dict(error.get_headers(request.environ)).get("Retry-After")
-        ours = f"{WORDS[status][1]} Ask again in {wait_s} seconds."
+        ours = _(
+            "There were too many requests from you within a minute. Ask again in %(n)s seconds.",
+            n=wait_s,
+        )
     response = _answer(status, ours)
     for name, value in error.get_headers(request.environ):
         if name.lower() not in ("content-type", "content-length"):
@@ -131,18 +156,19 @@ def _answer_http(error: HTTPException) -> Response:
 def _too_large() -> str:
     limit, length = request.max_content_length, request.content_length
     if limit is not None and (length is None or length > limit):
-        return f"The body may have {limit:,} bytes. This one has more."
-    return "The form has more fields, or a longer one, than this server takes."
+        most = localize(f"{limit:,}")
+        return _("The body may have %(n)s bytes. This one has more.", n=most)
+    return _("The form has more fields, or a longer one, than this server takes.")
 
 
 def _answer(
     status: HTTPStatus, message: str | None = None, problems: Iterable[Problem] = ()
 ) -> Response:
     title, standard = WORDS.get(status, (status.phrase, f"{status.description or status.phrase}."))
-    message = message or standard
+    message = message or _(standard)
     if wants_json():
         return make_response(jsonify(error_body(status, message, problems)), status)
-    page = render_template("error.html", status=status, title=title, message=message)
+    page = render_template("error.html", status=status, title=_(title), message=message)
     return make_response(page, status)
 
 

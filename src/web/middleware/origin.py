@@ -23,8 +23,11 @@ from urllib.parse import urlsplit
 from flask import Request, request
 from werkzeug.exceptions import Forbidden
 
+from src.language import gettext as _
+from src.language import mark
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-NOT_FROM_HERE = (
+NOT_FROM_HERE = mark(
     "This came from another website, so it was not accepted. To send it, use the form on this site."
 )
 
@@ -40,7 +43,7 @@ def refuse_cross_site() -> None:
     if request.method in SAFE_METHODS or request.is_json:
         return
     if is_cross_site(request):
-        raise Forbidden(NOT_FROM_HERE)
+        raise Forbidden(_(NOT_FROM_HERE))
 
 
 def is_cross_site(asked: Request) -> bool:

@@ -9,6 +9,7 @@ from typing import IO
 from flask import Request, Response, after_this_request, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
+from src.language import gettext as _
 from src.utils import disk_folder
 
 DISCARD_FOR_S = 5.0
@@ -49,7 +50,7 @@ def read_chunked_body() -> None:
     except HTTPException:
         raise
     except Exception as error:  # the server's parser met a piece that is none
-        raise BadRequest("The body's pieces could not be read.") from error
+        raise BadRequest(_("The body's pieces could not be read.")) from error
     if request.max_content_length is not None and length >= request.max_content_length:
         raise RequestEntityTooLarge
 
@@ -81,7 +82,7 @@ def spool_body(most_bytes: int) -> None:
     except HTTPException:
         raise
     except Exception as error:  # the server's parser met a piece that is none
-        raise BadRequest("The body's pieces could not be read.") from error
+        raise BadRequest(_("The body's pieces could not be read.")) from error
     whole.seek(0)
     del request.environ["HTTP_TRANSFER_ENCODING"]
     request.environ["CONTENT_LENGTH"] = str(length)

@@ -23,6 +23,7 @@ from werkzeug.exceptions import TooManyRequests, Unauthorized
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from src.config import Settings
+from src.language import gettext as _
 from src.logger import get_logger
 from src.web.middleware.access import FOR_LOAD_BALANCERS, Guard
 from src.web.middleware.rate_limit import RateLimiter, network
@@ -134,7 +135,7 @@ class SignIn:
         """
         is_page = request.method == "GET" and not request.path.startswith("/api/")
         if not is_page or not self._hash or "sign_in.sign_in" not in current_app.view_functions:
-            raise Unauthorized("Sign in first: this server answers its operators alone.")
+            raise Unauthorized(_("Sign in first: this server answers its operators alone."))
         query = urlencode({"next": request.full_path.rstrip("?")})
         return redirect(f"{url_for('sign_in.sign_in')}?{query}", 303)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from src.report.wording import listed, plain
+from src.language import gettext as _
+from src.report.wording import listed, number, plain
 
 
 def of_100(chance: float) -> str:
@@ -17,10 +18,10 @@ def of_100(chance: float) -> str:
     """
     whole = round(100 * chance)
     if whole == 0 and chance > 0:
-        return "fewer than 1"
+        return _("fewer than 1")
     if whole == 100 and chance < 1:
-        return "more than 99"
-    return str(whole)
+        return _("more than 99")
+    return number(whole)
 
 
 def either(outcomes: Iterable[str]) -> str:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from src.exception import Problem
-from src.report.wording import group_noun, listed, plain
-from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature
+from src.language import gettext as _
+from src.language import mark
+from src.report.wording import SPACE, group_noun, listed, plain
+from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature, shown_number
 from src.schema.record import Schema
 from src.tables.cells import format_number
 
@@ -17,10 +19,11 @@ MOST_UNGROUPED = 12  # with more fields than this they stand below headings, hin
 MOST_IMPORTANT = 8
 MOST_NAMED = 6  # outcomes in a sentence
 IMPORTANT_SHARE = 0.95  # of all that the model relies on
-FEW_HEADINGS = ("What counts most for the prediction", "Other choices", "Other numbers")
-PLAIN_HEADINGS = ("Choices", "Numbers")
-NO_GROUP = "Other questions"  # for those that the hints put in no group, where they group others
-NOT_KNOWN = "Not known"
+MOST_IN_A_HEADING = 2
+COUNTS_MOST = mark("What counts most for the prediction")
+NO_GROUP = mark("Other questions")
+CHOICES, NUMBERS, LEFT_OVER = "choices", "numbers", "left over"  # headings say what is in them
+NOT_KNOWN = mark("Not known")
 
 Feature = NumericFeature | CategoricalFeature
 
@@ -108,17 +111,32 @@ def form_groups(schema: Schema, importance: Mapping[str, float] | None = None) -
         if features
     }
     if schema.group is not None:
-        heading = "" if [*fields] == [""] else NO_GROUP
+        heading = "" if [*fields] == [""] else LEFT_OVER
         fields.setdefault(heading, []).append(_group_field(schema.group))
-    return tuple(Group(heading, tuple(of_heading)) for heading, of_heading in fields.items())
+    return tuple(Group(_heading(key, found), tuple(found)) for key, found in fields.items())
+
+
+def _heading(key: str, fields: list[Field]) -> str:
+    """Return a heading as it is read: the hints', else what is in the group."""
+    if key == COUNTS_MOST:
+        return _(COUNTS_MOST)
+    if key not in (CHOICES, NUMBERS, LEFT_OVER):
+        return key
+    if len(fields) == 1:  # its label stands below
+        return _(NO_GROUP)
+    return listed((field.label for field in fields), most=MOST_IN_A_HEADING)
 
 
 def what_to_expect(schema: Schema) -> str:
     """Return what a form is answered with, by what is predicted."""
     if schema.task == "regression":
-        return "what to expect, how far off that may be, and why"
-    outcomes = listed(map(plain, schema.outcomes.categories), most=MOST_NAMED)
-    return f"which outcome to expect ({outcomes}), how likely each one is, and why"
+        return _("You then read what to expect, how far off that may be, and why.")
+    target = schema.outcomes
+    outcomes = listed((plain(target.word(one)) for one in target.categories), most=MOST_NAMED)
+    return _(
+        "You then read which outcome to expect (%(outcomes)s), how likely each one is, and why.",
+        outcomes=outcomes,
+    )
 
 
 def sensitive_labels(groups: Iterable[Group]) -> tuple[str, ...]:
@@ -134,18 +152,18 @@ def _headings(schema: Schema, importance: Mapping[str, float]) -> dict[str, list
         for feature in features:
             found.setdefault(feature.group, []).append(feature)
         if grouped and "" in found:
-            found[NO_GROUP] = found.pop("")
+            found[LEFT_OVER] = found.pop("")
         return found
     first = _most_important(importance)
-    top, choices, numbers = FEW_HEADINGS if first else ("", *PLAIN_HEADINGS)
-    found = {top: [], choices: [], numbers: []}
+    top = COUNTS_MOST if first else ""
+    found = {top: [], CHOICES: [], NUMBERS: []}
     for feature in features:
         if feature.name in first:
             found[top].append(feature)
         elif isinstance(feature, NumericFeature):
-            found[numbers].append(feature)
+            found[NUMBERS].append(feature)
         else:
-            found[choices].append(feature)
+            found[CHOICES].append(feature)
     found[top].sort(key=lambda feature: -importance[feature.name])
     return found
 
@@ -196,11 +214,11 @@ def _field(feature: Feature) -> Field:
             maximum=_number(feature.maximum),
         )
     radio = len(feature.categories) <= MOST_RADIOS
-    choices = [(category, category) for category in feature.categories]
+    choices = [(category, feature.word(category)) for category in feature.categories]
     if not radio:
-        choices.insert(0, ("", NOT_KNOWN if feature.optional else "Choose…"))
+        choices.insert(0, ("", _(NOT_KNOWN) if feature.optional else _("Choose…")))
     elif feature.optional:
-        choices.append(("", NOT_KNOWN))
+        choices.append(("", _(NOT_KNOWN)))
     options = tuple(
         # The first one has the field's own id, for links to the field.
         Option(category, label, _id(feature.name) + (f"-{i}" if i else ""))
@@ -212,7 +230,13 @@ def _field(feature: Feature) -> Field:
 def _group_field(feature: GroupFeature) -> Field:
     """Return the field of a group: names are offered where the hints allow them to be published."""
     options = tuple(Option(name, name, "") for name in feature.names)
-    choose = "Choose one, type another, or leave" if options else "Leave"
+    noun = group_noun(feature)
+    if options:
+        hint = _(
+            "Choose one, type another, or leave it blank for an average %(group)s.", group=noun
+        )
+    else:
+        hint = _("Leave it blank for an average %(group)s.", group=noun)
     return Field(
         name=feature.name,
         id=_id(feature.name),
@@ -220,7 +244,7 @@ def _group_field(feature: GroupFeature) -> Field:
         help=feature.help,
         required=False,
         widget="text",
-        hint=f"{choose} it blank for an average {group_noun(feature)}",
+        hint=hint,
         keyboard="text",
         options=options,
     )
@@ -231,16 +255,23 @@ def _number(number: float | None) -> str:
 
 
 def _range(feature: NumericFeature) -> str:
+    """Return the range of a number in words that no line breaks apart."""
+    return _range_words(feature).replace(" ", SPACE)
+
+
+def _range_words(feature: NumericFeature) -> str:
     unit = f" {feature.unit}" if feature.unit else ""
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None:
-        return f"{format_number(low)} to {format_number(high)}{unit}"
+        ends = {"low": shown_number(low), "high": f"{shown_number(high)}{unit}"}
+        return _("%(low)s to %(high)s.", **ends)
     if low is not None:
-        return f"{format_number(low)}{unit} or more"
+        return _("%(low)s or more.", low=f"{shown_number(low)}{unit}")
     if high is not None:
-        return f"{format_number(high)}{unit} or less"
+        return _("%(high)s or less.", high=f"{shown_number(high)}{unit}")
     low, high = feature.observed_minimum, feature.observed_maximum
-    return f"Usually {format_number(low)} to {format_number(high)}{unit}"
+    ends = {"low": shown_number(low), "high": f"{shown_number(high)}{unit}"}
+    return _("Usually %(low)s to %(high)s.", **ends)
 
 
 def _keyboard(feature: NumericFeature) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from src.report.wording import capitalize, group_noun, plain
+from src.language import gettext as _
+from src.report.wording import group_noun, plain
 from src.schema.features import GroupFeature, nearest
 from src.serving.predictor import Answered, NumberPredictor, Predictor
 from src.tables.cells import parse_number, shorten
@@ -15,22 +16,44 @@ def group_sentence(answered: Answered, predictor: Predictor) -> str:
     if feature is None or groups is None:
         return ""
     label = plain(feature.label or feature.name)
-    wider = ", with a wider range" if _widens(predictor) else ""
-    counted = f"it counts as an average {group_noun(feature)}{wider}."
+    noun = group_noun(feature)
     known, name = groups.is_known(answered.values), str(answered.values.get(feature.name))
     if known is None:
-        return f"{label} was left blank: {counted}"
+        if _widens(predictor):
+            return _(
+                "%(label)s was left blank: it counts as an average %(group)s, with a wider range.",
+                label=label,
+                group=noun,
+            )
+        return _(
+            "%(label)s was left blank: it counts as an average %(group)s.", label=label, group=noun
+        )
     shown = plain(shorten(name))
     if known:
-        return f"{label}: as in {shown}, which the model knows."
-    return f"{label}: the model does not know {shown}. {capitalize(counted)}{_meant(name, feature)}"
+        return _("%(label)s: as in %(name)s, which the model knows.", label=label, name=shown)
+    if _widens(predictor):
+        said = _(
+            "%(label)s: the model does not know %(name)s. It counts as an average %(group)s, with "
+            "a wider range.",
+            label=label,
+            name=shown,
+            group=noun,
+        )
+    else:
+        said = _(
+            "%(label)s: the model does not know %(name)s. It counts as an average %(group)s.",
+            label=label,
+            name=shown,
+            group=noun,
+        )
+    return f"{said} {_meant(name, feature)}".rstrip()
 
 
 def _meant(name: str, feature: GroupFeature) -> str:
     if parse_number(name) is not None:  # the nearest number is as good as any
         return ""
     close = nearest(fold(name), {fold(known): known for known in feature.names})
-    return f" Did you mean {close}?" if close else ""
+    return _("Did you mean %(value)s?", value=close) if close else ""
 
 
 def _widens(predictor: Predictor) -> bool:

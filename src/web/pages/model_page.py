@@ -11,22 +11,25 @@ from markupsafe import Markup
 
 from src.artifact_store import ArtifactStore, Run
 from src.exception import ArtifactError
+from src.language import gettext as _
+from src.language import mark
 from src.report.class_groups import ClassReportFacts
 from src.report.document import CardPart, Cell, ReportTable, Tile
 from src.report.facts import Facts, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.saved_metrics import check_metrics
 from src.report.saved_report import SavedReport, load_report
-from src.report.wording import Measure, Names, day, number, percent, plain, r2_text
+from src.report.wording import Measure, Names, day, number, percent, r2_text
 from src.serving.outcomes import OutcomePredictor
 from src.serving.predictor import Predictor
 from src.web.charts import bar_list
-from src.web.pages.outcome_model_page import outcome_words
+from src.web.pages.chosen_model import short_name, why_chosen, with_short_name
+from src.web.pages.outcome_model_page import card_parts, outcome_words
 
 REPORTS = {"report.html": "text/html", "model_card.md": "text/markdown"}
 MOST_IMPORTANT = 12
 MOST_RUNS = 10
-ERROR_SIGN = (
+ERROR_SIGN = mark(
     "Mean error is actual less predicted: above zero, a group reaches more than is predicted."
 )
 
@@ -37,6 +40,10 @@ class ModelPage:
 
     Attributes
     ----------
+    use, facts : sequence of CardPart
+        Of the model card: what it is for, what not and its limits; how it was made.
+    choice : str
+        Why the model was chosen of those compared.
     warnings, notes : sequence of str
         What the check of the training table found.
     groups : tuple of ReportTable
@@ -68,12 +75,13 @@ class ModelPage:
     tiles: Sequence[Tile]
     doubts: Sequence[str]
     summary: Sequence[str]
-    card: Sequence[CardPart]
-    limits: Sequence[str]
+    use: Sequence[CardPart]
+    facts: Sequence[CardPart]
     warnings: Sequence[str]
     notes: Sequence[str]
     metrics: ReportTable
     leaderboard: ReportTable
+    choice: str
     coverage: ReportTable
     levels: ReportTable | None
     fairness: tuple[str, ...]
@@ -89,7 +97,7 @@ class ModelPage:
     capacity: str = ""
     cases: ReportTable | None = None
     effects: CardPart | None = None
-    group_note: str = ERROR_SIGN
+    group_note: str = ""
 
 
 def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
@@ -113,6 +121,7 @@ def describe_model(predictor: Predictor, store: ArtifactStore) -> ModelPage:
         coverage=_coverage(facts.metrics, Measure.of(facts.schema.number)),
         importance=_importance(report, Names(facts.schema)),
         importance_lead=_importance_lead(report),
+        group_note=_(ERROR_SIGN),
         history=_history(store, predictor.run),
         has_report=report is not None,
         report_problem=problem,
@@ -143,7 +152,7 @@ def _describe_outcomes(predictor: OutcomePredictor, store: ArtifactStore) -> Mod
         group_note=" ".join(meaning(facts)),
         exclusion=report.exclusion_sentence() if report else "",
         importance=_importance(report, names),
-        importance_lead=_importance_lead(report, "R² (McFadden's)"),
+        importance_lead=_importance_lead(report, _("R² (McFadden's)")),
         history=_history(store, predictor.run),
         has_report=report is not None,
         report_problem=problem,
@@ -152,7 +161,7 @@ def _describe_outcomes(predictor: OutcomePredictor, store: ArtifactStore) -> Mod
 
 def importance_of(predictor: Predictor) -> Mapping[str, float]:
     """Return how much a model relies on each feature; nothing where no report says so."""
-    report, _ = _report(predictor)  # the model's page tells of a problem
+    report, __ = _report(predictor)  # the model's page tells of a problem
     rows = report.importance if report else ()
     return {one.feature: one.mean_absolute_contribution for one in rows}
 
@@ -173,7 +182,7 @@ def _words(facts: ReportFacts) -> dict[str, Any]:
     """Return what every run has: the card, its limits, how good the model is."""
     # The report's words, not its plots: no library of training's is imported by them.
     from src.report.accuracy import leaderboard_table
-    from src.report.model_card import card, held_out_table, limits
+    from src.report.model_card import held_out_table
     from src.report.overview import coverage_by_level, doubt, summary
     from src.report.table_findings import notes, warnings
 
@@ -184,13 +193,13 @@ def _words(facts: ReportFacts) -> dict[str, Any]:
         "tiles": tiles,
         "doubts": doubts,
         "summary": paragraphs[len(doubts) :],
-        "card": card(facts),
-        "limits": limits(facts),
+        **card_parts(facts),
+        "choice": why_chosen(facts.metrics),
         "warnings": warnings(facts.findings),
         "notes": notes(facts.findings),
         "metrics": held_out_table(facts.metrics["held_out"], measure),
         "levels": coverage_by_level(facts),
-        "leaderboard": leaderboard_table(facts.metrics, measure),
+        "leaderboard": with_short_name(leaderboard_table(facts.metrics, measure), facts.metrics),
     }
 
 
@@ -203,7 +212,7 @@ def _of_groups(facts: Facts) -> dict[str, Any]:
         return {}
     words = GroupWords.of(facts.schema)
     said = [*effect_sentences(groups, facts.schema), *not_what_it_is(words)]
-    effects = CardPart(f"What a {words.one} adds", said)
+    effects = CardPart(_("What a %(group)s adds", group=words.one), said)
     return {"cases": scores_table(groups, facts.schema), "effects": effects}
 
 
@@ -223,8 +232,8 @@ def _findings(facts: ReportFacts) -> dict[str, Any]:
 
 def _coverage(metrics: Mapping[str, Any], measure: Measure) -> ReportTable:
     return ReportTable(
-        "Students inside their interval",
-        ("Interval", "Held the truth", measure.axis("Mean width")),
+        _("Students inside their interval"),
+        (_("Interval"), _("Held the truth"), measure.axis(_("Mean width"))),
         [
             (
                 Cell(percent(row["level"])),
@@ -246,10 +255,12 @@ def _importance(report: SavedReport | None, names: Names) -> Markup:
 def _importance_lead(report: SavedReport | None, measure: str = "R²") -> str:
     if not report or not (refitted := report.refitted):
         return ""
-    return (
-        f"{refitted.label} was fitted again without one feature at a time. With all of them its "
-        f"{measure} is {r2_text(refitted.r2)} on students whom it had not seen: by how much does "
-        "it fall?"
+    return _(
+        "%(model)s was fitted again without one feature at a time. With all of them its "
+        "%(measure)s is %(value)s on students whom it had not seen: by how much does it fall?",
+        model=refitted.label,
+        measure=measure,
+        value=r2_text(refitted.r2),
     )
 
 
@@ -259,25 +270,39 @@ def _history(store: ArtifactStore, served: Run) -> ReportTable:
     with suppress(ArtifactError):  # readiness says so
         promotions = store.history()[-MOST_RUNS:]
     for i, entry in enumerate(reversed(promotions)):
-        model, quality = "not there any more", "–"
+        model, quality = _("not there any more"), "–"
         try:
             run = store.run(entry.run_id)
             metrics = run.read_json("metrics.json")
             check_metrics(metrics)
-            model, quality = plain(run.manifest.model), _held_out_quality(metrics["held_out"])
+            model = short_name(run.manifest.model, metrics)
+            quality = _held_out_quality(metrics["held_out"])
         except (ArtifactError, OSError, TypeError, ValueError):  # removed, or of another shape
             pass
-        how = f"{'trained' if entry.by == 'train' else 'taken back into use'} {day(entry.at)}"
-        if marked is None and entry.run_id == served.run_id:
-            marked, how = i, f"{how}, in use"
+        in_use = marked is None and entry.run_id == served.run_id
+        if in_use:
+            marked = i
+        how = _how_promoted(entry.by, in_use=in_use) % {"day": day(entry.at)}
         rows.append((Cell(entry.run_id, how), Cell(model), Cell(quality)))
     return ReportTable(
-        "Runs, the latest first", ("Run", "Model", "Held out"), rows, frozenset({1}), marked=marked
+        _("Runs, the latest first"),
+        (_("Run"), _("Model"), _("Held out")),
+        rows,
+        frozenset({1}),
+        marked=marked,
     )
+
+
+def _how_promoted(by: str, *, in_use: bool) -> str:
+    if by == "train":
+        return _("trained %(day)s, in use") if in_use else _("trained %(day)s")
+    if in_use:
+        return _("taken back into use %(day)s, in use")
+    return _("taken back into use %(day)s")
 
 
 def _held_out_quality(held_out: Mapping[str, Any]) -> str:
     """Return the figure by which runs are told apart: they may predict other things."""
     if "log_loss" in held_out:
-        return f"log loss {number(held_out['log_loss']['value'], 3)}"
-    return f"R² {r2_text(held_out['r2']['value'])}"
+        return _("log loss %(value)s", value=number(held_out["log_loss"]["value"], 3))
+    return _("R² %(value)s", value=r2_text(held_out["r2"]["value"]))

@@ -9,8 +9,10 @@ from typing import ClassVar, NamedTuple
 from markupsafe import Markup
 
 from src.exception import Problem
-from src.language import cached_by_language
+from src.language import cached_by_language, ngettext
+from src.language import gettext as _
 from src.report.wording import listed, percent, plain
+from src.schema.features import ClassTarget
 from src.serving.outcomes import OutcomePrediction, OutcomePredictor
 from src.web.charts import crowd
 from src.web.pages.chance_words import either, of_100
@@ -59,9 +61,9 @@ class OutcomeResult:
     expected : str
         How many of 100 students end with these.
     between : str
-        Between what that chance lies.
+        Between what that chance lies, in a sentence.
     comparison : str
-        How it compares with the training data.
+        How it compares with the training data, in a sentence.
     ruled_out : str
         Which outcomes cannot be ruled out.
     chart : Markup
@@ -101,23 +103,31 @@ def describe_outcome(
     model, labels = _served_model(predictor), predictor.labels
     counted = [labels[code] for code in predictor.explained(prediction.prediction)]
     chance = sum(prediction.probabilities[label] for label in counted)
-    outcomes = either(counted)
+    target = predictor.schema.outcomes
+    outcomes = either(map(target.word, counted))
     between = ""
     if prediction.at_risk_range is not None:
         low, high = map(of_100, prediction.at_risk_range)
-        between = f"between {low} and {high} of 100" if low != high else ""
+        if low != high:
+            between = _(
+                "What is known of students like this puts it between %(low)s and %(high)s of 100.",
+                low=low,
+                high=high,
+            )
     return OutcomeResult(
         value=prediction.prediction,
-        shown=plain(prediction.prediction),
+        shown=plain(target.word(prediction.prediction)),
         outcomes=outcomes,
         expected=of_100(chance),
         between=between,
         comparison=_compare(chance, sum(model.shares[label] for label in counted)),
-        ruled_out=_ruled_out(prediction, len(labels)),
+        ruled_out=_ruled_out(prediction, target),
         at_risk=prediction.at_risk is not None,
         chart=_crowd(round(100 * chance), outcomes),
         rows=tuple(
-            OutcomeRow(plain(label), of_100(p), of_100(model.shares[label]), label in counted)
+            OutcomeRow(
+                plain(target.word(label)), of_100(p), of_100(model.shares[label]), label in counted
+            )
             for label, p in prediction.probabilities.items()
         ),
         mended=mended(entered or {}, prediction, predictor.schema),
@@ -132,44 +142,69 @@ def _served_model(predictor: OutcomePredictor) -> OutcomeModel:
     metrics = predictor.metrics
     held_out, n_students = metrics["held_out"], sum(metrics["outcome_counts"])
     counts = zip(metrics["outcomes"], metrics["outcome_counts"], strict=True)
-    quality = (
-        f"Of {held_out['n_samples']:,} students whom the model had not seen, "
-        f"{percent(held_out['accuracy']['value'])} had the outcome that was most likely"
+    quality = ngettext(
+        "Of %(n)s student whom the model had not seen, %(share)s had the outcome that was most "
+        "likely.",
+        "Of %(n)s students whom the model had not seen, %(share)s had the outcome that was most "
+        "likely.",
+        held_out["n_samples"],
+        share=percent(held_out["accuracy"]["value"]),
     )
     for row in metrics["set_coverage"]:
         if str(row["level"]) == SHOWN_LEVEL:
-            quality += f", {percent(row['coverage'])} one that was not ruled out"
+            share = percent(row["coverage"])
+            quality += " " + _("%(share)s had one that was not ruled out.", share=share)
     return OutcomeModel.of(
-        predictor,
-        shares={label: n / n_students for label, n in counts},
-        quality=f"{quality}.",
+        predictor, shares={label: n / n_students for label, n in counts}, quality=quality
     )
 
 
 @cached_by_language(maxsize=256)
 def _crowd(n_counted: int, outcomes: str) -> Markup:
-    return crowd(n_counted, f"{n_counted} of 100 students drawn full: {outcomes}")
+    title = _("%(n)s of 100 students drawn full: %(outcomes)s", n=n_counted, outcomes=outcomes)
+    return crowd(n_counted, title)
 
 
 def _compare(chance: float, share: float) -> str:
     # The difference of the shown figures, so that a reader who subtracts finds the same.
     difference = round(100 * chance) - round(100 * share)
-    side = "more than" if difference > 0 else "fewer than"
-    apart = f"{abs(difference)} {side}" if difference else "as many as"
-    return f"{apart} among the students that it learnt from ({of_100(share)} of 100)"
+    known = of_100(share)
+    if not difference:
+        return _(
+            "That is as many as among the students that it learnt from (%(known)s of 100).",
+            known=known,
+        )
+    if difference > 0:
+        return _(
+            "That is %(n)s more than among the students that it learnt from (%(known)s of 100).",
+            n=difference,
+            known=known,
+        )
+    return _(
+        "That is %(n)s fewer than among the students that it learnt from (%(known)s of 100).",
+        n=-difference,
+        known=known,
+    )
 
 
-def _ruled_out(prediction: OutcomePrediction, n_outcomes: int) -> str:
+def _ruled_out(prediction: OutcomePrediction, target: ClassTarget) -> str:
     """Return which outcomes may still come about."""
     inside = prediction.sets.get(SHOWN_LEVEL)
     if inside is None:
         return ""
-    if len(inside) == n_outcomes:
-        return "No outcome can be ruled out."
-    left, others = map(plain, inside), [plain(x) for x in inside if x != prediction.prediction]
+    if len(inside) == len(target.categories):
+        return _("No outcome can be ruled out.")
+    words = {label: plain(target.word(label)) for label in inside}
+    left = words.values()
+    others = [word for label, word in words.items() if label != prediction.prediction]
     if not others:
-        return f"Sets like this one, {next(left)} alone, hold the outcomes of 9 in 10 students."
-    return (
-        f"{listed(others, most=20)} cannot be ruled out: sets like this one, "
-        f"{listed(left, most=20)}, hold the outcomes of 9 in 10 students."
+        return _(
+            "Sets like this one, %(outcome)s alone, hold the outcomes of 9 in 10 students.",
+            outcome=listed(left),
+        )
+    return _(
+        "%(others)s cannot be ruled out: sets like this one, %(all)s, hold the outcomes of 9 in "
+        "10 students.",
+        others=listed(others, most=20),
+        all=listed(left, most=20),
     )

@@ -11,13 +11,21 @@ from markupsafe import Markup
 
 from src.compiled.contributions import Contributions
 from src.exception import ReasonsUnavailableError
+from src.language import gettext as _
+from src.language import mark, ngettext
 from src.report.saved_metrics import Direction
-from src.report.wording import listed, number, plain, sensible_decimals, signed, with_unit
-from src.schema.features import CategoricalFeature, Value
+from src.report.wording import (
+    SPACE,
+    listed,
+    number,
+    plain,
+    sensible_decimals,
+    signed,
+)
+from src.schema.features import CategoricalFeature, GroupFeature, Value, shown_number
 from src.schema.record import Schema
 from src.serving.outcomes import OutcomePredictor
 from src.serving.predictor import Answered, Predictor
-from src.tables.cells import format_number
 from src.web.charts import bar_list
 from src.web.pages.chance_words import either
 from src.web.pages.forms import Feature
@@ -28,7 +36,7 @@ MOST_CHOICES = 6
 LEAST_WHOLE = 10  # of 100: smaller chances are told with a decimal
 N_STEPS = 5  # of a number, over the range that training saw
 
-NO_REASONS = "Reasons are not available for this model."
+NO_REASONS = mark("Reasons are not available for this model.")
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Reasons:
     start: str
     chart: Markup
     end: str
-    title: str = "Why this prediction"
+    title: str
     group: str = ""
 
 
@@ -97,16 +105,27 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
     """
     target, decimals = schema.number, sensible_decimals(schema.number)
     total, held = found.total, schema.clip(found.total)
-    end = f"Together that is {with_unit(total, decimals, target.unit)}."
-    if held != total:
-        end = f"{end[:-1]}, held to {format_number(held)}, the end of the range."
+    unit = f"{SPACE}{plain(target.unit)}" if target.unit else ""
+    shown = f"{number(total, decimals)}{unit}"
+    if held == total:
+        end = _("Together that is %(total)s.", total=shown)
+    else:
+        end = _(
+            "Together that is %(total)s, held to %(end)s, the end of the range.",
+            total=shown,
+            end=shown_number(held),
+        )
+    start = _(
+        "The model starts from %(base)s, the average of its predictions for the students it "
+        "learnt from. Each answer moves it up or down:",
+        base=f"{number(found.base, decimals)}{unit}",
+    )
     return Reasons(
-        f"The model starts from {with_unit(found.base, decimals, target.unit)}, "
-        "the average of its predictions for the students it learnt from. Each answer moves it up "
-        "or down:",
+        start,
         _bars(found.values, values, schema, decimals),
         end,
-        group=_group_words(found, schema),
+        _("Why this prediction"),
+        _group_words(found, schema),
     )
 
 
@@ -123,19 +142,26 @@ def explain_chance(
     added = {name: 100 * adds for name, adds in found.values.items()}
     base, total = 100 * found.base, 100 * found.total
     decimals = 0 if max(base, total) >= LEAST_WHOLE else 1
+    shown = number(base, decimals)
     if found.method == "permutation_shapley":
-        start = "the average of its chances for the students it learnt from"
-    else:
-        start = (
-            "its chance where the answers weigh what they do on average among the students it "
-            "learnt from. That need not be the average of their chances"
+        start = _(
+            "The model starts from a chance of %(base)s of 100, the average of its chances for "
+            "the students it learnt from. Each answer moves it up or down, by so many of 100:",
+            base=shown,
         )
+    else:
+        start = _(
+            "The model starts from a chance of %(base)s of 100, its chance where the answers "
+            "weigh what they do on average among the students it learnt from. That need not be "
+            "the average of their chances. Each answer moves it up or down, by so many of 100:",
+            base=shown,
+        )
+    together = number(total, decimals)
     return Reasons(
-        f"The model starts from a chance of {number(base, decimals)} of 100, {start}. Each answer "
-        "moves it up or down, by so many of 100:",
+        start,
         _bars(added, values, schema, decimals),
-        f"Together that is {number(total, decimals)} of 100, but for rounding.",
-        f"Why this chance of {outcomes}",
+        _("Together that is %(total)s of 100, but for rounding.", total=together),
+        _("Why this chance of %(outcomes)s", outcomes=outcomes),
         _group_words(found, schema),
     )
 
@@ -144,10 +170,11 @@ def _group_words(found: Contributions, schema: Schema) -> str:
     group = schema.group
     if group is None or group.name not in found.values:
         return ""
-    return (
-        f"What {plain(group.label or group.name)} adds is how its students did in the training "
-        "data, beyond what their other answers tell. It does not measure quality and is no cause: "
-        "it can stand for who goes there."
+    return _(
+        "What %(group)s adds is how its students did in the training data, beyond what their "
+        "other answers tell. It does not measure quality and is no cause: it can stand for who "
+        "goes there.",
+        group=plain(group.label or group.name),
     )
 
 
@@ -155,26 +182,30 @@ def _bars(
     added: Mapping[str, float], values: Mapping[str, Value], schema: Schema, decimals: int
 ) -> Markup:
     """Return each answer with what it adds, the largest first, and a bar."""
-    labels = {feature.name: feature.label or feature.name for feature in schema.asked}
+    asked = {feature.name: feature for feature in schema.asked}
     ranked = sorted(added.items(), key=lambda item: -abs(item[1]))
-    n_shown = sum(abs(round(adds, decimals)) > 0 for _, adds in ranked)
+    n_shown = sum(abs(round(adds, decimals)) > 0 for __, adds in ranked)
     if n_shown > MOST_REASONS:
         n_shown = MOST_REASONS - 1
     if len(ranked) - n_shown == 1:  # it is no longer than a line that says "one other"
         n_shown += 1
     rows = [
-        (f"{labels[name]} {answer_text(values[name])}", signed(adds, decimals), adds)
+        (_answer(asked[name], values[name]), signed(adds, decimals), adds)
         for name, adds in ranked[:n_shown]
     ]
     if rest := ranked[n_shown:]:
-        adds, all_ = sum(adds for _, adds in rest), "other answers" if rows else "answers"
-        rows.append((f"{len(rest)} {all_} together", signed(adds, decimals), adds))
+        adds = sum(value for __, value in rest)
+        if rows:
+            together = ngettext("%(n)s other answer", "%(n)s other answers together", len(rest))
+        else:
+            together = ngettext("%(n)s answer", "%(n)s answers together", len(rest))
+        rows.append((together, signed(adds, decimals), adds))
     return bar_list(rows)
 
 
 def no_reasons(error: ReasonsUnavailableError) -> Reasons:
     """Return the reason why there are no reasons."""
-    return Reasons(f"{NO_REASONS} {error}", Markup(""), "")
+    return Reasons(f"{_(NO_REASONS)} {_(str(error))}", Markup(""), "", _("Why this prediction"))
 
 
 @dataclass(frozen=True)
@@ -193,7 +224,10 @@ def _compared(predictor: Predictor) -> _Compared | None:
     outcomes = predictor.schema.outcomes
     if not outcomes.event:
         return None
-    said = f"Of 100 students, how many are expected to end with {either(outcomes.at_risk)}:"
+    said = _(
+        "Of 100 students, how many are expected to end with %(outcomes)s:",
+        outcomes=either(map(outcomes.word, outcomes.at_risk)),
+    )
     return _Compared(lambda predicted: 100 * predicted.at_risk, 0, said)
 
 
@@ -253,7 +287,8 @@ def _compare(
             return 0.0, None
         predicted.append(outcome)
         difference = "" if entered else signed(outcome - before, decimals)
-        choices.append(Choice(answer_text(value), number(outcome, decimals), difference, entered))
+        answer, shown = answer_text(value, feature), number(outcome, decimals)
+        choices.append(Choice(answer, shown, difference, entered))
     if len(choices) < 2:
         return 0.0, None
     return max(predicted) - min(predicted), WhatIf(feature.label or feature.name, choices)
@@ -282,8 +317,15 @@ def _alternatives(feature: Feature, now: Value) -> list[Value]:
     return [*sorted({*rounded, now})] if isinstance(now, float) else [now, *sorted(rounded)]
 
 
-def answer_text(value: Value) -> str:
-    """Return an answer as a person reads it."""
+def answer_text(value: Value, feature: Feature | GroupFeature | None = None) -> str:
+    """Return an answer as a person reads it, by the words that the hints have for a choice."""
     if value is None:
-        return "not known"
-    return format_number(value) if isinstance(value, float) else value
+        return _("not known")
+    if isinstance(value, float):
+        return shown_number(value)
+    return feature.word(value) if isinstance(feature, CategoricalFeature) else value
+
+
+def _answer(feature: Feature | GroupFeature, value: Value) -> str:
+    label, answer = feature.label or feature.name, answer_text(value, feature)
+    return _("%(label)s: %(answer)s", label=label, answer=answer)

@@ -11,23 +11,25 @@ from typing import Any, ClassVar, Self
 from markupsafe import Markup
 
 from src.exception import Problem
-from src.language import cached_by_language
+from src.language import cached_by_language, decimal_mark, ngettext
+from src.language import gettext as _
 from src.report.group_facts import KNOWN, NEW
 from src.report.wording import (
+    SPACE,
     Measure,
-    count,
     day,
     interval_ends,
-    listed,
     number,
     percent,
     plain,
 )
-from src.schema.features import NumericFeature, finite, read_as
+from src.schema.features import NumericFeature, finite, shown_number
 from src.schema.record import Schema
 from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
-from src.tables.cells import format_number, parse_number
+from src.tables.cells import parse_number, shorten
 from src.web.charts import distribution, table_rows
+from src.web.pages.chosen_model import short_name
+from src.web.pages.reasons import answer_text
 
 LEAST_NARROWER = 0.05  # of a range, for an answer that was left open to be named
 SHOWN_LEVEL = "0.9"  # "9 in 10 students"
@@ -57,7 +59,7 @@ class ServedModel:
         """Return it with what the kind of model adds."""
         target, manifest = predictor.schema.target, predictor.run.manifest
         return cls(
-            manifest.model,
+            short_name(manifest.model, predictor.metrics),
             day(manifest.created),
             manifest.rows.get("used", manifest.rows.get("total")),
             target.label or target.name,
@@ -96,9 +98,16 @@ class NumberModel(ServedModel):
             return self.by_group
         if not self.typical_error:
             return ""
-        n = self.held_out
-        measured = f", measured on {n:,} students whom the model had not seen" if n else ""
-        return f"Predictions are off by {self.typical_error} on average{measured}."
+        if not self.held_out:
+            return _("Predictions are off by %(error)s on average.", error=self.typical_error)
+        return ngettext(
+            "Predictions are off by %(error)s on average, measured on %(n)s student whom the "
+            "model had not seen.",
+            "Predictions are off by %(error)s on average, measured on %(n)s students whom the "
+            "model had not seen.",
+            self.held_out,
+            error=self.typical_error,
+        )
 
 
 @dataclass(frozen=True)
@@ -113,8 +122,10 @@ class Result:
         The prediction in full, and with as many decimals as mean something.
     comparison : str
         How it compares with the average of the training data.
-    interval : str
-        Ends of a range that holds the scores of nine in ten students, in the target's unit.
+    low, high : str
+        Ends of a range that holds the scores of nine in ten students, the second with the unit.
+    exactly : str
+        In place of these, what nine in ten such students score, where the range is a point.
     missed : str
         Which of the answers that were left open would narrow the range most.
     chance_below, pass_mark : str
@@ -130,7 +141,9 @@ class Result:
     value: str
     shown: str
     comparison: str
-    interval: str
+    low: str
+    high: str
+    exactly: str
     missed: str
     chance_below: str
     pass_mark: str
@@ -160,7 +173,8 @@ def describe(
     mark = predictor.pass_mark if pass_mark is None else pass_mark
     model, value = _served_model(predictor), prediction.prediction
     chance, interval = prediction.probability_below, prediction.intervals.get(SHOWN_LEVEL)
-    ends = interval_ends(interval, model.measure.decimals, " and ")
+    *low, high = interval_ends(interval, model.measure.decimals, "\n").split("\n")
+    exactly = "" if low else high
     lower, chart = "", Markup()
     if model.scores:
         lower, chart = _place(value, interval, mark, model, model.scores)
@@ -168,8 +182,10 @@ def describe(
         value=repr(value),
         shown=model.measure.number(value),
         comparison=_compare(value, model),
-        interval=f"{ends} {model.measure.unit}".strip() if ends else "",
-        missed=_missed(prediction, predictor) if ends else "",
+        low="".join(low),
+        high=_amount(high, model.measure.unit) if low else "",
+        exactly=_amount(exactly, model.measure.unit) if exactly else "",
+        missed=_missed(prediction, predictor) if high else "",
         chance_below="" if chance is None else percent(chance),
         pass_mark=_with_unit(mark, predictor.schema.number),
         lower=lower,
@@ -206,30 +222,51 @@ def _errors_by_group(predictor: NumberPredictor, measure: Measure) -> str:
     if facts is None or group is None:
         return ""
     label = plain(group.label or group.name)
-    where = {KNOWN: f"where the model knows the {label}", NEW: "where it does not"}
+    said = {
+        KNOWN: _(
+            "Where the model knows the %(group)s, predictions are off by %(error)s on average, "
+            "measured on %(n)s students whom it had not seen."
+        ),
+        NEW: _(
+            "Where it does not know the %(group)s, they are off by %(error)s, measured on %(n)s "
+            "students."
+        ),
+    }
     by_case = {one["case"]: one for one in facts["scores"]}
-    errors = [
-        f"by {measure.amount(by_case[case]['scores']['mae']['value'])} on average {words} "
-        f"({count(by_case[case]['n_samples'])})"
-        for case, words in where.items()
+    return " ".join(
+        words
+        % {
+            "group": label,
+            "error": measure.amount(by_case[case]["scores"]["mae"]["value"]),
+            "n": number(by_case[case]["n_samples"]),
+        }
+        for case, words in said.items()
         if case in by_case
-    ]
-    return (
-        f"Predictions are off {listed(errors)}, measured on students whom the model had not seen."
     )
 
 
 def _with_unit(mark: float | None, target: NumericFeature) -> str:
-    return "" if mark is None else f"{format_number(mark)} {target.unit}".strip()
+    return "" if mark is None else _amount(shown_number(mark), plain(target.unit))
+
+
+def _amount(shown: str, unit: str) -> str:
+    """Return a number and its unit, which no line breaks apart."""
+    return f"{shown}{SPACE}{unit}" if unit else shown
 
 
 def mended(entered: Mapping[str, str], prediction: Answered, schema: Schema) -> tuple[str, ...]:
     """Return how each answer is read that was not typed as the model takes it."""
-    said = []
+    said, comma = [], decimal_mark() == ","
     for feature in schema.features:
         typed, value = entered.get(feature.name, ""), prediction.values.get(feature.name)
-        if value is not None and value not in (typed, parse_number(typed)):
-            said.append(f"{feature.label or feature.name}: {read_as(typed, value)}")
+        if value is not None and value not in (typed, parse_number(typed, decimal_comma=comma)):
+            line = _(
+                "%(label)s: “%(typed)s” is read as %(value)s.",
+                label=feature.label or feature.name,
+                typed=shorten(typed),
+                value=answer_text(value, feature),
+            )
+            said.append(line)
     return tuple(said)
 
 
@@ -239,9 +276,11 @@ def _missed(prediction: Prediction, predictor: NumberPredictor) -> str:
         return ""
     name, share = found
     label = next(f.label or f.name for f in predictor.schema.features if f.name == name)
-    return (
-        f"Of the answers left open, {label} matters most: with it, such ranges are about "
-        f"{percent(share)} narrower."
+    return _(
+        "Of the answers left open, %(label)s matters most: with it, such ranges are about "
+        "%(share)s narrower.",
+        label=label,
+        share=percent(share),
     )
 
 
@@ -249,13 +288,23 @@ def _compare(value: float, model: NumberModel) -> str:
     if model.mean is None:
         return ""
     measure = model.measure
-    average = f"{measure.number(model.mean)} {measure.unit}".strip()
+    average = _amount(measure.number(model.mean), measure.unit)
     # The difference of the shown figures, so that a reader who subtracts finds the same.
     difference = round(value, measure.decimals) - round(model.mean, measure.decimals)
     if not difference:
-        return f"That is the average of the training data, {average}."
-    apart, side = measure.number(abs(difference)), "above" if difference > 0 else "below"
-    return f"That is {apart} {side} the average of the training data, {average}."
+        return _("That is the average of the training data, %(average)s.", average=average)
+    apart = measure.number(abs(difference))
+    if difference > 0:
+        return _(
+            "That is %(apart)s above the average of the training data, %(average)s.",
+            apart=apart,
+            average=average,
+        )
+    return _(
+        "That is %(apart)s below the average of the training data, %(average)s.",
+        apart=apart,
+        average=average,
+    )
 
 
 def _place(
@@ -268,19 +317,26 @@ def _place(
     """Return where a prediction lies among the scores of the training data, in words and drawn."""
     shown, n = model.measure.number(value), sum(scores.counts)
     lower = percent(share_below(value, scores.edges, scores.counts))
-    sentence = f"About {lower} of the {n:,} students that the model learnt from scored lower."
-    description = (
-        f"A histogram of {model.target} in the training data. The most frequent scores are "
-        f"{scores.most_frequent}; {lower} lie below the prediction. The shaded part is a range "
-        "that holds 9 in 10 students' scores."
+    sentence = _(
+        "About %(share)s of the %(n)s students that the model learnt from scored lower.",
+        share=lower,
+        n=number(n),
+    )
+    description = _(
+        "A histogram of %(target)s in the training data. The most frequent scores are "
+        "%(scores)s; %(share)s lie below the prediction. The shaded part is a range that holds "
+        "9 in 10 students' scores.",
+        target=model.target,
+        scores=scores.most_frequent,
+        share=lower,
     )
     if mark is not None:
-        sentence += " The dashed line is the pass mark."
-        description += f" The dashed line is at {format_number(mark)}."
+        sentence += " " + _("The dashed line is the pass mark.")
+        description += " " + _("The dashed line is at %(mark)s.", mark=shown_number(mark))
     return sentence, distribution(
         scores.edges,
         scores.counts,
-        f"Where {shown} lies among the scores of {n:,} students",
+        _("Where %(score)s lies among the scores of %(n)s students", score=shown, n=number(n)),
         description,
         at=value,
         at_label=shown,
@@ -308,6 +364,7 @@ def _scores(histogram: Mapping[str, Any], target: NumericFeature, decimals: int)
         if target.integer:  # the edges lie halfway between whole numbers
             low, high, decimals = math.ceil(low), math.ceil(high) - 1, 0
         high = min(high, target.observed_maximum)  # bins are of one width: the last may be too wide
-        ends = dict.fromkeys((number(low, decimals), number(high, decimals)))
-        rows.append((" to ".join(ends), n))
+        first, last = number(low, decimals), number(high, decimals)
+        span = first if first == last else _("%(low)s to %(high)s", low=first, high=last)
+        rows.append((span, n))
     return Scores(edges, counts, table_rows(rows), rows[counts.index(max(counts))][0])

@@ -201,8 +201,8 @@ def download_report(name: str) -> ResponseReturnValue:
     run = current_models().predictor().run
     content = run.read_report(name) if name in REPORTS else None
     if content is None:
-        raise NotFound("This model has no report. Training with --budget standard writes one.")
-    stem, _, ending = name.partition(".")
+        raise NotFound(_("This model has no report. Training with --budget standard writes one."))
+    stem, __, ending = name.partition(".")
     response = Response(content, mimetype=REPORTS[name])
     response.headers.set(
         "Content-Disposition", "attachment", filename=f"{stem}-{run.run_id}.{ending}"

@@ -13,11 +13,13 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
+from src.language import gettext as _
+from src.language import mark
 from src.web.middleware.origin import local_path
 from src.web.middleware.sign_in import SignIn, sign_out
 
 sign_in = Blueprint("sign_in", __name__)
-WRONG = "This is not the password."
+WRONG = mark("This is not the password.")
 
 
 @sign_in.get("/sign-in", endpoint="sign_in")
@@ -31,7 +33,7 @@ def attempt() -> ResponseReturnValue:
     """Let in whoever knows the password, and go where they wanted to."""
     found: SignIn = current_app.extensions[SignIn.EXTENSION]
     if not found.attempt(request.form.get("password", "")):
-        return _page(WRONG, 422)
+        return _page(_(WRONG), 422)
     return redirect(request.script_root + _wanted(), 303)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from src.exception import DataValidationError, Problem
+from src.language import gettext as _
 from src.schema.record import Schema
 from src.serving.predictor import Answered, Predictor
 from src.tables.cells import shorten
@@ -58,9 +59,12 @@ def read_form(fields: Mapping[str, list[str]], schema: Schema) -> Submission:
     for name, sent in fields.items():
         got = shorten(sent[0])
         if name not in labels:
-            problems.append(Problem(f"{shorten(name)} is not a field of this form.", got=got))
+            said = _("%(name)s is not a field of this form.", name=shorten(name))
+            problems.append(Problem(said, got=got))
         elif len(sent) > 1:
-            message = f"{labels[name]} was sent {len(sent)} times. Send it once."
+            message = _(
+                "%(label)s was sent %(n)s times. Send it once.", label=labels[name], n=len(sent)
+            )
             problems.append(Problem(message, name, got=got))
     record = {name: sent[0] for name, sent in fields.items() if name in labels}
     return Submission(record, _listed(problems), from_form=True)
@@ -166,5 +170,5 @@ def _submission(value: Any) -> Submission:
 
 def _listed(problems: list[Problem]) -> tuple[Problem, ...]:
     more = len(problems) - LISTED
-    rest = [Problem(f"{more} more names are wrong in the same way.")] if more > 0 else []
+    rest = [Problem(_("%(n)s more names are wrong in the same way.", n=more))] if more > 0 else []
     return (*problems[:LISTED], *rest)

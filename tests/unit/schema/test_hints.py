@@ -83,8 +83,8 @@ def test_a_byte_order_mark_is_no_part_of_it(hints) -> None:
         ("[columns.a]\nmininum = 0", "columns.a.mininum is not a known hint. Did you mean 'min"),
         ("[column.a]\nminimum = 0", "column is not a known hint. Columns are described in"),
         ("target = 5", "target must be a text. Got 5."),
-        ("groups = 'a'", "groups must be a list of texts. Got 'a'."),
-        ("groups = [1]", "groups must be a list of texts. Got [1]."),
+        ("groups = 'a'", "groups must be a list of texts, or of tables of texts by language"),
+        ("groups = [1]", "{ en = \"Scores\" }. Got [1]."),
         ("columns = 3", "columns must be tables such as [columns.age]."),
         ("[columns]\nage = 3", "columns.age must be a table: [columns.age]."),
         ("[columns.a]\nminimum = '0'", "columns.a.minimum must be a number. Got '0'."),
@@ -171,3 +171,36 @@ def test_hints_are_found_beside_the_table_by_its_stem(tmp_path: Path, table: str
 @pytest.mark.parametrize("data", ["", ".", "/", "no/such/folder/x.csv", "https://x.org/class.csv"])
 def test_where_there_can_be_no_hints_there_are_none(data: str) -> None:
     assert find_hints(Path(data)) is None
+
+
+def test_words_are_said_by_language(hints) -> None:
+    """18: labels, help and categories by hints; a table is the same as dotted keys."""
+    read = hints(
+        'title = { en = "Predict", de = "Vorhersagen" }\n'
+        'groups = [{ en = "Home", de = "Zuhause" }, "Marks"]\n'
+        '[columns.lunch]\nlabel.en = "Lunch"\nlabel.de = "Essen"\nhelp = { de = "Satt?" }\n'
+        'group = "Home"\nwords.de = { full = "satt" }\n'
+    )
+    assert (read.title, read.groups) == ("Predict", ("Home", "Marks"))
+    assert read.translations == {"de": {"title": "Vorhersagen"}}
+    assert read.headings_in == {"de": {"Home": "Zuhause"}}
+    lunch = read.of("lunch")
+    assert (lunch.label, lunch.help, lunch.group) == ("Lunch", None, "Home")
+    assert lunch.translations == {"de": {"label": "Essen", "help": "Satt?"}}
+    assert lunch.words == {"de": {"full": "satt"}}
+    assert lunch.says_categorical
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title = { deutsch = 'Vorhersagen' }",
+        "groups = [{ de = 'Zuhause' }]",
+        "[columns.a]\nlabel = { de = 1 }",
+        "[columns.a]\nlabel = {}",
+        "[columns.a]\nwords = { yes = 'ja' }",
+    ],
+)
+def test_words_that_fit_no_language_are_refused(problems, text: str) -> None:
+    (found,) = problems(text)
+    assert "by language" in found or "for each language" in found

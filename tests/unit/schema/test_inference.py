@@ -435,3 +435,12 @@ def test_five_rows_have_a_schema() -> None:
     """That they are too few to learn from is for the split to say."""
     text = "hours,mark\n1,2\n3,4\n3,5\n4,6\n5,1\n"
     assert learn(read_table(io.BytesIO(text.encode())), Hints(), "mark").schema.names == ("hours",)
+
+
+def test_the_words_of_the_hints_are_kept_in_the_schema() -> None:
+    """18."""
+    said = hints(lunch={"words": {"de": {"full": "satt", "none": "keins"}},
+                        "translations": {"de": {"label": "Essen"}}})  # fmt: skip
+    lunch = feature(learn(table(lunch=["full", "half"] * (N // 2)), said, "mark"), "lunch")
+    assert (lunch.label, lunch.translations) == ("Lunch", {"de": {"label": "Essen"}})
+    assert lunch.words == {"de": {"full": "satt"}}  # no row holds the other

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from src.exception import ArtifactError, DataValidationError
+from src.language import speaking
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.tables.cells import (
@@ -300,14 +301,14 @@ def test_a_value_that_training_never_saw_is_a_warning() -> None:
     checked = SCORE.check_json(5)
     assert (checked.value, checked.problem) == (5.0, "")
     assert checked.warning == (
-        "is 5, outside the range of 17 to 100 that training saw: "
+        "reading_score is 5, outside the range of 17 to 100 that training saw: "
         "the prediction is an extrapolation."
     )
 
 
 def test_a_number_that_arithmetic_cannot_bear_is_refused() -> None:
     assert HOURS.check_json(1e300).problem == (
-        "must be a number. Got 1e+300. That is too large to be meant."
+        "hours must be a number. Got 1e+300. That is too large to be meant."
     )
     assert HOURS.check_json(1e29).value == 1e29
 
@@ -318,7 +319,7 @@ def test_a_missing_value_passes_only_where_training_had_some() -> None:
         assert feature.check_json(None) == feature.check_cell("  ")
         assert (feature.check_json(None).value, feature.check_json(None).problem) == (None, "")
     assert LUNCH.check_cell("").problem == (
-        "is missing. It must be one of 'standard', 'free/reduced'."
+        "lunch is missing. It must be one of 'standard', 'free/reduced'."
     )
 
 
@@ -339,7 +340,7 @@ def test_an_unknown_category_is_refused_with_the_allowed_ones(value: object, pro
     """F4."""
     checked = LUNCH.check_json(value)
     assert checked.value is None
-    assert checked.problem.startswith("must be one of 'standard', 'free/reduced'. Got ")
+    assert checked.problem.startswith("lunch must be one of 'standard', 'free/reduced'. Got ")
     assert checked.problem.endswith(problem)
 
 
@@ -445,10 +446,90 @@ def test_a_problem_holds_field_and_value() -> None:
 
 def test_a_form_is_answered_with_the_labels_that_a_person_sees() -> None:
     assert problems_of(STUDENT | {"reading_score": "x"}, form=True) == [
-        "Reading score must be a number from 0 to 100. Got 'x'."
+        "Reading score must be a number between 0 and 100"
     ]
     nameless = Schema((dataclasses.replace(SCORE, label=""),), MATH)
-    assert problems_of({}, nameless, form=True)[0].startswith("reading_score is missing.")
+    assert problems_of({}, nameless, form=True) == ["Enter reading_score"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"reading_score": ""}, "Enter a reading score"),
+        ({"reading_score": "101"}, "Reading score must be between 0 and 100"),
+        ({"reading_score": "78 points or so"}, "Reading score must be a number between 0 and 100. "
+                                               "Write the number alone, without its unit."),
+        ({"lunch": " "}, "Select a school lunch"),
+        ({"lunch": "standart"}, "Select a school lunch: did you mean standard?"),
+        ({"lunch": "caviar"}, "Select a school lunch from the list: caviar is not in it"),
+    ],
+)  # fmt: skip
+def test_a_form_says_what_to_do(answers: dict[str, str], words: str) -> None:
+    """18: errors as GOV.UK writes them."""
+    lunch = dataclasses.replace(LUNCH, label="School lunch")
+    schema = Schema((SCORE, lunch), MATH)
+    good = {"reading_score": "71", "lunch": "standard"}
+    assert problems_of(good | answers, schema, form=True) == [words]
+
+
+def test_a_warning_beside_a_form_speaks_of_the_label() -> None:
+    _, (warning,) = Schema((SCORE,), MATH).check_record({"reading_score": "5"}, form=True)
+    assert warning.message.startswith("Reading score is 5, outside the range of 17 to 100 ")
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "value"),
+    [("en", "72.5", 72.5), ("en", "72,5", 72.5), ("de", "72,5", 72.5), ("de", "72.5", 72.5)],
+)
+def test_a_number_is_typed_as_the_language_writes_it(language, typed, value) -> None:
+    """18: numbers by locale in fields."""
+    schema = Schema((dataclasses.replace(SCORE, minimum=None, maximum=None),), MATH)
+    with speaking(language):
+        assert schema.check_record({"reading_score": typed}, form=True)[0] == {
+            "reading_score": value
+        }
+
+
+@pytest.mark.parametrize(("language", "typed"), [("en", "1,234"), ("de", "1.234")])
+def test_what_may_be_a_thousand_is_asked_about(language: str, typed: str) -> None:
+    schema = Schema((dataclasses.replace(SCORE, minimum=None, maximum=None),), MATH)
+    with speaking(language), pytest.raises(DataValidationError):
+        schema.check_record({"reading_score": typed}, form=True)
+
+
+def test_the_schema_speaks_as_far_as_the_hints_do() -> None:
+    """18: labels, help and categories by hints."""
+    lunch = dataclasses.replace(
+        LUNCH,
+        group="School",
+        translations={"de": {"label": "Schulessen"}},
+        words={"en": {"free/reduced": "reduced"}, "de": {"standard": "normal"}},
+    )
+    math = dataclasses.replace(MATH, translations={"de": {"unit": "Punkte"}})
+    schema = Schema(
+        (SCORE, lunch), math, title="Predict", groups=("School", ""),
+        translations={"de": {"title": "Vorhersagen"}}, headings_in={"de": {"School": "Schule"}},
+    )  # fmt: skip
+    assert Schema.from_dict(json.loads(json.dumps(schema.to_dict()))) == schema
+    with speaking("de"):
+        german = schema.spoken()
+        score, lunch = german.features
+        assert german is schema.spoken()
+        assert (german.title, german.groups, lunch.group) == (
+            "Vorhersagen",
+            ("Schule", ""),
+            "Schule",
+        )
+        assert (score.label, lunch.label, german.number.unit) == (
+            SCORE.label,
+            "Schulessen",
+            "Punkte",
+        )
+        assert list(map(lunch.word, lunch.categories)) == ["normal", "reduced"]
+        assert lunch.check_cell("Normal").value == "standard"
+        assert schema.locate(["reading_score", "Schulessen"]) == {"reading_score": 0, "lunch": 1}
+    assert schema.spoken() is schema
+    assert "translations" not in SCHEMA.to_dict()["features"][0]
 
 
 def test_warnings_name_the_feature() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from src.config import ROOT
 from src.exception import Problem
+from src.language import install
 from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.web.middleware.errors import first_errors
@@ -36,7 +37,9 @@ def draw(feature) -> Field:
 def drawn(feature, value: str = "", error: str = "") -> str:
     """Return the input as HTML, with an answer and an error."""
     loader = jinja2.FileSystemLoader(ROOT / "templates")
-    page = jinja2.Environment(loader=loader, autoescape=True).get_template("_field.html")
+    environment = jinja2.Environment(loader=loader, autoescape=True)
+    install(environment)
+    page = environment.get_template("_field.html")
     return html.unescape(str(page.module.draw(draw(feature), value, error)))
 
 
@@ -86,14 +89,14 @@ def test_ids_of_options_are_unique_and_the_first_is_the_field_s():
 @pytest.mark.parametrize(
     ("bounds", "hint"),
     [
-        ({"minimum": 0.0, "maximum": 100.0, "unit": "points"}, "0 to 100 points"),
-        ({"minimum": 0.5}, "0.5 or more"),
-        ({"maximum": 20.0, "unit": "hours"}, "20 hours or less"),
-        ({"unit": "points"}, "Usually 17 to 98 points"),
+        ({"minimum": 0.0, "maximum": 100.0, "unit": "points"}, "0 to 100 points."),
+        ({"minimum": 0.5}, "0.5 or more."),
+        ({"maximum": 20.0, "unit": "hours"}, "20 hours or less."),
+        ({"unit": "points"}, "Usually 17 to 98 points."),
     ],
 )
 def test_the_hint_says_what_is_allowed_else_what_training_saw(bounds, hint):
-    assert draw(number(**bounds)).hint == hint
+    assert draw(number(**bounds)).hint == hint.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @pytest.mark.parametrize(
@@ -178,9 +181,9 @@ def test_the_summary_links_to_fields_in_their_order_and_repeats_their_words():
 def many(*, group: str = "") -> Schema:
     """Ten numbers and ten choices, in turn."""
     features = [
-        number(name=f"n{i}", group=group)
+        number(name=f"n{i}", label=f"N{i}", group=group)
         if kind == "n"
-        else category("a", "b", name=f"c{i}", group=group)
+        else category("a", "b", name=f"c{i}", label=f"C{i}", group=group)
         for i in range(10)
         for kind in "nc"
     ]
@@ -192,15 +195,18 @@ def headings(made: Schema, importance=None) -> dict[str, list[str]]:
     return {group.heading: [field.name for field in group.fields] for group in groups}
 
 
-def test_many_fields_without_hints_stand_below_headings_by_kind():
+def test_many_fields_without_hints_stand_below_headings_that_say_what_is_in_them():
+    """18."""
     found = headings(many())
-    assert list(found) == ["Choices", "Numbers"]
-    assert found["Choices"] == [f"c{i}" for i in range(10)]
+    assert list(found) == ["C0, C1 and 8 more", "N0, N1 and 8 more"]
+    assert found["C0, C1 and 8 more"] == [f"c{i}" for i in range(10)]
 
 
 def test_of_many_fields_those_that_count_most_come_first():
     found = headings(many(), {"n7": 0.5, "c2": 0.3, "n1": 0.19, "n3": 0.01, "c9": -0.1})
-    assert list(found) == ["What counts most for the prediction", "Other choices", "Other numbers"]
+    first, *others = found
+    assert first == "What counts most for the prediction"
+    assert others == ["C0, C1 and 7 more", "N0, N2 and 6 more"]
     assert found["What counts most for the prediction"] == ["n7", "c2", "n1"]
     assert sum(map(len, found.values())) == 20
 
@@ -211,7 +217,8 @@ def test_no_more_than_eight_fields_count_most():
 
 
 def test_a_model_that_relies_on_nothing_has_no_field_that_counts_most():
-    assert list(headings(many(), {"n1": -0.1, "n2": 0.0})) == ["Choices", "Numbers"]
+    found = headings(many(), {"n1": -0.1, "n2": 0.0})
+    assert list(found) == ["C0, C1 and 8 more", "N0, N1 and 8 more"]
 
 
 def test_headings_of_the_hints_are_kept_however_many_fields_there_are():

@@ -63,7 +63,7 @@ def test_what_the_model_relies_on_most_comes_first(client, predictor):
     ranked = [labels[row["feature"]] for row in rows]
     drops = [row["r2_drop"]["value"] for row in rows]
     assert drops == sorted(drops, reverse=True)
-    assert re.findall(r"<li><span>(.*?):</span>", page) == [
+    assert re.findall(r"<li><span>(.*?)</span>", page) == [
         label.replace("'", "&#39;") for label in ranked
     ]
 

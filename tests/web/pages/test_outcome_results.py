@@ -61,7 +61,7 @@ def test_the_page_says_how_many_of_100_such_students_are_at_risk(outcome_client,
     page = words(outcome_client.post("/", data=STUDENT).text)
     expected = round(100 * asked.at_risk)
     assert f"Most likely {asked.prediction} Of 100 students with this estimate, about " in page
-    assert f"about {expected} end with Fail :" in page
+    assert f"about {expected} end with Fail ." in page
     assert "among the students that it learnt from" in page
     assert "Why this chance of Fail" in page
     for label, chance in asked.probabilities.items():
@@ -84,12 +84,14 @@ def test_the_picture_shows_as_many_of_a_hundred_as_are_at_risk(of_outcomes):
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(0.2, 0.45, "between 20 and 45 of 100"), (0.301, 0.304, ""),
-     (0.0, 0.004, "between 0 and fewer than 1 of 100")],
+    [(0.2, 0.45, "puts it between 20 and 45 of 100."), (0.301, 0.304, ""),
+     (0.0, 0.004, "puts it between 0 and fewer than 1 of 100.")],
 )  # fmt: skip
 def test_the_range_of_the_chance_is_told(of_outcomes, low, high, said):
     prediction = made(of_outcomes, 0.3, 0.5, 0.2, low=low, high=high)
-    assert describe_outcome(prediction, of_outcomes).between == said
+    told = describe_outcome(prediction, of_outcomes).between
+    assert told.endswith(said)
+    assert bool(told) == bool(said)
 
 
 def test_a_chance_is_compared_with_the_training_data(of_outcomes):
@@ -97,12 +99,12 @@ def test_a_chance_is_compared_with_the_training_data(of_outcomes):
     share = round(100 * counts[0] / sum(counts))
     more = describe_outcome(made(of_outcomes, 0.9, 0.06, 0.04), of_outcomes).comparison
     assert more == (
-        f"{90 - share} more than among the students that it learnt from ({share} of 100)"
+        f"That is {90 - share} more than among the students that it learnt from ({share} of 100)."
     )
     less = describe_outcome(made(of_outcomes, 0.01, 0.9, 0.09), of_outcomes).comparison
-    assert less.startswith(f"{share - 1} fewer than among")
+    assert less.startswith(f"That is {share - 1} fewer than among")
     same = describe_outcome(made(of_outcomes, share / 100, 0.9, 0.0), of_outcomes).comparison
-    assert same.startswith("as many as among")
+    assert same.startswith("That is as many as among")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def contributions(*values: float, base: float = 60.0) -> Contributions:
 
 
 def rows(chart: str) -> list[tuple[str, str]]:
-    return re.findall(r"<li><span>(.*?):</span> <strong>(.*?)</strong>", chart)
+    return re.findall(r"<li><span>(.*?)</span> <strong>(.*?)</strong>", chart)
 
 
 def said(found: Contributions, **record) -> list[tuple[str, str]]:
@@ -40,13 +40,13 @@ def said(found: Contributions, **record) -> list[tuple[str, str]]:
 
 def test_each_answer_is_told_with_what_it_adds_the_largest_first():
     assert said(contributions(0.04, -6.25, 3.4), x1=7.5, x2=None) == [
-        ("Score 1 7.5", "−6.2"), ("Score 2 not known", "+3.4"), ("Score 0 7", "0.0"),
+        ("Score 1: 7.5", "−6.2"), ("Score 2: not known", "+3.4"), ("Score 0: 7", "0.0"),
     ]  # fmt: skip
 
 
 def test_answers_that_add_nothing_worth_showing_stand_in_one_line():
     assert said(contributions(0.04, -6.25, 0.03, -0.01)) == [
-        ("Score 1 7", "−6.2"), ("3 other answers together", "+0.1"),
+        ("Score 1: 7", "−6.2"), ("3 other answers together", "+0.1"),
     ]  # fmt: skip
     assert said(contributions(0.0, 0.0)) == [("2 answers together", "0.0")]
 
@@ -59,8 +59,8 @@ def test_many_answers_are_added_up_beyond_the_tenth():
 
 def test_start_and_end_are_told_in_the_target_s_unit():
     reasons = explain(contributions(3.4), {"x0": 7.0}, schema(1))
-    assert reasons.start.startswith("The model starts from 60.0 points, the average of its ")
-    assert reasons.end == "Together that is 63.4 points."
+    assert reasons.start.startswith("The model starts from 60.0\xa0points, the average of its ")
+    assert reasons.end == "Together that is 63.4\xa0points."
 
 
 def test_where_no_reasons_can_be_given_the_page_and_the_api_say_why(client, student, monkeypatch):
@@ -80,7 +80,7 @@ def test_where_no_reasons_can_be_given_the_page_and_the_api_say_why(client, stud
 
 def test_a_sum_beyond_the_range_is_said_to_be_held_to_its_end():
     reasons = explain(contributions(45.0), {"x0": 7.0}, schema(1))
-    assert reasons.end == "Together that is 105.0 points, held to 100, the end of the range."
+    assert reasons.end == "Together that is 105.0\xa0points, held to 100, the end of the range."
 
 
 def test_the_reasons_of_a_real_prediction_add_up_to_it(predictor, student):

@@ -45,9 +45,17 @@ def test_the_value_is_shown_rounded_and_kept_in_full(predictor):
 @pytest.mark.parametrize(
     ("value", "mean", "words"),
     [
-        (71.3, 66.1, "That is 5.2 above the average of the training data, 66.1 points."),
-        (60.0, 66.1, "That is 6.1 below the average of the training data, 66.1 points."),
-        (66.12, 66.08, "That is the average of the training data, 66.1 points."),
+        (
+            71.3,
+            66.1,
+            "That is 5.2 above the average of the training data, 66.1\N{NO-BREAK SPACE}points.",
+        ),
+        (
+            60.0,
+            66.1,
+            "That is 6.1 below the average of the training data, 66.1\N{NO-BREAK SPACE}points.",
+        ),
+        (66.12, 66.08, "That is the average of the training data, 66.1\N{NO-BREAK SPACE}points."),
     ],
 )
 def test_the_prediction_is_compared_with_the_average(predictor, value, mean, words):
@@ -63,7 +71,7 @@ def test_the_typical_error_comes_from_held_out_rows(predictor):
 
 def test_the_interval_is_told_and_shaded(predictor):
     result = describe(prediction(70.0), predictor)
-    assert result.interval == "61 and 79 points"
+    assert (result.low, result.high) == ("61", "79\N{NO-BREAK SPACE}points")
     assert 'class="band"' in result.chart
 
 
@@ -82,7 +90,7 @@ def test_the_answer_left_open_that_matters_most_is_named(predictor):
 
 def test_a_run_without_intervals_shows_none(predictor):
     result = describe(Prediction({}, (), "run-1", 70.0), predictor)
-    assert result.interval == ""
+    assert (result.low, result.high, result.exactly) == ("", "", "")
     assert 'class="band"' not in result.chart
 
 
@@ -97,7 +105,10 @@ def test_the_chance_of_a_score_below_the_pass_mark_is_told_where_the_run_has_one
     known.pass_mark = 50.0
     predicted = replace(prediction(55.0), probability_below=0.163)
     result = describe(predicted, known)
-    assert (result.model.pass_mark, result.chance_below) == ("50 points", "16\N{NO-BREAK SPACE}%")
+    assert (result.model.pass_mark, result.chance_below) == (
+        "50\N{NO-BREAK SPACE}points",
+        "16\N{NO-BREAK SPACE}%",
+    )
     assert 'class="pass"' in result.chart
     assert "The dashed line is the pass mark." in result.lower
     without = describe(prediction(55.0), predictor)
