@@ -48,7 +48,7 @@ const hurry = async () => {
     });
     if (page.querySelector("[data-waiting]")) return setTimeout(hurry, 1000);
     list.removeAttribute("data-waiting");
-    list.querySelector("#waiting").remove();
+    document.getElementById("waiting")?.remove();
   } catch { setTimeout(hurry, 5000); /* the server is away for a moment */ }
 };
 setTimeout(hurry, 500);

@@ -269,6 +269,30 @@ def test_a_slow_answer_to_a_deletion_is_waited_for(open_page, uploads):
         page.get_by_text("The file and its results are deleted.").wait_for()
 
 
+def test_reasons_that_are_still_worked_out_come_without_a_reload(open_page, class_file):
+    def without_reasons(route):
+        answer = route.fetch()
+        text = re.sub(r'(<td class="because">)[^<]*', r"\1", answer.text())
+        for before, after in (
+            ('labelledby="students">', 'labelledby="students" data-waiting>'),
+            (
+                '<table class="cards students">',
+                '<p id="waiting">…</p><table class="cards students">',
+            ),
+        ):
+            text = text.replace(before, after)
+        route.fulfill(response=answer, body=text)
+
+    page = open_page()
+    send(page, class_file, "60")
+    page.locator(".because", has_text="Writing score 43").wait_for()
+    page.route("**/batch/*", without_reasons, times=1)
+    page.goto(page.url.partition("#")[0])
+    assert page.locator(".because", has_text="Writing score 43").count() == 0
+    page.locator(".because", has_text="Writing score 43").wait_for()
+    page.wait_for_function("!document.querySelector('#waiting, [data-waiting]')")
+
+
 # ---------------------------------------------------------------- files, by their ID in FAULTS.md
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 from html import unescape
 
 import openpyxl
 import pytest
 
-from src.serving.listed_reasons import Reasons, reasons_of
+from src.pipelines.train_pipeline import TrainConfig, TrainPipeline
+from src.serving.listed_reasons import Reasons, explains_slowly, reasons_of
+from src.serving.predictor import Predictor
 from src.stats.poisson_binomial import count_range
 from src.web.batch import routes
 from src.web.batch.changes import ask_columns
@@ -120,8 +123,6 @@ def test_reasons_are_those_of_the_predictor_without_sensitive_answers(send, page
 
 
 def test_reasons_of_forty_students_take_less_than_a_fifth_of_a_second(send, predictor, client):
-    import time
-
     rows = [(f"P{n}", *OTHER[:5], str(30 + n % 20), "43") for n in range(40)]
     address = send(rows)
     workspace = client.application.extensions[BatchService.EXTENSION].workspace
@@ -140,6 +141,33 @@ def test_reasons_that_take_long_come_at_the_next_look(send, page, monkeypatch):
     monkeypatch.setattr(routes, "EXPLAIN_S", 0.15)
     text = page(address)
     assert "Reading score 41" in text
+    assert "still worked out" not in text
+
+
+@pytest.fixture(scope="module")
+def forest(tmp_path_factory):
+    """Return artifacts of a random forest, of which each reason takes a few milliseconds."""
+    artifacts = tmp_path_factory.mktemp("forest") / "artifacts"
+    TrainPipeline(TrainConfig(models=("random_forest",), budget="quick", artifacts=artifacts)).run()
+    return artifacts
+
+
+def test_a_forest_is_reasoned_in_a_process_before_the_list_is_shown(
+    make_app, forest, predictor, monkeypatch
+):
+    assert not explains_slowly(predictor)
+    assert explains_slowly(Predictor.load(forest))
+    monkeypatch.setattr(routes, "EXPLAIN_S", -1.0)  # what is there was found before somebody looked
+    client = make_app(artifacts_dir=forest).test_client()
+    rows = [(f"P{n}", *OTHER[:5], str(30 + n % 20), "43") for n in range(40)]
+    data = {"file": (io.BytesIO(table(*rows, header=HEADER).encode()), "7b.csv"), "pass_mark": "60"}
+    address = client.post("/batch", data=data).headers["Location"]
+    for _ in range(100):
+        text = client.get(address).text
+        if "data-progress" not in text:
+            break
+        time.sleep(0.2)
+    assert len(re.findall(r'class="because">[^<]*score', text)) == 40
     assert "still worked out" not in text
 
 
