@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from src.report.wording import MINUS, SPACE, count, number, plain, plural, sensible_decimals
+from src.report.wording import SPACE, count, number, plain, plural, sensible_decimals
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
 from src.stats.challenge import BETTER, LEAST_CLUSTERS, NOT_SHOWN, TOO_FEW, WORSE, Comparison
@@ -112,7 +112,7 @@ def figures(found: Comparison, scale: Scale, clusters: str, name: str) -> str:
     of = count(found.n_samples, "outcome")
     if clusters == GROUPS:
         of += f" of {_counted(found.n_clusters, clusters)}"
-    what = "typical error (RMSE)" if scale.metric == RMSE else "log loss"
+    what = "error (RMSE)" if scale.metric == RMSE else "log loss"
     share = scale.saved(found.gain.value)
     change = f"{_per_cent(abs(share))} {'smaller' if share >= 0 else 'larger'}"
     return (
@@ -124,9 +124,8 @@ def figures(found: Comparison, scale: Scale, clusters: str, name: str) -> str:
 
 def meaning(found: Comparison, clusters: str, name: str) -> str:
     """Return what the figures show, as far as chance lets one see."""
-    by_chance = (
-        f"of 1,000 pairs of equally good models, {_in_thousand(found.p_value)} differ as much"
-    )
+    n_by_chance = _in_thousand(found.p_value)
+    by_chance = f"of 1,000 pairs of equally good models, {n_by_chance} differ so in its favour"
     said = {
         BETTER: f"The {name} is better, beyond chance: {by_chance}.",
         WORSE: f"The {name} is worse, beyond chance.",
@@ -163,7 +162,7 @@ def _ends(gain: Interval, scale: Scale) -> str:
     if gain.low == gain.high:
         return ""
     low, high = (100 * scale.saved(end) for end in (gain.low, gain.high))
-    shown = [f"{MINUS if round(end) < 0 else ''}{abs(round(end))}" for end in (low, high)]
+    shown = [number(end, 1) for end in (low, high)]
     return f" (95{SPACE}% interval of what is saved: {shown[0]} to {shown[1]}{SPACE}%)"
 
 

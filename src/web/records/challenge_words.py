@@ -49,7 +49,7 @@ def _challenge(kept: KeptChallenge | None) -> tuple[str, ...]:
 def _shadow(shadow: Mapping[str, Any] | None) -> tuple[str, ...]:
     if shadow is None:
         return ()
-    beside = f"Run {shadow['run']} predicts beside the model that answers; nobody is shown it."
+    beside = f"Run {shadow['run']} predicted beside the model that answered; nobody was shown it."
     if shadow["found"] is None:
         known = f"Outcomes of {shadow['n']} of its pupils are known; there are figures from 10 on."
         return (beside, known)
