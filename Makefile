@@ -1,7 +1,7 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve frontend check train predict lint test coverage test-quick test-slow notebooks docs bundle rehearse lock year clean
+.PHONY: help setup run serve frontend check train predict lint test coverage test-quick test-slow notebooks docs bundle year rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000

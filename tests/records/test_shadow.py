@@ -196,7 +196,7 @@ def test_the_page_says_what_the_last_challenge_found_and_what_became_of_it(
     engine.dispose()
     page = client.get("/records").get_data(as_text=True).replace("\xa0", " ")
     assert "run 20260202T000000Z-111111 answers since then" in page
-    assert "2.00 points, the champion&#39;s 2.24 points: 10.6 % smaller" in page
+    assert "2.00 points, the champion&#39;s 2.24 points: 10.6 % less" in page
     assert "2 rows could not be compared" in page
 
 
