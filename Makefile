@@ -1,7 +1,7 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve frontend check train predict lint test coverage test-quick test-slow notebooks docs bundle rehearse lock clean
+.PHONY: help setup run serve frontend check train predict lint test coverage test-quick test-slow notebooks docs bundle year rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000
@@ -77,6 +77,9 @@ docs: .venv/.dev  ## Build the documentation and check its links: build/docs/ind
 
 bundle: setup  ## Put together what Elastic Beanstalk gets: build/bundle.zip, with the promoted run
 	.venv/bin/python -m deploy.bundle --output build/bundle --zip build/bundle.zip
+
+year: .venv/.dev  ## Play a year of a school: train, predict, outcomes, drift, challenge (build/year; ARGS= for more)
+	.venv/bin/python -m benchmarks.year $(ARGS)
 
 rehearse: .venv/bin/python  ## Play a push and its deployment on this machine, without AWS (ARGS=--keep to look around)
 	.venv/bin/python -m deploy.rehearse $(ARGS)

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     "Training and predicting": {
         "python -m src.pipelines.train_pipeline": "src/pipelines/train_pipeline.py",
         "python -m src.pipelines.predict_pipeline": "src/pipelines/predict_pipeline.py",
+        "python -m src.pipelines.write_papers": "src/pipelines/write_papers.py",
     },
     "Serving": {
         "python application.py": None,
@@ -72,6 +73,8 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
         "python -m benchmarks.table_check": "benchmarks/table_check.py",
         "python -m benchmarks.wide_tables": "benchmarks/wide_tables.py",
         "python -m benchmarks.lead_time": "benchmarks/lead_time.py",
+        "python -m benchmarks.challenge": "benchmarks/challenge.py",
+        "python -m benchmarks.year": "benchmarks/year.py",
     },
 }
 # What other commands start; nobody types these.

@@ -449,16 +449,17 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         raise ConfigurationError("--capacity goes with --lead-time.")
     if options.promote_if and not options.challenge:
         raise ConfigurationError("--promote-if goes with --challenge.")
-    if options.challenge:
-        return run_challenge(TrainPipeline, store, options, out, errors)
     config = config_of(options)
     if options.check:
         return check_table(*TrainPipeline(config).check(), options, out)
     if options.write_hints:
         raise ConfigurationError("--write-hints goes with --check.")
     with open_home(config.scheduler, config.jobs, send_all=config.send_all) as home:
-        pipeline = TrainPipeline(config, home=home)
-        summary = _trained(pipeline, options, out, errors)
+        if options.challenge:
+            road = partial(TrainPipeline, home=home)
+            summary = run_challenge(road, store, options, out, errors)
+        else:
+            summary = _trained(TrainPipeline(config, home=home), options, out, errors)
         if isinstance(home, Scheduler):
             out.print(home.told(), markup=False, soft_wrap=True)
     return summary

@@ -255,11 +255,10 @@ class RecordedFile:
             if as_of is not None and is_day(as_of):
                 about = about._replace(as_of=as_of)
             features = None
+            if settings.features or settings.shadow_run:
+                values = {name: of[i] for name, of in checked.columns.items()}
             if settings.features:
-                values = {name: of[i] for name, of in checked.columns.items()}
                 features = json.dumps(_answers(values, predictor, settings))
-                values = {name: of[i] for name, of in checked.columns.items()}
-                features = json.dumps(values) if settings.features else None
             rows.append(
                 {
                     **fixed,
