@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from src.components.data_validation import ValidatedTable
 from src.exception import Problem
+from src.records.file_summary import FileSummary
 from src.records.identity import (
     LONGEST,
     NOBODY,
@@ -198,6 +199,7 @@ class RecordedFile:
     ) -> None:
         self._put, self._settings, self._scorer = put, settings, scorer
         self._batch_id, self._n_rows, self._n_predicted = str(uuid4()), 0, 0
+        self._summary = FileSummary(scorer.predictor.schema, with_classes=not settings.features)
         keys = [match_key(name) for name in header]
         self._subject, self._group, self._as_of = (
             keys.index(match_key(name)) if name and match_key(name) in keys else None
@@ -233,6 +235,8 @@ class RecordedFile:
                 }
             )
         self._put(rows)
+        groups, days = ([row[name] for row in rows] for name in ("group_name", "as_of"))
+        self._summary.add(checked, groups, days)
         self._n_rows += len(chunk.rows)
         self._n_predicted += len(rows)
         return [row["id"] for row in rows]
@@ -246,6 +250,7 @@ class RecordedFile:
             "run": self._scorer.predictor.run.run_id,
             "n_rows": self._n_rows,
             "n_predicted": self._n_predicted,
+            "summary": json.dumps(self._summary.content()),
         }
         self._put([row])
 

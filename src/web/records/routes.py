@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
@@ -9,6 +11,8 @@ from sqlalchemy.exc import OperationalError
 from src.exception import DataValidationError
 from src.logger import get_logger
 from src.records.database import migrate, open_engine
+from src.records.drift import latest_drift
+from src.records.drift_words import describe_drift
 from src.records.identity import is_day
 from src.records.report import latest
 from src.web.batch.service import safe_name
@@ -69,14 +73,17 @@ def _page(
     as_of: str = "",
     status: int = 200,
 ) -> Response:
-    schema, problem, content = current_models().predictor().schema, "", None
+    predictor = current_models().predictor()
+    schema, run_id = predictor.schema, predictor.run.run_id
+    problem, content, look = "", None, None
     try:
-        content = _stored_report()
+        content, look = _stored()
     except (OperationalError, OSError):
         problem = DOWN
     page = render_template(
         "records.html",
         view=describe_report(content, schema) if content else None,
+        drift=describe_drift(look, schema) if look and look["run"] == run_id else None,
         target=schema.target,
         counts=_recording().counts(),
         problem=problem,
@@ -88,12 +95,13 @@ def _page(
     return make_response(page, status)
 
 
-def _stored_report() -> dict[str, object] | None:
+def _stored() -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the report and the look at drift that were stored last."""
     engine = open_engine(_recording().url)
     try:
         migrate(engine)
         with engine.connect() as connection:
-            return latest(connection)
+            return latest(connection), latest_drift(connection)
     finally:
         engine.dispose()
 
