@@ -51,6 +51,7 @@ from src.pipelines.judging import Judge, Judged
 from src.pipelines.lead_time_command import report_lead_time
 from src.pipelines.memory import return_freed_memory
 from src.pipelines.periods import PeriodsJudge
+from src.pipelines.reference import reference_files
 from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
     GoodRows,
@@ -247,6 +248,7 @@ class TrainPipeline:
                     "background.json": to_json(compiled.background.to_dict()),
                     "metrics.json": to_json(metrics),
                     FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
+                    **reference_files(schema, good, train, trained),
                 },
             )
             check_saved(
