@@ -11,6 +11,7 @@ TARGET =
 INPUT =
 OUTPUT = predictions.csv
 PART =
+BUNDLE_OPTIONS ?=
 ARGS =
 
 # The first that runs: a name on PATH may be a shim for a version that isn't installed.
@@ -75,8 +76,8 @@ docs: .venv/.dev  ## Build the documentation and check its links: build/docs/ind
 	.venv/bin/python docs/make_architecture.py --check
 	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs $(ARGS)
 
-bundle: setup  ## Put together what Elastic Beanstalk gets: build/bundle.zip, with the promoted run
-	.venv/bin/python -m deploy.bundle --output build/bundle --zip build/bundle.zip
+bundle: setup  ## Put together what Elastic Beanstalk gets: build/bundle.zip, with the promoted run (BUNDLE_OPTIONS=--records)
+	.venv/bin/python -m deploy.bundle --output build/bundle --zip build/bundle.zip $(BUNDLE_OPTIONS)
 
 year: .venv/.dev  ## Play a year of a school: train, predict, outcomes, drift, challenge (build/year; ARGS= for more)
 	.venv/bin/python -m benchmarks.year $(ARGS)

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     },
     "Developing": {
         "python -m src.test": "src/test.py",
+        "python -m src.translations": "src/translations/__main__.py",
         "python docs/make_architecture.py": "docs/make_architecture.py",
         "python docs/make_reference.py": "docs/make_reference.py",
         "python docs/make_results.py": "docs/make_results.py",
