@@ -1,7 +1,7 @@
 # Each target runs lines that anyone could type. Works with GNU make 3.81 (macOS) and newer.
 # A setting is given as `make run PORT=9000`; the environment's variables are left out of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve frontend check train predict lint test coverage test-quick test-slow notebooks docs bundle rehearse lock clean
+.PHONY: help setup run serve frontend check train predict lint test coverage test-quick test-slow notebooks docs bundle year rehearse lock clean
 
 HOST = 127.0.0.1
 PORT = 8000
@@ -11,6 +11,7 @@ TARGET =
 INPUT =
 OUTPUT = predictions.csv
 PART =
+BUNDLE_OPTIONS ?=
 ARGS =
 
 # The first that runs: a name on PATH may be a shim for a version that isn't installed.
@@ -75,8 +76,11 @@ docs: .venv/.dev  ## Build the documentation and check its links: build/docs/ind
 	.venv/bin/python docs/make_architecture.py --check
 	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs $(ARGS)
 
-bundle: setup  ## Put together what Elastic Beanstalk gets: build/bundle.zip, with the promoted run
-	.venv/bin/python -m deploy.bundle --output build/bundle --zip build/bundle.zip
+bundle: setup  ## Put together what Elastic Beanstalk gets: build/bundle.zip, with the promoted run (BUNDLE_OPTIONS=--records)
+	.venv/bin/python -m deploy.bundle --output build/bundle --zip build/bundle.zip $(BUNDLE_OPTIONS)
+
+year: .venv/.dev  ## Play a year of a school: train, predict, outcomes, drift, challenge (build/year; ARGS= for more)
+	.venv/bin/python -m benchmarks.year $(ARGS)
 
 rehearse: .venv/bin/python  ## Play a push and its deployment on this machine, without AWS (ARGS=--keep to look around)
 	.venv/bin/python -m deploy.rehearse $(ARGS)

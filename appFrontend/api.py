@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+
+from appFrontend.language import gettext as _
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 CONNECT_S = 3
@@ -61,31 +62,23 @@ class Api:
 
     def predict_file(
         self, name: str, content: bytes, pass_mark: float | None, sheet: str | None = None
-    ) -> tuple[bytes, Json]:
-        """Return the rows of a CSV or Excel file with their predictions, as CSV, and a summary.
+    ) -> Json:
+        """Return the list of students of a CSV or Excel file, and all its rows as CSV.
 
         Parameters
         ----------
         sheet : str, optional
             Of a workbook; an empty name stands for all.
         """
-        asked = {} if pass_mark is None else {"pass_mark": repr(pass_mark)}
+        asked = {"list": "1"}
+        if pass_mark is not None:
+            asked["pass_mark"] = repr(pass_mark)
         if sheet is not None:
             asked |= {"sheet": sheet} if sheet else {"all_sheets": "1"}
-        answer = self._ask(
-            "POST",
-            "predict/batch",
-            params=asked,
-            files={"file": (name, content)},
-            answer_s=FILE_ANSWER_S,
+        files = {"file": (name, content)}
+        return self._json(
+            "POST", "predict/batch", params=asked, files=files, answer_s=FILE_ANSWER_S
         )
-        if not answer.headers.get("Content-Type", "").startswith("text/csv"):
-            raise self._stranger()
-        try:
-            summary = json.loads(answer.headers.get("X-Summary", "{}"))
-        except ValueError as error:
-            raise self._stranger() from error
-        return answer.content, summary
 
     @property
     def address(self) -> str:
@@ -107,14 +100,20 @@ class Api:
             )
         except requests.Timeout as error:
             raise BackEndError(
-                "The back end takes too long to answer",
-                f"It was asked at {self.address}. It may be busy: try again in a moment.",
+                _("The back end takes too long to answer"),
+                _(
+                    "It was asked at %(address)s. It may be busy: try again in a moment.",
+                    address=self.address,
+                ),
             ) from error
         except (requests.RequestException, ValueError) as error:
             raise BackEndError(
-                "The back end is not answering",
-                f"Nothing could be reached at {self.address}. Start it with `make run`, or set "
-                "`API_URL` to the address where it runs.",
+                _("The back end is not answering"),
+                _(
+                    "Nothing could be reached at %(address)s. Start it with `make run`, or set "
+                    "`API_URL` to the address where it runs.",
+                    address=self.address,
+                ),
             ) from error
         if answer.status_code != 200:
             raise self._error(answer)
@@ -144,34 +143,52 @@ class Api:
         match answer.status_code:
             case 401:
                 return BackEndError(
-                    "The back end refuses the key",
-                    "Set `API_KEY` to a good key where this page is started, and start it again."
+                    _("The back end refuses the key"),
+                    _("Set `API_KEY` to a good key where this page is started, and start it again.")
                     if self.key
-                    else "It asks for a key: set `API_KEY` where this page is started, and start "
-                    "it again.",
+                    else _(
+                        "It asks for a key: set `API_KEY` where this page is started, and start "
+                        "it again."
+                    ),
                 )
             case 429:
-                wait = answer.headers.get("Retry-After", "")
-                moment = f"{wait} seconds" if wait.isdecimal() else "a minute"
                 return BackEndError(
-                    "Too many requests within a minute",
-                    f"The back end limits how often it is asked. Try again in {moment}.",
+                    _("Too many requests within a minute"),
+                    _wait_words(answer.headers.get("Retry-After", "")),
                 )
             case 503 if not answer.headers.get("Retry-After"):
                 return BackEndError(
-                    "There is no model yet",
-                    f"The back end runs, but has no model to answer with. It says: {said}",
+                    _("There is no model yet"),
+                    _(
+                        "The back end runs, but has no model to answer with. It says: %(said)s",
+                        said=said,
+                    ),
                 )
             case 503:
-                return BackEndError("The back end is busy", said)
+                return BackEndError(_("The back end is busy"), said)
             case 400 | 413 | 415 | 422:
                 return RefusedError(messages)
             case status:
-                return BackEndError("The back end made a mistake", f"Status {status}: {said}")
+                return BackEndError(
+                    _("The back end made a mistake"),
+                    _("Status %(status)s: %(said)s", status=status, said=said),
+                )
 
     def _stranger(self) -> BackEndError:
         return BackEndError(
-            "Something else answers",
-            f"What answers at {self.address} is not StuPrediction's API, or a newer one. Check "
-            "`API_URL`.",
+            _("Something else answers"),
+            _(
+                "What answers at %(address)s is not StuPrediction's API, or one of another "
+                "version. Check `API_URL`.",
+                address=self.address,
+            ),
         )
+
+
+def _wait_words(seconds: str) -> str:
+    if seconds.isdecimal():
+        return _(
+            "The back end limits how often it is asked. Try again in %(seconds)s seconds.",
+            seconds=seconds,
+        )
+    return _("The back end limits how often it is asked. Try again in a minute.")

@@ -7,11 +7,13 @@ import streamlit as st
 
 from appFrontend.api import Json
 from appFrontend.fields import amount, label_of
+from appFrontend.language import gettext as _
+from appFrontend.language import mark, number
 
-CASES = {"known": "known: new students there", "new": "not known"}
+CASES = {"known": mark("known: new students there"), "new": mark("not known")}
 SCORES = {
-    "r2": "R²", "rmse": "RMSE", "mae": "MAE", "log_loss": "Log loss", "brier": "Brier score",
-    "auc": "AUC",
+    "r2": mark("R²"), "rmse": mark("RMSE"), "mae": mark("MAE"), "log_loss": mark("Log loss"),
+    "brier": mark("Brier score"), "auc": mark("AUC"),
 }  # fmt: skip
 IN_UNIT = ("rmse", "mae")
 
@@ -22,30 +24,38 @@ def show_cases(schema: Json, model: Json) -> None:
     if not facts or not group:
         return
     called = label_of(group)
-    rows = [
-        {
-            called: CASES[one["case"]],
-            "Students": one["n_samples"],
-            "Groups": one["n_groups"],
-            **{
-                label: _shown(name, one["scores"][name], schema["target"])
-                for name, label in SCORES.items()
-                if name in one["scores"]
-            },
+    rows = []
+    for one in facts["scores"]:
+        case = CASES[one["case"]]
+        counts = {
+            _("Students"): number(one["n_samples"]),
+            _("Groups"): number(one["n_groups"]),
         }
-        for one in facts["scores"]
-    ]
-    st.subheader(f"By whether it knows the {called}", anchor=False)
+        rows.append({called: _(case), **counts, **scores_of(one["scores"], schema["target"])})
+    st.subheader(_("By whether it knows the %(group)s", group=called), anchor=False)
     st.table(pd.DataFrame(rows).set_index(called))
     st.caption(
-        "Measured on students whom the model had not seen, with 95 % intervals where there are "
-        "groups enough. The first line is what the model was chosen for."
+        _(
+            "Measured on students whom the model had not seen, with 95 % intervals where there are "
+            "groups enough. The first line is what the model was chosen for."
+        )
     )
 
 
+def scores_of(scores: Json, target: Json) -> dict[str, str]:
+    """Return scores with their intervals, by what they are called."""
+    return {
+        _(label): _shown(name, scores[name], target)
+        for name, label in SCORES.items()
+        if name in scores
+    }
+
+
 def _shown(name: str, score: Json, target: Json) -> str:
-    if name in IN_UNIT:
-        value, low, high = (amount(score[end], target, 1) for end in ("value", "low", "high"))
-    else:
-        value, low, high = (f"{score[end]:.3f}" for end in ("value", "low", "high"))
-    return value if low == high else f"{value} ({low} to {high})"
+    value, low, high = (
+        amount(score[end], target, 1) if name in IN_UNIT else number(score[end], ".3f")
+        for end in ("value", "low", "high")
+    )
+    if low == high:
+        return value
+    return _("%(value)s (%(low)s to %(high)s)", value=value, low=low, high=high)

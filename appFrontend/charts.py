@@ -12,6 +12,8 @@ import streamlit as st
 
 from appFrontend.api import Json
 from appFrontend.fields import asked, label_of, number_format, with_unit
+from appFrontend.language import gettext as _
+from appFrontend.language import ngettext, vega_numbers
 
 Chart = alt.LayerChart | alt.FacetChart  # what altair's `properties` may return
 
@@ -50,6 +52,7 @@ def show(chart: Chart, described: str) -> None:
     chart = chart.configure_axis(labelColor=quiet, titleColor=quiet, titlePadding=8, tickCount=8)
     chart = chart.configure_axisY(labelFlush=False)
     chart = chart.configure_legend(labelColor=quiet, titleColor=quiet)
+    chart = chart.configure(locale={"number": vega_numbers()})
     st.altair_chart(chart, width="stretch", alt=described)
 
 
@@ -109,14 +112,16 @@ def distribution_chart(
     histogram = alt.Chart(bars, mark=alt.MarkDef("bar", color=ink.soft)).encode(
         alt.X("low:Q", bin="binned", title=with_unit(target), scale=alt.Scale(nice=False)),
         alt.X2("high:Q"),
-        alt.Y("students:Q", title="Students"),
-        tooltip=_tooltips({"low:Q": "From", "high:Q": "To", "students:O": "Students"}, number),
+        alt.Y("students:Q", title=_("Students")),
+        tooltip=_tooltips(
+            {"low:Q": _("From"), "high:Q": _("To"), "students:O": _("Students")}, number
+        ),
     )
     titles = {
-        "answer:N": "Answer",
-        "prediction:Q": "Prediction",
-        "low:Q": "Interval from",
-        "high:Q": "Interval to",
+        "answer:N": _("Answer"),
+        "prediction:Q": _("Prediction"),
+        "low:Q": _("Interval from"),
+        "high:Q": _("Interval to"),
     }
     inks = [ink.less, ink.accent][-len(answers) :]
     base = alt.Chart(points).encode(
@@ -127,7 +132,7 @@ def distribution_chart(
     line = base.mark_rule(strokeDash=DASHES).encode(x)
     interval = base.mark_rule(strokeWidth=3).encode(alt.X("low:Q"), alt.X2("high:Q"), at)
     dot = base.mark_point(filled=True, size=110, opacity=1).encode(x, at)
-    return _titled("Among the students of training", [histogram, line, interval, dot])
+    return _titled(_("Among the students of training"), [histogram, line, interval, dot])
 
 
 def chances_chart(chances: Mapping[str, Mapping[str, float]], title: str) -> Chart:
@@ -140,9 +145,9 @@ def chances_chart(chances: Mapping[str, Mapping[str, float]], title: str) -> Cha
     )
     inks = dict(zip(chances, [ink.less, ink.accent][-len(chances) :], strict=True))
     names = table["name"].drop_duplicates()
-    titles = {"answer:N": "Answer", "name:N": "Outcome", "value:Q": "Chance"}
+    titles = {"answer:N": _("Answer"), "name:N": _("Outcome"), "value:Q": _("Chance")}
     base = alt.Chart(table).encode(
-        alt.X("value:Q", title="Chance", axis=alt.Axis(format=".0%"), scale=CHANCES),
+        alt.X("value:Q", title=_("Chance"), axis=alt.Axis(format=".0%"), scale=CHANCES),
         _names(names),
         yOffset=alt.YOffset("answer:N", sort=list(chances)),
         tooltip=_tooltips(titles, ".1%"),
@@ -150,7 +155,7 @@ def chances_chart(chances: Mapping[str, Mapping[str, float]], title: str) -> Cha
     bars = base.mark_bar().encode(color=_colour("answer:N", inks))
     numbers = base.mark_text(align="left", dx=4, color=ink.quiet)
     numbers = numbers.encode(text=alt.Text("value:Q", format=".0%"))
-    return _titled(f"Chances of each {title}", [bars, numbers], len(table))
+    return _titled(_("Chances: %(target)s", target=title), [bars, numbers], len(table))
 
 
 def counts_chart(counts: Mapping[str, int], at_risk: Sequence[str]) -> Chart:
@@ -159,26 +164,27 @@ def counts_chart(counts: Mapping[str, int], at_risk: Sequence[str]) -> Chart:
     table = pd.DataFrame({"name": list(counts), "students": list(counts.values())})
     inks = [ink.less if label in at_risk else ink.accent for label in counts]
     base = alt.Chart(table).encode(
-        alt.X("students:Q", title="Students", axis=alt.Axis(tickMinStep=1, format="d")),
+        alt.X("students:Q", title=_("Students"), axis=alt.Axis(tickMinStep=1, format="d")),
         _names(table["name"]),
-        tooltip=_tooltips({"name:N": "Outcome", "students:O": "Students"}, "d"),
+        tooltip=_tooltips({"name:N": _("Outcome"), "students:O": _("Students")}, "d"),
     )
     scale = alt.Scale(domain=list(counts), range=inks)
     bars = base.mark_bar().encode(color=alt.Color("name:N", scale=scale, legend=None))
     numbers = base.mark_text(align="left", dx=4, color=ink.quiet).encode(text="students:Q")
-    return _titled("Predictions of this class", [bars, numbers], len(table))
+    return _titled(_("Predictions of this class"), [bars, numbers], len(table))
 
 
 def contributions_chart(
-    values: Mapping[str, float], schema: Json, *, axis: str, number: str
+    values: Mapping[str, float], schema: Json, *, axis: str, form: str
 ) -> Chart:
-    """Draw how far each feature moves one prediction; ``number`` is the format of that."""
+    """Draw how far each feature moves one prediction; ``form`` is the format of that."""
     ink = colours()
     labels = {feature["name"]: label_of(feature) for feature in asked(schema)}
     ranked = sorted(values.items(), key=lambda item: -abs(item[1]))
     shown = [(labels.get(name, name), value) for name, value in ranked[:MOST_BARS]]
     if rest := ranked[MOST_BARS:]:
-        shown.append((f"{len(rest)} others together", sum(value for _, value in rest)))
+        others = ngettext("%(n)s other", "%(n)s others together", len(rest))
+        shown.append((others, sum(value for _name, value in rest)))
     table = pd.DataFrame(shown, columns=["name", "value"])
     span = max(table["value"].abs().max(), 1e-9) * 1.35
     base = alt.Chart(table).encode(
@@ -188,7 +194,7 @@ def contributions_chart(
             scale=alt.Scale(domain=[-span, span], nice=False),
         ),
         _names(table["name"]),
-        tooltip=_tooltips({"name:N": "Feature", "value:Q": "Adds"}, number),
+        tooltip=_tooltips({"name:N": _("Feature"), "value:Q": _("Adds")}, form),
     )
     bars = base.mark_bar().encode(
         color=alt.condition(BELOW, alt.value(ink.less), alt.value(ink.accent))
@@ -197,8 +203,8 @@ def contributions_chart(
         align=alt.expr(f"{BELOW} ? 'right' : 'left'"),
         dx=alt.expr(f"{BELOW} ? -4 : 4"),
         color=ink.quiet,
-    ).encode(text=alt.Text("value:Q", format=number))
-    return _titled("What moves this prediction", [bars, numbers], len(table))
+    ).encode(text=alt.Text("value:Q", format=form))
+    return _titled(_("What moves this prediction"), [bars, numbers], len(table))
 
 
 def histogram_chart(predictions: pd.Series, target: Json, pass_mark: float | None) -> Chart:
@@ -208,26 +214,29 @@ def histogram_chart(predictions: pd.Series, target: Json, pass_mark: float | Non
     bins = alt.Bin(maxbins=20)
     colour: Any = alt.value(ink.accent)
     if pass_mark is not None:
-        table["side"] = (predictions < pass_mark).map({True: "Below the pass mark", False: "Above"})
-        colour = _colour("side:N", {"Below the pass mark": ink.less, "Above": ink.accent})
+        below, above = _("Below the pass mark"), _("Above")
+        table["side"] = (predictions < pass_mark).map({True: below, False: above})
+        colour = _colour("side:N", {below: ink.less, above: ink.accent})
     bars = alt.Chart(table, mark="bar").encode(
         alt.X(
             "prediction:Q",
             bin=bins,
-            title=with_unit(target, f"Predicted {label_of(target)}"),
+            title=with_unit(target, _("Predicted: %(target)s", target=label_of(target))),
             axis=alt.Axis(format=",~f"),
         ),
-        alt.Y("count():Q", title="Students", axis=alt.Axis(tickMinStep=1, format="d")),
+        alt.Y("count():Q", title=_("Students"), axis=alt.Axis(tickMinStep=1, format="d")),
         color=colour,
         tooltip=[
-            alt.Tooltip("prediction:Q", bin=bins, title="Predicted", format=number),
-            alt.Tooltip("count():Q", title="Students"),
+            alt.Tooltip("prediction:Q", bin=bins, title=_("Predicted"), format=number),
+            alt.Tooltip("count():Q", title=_("Students")),
         ],
     )
     layers = [bars]
     if pass_mark is not None:
-        layers.append(_line_at(pass_mark).encode(tooltip=_tooltips({"at:Q": "Pass mark"}, number)))
-    return _titled("Predictions of this class", layers)
+        layers.append(
+            _line_at(pass_mark).encode(tooltip=_tooltips({"at:Q": _("Pass mark")}, number))
+        )
+    return _titled(_("Predictions of this class"), layers)
 
 
 def ranges_chart(
@@ -238,6 +247,7 @@ def ranges_chart(
     number: str,
     zero: bool = False,
     bars: bool = False,
+    marked: str = "",
 ) -> Chart:
     """Draw a value with its interval for each name.
 
@@ -253,13 +263,19 @@ def ranges_chart(
         Whether to draw a line at zero.
     bars : bool
         Whether values are bars from zero, not points.
+    marked : str
+        The name that stands out; empty where none does.
     """
     ink = colours()
     x: dict[str, Any] = {"title": axis, "scale": alt.Scale(zero=zero or bars)}
-    titles = {"name:N": " ", "value:Q": "Value", "low:Q": "From", "high:Q": "To"}
+    titles = {"name:N": " ", "value:Q": _("Value"), "low:Q": _("From"), "high:Q": _("To")}
     if "n_samples" in table:
-        titles["n_samples:O"] = "Students"
+        titles["n_samples:O"] = _("Students")
     base = alt.Chart(table).encode(_names(table["name"]), tooltip=_tooltips(titles, number))
+    if marked:
+        others = alt.value(ink.quiet)
+        colour = alt.condition(alt.datum.name == marked, alt.value(ink.accent), others)
+        base = base.encode(color=colour)
     point = base.mark_point(filled=True, size=90, color=ink.accent, opacity=1)
     value = base.mark_bar(color=ink.accent) if bars else point
     rule = base.mark_rule(color=ink.quiet if bars else ink.accent, strokeWidth=3)
@@ -270,13 +286,18 @@ def ranges_chart(
 def dependence_chart(curve: Json, feature: Json, target: Json) -> Chart:
     """Draw the mean prediction if all students had one value of a feature, value by value."""
     ink, number = colours(), number_format(target)
-    axis, title = with_unit(target, "Mean prediction"), f"Prediction by {label_of(feature)}"
+    axis = with_unit(target, _("Mean prediction"))
+    title = _("Prediction by %(feature)s", feature=label_of(feature))
     columns = ["at", "mean", "low", "high"]
     table = pd.DataFrame({name: curve[name] for name in columns}).dropna(subset=["at"])
     if feature["kind"] == "categorical":
         named = table.rename(columns={"at": "name", "mean": "value"})
         return ranges_chart(named, title=title, axis=axis, number=number)
-    titles = {"mean:Q": "Mean prediction", "low:Q": "Most from", "high:Q": "Most to"}
+    titles = {
+        "mean:Q": _("Mean prediction"),
+        "low:Q": _("Most from"),
+        "high:Q": _("Most to"),
+    }
     base = alt.Chart(table).encode(
         alt.X("at:Q", title=with_unit(feature), scale=alt.Scale(zero=False)),
         tooltip=[alt.Tooltip("at:Q", title=label_of(feature)), *_tooltips(titles, number)],

@@ -17,19 +17,16 @@ PREDICTION, PROBLEM = "prediction", "problem"  # of the columns that the back en
 
 
 class Kind(ABC):
-    """How one student's answer and a class's columns are shown.
+    """How one student's answer and a class's rows are shown.
 
     Attributes
     ----------
     pass_mark : float or None
         As :meth:`ask_mark` was told.
-    contributions_axis : str
-        What bars of reasons mean.
     colour_of_rises : str
         Of Streamlit's: whether a greater :meth:`change` is good.
     """
 
-    contributions_axis: str
     colour_of_rises: Literal["normal", "inverse"] = "normal"
 
     def __init__(self, target: Json) -> None:
@@ -46,7 +43,7 @@ class Kind(ABC):
 
     @abstractmethod
     def sureness(self, answer: Json) -> str:
-        """Return how sure the prediction is, in a clause."""
+        """Return how sure the prediction is, in a sentence."""
 
     @abstractmethod
     def in_words(self, answer: Json) -> str:
@@ -55,6 +52,11 @@ class Kind(ABC):
     @abstractmethod
     def chart(self, answers: Mapping[str, Json], model: Json) -> Chart:
         """Draw one or two named answers."""
+
+    @property
+    @abstractmethod
+    def contributions_axis(self) -> str:
+        """What bars of reasons mean."""
 
     @abstractmethod
     def start(self, contributions: Json) -> str:
@@ -68,6 +70,8 @@ class Kind(ABC):
     @abstractmethod
     def contributions_format(self) -> str:
         """How these lengths are written."""
+
+    # ------------------------------------------------------------ a class
 
     @abstractmethod
     def ask_mark(self, place: Any, model: Json) -> None:
@@ -85,16 +89,12 @@ class Kind(ABC):
     @property
     @abstractmethod
     def shown(self) -> tuple[str, ...]:
-        """Which of them stand in the tables."""
+        """Which of them stand in the table of all columns."""
 
     @property
     @abstractmethod
     def percentages(self) -> tuple[str, ...]:
         """Which of them are chances, shown as bars."""
-
-    @abstractmethod
-    def at_risk(self, table: pd.DataFrame) -> pd.DataFrame | None:
-        """Return who is at risk, the most urgent first; None where nobody said who is."""
 
     @abstractmethod
     def figure(self, predicted: pd.DataFrame) -> tuple[str, str]:
@@ -105,27 +105,45 @@ class Kind(ABC):
         """Draw the predictions of a class, with words for those who cannot see them."""
 
     @abstractmethod
-    def filtered(self, table: pd.DataFrame, students: pd.DataFrame) -> pd.DataFrame:
-        """Offer to filter a table by the prediction; ``students`` are all there are."""
-
-    @abstractmethod
     def column_config(self) -> dict[str, Any]:
         """Return how the added columns are shown."""
 
     @property
     @abstractmethod
+    def range_heading(self) -> str:
+        """What else a prediction may be, as a heading."""
+
+    @property
+    @abstractmethod
+    def chance_heading(self) -> str:
+        """What a student's chance is of, as a heading."""
+
+    @abstractmethod
+    def cells(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        """Return a row's prediction and what else it may be."""
+
+    @abstractmethod
+    def order_of(self, row: Mapping[str, Any]) -> float:
+        """Return what rows are sorted by where they are sorted by the prediction."""
+
+    @property
+    @abstractmethod
+    def reason_format(self) -> str:
+        """How it is written what an answer adds."""
+
+    @property
+    @abstractmethod
+    def why(self) -> str:
+        """What the reasons of a list are, and in which unit."""
+
+    @abstractmethod
+    def likely(self, counts: str) -> str:
+        """Say how many of a list will probably turn out at risk."""
+
+    @property
+    @abstractmethod
     def nobody_says(self) -> str:
         """What is said where nobody said who is at risk."""
-
-    @property
-    @abstractmethod
-    def nobody_is(self) -> str:
-        """What is said where nobody is at risk."""
-
-    @property
-    @abstractmethod
-    def order(self) -> str:
-        """What is said above the list of those at risk."""
 
     @staticmethod
     def percent_column(label: str) -> Any:

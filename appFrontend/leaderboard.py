@@ -10,40 +10,65 @@ import streamlit as st
 
 from appFrontend.api import Json
 from appFrontend.charts import ranges_chart, show
+from appFrontend.language import gettext as _
+from appFrontend.language import number
 
 
 def show_leaderboard(
-    leaderboard: list[Json],
-    figures: Mapping[str, Any],
+    metrics: Json,
+    figures: Mapping[str, tuple[str, str]],
     *,
     title: str,
     axis: str,
     alt: str,
-    number: str,
+    form: str,
 ) -> None:
-    """Draw each model's R² with its interval, and list other figures beside it.
+    """Draw each model's R² with its interval, list other figures, and mark the chosen model.
 
     Parameters
     ----------
-    figures : mapping of str to column configuration
-        Of the table's columns; ``value`` is the R².
-    number : str
+    figures : mapping of str to (str, str)
+        What the table's columns are called, and the format of their numbers.
+    form : str
         Format of the chart's figures.
     """
-    st.subheader("The models that were compared", anchor=False)
-    table = pd.DataFrame(leaderboard)
-    table = table.assign(name=table["label"], value=table["r2"])
-    table = table.assign(
-        low=table.get("r2_low", table["value"]), high=table.get("r2_high", table["value"])
-    )
+    st.subheader(_("The models that were compared"), anchor=False)
+    board, winner = metrics["leaderboard"], metrics["winner"]
+    drawn, listed = [], []
+    for row in board:
+        name, r2 = _called(row, winner), row["r2"]
+        ends = {"low": row.get("r2_low", r2), "high": row.get("r2_high", r2)}
+        drawn.append({"name": name, "value": r2, **ends})
+        said = {figure: number(row[figure], shape) for figure, (_label, shape) in figures.items()}
+        listed.append({"name": name, **said})
+    chosen = next((_called(row, winner) for row in board if row["name"] == winner), "")
     left, right = st.columns(2, gap="large")
     with left:
-        drawn = table[["name", "value", "low", "high"]]
-        show(ranges_chart(drawn, title=title, axis=axis, number=number), alt)
+        table = pd.DataFrame(drawn)
+        show(ranges_chart(table, title=title, axis=axis, number=form, marked=chosen), alt)
     with right:
+        columns: dict[str, Any] = {
+            figure: st.column_config.TextColumn(called, alignment="right")
+            for figure, (called, _shape) in figures.items()
+        }
         st.dataframe(
-            table[["name", *figures]],
-            hide_index=True,
-            column_config={"name": "Model", **figures},
+            pd.DataFrame(listed), hide_index=True, column_config={"name": _("Model"), **columns}
         )
-        st.caption("Cross-validated on the training rows; the best stands first.")
+        st.caption(_how_compared(metrics))
+
+
+def _called(row: Json, winner: str) -> str:
+    label = str(row["label"])
+    return _("%(model)s (chosen)", model=label) if row["name"] == winner else label
+
+
+def _how_compared(metrics: Json) -> str:
+    if (metrics.get("periods") or {}).get("follows_time"):
+        return _(
+            "Each model was fitted on earlier periods and scored on the next; the last period took "
+            "no part in the choice. The best stands first."
+        )
+    said = [_("Cross-validated on the training rows; the best stands first.")]
+    if metrics["leaderboard"][0]["name"] != metrics["winner"]:
+        said.append(_("Of models that are about as good, a simple one or their mean is chosen."))
+    return " ".join(said)

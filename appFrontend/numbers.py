@@ -12,22 +12,23 @@ from appFrontend.api import Json
 from appFrontend.charts import Chart, distribution_chart, histogram_chart
 from appFrontend.fields import amount, label_of, limits, n_decimals, number_format, with_unit
 from appFrontend.kinds import LEVEL, PREDICTION, Kind
+from appFrontend.language import gettext as _
+from appFrontend.language import number, percent
 
 LOW, HIGH = "low_90", "high_90"
 BELOW, CHANCE = "below_pass_mark", "chance_below_pass_mark"
-ADDED = (PREDICTION, LOW, HIGH, BELOW, CHANCE, "problem")
+ADDED = (PREDICTION, LOW, HIGH, BELOW, CHANCE, "prediction_id", "problem")
 
 
 class Numbers(Kind):
     """Predictions in the target's unit, with intervals; a pass mark says who is at risk."""
 
-    contributions_axis = "Moves the prediction by"
-
     def value(self, answer: Json) -> str:
         return amount(answer["prediction"], self.target)
 
     def change(self, now: Json, first: Json) -> str:
-        return f"{now['prediction'] - first['prediction']:+{number_format(self.target)}}"
+        moved = number(now["prediction"] - first["prediction"], "+" + number_format(self.target))
+        return moved.replace("−", "-")  # by which Streamlit knows a fall
 
     def sureness(self, answer: Json) -> str:
         if LEVEL not in answer["intervals"]:
@@ -35,26 +36,40 @@ class Numbers(Kind):
         low, high = answer["intervals"][LEVEL]
         target = self.target
         if low == high:
-            return f"Most likely exactly {amount(low, target, -1)} (about 9 in 10)"
-        between = f"between {low:{number_format(target, -1)}} and {amount(high, target, -1)}"
-        return f"9 in 10 students score within such a range: here {between}"
+            return _(
+                "Most likely exactly %(value)s (about 9 in 10).", value=amount(low, target, -1)
+            )
+        return _(
+            "9 in 10 students score within such a range: here between %(low)s and %(high)s.",
+            low=number(low, number_format(target, -1)),
+            high=amount(high, target, -1),
+        )
 
     def in_words(self, answer: Json) -> str:
-        parts = []
-        if ends := self.sureness(answer):
-            parts.append(f"{ends}.")
+        parts = [self.sureness(answer)]
         if mark := answer.get("pass_mark"):
-            chance = mark["probability_below"]
-            parts.append(f"The chance of less than {mark['mark']:g} is {chance:.0%}.")
-        return " ".join(parts)
+            parts.append(
+                _(
+                    "The chance of less than %(mark)s is %(chance)s.",
+                    mark=number(mark["mark"], ",g"),
+                    chance=percent(mark["probability_below"]),
+                )
+            )
+        return " ".join(filter(None, parts))
 
     def chart(self, answers: Mapping[str, Json], model: Json) -> Chart:
         distribution = model["metrics"]["target_distribution"]
         return distribution_chart(distribution, self.target, answers, LEVEL)
 
+    @property
+    def contributions_axis(self) -> str:
+        return _("Moves the prediction by")
+
     def start(self, contributions: Json) -> str:
         base = amount(contributions["base"], self.target)
-        return f"{base}, the mean prediction for the training table"
+        return _(
+            "The bars start from %(base)s, the mean prediction for the training table.", base=base
+        )
 
     def scaled(self, contributions: Json) -> Mapping[str, float]:
         values: Mapping[str, float] = contributions["values"]
@@ -70,18 +85,19 @@ class Numbers(Kind):
         known = model["metrics"].get("pass_mark")
         low, high = (float(end) for end in limits(self.target))
         self.pass_mark = place.number_input(
-            with_unit(self.target, "Pass mark"),
+            with_unit(self.target, _("Pass mark")),
             low,
             high,
             float(known["mark"]) if known else None,
             step=1.0,
             format="%g",
-            placeholder="none",
-            help="Who is predicted below it stands on the list of those at risk.",
+            placeholder=_("not set"),
+            help=_("Who is predicted below it is at risk."),
+            key="pass-mark",
         )
 
     def added(self, names: list[str]) -> list[str]:
-        return [next(one for one in ADDED if name.startswith(one)) for name in names]
+        return [max((one for one in ADDED if name.startswith(one)), key=len) for name in names]
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -91,65 +107,73 @@ class Numbers(Kind):
     def shown(self) -> tuple[str, ...]:
         return self.numeric
 
-    def at_risk(self, table: pd.DataFrame) -> pd.DataFrame | None:
-        if self.pass_mark is None:
-            return None
-        return table[table[BELOW] == "yes"].sort_values(PREDICTION)
-
     def figure(self, predicted: pd.DataFrame) -> tuple[str, str]:
         mean = "–" if predicted.empty else amount(predicted[PREDICTION].mean(), self.target)
-        return "Mean prediction", mean
+        return _("Mean prediction"), mean
 
     def class_chart(self, predicted: pd.DataFrame) -> tuple[Chart, str]:
         chart = histogram_chart(predicted[PREDICTION], self.target, self.pass_mark)
-        return chart, "Histogram of the predictions of this class."
-
-    def filtered(self, table: pd.DataFrame, students: pd.DataFrame) -> pd.DataFrame:
-        known = students[PREDICTION].dropna()
-        if known.nunique() < 2:
-            return table
-        low, high = float(known.min()), float(known.max())
-        ends = st.slider(
-            "Prediction",
-            low,
-            high,
-            (low, high),
-            format=self._printf,
-            key=f"filter:prediction:{low}:{high}",
-        )
-        return table if ends == (low, high) else table[table[PREDICTION].between(*ends)]
+        return chart, _("Histogram of the predictions of this class.")
 
     def column_config(self) -> dict[str, Any]:
+        called = _("%(target)s, predicted", target=label_of(self.target))
         names = {
-            PREDICTION: with_unit(self.target, f"{label_of(self.target)}, predicted"),
-            LOW: "90 % interval from",
-            HIGH: "90 % interval to",
+            PREDICTION: with_unit(self.target, called),
+            LOW: _("90 % interval from"),
+            HIGH: _("90 % interval to"),
         }
+        printf = f"%.{n_decimals(self.target)}f"
         config: dict[str, Any] = {
-            name: st.column_config.NumberColumn(label, format=self._printf)
+            name: st.column_config.NumberColumn(label, format=printf)
             for name, label in names.items()
         }
-        return config | {CHANCE: self.percent_column("Chance below the pass mark")}
+        return config | {CHANCE: self.percent_column(_("Chance below the pass mark"))}
 
     @property
     def percentages(self) -> tuple[str, ...]:
         return (CHANCE,)
 
     @property
-    def nobody_says(self) -> str:
-        return "Set a pass mark to see who is predicted below it."
+    def range_heading(self) -> str:
+        return _("Range (9 in 10)")
 
     @property
-    def nobody_is(self) -> str:
-        return f"Nobody is predicted below {self.pass_mark:g}."
+    def chance_heading(self) -> str:
+        return _("Chance below %(mark)s", mark=number(self.pass_mark or 0.0, ",g"))
+
+    def cells(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        form = number_format(self.target)
+        prediction = number(row[PREDICTION], form)
+        if pd.isna(row.get(LOW)):
+            return prediction, ""
+        low, high = (number(row[end], number_format(self.target, -1)) for end in (LOW, HIGH))
+        return prediction, _("%(low)s to %(high)s", low=low, high=high)
+
+    def order_of(self, row: Mapping[str, Any]) -> float:
+        return float(row[PREDICTION])
 
     @property
-    def order(self) -> str:
-        return (
-            "The lowest first. Use the list to offer help, never to decide about a person: who "
-            "stands near the mark may as well pass."
+    def reason_format(self) -> str:
+        return f"+,.{max(0, n_decimals(self.target) - 1)}f"
+
+    @property
+    def why(self) -> str:
+        unit = self.target["unit"] or _("units of the target")
+        return _(
+            "Why: the answers that pull a student most towards risk, in %(unit)s, what a school "
+            "can act on first. Sensitive answers, and those that no school would want changed, "
+            "are left out.",
+            unit=unit,
+        )
+
+    def likely(self, counts: str) -> str:
+        return _(
+            "By the chances of all, %(counts)s will score below %(mark)s (9 in 10 lists like this "
+            "one).",
+            counts=counts,
+            mark=number(self.pass_mark or 0.0, ",g"),
         )
 
     @property
-    def _printf(self) -> str:
-        return f"%.{n_decimals(self.target)}f"
+    def nobody_says(self) -> str:
+        return _("Set a pass mark to see who is at risk, and why.")

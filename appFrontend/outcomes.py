@@ -10,11 +10,13 @@ import streamlit as st
 
 from appFrontend.api import Json
 from appFrontend.charts import Chart, chances_chart, counts_chart
-from appFrontend.fields import label_of, listed
+from appFrontend.fields import label_of
 from appFrontend.kinds import LEVEL, PREDICTION, PROBLEM, Kind
+from appFrontend.language import gettext as _
+from appFrontend.language import listed, number, percent
 
-SET = "set_90"
-HALF = 0.5
+SET, PREDICTION_ID = "set_90", "prediction_id"
+BETWEEN = " | "  # the outcomes of a set
 
 
 class Outcomes(Kind):
@@ -25,8 +27,6 @@ class Outcomes(Kind):
     def __init__(self, target: Json) -> None:
         super().__init__(target)
         self.event = listed(target["at_risk"], "or")
-        self.explained = self.event or "the predicted outcome"
-        self.contributions_axis = f"Moves the chance of {self.explained} by (percentage points)"
 
     def value(self, answer: Json) -> str:
         return str(answer["prediction"])
@@ -34,40 +34,65 @@ class Outcomes(Kind):
     def change(self, now: Json, first: Json) -> str | None:
         if not self.event:
             return None
-        moved = now["at_risk"]["probability"] - first["at_risk"]["probability"]
-        return f"{100 * moved:+.0f} points: chance of {self.event}"
+        moved = 100 * (now["at_risk"]["probability"] - first["at_risk"]["probability"])
+        points = number(moved, "+.0f").replace("−", "-")  # by which Streamlit knows a fall
+        return _("%(points)s points (%(event)s)", points=points, event=self.event)
 
     def sureness(self, answer: Json) -> str:
-        inside = answer["sets"].get(LEVEL, [])
-        others = [label for label in inside if label != answer["prediction"]]
+        inside, likeliest = answer["sets"].get(LEVEL, []), answer["prediction"]
+        others = [label for label in inside if label != likeliest]
         if not inside:
             return ""
         if not others:
-            return f"Most likely {answer['prediction']}; the rest can be ruled out (9 in 10)"
-        return f"Most likely {answer['prediction']}; {listed(others)} cannot be ruled out (9 in 10)"
+            return _(
+                "Most likely %(outcome)s; the rest can be ruled out (9 in 10).", outcome=likeliest
+            )
+        return _(
+            "Most likely %(outcome)s; what cannot be ruled out: %(others)s (9 in 10).",
+            outcome=likeliest,
+            others=", ".join(others),
+        )
 
     def in_words(self, answer: Json) -> str:
         parts = []
         if risk := answer.get("at_risk"):
-            low, high = round(100 * risk["low"]), round(100 * risk["high"])
             parts.append(
-                f"Of 100 students with this estimate, {_of_100(risk['probability'])} end with "
-                f"{self.event} (between {low} and {high} of 100)."
+                _(
+                    "Of 100 students with this estimate, %(count)s end with %(event)s (between "
+                    "%(low)s and %(high)s of 100).",
+                    count=_of_100(risk["probability"]),
+                    event=self.event,
+                    low=round(100 * risk["low"]),
+                    high=round(100 * risk["high"]),
+                )
             )
-        if said := self.sureness(answer):
-            parts.append(f"{said}.")
-        return " ".join(parts)
+        return " ".join(filter(None, [*parts, self.sureness(answer)]))
 
     def chart(self, answers: Mapping[str, Json], model: Json) -> Chart:
         chances = {name: answer["probabilities"] for name, answer in answers.items()}
         return chances_chart(chances, label_of(self.target))
 
+    @property
+    def _explained(self) -> str:
+        return self.event or _("the predicted outcome")
+
+    @property
+    def contributions_axis(self) -> str:
+        return _("Moves the chance of %(event)s by (percentage points)", event=self._explained)
+
     def start(self, contributions: Json) -> str:
+        found = {"base": percent(contributions["base"]), "event": self._explained}
         if contributions["method"] == "permutation_shapley":
-            where = "on average over the training table"
-        else:
-            where = "where answers weigh what they do on average in the training table"
-        return f"{contributions['base']:.0%}, the chance of {self.explained} {where}"
+            return _(
+                "The bars start from %(base)s, the chance of %(event)s on average over the "
+                "training table.",
+                **found,
+            )
+        return _(
+            "The bars start from %(base)s, the chance of %(event)s where answers weigh what they "
+            "do on average in the training table.",
+            **found,
+        )
 
     def scaled(self, contributions: Json) -> Mapping[str, float]:
         return {name: 100 * value for name, value in contributions["values"].items()}
@@ -80,13 +105,14 @@ class Outcomes(Kind):
 
     def ask_mark(self, place: Any, model: Json) -> None:
         if self.event:
-            place.caption(f"Who is likely to end with {self.event} stands on the list of those at "
-                          "risk.")  # fmt: skip
+            place.caption(_("At risk is who is likely to end with %(event)s.", event=self.event))
 
     def added(self, names: list[str]) -> list[str]:
         chances = [self.chance_column(label) for label in self.target["categories"]]
-        sets = [SET] if len(names) > len(chances) + 2 else []
-        return [PREDICTION, *chances, *sets, PROBLEM]
+        rest = len(names) - len(chances) - 2
+        kept = [PREDICTION_ID] if any(name.startswith(PREDICTION_ID) for name in names) else []
+        sets = [SET] if rest > len(kept) else []
+        return [PREDICTION, *chances, *sets, *kept, PROBLEM]
 
     def chance_column(self, label: str) -> str:
         """Return what the column with the chance of an outcome is called here."""
@@ -104,58 +130,78 @@ class Outcomes(Kind):
     def percentages(self) -> tuple[str, ...]:
         return self.numeric
 
-    def at_risk(self, table: pd.DataFrame) -> pd.DataFrame | None:
-        if not self.event:
-            return None
-        chance = table[[*map(self.chance_column, self.target["at_risk"])]].sum(axis=1)
-        likely = table[PREDICTION].isin(self.target["at_risk"]) | (chance >= HALF)
-        return table.loc[chance[likely].sort_values(ascending=False).index]
-
     def figure(self, predicted: pd.DataFrame) -> tuple[str, str]:
         if self.event:
             columns = [*map(self.chance_column, self.target["at_risk"])]
-            return f"Expected: {self.event}", f"about {predicted[columns].sum().sum():,.0f}"
+            expected = number(predicted[columns].sum().sum(), ",.0f")
+            called = _("Expected: %(event)s", event=self.event)
+            return called, _("about %(n)s", n=expected)
         counts = predicted[PREDICTION].value_counts()
-        return "Most often", "–" if counts.empty else str(counts.index[0])
+        return _("Most often"), "–" if counts.empty else str(counts.index[0])
 
     def class_chart(self, predicted: pd.DataFrame) -> tuple[Chart, str]:
         counts = predicted[PREDICTION].value_counts()
         rows = {label: int(counts.get(label, 0)) for label in self.target["categories"]}
         words = ", ".join(f"{label}: {n}" for label, n in rows.items())
-        return counts_chart(rows, self.target["at_risk"]), f"Students by outcome. {words}."
-
-    def filtered(self, table: pd.DataFrame, students: pd.DataFrame) -> pd.DataFrame:
-        wanted = st.multiselect("Prediction", self.target["categories"], key="filter:prediction")
-        return table[table[PREDICTION].isin(wanted)] if wanted else table
+        chart = counts_chart(rows, self.target["at_risk"])
+        return chart, _("Students by outcome. %(counts)s.", counts=words)
 
     def column_config(self) -> dict[str, Any]:
         config: dict[str, Any] = {
-            self.chance_column(label): self.percent_column(f"Chance of {label}")
+            self.chance_column(label): self.percent_column(_("Chance of %(event)s", event=label))
             for label in self.target["categories"]
         }
-        config[PREDICTION] = st.column_config.TextColumn(f"{label_of(self.target)}, predicted")
-        config[SET] = st.column_config.TextColumn("Cannot be ruled out (9 in 10)")
+        called = _("%(target)s, predicted", target=label_of(self.target))
+        config[PREDICTION] = st.column_config.TextColumn(called)
+        config[SET] = st.column_config.TextColumn(_("Cannot be ruled out (9 in 10)"))
         return config
 
     @property
-    def nobody_says(self) -> str:
-        return "Nobody said which outcomes help should prevent: write at_risk in the hints."
+    def range_heading(self) -> str:
+        return _("May also be")
 
     @property
-    def nobody_is(self) -> str:
-        return f"Nobody is likely to end with {self.event}."
+    def chance_heading(self) -> str:
+        return _("Chance of %(event)s", event=self._explained)
+
+    def cells(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        inside = str(row.get(SET) or "").split(BETWEEN)
+        others = [label for label in inside if label != row[PREDICTION]]
+        return str(row[PREDICTION]), ", ".join(others)
+
+    def order_of(self, row: Mapping[str, Any]) -> float:
+        return float(self.target["categories"].index(row[PREDICTION]))
 
     @property
-    def order(self) -> str:
-        return (
-            "The largest chance first. Use the list to offer help, never to decide about a person: "
-            "a chance is not a certainty."
+    def reason_format(self) -> str:
+        return "+,.0f"
+
+    @property
+    def why(self) -> str:
+        return _(
+            "Why: the answers that pull a student most towards risk, in chances of 100, what a "
+            "school can act on first. Sensitive answers, and those that no school would want "
+            "changed, are left out."
         )
+
+    def likely(self, counts: str) -> str:
+        return _(
+            "By the chances of all, %(counts)s will end with %(event)s (9 in 10 lists like this "
+            "one).",
+            counts=counts,
+            event=self.event,
+        )
+
+    @property
+    def nobody_says(self) -> str:
+        return _("Nobody said which outcomes help should prevent: write at_risk in the hints.")
 
 
 def _of_100(chance: float) -> str:
     """Return how many of 100 students a chance makes; what is not quite none or all is not."""
     whole = round(100 * chance)
     if whole == 0 and chance > 0:
-        return "fewer than 1"
-    return "more than 99" if whole == 100 and chance < 1 else f"about {whole}"
+        return _("fewer than 1")
+    if whole == 100 and chance < 1:
+        return _("more than 99")
+    return _("about %(n)s", n=whole)

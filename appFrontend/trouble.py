@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from appFrontend.api import BackEndError, RefusedError
+from appFrontend.language import gettext as _
 
 
 def show_trouble(error: BackEndError, key: str) -> None:
@@ -16,7 +17,7 @@ def show_trouble(error: BackEndError, key: str) -> None:
     with st.container(border=True, key=f"trouble-{key}"):
         st.error(f"**{error.title}**")
         st.markdown(error.advice)
-        st.button("Try again", key=f"again-{key}", type="primary")
+        st.button(_("Try again"), key=f"again-{key}", type="primary")
 
 
 def plain(text: str) -> str:

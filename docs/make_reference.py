@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     "Training and predicting": {
         "python -m src.pipelines.train_pipeline": "src/pipelines/train_pipeline.py",
         "python -m src.pipelines.predict_pipeline": "src/pipelines/predict_pipeline.py",
+        "python -m src.pipelines.write_papers": "src/pipelines/write_papers.py",
     },
     "Serving": {
         "python application.py": None,
@@ -42,6 +43,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
     },
     "Developing": {
         "python -m src.test": "src/test.py",
+        "python -m src.translations": "src/translations/__main__.py",
         "python docs/make_architecture.py": "docs/make_architecture.py",
         "python docs/make_reference.py": "docs/make_reference.py",
         "python docs/make_results.py": "docs/make_results.py",
@@ -72,6 +74,8 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
         "python -m benchmarks.table_check": "benchmarks/table_check.py",
         "python -m benchmarks.wide_tables": "benchmarks/wide_tables.py",
         "python -m benchmarks.lead_time": "benchmarks/lead_time.py",
+        "python -m benchmarks.challenge": "benchmarks/challenge.py",
+        "python -m benchmarks.year": "benchmarks/year.py",
     },
 }
 # What other commands start; nobody types these.

@@ -88,7 +88,7 @@ def open_when_ready(page: Page, url: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
-    page.get_by_role("slider").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="Fill in an example").click(timeout=60_000)
     page.get_by_test_id("stMetric").first.wait_for()
     page.wait_for_timeout(3_000)  # charts are drawn after the text
     height = page.get_by_test_id("stMainBlockContainer").evaluate("it => it.scrollHeight")

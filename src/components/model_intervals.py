@@ -356,6 +356,7 @@ def features_that_set(size: NDArray[np.float64], X: pd.DataFrame) -> list[str]:
         the logarithm; p-values are corrected for the number of features (Bonferroni).
     """
     import numpy as np
+    import pandas as pd
     from pandas.api.types import is_numeric_dtype
     from scipy import stats
 
@@ -366,7 +367,8 @@ def features_that_set(size: NDArray[np.float64], X: pd.DataFrame) -> list[str]:
         if is_numeric_dtype(column):
             found[name] = stats.spearmanr(column[known], size[known]).pvalue
             continue
-        sorts = [logs[(column == each).to_numpy()] for each in column[known].unique()]
+        codes, kinds = pd.factorize(column)
+        sorts = [logs[codes == code] for code in range(len(kinds))]
         sorts = [each for each in sorts if len(each) > 1]
         found[name] = stats.f_oneway(*sorts).pvalue if len(sorts) > 1 else 1.0
     ranked = sorted(found, key=lambda name: found[name])

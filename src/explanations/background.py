@@ -192,7 +192,7 @@ def _groups(points: NDArray[np.float64], n_groups: int) -> list[NDArray[np.intp]
     """
     import numpy as np
 
-    squares = (points**2).sum(axis=1)
+    squares = np.einsum("ij,ij->i", points, points)
 
     def spread(group: NDArray[np.intp]) -> float:
         mean = points[group].mean(axis=0)

@@ -51,6 +51,7 @@ from src.pipelines.judging import Judge, Judged
 from src.pipelines.lead_time_command import report_lead_time
 from src.pipelines.memory import return_freed_memory
 from src.pipelines.periods import PeriodsJudge
+from src.pipelines.reference import reference_files
 from src.pipelines.report_stage import Trained, write_report
 from src.pipelines.rows import (
     GoodRows,
@@ -247,6 +248,7 @@ class TrainPipeline:
                     "background.json": to_json(compiled.background.to_dict()),
                     "metrics.json": to_json(metrics),
                     FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
+                    **reference_files(schema, good, train, trained),
                 },
             )
             check_saved(
@@ -449,16 +451,17 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         raise ConfigurationError("--capacity goes with --lead-time.")
     if options.promote_if and not options.challenge:
         raise ConfigurationError("--promote-if goes with --challenge.")
-    if options.challenge:
-        return run_challenge(TrainPipeline, store, options, out, errors)
     config = config_of(options)
     if options.check:
         return check_table(*TrainPipeline(config).check(), options, out)
     if options.write_hints:
         raise ConfigurationError("--write-hints goes with --check.")
     with open_home(config.scheduler, config.jobs, send_all=config.send_all) as home:
-        pipeline = TrainPipeline(config, home=home)
-        summary = _trained(pipeline, options, out, errors)
+        if options.challenge:
+            road = partial(TrainPipeline, home=home)
+            summary = run_challenge(road, store, options, out, errors)
+        else:
+            summary = _trained(TrainPipeline(config, home=home), options, out, errors)
         if isinstance(home, Scheduler):
             out.print(home.told(), markup=False, soft_wrap=True)
     return summary

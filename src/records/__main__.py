@@ -1,4 +1,4 @@
-"""Outcomes in, reports out; one pupil's records shown or erased: ``python -m src.records``."""
+"""Outcomes in, reports out; a look at drift; one pupil's records: ``python -m src.records``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from src.config import Settings, load_settings
 from src.exception import ConfigurationError, StuPredictionError
 from src.language import ENGLISH, speaking
 from src.records.database import opened
+from src.records.drift import make_drift, reference_of_table
+from src.records.drift_words import describe_drift
 from src.records.erasure import erase, export, note, prune
 from src.records.identity import is_day, now_ms
 from src.records.outcomes import FATES, OutcomeImport
@@ -26,8 +28,9 @@ from src.records.recorder import record_settings
 from src.records.report import make_report
 from src.records.tables import prediction, review
 from src.records.terms import Terms
+from src.report.document import ReportTable
 from src.schema.record import Schema
-from src.tables.reader import open_table
+from src.tables.reader import open_table, read_table
 
 PROGRAM = "python -m src.records"
 NOT_TAKEN = "not-taken.csv"
@@ -35,6 +38,7 @@ EXAMPLES = f"""
 examples:
   {PROGRAM} outcomes import results.csv --as-of 2026-09-30
   {PROGRAM} report > what-came-true.json
+  {PROGRAM} drift --reference training.csv --by class
   {PROGRAM} erase --subject 4711
   {PROGRAM} prune --older 400d
 
@@ -86,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     bring.set_defaults(run=_import)
     made = commands.add_parser("report", help="compute what came true, store and print it as JSON")
     made.set_defaults(run=_report)
+    look = commands.add_parser("drift", help="compare this term's classes with those that trained")
+    look.add_argument("--day", type=_day, help="of the look; today unless said")
+    look.add_argument("--reference", type=Path, help="the table that the model was trained on")
+    look.add_argument("--by", help="its column that says which class a row is of")
+    look.add_argument("--json", action="store_true", help="print what is stored as JSON")
+    look.set_defaults(run=_drift)
     for name, run, help_text in (
         ("erase", _erase, "remove everything that is kept of a pupil"),
         ("export", _export, "print everything that is kept of a pupil as JSON"),
@@ -132,6 +142,38 @@ def _import(options: argparse.Namespace, settings: Settings, engine: Engine) -> 
 def _report(_: argparse.Namespace, settings: Settings, engine: Engine) -> None:
     found = make_report(engine, _schema(settings), Terms(settings.record_terms))
     _say(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def _drift(options: argparse.Namespace, settings: Settings, engine: Engine) -> None:
+    if bool(options.reference) != bool(options.by):
+        raise ConfigurationError("--reference and --by go together.")
+    run = ArtifactStore(settings.artifacts_dir, settings.model_signing_key).promoted()
+    schema = Schema.from_dict(run.read_json("schema.json"))
+    reference = None
+    if options.reference:
+        reference = reference_of_table(schema, read_table(options.reference), options.by)
+    found = make_drift(engine, run, Terms(settings.record_terms), options.day or "", reference)
+    if options.json:
+        _say(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    words = describe_drift(found, schema)
+    _say("\n".join(words.lines))
+    if words.table:
+        _say(_as_text(words.table))
+
+
+def _as_text(table: ReportTable) -> str:
+    """Return a table in columns of equal width."""
+    rows = [
+        [" ".join(filter(None, (cell.text, cell.detail and f"({cell.detail})"))) for cell in row]
+        for row in table.rows
+    ]
+    lines = [[*table.header], *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def _erase(options: argparse.Namespace, settings: Settings, engine: Engine) -> None:

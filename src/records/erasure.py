@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text
+from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from src.exception import StuPredictionError
 from src.records.identity import now_ms, subject_hash
 from src.records.spool import blank_rows
-from src.records.tables import event, outcome, prediction, report, review
+from src.records.tables import batch, drift, event, outcome, prediction, report, review
 
 DAY_MS = 86_400_000
 PIECE_ROWS = 50_000  # that are pruned in one transaction
@@ -41,7 +41,8 @@ def export(engine: Engine, subject: str, key: str, actor: str) -> dict[str, Any]
 def erase(engine: Engine, subject: str, key: str, spool_folder: Path, actor: str) -> int:
     """Remove everything that is kept of a pupil, from the files too; return how many predictions.
 
-    Reports are removed as well: two of them, before and after, could tell what the pupil added.
+    Reports, looks at drift and summaries of the pupil's files lose what they say: two of them,
+    before and after, could tell what the pupil added.
 
     Raises
     ------
@@ -52,6 +53,9 @@ def erase(engine: Engine, subject: str, key: str, spool_folder: Path, actor: str
     # The spool first: what is written from it meanwhile is deleted below.
     n_spooled = blank_rows(spool_folder, lambda row: row.get("subject") == name)
     with engine.begin() as connection:
+        files = select(prediction.c.batch).where(prediction.c.subject == name)
+        connection.execute(update(batch).where(batch.c.id.in_(files)).values(summary=None))
+        connection.execute(update(drift).values(content=None))
         # Outcomes and reviews go with their predictions.
         removed = connection.execute(delete(prediction).where(prediction.c.subject == name))
         connection.execute(delete(report))
@@ -76,6 +80,8 @@ def prune(engine: Engine, older_days: int, actor: str) -> int:
         if n < PIECE_ROWS:
             break
     with engine.begin() as connection:
+        old = batch.c.made_at_ms < before_ms
+        connection.execute(update(batch).where(old).values(summary=None))
         note(connection, "prune", actor, {"predictions": n_removed, "older_days": older_days})
     leave_no_trace(engine)
     return n_removed
@@ -90,7 +96,7 @@ def leave_no_trace(engine: Engine) -> None:
     """
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in (prediction, outcome, review, report):
+            for table in (prediction, outcome, review, report, batch, drift):
                 connection.execute(text(f"VACUUM FULL {table.name}"))
             connection.execute(text("CHECKPOINT")) if _may_checkpoint(connection) else None
         return

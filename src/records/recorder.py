@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from src.components.data_validation import ValidatedTable
 from src.config import ARTIFACTS
 from src.exception import Problem
+from src.records.file_summary import FileSummary
 from src.records.identity import (
     LONGEST,
     NOBODY,
@@ -232,6 +233,7 @@ class RecordedFile:
     ) -> None:
         self._put, self._settings, self._scorer = put, settings, scorer
         self._batch_id, self._n_rows, self._n_predicted = str(uuid4()), 0, 0
+        self._summary = FileSummary(scorer.predictor.schema, with_classes=not settings.features)
         keys = [match_key(name) for name in header]
         self._subject, self._group, self._as_of = (
             keys.index(match_key(name)) if name and match_key(name) in keys else None
@@ -255,11 +257,10 @@ class RecordedFile:
             if as_of is not None and is_day(as_of):
                 about = about._replace(as_of=as_of)
             features = None
+            if settings.features or settings.shadow_run:
+                values = {name: of[i] for name, of in checked.columns.items()}
             if settings.features:
-                values = {name: of[i] for name, of in checked.columns.items()}
                 features = json.dumps(_answers(values, predictor, settings))
-                values = {name: of[i] for name, of in checked.columns.items()}
-                features = json.dumps(values) if settings.features else None
             rows.append(
                 {
                     **fixed,
@@ -273,6 +274,8 @@ class RecordedFile:
             if settings.shadow_run:
                 waiting.append((rows[-1], values))
         self._put(waiting or rows)
+        groups, days = ([row[name] for row in rows] for name in ("group_name", "as_of"))
+        self._summary.add(checked, groups, days)
         self._n_rows += len(chunk.rows)
         self._n_predicted += len(rows)
         return [row["id"] for row in rows]
@@ -286,6 +289,7 @@ class RecordedFile:
             "run": self._scorer.predictor.run.run_id,
             "n_rows": self._n_rows,
             "n_predicted": self._n_predicted,
+            "summary": json.dumps(self._summary.content()),
         }
         self._put([row])
 

@@ -38,6 +38,7 @@ batch = Table(
     Column("run", String(64), nullable=False),
     Column("n_rows", Integer, nullable=False),
     Column("n_predicted", Integer, nullable=False),
+    Column("summary", Text),  # JSON of counts of ten or more and of means: see file_summary
 )
 
 prediction = Table(
@@ -116,4 +117,16 @@ report = Table(  # what the page draws: the last one counts
     Column("id", _COUNTER, primary_key=True, autoincrement=True),
     Column("made_at_ms", BigInteger, nullable=False),
     Column("content", Text, nullable=False),
+)
+
+drift = Table(  # a look at the features: the last one of a term counts
+    "drift",
+    metadata,
+    Column("id", _COUNTER, primary_key=True, autoincrement=True),
+    Column("made_at_ms", BigInteger, nullable=False),
+    Column("reference", String(64), nullable=False),  # SHA-256 of what was compared with
+    Column("term", String(10), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("n_classes", Integer, nullable=False),
+    Column("content", Text),  # JSON; empty once a pupil of it was erased
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from datetime import date
 
 
 class Terms:
@@ -30,3 +31,27 @@ class Terms:
         if place == 0:
             return f"{int(year) - 1:04d}-{self._first_days[-1]}"
         return f"{year}-{self._first_days[place - 1]}"
+
+    @property
+    def n_a_year(self) -> int:
+        """How many terms a school year has."""
+        return len(self._first_days)
+
+    def passed(self, day: str) -> float:
+        """Return which share of its term has passed at the end of a day.
+
+        Examples
+        --------
+        >>> round(Terms("02-01, 08-01").passed("2026-10-31"), 2)
+        0.5
+        """
+        first = self.of(day)
+        place = self._first_days.index(first[5:]) + 1
+        following = self._first_days[place % len(self._first_days)]
+        year = int(first[:4]) + (place == len(self._first_days))
+        length = _n_days(f"{year:04d}-{following}") - _n_days(first)
+        return (_n_days(day) - _n_days(first) + 1) / length
+
+
+def _n_days(day: str) -> int:
+    return date.fromisoformat(day).toordinal()

@@ -7,17 +7,60 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from src.report.wording import MINUS, SPACE, count, number, plain, plural, sensible_decimals
+from src.language import gettext as _
+from src.language import mark, ngettext
+from src.report.wording import SPACE, number, plain, sensible_decimals
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
-from src.stats.challenge import BETTER, LEAST_CLUSTERS, NOT_SHOWN, TOO_FEW, WORSE, Comparison
+from src.stats.challenge import BETTER, LEAST_CLUSTERS, TOO_FEW, WORSE, Comparison
 from src.stats.intervals import Interval
 from src.utils import read_typed
 
 GROUPS, PUPILS, ROWS = "groups", "pupils", "rows"  # what counts as one
-_ONE = {GROUPS: "class", PUPILS: "pupil", ROWS: "row"}
 RMSE, LOG_LOSS = "rmse", "log_loss"
 LOG_LOSS_DECIMALS = 3
+CHALLENGER, SHADOW = "challenger", "shadow"
+_FIGURES = {
+    (CHALLENGER, RMSE): mark(
+        "On %(of)s that neither had learnt from, the challenger's error (RMSE) is %(other)s, the "
+        "champion's %(champion)s: %(change)s."
+    ),
+    (CHALLENGER, LOG_LOSS): mark(
+        "On %(of)s that neither had learnt from, the challenger's log loss is %(other)s, the "
+        "champion's %(champion)s: %(change)s."
+    ),
+    (SHADOW, RMSE): mark(
+        "On %(of)s that neither had learnt from, the shadow's error (RMSE) is %(other)s, the "
+        "champion's %(champion)s: %(change)s."
+    ),
+    (SHADOW, LOG_LOSS): mark(
+        "On %(of)s that neither had learnt from, the shadow's log loss is %(other)s, the "
+        "champion's %(champion)s: %(change)s."
+    ),
+}
+_BETTER = {
+    CHALLENGER: mark("The challenger is better, beyond chance."),
+    SHADOW: mark("The shadow is better, beyond chance."),
+}
+_WORSE = {
+    CHALLENGER: mark("The challenger is worse, beyond chance."),
+    SHADOW: mark("The shadow is worse, beyond chance."),
+}
+_NOT_SHOWN = {
+    CHALLENGER: mark("That does not show that the challenger is better."),
+    SHADOW: mark("That does not show that the shadow is better."),
+}
+_HOW = {
+    GROUPS: mark(
+        "What was said of a class comes from a challenger that had not seen that class, but others "
+        "of the same term: a gain may be of this term alone."
+    ),
+    PUPILS: mark(
+        "What was said of a pupil comes from a challenger that had not seen that pupil, but others "
+        "of the same term: a gain may be of this term alone."
+    ),
+}
+_HOW[ROWS] = _HOW[PUPILS]
 
 
 @dataclass(frozen=True)
@@ -95,87 +138,101 @@ def read_challenge(saved: Mapping[str, Any]) -> ChallengeFacts:
 def sentences(facts: ChallengeFacts) -> list[str]:
     """Return what was found: the figures first, then what they mean."""
     return [
-        figures(facts.found, facts.scale, facts.clusters, "challenger"),
-        meaning(facts.found, facts.clusters, "challenger"),
+        figures(facts.found, facts.scale, facts.clusters, CHALLENGER),
+        meaning(facts.found, facts.clusters, CHALLENGER),
         *_how(facts),
     ]
 
 
-def figures(found: Comparison, scale: Scale, clusters: str, name: str) -> str:
+def figures(found: Comparison, scale: Scale, clusters: str, other: str) -> str:
     """Return both models' errors in one sentence.
 
     Parameters
     ----------
-    name : str
-        What the other model is called: the challenger, or the shadow.
+    other : str
+        What the other model is: :data:`CHALLENGER` or :data:`SHADOW`.
     """
-    of = count(found.n_samples, "outcome")
-    if clusters == GROUPS:
-        of += f" of {_counted(found.n_clusters, clusters)}"
-    what = "typical error (RMSE)" if scale.metric == RMSE else "log loss"
     share = scale.saved(found.gain.value)
-    change = f"{_per_cent(abs(share))} {'smaller' if share >= 0 else 'larger'}"
-    return (
-        f"On {of} that neither had learnt from, the {name}'s {what} is "
-        f"{scale.size(found.challenger)}, the champion's {scale.size(found.champion)}: {change}"
-        f"{_ends(found.gain, scale)}."
+    percent = f"{number(abs(100 * share), 1)}{SPACE}%"
+    change = _("%(percent)s less", percent=percent)
+    if share < 0:
+        change = _("%(percent)s more", percent=percent)
+    return _(
+        _FIGURES[other, scale.metric],
+        of=_of(found, clusters),
+        other=scale.size(found.challenger),
+        champion=scale.size(found.champion),
+        change=change + _ends(found.gain, scale),
     )
 
 
-def meaning(found: Comparison, clusters: str, name: str) -> str:
+def meaning(found: Comparison, clusters: str, other: str) -> str:
     """Return what the figures show, as far as chance lets one see."""
-    by_chance = (
-        f"of 1,000 pairs of equally good models, {_in_thousand(found.p_value)} differ as much"
+    if found.verdict == TOO_FEW:
+        return _(
+            "That is too few to tell: %(counted)s, and at least %(least)s are needed.",
+            counted=_counted(found.n_clusters, clusters),
+            least=LEAST_CLUSTERS,
+        )
+    if found.verdict == WORSE:
+        return _(_WORSE[other])
+    n = round(1_000 * found.p_value)
+    by_chance = ngettext(
+        "of 1,000 pairs of equally good models, %(n)s differs so in its favour.",
+        "of 1,000 pairs of equally good models, %(n)s differ so in its favour.",
+        n,
     )
-    said = {
-        BETTER: f"The {name} is better, beyond chance: {by_chance}.",
-        WORSE: f"The {name} is worse, beyond chance.",
-        NOT_SHOWN: f"That does not show that the {name} is better: {by_chance}.",
-        TOO_FEW: f"That is too few to tell: {_counted(found.n_clusters, clusters)}, and at least "
-        f"{LEAST_CLUSTERS} are needed.",
-    }
-    return said[found.verdict]
+    said = _BETTER if found.verdict == BETTER else _NOT_SHOWN
+    return f"{_(said[other])} {by_chance[:1].upper()}{by_chance[1:]}"
 
 
 def _how(facts: ChallengeFacts) -> list[str]:
+    said = [_(_HOW[facts.clusters])]
     if facts.period:
-        how = f"The newest period, {plain(facts.period)}, was kept from the challenger."
-    else:
-        one = _ONE[facts.clusters]
-        how = (
-            f"What was said of a {one} comes from a challenger that had not seen that {one}, but "
-            "others of the same term: a gain may be of this term alone."
-        )
-    said = [how]
+        newest = plain(facts.period)
+        said = [_("The newest period, %(period)s, was kept from the challenger.", period=newest)]
     if facts.clusters != GROUPS:
         said.append(
-            "Nobody said which class a pupil is of: pupils count one by one, as if classes were "
-            "not alike, so chance may be understated."
+            _(
+                "Nobody said which class a pupil is of: pupils count one by one, as if those of a "
+                "class were not alike, so chance may be understated."
+            )
         )
     if facts.n_refused:
-        said.append(f"{count(facts.n_refused, 'row')} could not be compared: a model refuses them.")
+        said.append(
+            ngettext(
+                "%(n)s row could not be compared: a model refuses it.",
+                "%(n)s rows could not be compared: a model refuses them.",
+                facts.n_refused,
+            )
+        )
     if facts.n_seen:
-        said.append(f"{count(facts.n_seen, 'row')} were left out: the champion learnt from them.")
+        said.append(
+            ngettext(
+                "%(n)s row was left out: the champion learnt from it.",
+                "%(n)s rows were left out: the champion learnt from them.",
+                facts.n_seen,
+            )
+        )
     return said
+
+
+def _of(found: Comparison, clusters: str) -> str:
+    of = ngettext("%(n)s outcome", "%(n)s outcomes", found.n_samples)
+    if clusters != GROUPS:
+        return of
+    counted = _counted(found.n_clusters, clusters)
+    return _("%(outcomes)s of %(classes)s", outcomes=of, classes=counted)
 
 
 def _ends(gain: Interval, scale: Scale) -> str:
     if gain.low == gain.high:
         return ""
-    low, high = (100 * scale.saved(end) for end in (gain.low, gain.high))
-    shown = [f"{MINUS if round(end) < 0 else ''}{abs(round(end))}" for end in (low, high)]
-    return f" (95{SPACE}% interval of what is saved: {shown[0]} to {shown[1]}{SPACE}%)"
+    low, high = (number(100 * scale.saved(end), 1) for end in (gain.low, gain.high))
+    return " " + _("(95 %% interval of what is saved: %(low)s to %(high)s %%)", low=low, high=high)
 
 
 def _counted(n: int, clusters: str) -> str:
-    one = _ONE[clusters]
-    return f"{n:,} {one if n == 1 else plural(one)}"
-
-
-def _per_cent(share: float) -> str:
-    return f"{number(100 * share, 1)}{SPACE}%"
-
-
-def _in_thousand(p_value: float) -> str:
-    n = round(1_000 * p_value)
-    return "fewer than 1" if n == 0 else str(n)
+    if clusters == GROUPS:
+        return ngettext("%(n)s class", "%(n)s classes", n)
+    return ngettext("%(n)s pupil", "%(n)s pupils", n)

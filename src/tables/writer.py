@@ -10,7 +10,11 @@ _SPREADSHEET_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?%?|-+", re.ASCII
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _MARKED_FORMULA = re.compile(rf"'+[{re.escape(''.join(_FORMULA_STARTS))}]")
 _NEEDS_QUOTES = re.compile(r'["\r\n]')
-_FORMULA_INSIDE = re.compile(f",[{re.escape(''.join(_FORMULA_STARTS))}]")
+# A cell that may be a formula, the line having a comma before its first; -3.5 is none.
+_FORMULA_INSIDE = re.compile(
+    rf",(?:[{re.escape(''.join(_FORMULA_STARTS).replace('-', ''))}]|-(?!\d+(?:\.\d+)?(?:,|\Z)))",
+    re.ASCII,
+)
 
 
 def neutralise(cell: str) -> str:
@@ -73,8 +77,7 @@ def _is_plain(line: str, n_cells: int) -> bool:
         or "\n" in line
         or "\r" in line
         or line.count(",") >= n_cells
-        or line.startswith(_FORMULA_STARTS)
-        or _FORMULA_INSIDE.search(line)
+        or _FORMULA_INSIDE.search(f",{line}")
         or line.startswith("'")
         or ",'" in line
     )

@@ -1,7 +1,8 @@
 """Keep the catalogues complete: ``python -m src.translations [--check] [--add LANGUAGE]``.
 
-Every message of the pages, the report and the model card is written to every catalogue; new ones
-wait there for a translation (``--check`` names them), and those that are said no more go.
+Every message of the pages, the report and the model card is written to every catalogue, and every
+one of the Streamlit page to those of its own. New ones wait there for a translation (``--check``
+names them), and those that are said no more go.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -18,12 +20,10 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from src import language
 from src.config import ROOT
-from src.language import CATALOGUES
 
-FOLDERS = ("src", "templates")
 PAGES, DOCUMENTS = "templates/**.html", "src/report/templates/**.jinja"
-METHODS = [("src/**.py", "python"), (PAGES, "jinja2"), (DOCUMENTS, "jinja2")]
 KEYWORDS = {
     "_": None,
     "gettext": None,
@@ -33,6 +33,7 @@ KEYWORDS = {
 }  # fmt: skip
 JINJA = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}
 OPTIONS = {PAGES: JINJA, DOCUMENTS: JINJA}
+STREAMLIT = "appFrontend"  # imports nothing of ours, so that it has catalogues of its own
 FIELD = re.compile(r"%\(\w+\)[sd]")
 HEADER = """\
 # Written anew by `python -m src.translations`; translate here what follows a `msgid`.
@@ -43,6 +44,24 @@ msgstr ""
 "Content-Type: text/plain; charset=utf-8\\n"
 
 """
+
+
+@dataclass(frozen=True)
+class Area:
+    """A part of the source with catalogues of its own."""
+
+    catalogues: Path
+    folders: tuple[str, ...]
+    methods: tuple[tuple[str, str], ...]
+
+
+def areas() -> tuple[Area, Area]:
+    """Return the app's pages, report and card, and the Streamlit page."""
+    pages = (("src/**.py", "python"), (PAGES, "jinja2"), (DOCUMENTS, "jinja2"))
+    return (
+        Area(language.CATALOGUES, ("src", "templates"), pages),
+        Area(ROOT / STREAMLIT / "translations", (STREAMLIT,), ((f"{STREAMLIT}/**.py", "python"),)),
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,28 +77,35 @@ def main(arguments: list[str] | None = None) -> int:
             Locale.parse(options.add)
         except (UnknownLocaleError, ValueError) as error:
             parser.error(f"argument --add: {error}")
-        (CATALOGUES / f"{options.add}.po").touch()
-    said = said_in_source()
-    lacking = 0
-    for path in sorted(CATALOGUES.glob("*.po")):
+        for area in areas():
+            (area.catalogues / f"{options.add}.po").touch()
+    faults = [fault for area in areas() for fault in keep_complete(area, write=not options.check)]
+    for fault in faults:
+        print(fault, file=sys.stderr)  # noqa: T201
+    return int(options.check and bool(faults))
+
+
+def keep_complete(area: Area, *, write: bool) -> list[str]:
+    """Return what the catalogues of an area lack, and write them anew if asked to."""
+    said, found = said_in_source(area), []
+    for path in sorted(area.catalogues.glob("*.po")):
         catalogue = merged(path, said)
         faults = [*faults_of(catalogue)]
-        if options.check:
-            faults += [f"is said no more: {text!r}" for text in _gone(path, said)]
-        else:
+        if write:
             _write(path, catalogue)
-        lacking += len(faults)
-        for fault in faults:
-            print(f"{path.name}: {fault}", file=sys.stderr)  # noqa: T201
-    return int(options.check and lacking > 0)
+        else:
+            faults += [f"is said no more: {text!r}" for text in _gone(path, said)]
+        found += [f"{path.relative_to(area.catalogues.parents[1])}: {one}" for one in faults]
+    return found
 
 
-def said_in_source() -> Catalog:
-    """Return the messages that templates and modules mark."""
+def said_in_source(area: Area) -> Catalog:
+    """Return the messages that templates and modules of an area mark."""
     catalogue = Catalog()
     found = extract_from_dir(
-        ROOT, METHODS, OPTIONS, KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True,
-        directory_filter=lambda folder: Path(folder).relative_to(ROOT).parts[0] in FOLDERS,
+        ROOT, area.methods, OPTIONS, KEYWORDS, comment_tags=("Translators:",),
+        strip_comment_tags=True,
+        directory_filter=lambda path: Path(path).relative_to(ROOT).parts[0] in area.folders,
     )  # fmt: skip
     for _, _, message, comments, context in found:
         catalogue.add(message, auto_comments=comments, context=context)
@@ -109,7 +135,8 @@ def faults_of(catalogue: Catalog) -> Iterator[str]:
         wanted = set(FIELD.findall(ids[-1]))
         for string in strings:
             # One of a kind may go without its number, as in "one student".
-            if wanted ^ set(FIELD.findall(str(string))) - ({"%(n)s"} if len(ids) > 1 else set()):
+            missing = wanted ^ set(FIELD.findall(str(string)))
+            if missing - ({"%(n)s"} if len(ids) > 1 else set()):
                 yield f"other fields than in the message: {string!r}"
 
 

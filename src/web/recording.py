@@ -17,7 +17,10 @@ from src.web.middleware.shared_memory import SharedCounters
 if TYPE_CHECKING:
     from src.records.recorder import Recorder
 
-INSTALL = "RECORDS_URL needs packages that are absent. Install them: pip install '.[records]'"
+INSTALL = (
+    "RECORDS_URL needs packages that are absent. Install them: pip install '.[records]'. In a "
+    "bundle: set BUNDLE_OPTIONS=--records where it is built."
+)
 KEPT = "stuprediction_predictions_kept_total"
 FAILURES = "stuprediction_records_database_failures_total"
 FATES = ("written", "spooled", "lost")

@@ -73,6 +73,21 @@ def test_the_artifact_is_what_the_bundle_is_written_to():
     assert f"--output {BUILDSPEC.base_directory} " in recipe
 
 
+@pytest.mark.parametrize("asked", ["", "--records"])
+def test_the_bundle_brings_the_packages_of_records_where_the_build_is_told_to(asked):
+    assert BUILDSPEC.variables["BUNDLE_OPTIONS"] == ""
+    shown = subprocess.run(
+        ["make", "--dry-run", "bundle"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "BUNDLE_OPTIONS": asked},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (command,) = [line for line in shown.splitlines() if "deploy.bundle" in line]
+    assert command.rstrip().endswith(f"--zip build/bundle.zip {asked}".rstrip())
+
+
 def test_commands_run_in_order_in_the_source_with_the_variables(spec, tmp_path):
     told = []
     folder = spec("mkdir out", "echo $WORD $OTHER > out/said").run(

@@ -242,6 +242,13 @@ def test_the_pipeline_is_v2_with_source_build_deploy(mode):
     assert default.parameters["ExecutionMode"] == "SUPERSEDED"
 
 
+@pytest.mark.parametrize("asked", ["", "--records"])
+def test_the_build_is_told_whether_predictions_are_kept(asked):
+    build = resources("pipeline.yaml", BundleOptions=asked)["Build"]["Properties"]
+    variables = build["Environment"].get("EnvironmentVariables", [])
+    assert variables == ([{"Name": "BUNDLE_OPTIONS", "Value": asked}] if asked else [])
+
+
 def test_the_artifact_bucket_is_encrypted_closed_and_emptied_in_time():
     """D8: a rollback needs the artifacts of executions that CodePipeline remembers for a year."""
     bucket = resources("pipeline.yaml")["Artifacts"]["Properties"]

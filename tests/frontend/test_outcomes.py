@@ -11,7 +11,18 @@ import pandas as pd
 import pytest
 from pyarrow import ipc
 
-from tests.frontend.test_page import API, answered, as_csv, entered, students, widget
+from tests.frontend.test_page import (
+    API,
+    answered,
+    as_csv,
+    entered,
+    listed,
+    names,
+    send,
+    students,
+    widget,
+    with_example,
+)
 from tests.outcomes import records
 from tests.web.conftest import Server, multipart, run_gunicorn
 
@@ -38,7 +49,7 @@ def drawn(page, title: str) -> pd.DataFrame:
 
 def test_api_file_and_streamlit_give_one_answer(open_page, outcome_back_end):
     server = outcome_back_end
-    page = open_page(server.url)
+    page = with_example(open_page(server.url))
     record = entered(page, server)
     said = answered(server, record)
     body, kind = multipart(as_csv([list(record), list(record.values())]), "class.csv")
@@ -47,14 +58,14 @@ def test_api_file_and_streamlit_give_one_answer(open_page, outcome_back_end):
     assert row["prediction"] == said["prediction"] == said["result"]
     assert {label: float(row[f"p_{label}"]) for label in LABELS} == said["probabilities"]
     assert row["set_90"].split(" | ") == said["set"]
-    assert widget(page, "metric", "Predicted Outcome").value == said["prediction"]
+    assert widget(page, "metric", "Predicted: Outcome").value == said["prediction"]
     about = round(100 * said["at_risk"]["probability"])
     text = " ".join(one.value for one in page.markdown).replace("\\", "")
     assert f"Of 100 students with this estimate, about {about} end with Fail" in text
 
 
 def test_the_form_gives_the_apis_answer(open_page, outcome_back_end):
-    record = entered(open_page(outcome_back_end.url), outcome_back_end)
+    record = entered(with_example(open_page(outcome_back_end.url)), outcome_back_end)
     said = answered(outcome_back_end, record)
     form = outcome_back_end.post_form("/", record)
     assert form.status == 200
@@ -64,26 +75,25 @@ def test_the_form_gives_the_apis_answer(open_page, outcome_back_end):
 
 
 def test_what_if_tells_how_the_chance_of_being_at_risk_moves(open_page, outcome_back_end):
-    page = open_page(outcome_back_end.url)
+    page = with_example(open_page(outcome_back_end.url))
     first = answered(outcome_back_end, entered(page, outcome_back_end))
     (keep,) = [one for one in page.button if one.label == "Keep to compare"]
     keep.click().run()
-    widget(page, "slider", "Reading").set_value(20).run()
+    widget(page, "number_input", "Reading").set_value(20).run()
     now = answered(outcome_back_end, entered(page, outcome_back_end))
     assert not page.exception
     assert widget(page, "metric", "First answer").value == first["prediction"]
     shown = widget(page, "metric", "Now")
     moved = 100 * (now["at_risk"]["probability"] - first["at_risk"]["probability"])
     assert shown.value == now["prediction"]
-    assert shown.delta == f"{moved:+.0f} points: chance of Fail"
+    assert shown.delta == f"{moved:+.0f} points (Fail)"
 
 
 def test_a_class_shows_chances_and_who_is_at_risk_the_likeliest_first(open_page, outcome_back_end):
     page = open_page(outcome_back_end.url)
     changes = [*records(8, seed=2), {"reading": "?!"}]
     rows = students(*changes, base=changes[0])
-    page.file_uploader[0].set_value(("class.csv", as_csv(rows), "text/csv")).run()
-    assert not page.exception
+    send(page, as_csv(rows))
     said = outcome_back_end.post_json(f"{API}/predict/batch", changes[:8]).json["predictions"]
     risks = {
         f"Student {i}": 100 * one["at_risk"]["probability"] for i, one in enumerate(said)
@@ -93,29 +103,36 @@ def test_a_class_shows_chances_and_who_is_at_risk_the_likeliest_first(open_page,
     assert widget(page, "metric", "At risk").value == str(len(risks))
     assert widget(page, "metric", "Refused rows").value == "1"
     assert not [one for one in page.number_input if "Pass mark" in one.label]
-    every, at_risk, refused = [one.value for one in page.dataframe if "name" in one.value][:3]
+    every, refused = [one.value for one in page.dataframe if "problem" in one.value]
     assert every["prediction"].tolist() == [*(one["prediction"] for one in said), ""]
     expected = sorted(risks, key=risks.__getitem__, reverse=True)
-    assert at_risk["name"].tolist() == expected
-    assert at_risk["p: Fail"].tolist() == pytest.approx([risks[name] for name in expected])
+    assert names(page)[: len(risks)] == expected
+    assert ["At risk" in row[2] for row in listed(page)] == [name in risks for name in names(page)]
+    for row, name in zip(listed(page), expected, strict=False):
+        if 1 < risks[name] < 99:
+            assert row[4] == f"{risks[name]:.0f}\xa0%"
+    assert every["p: Fail"][int(expected[0][-1])] == pytest.approx(risks[expected[0]])
     assert refused["name"].tolist() == ["Student 8"]
     counts, predicted = drawn(page, "Predictions of this class"), [p["prediction"] for p in said]
     assert dict(zip(counts["name"], counts["students"], strict=True)) == {
         label: predicted.count(label) for label in LABELS
     }
-    widget(page, "multiselect", "Prediction").set_value(["Pass"]).run()
-    filtered = next(one.value for one in page.dataframe if "name" in one.value)
-    assert filtered["prediction"].tolist() == ["Pass"] * predicted.count("Pass")
+    widget(page, "selectbox", "Sort by").set_value("down").run()
+    in_order = [row[2].split()[0] for row in listed(page)]
+    assert in_order == sorted(predicted, key=LABELS.index, reverse=True)
 
 
 def test_the_model_of_outcomes_is_described_as_the_api_does(open_page, outcome_back_end):
-    page = open_page(outcome_back_end.url)
+    page = with_example(open_page(outcome_back_end.url))
     metrics = outcome_back_end.ask(f"{API}/model").json["metrics"]
     held_out = metrics["held_out"]
     for name, called in {"log_loss": "Log loss", "auc": "AUC", "accuracy": "Accuracy"}.items():
         assert widget(page, "metric", called).value == f"{held_out[name]['value']:.3f}"
-    chart = drawn(page, "Chances of each Outcome")
+    chart = drawn(page, "Chances: Outcome")
     said = answered(outcome_back_end, entered(page, outcome_back_end))["probabilities"]
     assert dict(zip(chart["name"], chart["value"], strict=True)) == said
     (leaderboard,) = [one.value for one in page.dataframe if "log_loss" in one.value]
-    assert leaderboard["name"].tolist() == [one["label"] for one in metrics["leaderboard"]]
+    assert leaderboard["name"].tolist() == [
+        one["label"] + " (chosen)" * (one["name"] == metrics["winner"])
+        for one in metrics["leaderboard"]
+    ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.frontend.test_page import API, answered, as_csv, widget
+from tests.frontend.test_page import API, answered, as_csv, send, widget, with_example
 from tests.schools import BEST, record
 from tests.web.conftest import Server, run_gunicorn
 
@@ -26,17 +26,17 @@ def captions(page) -> str:
 
 
 def test_a_school_moves_the_prediction_and_is_said_to_be_known_or_not(open_page, schools_back_end):
-    page = open_page(schools_back_end.url)
+    page = with_example(open_page(schools_back_end.url))
     assert "School was left blank: it counts as an average one." in captions(page)
-    average = widget(page, "metric", "Predicted Score").value
+    average = widget(page, "metric", "Predicted: Score").value
     widget(page, "text_input", "School").set_value(BEST).run()
     assert not page.exception
     assert f"School: as in {BEST}, which the model knows." in captions(page)
     assert "It does not measure quality" in captions(page)
-    assert float(widget(page, "metric", "Predicted Score").value) > float(average) + 5
+    assert float(widget(page, "metric", "Predicted: Score").value) > float(average) + 5
     widget(page, "text_input", "School").set_value("Nowhere").run()
     assert "School: the model does not know Nowhere." in captions(page)
-    assert widget(page, "metric", "Predicted Score").value == average
+    assert widget(page, "metric", "Predicted: Score").value == average
 
 
 def test_both_scores_of_the_api_stand_side_by_side(open_page, schools_back_end):
@@ -45,7 +45,7 @@ def test_both_scores_of_the_api_stand_side_by_side(open_page, schools_back_end):
     (table,) = [one.value for one in page.table if "Groups" in one.value]
     for (case, row), one in zip(table.iterrows(), facts["scores"], strict=True):
         assert case.startswith("known") == (one["case"] == "known")
-        assert row["Students"] == one["n_samples"]
+        assert row["Students"] == f"{one['n_samples']:,}"
         r2 = one["scores"]["r2"]
         assert row["R²"].startswith(f"{r2['value']:.3f}")
 
@@ -53,8 +53,7 @@ def test_both_scores_of_the_api_stand_side_by_side(open_page, schools_back_end):
 def test_a_class_counts_students_of_unknown_schools(open_page, schools_back_end):
     page = open_page(schools_back_end.url)
     rows = [[*record(BEST)], *([*record(s).values()] for s in (BEST, "Nowhere", "Nowhere", ""))]
-    page.file_uploader[0].set_value(("class.csv", as_csv(rows), "text/csv")).run()
-    assert not page.exception
+    send(page, as_csv(rows))
     said = " ".join(one.value for one in page.info).replace("\\", "")
     assert (
         "school: 2 of 1 group that the model does not know and 1 without one count as of an "

@@ -7,7 +7,7 @@ from jinja2 import Environment
 
 from src import language
 from src.language import gettext, localize, ngettext, speaking
-from src.translations.__main__ import faults_of, main, merged, said_in_source
+from src.translations.__main__ import areas, faults_of, keep_complete, main, merged, said_in_source
 from tests.conftest import ROOT
 
 
@@ -15,6 +15,14 @@ def test_each_catalogue_translates_all_that_is_said(capsys) -> None:
     """18: pages, report and card speak English, German, French and Spanish."""
     assert set(language.languages()) >= {"en", "de", "fr", "es"}
     assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_the_streamlit_page_is_translated_whole() -> None:
+    """18: it has catalogues of its own."""
+    page = areas()[1]
+    codes = {path.stem for path in page.catalogues.glob("*.po")}
+    assert codes == {*language.languages()} - {language.ENGLISH}
+    assert keep_complete(page, write=False) == []
 
 
 @pytest.fixture
@@ -53,14 +61,16 @@ def test_a_language_is_one_file(one_file) -> None:
 
 
 def test_what_is_missing_or_of_other_fields_is_named(one_file) -> None:
-    said = said_in_source()
+    said = said_in_source(areas()[0])
     said.add("Enter %(label)s")
     said.add("New")
+    said.add(("%(n)s student", "%(n)s students"))
     catalogue = merged(one_file, said)
     assert "not translated: 'New'" in list(faults_of(catalogue))
     assert catalogue.get("Gone") is None
     catalogue["Enter %(label)s"].string = "Inserisci %(nome)s"
     assert any("other fields" in fault for fault in faults_of(catalogue))
+    assert not any("studenti" in fault for fault in faults_of(catalogue))
 
 
 def test_numbers_are_written_as_the_language_writes_them() -> None:
@@ -70,4 +80,6 @@ def test_numbers_are_written_as_the_language_writes_them() -> None:
 
 
 def test_catalogues_come_with_the_package() -> None:
-    assert '"src.translations" = ["*.po"]' in (ROOT / "pyproject.toml").read_text("utf-8")
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert '"src.translations" = ["*.po"]' in project
+    assert 'appFrontend = [".streamlit/*", "*.svg", "translations/*.po"]' in project

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from src.language import ENGLISH, current, mark
+from src.language import gettext as _
 from src.records.challenges import KeptChallenge
-from src.report.challenge import Scale, figures, meaning, read_challenge, sentences
+from src.records.sentences import too_few
+from src.report.challenge import SHADOW, Scale, figures, meaning, read_challenge, sentences
 from src.stats.challenge import Comparison
+from src.stats.disclosure import LEAST_ROWS
 from src.utils import read_typed
 
 DECIDED = {
-    "promoted": "The challenger was promoted: run {run} answers since then.",
-    "kept": "The champion stayed. The challenger, run {run}, is kept.",
+    "promoted": mark("The challenger was promoted: run %(run)s answers since then."),
+    "kept": mark("The champion stayed. The challenger, run %(run)s, is kept."),
 }
 
 
@@ -41,24 +45,34 @@ def _challenge(kept: KeptChallenge | None) -> tuple[str, ...]:
     if kept is None:
         return ()
     details, at = kept.details, datetime.fromtimestamp(kept.at_ms / 1000, UTC)
-    decided = DECIDED[details["decision"]].format(run=details["run"])
-    day = f"Compared on {at.day} {at:%B %Y}."
+    decided = _(DECIDED[details["decision"]], run=details["run"])
+    day = _("Compared on %(day)s.", day=_day(at))
     return (decided, *sentences(read_challenge(details["facts"])), day)
+
+
+def _day(at: datetime) -> str:
+    if current() == ENGLISH:
+        return f"{at.day} {at:%B %Y}"
+    from babel.dates import format_date
+
+    return str(format_date(at.date(), "d MMMM yyyy", locale=current()))
 
 
 def _shadow(shadow: Mapping[str, Any] | None) -> tuple[str, ...]:
     if shadow is None:
         return ()
-    beside = f"Run {shadow['run']} predicts beside the model that answers; nobody is shown it."
+    beside = _(
+        "Run %(run)s predicted beside the model that answered; nobody was shown it.",
+        run=shadow["run"],
+    )
     if shadow["found"] is None:
-        known = f"Outcomes of {shadow['n']} of its pupils are known; there are figures from 10 on."
-        return (beside, known)
+        return (beside, too_few(shadow["n"], LEAST_ROWS))
     found: Comparison = read_typed(Comparison, shadow["found"])
     scale: Scale = read_typed(Scale, shadow["scale"])
     kind = shadow["clusters"]
     return (
         beside,
-        figures(found, scale, kind, "shadow"),
-        meaning(found, kind, "shadow"),
-        "Who looks often sees a difference by chance some day: let a challenge decide.",
+        figures(found, scale, kind, SHADOW),
+        meaning(found, kind, SHADOW),
+        _("Who looks often sees a difference by chance some day: let a challenge decide."),
     )

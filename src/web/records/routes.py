@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
@@ -12,6 +14,8 @@ from src.language import mark
 from src.logger import get_logger
 from src.records.challenges import KeptChallenge, latest_challenge
 from src.records.database import migrate, open_engine
+from src.records.drift import latest_drift
+from src.records.drift_words import describe_drift
 from src.records.identity import is_day
 from src.records.report import latest
 from src.web.batch.service import safe_name
@@ -73,10 +77,11 @@ def _page(
     as_of: str = "",
     status: int = 200,
 ) -> Response:
-    schema, problem = current_models().predictor().schema, ""
-    content, training = None, None
+    predictor = current_models().predictor()
+    schema, run_id = predictor.schema, predictor.run.run_id
+    problem, content, look, training = "", None, None, None
     try:
-        content, challenge = _stored()
+        content, challenge, look = _stored()
         training = describe_challenge(content, challenge)
     except (OperationalError, OSError):
         problem = _(DOWN)
@@ -84,6 +89,7 @@ def _page(
         "records.html",
         view=describe_report(content, schema) if content else None,
         training=training,
+        drift=describe_drift(look, schema) if look and look["run"] == run_id else None,
         target=schema.target,
         counts=_recording().counts(),
         problem=problem,
@@ -96,13 +102,13 @@ def _page(
     return make_response(page, status)
 
 
-def _stored() -> tuple[dict[str, object] | None, KeptChallenge | None]:
-    """Return the report and the challenge that were stored last."""
+def _stored() -> tuple[dict[str, Any] | None, KeptChallenge | None, dict[str, Any] | None]:
+    """Return the report, the challenge and the look at drift that were stored last."""
     engine = open_engine(_recording().url)
     try:
         migrate(engine)
         with engine.connect() as connection:
-            return latest(connection), latest_challenge(connection)
+            return latest(connection), latest_challenge(connection), latest_drift(connection)
     finally:
         engine.dispose()
 

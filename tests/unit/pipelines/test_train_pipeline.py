@@ -28,6 +28,8 @@ from src.pipelines.train_pipeline import TrainPipeline, main
 from src.pipelines.training import TrainConfig, TrainResult
 from src.report.group_facts import GroupsFacts
 from src.report.saved_report import load_report
+from src.schema.class_reference import REFERENCE, ClassReference
+from src.schema.expected_loss import LOSSES, ExpectedLoss
 from src.serving.predictor import NumberPredictor, Predictor
 from src.utils import read_typed, write_bytes
 from tests.sampling import first
@@ -86,7 +88,7 @@ def test_the_run_holds_its_files_and_the_split_lies_beside_it(write, train, tmp_
     result = train(write(marks()))
     files = {
         "preprocessor.pkl", "model.pkl", "compiled.json", "schema.json", "metrics.json",
-        "intervals.json", "background.json", "findings.json",
+        "intervals.json", "background.json", "findings.json", "reference.json",
     }  # fmt: skip
     assert {p.name for p in result.run.folder.iterdir()} == files | {"manifest.json"}
     artifacts = tmp_path / "artifacts"
@@ -539,6 +541,19 @@ def test_a_fifth_of_the_groups_is_held_out_whole_and_the_group_is_no_feature(
     ]
     assert sides[0] | sides[1] == set(range(12))
     assert len(sides[1] - sides[0]) == 3  # held out whole; of the others, some rows
+
+
+def test_a_run_keeps_how_its_classes_differ_and_how_large_errors_are(write, train) -> None:
+    rows = marks(180, School=lambda i: f"school {i % 12}", place=lambda i: i % 12 + i / 1000)
+    run = train(write(rows), group="School").run
+    reference = ClassReference.from_dict(run.read_json(REFERENCE))
+    assert (reference.by, reference.n_rows, reference.n_classes) == ("School", 180, 12)
+    spread = reference.features["place"].spreads["mean"]
+    assert spread.middle == pytest.approx(5.5 + 0.0895)
+    assert spread.between == pytest.approx(13, rel=0.01)
+    expected = ExpectedLoss.from_dict(run.read_json(LOSSES))
+    assert 0 < expected.model.usual < 400
+    assert "school" not in (run.folder / REFERENCE).read_text(encoding="utf-8")
 
 
 def test_the_report_tells_both_scores_of_schools_and_fairness_with_and_without_them(

@@ -1,0 +1,41 @@
+"""What a run keeps so that later classes can be compared with those that trained."""
+
+from __future__ import annotations
+
+from src.pipelines.rows import GoodRows, Rows
+from src.schema.class_reference import REFERENCE, ClassReference
+from src.schema.expected_loss import LOSSES, ExpectedLoss
+from src.schema.record import Schema
+from src.search.leaderboard import TrainedModel
+from src.utils import to_json
+
+
+def reference_files(
+    schema: Schema, good: GoodRows, train: Rows, trained: TrainedModel
+) -> dict[str, bytes]:
+    """Return the files of a run by name: figures alone, no value of a pupil.
+
+    The errors are those of a number, for rows that the model had not seen. Where groups have
+    effects, they are those for new groups.
+    """
+    import numpy as np
+
+    codes = None
+    if schema.group is not None and good.units is not None:
+        keys, codes = np.unique(good.units.keys, return_inverse=True)
+        codes = np.where(keys[codes] == "", -1, codes)
+    by = "" if schema.group is None else schema.group.name
+    reference = ClassReference.of(schema, good.X, codes, by)
+    files = {REFERENCE: to_json(reference.to_dict())}
+    if schema.task != "regression":
+        return files
+    rows, predicted, ratio = trained.unseen.rows, trained.unseen.predicted, trained.unseen.ratio
+    if trained.groups is not None and len(rows) == len(trained.groups.rows):
+        predicted = trained.groups.new
+    seen = train.take(rows)
+    errors = ratio * (seen.y - schema.clip_all(predicted))
+    X = seen.X.reset_index(drop=True)
+    expected = ExpectedLoss.fit(schema, X, predicted, errors**2, seen.clusters)
+    if expected is not None:
+        files[LOSSES] = to_json(expected.to_dict())
+    return files
