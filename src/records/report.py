@@ -223,28 +223,22 @@ def _by_term_and_group(
     )
     counts = np.zeros((len(of_term[0]), len(of_group[0])), dtype=np.intp)
     np.add.at(counts, (of_term[1], of_group[1]), 1)
-    found = []
+    found, partial = [], _partial(cases)
     for (labels, codes), hidden in zip((of_term, of_group), hidden_lines(counts), strict=True):
-        lines = []
+        lines: list[dict[str, Any]] = []
         for code, label in enumerate(labels):
-            figures = None if hidden[code] else _figures_of_group(cases, codes == code, target)
+            figures = None
+            if not hidden[code]:
+                chosen = [case for case, of in zip(cases, codes, strict=True) if of == code]
+                whole = _figures(chosen, target).items()
+                figures = {name: value for name, value in whole if name not in partial}
             lines.append({"name": plain(str(label)), "figures": figures})
         found.append(sorted(lines, key=lambda line: _in_order(line["name"])))
     return found[0], found[1]
 
 
-def _figures_of_group(
-    cases: Sequence[Case], chosen: NDArray[np.bool_], target: Any
-) -> dict[str, Any]:
-    """Return a group's figures but those of some of its cases: their number may be small."""
-    import numpy as np
-
-    figures = _figures([cases[i] for i in np.flatnonzero(chosen)], target)
-    return {name: value for name, value in figures.items() if name not in _partial(cases)}
-
-
 def _partial(cases: Sequence[Case]) -> set[str]:
-    """Return the figures that not all cases have a part in."""
+    """Return the figures that not all cases have a part in: in a group those may be few."""
     found = set()
     if any(case.label is None and (case.low is None or case.high is None) for case in cases):
         found.add("coverage")
@@ -288,7 +282,7 @@ def _list(cases: Sequence[Case], target: Any) -> dict[str, Any] | None:
     if len(chance) < 2 * LEAST_ROWS or not 0 < n_happened < len(chance):
         return None
     order = np.argsort(-chance, kind="stable")
-    lists = []
+    lists: list[dict[str, Any]] = []
     for share in LIST_SHARES:
         k = round(share * len(chance))
         if k - (lists[-1]["k"] if lists else 0) < LEAST_ROWS:
