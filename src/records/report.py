@@ -24,7 +24,7 @@ from src.records.terms import Terms
 from src.report.wording import plain
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
-from src.stats.disclosure import LEAST_ROWS, hidden_groups, parts_by_size
+from src.stats.disclosure import LEAST_ROWS, hidden_lines, parts_by_size
 from src.stats.intervals import (
     LEAST_CLUSTERS,
     Interval,
@@ -119,8 +119,7 @@ def describe(cases: Sequence[Case], schema: Schema) -> dict[str, Any]:
         content["sentence"] = too_few(len(known), LEAST_ROWS)
         return content
     content["figures"] = _figures(known, target)
-    for name, of in (("by_term", "term"), ("by_group", "group")):
-        content[name] = _by([getattr(case, of) for case in known], known, target)
+    content["by_term"], content["by_group"] = _by_term_and_group(known, target)
     content["parts"] = _parts(known, target)
     content["list"] = _list(known, target)
     return content
@@ -209,17 +208,43 @@ def _some(clusters: NDArray[np.intp] | None, rows: NDArray[Any]) -> NDArray[np.i
     return None if clusters is None else clusters[rows]
 
 
-def _by(names: Sequence[str], cases: Sequence[Case], target: Any) -> list[dict[str, Any]]:
-    """Return the figures of each group that is large enough to be shown."""
+def _by_term_and_group(
+    cases: Sequence[Case], target: Any
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the figures of the terms and of the groups that can be shown together.
+
+    Neither a term nor a group, nor what any sum of them leaves over, has fewer than ten pupils.
+    """
     import numpy as np
 
-    labels, codes, counts = np.unique(names, return_inverse=True, return_counts=True)
-    found = []
-    for code, hidden in enumerate(hidden_groups(counts)):
-        chosen = [case for case, of in zip(cases, codes, strict=True) if of == code]
-        figures = None if hidden else _figures(chosen, target)
-        found.append({"name": plain(str(labels[code])), "figures": figures})
-    return sorted(found, key=lambda group: _in_order(group["name"]))
+    of_term, of_group = (
+        np.unique(names, return_inverse=True)
+        for names in ([case.term for case in cases], [case.group for case in cases])
+    )
+    counts = np.zeros((len(of_term[0]), len(of_group[0])), dtype=np.intp)
+    np.add.at(counts, (of_term[1], of_group[1]), 1)
+    found, partial = [], _partial(cases)
+    for (labels, codes), hidden in zip((of_term, of_group), hidden_lines(counts), strict=True):
+        lines: list[dict[str, Any]] = []
+        for code, label in enumerate(labels):
+            figures = None
+            if not hidden[code]:
+                chosen = [case for case, of in zip(cases, codes, strict=True) if of == code]
+                whole = _figures(chosen, target).items()
+                figures = {name: value for name, value in whole if name not in partial}
+            lines.append({"name": plain(str(label)), "figures": figures})
+        found.append(sorted(lines, key=lambda line: _in_order(line["name"])))
+    return found[0], found[1]
+
+
+def _partial(cases: Sequence[Case]) -> set[str]:
+    """Return the figures that not all cases have a part in: in a group those may be few."""
+    found = set()
+    if any(case.label is None and (case.low is None or case.high is None) for case in cases):
+        found.add("coverage")
+    if any(case.label is not None and case.at_risk is None for case in cases):
+        found.add("mean_error")
+    return found
 
 
 def _in_order(name: str) -> list[tuple[int, str]]:
@@ -257,11 +282,11 @@ def _list(cases: Sequence[Case], target: Any) -> dict[str, Any] | None:
     if len(chance) < 2 * LEAST_ROWS or not 0 < n_happened < len(chance):
         return None
     order = np.argsort(-chance, kind="stable")
-    lists = []
+    lists: list[dict[str, Any]] = []
     for share in LIST_SHARES:
         k = round(share * len(chance))
-        if k < LEAST_ROWS:
-            continue
+        if k - (lists[-1]["k"] if lists else 0) < LEAST_ROWS:
+            continue  # what it adds to the list before would be of fewer
         hits = int(happened[order[:k]].sum())
         lists.append({"share": share, "k": k, "hits": hits, "caught": hits / n_happened})
     if not lists:

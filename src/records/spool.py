@@ -7,6 +7,7 @@ next one that looks. A row is a line of JSON; a line of blanks is one that was e
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -65,7 +66,8 @@ class Spool:
             if end + len(content) > MOST_BYTES:
                 raise OSError(f"A spool file may have {MOST_BYTES:,} bytes.")
             try:
-                file.write(content)
+                if file.write(content) < len(content):  # what fitted, without an error
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError:
                 file.truncate(end)
                 raise

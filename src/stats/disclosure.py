@@ -78,6 +78,56 @@ def hidden_cells(
     return hidden
 
 
+def hidden_lines(
+    counts: NDArray[np.intp], least: int = LEAST_ROWS
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which groups of either of two crossed partitions get no figures.
+
+    Each group's figures are sums over a line of the table, and the sum of all is known. Add and
+    subtract lines with any weights: the cells that are left are those between nodes of different
+    sign, where lines are the nodes of a graph and cells its edges. So no result rests on fewer
+    rows than ``least`` just where no cut of the graph weighs less, but more than nothing. Hidden
+    lines of a partition are one node: what they hold together is known.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_rows, n_columns)
+
+    Returns
+    -------
+    hidden_rows, hidden_columns : ndarray of bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows, columns = hidden_lines(np.array([[12, 0, 30], [0, 14, 3]]))
+    >>> rows.tolist(), columns.tolist()
+    ([False, True], [False, True, True])
+    """
+    import numpy as np
+
+    sizes = np.concatenate([counts.sum(axis=1), counts.sum(axis=0)])
+    hidden, n_rows = sizes < least, len(counts)
+    while True:
+        # The node of each line; hidden ones are the first of the rows, and of the columns.
+        node = np.arange(2, len(sizes) + 2)
+        node[hidden] = np.where(np.flatnonzero(hidden) < n_rows, 0, 1)
+        edges = np.zeros((len(sizes) + 2,) * 2)
+        np.add.at(edges, (node[:n_rows, None], node[None, n_rows:]), counts)
+        side = _small_cut(edges + edges.T, least)
+        if side is None:
+            return hidden[:n_rows], hidden[n_rows:]
+        crossing = (side[node[:n_rows, None]] != side[node[None, n_rows:]]) & (counts > 0)
+        touched = np.concatenate([crossing.any(axis=1), crossing.any(axis=0)])
+        halves = sorted((side[node], ~side[node]), key=lambda half: sizes[half & ~hidden].sum())
+        for some in (touched, *halves):
+            if (some & ~hidden).any():
+                hidden[np.argmin(np.where(some & ~hidden, sizes, np.inf))] = True
+                break
+        else:  # fewer than `least` rows in all
+            return hidden[:n_rows], hidden[n_rows:]
+
+
 def hidden_together(
     codes: Sequence[NDArray[np.intp]],
     hidden: Sequence[NDArray[np.bool_]],
@@ -253,3 +303,44 @@ def _weak_cells(
     cells = np.zeros_like(hidden)
     cells[rows, columns] = weak
     return cells
+
+
+def _small_cut(edges: NDArray[np.float64], least: int) -> NDArray[np.bool_] | None:
+    """Return one side of a cut through a graph that weighs less than ``least``, but something.
+
+    None where there is none.
+
+    Parameters
+    ----------
+    edges : ndarray of shape (n_nodes, n_nodes)
+        Symmetric; 0 where there is no edge.
+
+    References
+    ----------
+    Stoer and Wagner (1997), "A simple min-cut algorithm", Journal of the ACM 44(4).
+    """
+    import numpy as np
+    from scipy.sparse.csgraph import connected_components
+
+    n_components, component = connected_components(edges, directed=False)
+    for number in range(n_components):
+        nodes = np.flatnonzero(component == number)
+        weights, merged = edges[np.ix_(nodes, nodes)], [[node] for node in nodes.tolist()]
+        gone = np.zeros(len(nodes), dtype=bool)
+        for n_left in range(len(nodes), 1, -1):
+            tied, order = np.where(gone, -np.inf, 0.0), []
+            for _ in range(n_left):
+                order.append(int(np.argmax(tied)))
+                weight = tied[order[-1]]
+                tied += weights[order[-1]]
+                tied[order[-1]] = -np.inf
+            before, last = order[-2:]
+            if weight < least:
+                side = np.zeros(len(edges), dtype=bool)
+                side[merged[last]] = True
+                return side
+            merged[before] += merged[last]
+            weights[before] += weights[last]
+            weights[:, before] += weights[:, last]
+            weights[before, before], gone[last] = 0, True
+    return None

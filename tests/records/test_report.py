@@ -123,3 +123,38 @@ def test_outcomes_have_their_share_right_their_sets_and_their_calibration(engine
     assert found["figures"]["mean_error"]["value"] == 0.0
     assert found["parts"][0]["predicted"] == 0.25
     assert found["list"]["event"] == "Ended with Fail"
+
+
+def test_a_class_that_is_nearly_a_term_is_not_shown_beside_it(make_url):
+    """The term less the class would be the figures of three pupils."""
+    engine = open_engine(make_url("sqlite"))
+    migrate(engine)
+    rows = [a_prediction(f"a{i}", "2026-03-01", group_name="9a") for i in range(40)]
+    rows += [a_prediction(f"b{i}", "2026-03-01", group_name="9b") for i in range(3)]
+    rows += [a_prediction(f"c{i}", "2026-09-15", group_name="9b") for i in range(30)]
+    come_true(engine, dict.fromkeys(put(engine, rows), "60"))
+    found = make_report(engine, SCHEMA, TERMS)
+    engine.dispose()
+    shown = {
+        row["name"]: row["figures"]["n"]
+        for row in found["by_term"] + found["by_group"]
+        if row["figures"]
+    }
+    assert 0 < len(shown) < 4
+    assert not {43, 40} <= set(shown.values())
+    assert not {33, 30} <= set(shown.values())
+
+
+def test_a_group_shows_no_figure_of_some_of_its_pupils_alone(make_url):
+    engine = open_engine(make_url("sqlite"))
+    migrate(engine)
+    rows = [
+        a_prediction(f"{group}{i}", group_name=group, low=None if i < bare else 45.0)
+        for group, bare in (("9a", 2), ("9b", 0))
+        for i in range(30)
+    ]
+    come_true(engine, dict.fromkeys(put(engine, rows), "60"))
+    found = make_report(engine, SCHEMA, TERMS)
+    engine.dispose()
+    assert "coverage" in found["figures"]
+    assert ["coverage" in row["figures"] for row in found["by_group"]] == [False, False]

@@ -11,6 +11,7 @@ from src.stats.disclosure import (
     LEAST_ROWS,
     hidden_cells,
     hidden_groups,
+    hidden_lines,
     hidden_together,
     parts_by_size,
     result_of_few,
@@ -132,3 +133,27 @@ def test_parts_by_size_hold_ten_rows_each(n_rows: int, sizes: list[int]) -> None
     assert [len(rows) for rows in parts] == sizes
     for low, high in itertools.pairwise(parts):
         assert values[low].max() <= values[high].min()
+
+
+@given(tables)
+def test_no_sum_of_shown_lines_rests_on_few_rows(table) -> None:
+    """Terms and classes, shown one under the other."""
+    hidden_rows, hidden_columns = hidden_lines(table)
+    of_row, of_column = (np.repeat(axis.ravel(), table.ravel()) for axis in np.indices(table.shape))
+    shown = [of_row == row for row in np.flatnonzero(~hidden_rows)]
+    shown += [of_column == column for column in np.flatnonzero(~hidden_columns)]
+    if shown:
+        everybody = np.ones(table.sum(), dtype=bool)
+        assert result_of_few(np.array([everybody, *shown])) is None
+
+
+def test_a_class_that_is_nearly_a_term_is_not_shown_beside_it() -> None:
+    alone = np.array([[40, 0], [0, 30]])
+    assert not np.any(np.concatenate(hidden_lines(alone)))
+    hidden_rows, hidden_columns = hidden_lines(np.array([[40, 3], [0, 30]]))
+    assert np.concatenate([hidden_rows, hidden_columns]).any()
+
+
+def test_terms_and_classes_of_usual_sizes_are_all_shown() -> None:
+    counts = np.random.default_rng(0).integers(12, 30, size=(4, 40))
+    assert not np.any(np.concatenate(hidden_lines(counts)))
