@@ -203,6 +203,8 @@ def play(year: Year) -> None:
         for k in range(EARLIER_YEARS)
         for row in rows_of_term(school(chance, 2023 + k), chance, changed=False)
     ]
+    for row in earlier:  # another year's 5a is another class
+        row[1] = f"{str(row[0])[:4]} {row[1]}"
     trained = str(year.write("trained.csv", earlier))
     (year.folder / "trained.schema.toml").write_text(HINTS, encoding="utf-8")
     pupils = school(chance, 2026)
@@ -225,8 +227,8 @@ def play(year: Year) -> None:
     say("\n== Spring term: homework is counted otherwise, absence costs more")
     with year.app(**beside) as url:
         predict_classes(url, spring, SPRING)
-    if has_drift():
-        year.command(RECORDS, "drift")
+    look = ("--reference", trained, "--by", "class", "--day", SPRING)
+    year.command(RECORDS, "drift", *look)
     bring_outcomes(year, "spring.csv", spring, SPRING)
     say("\n== Summer: a challenger that learnt from the year")
     year.command(TRAINING, *challenge)
@@ -235,13 +237,6 @@ def play(year: Year) -> None:
     year.command("src.pipelines.write_papers", "--output", str(year.folder / "papers"))
     with year.app() as url:
         keep_page(url, year.folder)
-
-
-def has_drift() -> bool:
-    """Whether the records can look for drift."""
-    asked = [sys.executable, "-m", RECORDS, "drift", "--help"]
-    ran = subprocess.run(asked, cwd=ROOT, capture_output=True, check=False)
-    return ran.returncode == 0
 
 
 def keep_page(url: str, folder: Path) -> None:

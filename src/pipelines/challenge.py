@@ -9,7 +9,7 @@ classes. Where ``--time`` tells of two or more new periods, the last one is kept
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDS = 5
+GROUP_WORDS = {"group", "gruppe"}
 MOST_SEEN = 0.5  # of the new rows, that the champion learnt from
 
 
@@ -82,6 +83,19 @@ def as_champion(run: Run, asked: TrainConfig, given: frozenset[str]) -> TrainCon
         value = saved[field.name]
         values[field.name] = tuple(value) if isinstance(value, list) else value
     return TrainConfig(**values)
+
+
+def of_table(config: TrainConfig, table: Table, source: str) -> TrainConfig:
+    """Return what is asked for of the joined table: a column that it lacks needs no dropping."""
+    known = {match_key(name) for name in table.header}
+    there: dict[str, Any] = {
+        field: tuple(name for name in getattr(config, field) if match_key(name) in known)
+        for field in ("drop", "keep")
+    }
+    pupil = config.pupil
+    if pupil and pupil != "none" and match_key(pupil) not in known:
+        pupil = None
+    return replace(config, **there, pupil=pupil, more=(*config.more, source))
 
 
 @dataclass(frozen=True)
@@ -165,6 +179,7 @@ class Challenge:
 
     def __init__(self, champion: Run, training: Training, terms: Terms) -> None:
         self.champion, self.training, self.terms = champion, training, terms
+        self._schema = champion.read_json("schema.json")
         self.config = training.config
 
     def run(self, source: str, progress: Progress) -> ChallengeFacts:
@@ -224,20 +239,25 @@ class Challenge:
         import numpy as np
 
         table = self.terms.new
-        rows = [table.lines.index(line) for line in lines.tolist()]
-        keys = [match_key(name) for name in table.header]
+        at = {line: i for i, line in enumerate(table.lines)}
+        rows = [at[line] for line in lines.tolist()]
 
         def codes(places: Sequence[int]) -> NDArray[Any] | None:
             if not places:
                 return None
-            cells = [table.rows[i][places[0]].strip() or f"row {i}" for i in rows]
-            return np.unique(cells, return_inverse=True)[1]
+            cells = ["\0".join(table.rows[i][k].strip() for k in places) for i in rows]
+            names = [cell if cell.strip("\0") else f"row {i}" for i, cell in enumerate(cells)]
+            return np.unique(names, return_inverse=True)[1]
 
-        group, pupil = self.config.group, self.config.pupil or SUBJECT
-        named = [i for i, key in enumerate(keys) if group and key == match_key(group)]
-        words = [i for i, name in enumerate(table.header) if header_words(name) & CLASS_WORDS]
-        of_group = codes(named or words)
-        of_pupil = codes([i for i, key in enumerate(keys) if key == match_key(pupil)])
+        def places(*names: str | None) -> list[int]:
+            wanted = {match_key(name) for name in names if name}
+            return [i for i, name in enumerate(table.header) if match_key(name) in wanted]
+
+        words = CLASS_WORDS - GROUP_WORDS  # of "age group" pupils are not taught together
+        called = [i for i, name in enumerate(table.header) if header_words(name) & words]
+        of_group = codes(places(self.config.group) or called[:1])
+        pupil = places(self.config.pupil) or places(SUBJECT)
+        of_pupil = codes(pupil or places(*Schema.from_dict(self._schema).people))
         if of_group is not None:
             return (of_group if of_pupil is None else joined_groups(of_group, of_pupil)), GROUPS
         return of_pupil, ROWS if of_pupil is None else PUPILS

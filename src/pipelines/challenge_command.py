@@ -6,7 +6,7 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +15,13 @@ from src.components.data_check import CheckedTable
 from src.config import ARTIFACTS, load_settings
 from src.exception import ModelNotFoundError
 from src.logger import get_logger
-from src.pipelines.challenge import Challenge, as_champion, challenger_folder, read_terms
+from src.pipelines.challenge import (
+    Challenge,
+    as_champion,
+    challenger_folder,
+    of_table,
+    read_terms,
+)
 from src.pipelines.check_command import log_findings, show_findings
 from src.pipelines.lead_time import Training
 from src.pipelines.train_console import progress_shown
@@ -67,7 +73,7 @@ def run_challenge(
     config = as_champion(champion, config_of(options), given)
     source: str = options.challenge
     terms = read_terms(champion, config, make(config).ingestion, source)
-    training = make(replace(config, more=(*config.more, source)), terms.table)
+    training = make(of_table(config, terms.table, source), terms.table)
     notice = log_findings if options.quiet else partial(show_findings, errors, training=True)
     with progress_shown(None if options.quiet else errors) as progress:
         facts = Challenge(champion, training, terms).run(source, progress)

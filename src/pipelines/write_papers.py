@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from src.artifact_store import ArtifactStore, Run
 from src.components.model_report import report_templates
 from src.config import Settings, load_settings
 from src.exception import StuPredictionError
+from src.language import speaking
 from src.pipelines.option_values import Once, option_path, option_text
 from src.report.papers import (
     DOCUMENTATION,
@@ -27,7 +27,7 @@ from src.report.papers import (
     Paper,
     places_of_level,
 )
-from src.report.wording import Names, plain
+from src.report.wording import Names, day, plain
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
 from src.utils import write_bytes
@@ -54,7 +54,8 @@ def write_papers(
     for name, spoken in ((DOCUMENTATION, "en"), (f"{NOTICE}.{language}", language)):
         paper = Paper(files, spoken)
         template = report_templates().get_template(f"{name}.html.jinja")
-        page = template.render(paper=paper, **_context(store, run, settings, files, spoken))
+        with speaking(spoken):
+            page = template.render(paper=paper, **_context(store, run, settings, files))
         path = folder / f"{name}.html"
         write_bytes(path, page.encode())
         found[path] = paper.blanks
@@ -82,12 +83,10 @@ def _records_report(settings: Settings) -> dict[str, Any] | None:
 
 
 def _context(
-    store: ArtifactStore, run: Run, settings: Settings, files: dict[str, Any], language: str
+    store: ArtifactStore, run: Run, settings: Settings, files: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the words of both papers that are not figures."""
-    from babel.dates import format_date
-
-    schema, metrics = Schema.from_dict(files["schema.json"]), files["metrics.json"]
+    """Return the words of a paper that are not figures, in the language that is spoken."""
+    schema, metrics = Schema.from_dict(files["schema.json"]).spoken(), files["metrics.json"]
     names, is_class = Names(schema), isinstance(schema.target, ClassTarget)
     history = store.history()
     before = [line.run_id for line in history if line.run_id != run.run_id]
@@ -113,13 +112,11 @@ def _context(
         "manifest": run.manifest,
         "metrics": metrics,
         "challenge": "challenge" in metrics,
-        "fairness": report["fairness"]["sentences"] if report else [],
+        "fairness": report["fairness"].get("sentences", []) if report else [],
         "history": history,
         "earlier": before[-1] if before else "",
         "run_id": run.run_id,
-        "made": format_date(
-            datetime.fromisoformat(run.manifest.created).date(), "long", locale=language
-        ),
+        "made": day(run.manifest.created),
         "signed": bool(run.signing_key),
         "keeps": bool(settings.records_url),
         "records": RECORDS,

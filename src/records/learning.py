@@ -87,7 +87,9 @@ def learnable_rows(
     header: dict[str, None] = {}
     for name, subject, group, as_of, features, value, moment in connection.execute(asked):
         term = terms.of(as_of)
-        beside = {named.target: value, named.group: group, named.pupil: subject or name}
+        beside = {named.target: value, named.pupil: subject or name}
+        if group is not None:
+            beside[named.group] = group
         if named.time:
             beside[named.time] = term
         row = json.loads(features) | beside

@@ -226,6 +226,17 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
     assert store.run_ids() == [champion]
 
 
+def test_new_terms_need_not_have_the_columns_that_the_champion_dropped(
+    champion, old, tmp_path, capsys
+) -> None:
+    rows = [[row[0], *row[2:]] for row in a_school(2, 8)]
+    new = write(tmp_path / "new.csv", rows, (HEADER[0], *HEADER[2:]))
+    status, summary, said = run(capsys, "--challenge", new, "--data", old)
+    assert status == 0, said
+    assert summary["challenge"]["clusters"] == "pupils"
+    assert "Nobody said which class a pupil is of" in " ".join(said.split())
+
+
 def test_rows_that_the_champion_learnt_from_are_left_out(champion, old, tmp_path, capsys) -> None:
     new = write(tmp_path / "new.csv", [*a_school(1, 16)[:20], *a_school(2, 8)])
     _, summary, said = run(capsys, "--challenge", new, "--data", old)
