@@ -18,6 +18,7 @@ if __package__ in (None, ""):  # started by its path
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.development_tables import ROOT
+from benchmarks.expected_errors import estimate
 from benchmarks.peers.groups import GROUP
 from benchmarks.training_report import new_console
 
@@ -35,6 +36,7 @@ A_WEEK, WEEKS, TERMS = 6, 52, 2
 RATE = 0.05
 SHIFTS = ((5, 1.3), (35, 0.5))  # classes, and standard deviations of class means
 MOST_FALSE, LEAST_POWER = 0.05, 0.8
+NEAR, LEAST_NEAR = 0.1, 0.9
 PEER_WEEKS = (1, 13, 26)  # of a term: Evidently takes seconds a look
 GRID = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # in which the smallest shift is looked for
 
@@ -121,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         word, style = ("kept", "green") if holds else ("NOT KEPT", "bold red")
         console.print(f"{word}: {text}", style=style, markup=False, soft_wrap=True)
 
-    if "error" not in options.only:
+    if options.only != "error":
         with tempfile.TemporaryDirectory(prefix="drift-") as temporary:
             table = options.table or _star(options.peers_python, Path(temporary))
             classes = read_classes(table)
@@ -160,6 +162,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         f"{any_column:.0%} of {options.peer_years} years, the data set in "
                         f"{dataset:.0%}"
                     )
+    if options.only in ("", "error"):
+        found = [estimate(options.seed + i) for i in range(options.shifts)]
+        near = sum(abs(one.estimated / one.true - 1) <= NEAR for one in found) / len(found)
+        unmoved = sum(abs(one.usual / one.true - 1) <= NEAR for one in found) / len(found)
+        held = sum(one.low <= one.true <= one.high for one in found) / len(found)
+        claim(
+            f"estimated error within {NEAR:.0%} of the true one in {near:.1%} of {len(found)} "
+            f"shifts of who comes (at least {LEAST_NEAR:.0%}); the error of training is in "
+            f"{unmoved:.1%}; the interval holds the true one in {held:.1%}",
+            near >= LEAST_NEAR,
+        )
+        says, true, changed = (
+            sum(of) / len(found)
+            for of in zip(*((one.estimated, one.true, one.changed) for one in found), strict=True)
+        )
+        console.print(
+            f"where the relation changes too, it still says {says:.2f} on average: the true error "
+            f"is {true:.2f} without that change, and {changed:.2f} with it"
+        )
     return int(options.check and not kept)
 
 
@@ -321,6 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--years", type=int, default=200)
     parser.add_argument("--shifted-years", type=int, default=40)
     parser.add_argument("--peer-years", type=int, default=10)
+    parser.add_argument("--shifts", type=int, default=200, help="of who comes")
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--check", action="store_true", help="fail where a claim does not hold")

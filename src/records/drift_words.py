@@ -23,11 +23,10 @@ from src.schema.record import Schema
 
 UNCHANGED = "Nothing has changed beyond what another class would bring."
 BLIND = (
-    "It counts which pupils came. It cannot see whether the same answers now go with other scores: "
-    "only outcomes show that."
+    "It follows which pupils came. It cannot see whether the same answers now go with other "
+    "scores: only outcomes show that."
 )
 MEAN, BLANK, SHARE = "mean", "blank", "share of "  # the parts of a feature
-FAR = 4  # decimals at most
 
 WHY_UNTOLD = {
     "no classes": "Nothing can be said yet: no class of ten pupils or more was recorded this term. "
@@ -37,7 +36,7 @@ WHY_UNTOLD = {
     "python -m src.records drift --reference TABLE --by COLUMN.",
 }
 COMPARED_WITH = {
-    "training": "classes that trained",
+    "training": "classes of the table that trained the model",
     "table": "classes of the table that was given",
     "first term": "classes of the first term of the records",
 }
@@ -127,7 +126,7 @@ class _Shown:
         feature = next(f for f in schema.features if f.name == one["feature"])
         part, difference = one["part"], one["mean"] - one["expected"]
         if part == MEAN and isinstance(feature, NumericFeature):
-            decimals, unit = min(sensible_decimals(feature) + 1, FAR), feature.unit
+            decimals, unit = sensible_decimals(feature), feature.unit
             expected, mean = (with_unit(one[name], decimals, unit) for name in ("expected", "mean"))
             by = signed(difference, decimals)
             smallest = None if one["smallest"] is None else number(one["smallest"], decimals)
@@ -197,21 +196,21 @@ def _compared(content: Mapping[str, Any]) -> str:
 def _looks_sentence(looks: Mapping[str, Any]) -> str:
     return (
         f"Look {looks['number']} of this term, of which {percent(looks['passed'])} has passed. "
-        f"Without any change, {percent(looks['year_rate'])} of years raise an alarm, however often "
-        f"one looks: this term may use {100 * looks['rate']:.1f}{SPACE}%, and has used "
-        f"{100 * looks['spent']:.1f}{SPACE}%."
+        f"Without any change, at most {percent(looks['year_rate'])} of years raise an alarm, "
+        f"however often one looks: this term may use {100 * looks['rate']:.1f}{SPACE}%, and has "
+        f"used {100 * looks['spent']:.1f}{SPACE}%."
     )
 
 
 def _error_sentence(error: Mapping[str, Any], schema: Schema) -> str:
     target = schema.number
-    decimals = sensible_decimals(target) + 1
-    ends = interval_ends((error["low"], error["high"]), decimals, " to ")
+    decimals = sensible_decimals(target)
+    ends = interval_ends((error["low"], error["high"]), decimals + 1, " to ")
     value, usual = (with_unit(error[name], decimals, target.unit) for name in ("value", "usual"))
     return (
-        f"Expected error of the {error['n_pupils']:,} pupils predicted this term, before outcomes "
-        f"are known: {value} ({ends}) as the root of the mean square; {usual} was usual when the "
-        f"model was trained. {BLIND}"
+        f"Expected error of the {error['n_pupils']:,} pupils predicted this term, before their "
+        f"outcomes are known: {value} ({ends}); in training it was {usual} (roots of mean "
+        f"squares). {BLIND}"
     )
 
 
@@ -231,7 +230,7 @@ def _column_sentence(one: Mapping[str, Any], schema: Schema) -> str:
         return f"{label}{is_gone} is blank for {now}; in training {before} were blank."
     decimals = 1
     if isinstance(feature, NumericFeature):
-        decimals = min(sensible_decimals(feature) + 1, FAR)
+        decimals = sensible_decimals(feature)
     now, before = (number(one[name], decimals) for name in ("now", "before"))
     text = f"{label} seems to be on another scale: its mean is {now}, where training had {before}"
     if not one["factor"]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from src.schema.record import Schema
 from src.tables.layout import Table
 from src.utils import to_json
 from tests.records.conftest import KEY
+from tests.records.test_sign_in import SIGN_IN, sign_in
 from tests.records.worlds import a_prediction, put
 
 TERMS = Terms("02-01, 08-01")
@@ -245,3 +248,40 @@ def test_after_an_erasure_no_look_and_no_summary_of_the_pupil_is_left(engine, ru
         assert connection.execute(select(batch.c.summary)).scalar() is None
         assert connection.execute(select(drift.c.content, drift.c.n_classes)).one() == (None, 10)
         assert latest_drift(connection) is None
+
+
+def test_the_page_says_first_what_has_changed_and_computes_nothing(
+    make_app, sample_artifacts, tmp_path, monkeypatch
+):
+    app = make_app(sample_artifacts, **SIGN_IN)
+    client = app.test_client()
+    sign_in(client)
+    assert "Nobody has looked yet" in client.get("/records").get_data(as_text=True)
+    engine = open_engine(f"sqlite:///{tmp_path}/records.db", patient=True)
+    run = ArtifactStore(sample_artifacts, "").promoted()
+    schema = Schema.from_dict(run.read_json("schema.json"))
+    one = {
+        "feature": "reading_score",
+        "part": "mean",
+        "n_classes": 12,
+        "expected": 69.2,
+        "mean": 61.7,
+        "deviation": 5.0,
+        "p_value": 1e-4,
+        "found": True,
+        "smallest": 5.1,
+    }
+    found = make_drift(engine, run, TERMS, DAY) | {
+        "untold": "", "features": [one], "n_classes": 12, "n_pupils": 240,
+        "looks": {"number": 3, "passed": 0.66, "spent": 0.019, "rate": 0.025, "year_rate": 0.05},
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(drift.update().values(content=json.dumps(found)))
+    engine.dispose()
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    text = client.get("/records").get_data(as_text=True).replace("\xa0", " ")
+    label = schema.features[schema.names.index("reading_score")].label
+    assert f"{label} differs by more than another class would bring." in text
+    assert re.search(r"61\.7.* on average of classes, where 69\.2.* was usual", text)
+    assert 'data-label="Smallest that would be found">5.1' in text
+    assert "Look 3 of this term, of which 66 % has passed." in text
