@@ -163,11 +163,23 @@ def test_hints_offer_exactly_the_categories_of_the_table(table, hints, column):
 @pytest.mark.parametrize("score", SCORES)
 def test_hints_bound_each_score_by_the_exam(hints, score):
     hint = hints["columns"][score]
-    assert (hint["minimum"], hint["maximum"], hint["unit"]) == (0, 100, "points")
+    assert (hint["minimum"], hint["maximum"], hint["unit"]["en"]) == (0, 100, "points")
     assert hint["integer"]
 
 
 def test_hints_place_every_feature_once_in_a_listed_group(hints):
     features = {name: hint for name, hint in hints["columns"].items() if name != hints["target"]}
     assert sorted(hint["order"] for hint in features.values()) == list(range(1, 8))
-    assert {hint["group"] for hint in features.values()} == set(hints["groups"])
+    groups = {heading["en"] for heading in hints["groups"]}
+    assert {hint["group"] for hint in features.values()} == groups
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+def test_hints_say_everything_in_each_language(hints, language):
+    """18."""
+    for said in (hints["title"], hints["description"], *hints["groups"]):
+        assert said[language]
+    for hint in hints["columns"].values():
+        assert hint["label"][language]
+        assert hint["help"][language]
+        assert set(hint.get("words", {}).get(language, ())) == set(hint.get("categories", ()))

@@ -73,17 +73,19 @@ def without_marked(text: str) -> str:
 
 def own_words(schema: Schema) -> set[str]:
     """Return what the hints and the table say, in whatever language."""
+    schema = schema.spoken()
     said = {schema.title, f"{schema.title} – StuPrediction", schema.number.unit, *schema.groups}
     said.add(schema.description.strip("."))
     for feature in (*schema.asked, schema.target):
         said |= {feature.label, feature.help.strip(".")}
-        said |= set(getattr(feature, "categories", ()))
+        said |= {feature.word(one) for one in getattr(feature, "categories", ())}
     return said
 
 
 def test_a_page_says_nothing_that_is_not_marked(marked_words, client, student, predictor) -> None:
     """18: extraction is tested; numbers are those of the language."""
-    known = own_words(predictor.schema) | OURS
+    with language.speaking("de"):
+        known = own_words(predictor.schema) | OURS
     known |= {predictor.run.run_id, predictor.run.manifest.model}
     pages = {
         "form": client.get("/", headers=GERMAN),

@@ -12,7 +12,15 @@ from src.language import ngettext
 from src.report.document import ReportTable
 from src.report.wording import plain
 
-_LINEAR = ("ridge", "lasso", "linear", "elastic_net", "log_linear", "logistic")  # names begin so
+_LINEAR = (
+    "ridge",
+    "lasso",
+    "linear",
+    "elastic_net",
+    "log_linear",
+    "logistic",
+    "ordinal",
+)  # names begin so
 
 
 def short_name(model: str, metrics: Mapping[str, Any]) -> str:

@@ -260,18 +260,21 @@ def _range(feature: NumericFeature) -> str:
 
 
 def _range_words(feature: NumericFeature) -> str:
-    unit = f" {feature.unit}" if feature.unit else ""
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None:
-        ends = {"low": shown_number(low), "high": f"{shown_number(high)}{unit}"}
-        return _("%(low)s to %(high)s.", **ends)
+        return _("%(low)s to %(high)s.", low=shown_number(low), high=_with_unit(high, feature))
     if low is not None:
-        return _("%(low)s or more.", low=f"{shown_number(low)}{unit}")
+        return _("%(low)s or more.", low=_with_unit(low, feature))
     if high is not None:
-        return _("%(high)s or less.", high=f"{shown_number(high)}{unit}")
-    low, high = feature.observed_minimum, feature.observed_maximum
-    ends = {"low": shown_number(low), "high": f"{shown_number(high)}{unit}"}
-    return _("Usually %(low)s to %(high)s.", **ends)
+        return _("%(high)s or less.", high=_with_unit(high, feature))
+    least, most = feature.observed_minimum, feature.observed_maximum
+    return _(
+        "Usually %(low)s to %(high)s.", low=shown_number(least), high=_with_unit(most, feature)
+    )
+
+
+def _with_unit(number: float, feature: NumericFeature) -> str:
+    return f"{shown_number(number)} {feature.unit}".strip()
 
 
 def _keyboard(feature: NumericFeature) -> str:

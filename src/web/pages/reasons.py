@@ -115,10 +115,11 @@ def explain(found: Contributions, values: Mapping[str, Value], schema: Schema) -
             total=shown,
             end=shown_number(held),
         )
+    base = f"{number(found.base, decimals)}{unit}"
     start = _(
         "The model starts from %(base)s, the average of its predictions for the students it "
         "learnt from. Each answer moves it up or down:",
-        base=f"{number(found.base, decimals)}{unit}",
+        base=base,
     )
     return Reasons(
         start,
