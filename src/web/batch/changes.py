@@ -92,12 +92,11 @@ def ask_columns(
     """
     missing = [one.name for one in schema.asked if one.name not in found]
     free = free_columns(header, found)
+    called = {
+        one.name: (schema.headings[one.name], one.name, *one.synonyms) for one in schema.asked
+    }
     likeness = sorted(
-        (
-            (_likeness(header[at], (schema.headings[name], name)), -at, name)
-            for name in missing
-            for at in free
-        ),
+        ((_likeness(header[at], called[name]), -at, name) for name in missing for at in free),
         reverse=True,
     )
     chosen: dict[str, int] = {}
@@ -150,7 +149,7 @@ def ask_school(schema: Schema, summary: Summary, order: Order) -> AskedColumn | 
     if schema.group is None or not summary.school_choices:
         return None
     label = schema.headings[schema.group.name]
-    names = (label, schema.group.name)
+    names = (label, schema.group.name, *schema.group.synonyms)
     at = order.columns.get(schema.group.name, -1)
     score, minus_at, near = max(
         (_likeness(name, names), -at, name) for at, name in summary.school_choices
