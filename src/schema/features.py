@@ -108,7 +108,9 @@ class Feature:
     def in_language(self, language: str) -> Self:
         """Return the feature with its words in a language, as far as the hints say them."""
         said = self.translations.get(language, {})
-        return replace(self, label=said.get("label", self.label), help=said.get("help", self.help))
+        others = {**self.translations, ENGLISH: {"label": self.label}}  # files may still say it
+        label, help_ = said.get("label", self.label), said.get("help", self.help)
+        return replace(self, label=label, help=help_, translations=others)
 
     @property
     def rule(self) -> str:

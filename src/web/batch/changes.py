@@ -34,7 +34,7 @@ class AskedCell(NamedTuple):
     label: str
     message: str
     suggestion: str
-    options: tuple[str, ...]
+    options: list[tuple[str, str]]
 
 
 class AskedColumn(NamedTuple):
@@ -69,12 +69,16 @@ def ask(cells: Sequence[NamedCell], schema: Schema) -> list[AskedCell]:
     for cell in cells:
         feature = features.get(cell.field)
         if feature is None or cell.position < 0:
-            found.append(AskedCell(cell, "", "", of_row(cell.message) or cell.message, "", ()))
+            found.append(AskedCell(cell, "", "", of_row(cell.message) or cell.message, "", []))
             continue
         label = schema.headings[cell.field]
         said = of_wrong_cell(feature, label, cell.got)
         suggestion = suggested(cell, feature)
-        found.append(AskedCell(cell, _key(cell), label, said, suggestion, offered(feature)))
+        options: list[tuple[str, str]] = []
+        if isinstance(feature, CategoricalFeature):
+            options = [(one, feature.word(one)) for one in offered(feature)]
+            suggestion = suggestion and feature.word(suggestion)
+        found.append(AskedCell(cell, _key(cell), label, said, suggestion, options))
     return found
 
 

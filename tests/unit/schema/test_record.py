@@ -624,6 +624,16 @@ def test_a_column_is_known_by_a_synonym_that_no_other_column_is_called() -> None
             schema.locate(header)
 
 
+def test_a_file_may_call_columns_in_english_whatever_language_is_spoken() -> None:
+    translations = {"de": {"label": "Lesen"}}
+    reading = dataclasses.replace(SCORE, label="Reading", translations=translations)
+    schema = Schema((reading,), MATH)
+    with speaking("de"):
+        assert schema.spoken().headings == {reading.name: "Lesen"}
+        for called in ("Reading", "Lesen", reading.name):
+            assert schema.spoken().locate([called]) == {reading.name: 0}
+
+
 def test_a_file_without_a_header_is_told_what_its_first_row_holds() -> None:
     with pytest.raises(DataValidationError, match=r"first row must hold.*it holds 'female', '72'"):
         SCHEMA.locate(["female", "72"])
