@@ -235,6 +235,7 @@ def _with_groups(
         label=hint.label or name.replace("_", " ").capitalize(),
         help=hint.help or "",
         translations=hint.translations,
+        synonyms=hint.synonyms or (),
         names=tuple(sorted(named.values(), key=lambda name: (parse_number(name) or 0, name))),
     )
     others = tuple(p for p in inferred.schema.people if match_key(p) != match_key(name))

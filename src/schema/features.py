@@ -88,6 +88,8 @@ class Feature:
         Whether training had missing values in it, so that a record may miss it too.
     translations : mapping of str to mapping of str to str
         Label, help and unit in other languages than that of the attributes, by language.
+    synonyms : tuple of str
+        What the column may be called in files too.
     """
 
     name: str
@@ -99,13 +101,16 @@ class Feature:
     order: int = 0
     optional: bool = False
     translations: Translations = field(default_factory=dict, hash=False)
+    synonyms: tuple[str, ...] = ()
 
     kind: ClassVar[str]
 
     def in_language(self, language: str) -> Self:
         """Return the feature with its words in a language, as far as the hints say them."""
         said = self.translations.get(language, {})
-        return replace(self, label=said.get("label", self.label), help=said.get("help", self.help))
+        others = {**self.translations, ENGLISH: {"label": self.label}}  # files may still say it
+        label, help_ = said.get("label", self.label), said.get("help", self.help)
+        return replace(self, label=label, help=help_, translations=others)
 
     @property
     def rule(self) -> str:
@@ -578,7 +583,7 @@ def feature_to_dict(feature: Feature) -> dict[str, Any]:
     values = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in asdict(feature).items()
-        if value or key not in ("translations", "words")
+        if value or key not in ("translations", "words", "synonyms")
     }
     return {"kind": feature.kind, **values}
 

@@ -46,11 +46,15 @@ class ColumnHints:
     available: str | None = None
     words: Mapping[str, Mapping[str, str]] | None = None
     translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    synonyms: tuple[str, ...] | None = None
 
     @property
     def describes(self) -> bool:
         """Whether the column is described as one to use, not only how its cells are read."""
-        how_read = ("missing", "decimal", "percent", "known_before", "publish", "available")
+        how_read = (
+            *("missing", "decimal", "percent", "known_before"),
+            *("publish", "available", "synonyms"),
+        )
         said = {**vars(self), "translations": self.translations or None}
         return any(v is not None for key, v in said.items() if key not in how_read)
 
@@ -134,6 +138,7 @@ _COLUMN_KEYS = {
     "kind": _KIND, "categories": _TEXTS, "order": "a whole number",
     "missing": _VALUES, "decimal": _MARK, "percent": _FLAG, "known_before": _FLAG,
     "ordered": _FLAG, "at_risk": _TEXTS, "merge": _TABLE, "publish": _FLAG, "available": _STAGE,
+    "synonyms": _TEXTS,
 }  # fmt: skip
 _TOP_KEYS = {
     "target": _TEXT, "title": _SAID, "description": _SAID, "groups": _HEADINGS, "stages": _TEXTS,

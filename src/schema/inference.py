@@ -327,6 +327,7 @@ def _words(column: _Column, position: int) -> dict[str, Any]:
         "group": said.group or "",
         "sensitive": bool(said.sensitive),
         "actionable": bool(said.actionable),
+        "synonyms": said.synonyms or (),
         "order": said.order if said.order is not None else position + 1,
         "translations": said.translations,
     }

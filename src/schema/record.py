@@ -326,12 +326,26 @@ class Schema:
             found[one.name] = one.label if one.label and alone else one.name
         return found
 
+    @cached_property
+    def _synonyms(self) -> dict[str, tuple[str, ...]]:
+        """Keys of what columns may be called too, unless it may be another column."""
+        called = Counter(
+            key for one in self.asked for key in {match_key(text) for text in one.synonyms}
+        )
+        called.update(map(match_key, (*self.headings, *self.headings.values(), self.target.name)))
+        return {
+            one.name: tuple(
+                key for key in dict.fromkeys(map(match_key, one.synonyms)) if called[key] == 1
+            )
+            for one in self.asked
+        }
+
     def locate(
         self, header: Sequence[str], chosen: Mapping[str, int] = MappingProxyType({})
     ) -> dict[str, int]:
         """Return the position of each feature's column in a file's header, and the group's if any.
 
-        A column is known by the feature's name or its heading.
+        A column is known by the feature's name, its heading or a synonym that the hints say.
 
         Parameters
         ----------
@@ -353,6 +367,7 @@ class Schema:
             at = positions.get(match_key(feature.name), [])
             at = at or positions.get(match_key(self.headings[feature.name]), [])
             at = at or _in_other_words(feature, positions)
+            at = at or [p for key in self._synonyms[feature.name] for p in positions.get(key, ())]
             said = chosen.get(feature.name, -1)
             if len(at) == 1 or 0 <= said < len(header):
                 found[feature.name] = said if 0 <= said < len(header) else at[0]

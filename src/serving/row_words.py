@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 from src.components.data_validation import NO_VALUE
-from src.language import ENGLISH, current, localize
+from src.language import ENGLISH, current
 from src.language import gettext as _
-from src.report.wording import listed
 from src.schema.features import (
-    LONGEST_GROUP,
     CategoricalFeature,
     Checked,
     Feature,
-    GroupFeature,
     NumericFeature,
+    shown_number,
 )
+from src.schema.form_words import check_answer
 from src.schema.record import Schema
 from src.serving.summary import NamedCell
-from src.tables.cells import MISSING_MARKS, clean, format_number, shorten
+from src.tables.cells import MISSING_MARKS, clean, shorten
 from src.tables.layout import MALFORMED
 from src.tables.row_kinds import BLANK, NO_PUPIL
 
@@ -69,37 +69,12 @@ def of_line(line: int, text: str) -> str:
     return _("Row %(line)s: %(message)s", line=line, message=text)
 
 
-def of_wrong_cell(feature: Feature, heading: str, cell: str) -> str:
+def of_wrong_cell(feature: Feature, heading: str, cell: str, *, suggest: bool = False) -> str:
     """Return what to do about a cell that is refused."""
-    if offered(feature):
-        return _("Select the %(column)s.", column=_in_a_sentence(heading))
-    if not clean(cell):
-        return _("Enter the %(column)s.", column=_in_a_sentence(heading))
-    if isinstance(feature, GroupFeature):
-        return _(
-            "%(column)s must be a text of at most %(n)s characters.",
-            column=heading,
-            n=LONGEST_GROUP,
-        )
-    if isinstance(feature, CategoricalFeature):
-        choices = listed(feature.categories, last="or")
-        return _("%(column)s must be one of %(choices)s.", column=heading, choices=choices)
-    return _of_number(feature, heading) if isinstance(feature, NumericFeature) else ""
-
-
-def _of_number(feature: NumericFeature, heading: str) -> str:
-    low, high = (
-        "" if end is None else localize(format_number(end))
-        for end in (feature.minimum, feature.maximum)
-    )
-    said = {"column": heading, "low": low, "high": high}
-    if low and high:
-        return _("%(column)s must be a number from %(low)s to %(high)s.", **said)
-    if low:
-        return _("%(column)s must be a number of at least %(low)s.", **said)
-    if high:
-        return _("%(column)s must be a number of at most %(high)s.", **said)
-    return _("%(column)s must be a number.", **said)
+    marked = isinstance(feature, NumericFeature) and clean(cell).lower() in MISSING_MARKS
+    called = replace(feature, label=heading)
+    said = check_answer(called, "" if marked else cell, suggest=suggest).problem
+    return said or _("%(label)s must be %(rule)s", label=heading, rule=feature.rule)
 
 
 def offered(feature: Feature) -> tuple[str, ...]:
@@ -109,31 +84,16 @@ def offered(feature: Feature) -> tuple[str, ...]:
     return ()
 
 
-def _in_a_sentence(label: str) -> str:
-    """Return a label as it stands inside an English sentence; other languages differ."""
-    if current() != ENGLISH or not label[1:2].islower():
-        return label
-    return label[:1].lower() + label[1:]
-
-
 def of_mended_cell(heading: str, cell: str, checked: Checked) -> str:
     """Return how a cell is read that was not written as training's cells are."""
     value = checked.value
-    shown = localize(format_number(value)) if isinstance(value, float) else repr(value)
+    shown = shown_number(value) if isinstance(value, float) else repr(value)
     return _(
         "%(column)s: %(cell)s is read as %(value)s.",
         column=heading,
         cell=repr(shorten(cell)),
         value=shown,
     )
-
-
-def _with_suggestion(feature: Feature, heading: str, cell: str) -> str:
-    said = of_wrong_cell(feature, heading, cell)
-    meant = feature.suggestion(cell) if isinstance(feature, CategoricalFeature) else ""
-    if not meant:
-        return said
-    return _("%(problem)s Did you mean %(suggestion)s?", problem=said, suggestion=repr(meant))
 
 
 class RowWords:
@@ -184,9 +144,9 @@ class RowWords:
                 continue
             heading, checked = self._schema.headings[feature.name], self.check(feature, cells[at])
             if checked.problem:
-                wrong.append(_with_suggestion(feature, heading, cells[at]))
+                wrong.append(of_wrong_cell(feature, heading, cells[at], suggest=True))
             elif checked.mended:
                 mended.append(of_mended_cell(heading, cells[at], checked))
-                not_mended.append(_with_suggestion(feature, heading, cells[at]))
+                not_mended.append(of_wrong_cell(feature, heading, cells[at]))
         # A row in which nothing is wrong was refused since somebody took back what was mended.
-        return " ".join(wrong or (not_mended if refused else mended))
+        return "; ".join(wrong or (not_mended if refused else mended))

@@ -34,7 +34,7 @@ class AskedCell(NamedTuple):
     label: str
     message: str
     suggestion: str
-    options: tuple[str, ...]
+    options: list[tuple[str, str]]
 
 
 class AskedColumn(NamedTuple):
@@ -69,12 +69,16 @@ def ask(cells: Sequence[NamedCell], schema: Schema) -> list[AskedCell]:
     for cell in cells:
         feature = features.get(cell.field)
         if feature is None or cell.position < 0:
-            found.append(AskedCell(cell, "", "", of_row(cell.message) or cell.message, "", ()))
+            found.append(AskedCell(cell, "", "", of_row(cell.message) or cell.message, "", []))
             continue
         label = schema.headings[cell.field]
         said = of_wrong_cell(feature, label, cell.got)
         suggestion = suggested(cell, feature)
-        found.append(AskedCell(cell, _key(cell), label, said, suggestion, offered(feature)))
+        options: list[tuple[str, str]] = []
+        if isinstance(feature, CategoricalFeature):
+            options = [(one, feature.word(one)) for one in offered(feature)]
+            suggestion = suggestion and feature.word(suggestion)
+        found.append(AskedCell(cell, _key(cell), label, said, suggestion, options))
     return found
 
 
@@ -92,12 +96,11 @@ def ask_columns(
     """
     missing = [one.name for one in schema.asked if one.name not in found]
     free = free_columns(header, found)
+    called = {
+        one.name: (schema.headings[one.name], one.name, *one.synonyms) for one in schema.asked
+    }
     likeness = sorted(
-        (
-            (_likeness(header[at], (schema.headings[name], name)), -at, name)
-            for name in missing
-            for at in free
-        ),
+        ((_likeness(header[at], called[name]), -at, name) for name in missing for at in free),
         reverse=True,
     )
     chosen: dict[str, int] = {}
@@ -150,7 +153,7 @@ def ask_school(schema: Schema, summary: Summary, order: Order) -> AskedColumn | 
     if schema.group is None or not summary.school_choices:
         return None
     label = schema.headings[schema.group.name]
-    names = (label, schema.group.name)
+    names = (label, schema.group.name, *schema.group.synonyms)
     at = order.columns.get(schema.group.name, -1)
     score, minus_at, near = max(
         (_likeness(name, names), -at, name) for at, name in summary.school_choices

@@ -214,8 +214,10 @@ def reasons_text(summary: Summary, row: ListedRow, schema: Schema, reasons: Reas
     if not isinstance(summary, OutcomeSummary):
         decimals = max(0, sensible_decimals(summary.target) - 1)
     values = schema.named(row.values)
+    kinds = {feature.name: feature for feature in schema.asked}
     return "; ".join(
-        f"{schema.headings[name]} {answer_text(values[name])}: {signed(adds, decimals)}"
+        f"{schema.headings[name]} {answer_text(values[name], kinds[name])}: "
+        f"{signed(adds, decimals)}"
         for name, adds in reasons.of_rows.get(str(row.number), ())
         if round(adds, decimals)
     )

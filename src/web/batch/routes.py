@@ -411,6 +411,8 @@ def _of_summary(
 ) -> dict[str, Any]:
     """Return what the page of results shows."""
     same, schema = summary.run_id == predictor.run.run_id, predictor.schema
+    if same:
+        summary.target = schema.target  # as it is called in the language of whoever looks
     listing = list_students(summary, selected(summary, wish), wish)
     reasons = Reasons()
     if same and summary.knows_risk:

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from src.config import ROOT
 from src.language import current, decimal_mark, localize, mark, pgettext, speak
 from src.language import gettext as _
-from src.report.wording import capitalize
+from src.report.wording import capitalize, listed
 from src.schema.features import LARGEST_NUMBER, CategoricalFeature, GroupFeature, NumericFeature
 from src.schema.record import Schema
 from src.serving.scorers import free_names
@@ -118,6 +118,9 @@ def explanation(feature: Feature) -> str:
         )
         return f"{feature.help} {counted}".strip()
     rule = capitalize(feature.rule)
+    if isinstance(feature, CategoricalFeature) and feature.words:
+        words = listed((f"{one} ({feature.word(one)})" for one in feature.categories), last="or")
+        rule = _("One of %(choices)s", choices=words)
     if isinstance(feature, NumericFeature) and feature.unit:
         rule = _("%(rule)s, in %(unit)s", rule=rule, unit=feature.unit)
     parts = (rule, feature.help, _("May be empty") if feature.optional else "")

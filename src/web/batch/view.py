@@ -160,7 +160,7 @@ def _will(summary: Summary) -> str:
 
 
 def _event(summary: OutcomeSummary) -> str:
-    return listed(summary.target.at_risk, most=20, last="or")
+    return listed(map(summary.target.word, summary.target.at_risk), most=20, last="or")
 
 
 def _pass_mark(summary: Summary) -> str:
@@ -222,9 +222,11 @@ def _outcomes(summary: OutcomeSummary, metrics: Mapping[str, Any]) -> OutcomeVie
     return OutcomeView(
         **_common(summary, metrics),
         event=_event(summary),
-        bars=bar_list([(label, number(n), n) for label, n in summary.counts.items()]),
+        bars=bar_list(
+            [(summary.target.word(label), number(n), n) for label, n in summary.counts.items()]
+        ),
         counts=[
-            (label, number(n), number(summary.expected[label], 1))
+            (summary.target.word(label), number(n), number(summary.expected[label], 1))
             for label, n in summary.counts.items()
         ],
     )
@@ -252,9 +254,10 @@ def _common(summary: Summary, metrics: Mapping[str, Any]) -> dict[str, Any]:
 def score_texts(summary: Summary, score: Any) -> tuple[str, str, str]:
     """Return a prediction, its range or what else may be, and the chance; empty if not known."""
     if isinstance(summary, OutcomeSummary):
-        others = [label for label in score.outcomes if label != score.prediction]
+        word = summary.target.word
+        others = [word(label) for label in score.outcomes if label != score.prediction]
         said = listed(others) if others else _("nothing else") if score.outcomes else ""
-        return score.prediction, said, percent(score.chance)
+        return word(score.prediction), said, percent(score.chance)
     decimals = sensible_decimals(summary.target)
     ends = None if score.low is None or score.high is None else (score.low, score.high)
     chance = "" if score.chance is None else percent(score.chance)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from src.exception import ArtifactError, DataValidationError
+from src.exception import ArtifactError, DataValidationError, HeaderError
 from src.language import speaking
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
@@ -608,6 +608,30 @@ def test_a_column_of_another_feature_is_not_suggested() -> None:
     with pytest.raises(DataValidationError) as raised:
         both.locate(["score2", "x"])
     assert raised.value.problems[0].message == "Column score1 is missing."
+
+
+def test_a_column_is_known_by_a_synonym_that_no_other_column_is_called() -> None:
+    def score(name: str, *synonyms: str) -> NumericFeature:
+        return NumericFeature(name=name, observed_minimum=0, observed_maximum=9, synonyms=synonyms)
+
+    reading, writing = score("reading", "Lesen", "LESEN", "Text"), score("writing", "Text", "age")
+    schema = Schema((reading, writing, score("age")), score("score"))
+    assert schema.locate(["age", " lesen ", "Writing"]) == {"age": 0, "reading": 1, "writing": 2}
+    assert Schema.from_dict(schema.to_dict()) == schema
+    assert schema.locate(["reading", "Lesen", "writing", "age"])["reading"] == 0
+    for header in (["Text", "writing", "age"], ["reading", "Text", "age"], ["reading", "age"]):
+        with pytest.raises(HeaderError, match="is missing"):
+            schema.locate(header)
+
+
+def test_a_file_may_call_columns_in_english_whatever_language_is_spoken() -> None:
+    translations = {"de": {"label": "Lesen"}}
+    reading = dataclasses.replace(SCORE, label="Reading", translations=translations)
+    schema = Schema((reading,), MATH)
+    with speaking("de"):
+        assert schema.spoken().headings == {reading.name: "Lesen"}
+        for called in ("Reading", "Lesen", reading.name):
+            assert schema.spoken().locate([called]) == {reading.name: 0}
 
 
 def test_a_file_without_a_header_is_told_what_its_first_row_holds() -> None:

@@ -468,7 +468,7 @@ def test_a_teacher_comes_from_the_template_to_one_workbook_in_six_actions(
     act(lambda: page.get_by_label("Pass mark").fill("60"))
     act(lambda: page.get_by_role("button", name="Upload and predict").click())
     page.get_by_text("predicted for 20 of 25 students. 5 need mending. 2 rows are no").wait_for()
-    wrong = page.get_by_label("Writing score must be a number from 0 to 100.")
+    wrong = page.get_by_label("Writing score must be between 0 and 100")
     act(lambda: wrong.fill("74"))
     act(lambda: page.get_by_role("button", name="Accept all 4 suggestions").click())
     page.get_by_text("predicted for 25 of 25 students.").wait_for()
