@@ -124,7 +124,7 @@ def measured(place: str, table: Path, artifacts: Path, options: argparse.Namespa
     )
     with open_home(None if place == "here" else place, 1, send_all=True) as home:
         watched = Watched(home)
-        result = TrainPipeline(config, watched).run()
+        result = TrainPipeline(config, home=watched).run()
         fits_s = home.fits_s if isinstance(home, Scheduler) else watched.spread_s
     whole_s = time.perf_counter() - began
     digest = digest_of(result.run)

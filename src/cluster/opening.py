@@ -87,8 +87,8 @@ def _local_client(n_workers: int) -> Iterator[Client]:
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
-            dashboard_address=None,
             security=True,  # others on this machine can reach its ports
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             silence_logs="CRITICAL",
         ) as cluster,
         Client(cluster) as client,

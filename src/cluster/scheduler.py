@@ -40,7 +40,8 @@ FIT_S = 0.01  # beside a fit, of one that is sent
 BATCH_S = 0.1  # beside a batch of fits
 BYTES_A_S = 50e6  # of data, to each worker
 CHECK_S = 2.0  # between looks at the scheduler while no fit ends
-SILENT_S = 30.0  # that it may take to answer
+START_S = 120.0  # that workers may take to come, and to import what fits need
+SILENT_S = 30.0  # that a scheduler may take to answer
 ALONE_S = 60.0  # that it may have no worker
 SENDINGS = 4  # of data that were lost with every worker that had them
 
@@ -64,6 +65,8 @@ class Scheduler:
         Whether fits are sent even where this process would be faster.
     n_sent, n_here : int
         How many fits ran there, and how many here.
+    n_resent : int
+        How often data were sent again, since every worker that had them was lost.
     n_workers, n_slots : int
         How many workers there are, and how many fits they do at once.
     fits_s : float
@@ -76,6 +79,7 @@ class Scheduler:
     send_all: bool = False
     n_sent: int = 0
     n_here: int = 0
+    n_resent: int = 0
     n_workers: int = 0
     n_slots: int = 0
     fits_s: float = 0.0
@@ -93,10 +97,15 @@ class Scheduler:
             If there is no worker, or one that would compute something else, by name.
         """
         try:
-            self.client.wait_for_workers(1, timeout=SILENT_S)
+            self.client.wait_for_workers(1, timeout=START_S)
         except TimeoutError as error:
             raise ClusterError(f"The scheduler at {self.address} has no worker.") from error
-        found = self._asked(lambda: self.client.run(described, on_error="return"))
+        try:
+            found = self.client.sync(
+                lambda: self.client.run(described, on_error="return"), callback_timeout=START_S
+            )
+        except TimeoutError as error:
+            raise ClusterError(f"A worker of {self.address} does not answer.") from error
         wrong = [_wrong(name, one) for name, one in found.items()]
         if problems := [one for one in wrong if one]:
             raise ClusterError(
@@ -173,6 +182,7 @@ class Scheduler:
                 asked = self.client.map(run, [items[i] for i in left], data=stored, pure=False)
                 self._collect(dict(zip(asked, left, strict=True)), found)
             except _LostError:
+                self.n_resent += 1
                 logger.warning("Data were lost with their workers; they are sent again")
                 self._stored.pop(id(data), None)
             if len(found) == len(items):

@@ -30,7 +30,8 @@ class Cluster:
         """Start ``dask_scheduler`` or ``dask_worker``."""
         with (self.folder / f"{program}-{len(self.started)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.{program}", "--no-dashboard", *options],
+                [sys.executable, "-m", f"distributed.cli.{program}", "--no-dashboard",
+                 "--dashboard-address", "127.0.0.1:0", *options],
                 env=self.environment | environment, cwd=ROOT, stdout=log, stderr=log,
             )  # fmt: skip
         self.started.append(process)
