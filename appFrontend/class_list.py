@@ -341,7 +341,7 @@ def reasons(found: Json, fields: dict[str, Json], kind: Kind) -> list[str]:
     decimals = int(kind.reason_format.partition(".")[2].rstrip("f"))
     return [
         _(
-            "%(label)s %(value)s: %(adds)s",
+            "%(label)s %(value)s:\N{NO-BREAK SPACE}%(adds)s",
             label=label_of(fields[one["feature"]]),
             value=_value(one["value"]),
             adds=number(one["adds"], kind.reason_format),

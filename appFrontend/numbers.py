@@ -47,13 +47,10 @@ class Numbers(Kind):
 
     def in_words(self, answer: Json) -> str:
         parts = [self.sureness(answer)]
-        if mark := answer.get("pass_mark"):
+        if known := answer.get("pass_mark"):
+            mark, chance = number(known["mark"], ",g"), percent(known["probability_below"])
             parts.append(
-                _(
-                    "The chance of less than %(mark)s is %(chance)s.",
-                    mark=number(mark["mark"], ",g"),
-                    chance=percent(mark["probability_below"]),
-                )
+                _("The chance of less than %(mark)s is %(chance)s.", mark=mark, chance=chance)
             )
         return " ".join(filter(None, parts))
 

@@ -37,7 +37,7 @@ def show_outcome_quality(metrics: Json) -> None:
         value, low, high = (number(one[end], ".3f") for end in ("value", "low", "high"))
         with column, st.container(gap="xxsmall"):
             st.metric(_(called), value, help=_(told))
-            st.caption(_("95 %% interval: %(low)s to %(high)s", low=low, high=high))
+            show_ends(low, high)
     with columns[-1], st.container(gap="xxsmall"):
         shares = number(held_out["prior_log_loss"], ".3f")
         st.metric(_("Log loss of the shares"), shares, help=_("Of the same chances for everyone."))
@@ -54,6 +54,12 @@ def show_outcome_quality(metrics: Json) -> None:
             )
     _show_capacity(held_out["capacity"], metrics["at_risk_outcomes"])
     _show_leaderboard(metrics)
+
+
+def show_ends(low: str, high: str) -> None:
+    """Say between what a figure lies; nothing where too little is known for that."""
+    if low != high:
+        st.caption(_("95 %% interval: %(low)s to %(high)s", low=low, high=high))
 
 
 def show_heading(n_samples: int) -> None:

@@ -16,7 +16,7 @@ from appFrontend.fields import amount, label_of, n_decimals, number_format, with
 from appFrontend.language import date, mark, ngettext, number, percent
 from appFrontend.language import gettext as _
 from appFrontend.leaderboard import show_leaderboard
-from appFrontend.outcome_quality import show_heading, show_outcome_quality
+from appFrontend.outcome_quality import show_ends, show_heading, show_outcome_quality
 from appFrontend.periods import show_periods
 from appFrontend.trouble import plain
 
@@ -116,7 +116,7 @@ def _show_metrics(metrics: Json, target: Json) -> None:
         low, high = number(one["low"], form), number(one["high"], form)
         with column, st.container(gap="xxsmall"):
             st.metric(_(called), value, help=_(told))
-            st.caption(_("95 %% interval: %(low)s to %(high)s", low=low, high=high))
+            show_ends(low, high)
     with columns[-1], st.container(gap="xxsmall"):
         baseline = amount(held_out["baseline_rmse"], target, 1)
         st.metric(

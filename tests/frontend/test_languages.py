@@ -39,7 +39,7 @@ def test_the_switch_speaks_another_language_and_keeps_what_was_answered(open_pag
         assert not page.exception
         assert [one.label for one in page.tabs][:3] == tabs
         assert entered(page, back_end) == record
-    (shown,) = [one.value for one in page.metric if one.label.startswith("Prédit : ")]
+    (shown,) = [one.value for one in page.metric if one.label.startswith("Prédit")]
     expected = answered(back_end, record)["prediction"]
     assert shown == f"{expected:.1f} points".replace(".", ",")
 

@@ -225,7 +225,7 @@ def test_the_list_has_the_order_tags_and_reasons_of_the_class_page(class_page, b
         assert ("Uncertain" in row[2]) == bool(one["doubts"])
         for reason in one["reasons"] or []:
             adds = f"{reason['adds']:+.0f}".replace("-", "−")
-            assert f"{labels[reason['feature']]} {reason['value']:g}: {adds}" in row[5]
+            assert f"{labels[reason['feature']]} {reason['value']:g}:\xa0{adds}" in row[5]
     assert f"{answer['n_at_risk']} of 4 at risk, {answer['n_borderline']} borderline" in said(
         page.markdown
     )
