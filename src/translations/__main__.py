@@ -132,11 +132,11 @@ def faults_of(catalogue: Catalog) -> Iterator[str]:
         if not all(strings) or (len(ids) > 1 and len(strings) != catalogue.num_plurals):
             yield f"not translated: {ids[0]!r}"
             continue
-        wanted = set(FIELD.findall(ids[-1]))
+        wanted = [set(FIELD.findall(text)) for text in ids]
+        optional = {"%(n)s"} if len(ids) > 1 else set()  # as in "one student"
         for string in strings:
-            # One of a kind may go without its number, as in "one student".
-            missing = wanted ^ set(FIELD.findall(str(string)))
-            if missing - ({"%(n)s"} if len(ids) > 1 else set()):
+            found = set(FIELD.findall(str(string)))
+            if all((fields ^ found) - optional for fields in wanted):
                 yield f"other fields than in the message: {string!r}"
 
 
