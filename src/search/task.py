@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from src.config import BASELINE
 from src.search.blending import greedy_share_weights, greedy_weights
 from src.search.candidates import CANDIDATES, LINEAR, Candidate, made
-from src.search.classifiers import LINEAR_CLASSIFIERS, classifiers
+from src.search.classifiers import LINEAR_KIND, TREE_KIND, classifiers
 from src.stats.class_scores import auc, brier_losses, log_losses
 from src.stats.group_effects import GroupMeans, Members, effects_of_others, group_means
 from src.stats.group_tilts import group_tilts, tilted, tilts_of_others
@@ -41,21 +41,18 @@ class Task(ABC):
         Metrics that are means over rows.
     linear : tuple of str
         Families that are one and the same but for the penalty.
-    lone : tuple of str
-        Families that are in a blend only where they are the best.
     stratified : bool
         Whether each fold has about the same share of each value of the target.
-    any_gain : bool
-        Whether fitted weights of a blend count half for any gain on other folds, or are taken
-        whole, and only for one that chance does not make.
+    kinds : tuple of tuple of str
+        Families that err alike. Where there are any, those of each kind that are near the best have
+        the same share of a blend together, and what is of no kind is there only where it is best.
     """
 
     metrics: ClassVar[Mapping[str, str]]
     losses_of_rows: tuple[str, ...]
-    linear: tuple[str, ...]
-    lone: tuple[str, ...] = ()
+    linear: tuple[str, ...] = ()
     stratified: bool = False
-    any_gain: bool = False
+    kinds: tuple[tuple[str, ...], ...] = ()
 
     @property
     def error_names(self) -> dict[str, str]:
@@ -289,10 +286,8 @@ class Classification(Task):
         "auc": "AUC",
     }
     losses_of_rows = ("log_loss", "brier")
-    linear = LINEAR_CLASSIFIERS
-    lone = ("decision_tree",)  # its few steps are luckier in the folds than later
     stratified = True
-    any_gain = True  # a mean of two blends loses no more than they do on average
+    kinds = (LINEAR_KIND, TREE_KIND)
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
