@@ -1,9 +1,9 @@
-// Audits the form and the result of a running server; lighthouse.py starts it and reads the line.
+// Audits the pages of a running server; lighthouse.py starts it and reads the line.
 import { launch } from "chrome-launcher";
 import { desktopConfig, startFlow } from "lighthouse";
 import puppeteer from "puppeteer-core";
 
-const { url, record, flags, device } = JSON.parse(process.argv[2]);
+const { url, record, classList, password, flags, device } = JSON.parse(process.argv[2]);
 const chrome = await launch({ chromeFlags: flags });
 try {
   const browser = await puppeteer.connect({ browserURL: `http://127.0.0.1:${chrome.port}` });
@@ -20,6 +20,16 @@ try {
   }, record);
   await flow.navigate(() => page.click("#form button[type=submit]"), { name: "result" });
   if (!(await page.$("#answer data"))) throw new Error(`no result: ${await page.title()}`);
+  await page.goto(`${url}batch`);
+  await (await page.$("#file")).uploadFile(classList);
+  await flow.navigate(() => page.click("form.form button[type=submit]"), { name: "class" });
+  if (!(await page.$("table.students"))) throw new Error(`no class: ${await page.title()}`);
+  await flow.navigate(`${url}model`, { name: "model" });
+  await page.goto(`${url}records`);
+  await page.type("#password", password);
+  await Promise.all([page.waitForNavigation(), page.click("form.message button[type=submit]")]);
+  await flow.navigate(`${url}records`, { name: "records", disableStorageReset: true });
+  if (!(await page.$("#upload"))) throw new Error(`no records: ${await page.title()}`);
   const { steps } = await flow.createFlowResult();
   const found = steps.map(({ name, lhr }) => ({
     page: name,

@@ -13,11 +13,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from src.exception import DataValidationError, Problem
-from src.language import ENGLISH, current, localize, mark, speaking
+from src.language import ENGLISH, current, mark, speaking
 from src.language import gettext as _
 from src.report.table_findings import message as table_message
 from src.report.wording import listed, number
-from src.schema.features import SHOWN_CHOICES
+from src.schema.features import SHOWN_CHOICES, shown_number
 from src.schema.findings import NOTE, Finding
 from src.schema.record import Schema
 from src.serving.listed_reasons import Reasons, reasons_of
@@ -25,7 +25,7 @@ from src.serving.predictor import Answered, NumberPredictor, Predictor
 from src.serving.row_words import RowWords, of_line, of_mended_cell, of_row
 from src.serving.scorers import scorer_for
 from src.serving.summary import BORDERLINE, ListedRow, NamedCell, OutcomeSummary, Summary
-from src.tables.cells import format_number, shorten
+from src.tables.cells import shorten
 from src.web.batch.changes import (
     ask,
     ask_columns,
@@ -86,7 +86,7 @@ def show_gone(error: FileNotFoundError) -> Response:
 def show() -> ResponseReturnValue:
     """Show what a file must look like, and where to upload it."""
     predictor = current_models().predictor()
-    mark = "" if predictor.pass_mark is None else localize(format_number(predictor.pass_mark))
+    mark = "" if predictor.pass_mark is None else shown_number(predictor.pass_mark)
     asked = request.args
     return _upload_page(predictor, asked.get("pass_mark", mark), asked.get("n_helped", ""))
 
@@ -198,7 +198,7 @@ def show_student(job_id: str, number: int) -> ResponseReturnValue:
     if row is None or summary.run_id != predictor.run.run_id:
         raise NotFound(_(GONE))
     texts = {
-        name: format_number(value) if isinstance(value, float) else value or ""
+        name: shown_number(value) if isinstance(value, float) else value or ""
         for name, value in predictor.schema.named(row.values).items()
     }
     mark = job.read_order().pass_mark
@@ -323,7 +323,7 @@ def _mended(summary: Summary, schema: Schema) -> list[NamedCell]:
 
 def _entered(order: Order) -> tuple[str, str]:
     """Return the mark and the number of students to help, as a form shows them."""
-    mark = "" if order.pass_mark is None else localize(format_number(order.pass_mark))
+    mark = "" if order.pass_mark is None else shown_number(order.pass_mark)
     return mark, "" if order.n_helped is None else str(order.n_helped)
 
 

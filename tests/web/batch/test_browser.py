@@ -11,6 +11,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from src.language import languages
 from src.web.batch.worker import run
 from src.web.batch.workspace import LARGE, Order, Workspace
 from tests.sampling import first
@@ -235,6 +236,22 @@ def test_axe_finds_nothing_in_any_state_of_a_file(open_page, width, scheme):
     page.get_by_role("button", name="Delete the file").click()
     page.get_by_text("The file and its results are deleted.").wait_for()
     assert violations(page) == []
+
+
+@pytest.mark.parametrize("spoken", [one for one in languages() if one != "en"])
+def test_a_class_is_shown_in_every_language_on_a_phone(open_page, spoken):
+    page = open_page(locale=spoken, viewport={"width": 320, "height": 700})
+    page.locator("#file").set_input_files(
+        {"name": "7b.csv", "mimeType": "text/csv", "buffer": table(*ROWS, header=HEADER).encode()}
+    )
+    page.locator("#pass_mark").fill("60,5")
+    page.locator("form.form button[type=submit]").click()
+    page.locator("table.students").wait_for()
+    assert page.locator("html").get_attribute("lang") == spoken
+    assert page.locator("#pass_mark").input_value() == "60,5"
+    unfold(page)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -196,7 +196,11 @@ def test_files_for_people_speak_their_language_and_those_for_programs_english(
 
 
 def test_numbers_are_written_and_read_as_the_language_writes_them(ask, send):
-    address = send("de", mark="62,5").headers["Location"]
+    exact = ("1", "7a", *STUDENT[:5], "70.125", "70")  # which might be a thousand in German
+    address = send("de", [exact, *CLASS[1:]], mark="62,5").headers["Location"]
+    student = ask("de", f"{address}/row/1")
+    assert student.status_code == 200
+    assert 'value="70,125"' in student.text
     page = ask("de", address).text
     assert 'id="pass_mark" value="62,5"' in page
     assert re.search(r"<strong>\d\d,\d</strong>", page)
