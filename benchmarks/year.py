@@ -230,16 +230,18 @@ def play(year: Year) -> None:
     look = ("--reference", trained, "--by", "class", "--day", SPRING)
     year.command(RECORDS, "drift", *look)
     bring_outcomes(year, "spring.csv", spring, SPRING)
+    with year.app(**beside) as url:
+        keep_page(url, year.folder, "spring")
     say("\n== Summer: a challenger that learnt from the year")
     year.command(TRAINING, *challenge)
     year.command(TRAINING, "--history")
     say(f"The first champion was {champion}; {year.store.promoted().run_id} answers now.")
     year.command("src.pipelines.write_papers", "--output", str(year.folder / "papers"))
     with year.app() as url:
-        keep_page(url, year.folder)
+        keep_page(url, year.folder, "summer")
 
 
-def keep_page(url: str, folder: Path) -> None:
+def keep_page(url: str, folder: Path, season: str) -> None:
     """Write the records' page as one file, and as pictures where there is Chromium."""
 
     def get(path: str) -> str:
@@ -251,8 +253,8 @@ def keep_page(url: str, folder: Path) -> None:
     page = get("/records")
     styles = re.compile(r'<link rel="stylesheet" href="([^"]+)"[^>]*>')
     alone = styles.sub(lambda found: f"<style>{get(found[1])}</style>", page)
-    (folder / "what-came-true.html").write_text(alone, encoding="utf-8")
-    say(f"The page: {folder / 'what-came-true.html'}")
+    (folder / f"{season}.html").write_text(alone, encoding="utf-8")
+    say(f"The page: {folder / f'{season}.html'}")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         say("There is no picture of it: Chromium is not installed.")
@@ -274,11 +276,11 @@ def keep_page(url: str, folder: Path) -> None:
                 shown = context.new_page()
                 shown.goto(f"{url}/records")
                 taken = io.BytesIO(shown.screenshot(full_page=True))
-                path = folder / f"year-{size}-{scheme}.png"
+                path = folder / f"{season}-{size}-{scheme}.png"
                 Image.open(taken).convert("RGB").quantize(64).save(path, optimize=True)
                 context.close()
         browser.close()
-    say(f"Pictures: {folder}/year-*.png")
+    say(f"Pictures: {folder}/{season}-*.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

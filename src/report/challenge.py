@@ -176,7 +176,7 @@ def meaning(found: Comparison, clusters: str, other: str) -> str:
         )
     if found.verdict == WORSE:
         return _(_WORSE[other])
-    n = round(1_000 * found.p_value)
+    n = math.ceil(1_000 * found.p_value)
     by_chance = ngettext(
         "of 1,000 pairs of equally good models, %(n)s differs so in its favour.",
         "of 1,000 pairs of equally good models, %(n)s differ so in its favour.",

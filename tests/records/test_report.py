@@ -11,6 +11,7 @@ from src.records.report import latest, make_report
 from src.records.terms import Terms
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
+from src.web.records.view import describe_report
 from tests.records.test_outcomes import TARGET
 from tests.records.worlds import a_prediction, a_school, an_outcome_row, come_true, put
 
@@ -158,3 +159,16 @@ def test_a_group_shows_no_figure_of_some_of_its_pupils_alone(make_url):
     engine.dispose()
     assert "coverage" in found["figures"]
     assert ["coverage" in row["figures"] for row in found["by_group"]] == [False, False]
+
+
+def test_where_a_pupil_has_no_range_the_page_tells_none_of_terms_and_classes(engine):
+    a_school(engine)
+    whole = describe_report(make_report(engine, SCHEMA, TERMS), SCHEMA)
+    (name,) = put(engine, [a_prediction("far", low=None, high=None, group_name="class 0")])
+    come_true(engine, {name: "60"})
+    view = describe_report(make_report(engine, SCHEMA, TERMS), SCHEMA)
+    for found, n_columns in ((whole, 4), (view, 3)):
+        for table in (found.terms, found.groups):
+            assert len(table.header) == n_columns
+            assert {len(row) for row in table.rows} == {n_columns}
+    assert [row[1] for row in whole.terms.rows] != [row[2] for row in whole.terms.rows]

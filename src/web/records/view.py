@@ -211,17 +211,21 @@ def _by_table(
     caption: str, heading: str, groups: Sequence[Mapping[str, Any]], kind: _Kind
 ) -> ReportTable:
     rows: list[tuple[Cell, ...]] = []
+    # Where some pupils have no range, no group's share is told.
+    ranged = any("coverage" in (group["figures"] or ()) for group in groups)
     for group in groups:
         figures, name = group["figures"], group["name"]
         name = _(UNKNOWN) if name == UNKNOWN else name
         if figures is None:
-            rows.append((Cell(name), Cell(_(FEW)), Cell(_(FEW)), Cell("")))
+            rows.append((Cell(name), *[Cell(_(FEW))] * (1 + ranged), Cell("")))
             continue
         tiles = kind.tiles(figures)
-        cells = [Cell(tile.value, tile.ends) for tile in (tiles[0], tiles[-1])]
+        told = (tiles[0], tiles[-1]) if ranged else tiles[:1]
+        cells = [Cell(tile.value, tile.ends) for tile in told]
         rows.append((Cell(name), *cells, Cell(number(figures["n"]))))
     error = _("Ended as predicted") if kind.is_class else _("Typical error")
-    return ReportTable(caption, (heading, error, _("In the 9-in-10 range"), _("Pupils")), rows)
+    of_range = [_("In the 9-in-10 range")] if ranged else []
+    return ReportTable(caption, (heading, error, *of_range, _("Pupils")), rows)
 
 
 def _lists_table(listed: Mapping[str, Any], schema: Schema) -> ReportTable:

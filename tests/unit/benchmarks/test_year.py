@@ -28,7 +28,7 @@ def test_in_a_year_the_winter_s_challenger_stays_a_shadow_and_the_summer_s_is_pr
         (shadowed,) = database.execute("SELECT count(shadow) FROM prediction").fetchone()
     assert decisions == ["kept", "promoted"]
     assert shadowed == len(year.CLASSES) * year.CLASS_SIZE
-    page = (folder / "what-came-true.html").read_text()
+    page = (folder / "summer.html").read_text()
     assert f"run {store.promoted().run_id} answers since then" in page
     assert "<link" not in page.split("</head>")[0].replace('<link rel="icon"', "")
 
