@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for shift in GRID:
                     share = found_in_year(classes, shift, options.shifted_years, options.seed)
                     console.print(
-                        f"{n_features} features, {WEEKS} looks, one moved by {shift} SD of classes: "
+                        f"{n_features} features, {WEEKS} looks, one moved by {shift} SD: "
                         f"found in {share:.0%} of {options.shifted_years} years"
                     )
                     if share >= LEAST_POWER:
