@@ -100,6 +100,12 @@ def describe_drift(content: Mapping[str, Any], schema: Schema) -> DriftWords:
     )
 
 
+def fits(content: Mapping[str, Any], schema: Schema) -> bool:
+    """Whether a stored look is at features of a model: another may have been promoted since."""
+    named = {one["feature"] for one in (*content["features"], *content["schema"])}
+    return named <= {*schema.names} and (not content["error"] or schema.task == "regression")
+
+
 def _sentence(found: Sequence[_Shown]) -> str:
     if not found:
         return UNCHANGED

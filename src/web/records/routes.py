@@ -15,7 +15,7 @@ from src.logger import get_logger
 from src.records.challenges import KeptChallenge, latest_challenge
 from src.records.database import migrate, open_engine
 from src.records.drift import latest_drift
-from src.records.drift_words import describe_drift
+from src.records.drift_words import describe_drift, fits
 from src.records.identity import is_day
 from src.records.report import latest
 from src.web.batch.service import safe_name
@@ -77,8 +77,7 @@ def _page(
     as_of: str = "",
     status: int = 200,
 ) -> Response:
-    predictor = current_models().predictor()
-    schema, run_id = predictor.schema, predictor.run.run_id
+    schema = current_models().predictor().schema
     problem, content, look, training = "", None, None, None
     try:
         content, challenge, look = _stored()
@@ -89,7 +88,7 @@ def _page(
         "records.html",
         view=describe_report(content, schema) if content else None,
         training=training,
-        drift=describe_drift(look, schema) if look and look["run"] == run_id else None,
+        drift=describe_drift(look, schema) if look and fits(look, schema) else None,
         target=schema.target,
         counts=_recording().counts(),
         problem=problem,
