@@ -120,6 +120,10 @@ def mark(message: str) -> str:
 
 def install(environment: Environment) -> None:
     """Let templates say ``{% trans %}`` and ``_("…")``; in the latter ``%`` is written ``%%``."""
+    from jinja2 import pass_eval_context
+    from jinja2.nodes import EvalContext
+    from markupsafe import Markup
+
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_callables(  # type: ignore[attr-defined]
@@ -128,6 +132,22 @@ def install(environment: Environment) -> None:
         newstyle=True,
         pgettext=lambda context, message: _catalogue(current()).pgettext(context, message),
     )
+
+    @lru_cache(maxsize=4096)
+    def said_alone(catalogue: standard.NullTranslations, message: str) -> str:
+        return Markup(catalogue.gettext(message) % {})  # noqa: S704 # nosec B704
+
+    @pass_eval_context
+    def say(template: EvalContext, message: str, /, **values: object) -> str:
+        catalogue = _catalogue(current())
+        if not template.autoescape:
+            return catalogue.gettext(message) % values
+        if not values:
+            return said_alone(catalogue, message)
+        return Markup(catalogue.gettext(message)) % values  # noqa: S704 # nosec B704
+
+    # Jinja's own goes through three calls and marks the text anew each time.
+    environment.globals["_"] = environment.globals["gettext"] = say
 
 
 def localize(number: str) -> str:

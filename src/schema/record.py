@@ -88,8 +88,7 @@ class Schema:
 
     def spoken(self) -> Schema:
         """Return the schema with its words in the language that is spoken."""
-        language = current()
-        if language not in self._said:
+        if not self._said or (language := current()) not in self._said:
             return self
         if language not in self._in_languages:
             self._in_languages[language] = self._translated(language)

@@ -73,5 +73,5 @@ def test_a_file_stands_below_the_one_that_calls_it(maker: ModuleType) -> None:
 def test_one_prediction_passes_few_files_and_no_training() -> None:
     files = [line.strip() for line in block("record-files")]
     assert "src/serving/predictor.py" in files
-    assert len(files) <= 16
+    assert len(files) <= 17  # one of them says in which language the schema speaks
     assert not [name for name in files if name.startswith(("src/pipelines", "src/components"))]

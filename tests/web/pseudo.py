@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from src.translations.__main__ import _write, merged, said_in_source
+from babel.messages.pofile import write_po
+
+from src.translations.__main__ import areas, merged, said_in_source
 
 OPENING, CLOSING = "⟦", "⟧"
 _PARTS = re.compile(r"(%\(\w+\)[sd]|%%|<[^>]*>|\{\w+\})")
@@ -26,9 +28,10 @@ def write_catalogue(folder: Path, language: str = "de") -> None:
     """Write the catalogue of all that is said."""
     path = folder / f"{language}.po"
     path.touch()
-    catalogue = merged(path, said_in_source())
+    catalogue = merged(path, said_in_source(areas()[0]))
     for message in catalogue:
         if message.id:
             many = isinstance(message.id, tuple | list)
             message.string = tuple(map(pseudo, message.id)) if many else pseudo(message.id)
-    _write(path, catalogue)
+    with path.open("wb") as file:
+        write_po(file, catalogue)

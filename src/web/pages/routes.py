@@ -297,9 +297,9 @@ def _as_read(values: dict[str, str], prediction: Answered) -> dict[str, str]:
 
 
 def _draw(field: Field, value: str, error: str) -> Markup:
-    """Return an input; one of choices is drawn once for each of them."""
-    chosen = not error and value in [option.value for option in field.options]
-    return (_draw_choice if chosen else _draw_input)(field, value, error)
+    """Return an input; an empty one and one of choices are drawn once for each of them."""
+    few = not error and (not value or value in [option.value for option in field.options])
+    return (_draw_choice if few else _draw_input)(field, value, error)
 
 
 def _draw_input(field: Field, value: str, error: str) -> Markup:
