@@ -159,8 +159,9 @@ class Selection:
         family is ahead; linear families and trees, which err differently, have half the weight
         each. Weights that are fitted to the out-of-fold predictions are taken only where they gain
         more than that, and more than a standard error of the rows' paired differences; with chances
-        of outcomes, more than :data:`GAIN` of them, and halfway. Both are judged on folds that they have not seen; weights that leave one family in the end are no
-        blend, and the best alone is not always that one.
+        of outcomes, more than :data:`GAIN` of them, and halfway. Both are judged on folds that they
+        have not seen; weights that leave one family in the end are no blend, and the best alone is
+        not always that one.
         """
         import numpy as np
 
