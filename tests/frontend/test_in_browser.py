@@ -27,6 +27,7 @@ def test_a_student_a_class_and_the_model_while_the_back_end_stops_and_starts(
 ):
     sync_api = pytest.importorskip("playwright.sync_api")
     expect = sync_api.expect
+    expect.set_options(timeout=30_000)  # the server's first answer waits for its imports
     settings = {"ARTIFACTS_DIR": str(sample_artifacts)}
     bind = ("--bind", f"127.0.0.1:{free_port}")
     row = ",".join(str(value) for value in student.values())
