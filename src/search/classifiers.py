@@ -5,6 +5,7 @@ None weighs or resamples the outcomes: that would make the chances wrong.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import (
@@ -32,6 +33,7 @@ TREE_KIND = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=32)
 def classifiers(n_classes: int, *, ordered: bool) -> tuple[Candidate, ...]:
     """Return the families in the order of promise.
 

@@ -146,6 +146,7 @@ def test_an_error_of_a_fit_is_the_same_as_here(home: Scheduler) -> None:
 def test_a_worker_that_is_killed_costs_its_fits_alone(
     home: Scheduler, here: tuple[Any, str]
 ) -> None:
+    """R9."""
     assert searched(home, signal_to_busy_worker(home, signal.SIGKILL)) == here
     assert home.n_sent > 0
 
@@ -172,6 +173,7 @@ def test_fits_of_a_worker_that_is_cut_off_are_done_elsewhere(
 def test_another_version_of_a_library_is_refused_by_name(
     cluster: Cluster, home: Scheduler, tmp_path: Path
 ) -> None:
+    """R11."""
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.metadata as m\n"
         "told = m.version\n"
@@ -244,7 +246,7 @@ def test_without_its_certificate_nobody_is_served(cluster: Cluster) -> None:
 def test_a_scheduler_that_dies_is_named_and_the_old_model_serves(
     cluster: Cluster, trained_here: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The last test: it takes the scheduler away."""
+    """R10: the last test, for it takes the scheduler away."""
     artifacts = trained_here.folder.parents[1]
     threading.Thread(target=kill_busy_scheduler, args=(cluster,)).start()
     options = ["--models", "random_forest", "--scheduler", cluster.address, "--send-all"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -43,10 +44,11 @@ class Posted:
 
     def map(self, task: Any, data: Any, items: Any, each_s: float = 0.0) -> list[Any]:
         self.n_items += len(items)
+        data = pickle.loads(pickle.dumps(data, protocol=5))
         found = []
         for item in items:
-            there = cloudpickle.loads(cloudpickle.dumps((task, data, item)))
-            found.append(cloudpickle.loads(cloudpickle.dumps(there[0](*there[1:]))))
+            run, asked = cloudpickle.loads(cloudpickle.dumps((task, item)))
+            found.append(pickle.loads(pickle.dumps(run(data, asked))))
         return found
 
 
@@ -90,6 +92,23 @@ def test_a_search_is_the_same_where_everything_is_posted(
     assert here == there
     assert np.array_equal(effects_here, effects_there)
     assert np.array_equal(predicted_here, predicted_there)
+
+
+def test_a_search_for_outcomes_is_the_same_where_everything_is_posted() -> None:
+    X, y = table()
+    outcomes = np.digitize(y, np.quantile(y, [0.3, 0.7]))
+    found = []
+    for home in (HERE, posted := Posted()):
+        config = ModelTrainerConfig(
+            models=("logistic", "ordinal", "decision_tree"),
+            budget="quick",
+            task=Classification(3, ordered=True),
+            home=home,
+        )
+        trained = ModelTrainer(config).run(X, outcomes, DataTransformation(SCHEMA).run())
+        found.append((told(trained), trained.out_of_fold.tolist()))
+    assert posted.n_items > 20
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=[one.name for one in CANDIDATES])
