@@ -96,19 +96,25 @@ class ExpectedLoss:
             if isinstance(feature, NumericFeature):
                 terms += _number_terms(feature.name, column)
                 continue
+            counts = column.value_counts().to_dict()
             for category in feature.categories[1:]:
-                if (column == category).sum() >= LEAST_PUPILS:
+                if counts.get(category, 0) >= LEAST_PUPILS:
                     terms.append(Term(feature.name, CATEGORY, category=category))
         if not terms:
             return None
-        matrix = np.column_stack([term.of(columns[term.feature]) for term in terms])
-        centred = matrix - matrix.mean(axis=0)
-        size = np.sqrt((centred**2).sum(axis=0))
-        strength = np.abs(centred.T @ (losses - losses.mean())) / np.where(size > 0, size, np.inf)
+        above = losses - losses.mean()
+
+        def strength(term: Term) -> float:
+            values = term.of(columns[term.feature]).astype(float)
+            values -= values.mean()
+            size = float(np.sqrt(values @ values))
+            return abs(float(values @ above)) / size if size > 0 else 0.0
+
+        strengths = np.array([strength(term) for term in terms])  # all at once may be gigabytes
         most = max(1, min(MOST_TERMS, len(losses) // ROWS_A_TERM))
-        taken = np.sort(np.argsort(-strength, kind="stable")[:most])
-        model = LossModel.fit(matrix[:, taken], losses, clusters)
-        return cls(tuple(terms[i] for i in taken), model)
+        taken = [terms[i] for i in np.sort(np.argsort(-strengths, kind="stable")[:most])]
+        matrix = np.column_stack([term.of(columns[term.feature]) for term in taken])
+        return cls(tuple(taken), LossModel.fit(matrix, losses, clusters))
 
     def mean_of(
         self,
