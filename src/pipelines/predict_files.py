@@ -42,7 +42,7 @@ PARQUET, CSV = (".parquet", ".pq"), (".csv",)
 SHARD_ROWS = 1_000_000
 TOGETHER = 64  # shards between two looks at how far it is
 SHARD_S = 5.0  # processor seconds of one, roughly
-ATTEMPTS = 8  # of a request to S3
+ATTEMPTS, WAIT_S = 8, 30.0  # of a request to S3, and for its answer
 _PREDICTORS: dict[str, Predictor] = {}
 PLAN, MANIFEST, TO_FIX, DONE = "_plan.json", "manifest.json", "to-fix", "_done"
 
@@ -300,7 +300,7 @@ def file_system(place: str) -> fs.FileSystem:
 
     if not place.startswith(S3):
         return fs.LocalFileSystem()
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"connect_timeout": WAIT_S, "request_timeout": WAIT_S}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
         scheme, _, host = endpoint.partition("://")
         options |= {"endpoint_override": host.rstrip("/"), "scheme": scheme}

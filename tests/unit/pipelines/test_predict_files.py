@@ -184,8 +184,20 @@ class Faulty(BaseHTTPRequestHandler):
     target = 0
     n_seen = n_failed = 0
 
+    def _content(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        del self.headers["Transfer-Encoding"]
+        content = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            content += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # trailers
+        return content
+
     def handle_any(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        content = self._content()
         Faulty.n_seen += 1
         if Faulty.n_seen % 3 == 0:
             Faulty.n_failed += 1
@@ -203,6 +215,7 @@ class Faulty(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", answer.getheader("Content-Length") or str(len(body)))
         self.end_headers()
+        connection.close()
         self.wfile.write(body)
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
@@ -231,15 +244,18 @@ def s3(monkeypatch):
     module.file_system.cache_clear()
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", Faulty.target)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", Faulty.target)
             connection.request("PUT", "/bucket", headers={"Host": "s3.amazonaws.com"})
             if connection.getresponse().status == 200:
                 break
         except OSError:
             time.sleep(0.2)
+        finally:
+            connection.close()
     yield module.file_system("s3://bucket")
     proxy.shutdown()
+    proxy.server_close()
     moto.terminate()
     moto.wait(20)
     module.file_system.cache_clear()
