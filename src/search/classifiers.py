@@ -5,7 +5,6 @@ None weighs or resamples the outcomes: that would make the chances wrong.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import (
@@ -23,17 +22,9 @@ if TYPE_CHECKING:
 PENALTIES = (0.3, 0.03, 3.0, 0.1, 1.0, 0.01, 10.0)  # inverse ones
 FLAT_PENALTIES = (0.1, 0.03, 0.3, 0.01, 1.0, 0.003, 3.0)  # of many columns
 BORDERS = 32  # of a number in CatBoost: a third of the time that 254 take, as good in small tables
-LINEAR_KIND = (
-    "logistic", "logistic_elastic_net", "logistic_splines", "logistic_products", "ordinal",
-    "ordinal_splines",
-)  # fmt: skip
-TREE_KIND = (
-    "catboost", "catboost_native", "xgboost", "gradient_boosting", "hist_gradient_boosting",
-    "random_forest", "extra_trees",
-)  # fmt: skip
+LINEAR_CLASSIFIERS = ("logistic", "logistic_elastic_net")
 
 
-@lru_cache(maxsize=32)
 def classifiers(n_classes: int, *, ordered: bool) -> tuple[Candidate, ...]:
     """Return the families in the order of promise.
 

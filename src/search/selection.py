@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 AS_GOOD = 0.002  # R² below which a difference is none
 BLEND_WITHIN = 0.05  # R² of the best, for a family to be blended in
 BLEND_MEMBERS = 6
-OF_A_KIND = 3  # members of a blend of chances of outcomes
 NEAR = 1.5  # standard errors of the rows' paired losses, for chances of outcomes to be averaged
-GAIN = 2.0  # of these, for weights that are fitted to them
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,7 @@ class Selection:
             one
             for one in ranked
             if (one is for_all or one.candidate.name not in alike)
+            and (one is ranked[0] or one.candidate.name not in self.folds.task.lone)
             and one.scores["r2"] > ranked[0].scores["r2"] - BLEND_WITHIN
         ]
         tabled = [one for one in near if one.candidate.tabled]
@@ -134,18 +133,7 @@ class Selection:
             near = tabled
         if self.quick:
             near = [one for one in near if score(one) >= score(near[0]) - self.within]
-        if self.folds.task.kinds:
-            return self._of_each_kind(near)
         return near[:BLEND_MEMBERS]
-
-    def _of_each_kind(self, ranked: list[Tried]) -> list[Tried]:
-        kinds = self.folds.task.kinds
-        kept = {
-            one.candidate.name
-            for kind in kinds
-            for one in [one for one in ranked if one.candidate.name in kind][:OF_A_KIND]
-        }
-        return [one for one in ranked if one is ranked[0] or one.candidate.name in kept]
 
     def _blend(
         self, predicted: dict[str, NDArray[np.float64]]
@@ -156,12 +144,11 @@ class Selection:
         and the mean of what differs by chance is better than the luckiest. Where no other is as
         good, that is the best alone. Of chances of outcomes, those count as good whose rows' losses
         are within :data:`NEAR` paired standard errors of the best one's: few rows hardly tell which
-        family is ahead; linear families and trees, which err differently, have half the weight
-        each. Weights that are fitted to the out-of-fold predictions are taken only where they gain
-        more than that, and more than a standard error of the rows' paired differences; with chances
-        of outcomes, more than :data:`GAIN` of them, and halfway. Both are judged on folds that they
-        have not seen; weights that leave one family in the end are no blend, and the best alone is
-        not always that one.
+        family is ahead. Weights that are fitted to the out-of-fold predictions are
+        taken only where they gain more than that, and more than a standard error of the rows'
+        paired differences; with chances of outcomes, where they gain at all, and halfway. Both are
+        judged on folds that they have not seen; weights that leave one family in the end are no
+        blend, and the best alone is not always that one.
         """
         import numpy as np
 
@@ -175,13 +162,13 @@ class Selection:
         def as_good(of_folds: Sequence[int]) -> NDArray[np.float64]:
             of = rows(of_folds)
             scores = np.array([pooled_score(folds, one, self.metric, of) for one in matrix])
-            if not folds.task.kinds:
+            if not folds.task.any_gain:
                 return equal_weights(scores, self.within)
             lost = of_rows[:, of] - of_rows[int(np.argmax(scores)), of]
             clusters = None if folds.clusters is None else folds.clusters[of]
             errors = [standard_error((one - one.mean()) / len(of), clusters)[0] for one in lost]
             near = lost.mean(axis=1) <= NEAR * np.array(errors)
-            return self._shared_by_kind(names, near)
+            return near / near.sum()
 
         shares, blended = cross_blend(matrix, folds.tests, as_good)
         if not self.quick:
@@ -191,7 +178,7 @@ class Selection:
                 lambda of: folds.task.blend_weights(matrix[:, rows(of)], folds.truth[rows(of)]),
             )
             if self._gains(fitted_blended, blended) and np.count_nonzero(fitted) > 1:
-                if folds.task.kinds:
+                if folds.task.any_gain:
                     fitted = (shares + fitted) / 2
                     fitted_blended = (blended + fitted_blended) / 2
                 shares, blended = fitted, fitted_blended
@@ -203,22 +190,9 @@ class Selection:
         less = losses(folds, blended, metric) - losses(folds, fitted, metric)
         error, _ = standard_error((less - less.mean()) / len(less), folds.clusters)
         gain = pooled_score(folds, fitted, metric) - pooled_score(folds, blended, metric)
-        if folds.task.kinds:
-            return bool(gain > 0 and less.mean() > GAIN * error)
+        if folds.task.any_gain:
+            return gain > 0
         return bool(gain > self.within and less.mean() > error)
-
-    def _shared_by_kind(self, names: list[str], near: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return weights of which each kind has the same in all, and each of its members."""
-        import numpy as np
-
-        weights = np.zeros(len(names))
-        for kind in self.folds.task.kinds:
-            members = near & np.array([name in kind for name in names])
-            if members.any():
-                weights[members] = 1 / members.sum()
-        alone = near & (weights == 0)  # of no kind: the best
-        weights[alone] = 1 / max(alone.sum(), 1)
-        return weights / weights.sum()
 
     def _blended(self, shares: dict[str, float], out_of_fold: NDArray[np.float64]) -> Winner:
         members = {name: self.tried[name] for name in shares}

@@ -10,12 +10,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from src.config import BASELINE
 from src.search.blending import greedy_share_weights, greedy_weights
 from src.search.candidates import CANDIDATES, LINEAR, Candidate, made
-from src.search.classifiers import LINEAR_KIND, TREE_KIND, classifiers
+from src.search.classifiers import LINEAR_CLASSIFIERS, classifiers
 from src.stats.class_scores import auc, brier_losses, log_losses
 from src.stats.group_effects import GroupMeans, Members, effects_of_others, group_means
 from src.stats.group_tilts import group_tilts, tilted, tilts_of_others
@@ -40,18 +41,21 @@ class Task(ABC):
         Metrics that are means over rows.
     linear : tuple of str
         Families that are one and the same but for the penalty.
+    lone : tuple of str
+        Families that are in a blend only where they are the best.
     stratified : bool
         Whether each fold has about the same share of each value of the target.
-    kinds : tuple of tuple of str
-        Families that err alike. Where there are any, those of each kind that are near the best have
-        the same share of a blend together, and what is of no kind is there only where it is best.
+    any_gain : bool
+        Whether fitted weights of a blend count half for any gain on other folds, or are taken
+        whole, and only for one that chance does not make.
     """
 
     metrics: ClassVar[Mapping[str, str]]
     losses_of_rows: tuple[str, ...]
-    linear: tuple[str, ...] = ()
+    linear: tuple[str, ...]
+    lone: tuple[str, ...] = ()
     stratified: bool = False
-    kinds: tuple[tuple[str, ...], ...] = ()
+    any_gain: bool = False
 
     @property
     def error_names(self) -> dict[str, str]:
@@ -285,10 +289,12 @@ class Classification(Task):
         "auc": "AUC",
     }
     losses_of_rows = ("log_loss", "brier")
+    linear = LINEAR_CLASSIFIERS
+    lone = ("decision_tree",)  # its few steps are luckier in the folds than later
     stratified = True
-    kinds = (LINEAR_KIND, TREE_KIND)
+    any_gain = True  # a mean of two blends loses no more than they do on average
 
-    @property
+    @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
         """The families, in the order of promise."""
         return classifiers(self.n_classes, ordered=self.ordered)

@@ -91,25 +91,23 @@ def chances_of_two(y: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.column_stack([1 - second, second])
 
 
-def test_chances_are_blended_half_linear_half_trees_where_rows_hardly_tell_them_apart() -> None:
+def test_chances_are_blended_for_a_gain_that_a_standard_error_would_hide() -> None:
     random = np.random.default_rng(0)
     y = random.integers(0, 2, N)
-    names = ("logistic", "logistic_splines", "xgboost", "neighbors")
-    all_chances = [chances_of_two(y, random.normal(0, 0.7, N)) for _ in names]
-    all_chances[-1] = chances_of_two(y, random.normal(0, 0.9, N))
+    pair = [chances_of_two(y, random.normal(0, 0.7, N)) for _ in range(2)]
     task = Classification(2)
     splits = list(KFold(5, shuffle=True, random_state=0).split(y))
-    X = pd.DataFrame(np.column_stack(all_chances))
+    X = pd.DataFrame(np.column_stack(pair))
     folds = stack_folds(X, y, FunctionTransformer(np.asarray), splits, task=task)
     tried = {}
-    for name, chances in zip(names, all_chances, strict=True):
+    for name, chances in zip(("one", "other"), pair, strict=True):
         scores = {key: pooled_score(folds, chances, key) for key in ("r2", *task.metrics)}
         candidate = Candidate(name, name, lambda seed: OneColumn(), lambda n, d: 0.0)
         tried[name] = Tried(candidate, {}, scores, chances, chances[None], fit_time_s=0.0)
     winner = Selection(folds, tried, "log_loss", 1e-6, random_state=0, quick=False).run()
     assert winner.row.name == BLEND
-    shares = dict(winner.row.params)
-    assert shares.pop("xgboost") == 0.5
-    assert sum(shares.values()) == 0.5
-    assert shares.keys() <= {"logistic", "logistic_splines"}
+    gains = task.losses(y, max(pair, key=lambda one: pooled_score(folds, one, "log_loss")), "r2")
+    gains -= task.losses(y, winner.out_of_fold, "r2")
+    assert 0 < gains.mean() < gains.std() / N**0.5
+    assert sum(winner.row.params.values()) == pytest.approx(1)
     assert winner.score > max(one.scores["log_loss"] for one in tried.values())
