@@ -5,6 +5,7 @@ None weighs or resamples the outcomes: that would make the chances wrong.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from src.search.candidates import (
@@ -25,6 +26,7 @@ BORDERS = 32  # of a number in CatBoost: a third of the time that 254 take, as g
 LINEAR_CLASSIFIERS = ("logistic", "logistic_elastic_net")
 
 
+@lru_cache(maxsize=32)
 def classifiers(n_classes: int, *, ordered: bool) -> tuple[Candidate, ...]:
     """Return the families in the order of promise.
 

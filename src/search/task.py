@@ -10,7 +10,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from src.config import BASELINE
@@ -294,7 +293,7 @@ class Classification(Task):
     stratified = True
     any_gain = True  # a mean of two blends loses no more than they do on average
 
-    @cached_property
+    @property
     def candidates(self) -> tuple[Candidate, ...]:
         """The families, in the order of promise."""
         return classifiers(self.n_classes, ordered=self.ordered)
