@@ -6,39 +6,50 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from src.language import gettext as _
+from src.language import localize, mark, ngettext
 from src.report.document import Cell, ReportTable
 from src.report.wording import (
-    SPACE,
-    interval_ends,
+    capitalize,
     listed,
     number,
     percent,
     plain,
     sensible_decimals,
     signed,
+    span,
     with_unit,
 )
-from src.schema.features import NumericFeature
+from src.schema.features import Feature, NumericFeature
 from src.schema.record import Schema
 
-UNCHANGED = "Nothing has changed beyond what another class would bring."
-BLIND = (
-    "It follows which pupils came. It cannot see whether the same answers now go with other "
-    "scores: only outcomes show that."
-)
+UNCHANGED = mark("Nothing has changed beyond what another class would bring.")
 MEAN, BLANK, SHARE = "mean", "blank", "share of "  # the parts of a feature
 
 WHY_UNTOLD = {
-    "no classes": "Nothing can be said yet: no class of ten pupils or more was recorded this term. "
-    "A class is known by the column of RECORD_GROUP, or by “group” in JSON.",
-    "no reference": "It cannot be told what another class would bring: the model was trained "
-    "without --group, and no earlier term holds eight classes. Give the table that trained it: "
-    "python -m src.records drift --reference TABLE --by COLUMN.",
+    "no classes": mark(
+        "Nothing can be said yet: no class of ten pupils or more was recorded this term. A class "
+        "is known by the column of RECORD_GROUP, or by “group” in JSON."
+    ),
+    "no reference": mark(
+        "It cannot be told what another class would bring: the model was trained without --group, "
+        "and no earlier term holds eight classes. Give the table that trained it: python -m "
+        "src.records drift --reference TABLE --by COLUMN."
+    ),
 }
 COMPARED_WITH = {
-    "training": "classes of the table that trained the model",
-    "table": "classes of the table that was given",
-    "first term": "classes of the first term of the records",
+    "training": mark(
+        "%(classes)s of this term (since %(term)s, %(pupils)s) beside %(reference)s of the table "
+        "that trained the model."
+    ),
+    "table": mark(
+        "%(classes)s of this term (since %(term)s, %(pupils)s) beside %(reference)s of the table "
+        "that was given."
+    ),
+    "first term": mark(
+        "%(classes)s of this term (since %(term)s, %(pupils)s) beside %(reference)s of the first "
+        "term of the records."
+    ),
 }
 
 
@@ -89,7 +100,7 @@ def describe_drift(content: Mapping[str, Any], schema: Schema) -> DriftWords:
     columns = tuple(_column_sentence(one, schema) for one in content["schema"])
     untold, looks = content["untold"], content["looks"]
     return DriftWords(
-        sentence=WHY_UNTOLD[untold] if untold else _sentence(found),
+        sentence=_(WHY_UNTOLD[untold]) if untold else _sentence(found),
         changes=tuple(one.sentence for one in found),
         columns=columns,
         compared="" if untold else _compared(content),
@@ -108,10 +119,11 @@ def fits(content: Mapping[str, Any], schema: Schema) -> bool:
 
 def _sentence(found: Sequence[_Shown]) -> str:
     if not found:
-        return UNCHANGED
-    names = listed([one.label for one in found])
-    differ = "differs" if len(found) == 1 else "differ"
-    return f"{names[:1].upper()}{names[1:]} {differ} by more than another class would bring."
+        return _(UNCHANGED)
+    names = capitalize(listed([one.label for one in found]))
+    if len(found) == 1:
+        return _("%(column)s differs by more than another class would bring.", column=names)
+    return _("%(columns)s differ by more than another class would bring.", columns=names)
 
 
 @dataclass(frozen=True)
@@ -136,17 +148,19 @@ class _Shown:
             expected, mean = (with_unit(one[name], decimals, unit) for name in ("expected", "mean"))
             by = signed(difference, decimals)
             smallest = None if one["smallest"] is None else number(one["smallest"], decimals)
-            what = "mean"
+            what = ""
         else:
             expected, mean = percent(one["expected"]), percent(one["mean"])
-            by = f"{signed(100 * difference, 0)}{SPACE}points"
+            by = _("%(number)s points", number=signed(100 * difference, 0))
             smallest = (
-                None if one["smallest"] is None else f"{100 * one['smallest']:.0f}{SPACE}points"
+                None
+                if one["smallest"] is None
+                else _("%(number)s points", number=number(100 * one["smallest"]))
             )
-            what = "blank" if part == BLANK else plain(part.removeprefix(SHARE))
+            what = _("blank") if part == BLANK else plain(part.removeprefix(SHARE))
         away = ""
         if one["deviation"]:
-            away = f"{signed(difference / one['deviation'], 1)}{SPACE}SD of classes"
+            away = _("%(number)s SD of classes", number=signed(difference / one["deviation"], 1))
         return cls(
             label=feature.label or feature.name,
             what=what,
@@ -154,96 +168,147 @@ class _Shown:
             mean=mean,
             difference=by,
             deviations=away,
-            smallest="none yet" if smallest is None else smallest,
+            smallest=_("none yet") if smallest is None else smallest,
             found=one["found"],
         )
 
     @property
     def sentence(self) -> str:
         """What has changed, and by how much."""
-        of = "" if self.what == "mean" else f" ({self.what})"
-        more = f", {self.deviations}" if self.deviations else ""
-        return (
-            f"{self.label}{of}: {self.mean} on average of classes, where {self.expected} was "
-            f"usual ({self.difference}{more})."
+        return _(
+            "%(column)s: %(now)s on average of classes, where %(usual)s was usual (%(change)s).",
+            column=f"{self.label} ({self.what})" if self.what else self.label,
+            now=self.mean,
+            usual=self.expected,
+            change=", ".join(filter(None, (self.difference, self.deviations))),
         )
 
 
 def _table(features: Sequence[_Shown]) -> ReportTable:
-    header = ("Feature", "Usual", "Now", "Difference", "Smallest that would be found", "Changed")
+    header = (
+        _("Feature"), _("Usual"), _("Now"), _("Difference"), _("Smallest that would be found"),
+        _("Changed"),
+    )  # fmt: skip
     rows = [
         (
-            Cell(one.label, "" if one.what == "mean" else one.what),
+            Cell(one.label, one.what),
             Cell(one.expected),
             Cell(one.mean),
             Cell(one.difference, one.deviations),
             Cell(one.smallest),
-            Cell("yes" if one.found else "no"),
+            Cell(_("yes") if one.found else _("no")),
         )
         for one in features
     ]
-    return ReportTable("Each feature, the most unusual first", header, rows)
+    return ReportTable(_("Each feature, the most unusual first"), header, rows)
 
 
 def _compared(content: Mapping[str, Any]) -> str:
     of = content["reference"]
-    text = (
-        f"{_n(content['n_classes'], 'class', 'classes')} of this term (since {content['term']}, "
-        f"{content['n_pupils']:,} pupils) beside {of['n_classes']:,} {COMPARED_WITH[of['source']]}."
+    text = _(
+        COMPARED_WITH[of["source"]],
+        classes=_classes(content["n_classes"]),
+        term=content["term"],
+        pupils=_pupils(content["n_pupils"]),
+        reference=_classes(of["n_classes"]),
     )
-    if content["source"] == "summaries":
-        text += (
-            " No answers are kept (RECORD_FEATURES), so only means of classes and files are "
-            "compared, and categories of ten pupils or more in each."
-        )
-    return text
+    if content["source"] != "summaries":
+        return text
+    means_only = _(
+        "No answers are kept (RECORD_FEATURES), so only means of classes and files are compared, "
+        "and categories of ten pupils or more in each."
+    )
+    return f"{text} {means_only}"
 
 
 def _looks_sentence(looks: Mapping[str, Any]) -> str:
-    return (
-        f"Look {looks['number']} of this term, of which {percent(looks['passed'])} has passed. "
-        f"Without any change, at most {percent(looks['year_rate'])} of years raise an alarm, "
-        f"however often one looks: this term may use {100 * looks['rate']:.1f}{SPACE}%, and has "
-        f"used {100 * looks['spent']:.1f}{SPACE}%."
+    return _(
+        "Look %(number)s of this term, of which %(passed)s has passed. Without any change, at most "
+        "%(years)s of years raise an alarm, however often one looks: this term may use "
+        "%(rate)s\N{NO-BREAK SPACE}%%, and has used %(spent)s\N{NO-BREAK SPACE}%%.",
+        number=number(looks["number"]),
+        passed=percent(looks["passed"]),
+        years=percent(looks["year_rate"]),
+        rate=number(100 * looks["rate"], 1),
+        spent=number(100 * looks["spent"], 1),
     )
 
 
 def _error_sentence(error: Mapping[str, Any], schema: Schema) -> str:
     target = schema.number
     decimals = sensible_decimals(target)
-    ends = interval_ends((error["low"], error["high"]), decimals + 1, " to ")
+    ends = span(number(error["low"], decimals), number(error["high"], decimals))
     value, usual = (with_unit(error[name], decimals, target.unit) for name in ("value", "usual"))
-    return (
-        f"Expected error of the {error['n_pupils']:,} pupils predicted this term, before their "
-        f"outcomes are known: {value} ({ends}); in training it was {usual} (roots of mean "
-        f"squares). {BLIND}"
-    )
+    return _(
+        "Expected error of the pupils predicted this term (%(pupils)s), before their outcomes are "
+        "known: %(value)s (%(ends)s); in training it was %(usual)s (roots of mean squares). It "
+        "follows which pupils came. It cannot see whether the same answers now go with other "
+        "scores: only outcomes show that.",
+        pupils=_pupils(error["n_pupils"]), value=value, ends=ends, usual=usual,
+    )  # fmt: skip
 
 
 def _column_sentence(one: Mapping[str, Any], schema: Schema) -> str:
     feature = next(f for f in schema.features if f.name == one["feature"])
     label, kind, n = feature.label or feature.name, one["kind"], one["n"]
     if kind == "cells":
-        cells = listed([f"“{plain(cell)}” ({times:,})" for cell, times in one["cells"].items()])
-        return (
-            f"{label}: cells came that training did not know, so their rows were refused: {cells}."
+        cells = [f"“{plain(cell)}” ({number(times)})" for cell, times in one["cells"].items()]
+        return _(
+            "%(column)s: cells came that training did not know, so their rows were refused: "
+            "%(cells)s.",
+            column=label,
+            cells=listed(cells),
         )
     if kind == "outside":
-        return f"{label}: {n:,} values lie outside what training saw."
+        return ngettext(
+            "%(column)s: %(n)s value lies outside what training saw.",
+            "%(column)s: %(n)s values lie outside what training saw.",
+            n,
+            column=label,
+        )
     if kind in ("gone", "blanks"):
-        is_gone = " is gone: it" if kind == "gone" else ""
-        now, before = percent(one["now"]), percent(one["before"])
-        return f"{label}{is_gone} is blank for {now}; in training {before} were blank."
-    decimals = 1
-    if isinstance(feature, NumericFeature):
-        decimals = sensible_decimals(feature)
-    now, before = (number(one[name], decimals) for name in ("now", "before"))
-    text = f"{label} seems to be on another scale: its mean is {now}, where training had {before}"
-    if not one["factor"]:
-        return f"{text}."
-    times = f"{one['factor']:g} times" if one["factor"] > 1 else f"1/{1 / one['factor']:g} of"
-    return f"{text}, so about {times} what it was."
+        shares = {"now": percent(one["now"]), "before": percent(one["before"])}
+        if kind == "gone":
+            return _(
+                "%(column)s is gone: it is blank for %(now)s; in training %(before)s were blank.",
+                column=label,
+                **shares,
+            )
+        return _(
+            "%(column)s is blank for %(now)s; in training %(before)s were blank.",
+            column=label,
+            **shares,
+        )
+    return _scale_sentence(one, label, feature)
 
 
-def _n(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
+def _scale_sentence(one: Mapping[str, Any], label: str, feature: Feature) -> str:
+    decimals = sensible_decimals(feature) if isinstance(feature, NumericFeature) else 1
+    figures = {name: number(one[name], decimals) for name in ("now", "before")}
+    factor = one["factor"]
+    if not factor:
+        return _(
+            "%(column)s seems to be on another scale: its mean is %(now)s, where training had "
+            "%(before)s.",
+            column=label,
+            **figures,
+        )
+    if factor > 1:
+        return _(
+            "%(column)s seems to be on another scale: its mean is %(now)s, where training had "
+            "%(before)s, so about %(factor)s times what it was.",
+            column=label, factor=localize(f"{factor:g}"), **figures,
+        )  # fmt: skip
+    return _(
+        "%(column)s seems to be on another scale: its mean is %(now)s, where training had "
+        "%(before)s, so about %(part)s of what it was.",
+        column=label, part=localize(f"1/{1 / factor:g}"), **figures,
+    )  # fmt: skip
+
+
+def _classes(n: int) -> str:
+    return ngettext("%(n)s class", "%(n)s classes", n)
+
+
+def _pupils(n: int) -> str:
+    return ngettext("%(n)s pupil", "%(n)s pupils", n)

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, insert, select
 from src.artifact_store import ArtifactStore, Run, RunManifest, new_run_id
 from src.components.data_validation import DataValidation
 from src.exception import ConfigurationError
+from src.language import speaking
 from src.records.database import migrate, open_engine
 from src.records.drift import YEAR_RATE, latest_drift, make_drift, reference_of_table
 from src.records.drift_words import UNCHANGED, describe_drift
@@ -134,6 +135,11 @@ def test_a_shift_is_named_with_its_size_and_the_expected_error_follows(engine, r
     words = describe_drift(found, SCHEMA)
     assert words.sentence == "Reading differs by more than another class would bring."
     assert words.changes[0].startswith("Reading: ")
+    with speaking("de"):
+        german = describe_drift(found, SCHEMA)
+    assert german.sentence.startswith("Reading weicht stärker ab")
+    assert german.table is not None
+    assert german.table.rows[0][-1].text == "ja"
     assert found["error"]["value"] > 1.05 * before["value"]
     assert found["error"]["low"] < found["error"]["value"] < found["error"]["high"]
     assert "cannot see whether the same answers" in words.error
