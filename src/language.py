@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from babel import Locale
-    from jinja2 import Environment
+    from jinja2 import Environment, nodes
 
 ENGLISH = "en"
 CATALOGUES = Path(__file__).parent / "translations"
@@ -91,7 +91,7 @@ def gettext(message: str, /, **values: object) -> str:
     >>> gettext("Enter %(label)s", label="a score"), gettext("100 %")
     ('Enter a score', '100 %')
     """
-    text = _catalogue(current()).gettext(message)
+    text = _said(_language.get(), message)
     return text % values if values else text
 
 
@@ -121,33 +121,56 @@ def mark(message: str) -> str:
 def install(environment: Environment) -> None:
     """Let templates say ``{% trans %}`` and ``_("…")``; in the latter ``%`` is written ``%%``."""
     from jinja2 import pass_eval_context
+    from jinja2.compiler import CodeGenerator, Frame
     from jinja2.nodes import EvalContext
     from markupsafe import Markup
 
-    environment.add_extension("jinja2.ext.i18n")
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        lambda message: _catalogue(current()).gettext(message),
-        lambda one, many, n: _catalogue(current()).ngettext(one, many, n),
-        newstyle=True,
-        pgettext=lambda context, message: _catalogue(current()).pgettext(context, message),
-    )
+    @lru_cache(maxsize=4096)
+    def marked(text: str) -> str:
+        return Markup(text)  # noqa: S704 # nosec B704
 
     @lru_cache(maxsize=4096)
-    def said_alone(catalogue: standard.NullTranslations, message: str) -> str:
-        return Markup(catalogue.gettext(message) % {})  # noqa: S704 # nosec B704
+    def marked_alone(language: str, message: str) -> str:
+        return marked(_said(language, message)) % {}
 
     @pass_eval_context
     def say(template: EvalContext, message: str, /, **values: object) -> str:
-        catalogue = _catalogue(current())
+        language = _language.get()
         if not template.autoescape:
-            return catalogue.gettext(message) % values
+            return _said(language, message) % values
         if not values:
-            return said_alone(catalogue, message)
-        return Markup(catalogue.gettext(message)) % values  # noqa: S704 # nosec B704
+            return marked_alone(language, message)
+        return marked(_said(language, message)) % values
 
-    # Jinja's own goes through three calls and marks the text anew each time.
-    environment.globals["_"] = environment.globals["gettext"] = say
+    @pass_eval_context
+    def say_number(template: EvalContext, one: str, many: str, n: int, /, **values: object) -> str:
+        text = _catalogue(_language.get()).ngettext(one, many, n)
+        return (marked(text) if template.autoescape else text) % {"num": n, **values}
+
+    class Generator(CodeGenerator):
+        """Looks a message without values up where Jinja would go through four calls."""
+
+        def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:
+            found = _message_alone(node)
+            if found is None or frame.eval_ctx.volatile or not frame.eval_ctx.autoescape:
+                super().visit_Call(node, frame, forward_caller=forward_caller)
+            else:
+                self.write(f"environment.said({found!r})")
+
+    environment.code_generator_class = Generator
+    environment.said = (  # type: ignore[attr-defined]
+        lambda message: marked_alone(_language.get(), message)
+    )
+    environment.add_extension("jinja2.ext.i18n")
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext,
+        ngettext,
+        newstyle=True,
+        pgettext=lambda context, message: _catalogue(current()).pgettext(context, message),
+    )
+    # Jinja's own go through three calls and mark the text anew each time.
+    environment.globals |= {"_": say, "gettext": say, "ngettext": say_number}
 
 
 def localize(number: str) -> str:
@@ -159,9 +182,8 @@ def localize(number: str) -> str:
     ...     localize("1,234.5")
     '1.234,5'
     """
-    if current() == ENGLISH:
-        return number
-    return number.translate(_separators(current()))
+    language = _language.get()
+    return number if language == ENGLISH else number.translate(_separators(language))
 
 
 def decimal_mark() -> str:
@@ -179,7 +201,7 @@ def cached_by_language(maxsize: int) -> Callable[[Callable[P, T]], Callable[P, T
 
         @wraps(say)
         def of_this_language(*values: P.args, **named: P.kwargs) -> T:
-            return cached(current(), *values, **named)  # type: ignore[arg-type]
+            return cached(_language.get(), *values, **named)  # type: ignore[arg-type]
 
         return of_this_language
 
@@ -197,6 +219,18 @@ def _locale_of(language: str) -> Locale:
 def _separators(language: str) -> dict[int, str]:
     symbols = _locale_of(language).number_symbols["latn"]
     return str.maketrans({",": symbols["group"], ".": symbols["decimal"]})
+
+
+def _message_alone(call: nodes.Call) -> str | None:
+    """Return the message of a template's ``_("…")``; None where a call is another or has values."""
+    name = getattr(call.node, "name", "")
+    if name not in ("_", "gettext") or call.kwargs or len(call.args) != 1:
+        return None
+    return getattr(call.args[0], "value", None)
+
+
+def _said(language: str, message: str) -> str:
+    return message if language == ENGLISH else _catalogue(language).gettext(message)
 
 
 @cache

@@ -15,7 +15,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 
 from src import language
-from src.translations.__main__ import said_in_source
+from src.translations.__main__ import areas, said_in_source
 
 CODE = "eo"
 CIRCLED = str.maketrans(
@@ -33,7 +33,7 @@ def pseudo_language(folder: Path) -> Iterator[str]:
     for path in language.CATALOGUES.glob("*.po"):
         shutil.copy(path, folder)
     catalogue = Catalog(locale=CODE)
-    for message in said_in_source():
+    for message in said_in_source(areas()[0]):
         if not message.id:
             continue
         several = isinstance(message.id, tuple)

@@ -61,6 +61,8 @@ def assemble(settings: Settings | None, blueprints: Sequence[Blueprint]) -> Flas
     _configure_logging(settings)
     app = Flask("application", root_path=str(ROOT))
     app.request_class = DiskRequest
+    # No view or hook is asynchronous, and Flask asks each of them in each request.
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # an answer begins with what matters

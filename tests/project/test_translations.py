@@ -60,6 +60,21 @@ def test_a_language_is_one_file(one_file) -> None:
         language.speak("xx")
 
 
+def test_a_template_that_was_compiled_once_speaks_each_language(one_file) -> None:
+    """18: constant messages are looked up past Jinja's calls, in HTML and in Markdown alike."""
+    one_file.write_text(
+        'msgid ""\nmsgstr ""\n\nmsgid "<b> of 5 %%"\nmsgstr "<b> di 5 %%"\n', encoding="utf-8"
+    )
+    for escaped in (True, False, lambda name: True):
+        environment = Environment(autoescape=escaped)
+        language.install(environment)
+        page = environment.from_string('{{ _("<b> of 5 %%") }}, {{ _("<b> of 5 %%")|upper }}')
+        assert page.render() == "<b> of 5 %, <B> OF 5 %"
+        with speaking("it"):
+            assert page.render() == "<b> di 5 %, <B> DI 5 %"
+        assert page.render() == "<b> of 5 %, <B> OF 5 %"
+
+
 def test_what_is_missing_or_of_other_fields_is_named(one_file) -> None:
     said = said_in_source(areas()[0])
     said.add("Enter %(label)s")

@@ -57,15 +57,16 @@ def _choose() -> None:
 
 
 def _wanted() -> str:
-    chosen = request.cookies.get(COOKIE)
-    if chosen in languages():
+    environ = request.environ
+    if "HTTP_COOKIE" in environ and (chosen := request.cookies.get(COOKIE)) in languages():
         return chosen
-    wish = request.environ.get("HTTP_ACCEPT_LANGUAGE", "")
+    wish = environ.get("HTTP_ACCEPT_LANGUAGE", "")
     return asked_for(wish) if wish and len(wish) <= LONGEST_WISH else ENGLISH
 
 
 def _say_which(response: Response) -> Response:
-    if response.mimetype == "text/html" and "Content-Disposition" not in response.headers:
+    is_page = (response.content_type or "").startswith("text/html")
+    if is_page and "Content-Disposition" not in response.headers:
         response.headers["Content-Language"] = current().replace("_", "-")
         response.headers["Vary"] = "Accept-Language, Cookie"
     return response

@@ -21,7 +21,7 @@ from src.web.pages.results import ServedModel, mended
 SHOWN_LEVEL = "0.9"  # "9 in 10 students"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OutcomeModel(ServedModel):
     """A model that predicts outcomes.
 

@@ -45,9 +45,12 @@ class Scores:
     most_frequent: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ServedModel:
-    """What is the same for every prediction of a model, whatever it predicts."""
+    """What is the same for every prediction of a model, whatever it predicts.
+
+    It is made once a model and language, and is equal to itself only: what it draws is kept by it.
+    """
 
     name: str
     trained_on: str
@@ -67,7 +70,7 @@ class ServedModel:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NumberModel(ServedModel):
     """A model that predicts a number.
 

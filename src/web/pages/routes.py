@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode, urlsplit
 
 from flask import (
@@ -53,7 +53,7 @@ from src.web.pages.group_words import group_sentence
 from src.web.pages.model_page import REPORTS, describe_model, importance_of
 from src.web.pages.outcome_results import OutcomeResult, describe_outcome
 from src.web.pages.reasons import Reasons, WhatIfs, explain, explain_chance, no_reasons, what_if
-from src.web.pages.results import Result, describe
+from src.web.pages.results import Result, ServedModel, describe
 from src.web.recording import current_recorder
 from src.web.single.json_answers import answer_record
 from src.web.single.submission import read_form
@@ -74,16 +74,19 @@ RECORDS = ("records.show", mark("What came true"))  # where predictions are kept
 @pages.app_context_processor
 def navigation() -> dict[str, object]:
     """Give every page the links of its head."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
     here = "batch.show" if request.blueprint == "batch" else request.endpoint
     if here == "pages.predict":
         here = "pages.show_form"
-    links = _links(app, request.script_root)
-    return {**links, "here": here, "recorder": current_recorder()}
+    return {**_links_here(), "here": here, "recorder": current_recorder()}
+
+
+def _links_here() -> dict[str, Any]:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return _links(app, request.script_root)
 
 
 @cached_by_language(maxsize=8)  # making an address takes longer than a prediction
-def _links(app: Flask, root: str) -> dict[str, object]:
+def _links(app: Flask, root: str) -> dict[str, Any]:
     """Return what is the same on every page of an app that is served under one root."""
     pages = [*NAVIGATION, *([RECORDS] if RECORDS[0] in app.view_functions else [])]
     addresses = {view: url_for(view) for view, _ in pages}
@@ -253,12 +256,13 @@ def form_page(
     result: Result | OutcomeResult | None = None
     reasons: Reasons | None = None
     alternatives: WhatIfs | None = None
-    link = group = ""
+    link = group = basis = ""
     if prediction:
         group = group_sentence(prediction, predictor)
         result = _describe(predictor, prediction, values, student.pass_mark if student else None)
         reasons = _reasons(predictor, prediction, result)
         alternatives = what_if(prediction, predictor)
+        basis = _basis(result, prediction_id)
         known = {one.name: values[one.name] for one in schema.asked if values.get(one.name)}
         link = "" if student else f"{request.path}?{urlencode(known)}"
     # Training writes the report after the promotion.
@@ -278,7 +282,7 @@ def form_page(
         summary=error_summary(groups, problems),
         result=result,
         group=group,
-        prediction_id=prediction_id,
+        basis=basis,
         reasons=reasons,
         alternatives=alternatives,
         link=link,
@@ -308,6 +312,23 @@ def _draw_input(field: Field, value: str, error: str) -> Markup:
 
 
 _draw_choice = cached_by_language(maxsize=4096)(_draw_input)
+
+
+def _basis(result: Result | OutcomeResult, prediction_id: str) -> Markup:
+    """Draw what a prediction rests on; where none is kept it is the same for all of a model."""
+    draw = _draw_basis if prediction_id else _draw_shared_basis
+    address = _links_here()["addresses"]["pages.show_model"]
+    return draw(result.model, result.run_id, address, prediction_id)
+
+
+def _draw_basis(model: ServedModel, run_id: str, address: str, prediction_id: str) -> Markup:
+    drawn: Markup = get_template_attribute("_basis.html", "draw")(
+        model, run_id, address, prediction_id
+    )
+    return drawn
+
+
+_draw_shared_basis = cached_by_language(maxsize=32)(_draw_basis)
 
 
 @cached_by_language(maxsize=8)
