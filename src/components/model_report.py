@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from src.language import ENGLISH, current, install, ngettext, reads_rightwards, speaking
@@ -40,7 +40,7 @@ class ModelReport:
         that it can be mailed, printed, or served under a strict content security policy.
         """
         with speaking(language):
-            return _rendered(facts)
+            return _rendered(replace(facts, schema=facts.schema.spoken()))
 
 
 def _rendered(facts: ReportFacts | ClassReportFacts) -> RenderedReport:

@@ -159,7 +159,10 @@ def _features_table(facts: Facts, data: DataSummary) -> ReportTable:
         marks = [_("sensitive")] if feature.sensitive else []
         if one.name not in used_features(facts):
             marks.append(_("not used"))
-        held = _categories(one) if isinstance(one, CategoricalSummary) else _numbers(one, feature)
+        if isinstance(one, CategoricalSummary):
+            held = _categories(one, feature)
+        else:
+            held = _numbers(one, feature)
         missing = [Cell(number(one.n_missing))] if any_missing else []
         rows.append((Cell(names.of(one.name), ", ".join(marks)), held, *missing))
     caption = ngettext("What the column holds", "What the %(n)s columns hold", len(rows))
@@ -169,7 +172,7 @@ def _features_table(facts: Facts, data: DataSummary) -> ReportTable:
     )
 
 
-def _categories(one: CategoricalSummary) -> Cell:
+def _categories(one: CategoricalSummary, feature: NumericFeature | CategoricalFeature) -> Cell:
     """Return categories with their counts, so that no small group's can be worked out."""
     import numpy as np
 
@@ -180,7 +183,8 @@ def _categories(one: CategoricalSummary) -> Cell:
         if is_hidden:
             few = _("fewer than %(number)s", number=number(LEAST_ROWS))
             held = few if n < LEAST_ROWS else _("not shown")
-        shown.append(f"{plain(category)}: {held}")
+        word = feature.word(category) if isinstance(feature, CategoricalFeature) else category
+        shown.append(f"{plain(word)}: {held}")
     if len(shown) > SHOWN_CATEGORIES:
         more = ngettext(
             "and %(n)s more category",

@@ -10,6 +10,7 @@ from src.config import BLEND
 from src.language import gettext as _
 from src.language import ngettext
 from src.report.document import ReportTable
+from src.report.stored_words import spoken
 from src.report.wording import plain
 
 _LINEAR = (
@@ -35,7 +36,7 @@ def short_name(model: str, metrics: Mapping[str, Any]) -> str:
     """
     members = _members(metrics)
     if not members:
-        return plain(model)
+        return spoken(plain(model))
     linear = all(name.startswith(_LINEAR) for name in members)
     n = len(members)
     if len(set(members.values())) > 1:

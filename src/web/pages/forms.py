@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from src.exception import Problem
 from src.language import gettext as _
 from src.language import mark
-from src.report.wording import SPACE, group_noun, listed, plain
+from src.report.wording import MINUS, SPACE, group_noun, listed, plain
 from src.schema.features import CategoricalFeature, GroupFeature, NumericFeature, shown_number
 from src.schema.record import Schema
 from src.tables.cells import format_number
@@ -262,19 +262,21 @@ def _range(feature: NumericFeature) -> str:
 def _range_words(feature: NumericFeature) -> str:
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None:
-        return _("%(low)s to %(high)s.", low=shown_number(low), high=_with_unit(high, feature))
+        return _("%(low)s to %(high)s.", low=_shown(low), high=_with_unit(high, feature))
     if low is not None:
         return _("%(low)s or more.", low=_with_unit(low, feature))
     if high is not None:
         return _("%(high)s or less.", high=_with_unit(high, feature))
     least, most = feature.observed_minimum, feature.observed_maximum
-    return _(
-        "Usually %(low)s to %(high)s.", low=shown_number(least), high=_with_unit(most, feature)
-    )
+    return _("Usually %(low)s to %(high)s.", low=_shown(least), high=_with_unit(most, feature))
 
 
 def _with_unit(number: float, feature: NumericFeature) -> str:
-    return f"{shown_number(number)} {feature.unit}".strip()
+    return f"{_shown(number)} {feature.unit}".strip()
+
+
+def _shown(number: float) -> str:
+    return shown_number(number).replace("-", MINUS)
 
 
 def _keyboard(feature: NumericFeature) -> str:

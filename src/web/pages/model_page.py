@@ -19,6 +19,7 @@ from src.report.facts import Facts, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.saved_metrics import check_metrics
 from src.report.saved_report import SavedReport, load_report
+from src.report.stored_words import spoken
 from src.report.wording import Measure, Names, day, number, percent, r2_text
 from src.serving.outcomes import OutcomePredictor
 from src.serving.predictor import Predictor
@@ -258,7 +259,7 @@ def _importance_lead(report: SavedReport | None, measure: str = "R²") -> str:
     return _(
         "%(model)s was fitted again without one feature at a time. With all of them its "
         "%(measure)s is %(value)s on students whom it had not seen: by how much does it fall?",
-        model=refitted.label,
+        model=spoken(refitted.label),
         measure=measure,
         value=r2_text(refitted.r2),
     )

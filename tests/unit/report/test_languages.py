@@ -60,6 +60,23 @@ def test_no_word_of_a_report_on_outcomes_stays_english(other: str) -> None:
     assert unmarked_words(page, own) == set()
 
 
+def test_a_report_calls_columns_and_choices_as_the_hints_do_in_its_language() -> None:
+    made = everything()
+    course = next(one for one in made.schema.features if one.name == "course")
+    course = replace(
+        course,
+        translations={"de": {"label": "Vorbereitung"}}, words={"de": {"none": "keine davon"}},
+    )  # fmt: skip
+    target = replace(made.schema.target, translations={"de": {"label": "Punktzahl"}})
+    numbers = [one for one in made.schema.features if one.name != "course"]
+    hinted = replace(made, schema=replace(made.schema, features=(*numbers, course), target=target))
+    german, english = (ModelReport().run(hinted, code).html.decode() for code in ("de", "en"))
+    assert "Wie gut wird Punktzahl vorhergesagt?" in german
+    for word in ("Vorbereitung", "keine davon: "):
+        assert word in german
+        assert word not in english
+
+
 def test_lead_times_are_told_in_the_language_and_their_numbers_in_english(
     other: str, tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def test_ids_of_options_are_unique_and_the_first_is_the_field_s():
     [
         ({"minimum": 0.0, "maximum": 100.0, "unit": "points"}, "0 to 100 points."),
         ({"minimum": 0.5}, "0.5 or more."),
+        ({"minimum": -3.0, "maximum": -0.5}, "\N{MINUS SIGN}3 to \N{MINUS SIGN}0.5."),
         ({"maximum": 20.0, "unit": "hours"}, "20 hours or less."),
         ({"unit": "points"}, "Usually 17 to 98 points."),
     ],

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from src.artifact_store import REPORT_MANIFEST, ArtifactStore
+from src.language import speaking
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
 from src.utils import sha256
+from src.web.pages.chosen_model import why_chosen
 from src.web.pages.model_page import describe_model
 
 
@@ -131,6 +133,13 @@ def test_the_history_tells_every_promotion_the_latest_first(make_app, own_artifa
     shutil.rmtree(second)
     gone = make_app(artifacts_dir=own_artifacts).test_client().get("/model").text
     assert "not there any more" in gone
+
+
+def test_a_page_names_a_model_in_its_language():
+    single = {"model": "Ridge regression", "winner": "ridge", "leaderboard": [{"name": "ridge"}]}
+    with speaking("de"):
+        assert why_chosen(single).startswith("Gewählt wurde: Ridge-Regression.")
+    assert why_chosen(single).startswith("Ridge regression was chosen")
 
 
 def test_without_a_model_the_page_says_so(empty_client):
