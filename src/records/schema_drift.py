@@ -121,7 +121,6 @@ def _factor(ratio: float) -> float | None:
     >>> _factor(0.21), _factor(9.5), _factor(-1.0)
     (0.2, 10.0, None)
     """
-    for factor in (*(1 / one for one in FACTORS), *map(float, FACTORS)):
-        if abs(ratio / factor - 1) <= NEAR:
-            return factor
-    return None
+    factors = (*(1 / one for one in FACTORS), *map(float, FACTORS))
+    nearest = min(factors, key=lambda factor: abs(ratio / factor - 1))
+    return nearest if abs(ratio / nearest - 1) <= NEAR else None

@@ -71,14 +71,15 @@ def test_the_result_says_how_far_off_predictions_are_in_either_case(schools, sch
     metrics = json.loads((school_artifacts / "metrics.json").read_text("utf-8"))
     mae = {one["case"]: one["scores"]["mae"]["value"] for one in metrics["groups"]["scores"]}
     page = send(schools, BEST)
-    assert f"by {mae['known']:.1f} on average where the model knows the School (" in page
-    assert f"by {mae['new']:.1f} on average where it does not (" in page
+    known, new = (f"{mae[case]:.1f}" for case in ("known", "new"))
+    assert f"Where the model knows the school, predictions are off by {known} on average" in page
+    assert f"Where it does not know the school, they are off by {new}," in page
 
 
 def test_the_reasons_say_what_a_schools_figure_is_not(schools):
     known, unknown = send(schools, BEST), send(schools, UNKNOWN)
     words = "It does not measure quality and is no cause: it can stand for who goes there."
-    assert f"School {BEST}" in known
+    assert f"School: {BEST}" in known
     assert words in known
     assert words not in unknown
 

@@ -261,7 +261,9 @@ def s3(monkeypatch):
     module.file_system.cache_clear()
 
 
-def test_s3_in_and_out_though_requests_fail(sample_artifacts, folder, tmp_path, monkeypatch, s3):
+def test_files_on_s3_come_and_go_though_requests_fail(
+    sample_artifacts, folder, tmp_path, monkeypatch, s3
+):
     monkeypatch.setattr(module, "SHARD_ROWS", 100)
     for path in folder.iterdir():
         with s3.open_output_stream(f"bucket/in/{path.name}") as file:
