@@ -29,7 +29,7 @@ ENGLISH = {
     ("stored_words.py", "event_label"),
     ("table_findings.py", "HEADINGS"),
     ("table_findings.py", "options"),
-    ("papers.py", "Facts"),  # markup; its templates are a file a language
+    ("papers.py", "Paper"),  # markup; its templates are a file a language
     ("wording.py", "count"),
     ("wording.py", "plain"),
 }

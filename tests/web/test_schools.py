@@ -72,8 +72,8 @@ def test_the_result_says_how_far_off_predictions_are_in_either_case(schools, sch
     mae = {one["case"]: one["scores"]["mae"]["value"] for one in metrics["groups"]["scores"]}
     page = send(schools, BEST)
     known, new = (f"{mae[case]:.1f}" for case in ("known", "new"))
-    assert f"Where the model knows the school, predictions are off by {known} on average" in page
-    assert f"Where it does not know the school, they are off by {new}," in page
+    assert f"Where the model knows the School, predictions are off by {known} on average" in page
+    assert f"Where it does not know the School, they are off by {new}," in page
 
 
 def test_the_reasons_say_what_a_schools_figure_is_not(schools):
