@@ -211,6 +211,7 @@ class Scheduler:
     def _collect(self, asked: Mapping[Future, int], found: dict[int, Any]) -> None:
         """Add each result as it comes; look after the scheduler while none does."""
         from distributed import CancelledError, KilledWorker
+        from distributed.comm import CommClosedError
 
         ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         for future in asked:
@@ -227,7 +228,7 @@ class Scheduler:
                 done.append(ended.get())
             try:
                 results = self.client.gather(done)
-            except CancelledError as error:
+            except (CancelledError, CommClosedError) as error:
                 self._check_scheduler()
                 raise _LostError from error
             except KilledWorker as error:

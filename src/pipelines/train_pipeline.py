@@ -409,7 +409,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "The disk is full" if full else f"{error.filename}: {error.strerror}"
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        reason = "The disk is full" if full else named
         errors.print(f"{reason}. {NOT_PROMOTED}", style="red", markup=False)
         return 1
     except KeyboardInterrupt as stop:
