@@ -211,7 +211,7 @@ class Scheduler:
     def _collect(self, asked: Mapping[Future, int], found: dict[int, Any]) -> None:
         """Add each result as it comes; look after the scheduler while none does."""
         from distributed import CancelledError, KilledWorker
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         for future in asked:
