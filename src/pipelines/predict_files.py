@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 S3 = "s3://"
 PATTERN = re.compile(r"[*?\[]")
 PARQUET, CSV = (".parquet", ".pq"), (".csv",)
+UNFINISHED = ".tmp"
 SHARD_ROWS = 1_000_000
 TOGETHER = 64  # shards between two looks at how far it is
 SHARD_S = 5.0  # processor seconds of one, roughly
@@ -258,7 +259,7 @@ class Folder:
 
         content.seek(0)
         path, here = self._at(name), isinstance(self._files, fs.LocalFileSystem)
-        written = f"{path.rpartition('/')[0]}/.{secrets.token_hex(4)}.tmp" if here else path
+        written = f"{path.rpartition('/')[0]}/.{secrets.token_hex(4)}{UNFINISHED}" if here else path
         if here:
             self._files.create_dir(path.rpartition("/")[0], recursive=True)
         try:
@@ -284,6 +285,14 @@ class Folder:
             self._files.delete_dir(path)
         elif kind == fs.FileType.File:
             self._files.delete_file(path)
+
+    def sweep(self) -> None:
+        """Delete what processes that were killed left half written on this machine."""
+        from pyarrow import fs
+
+        if isinstance(self._files, fs.LocalFileSystem):
+            for left in Path(self._root).rglob(f".*{UNFINISHED}"):
+                left.unlink(missing_ok=True)
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
@@ -414,6 +423,7 @@ def _finish(out: Folder, work: Work, parts: Sequence[Part]) -> None:
     out.write(MANIFEST, io.BytesIO(json.dumps(content, indent=1).encode()))
     out.delete(PLAN)
     out.delete(DONE)
+    out.sweep()
 
 
 def _part(out: Folder, name: str) -> Part:

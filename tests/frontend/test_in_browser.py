@@ -98,9 +98,7 @@ def test_a_file_of_more_than_a_megabyte_reaches_the_page_behind_beanstalks_proxy
             page.locator("input[type=file]").set_input_files(
                 {"name": "class.csv", "mimeType": "text/csv", "buffer": table.encode()}
             )
-            expect(
-                page.get_by_role("button", name="Download all rows with predictions")
-            ).to_be_visible()
+            expect(page.get_by_role("tab", name="All columns")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", first(1, ["light", "dark"]))
