@@ -9,6 +9,9 @@ from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
 from src.utils import to_json
 
+MOST_ROWS = 10_000  # that the size of errors is learnt from, drawn at random
+SEED = 0
+
 
 def reference_files(
     schema: Schema, good: GoodRows, train: Rows, trained: TrainedModel
@@ -32,6 +35,9 @@ def reference_files(
     rows, predicted, ratio = trained.unseen.rows, trained.unseen.predicted, trained.unseen.ratio
     if trained.groups is not None and len(rows) == len(trained.groups.rows):
         predicted = trained.groups.new
+    if len(rows) > MOST_ROWS:
+        kept = np.sort(np.random.default_rng(SEED).choice(len(rows), MOST_ROWS, replace=False))
+        rows, predicted = rows[kept], predicted[kept]
     seen = train.take(rows)
     errors = ratio * (seen.y - schema.clip_all(predicted))
     X = seen.X.reset_index(drop=True)

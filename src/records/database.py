@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +141,14 @@ def migrate(engine: Engine) -> None:
 
 
 def _make_private(path: Path) -> None:
-    """Make a database's file, if it is not there, such that nobody else can read it."""
+    """Make a database's file, if it is not there, such that nobody else can read it.
+
+    One that is there is not opened: closing it would end the locks that SQLite holds on it in this
+    process (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _upgrade(connection: Connection) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from sqlalchemy import delete, func, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from src.exception import ConfigurationError
+from src.records import database
 from src.records.database import HEAD, MIGRATIONS, migrate, open_engine
 from src.records.tables import event, metadata
 
@@ -86,3 +90,17 @@ def test_another_url_is_refused_without_being_quoted(url):
     with pytest.raises(ConfigurationError, match="RECORDS_URL must") as caught:
         open_engine(url)
     assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_there_keeps_its_locks(tmp_path) -> None:
+    """R4: opening and closing it would end those that this process holds, and damage it."""
+    path = tmp_path / "records.db"
+    held = sqlite3.connect(path, isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+    database._make_private(path)
+    code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0).execute('BEGIN EXCLUSIVE')"
+    other = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
+    )
+    held.close()
+    assert "database is locked" in other.stderr
