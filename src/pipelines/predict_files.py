@@ -162,6 +162,7 @@ def predict_files(
             "Folders and S3 need pyarrow, which is not installed: pip install pyarrow"
         ) from error
     predictor = Predictor.load(artifacts)
+    _PREDICTORS[predictor.run.run_id] = predictor  # for the shards that this process scores
     folder = source if not PATTERN.search(source) and not _ending(source) else _parent(source)
     files, found = file_system(folder), _found(source)
     ending = ".parquet" if found[0].path.endswith(PARQUET) else ".csv"
@@ -197,15 +198,14 @@ def score_shard(work: Work, shard: Shard) -> Part:
             name = shard.path.rsplit("/", 1)[-1]
             part = RowGroups(shard.row_groups or None, shard.first_line)
             with open_table(file, name, part=part) as reader:
+                text = io.TextIOWrapper(scored, "utf-8", newline="", write_through=True)
                 if work.ending == ".parquet":
                     checked_parts = score_to_parquet(reader, scorer, scored, to_fix)
                 else:
-                    text = io.TextIOWrapper(scored, "utf-8", newline="", write_through=True)
                     checked_parts = score_file(reader, scorer, text, to_fix)
                 for checked in checked_parts:
                     tally.add(checked, predictor.groups)
-                if work.ending != ".parquet":
-                    text.detach()
+                text.detach()
         digest, size = _digest(scored)
         if tally.n_refused:
             out.write(f"{TO_FIX}/{shard.name}.csv", io.BytesIO(to_fix.getvalue().encode()))
