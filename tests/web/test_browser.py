@@ -38,7 +38,8 @@ def fill_in(page, student) -> None:
 
 
 def send(page) -> None:
-    page.get_by_role("button", name="Predict").click()
+    with page.expect_navigation():  # the page before may hold an answer too
+        page.get_by_role("button", name="Predict").click()
     page.locator("#answer").wait_for()
 
 
