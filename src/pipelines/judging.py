@@ -61,6 +61,12 @@ class Judged:
     pass_mark: PassMark | None = None
     groups: GroupFit | None = None
 
+    @property
+    def chances(self) -> ClassChances | None:
+        """Of outcomes, in new groups; None of a number."""
+        found = self.files.get(CHANCES)
+        return found if isinstance(found, ClassChances) else None
+
 
 def chances_of(
     trained: TrainedModel, event: frozenset[int], *, ordered: bool, seed: int

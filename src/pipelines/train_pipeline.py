@@ -248,7 +248,7 @@ class TrainPipeline:
                     "background.json": to_json(compiled.background.to_dict()),
                     "metrics.json": to_json(metrics),
                     FINDINGS: to_json([f.to_public_dict() for f in checked.findings]),
-                    **reference_files(schema, good, train, trained),
+                    **reference_files(schema, good, train, trained, judged.chances),
                 },
             )
             check_saved(

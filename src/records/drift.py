@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 YEAR_RATE = 0.05  # of false alarms in a year without drift, over all looks and features
 LEAST_ESTIMATED = 50  # pupils, for an estimate of their error
+RMSE, MISSED = "rmse", "missed"
 TRAINING, TABLE, FIRST_TERM = "training", "table", "first term"
 FEATURES, SUMMARIES = "features", "summaries"
 # Why nothing can be said.
@@ -56,7 +57,8 @@ class Recorded(NamedTuple):
 
     frame: pd.DataFrame
     codes: NDArray[Any]  # of the class; -1 of none
-    predicted: NDArray[Any]  # by the promoted run; NaN where it was another
+    # The number, or the chance of the most likely outcome; NaN where it is of another run.
+    predicted: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def make_drift(
                       "n_rows": known.n_rows},
         "looks": None, "features": [],
         "schema": [asdict(one) for one in schema_drifts(schema, known, pupils.frame, files)],
-        "error": _expected_error(run, pupils),
+        "error": _expected_error(run, schema, pupils),
         "untold": _why_untold(known, compared),
     }  # fmt: skip
     key = sha256(to_json([source, known.to_dict()]))
@@ -166,15 +168,17 @@ def read_pupils(
 
     p = prediction.c
     asked = (
-        select(p.id, p.subject, p.group_name, p.run, p.number, p.features)
+        select(p.id, p.subject, p.group_name, p.run, p.number, p.chances, p.features)
         .where(p.target == schema.target.name, p.features.is_not(None))
         .where(p.as_of >= first, p.as_of <= last)
         .order_by(p.id)
     )
     rows: dict[str, tuple[str, float, dict[str, Any]]] = {}
-    for name, subject, group, of_run, number, features in connection.execute(asked):
+    for name, subject, group, of_run, number, chances, features in connection.execute(asked):
         answers = json.loads(features)
         if answers.keys() >= {*schema.names}:
+            if number is None and chances is not None:
+                number = max(json.loads(chances)["probabilities"].values())
             predicted = number if of_run == run.run_id and number is not None else math.nan
             rows[subject or name] = group or "", predicted, answers
     groups, predicted, answers_of = zip(*rows.values(), strict=True) if rows else ((), (), ())
@@ -311,8 +315,12 @@ def _look(
     }  # fmt: skip
 
 
-def _expected_error(run: Run, pupils: Recorded) -> dict[str, Any] | None:
-    """Return how large the error of the pupils is expected to be, in the target's unit."""
+def _expected_error(run: Run, schema: Schema, pupils: Recorded) -> dict[str, Any] | None:
+    """Return how large the error of the pupils is expected to be.
+
+    It is the root mean squared error in the target's unit or, of outcomes, the share of pupils to
+    whom another comes than was most likely.
+    """
     import numpy as np
 
     there = ~np.isnan(pupils.predicted)
@@ -323,9 +331,12 @@ def _expected_error(run: Run, pupils: Recorded) -> dict[str, Any] | None:
     classes = pupils.codes[there]
     alone = np.arange(len(classes)) + classes.max() + 1  # a pupil of no class stands alone
     clusters = np.where(classes < 0, alone, classes)
-    loss = expected.mean_of(frame, pupils.predicted[there], clusters)
-    root = replace(
-        loss, value=math.sqrt(loss.value), low=math.sqrt(loss.low), high=math.sqrt(loss.high)
-    )
-    usual = math.sqrt(expected.model.usual)
-    return {"n_pupils": int(there.sum()), "usual": usual, **asdict(root)}
+    loss = asdict(expected.mean_of(frame, pupils.predicted[there], clusters))
+    loss["usual"] = expected.model.usual
+    measure, said = (RMSE, math.sqrt) if schema.task == "regression" else (MISSED, _as_share)
+    shown = {name: said(one) for name, one in loss.items()}
+    return {"n_pupils": int(there.sum()), "measure": measure, **shown}
+
+
+def _as_share(value: float) -> float:
+    return min(value, 1.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from src.language import gettext as _
 from src.language import localize, mark, ngettext
+from src.records.drift import MISSED, RMSE
 from src.report.document import Cell, ReportTable
 from src.report.wording import (
     capitalize,
@@ -114,7 +115,9 @@ def describe_drift(content: Mapping[str, Any], schema: Schema) -> DriftWords:
 def fits(content: Mapping[str, Any], schema: Schema) -> bool:
     """Whether a stored look is at features of a model: another may have been promoted since."""
     named = {one["feature"] for one in (*content["features"], *content["schema"])}
-    return named <= {*schema.names} and (not content["error"] or schema.task == "regression")
+    error = content["error"]
+    measure = RMSE if schema.task == "regression" else MISSED
+    return named <= {*schema.names} and (not error or error["measure"] == measure)
 
 
 def _sentence(found: Sequence[_Shown]) -> str:
@@ -235,6 +238,20 @@ def _looks_sentence(looks: Mapping[str, Any]) -> str:
 
 
 def _error_sentence(error: Mapping[str, Any], schema: Schema) -> str:
+    if error["measure"] == MISSED:
+        value, low, high, usual = (
+            round(100 * error[name]) for name in ("value", "low", "high", "usual")
+        )
+        return _(
+            "Of 100 pupils predicted this term (%(pupils)s), before their outcomes are known: "
+            "about %(value)s (%(ends)s) are expected to end with another outcome than the most "
+            "likely one; in training it was %(usual)s. It follows which pupils came. It cannot see "
+            "whether the same answers now go with other outcomes: only outcomes show that.",
+            pupils=_pupils(error["n_pupils"]),
+            value=number(value),
+            ends=span(number(low), number(high)),
+            usual=number(usual),
+        )
     target = schema.number
     decimals = sensible_decimals(target)
     ends = span(number(error["low"], decimals), number(error["high"], decimals))

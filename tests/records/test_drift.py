@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from src.exception import ConfigurationError
 from src.language import speaking
 from src.records.database import migrate, open_engine
 from src.records.drift import YEAR_RATE, latest_drift, make_drift, reference_of_table
-from src.records.drift_words import UNCHANGED, describe_drift
+from src.records.drift_words import UNCHANGED, describe_drift, fits
 from src.records.erasure import erase
 from src.records.file_summary import FileSummary
 from src.records.tables import batch, drift
@@ -28,8 +29,10 @@ from src.schema.class_reference import REFERENCE, ClassReference
 from src.schema.expected_loss import LOSSES, ExpectedLoss
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
+from src.serving.predictor import Predictor
 from src.tables.layout import Table
 from src.utils import to_json
+from tests.outcomes import records
 from tests.records.conftest import KEY
 from tests.records.test_sign_in import SIGN_IN, sign_in
 from tests.records.worlds import a_prediction, put
@@ -143,6 +146,31 @@ def test_a_shift_is_named_with_its_size_and_the_expected_error_follows(engine, r
     assert found["error"]["value"] > 1.05 * before["value"]
     assert found["error"]["low"] < found["error"]["value"] < found["error"]["high"]
     assert "cannot see whether the same answers" in words.error
+
+
+def test_of_outcomes_the_share_that_will_be_missed_is_expected(engine, outcome_artifacts):
+    run = ArtifactStore(outcome_artifacts, "").promoted()
+    predictor = Predictor.load(outcome_artifacts)
+    pupils = [one for one in records(400, seed=5) if 30 < one["reading"] - one["absences"] < 80]
+
+    def answered(name: str, pupil: dict[str, object]) -> dict[str, object]:
+        found = predictor.predict_record(pupil)
+        return a_prediction(
+            name, DAY, run=run.run_id, target="outcome", number=None, label=found.prediction,
+            chances=json.dumps({"probabilities": found.probabilities}), features=json.dumps(pupil),
+        )  # fmt: skip
+
+    put(engine, [answered(str(i), pupil) for i, pupil in enumerate(pupils)])
+    found = make_drift(engine, run, TERMS, DAY)
+    error = found["error"]
+    assert (error["measure"], error["n_pupils"]) == ("missed", len(pupils))
+    assert 0.15 < error["low"] < error["usual"] < error["value"] < error["high"] < 0.6
+    words = describe_drift(found, predictor.schema)
+    assert words.error.startswith(f"Of 100 pupils predicted this term ({len(pupils)} pupils)")
+    assert f"about {100 * error['value']:.0f} (" in words.error
+    assert fits(found, predictor.schema)
+    number = replace(predictor.schema, target=replace(TARGET, name="outcome"))
+    assert not fits(found, number)
 
 
 def test_looking_again_without_new_classes_is_no_new_look(engine, run):
