@@ -19,6 +19,8 @@ REAL_TABLES = ROOT.parent / "shared" / "data"
 CASES = ROOT.parent / "shared" / "cases"
 # Or each of the processes that tests start would compile all modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# As the command that trains: of four workers on two cores, each pool of threads would spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 LONGEST = (
     "test_notebooks", "test_commands", "test_model_trainer", "test_page", "test_browser",
     "test_train_pipeline", "test_gunicorn",
