@@ -72,7 +72,13 @@ class Shard:
 
 @dataclass(frozen=True)
 class Part:
-    """What became of a shard."""
+    """What became of a shard.
+
+    Attributes
+    ----------
+    evaluator : str
+        See :attr:`Predictor.evaluator`.
+    """
 
     name: str
     n_rows: int
@@ -80,6 +86,7 @@ class Part:
     n_refused: int
     n_bytes: int
     sha256: str
+    evaluator: str = "an earlier version"
 
 
 @dataclass(frozen=True)
@@ -211,8 +218,9 @@ def score_shard(work: Work, shard: Shard) -> Part:
             out.write(f"{TO_FIX}/{shard.name}.csv", io.BytesIO(to_fix.getvalue().encode()))
         out.write(f"{shard.name}{work.ending}", scored)
     made = Part(
-        shard.name + work.ending, tally.n_rows, tally.n_predicted, tally.n_refused, size, digest
-    )
+        shard.name + work.ending, tally.n_rows, tally.n_predicted, tally.n_refused, size, digest,
+        predictor.evaluator,
+    )  # fmt: skip
     out.write(f"{DONE}/{shard.name}.json", io.BytesIO(json.dumps(asdict(made)).encode()))
     return made
 
