@@ -181,6 +181,9 @@ def predict_files(
     )  # fmt: skip
     out = Folder(work.output)
     _begin(out, _plan(predictor.run.run_id, found, shards))
+    if MANIFEST in out.names():  # it was stopped when all was done but to tidy up
+        _tidy(out)
+        return [Part(**part) for part in json.loads(out.read(MANIFEST))["parts"]]
     known = {name.removesuffix(".json") for name in out.names(DONE)}
     left = [shard for shard in shards if shard.name not in known]
     n_rows = sum(_part(out, name).n_rows for name in known)
@@ -429,9 +432,13 @@ def _finish(out: Folder, work: Work, parts: Sequence[Part]) -> None:
     }
     content = {"run": work.run_id, **totals, "parts": [asdict(part) for part in parts]}
     out.write(MANIFEST, io.BytesIO(json.dumps(content, indent=1).encode()))
-    out.delete(PLAN)
+    _tidy(out)
+
+
+def _tidy(out: Folder) -> None:
     out.delete(DONE)
     out.sweep()
+    out.delete(PLAN)  # last: with it, what was stopped here is gone on with
 
 
 def _part(out: Folder, name: str) -> Part:

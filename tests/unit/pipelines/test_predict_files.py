@@ -27,6 +27,7 @@ from src.pipelines import predict_files as module
 from src.pipelines.predict_files import is_many, predict_files
 from src.pipelines.predict_pipeline import main
 from src.search.home import HERE
+from src.serving.predictor import Predictor
 
 SAMPLE = Path(__file__).resolve().parents[3] / "notebooks" / "data" / "stud.csv"
 SMALL = """
@@ -143,6 +144,43 @@ def test_what_was_begun_for_other_files_is_not_mixed_with_these(
     os.utime(folder / "b.parquet", (1, 1))
     with pytest.raises(ConfigurationError, match="parts of other files"):
         predict_files(sample_artifacts, str(folder), str(tmp_path / "out"), HERE)
+
+
+def test_what_stops_at_any_step_goes_on(
+    sample_artifacts, folder, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(module, "SHARD_ROWS", 100)
+    predictor, left, step = Predictor.load(sample_artifacts), 0, dict(vars(module.Folder))
+    monkeypatch.setattr(module.Predictor, "load", lambda artifacts: predictor)
+
+    def stopping(name: str):
+        def called(self, *arguments):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+            return step[name](self, *arguments)
+
+        return called
+
+    steps = {name: stopping(name) for name in ("write", "delete", "sweep")}
+    expected = whole(sample_artifacts, folder, tmp_path)
+    n_done = 0
+    for n_done in range(1, 30):
+        output, left = tmp_path / f"out{n_done}", n_done
+        with monkeypatch.context() as patched:
+            for name, stops in steps.items():
+                patched.setattr(module.Folder, name, stops)
+            try:
+                predict_files(sample_artifacts, str(folder), str(output), HERE)
+            except KeyboardInterrupt:
+                left = 0
+        if left:
+            break
+        parts = predict_files(sample_artifacts, str(folder), str(output), HERE)
+        assert [part.n_rows for part in parts] == [100, 100, 100]
+        assert read_parts(output) == expected
+    assert 10 < n_done < 29
 
 
 def kill_until_done(arguments: list[str], n_kills: int, most_s: float, env=None) -> int:
