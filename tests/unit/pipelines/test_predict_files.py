@@ -16,6 +16,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import fs, parquet
@@ -146,9 +147,7 @@ def test_what_was_begun_for_other_files_is_not_mixed_with_these(
         predict_files(sample_artifacts, str(folder), str(tmp_path / "out"), HERE)
 
 
-def test_what_stops_at_any_step_goes_on(
-    sample_artifacts, folder, tmp_path, monkeypatch
-) -> None:
+def test_what_stops_at_any_step_goes_on(sample_artifacts, folder, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(module, "SHARD_ROWS", 100)
     predictor, left, step = Predictor.load(sample_artifacts), 0, dict(vars(module.Folder))
     monkeypatch.setattr(module.Predictor, "load", lambda artifacts: predictor)
@@ -210,6 +209,83 @@ def test_a_killed_run_goes_on_and_no_row_is_lost_or_twice(sample_artifacts, fold
     assert kill_until_done([*arguments, str(tmp_path / "first")], 0, 1.0) == 3
     assert kill_until_done([*arguments, str(output)], 3, time.monotonic() - began) in (1, 3)
     assert read_parts(output) == whole(sample_artifacts, folder, tmp_path)
+
+
+MANY = """
+import sys
+from src.pipelines import predict_files
+predict_files.SHARD_ROWS = 100_000
+from src.pipelines.predict_pipeline import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def write_many(source: Path, n_files: int) -> None:
+    """Write files of a million rows: the sample's 1,000 again and again, each with its number."""
+    source.mkdir()
+    number = np.tile(np.arange(1_000), 1_000)
+    table = pa.Table.from_pylist(rows()[:1_000]).take(pa.array(number))
+    for file in range(n_files):
+        block = np.repeat(np.arange(file * 1_000, (file + 1) * 1_000), 1_000)
+        numbered = table.append_column("block", pa.array(block)).append_column(
+            "number", pa.array(number)
+        )
+        parquet.write_table(numbered, source / f"{file:02}.parquet", row_group_size=100_000)
+
+
+def killed_at_random(command: list[str], output: Path, chance: random.Random) -> bool:
+    """Start the command and kill it some parts later, or none; return False where it had ended."""
+
+    def n_whole() -> int:
+        return len([*(output / "_done").glob("*.json")])
+
+    started = n_whole() + chance.choice((0, 0, 1, 2))
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while n_whole() < started and process.poll() is None:
+        time.sleep(0.01)
+    try:
+        process.wait(chance.uniform(0, 3))
+    except subprocess.TimeoutExpired:
+        process.kill()
+    _, said = process.communicate()
+    assert process.returncode in (-signal.SIGKILL, 3), said
+    return process.returncode != 3
+
+
+@pytest.mark.slow
+def test_50_kills_in_10_million_rows_lose_none_and_repeat_none(sample_artifacts, tmp_path) -> None:
+    source, chance = tmp_path / "in", random.Random(0)
+    write_many(source, 10)
+    once = tmp_path / "once.parquet"
+    parquet.write_table(parquet.read_table(source / "00.parquet").slice(0, 1_000), once)
+    options = ["--artifacts", str(sample_artifacts), "--quiet", "--input"]
+    assert main([*options, str(once), "--output", str(tmp_path / "expected.parquet")]) == 3
+    expected = parquet.read_table(tmp_path / "expected.parquet")["prediction"].to_numpy()
+    n_killed, outputs = 0, []
+    while n_killed < 50:
+        output = tmp_path / f"out{len(outputs)}"
+        outputs.append(output)
+        command = [sys.executable, "-c", MANY, *options, str(source), "--output", str(output)]
+        while n_killed < 50 and killed_at_random(command, output, chance):
+            n_killed += 1
+        if not (output / "manifest.json").exists() or (output / "_plan.json").exists():
+            assert subprocess.run(command, check=False).returncode == 3
+    for output in outputs:
+        manifest = json.loads((output / "manifest.json").read_text())
+        assert (manifest["n_rows"], manifest["n_refused"]) == (10_000_000, 10_000)
+        seen = np.zeros(10_000_000, dtype=np.int8)
+        for part in manifest["parts"]:
+            path = output / part["name"]
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == part["sha256"]
+            found = parquet.read_table(path)
+            number = found["number"].to_numpy()
+            np.add.at(seen, found["block"].to_numpy() * 1_000 + number, 1)
+            np.testing.assert_array_equal(found["prediction"].to_numpy(), expected[number])
+            to_fix = (output / "to-fix" / part["name"]).with_suffix(".csv")
+            assert len(to_fix.read_text().splitlines()) == 1 + part["n_refused"]
+        assert (seen == 1).all()
+        names = {part["name"] for part in manifest["parts"]} | {"manifest.json", "to-fix"}
+        assert {path.name for path in output.iterdir()} == names
 
 
 # --- S3 ------------------------------------------------------------------------------------------
