@@ -13,18 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.compiled.batch import (
-    Answers,
-    BatchEvaluator,
-    Columns,
-    Plan,
-    Table,
-    Tests,
-    block_rows,
-    encode,
-    planned,
-    summed,
-)
+from src.compiled.batch import BatchEvaluator, Columns, encode
+from src.compiled.block_trees import Answers, Plan, Table, Tests, block_rows, planned, summed
 from src.compiled.classifier import CompiledClassifier, JointTrees, Member
 from src.compiled.links import Link
 

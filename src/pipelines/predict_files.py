@@ -72,7 +72,13 @@ class Shard:
 
 @dataclass(frozen=True)
 class Part:
-    """What became of a shard."""
+    """What became of a shard.
+
+    Attributes
+    ----------
+    evaluator : str
+        See :attr:`Predictor.evaluator`.
+    """
 
     name: str
     n_rows: int
@@ -80,6 +86,7 @@ class Part:
     n_refused: int
     n_bytes: int
     sha256: str
+    evaluator: str = "an earlier version"
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,9 @@ def predict_files(
     )  # fmt: skip
     out = Folder(work.output)
     _begin(out, _plan(predictor.run.run_id, found, shards))
+    if MANIFEST in out.names():  # it was stopped when all was done but to tidy up
+        _tidy(out)
+        return [Part(**part) for part in json.loads(out.read(MANIFEST))["parts"]]
     known = {name.removesuffix(".json") for name in out.names(DONE)}
     left = [shard for shard in shards if shard.name not in known]
     n_rows = sum(_part(out, name).n_rows for name in known)
@@ -211,8 +221,9 @@ def score_shard(work: Work, shard: Shard) -> Part:
             out.write(f"{TO_FIX}/{shard.name}.csv", io.BytesIO(to_fix.getvalue().encode()))
         out.write(f"{shard.name}{work.ending}", scored)
     made = Part(
-        shard.name + work.ending, tally.n_rows, tally.n_predicted, tally.n_refused, size, digest
-    )
+        shard.name + work.ending, tally.n_rows, tally.n_predicted, tally.n_refused, size, digest,
+        predictor.evaluator,
+    )  # fmt: skip
     out.write(f"{DONE}/{shard.name}.json", io.BytesIO(json.dumps(asdict(made)).encode()))
     return made
 
@@ -421,9 +432,13 @@ def _finish(out: Folder, work: Work, parts: Sequence[Part]) -> None:
     }
     content = {"run": work.run_id, **totals, "parts": [asdict(part) for part in parts]}
     out.write(MANIFEST, io.BytesIO(json.dumps(content, indent=1).encode()))
-    out.delete(PLAN)
+    _tidy(out)
+
+
+def _tidy(out: Folder) -> None:
     out.delete(DONE)
     out.sweep()
+    out.delete(PLAN)  # last: with it, what was stopped here is gone on with
 
 
 def _part(out: Folder, name: str) -> Part:

@@ -245,8 +245,8 @@ def _predict_many(options: argparse.Namespace, console: Console, fail: Callable[
         return fail("Stopped. Run the command again to go on.", stopped_status(stop))
     n_rows, n_refused = (sum(getattr(p, name) for p in parts) for name in ("n_rows", "n_refused"))
     console.print(
-        f"Predicted {n_rows - n_refused:,} of {n_rows:,} rows in {len(parts):,} parts: "
-        f"{options.output}",
+        f"Predicted {n_rows - n_refused:,} of {n_rows:,} rows in {len(parts):,} parts by "
+        f"{' and '.join(sorted({part.evaluator for part in parts}))}: {options.output}",
         markup=False,
     )
     if n_refused:
@@ -266,7 +266,7 @@ def _show(tally: Tally, predictor: Predictor, output: Path, console: Console) ->
         console.print(line, style="yellow", markup=False)
     console.print(
         f"Predicted {predictor.schema.target.name} for {tally.n_predicted:,} of "
-        f"{tally.n_rows:,} rows: {output}",
+        f"{tally.n_rows:,} rows by {predictor.evaluator}: {output}",
         markup=False,
     )
     if tally.n_refused:

@@ -252,9 +252,8 @@ class ParquetOutput(Output):
     ) -> None:
         import numpy as np
         import pyarrow as pa
-        from pyarrow import parquet
 
-        from src.tables.arrow_arrays import numbers, texts
+        from src.tables.arrow_arrays import numbers, places, texts
 
         added = []
         for name in self.scorer.columns:
@@ -264,11 +263,23 @@ class ParquetOutput(Output):
             else:
                 found = numbers(np.array(values, dtype=np.float64))
             added.append(found.take(order))
-        problems = texts([*map(remarks.get, range(len(order)))])
+        of_row = np.full(len(order), -1)
+        of_row[[*remarks]] = np.arange(len(remarks))
+        problems = texts([*remarks.values()]).take(places(of_row))
         table = pa.table([*own[self._files.own], *added, problems], names=self._files.names)
         if self._writer is None:
-            self._writer = parquet.ParquetWriter(self._output, table.schema)
+            self._writer = self._opened(table.schema)
         self._writer.write_table(table)
+
+    def _opened(self, columns: pa.Schema) -> parquet.ParquetWriter:
+        """Open the file; a dictionary of numbers that are seldom equal would only cost time."""
+        from pyarrow import parquet
+
+        names, scores = columns.names, self.scorer.columns
+        added = zip(names[-1 - len(scores) : -1], scores, strict=True)
+        seldom_equal = {name for name, score in added if score not in self._of_text}
+        often_equal = [name for name in names if name not in seldom_equal]
+        return parquet.ParquetWriter(self._output, columns, use_dictionary=often_equal)
 
 
 def number_texts(values: list[Any]) -> pa.StringArray | None:

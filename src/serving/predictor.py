@@ -230,6 +230,11 @@ class Predictor(ABC):
         """What predicts: ``compiled`` or ``pickles``."""
         return "pickles" if self.compiled is None else "compiled"
 
+    @property
+    def evaluator(self) -> str:
+        """What predicts, in words."""
+        return "the pickled model" if self.compiled is None else "the compiled tables"
+
     def predict_record(
         self, record: Mapping[str, object], *, form: bool = False, suggest: bool = True
     ) -> Answered:

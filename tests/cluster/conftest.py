@@ -37,12 +37,12 @@ class Cluster:
         self.started.append(process)
         return process
 
-    def scheduler(self) -> subprocess.Popen[bytes]:
+    def scheduler(self, port: str = "0") -> subprocess.Popen[bytes]:
         """Start a scheduler and wait for its address."""
         file = self.folder / "scheduler.json"
         file.unlink(missing_ok=True)
         process = self.start(
-            "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--protocol", self.protocol,
+            "dask_scheduler", "--host", "127.0.0.1", "--port", port, "--protocol", self.protocol,
             "--scheduler-file", str(file),
         )  # fmt: skip
         wait_for(lambda: file.is_file() and bool(file.read_text()), 60)
@@ -70,6 +70,7 @@ class Cluster:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
 
 def wait_for(holds: object, seconds: float) -> None:

@@ -28,6 +28,7 @@ from src.pipelines.train_pipeline import main
 from src.schema.features import NumericFeature
 from src.schema.record import Schema
 from src.search.home import HERE, Home
+from src.serving.predictor import Predictor
 from src.utils import sha256
 from tests.cluster.conftest import ROOT, Cluster, wait_for
 
@@ -88,11 +89,13 @@ def signal_to_busy_worker(home: Scheduler, number: int) -> Callable[[], None]:
     return send
 
 
-def kill_busy_scheduler(cluster: Cluster) -> None:
+def kill_busy_scheduler(cluster: Cluster, afterwards: Callable[[], None]) -> None:
     """Kill the scheduler once a worker is in the middle of a fit."""
     client = Client(cluster.address, set_as_default=False)
     wait_for(lambda: any(client.processing().values()), 60)
     cluster.started[0].kill()
+    cluster.started[0].wait()
+    afterwards()
     client.close(timeout=1)
 
 
@@ -243,13 +246,24 @@ def test_without_its_certificate_nobody_is_served(cluster: Cluster) -> None:
         pass
 
 
-def test_a_scheduler_that_dies_is_named_and_the_old_model_serves(
+def test_a_scheduler_that_is_restarted_is_named_the_old_model_serves_and_the_next_run_succeeds(
     cluster: Cluster, trained_here: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """R10: the last test, for it takes the scheduler away."""
-    artifacts = trained_here.folder.parents[1]
-    threading.Thread(target=kill_busy_scheduler, args=(cluster,)).start()
-    options = ["--models", "random_forest", "--scheduler", cluster.address, "--send-all"]
-    assert main([*options, "--artifacts", str(artifacts), "--quiet"]) == 1
-    assert f"The scheduler at {cluster.address} is gone" in capsys.readouterr().err
+    """R10: the last test, for it takes the first scheduler away."""
+    artifacts, address = trained_here.folder.parents[1], cluster.address
+    options = ["--scheduler", address, "--send-all", "--artifacts", str(artifacts), "--quiet"]
+
+    def restart() -> None:
+        cluster.scheduler(port=address.rpartition(":")[2])
+        cluster.worker("later")
+
+    killing = threading.Thread(target=kill_busy_scheduler, args=(cluster, restart))
+    killing.start()
+    assert main(["--models", "random_forest", *options]) == 1
+    killing.join()
+    assert f"The scheduler at {address} is gone" in capsys.readouterr().err
     assert ArtifactStore(artifacts, "").promoted().run_id == trained_here.run_id
+    assert Predictor.load(artifacts).run.run_id == trained_here.run_id
+    assert cluster.address == address
+    assert main(["--models", "ridge", *options]) == 0
+    assert ArtifactStore(artifacts, "").promoted().run_id != trained_here.run_id

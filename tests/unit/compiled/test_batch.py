@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from src.compiled import batch as compiled_batch
+from src.compiled import block_trees
 from src.compiled.batch import BatchEvaluator, encode
-from src.compiled.model import CompiledModel
+from src.compiled.model import CategoryTable, CompiledModel, Node, NumericTable, Trees
 
 N_CUTS = 30
 
@@ -61,11 +63,44 @@ COLUMNS = {
         model(8, 9),
         model(3, 5, 9, 1, kind="median"),
     ],
-    ids=["linear", "leaf", "tables", "forks", "walks", "median"],
+    ids=["linear", "leaf", "tables", "masks", "walks", "median"],
 )
-def test_rows_have_the_bits_of_records(compiled: CompiledModel) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [{}, {"KEY_TESTS": 0}, {"KEY_TESTS": 0, "GROUP_VALUES": 9}, {"KEY_TESTS": 0, "MASK_BYTES": 0}],
+    ids=["", "masks", "ungrouped", "walks"],
+)
+def test_rows_have_the_bits_of_records(
+    compiled: CompiledModel, limits: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in limits.items():
+        monkeypatch.setattr(block_trees, name, value)
     alone = [compiled.predict(record) for record in RECORDS]
     assert BatchEvaluator(compiled).predict(COLUMNS).tolist() == alone
+
+
+def test_trees_are_tables_masks_or_walks_by_their_size() -> None:
+    evaluators = [BatchEvaluator(model(depth)) for depth in (3, 6, 12)]
+    kinds = [type(evaluator.plans[0][0]).__name__ for evaluator in evaluators]
+    assert kinds == ["Table", "Masks", "Walk"]
+
+
+@given(
+    tree=st.recursive(
+        st.floats(-9, 9),
+        lambda nodes: st.tuples(nodes, nodes, st.integers(0, N_CUTS + 2)),
+        max_leaves=64,
+    )
+)
+def test_any_tree_gives_a_row_what_it_gives_a_record(tree: Node) -> None:
+    features = (
+        NumericTable("x", 3.3, tuple(i / 3 for i in range(N_CUTS)), 0, 0,
+                     knows_missing=True, asks_missing=True),
+        CategoryTable("c", ("p", "q", None), ((1, 0), (0, 1), (1, 1)), (0, 1), ()),
+    )  # fmt: skip
+    compiled = CompiledModel(features, 0.0, False, (Trees(1.0, (tree,)),))
+    found = BatchEvaluator(compiled).predict(COLUMNS)
+    assert found.tolist() == [compiled.predict(record) for record in RECORDS]
 
 
 @pytest.mark.parametrize("depth", [0, 2, 3, 4, 6, 9])
@@ -88,7 +123,7 @@ def test_rows_have_the_bits_of_records_in_oblivious_trees(depth: int) -> None:
 
 def test_blocks_do_not_change_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = BatchEvaluator(model(3, 6, 9)).predict(COLUMNS)
-    monkeypatch.setattr(compiled_batch, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(block_trees, "BLOCK_ROWS", 7)
     assert BatchEvaluator(model(3, 6, 9)).predict(COLUMNS).tolist() == whole.tolist()
 
 

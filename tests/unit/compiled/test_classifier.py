@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.compiled import batch as compiled_batch
+from src.compiled import block_trees
 from src.compiled.classifier import CompiledClassifier, JointObliviousTrees, read_compiled
 from src.compiled.classifier_batch import ClassifierBatch
 from src.compiled.model import CompiledModel, ObliviousTree, ObliviousTrees
@@ -129,9 +129,10 @@ def test_rows_have_the_bits_of_records(found, monkeypatch: pytest.MonkeyPatch) -
     }
     alone = [model.probabilities(record) for record in RECORDS]
     assert ClassifierBatch(model).probabilities(columns).tolist() == alone
-    monkeypatch.setattr(compiled_batch, "BLOCK_ROWS", 4)
-    monkeypatch.setattr(compiled_batch, "TABLE_NODES", 1)  # trees are walked through
-    assert ClassifierBatch(model).probabilities(columns).tolist() == alone
+    monkeypatch.setattr(block_trees, "BLOCK_ROWS", 4)
+    for name in ("KEY_TESTS", "MASK_BYTES"):  # first masks, then trees are walked through
+        monkeypatch.setattr(block_trees, name, 0)
+        assert ClassifierBatch(model).probabilities(columns).tolist() == alone
 
 
 def test_each_output_with_its_oblivious_trees_is_a_model() -> None:

@@ -413,7 +413,7 @@ BAD = [*ROWS[0][:5], "ninety", "70"]
 @pytest.mark.parametrize(
     ("rows", "status", "text"),
     [
-        (ROWS, 0, "Predicted math_score for 3 of 3 rows"),
+        (ROWS, 0, "Predicted math_score for 3 of 3 rows by the compiled tables:"),
         ([*ROWS, BAD], 3, "Refused 1 row(s). Mend them and predict them again:"),
         ([BAD], 1, "Predicted math_score for 0 of 1 rows"),
     ],
@@ -519,7 +519,7 @@ def test_a_run_from_before_models_were_compiled_is_served_from_its_pickles(
     run = predictor.run
     files = {name: h for name, h in run.manifest.files.items() if name != COMPILED}
     older = Predictor.from_run(replace(run, manifest=replace(run.manifest, files=files)))
-    assert older.backend == "pickles"
+    assert (older.backend, older.evaluator) == ("pickles", "the pickled model")
     assert older.fallback_reason == "It was saved before models were compiled."
     found, expected = older.predict_record(student), predictor.predict_record(student)
     assert found.prediction == pytest.approx(expected.prediction, rel=1e-9)
