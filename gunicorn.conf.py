@@ -3,17 +3,13 @@
 Any setting here is overruled on the command line or in GUNICORN_CMD_ARGS="--threads 16".
 """
 
-import contextlib
 import os
 import signal
-import socket
 import sys
-import time
 import traceback
 from pathlib import Path
 
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 
 sys.path.insert(0, str(Path(__file__).parent))  # the command's own folder stands there otherwise
 
@@ -21,6 +17,7 @@ from src.config import load_settings
 from src.exception import ConfigurationError
 from src.logger import JSONFormatter
 from src.web.batch.service import BatchService
+from src.web.worker import PatientWorker
 
 
 def read_workers_or_exit():
@@ -107,33 +104,6 @@ def post_worker_init(worker):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
     if batches := getattr(worker.wsgi, "extensions", {}).get(BatchService.EXTENSION):
         batches.workspace.keep_swept()
-
-
-class PatientWorker(ThreadWorker):
-    """Ends requests that take longer than `timeout`, so that slow senders cannot hold all threads.
-
-    Gunicorn's own `timeout` is for a worker that hangs as a whole. One of its threads waits for a
-    slow sender for ever.
-    """
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self._since = {}
-
-    def handle(self, conn):
-        self._since[conn] = time.monotonic()
-        try:
-            return super().handle(conn)
-        finally:
-            del self._since[conn]
-
-    def murder_keepalived(self, force=False):
-        super().murder_keepalived(force)
-        late = time.monotonic() - self.cfg.timeout
-        for conn, since in list(self._since.items()):
-            if since < late:
-                with contextlib.suppress(OSError):  # its thread ended it meanwhile
-                    conn.sock.shutdown(socket.SHUT_RDWR)
 
 
 worker_class = PatientWorker

@@ -4,6 +4,7 @@
 
 bare Flask    parses the body, answers a constant
 DataFrame     pickles loaded once, a DataFrame for each request
+threads only  the app as it is deployed, under gunicorn's own worker with threads
 ours          the app as it is deployed, everything switched on
 
 Each is started anew in each repetition, in another order, so that a slow moment hits all of them.
@@ -37,8 +38,10 @@ from src.config import ROOT
 APPS = {
     "bare Flask": "benchmarks.servers.bare:application",
     "DataFrame": "benchmarks.servers.dataframe:application",
+    "threads only": "application:application",
     "ours": "application:application",
 }
+SETTINGS = {"threads only": {"GUNICORN_CMD_ARGS": "--worker-class gthread"}}
 CONNECTIONS = 16
 MIB = 1 << 20
 
@@ -205,7 +208,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         orders = itertools.cycle(itertools.permutations(APPS))
         for _ in range(options.repetitions):
             for app in next(orders):
-                found[app].append(serve_once(APPS[app], artifacts, folder, options.seconds))
+                settings = SETTINGS.get(app, {})
+                found[app].append(
+                    serve_once(APPS[app], artifacts, folder, options.seconds, **settings)
+                )
         pss = two_workers_pss_mib(artifacts, folder)
     return report(found, pss, check=options.check)
 
@@ -224,10 +230,12 @@ def report(found: dict[str, list[Served]], pss: float, *, check: bool) -> int:
     for app in found:
         values = [median(app, field) for field in columns.values()]
         print(f"{app:32}" + "".join(f"{value:10.4g}" for value in values))
-    ours, bare, frame = "ours", "bare Flask", "DataFrame"
+    ours, bare, frame, threads = "ours", "bare Flask", "DataFrame", "threads only"
     limits = [
         ("req/s, times the DataFrame server's", median(ours, "per_s") / median(frame, "per_s"),
          "≥", 8.0),
+        ("req/s, times gunicorn's own threads'", median(ours, "per_s") / median(threads, "per_s"),
+         "≥", 1.3),
         ("start, times bare Flask's", median(ours, "start_s") / median(bare, "start_s"), "≤", 2.0),
         ("RSS, times bare Flask's", median(ours, "rss_mib") / median(bare, "rss_mib"), "≤", 1.3),
         ("PSS of two workers, MB", pss * MIB / 1e6, "<", 80.0),

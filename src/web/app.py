@@ -116,6 +116,7 @@ def _add_middleware(app: Flask, settings: Settings) -> None:
         paths = []  # who has no key must have signed in, which Flask knows
     recorder = recording.recorder if recording else None
     fast = FastLane(app.wsgi_app, paths, guard, models, metrics, settings.max_body_bytes, recorder)
+    app.extensions[FastLane.EXTENSION] = fast
     wrapped = Operations(fast, metrics, AccessLog(json_lines=settings.json_logs))
     n = settings.trusted_proxies
     # The nearest proxy says how it was asked; each of them adds whom it was asked by.

@@ -85,6 +85,11 @@ class ModelHolder:
             raise held.problem or ArtifactError("No model is loaded.")
         return held.predictor
 
+    def is_at_hand(self) -> bool:
+        """Whether the promoted run is loaded, and predicts by tables: that takes a moment."""
+        predictor = self._held.predictor
+        return predictor is not None and predictor.compiled is not None and not self._is_stale()
+
     @property
     def problem(self) -> StuPredictionError | None:
         """Why the promoted run is not the one that is served; None when all is well."""

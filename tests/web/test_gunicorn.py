@@ -333,6 +333,7 @@ def test_a_worker_told_to_stop_while_it_starts_stops(gunicorn, tmp_path, other):
     slow.write_text(
         f"__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
         "exec(open(__file__).read())\n"
+        "import time\n"
         "def post_fork(server, worker): time.sleep(1)\n"
     )
     options = ("--config", str(slow), "--workers", "2", "--graceful-timeout", "60")

@@ -18,6 +18,7 @@ class Folder:
         self.now = 0.0
         self.loads = 0
         self.outcome: object = "first"
+        self.compiled: object = {}
 
     def promote(self, outcome: object) -> None:
         self.outcome = outcome
@@ -32,7 +33,8 @@ class Folder:
         if isinstance(self.outcome, Exception):
             raise self.outcome
         manifest = SimpleNamespace(model="Ridge")
-        return SimpleNamespace(run=SimpleNamespace(run_id=self.outcome, manifest=manifest))
+        run = SimpleNamespace(run_id=self.outcome, manifest=manifest)
+        return SimpleNamespace(run=run, compiled=self.compiled)
 
     def holder(self) -> ModelHolder:
         return ModelHolder(ArtifactStore(self.root, ""), self.load, lambda: self.now)
@@ -61,6 +63,19 @@ def test_a_promoted_run_is_picked_up(folder):
     folder.promote("second")
     assert served(holder) == "second"
     assert folder.loads == 2
+
+
+def test_a_model_is_at_hand_while_it_is_the_promoted_run_s_and_predicts_by_tables(folder):
+    holder = folder.holder()
+    assert holder.is_at_hand()
+    folder.promote("second")
+    assert not holder.is_at_hand()  # whoever asks for it next has to load it
+    assert (served(holder), holder.is_at_hand()) == ("second", True)
+    folder.compiled = None
+    folder.promote("third")
+    assert (served(holder), holder.is_at_hand()) == ("third", False)
+    folder.outcome = ModelNotFoundError("none")
+    assert not folder.holder().is_at_hand()
 
 
 @pytest.mark.parametrize("fault", [ArtifactError("damaged"), RuntimeError("odd"), OSError("disk")])
