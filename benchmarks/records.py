@@ -1,9 +1,10 @@
 """What keeping predictions costs: the app with records beside the same app without.
 
-``python -m benchmarks.records``; the served part needs Linux and wrk (apt-get install wrk).
+``python -m benchmarks.records``; it needs Linux, the served part wrk too (apt-get install wrk).
 
 called      the WSGI apps take turns, without sockets; processor time of the thread that answers,
-            and of the whole process with the thread that writes
+            and of everything: the app's process, and the process beside it that writes to the
+            database, until the last prediction is written
 served      gunicorn with one worker, driven by wrk, the apps in turns
 
 ``--url`` names the database; a file of SQLite in a temporary folder unless given.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -24,7 +26,7 @@ from pathlib import Path
 from flask import Flask
 
 from application import create_app
-from benchmarks.serve import APPS, serve_once
+from benchmarks.serve import APPS, cpu_s, serve_once
 from benchmarks.wsgi import call, environ_for, sample_record, train
 from src.config import Settings
 from src.web.recording import Recording
@@ -35,21 +37,21 @@ LEAST_CALLED, LEAST_SERVED = 0.6, 0.9
 
 
 def time_called(app: Flask, n_calls: int) -> tuple[float, float]:
-    """Return microseconds a call: of the thread that answers, and of the process with its writer.
+    """Return microseconds of processor time a call: of the thread that answers, and of all.
 
-    The process's time ends when every prediction is written.
+    All is the app's process and the one that writes, until every prediction is written.
     """
     body = json.dumps(sample_record()).encode()
     environ = environ_for(body)
     recording: Recording | None = app.extensions.get(Recording.EXTENSION)
     before = sum(recording.counts().values()) if recording else 0
-    thread, process = time.thread_time(), time.process_time()
+    thread, whole = time.thread_time(), cpu_s(os.getpid())
     for _ in range(n_calls):
         call(app.wsgi_app, environ, body)
     thread = time.thread_time() - thread
     while recording and sum(recording.counts().values()) < before + n_calls:
         time.sleep(0.01)
-    return thread / n_calls * 1e6, (time.process_time() - process) / n_calls * 1e6
+    return thread / n_calls * 1e6, (cpu_s(os.getpid()) - whole) / n_calls * 1e6
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,8 +98,8 @@ def called(artifacts: Path, url: str, repetitions: int, n_calls: int) -> bool:
     )
     lost = on.extensions[Recording.EXTENSION].counts()["lost"]
     on.extensions[Recording.EXTENSION].recorder.close()
-    print(f"the answering thread: {thread_off:.1f} µs off, {thread_on:.1f} µs on")
-    print(f"the whole process:    {whole_off:.1f} µs off, {whole_on:.1f} µs on; {lost} lost")
+    print(f"the answering thread:     {thread_off:.1f} µs off, {thread_on:.1f} µs on")
+    print(f"with the one that writes: {whole_off:.1f} µs off, {whole_on:.1f} µs on; {lost} lost")
     missed = told("added to the request, µs", thread_on - thread_off, "≤", MOST_ADDED_US)
     return missed | told("called, on / off", whole_off / whole_on, "≥", LEAST_CALLED)
 

@@ -20,17 +20,17 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, QueuePool
 from sqlalchemy.sql import column
 
 from src.exception import ConfigurationError
+from src.records.address import HOW, check_url
 
 HEAD = "0003"  # the last migration; a test holds it to the folder's
 TIMEOUT_S = 2  # for a lock, a connection or a statement of the app
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 5_743_001  # PostgreSQL's advisory lock of those who migrate
-HOW = "sqlite:////var/lib/stuprediction/records.db or postgresql+psycopg://user:password@host/name"
 
 
 def open_engine(url: str, *, patient: bool = False, lasting: bool = False) -> Engine:
@@ -50,18 +50,16 @@ def open_engine(url: str, *, patient: bool = False, lasting: bool = False) -> En
         If the URL is not one of a SQLite file or of PostgreSQL with psycopg, or the driver is not
         installed. The message does not quote the URL, which may hold a password.
     """
+    check_url(url)
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigurationError(f"RECORDS_URL must be a database's URL, such as {HOW}.") from error
-    options: dict[str, Any]
+    options: dict[str, Any] = {"timeout": 60 if patient else TIMEOUT_S}
     pool: type[Pool] = QueuePool
-    if parsed.drivername in ("sqlite", "sqlite+pysqlite") and parsed.database not in (
-        None, "", ":memory:",
-    ):  # fmt: skip
-        options = {"timeout": 60 if patient else TIMEOUT_S}
+    if parsed.get_backend_name() == "sqlite":
         pool = QueuePool if lasting else NullPool
-    elif parsed.drivername == "postgresql+psycopg":
+    else:
         options = {
             "connect_timeout": TIMEOUT_S,
             "tcp_user_timeout": 1000 * TIMEOUT_S,
@@ -70,13 +68,7 @@ def open_engine(url: str, *, patient: bool = False, lasting: bool = False) -> En
         if not patient:
             ms = 1000 * TIMEOUT_S
             options["options"] = f"-c statement_timeout={ms} -c lock_timeout={ms}"
-    else:
-        raise ConfigurationError(f"RECORDS_URL must name a file of SQLite or PostgreSQL: {HOW}.")
-    try:
-        engine = create_engine(parsed, poolclass=pool, connect_args=options)
-    except (ImportError, NoSuchModuleError) as error:
-        message = "RECORDS_URL needs packages that are absent: pip install '.[records]'"
-        raise ConfigurationError(message) from error
+    engine = create_engine(parsed, poolclass=pool, connect_args=options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         if lasting:

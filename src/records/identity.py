@@ -15,6 +15,7 @@ from src.tables.cells import shorten
 
 LONGEST = 200  # characters of a subject or a group
 KEYS = ("subject", "group", "as_of")
+BATCH = "batch"  # where a prediction was asked for, beside the form and the API
 
 
 class About(NamedTuple):

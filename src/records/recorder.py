@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from sqlalchemy import make_url
-
 from src.components.data_validation import ValidatedTable
 from src.config import ARTIFACTS
 from src.exception import Problem
+from src.records.address import check_url, spool_folder
 from src.records.file_summary import FileSummary
 from src.records.identity import (
+    BATCH,
     LONGEST,
     NOBODY,
     About,
@@ -28,9 +27,8 @@ from src.records.identity import (
     subject_hash,
     take_about,
 )
+from src.records.outbox import TABLE, Count, Outbox
 from src.records.spool import Row
-from src.records.tables import BATCH
-from src.records.writer import TABLE, Count, Writer
 from src.schema.features import Value
 from src.serving.outcomes import OutcomePrediction, OutcomePredictor
 from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
@@ -38,7 +36,6 @@ from src.serving.scorers import LEVEL, Scorer
 from src.serving.summary import CHANCE, HIGH, LOW, PREDICTION, SET, Scores
 from src.tables.cells import match_key
 from src.tables.layout import Chunk
-from src.utils import disk_folder
 
 if TYPE_CHECKING:
     from src.records.shadow import Shadow
@@ -113,18 +110,7 @@ def record_settings(settings: Keeping) -> RecordSettings:
     )
 
 
-def spool_folder(url: str) -> Path:
-    """Return where rows wait: beside a file of SQLite, else among the temporary files of a disk."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return Path(f"{parsed.database}.spool")
-    name = hashlib.sha256(url.encode()).hexdigest()[:16]
-    return disk_folder() / f"stuprediction-records-{name}"
-
-
-# A prediction of one record, as it waits in the queue: its id, the milliseconds, the source.
-_One = tuple[str, int, str, About, Answered, Predictor]
-# The row of a record of a file that waits for the shadow's prediction, with its checked values.
+# A row that waits for the shadow's prediction, with the record's checked values.
 Shadowed = tuple[Row, Mapping[str, Value]]
 
 
@@ -135,12 +121,13 @@ class Recorder:
     ----------
     settings : RecordSettings
     count : callable
-        See :class:`Writer`.
+        See :class:`Outbox`.
     """
 
     def __init__(self, settings: RecordSettings, count: Count) -> None:
         self._settings = settings
-        self._writer = Writer(settings.url, settings.spool_folder, self._row, count)
+        check_url(settings.url)
+        self._outbox = Outbox(settings.url, settings.spool_folder, self._row, count)
         self._served: set[str] = set()  # runs that this process noted
         self._shadow: Shadow | None = None
         if settings.shadow_run:
@@ -157,9 +144,18 @@ class Recorder:
         self, answered: Answered, predictor: Predictor, source: str, about: About = NOBODY
     ) -> str:
         """Have a prediction kept, and return its id."""
-        made_at_ms = now_ms()
-        prediction_id = new_prediction_id(made_at_ms)
-        self._writer.put((prediction_id, made_at_ms, source, about, answered, predictor))
+        run_id, made_at_ms = predictor.run.run_id, now_ms()
+        if run_id not in self._served:  # promoted, or the worker is new
+            self._served.add(run_id)
+            self.note("serving", "app", run=run_id)
+        row = _run_fields(predictor).copy()
+        row["id"] = prediction_id = new_prediction_id(made_at_ms)
+        row["made_at_ms"], row["source"] = made_at_ms, source
+        row |= _about_fields(about, self._settings.key, made_at_ms)
+        row |= _predicted_fields(answered, predictor)
+        if self._settings.features:
+            row["features"] = json.dumps(_answers(answered.values, predictor, self._settings))
+        self._outbox.put((row, answered.values) if self._shadow else row)
         return prediction_id
 
     def take_about(
@@ -176,12 +172,12 @@ class Recorder:
         patient : bool
             Whether to wait where the queue is full, rather than lose rows.
         """
-        put = self._writer.put_patiently if patient else self._writer.put_all
+        put = self._outbox.put_patiently if patient else self._outbox.put_all
         return RecordedFile(put, self._settings, scorer, header)
 
     def note(self, kind: str, actor: str, **details: object) -> None:
         """Have an event kept; ``details`` hold no value of a pupil."""
-        self._writer.put(
+        self._outbox.put(
             {
                 TABLE: "event",
                 "at_ms": now_ms(),
@@ -193,27 +189,11 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is there, and end."""
-        self._writer.close()
+        self._outbox.close()
 
-    def _row(self, item: _One | Shadowed | Row) -> Row:
-        if isinstance(item, dict):
-            return item
-        if len(item) == 2:
-            row, values = item
-            row["shadow"] = self._shadow.column(values, row["run"]) if self._shadow else None
-            return row
-        prediction_id, made_at_ms, source, about, answered, predictor = item
-        if predictor.run.run_id not in self._served:  # promoted, or the worker is new
-            self._served.add(predictor.run.run_id)
-            self.note("serving", "app", run=predictor.run.run_id)
-        row = _run_fields(predictor).copy()
-        row["id"], row["made_at_ms"], row["source"] = prediction_id, made_at_ms, source
-        row |= _about_fields(about, self._settings.key, made_at_ms)
-        row |= _predicted_fields(answered, predictor)
-        if self._settings.features:
-            row["features"] = json.dumps(_answers(answered.values, predictor, self._settings))
-        if self._shadow:
-            row["shadow"] = self._shadow.column(answered.values, row["run"])
+    def _row(self, item: Shadowed) -> Row:
+        row, values = item
+        row["shadow"] = self._shadow.column(values, row["run"]) if self._shadow else None
         return row
 
 

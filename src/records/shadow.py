@@ -1,7 +1,7 @@
 """A model that predicts beside the one that answers, and is only recorded (``SHADOW_RUN``).
 
-It predicts in the thread that writes, after the answer: no request waits for it, and none fails by
-it.
+It predicts in the thread that hands rows to the one that writes, after the answer: no request waits
+for it, and none fails by it.
 """
 
 from __future__ import annotations

@@ -19,8 +19,6 @@ from sqlalchemy import (
     Text,
 )
 
-FORM, API, BATCH = "form", "api", "batch"  # where a prediction was asked for
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

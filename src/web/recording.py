@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 from src.config import Settings
-from src.exception import ConfigurationError
 from src.web.middleware.shared_memory import SharedCounters
 
 if TYPE_CHECKING:
     from src.records.recorder import Recorder
 
-INSTALL = (
-    "RECORDS_URL needs packages that are absent. Install them: pip install '.[records]'. In a "
-    "bundle: set BUNDLE_OPTIONS=--records where it is built."
-)
 KEPT = "stuprediction_predictions_kept_total"
 FAILURES = "stuprediction_records_database_failures_total"
 FATES = ("written", "spooled", "lost")
@@ -32,10 +27,8 @@ class Recording:
     EXTENSION = "recording"
 
     def __init__(self, settings: Settings) -> None:
-        try:
-            from src.records.recorder import Recorder, record_settings
-        except ImportError as error:
-            raise ConfigurationError(INSTALL) from error
+        from src.records.recorder import Recorder, record_settings
+
         self._settings = settings
         self._counters = SharedCounters(len(FATES) + 1)
         self.recorder: Recorder = Recorder(

@@ -7,17 +7,20 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, create_engine, text
 
 from src.config import Settings
+from src.records import outbox, writer
 from src.records.database import migrate, open_engine
 from src.web.recording import Recording
 
@@ -117,8 +120,40 @@ def engine(url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+class WriterThread:
+    """Writes in a thread of the tests what a process writes elsewhere: it starts at once."""
+
+    def __init__(self) -> None:
+        (source, over), (said, told) = os.pipe(), os.pipe()
+        self.stdin, self.stdout = os.fdopen(over, "wb"), os.fdopen(said, "rb")
+        ends = os.fdopen(source, "rb"), os.fdopen(told, "wb")
+        self._thread = threading.Thread(target=self._run, args=ends, daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def _run(source: IO[bytes], told: IO[bytes]) -> None:
+        with source, told:
+            writer.serve(source, told)
+
+    def poll(self) -> int | None:
+        return None if self._thread.is_alive() else 0
+
+    def wait(self) -> int:
+        self._thread.join()
+        return 0
+
+    def kill(self) -> None:
+        self.stdin.close()
+
+
 @pytest.fixture
-def make_app(tmp_path: Path, monkeypatch) -> Iterator[Callable[..., Flask]]:
+def in_a_thread(monkeypatch) -> None:
+    """Start no process for the rows that are put."""
+    monkeypatch.setattr(outbox, "start_writer", WriterThread)
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, monkeypatch, in_a_thread) -> Iterator[Callable[..., Flask]]:
     """Return `create_app` with records on, taking settings as keywords."""
     monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path / "none"))
     import application

@@ -232,6 +232,30 @@ def test_off_nothing_of_it_is_imported_and_no_answer_changes(make_app, sample_ar
     assert found.stdout.strip() == "[]"
 
 
+def test_on_another_process_imports_what_the_database_needs_and_writes(
+    sample_artifacts, student, tmp_path
+):
+    script = (
+        "import sys, application;"
+        "client = application.create_app().test_client();"
+        f"print(client.post('/api/v1/predict', json={student!r}).json['prediction_id']);"
+        "print([m for m in sys.modules if m.partition('.')[0] in "
+        "('sqlalchemy', 'alembic', 'psycopg')])"
+    )
+    url = f"sqlite:///{tmp_path}/records.db"
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True,
+        env={"ARTIFACTS_DIR": str(sample_artifacts), "PATH": "", "RECORDS_URL": url,
+             "RECORDS_KEY": KEY}, timeout=120,
+    )  # fmt: skip
+    name, imported = found.stdout.split()
+    assert imported == "[]"
+    engine = open_engine(url, patient=True)
+    with engine.connect() as connection:  # this process ended only when that had written
+        assert [*connection.execute(select(prediction.c.id)).scalars()] == [name]
+    engine.dispose()
+
+
 def test_records_without_a_key_are_refused_at_the_start():
     """H6."""
     with pytest.raises(ConfigurationError, match="RECORDS_KEY is needed with RECORDS_URL"):

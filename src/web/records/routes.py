@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import OperationalError
 
 from src.exception import DataValidationError
 from src.language import gettext as _
 from src.language import mark
 from src.logger import get_logger
-from src.records.challenges import KeptChallenge, latest_challenge
-from src.records.database import migrate, open_engine
-from src.records.drift import latest_drift
-from src.records.drift_words import describe_drift, fits
 from src.records.identity import is_day
-from src.records.report import latest
 from src.web.batch.service import safe_name
 from src.web.middleware.sign_in import SignIn, current_sign_in
-from src.web.model_holder import current_models
 from src.web.recording import Recording, current_recording
-from src.web.records.challenge_words import describe_challenge
 from src.web.records.upload import Outcome, import_file
-from src.web.records.view import describe_fates, describe_report
 
 logger = get_logger(__name__)
 records = Blueprint("records", __name__, url_prefix="/records")
 
 CHOOSE = mark("Choose a CSV or Excel file.")
 DAY = mark("The day must be written such as 2026-09-30.")
-DOWN = mark("The database of the records does not answer. Predictions go on, and wait for it.")
 
 
 @records.before_request
@@ -77,39 +65,9 @@ def _page(
     as_of: str = "",
     status: int = 200,
 ) -> Response:
-    schema = current_models().predictor().schema
-    problem, content, look, training = "", None, None, None
-    try:
-        content, challenge, look = _stored()
-        training = describe_challenge(content, challenge)
-    except (OperationalError, OSError):
-        problem = _(DOWN)
-    page = render_template(
-        "records.html",
-        view=describe_report(content, schema) if content else None,
-        training=training,
-        drift=describe_drift(look, schema) if look and fits(look, schema) else None,
-        target=schema.target,
-        counts=_recording().counts(),
-        problem=problem,
-        outcome=outcome,
-        fates=describe_fates(outcome.counts) if outcome else [],
-        errors=errors or {},
-        as_of=as_of,
-        has_password=current_app.extensions[SignIn.EXTENSION].has_password,
-    )
-    return make_response(page, status)
+    from src.web.records.page import draw  # most processes never need the database's packages
 
-
-def _stored() -> tuple[dict[str, Any] | None, KeptChallenge | None, dict[str, Any] | None]:
-    """Return the report, the challenge and the look at drift that were stored last."""
-    engine = open_engine(_recording().url)
-    try:
-        migrate(engine)
-        with engine.connect() as connection:
-            return latest(connection), latest_challenge(connection), latest_drift(connection)
-    finally:
-        engine.dispose()
+    return draw(_recording(), outcome, errors, as_of, status)
 
 
 def _recording() -> Recording:
