@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import shutil
+import tempfile
+import weakref
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.components.data_check import CheckedTable
+from src.components.data_ingestion import DataIngestion, DataIngestionConfig, scheme_of
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.exception import ConfigurationError
 from src.logger import get_logger
@@ -22,9 +25,17 @@ from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
 from src.search.more_rows import Unseen
 from src.search.plan import Progress
+from src.search.task import REGRESSION
 from src.stats.intervals import r2_drop_interval, r2_interval
+from src.streaming.boosting import BYTES_A_ROW
 from src.streaming.files import LargeTable
-from src.streaming.fits import LINEAR_FAMILIES, NOT_IN_PARTS, FittedTwice, StreamedFit
+from src.streaming.fits import (
+    BOOSTERS,
+    LINEAR_FAMILIES,
+    NOT_IN_PARTS,
+    FittedTwice,
+    StreamedFit,
+)
 from src.streaming.memory import memory_left, memory_to_train
 from src.streaming.scan import Scanned, rows_to_draw, scan
 from src.streaming.typed_rows import Counted, RowReader
@@ -38,7 +49,7 @@ logger = get_logger(__name__)
 
 AUTO, ALWAYS, NEVER = LARGE
 SURELY_FITS = 4 << 20  # bytes of a file that nobody need look into
-FAMILIES = LINEAR_FAMILIES
+FAMILIES = (*LINEAR_FAMILIES, *BOOSTERS)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -97,11 +108,15 @@ def large_table(config: TrainConfig) -> LargeTable | None:
         If it cannot be opened, or an option needs it in memory.
     """
     source, many = config.data, is_many_files(config.data)
-    if config.large == NEVER or re.match(r"(?!s3:)[a-z][a-z0-9+]+://", source, re.IGNORECASE):
+    ingestion = DataIngestion(DataIngestionConfig(source, config.query))
+    if ingestion.is_database and not many and config.large == ALWAYS:
+        _refuse(config)
+        return _of_database(ingestion)
+    if config.large == NEVER or scheme_of(source) not in ("", "s3"):
         if config.large == ALWAYS:
             raise ConfigurationError(
-                "--large reads CSV and Parquet files of this machine or of S3. Save the table as "
-                "one of these first."
+                "--large reads CSV and Parquet files of this machine or of S3, and databases. Save "
+                "the table as one of these first."
             )
         return None
     if config.large == AUTO and not many and not _may_be_large(Path(source)):
@@ -133,6 +148,7 @@ class LargeTraining:
 
     def __init__(self, table: LargeTable, config: TrainConfig, progress: Progress) -> None:
         self.table, self.config, self._progress = table, config, progress
+        self._unable: dict[str, str] = {}
         most = rows_to_draw(len(table.header))
         self.scanned: Scanned = scan(
             table, config.seed, config.test_size, most, self._told("Reading all rows")
@@ -192,14 +208,24 @@ class LargeTraining:
         ConfigurationError
             If others alone are asked for.
         """
-        asked = config.models or tuple(one.name for one in config.task.candidates)
-        able = tuple(name for name in asked if name in FAMILIES)
-        if not able:
+        if config.task != REGRESSION:
             raise ConfigurationError(
-                f"{', '.join(asked)} cannot learn from a table that is read in parts. Choose from "
+                "Outcomes: not for a table that is read in parts, so far. Train on a part of it "
+                "that fits in memory, or predict a number (--task regression)."
+            )
+        asked = config.models or tuple(one.name for one in config.task.candidates)
+        self._unable = {name: NOT_IN_PARTS for name in asked if name not in FAMILIES}
+        needed = BYTES_A_ROW * self.scanned.n_rows
+        if needed > memory_left() / 2:
+            what = f"its target and gradients need {_gib(needed)} GiB for all rows"
+            self._unable |= dict.fromkeys(set(BOOSTERS) & set(asked), what)
+        able = tuple(name for name in asked if name not in self._unable)
+        if not able:
+            reasons = "; ".join(f"{name}: {why}" for name, why in self._unable.items())
+            raise ConfigurationError(
+                f"None of the chosen models can be trained ({reasons}). Choose from "
                 f"{', '.join(FAMILIES)}, or train on a part of the table that fits in memory."
             )
-        self._unable = [name for name in asked if name not in FAMILIES]
         return ModelTrainer(replace(config, models=able))
 
     def fit(
@@ -222,7 +248,7 @@ class LargeTraining:
         reader = RowReader(
             self.table, schema, inferred.positions, checked.rewritings, self.config.seed
         )
-        fits = StreamedFit(reader, self.scanned.held_from).run(
+        fits = StreamedFit(reader, self.scanned.held_from, self.config.jobs).run(
             trained.pipeline.named_steps["model"],
             preprocessor,
             np.asarray(preprocessor.transform(X)),
@@ -242,7 +268,7 @@ class LargeTraining:
             )
         for_ranges = np.arange(len(searched.y), len(train.y))
         unseen = Unseen(for_ranges, fits.without_held_out.predict(train.X[names].iloc[for_ranges]))
-        left_out = trained.left_out | dict.fromkeys(self._unable, NOT_IN_PARTS)
+        left_out = trained.left_out | self._unable
         return Fitted(
             fits=fits,
             trained=replace(trained, unseen=unseen, left_out=left_out),
@@ -308,6 +334,20 @@ class LargeTraining:
             self._progress(label, n_read, n_rows)
 
         return told
+
+
+def _of_database(ingestion: DataIngestion) -> LargeTable:
+    """Return what a database answers, read once into a file that is deleted with the table."""
+    folder = tempfile.mkdtemp(prefix="stuprediction-")
+    try:
+        ingestion.write_parquet(Path(folder) / "answer.parquet")
+        table = LargeTable.open(str(Path(folder) / "answer.parquet"))
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    weakref.finalize(table, shutil.rmtree, folder)
+    logger.warning("The database's answer is read in parts: as --large asks.")
+    return table
 
 
 def _may_be_large(path: Path) -> bool:

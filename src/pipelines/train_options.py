@@ -99,7 +99,8 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--sheet", "the sheet of a workbook to read", {"metavar": "NAME"}),
         ("--large", "whether the table is read in parts, since it does not fit in memory: a "
          "random sample is searched on, the winner is fitted to all rows; auto compares its size "
-         "with the memory that is left (default: %(default)s)", {"choices": LARGE}),
+         "with the memory that is left, and reads databases into memory (default: %(default)s)",
+         {"choices": LARGE}),
         ("--all-sheets", "read all sheets of a workbook; the sheet's name becomes a column",
          _FLAG),
     ),

@@ -484,6 +484,12 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         raise ConfigurationError("--capacity goes with --lead-time.")
     if options.promote_if and not options.challenge:
         raise ConfigurationError("--promote-if goes with --challenge.")
+    if options.challenge or options.lead_time:
+        if options.large == "yes":
+            raise ConfigurationError(
+                "--challenge and --lead-time need the table in memory: not with --large yes."
+            )
+        options.large = "no"
     config = config_of(options)
     if options.check:
         return check_table(*TrainPipeline(config).check(), options, out)

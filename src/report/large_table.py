@@ -102,4 +102,4 @@ def _number(n: int) -> str:
 
 
 def _share(value: float) -> str:
-    return localize(f"{value:.4f}")
+    return localize(f"{round(value, 4) + 0.0:.4f}")  # never -0.0000

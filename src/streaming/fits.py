@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from src.stats.moments import Moments, few_rows_alike
+from src.streaming.boosting import fit_boosters
 from src.streaming.scan import Progress
-from src.streaming.typed_rows import MatrixMaker, RowReader
+from src.streaming.typed_rows import MatrixMaker, RowReader, TypedRows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +30,7 @@ LINEAR_FAMILIES = (
     "lasso",
     "elastic_net",
 )
+BOOSTERS = ("xgboost",)
 NOT_IN_PARTS = "it cannot learn from a table that is read in parts"
 
 
@@ -96,10 +99,12 @@ class StreamedFit:
     reader : RowReader
     held_from : int
         Rows of this hash and above are held out.
+    jobs : int
+        Threads that a booster takes; they change its last digits at most.
     """
 
-    def __init__(self, reader: RowReader, held_from: int) -> None:
-        self.reader, self.held_from = reader, held_from
+    def __init__(self, reader: RowReader, held_from: int, jobs: int = 1) -> None:
+        self.reader, self.held_from, self.jobs = reader, held_from, jobs
 
     def run(
         self,
@@ -126,10 +131,26 @@ class StreamedFit:
         members = [model for _, model in model.estimators] if _is_blend(model) else [model]
         parts = [Part.of(member, sample) for member in members]
         maker = MatrixMaker(preprocessor)
-        fitted = self._linear(parts, maker, sample, y_sample, n_rows, progress)
+        linear = [part for part in parts if part.is_linear]
+        fitted = dict(
+            zip(
+                map(id, linear),
+                self._linear(linear, maker, sample, y_sample, n_rows, progress),
+                strict=True,
+            )
+        )
+        for part in parts:
+            if not part.is_linear:
+                fitted[id(part)] = fit_boosters(
+                    part.estimator,
+                    partial(self.reader.rows, n_rows, progress),
+                    partial(_made, maker, part),
+                    self.held_from,
+                    self.jobs,
+                )
         pipelines = []
-        for of_rows in fitted:
-            made = [part.assembled(one) for part, one in zip(parts, of_rows, strict=True)]
+        for k in (0, 1):
+            made = [part.assembled(fitted[id(part)][k]) for part in parts]
             pipelines.append(
                 Pipeline([("preprocessor", preprocessor), ("model", _blended(model, made))])
             )
@@ -143,10 +164,12 @@ class StreamedFit:
         y_sample: NDArray[np.float64],
         n_rows: int,
         progress: Progress,
-    ) -> tuple[list[Any], list[Any]]:
-        """Return the parts fitted without the held-out rows, and on all, in one pass."""
+    ) -> list[tuple[Any, Any]]:
+        """Return the parts fitted without the held-out rows and on all: in one pass for all."""
         import numpy as np
 
+        if not parts:
+            return []
         origins = [np.append(p.columns(sample).mean(axis=0), y_sample.mean()) for p in parts]
         learnt: list[Moments | None] = [None] * len(parts)
         held: list[Moments | None] = [None] * len(parts)
@@ -156,13 +179,17 @@ class StreamedFit:
                 block = np.column_stack([part.columns(matrix), rows.y]) - origins[k]
                 learnt[k] = _more(learnt[k], block[~out])
                 held[k] = _more(held[k], block[out])
-        fitted: tuple[list[Any], list[Any]] = [], []
+        fitted = []
         for part, origin, some, rest in zip(parts, origins, learnt, held, strict=True):
             if some is None or rest is None:
                 raise TypeError("no row was read")
-            fitted[0].append(least_squares(part, some, origin))
-            fitted[1].append(least_squares(part, some + rest, origin))
+            of_all = least_squares(part, some + rest, origin)
+            fitted.append((least_squares(part, some, origin), of_all))
         return fitted
+
+
+def _made(maker: MatrixMaker, part: Part, rows: TypedRows) -> NDArray[np.float64]:
+    return part.columns(maker(rows))
 
 
 def least_squares(part: Part, moments: Moments, origin: NDArray[np.float64]) -> Any:

@@ -27,13 +27,12 @@ def is_many_files(place: str) -> bool:
     --------
     >>> is_many_files("class.csv"), is_many_files("s3://bucket/in/*.parquet"), is_many_files("out/")
     (False, True, True)
+    >>> is_many_files("https://school.example/marks.csv?download=1")
+    False
     """
-    return bool(
-        place.startswith(S3)
-        or PATTERN.search(place)
-        or place.endswith(("/", os.sep))
-        or Path(place).is_dir()
-    )
+    if "://" in place:
+        return place.startswith(S3)
+    return bool(PATTERN.search(place) or place.endswith(("/", os.sep)) or Path(place).is_dir())
 
 
 def folder_and_pattern(source: str) -> tuple[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gc
 import random
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,11 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import VotingRegressor
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
+from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
+from xgboost import XGBRegressor
 
 from src.exception import ConfigurationError, DataValidationError
 from src.pipelines import large_table as road
@@ -24,7 +29,7 @@ from src.serving.predictor import Predictor
 from src.stats.moments import Moments
 from src.streaming import scan as scanning
 from src.streaming.files import LargeTable
-from src.streaming.fits import Part, least_squares
+from src.streaming.fits import Part, StreamedFit, least_squares
 from src.streaming.scan import Scanned, scan
 from src.streaming.typed_rows import MatrixMaker, RowReader
 from src.tables import plain_rows
@@ -196,6 +201,13 @@ def _typed(result: TrainResult) -> tuple[pd.DataFrame, np.ndarray]:
     return frame, pd.to_numeric(rows["score"]).to_numpy()
 
 
+def _reader(folder: Path, result: TrainResult) -> RowReader:
+    table = LargeTable.open(str(folder))
+    positions = {name: i for i, name in enumerate(table.header)}
+    town = {positions["town"]: {"Elsewhere": "other"}}
+    return RowReader(table, result.schema, positions, town, 42)
+
+
 def test_ridge_on_all_rows_is_the_one_in_memory(trained):
     run = trained[1].run
     X, y = _typed(trained[1])
@@ -241,13 +253,37 @@ def test_families_that_are_linear_come_out_as_in_memory(model):
 def test_matrix_is_the_preprocessors(folder, trained):
     result = trained[1]
     preprocessor = result.run.load_object("preprocessor.pkl")
-    table = LargeTable.open(str(folder))
-    positions = {name: i for i, name in enumerate(table.header)}
-    town = {positions["town"]: {"Elsewhere": "other"}}
-    reader = RowReader(table, result.schema, positions, town, 42)
+    reader = _reader(folder, result)
     found = np.concatenate([MatrixMaker(preprocessor)(rows) for rows in reader.rows()])
     X, _ = _typed(result)
     np.testing.assert_array_equal(found, preprocessor.transform(X))
+
+
+def test_blend_of_a_line_and_trees_is_fitted_part_by_part(folder, trained):
+    result = trained[1]
+    preprocessor = result.run.load_object("preprocessor.pkl")
+    reader = _reader(folder, result)
+    X, y = _typed(result)
+    matrix = preprocessor.transform(X)
+    trees = XGBRegressor(n_estimators=10, max_depth=3, n_jobs=1)
+    blend = VotingRegressor([("ridge", Ridge()), ("xgboost", trees)], weights=[0.3, 0.7])
+    told = []
+    fits = StreamedFit(reader, _scanned(folder).held_from).run(
+        blend,
+        preprocessor,
+        matrix[:200],
+        y[:200],
+        N_ROWS,
+        lambda n_read, n_rows: told.append((n_read, n_rows)),
+    )
+    found = fits.on_all.named_steps["model"]
+    line, booster = (one.predict(matrix) for one in found.estimators_)
+    np.testing.assert_allclose(found.predict(matrix), 0.3 * line + 0.7 * booster)
+    expected = [Ridge().fit(matrix, y), clone(trees).fit(matrix, y)]
+    np.testing.assert_allclose(line, expected[0].predict(matrix), rtol=1e-9)
+    apart = r2_score(y, booster) - r2_score(y, expected[1].predict(matrix))
+    assert abs(apart) < 0.002
+    assert told[-1] == (N_ROWS, N_ROWS)
 
 
 def test_scores_of_the_sample_alone_stand_beside_those_of_all_rows(trained):
@@ -304,8 +340,14 @@ def test_table_that_is_mostly_wrong_is_refused_with_its_file(tmp_path):
 
 
 def test_families_that_need_all_rows_are_refused_alone(folder, tmp_path):
-    with pytest.raises(ConfigurationError, match="Choose from ridge"):
+    with pytest.raises(ConfigurationError, match=r"svr: it cannot learn .* Choose from ridge"):
         TrainPipeline(_config(folder, tmp_path, models=("svr",))).run()
+
+
+def test_outcomes_are_refused(folder, tmp_path):
+    config = _config(folder, tmp_path, target="lunch")
+    with pytest.raises(ConfigurationError, match="Outcomes: not for a table that is read in parts"):
+        TrainPipeline(config).run()
 
 
 @pytest.mark.parametrize("option", ["group", "time", "sample_weight", "pupil"])
@@ -331,6 +373,28 @@ def test_stopped_on_the_second_pass_the_old_run_serves(folder, trained, monkeypa
         pipeline.run()
     assert pipeline.store.run_ids() == [before]
     assert Predictor.load(artifacts).run.run_id == before
+
+
+def test_answer_of_a_database_is_read_as_in_memory_and_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    rows = pd.DataFrame(_rows()).replace("", None)
+    numbers = ["pupil_age", "mark", "hours", "score"]
+    rows[numbers] = rows[numbers].apply(pd.to_numeric)
+    with sqlite3.connect(tmp_path / "school.db") as connection:
+        rows.to_sql("marks", connection, index=False)
+    connection.close()
+    database = {"data": f"sqlite:///{tmp_path / 'school.db'}", "query": "SELECT * FROM marks"}
+    found = []
+    for large in ("yes", "no"):
+        pipeline = TrainPipeline(_config(tmp_path, tmp_path, large=large, **database))
+        hints, checked = pipeline.check()
+        found.append(learn_schema(checked, hints, pipeline.config)[0].schema.to_dict())
+        assert len(list((tmp_path / "temporary").iterdir())) == (large == "yes")
+        del pipeline
+        gc.collect()
+    assert found[0] == found[1]
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 # --- whether a table is one ---------------------------------------------------------------------
