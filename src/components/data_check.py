@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ from src.schema.outcomes import Task, predicts_outcomes
 from src.schema.prepared_table import plain_numbers, rewrite
 from src.stats.leaks import correlates
 from src.stats.same_rows import joined
-from src.tables.cells import column_name, match_key
+from src.tables.cells import MISSING_MARKS, column_name, match_key
 from src.tables.layout import Table
 from src.tables.profile import ColumnProfile, profile_columns
 from src.tables.workbook_parts import column_letters
@@ -102,6 +102,11 @@ class CheckedTable:
         Rows with the same number stay on one side of every split; None where each stands alone.
     n_rows, n_summary_rows : int
         Rows of the file, and those of them that are no pupils.
+    rewritings : mapping of int to dict of str to str
+        By position, how cells are written otherwise.
+    counts : mapping of int to Counter of str, optional
+        By position, the cells of a larger table that this one was drawn from, as training reads
+        them.
     """
 
     findings: tuple[Finding, ...]
@@ -112,6 +117,8 @@ class CheckedTable:
     groups: NDArray[np.intp] | None
     n_rows: int
     n_summary_rows: int = 0
+    rewritings: Mapping[int, dict[str, str]] = field(default_factory=dict)
+    counts: Mapping[int, Counter[str]] | None = None
 
     @property
     def ok(self) -> bool:
@@ -137,15 +144,25 @@ class DataCheck:
 
     def __init__(self, config: DataCheckConfig) -> None:
         self.config = config
+        self._counts: Mapping[int, Counter[str]] = {}
         self._keys = {
             name: frozenset(map(match_key, getattr(config, name)))
             for name in ("drop", "keep", "apart")
         }
 
-    def run(self, table: Table) -> CheckedTable:
-        """Return what is found in a table, and the table as training takes it."""
+    def run(self, table: Table, counts: Mapping[int, Counter[str]] | None = None) -> CheckedTable:
+        """Return what is found in a table, and the table as training takes it.
+
+        Parameters
+        ----------
+        table : Table
+        counts : mapping of int to Counter of str, optional
+            By position, the different cells of columns of a larger table that this one was drawn
+            from: categories are merged by these.
+        """
         import numpy as np
 
+        self._counts = counts or {}
         with np.errstate(all="ignore"):  # 1e308 is a number, and its square is none
             return self._check(table)
 
@@ -205,6 +222,7 @@ class DataCheck:
             None if groups is None else _spread(groups, rows[known], kept, len(table.rows)),
             len(table.rows),
             len(odd.left_out),
+            rewritings,
         )
 
     def _said(self, column: ColumnProfile) -> ColumnHints:
@@ -285,14 +303,15 @@ class DataCheck:
     ) -> tuple[list[Finding], Reading, dict[str, str]]:
         name, said = (column.name,), self._said(column)
         found: list[Finding] = []
-        respelt = spellings(column)
+        texts = self._texts(column)
+        respelt = spellings(texts)
         if respelt:
-            n_rows = len(column.rows_of(set(respelt)))
+            n_rows = sum(n for cell, n in texts if cell in respelt)
             counts = {"n_rows": n_rows, "n_spellings": len(respelt)}
             cells = tuple(repr(cell) for cell in list(respelt)[:3])
             found.append(Finding("look_alike", NOTE, name, "", counts, (), (), cells))
         counted = Counter[str]()
-        for cell, n in column.texts():
+        for cell, n in texts:
             counted[respelt.get(cell, cell)] += n
         rare, other = rare_categories(counted, said.categories) if group_rare else (set(), "")
         if rare:
@@ -301,10 +320,21 @@ class DataCheck:
             found.append(
                 Finding("rare", NOTE, name, other, counts, ("list",), (), tuple(sorted(rare)[:5]))
             )
-        best = {cell: respelt.get(cell, cell) for cell, _ in column.texts()}
+        best = {cell: respelt.get(cell, cell) for cell, _ in texts}
         rewriting = {cell: other if text in rare else text for cell, text in best.items()}
         many = len(counted) > MANY_CATEGORIES
         return found, Reading(other=other if many else ""), rewriting
+
+    def _texts(self, column: ColumnProfile) -> list[tuple[str, int]]:
+        """Return the different cells of a column that are no missing values, with their counts."""
+        counts = self._counts.get(column.position)
+        if counts is None:
+            return column.texts()
+        texts = Counter[str]()
+        for cell, n in counts.items():
+            texts[column.said.cleaned(cell)] += n
+        marks = MISSING_MARKS if column.is_numeric else frozenset()
+        return [(cell, n) for cell, n in texts.items() if cell and cell.lower() not in marks]
 
     def _leaks(
         self,

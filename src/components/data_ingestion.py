@@ -9,13 +9,15 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from src.exception import ConfigurationError, DataValidationError
 from src.logger import get_logger
+from src.tables.cells import to_text
 from src.tables.layout import Table
 from src.tables.reader import read_table, table_from_records
 from src.tables.spreadsheets import FIRST_TABLE, SheetChoice
@@ -23,6 +25,7 @@ from src.tables.spreadsheets import FIRST_TABLE, SheetChoice
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from sqlalchemy import Result
 
 logger = get_logger(__name__)
 
@@ -32,6 +35,7 @@ MINIMUM_TEST_ROWS = 2
 LEAST_GROUPS = 10  # to hold a share of them out
 DOWNLOAD_LIMIT = 1 << 30
 TIMEOUT_S = 30
+ROWS_AT_ONCE = 20_000  # of a database's answer
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,8 @@ class DataIngestion:
         DataValidationError
             If what it holds is no table.
         """
-        source = self.config.source
-        # Two letters at least: C:\x\y.csv is a file.
-        scheme = re.match(r"([a-z][a-z0-9+]+)://", source, re.IGNORECASE)
-        is_database = scheme is not None and scheme[1].lower() not in ("http", "https", "file")
+        source, scheme = self.config.source, scheme_of(self.config.source)
+        is_database = self.is_database
         if self.config.query and not is_database:
             raise ConfigurationError(
                 "A query goes with a database URL, such as sqlite:///school.db.",
@@ -78,6 +80,38 @@ class DataIngestion:
             table = read_table(Path(source), choice=self.config.sheet)
         logger.info("Read %d rows and %d columns", len(table.rows), len(table.header))
         return table
+
+    @property
+    def is_database(self) -> bool:
+        """Whether the source is a database."""
+        return scheme_of(self.config.source) not in ("", "http", "https", "file")
+
+    def write_parquet(self, path: Path) -> None:
+        """Write what a database answers to a file, some rows at a time, as text cells.
+
+        Raises
+        ------
+        ConfigurationError
+            As :meth:`run` does, or if pyarrow is not installed.
+        """
+        try:
+            import pyarrow as pa
+            from pyarrow import parquet
+        except ImportError as error:
+            raise ConfigurationError(
+                "A database's answer is read in parts by pyarrow, which is not installed: "
+                "pip install pyarrow"
+            ) from error
+        with self._answer(in_parts=True) as answer:
+            names = [str(name).strip() for name in list(answer.keys())]
+            schema = pa.schema([(name, pa.string()) for name in names])
+            with parquet.ParquetWriter(path, schema) as writer:
+                for part in answer.partitions(ROWS_AT_ONCE):
+                    cells = [
+                        [to_text(value) for value in column] for column in zip(*part, strict=True)
+                    ]
+                    arrays = [pa.array(column, pa.string()) for column in cells]
+                    writer.write_batch(pa.record_batch(arrays, schema=schema))
 
     def split(
         self,
@@ -215,6 +249,12 @@ class DataIngestion:
         return read_table(io.BytesIO(content), name, self.config.sheet)
 
     def _from_database(self) -> Table:
+        with self._answer() as answer:
+            return table_from_records(list(answer.keys()), answer)
+
+    @contextmanager
+    def _answer(self, *, in_parts: bool = False) -> Iterator[Result[Any]]:
+        """Ask the database; in parts, the answer stays on its side, where it can."""
         if not self.config.query:
             raise ConfigurationError(
                 'A database needs a query, such as "SELECT * FROM students".', setting="query"
@@ -240,14 +280,27 @@ class DataIngestion:
             with engine.connect() as connection:
                 if sqlite:  # others undo what was not committed
                     connection.exec_driver_sql("PRAGMA query_only = ON")
-                answer = connection.execute(query)
-                return table_from_records(list(answer.keys()), answer)
+                streamed = {"stream_results": True, "max_row_buffer": ROWS_AT_ONCE}
+                yield connection.execute(query, execution_options=streamed if in_parts else {})
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise ConfigurationError(
                 f"The database did not answer the query: {_reason(error)}."
             ) from error
         finally:
             engine.dispose()
+
+
+def scheme_of(source: str) -> str:
+    """Return what stands before ``://``, in lower case; nothing for a file.
+
+    Examples
+    --------
+    >>> scheme_of("sqlite:///school.db"), scheme_of("class.csv")
+    ('sqlite', '')
+    """
+    # Two letters at least: C:\x\y.csv is a file.
+    found = re.match(r"([a-z][a-z0-9+]+)://", source, re.IGNORECASE)
+    return found[1].lower() if found else ""
 
 
 def check_enough(n_rows: int) -> None:

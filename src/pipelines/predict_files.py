@@ -8,17 +8,14 @@ stopped goes on where it was: a part that is whole is not made again.
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import io
 import json
 import os
-import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +25,14 @@ from src.serving.predictor import Predictor
 from src.serving.scorers import scorer_for
 from src.serving.scoring import can_vectorise
 from src.serving.summary import Tally
+from src.tables.many_files import (
+    PARQUET,
+    file_system,
+    folder_and_pattern,
+    found_files,
+    is_many_files,
+    path_of,
+)
 from src.tables.reader import open_table
 from src.tables.spreadsheets import RowGroups
 
@@ -36,14 +41,10 @@ if TYPE_CHECKING:
 
     from src.search.home import Home
 
-S3 = "s3://"
-PATTERN = re.compile(r"[*?\[]")
-PARQUET, CSV = (".parquet", ".pq"), (".csv",)
 UNFINISHED = ".tmp"
 SHARD_ROWS = 1_000_000
 TOGETHER = 64  # shards between two looks at how far it is
 SHARD_S = 5.0  # processor seconds of one, roughly
-ATTEMPTS, WAIT_S = 8, 30.0  # of a request to S3, and for its answer
 _PREDICTORS: dict[str, Predictor] = {}
 PLAN, MANIFEST, TO_FIX, DONE = "_plan.json", "manifest.json", "to-fix", "_done"
 
@@ -122,13 +123,7 @@ def is_many(source: str, output: str) -> bool:
     >>> is_many("class.csv", "out.csv"), is_many("s3://b/in/*.parquet", "out/")
     (False, True)
     """
-    return (
-        any(
-            place.startswith(S3) or PATTERN.search(place) or place.endswith(("/", os.sep))
-            for place in (source, output)
-        )
-        or Path(source).is_dir()
-    )
+    return is_many_files(source) or is_many_files(output)
 
 
 def predict_files(
@@ -170,8 +165,8 @@ def predict_files(
         ) from error
     predictor = Predictor.load(artifacts)
     _PREDICTORS[predictor.run.run_id] = predictor  # for the shards that this process scores
-    folder = source if not PATTERN.search(source) and not _ending(source) else _parent(source)
-    files, found = file_system(folder), _found(source)
+    folder, _ = folder_and_pattern(source)
+    files, found = file_system(folder), found_files(source)
     ending = ".parquet" if found[0].path.endswith(PARQUET) else ".csv"
     shards = [*_shards(files, found)]
     run = {p.name: p.read_bytes() for p in predictor.run.folder.iterdir() if p.is_file()}
@@ -246,7 +241,7 @@ class Folder:
     """A folder of this machine or of S3, whose files appear whole or not at all."""
 
     def __init__(self, place: str) -> None:
-        self._files, self._root = file_system(place), _path(place)
+        self._files, self._root = file_system(place), path_of(place)
 
     def names(self, folder: str = "") -> list[str]:
         """Return the names of the files in a folder; none where it does not exist."""
@@ -307,69 +302,6 @@ class Folder:
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
-
-
-@lru_cache
-def file_system(place: str) -> fs.FileSystem:
-    """Return the file system of a path or an ``s3://`` address.
-
-    ``AWS_ENDPOINT_URL`` names another service than AWS's; keys and region come from where AWS's own
-    tools look for them.
-    """
-    from pyarrow import fs
-
-    if not place.startswith(S3):
-        return fs.LocalFileSystem()
-    options: dict[str, Any] = {"connect_timeout": WAIT_S, "request_timeout": WAIT_S}
-    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
-        scheme, _, host = endpoint.partition("://")
-        options |= {"endpoint_override": host.rstrip("/"), "scheme": scheme}
-    if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
-        options["region"] = region
-    retries = fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS)
-    return fs.S3FileSystem(retry_strategy=retries, **options)
-
-
-def _path(place: str) -> str:
-    return (
-        place.removeprefix(S3).rstrip("/") if place.startswith(S3) else str(Path(place).resolve())
-    )
-
-
-def _ending(place: str) -> str:
-    return Path(place).suffix.lower()
-
-
-def _parent(place: str) -> str:
-    return place.rpartition("/")[0] or "."
-
-
-def _found(source: str) -> list[fs.FileInfo]:
-    """Return the files of a folder or a pattern, by name."""
-    from pyarrow import fs
-
-    folder, pattern = source, "*"
-    if PATTERN.search(source) or _ending(source):
-        folder, pattern = _parent(source), source.rpartition("/")[2]
-    if PATTERN.search(folder):
-        raise ConfigurationError(
-            f"Only names of files may have a pattern, no folders. Got {source}."
-        )
-    try:
-        all_files = file_system(folder).get_file_info(fs.FileSelector(_path(folder)))
-    except OSError as error:
-        raise ConfigurationError(f"{folder} cannot be read: {error}") from error
-    found = [
-        one
-        for one in all_files
-        if one.type == fs.FileType.File
-        and one.base_name.lower().endswith((*PARQUET, *CSV))
-        and not one.base_name.startswith(("_", "."))
-        and fnmatch.fnmatchcase(one.base_name, pattern)
-    ]
-    if not found:
-        raise ConfigurationError(f"No CSV or Parquet file is found as {source}.")
-    return sorted(found, key=lambda one: one.path)
 
 
 def _shards(files: fs.FileSystem, found: Sequence[fs.FileInfo]) -> Iterator[Shard]:

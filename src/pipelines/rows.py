@@ -190,7 +190,9 @@ def learn_schema(
     as_of, _ = known_later(checked.table, hints, config)
 
     def infer(table: Table) -> InferredSchema:
-        inferred = infer_schema(table, hints, checked.readings, config.target, drop, config.task)
+        inferred = infer_schema(
+            table, hints, checked.readings, config.target, drop, config.task, checked.counts
+        )
         schema = replace(inferred.schema, people=checked.people, as_of=as_of)
         return replace(inferred, schema=schema)
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
+# Options that change nothing of a run, or that are told otherwise.
+NOT_TOLD = ("hints", "artifacts", "seed", "jobs", "scheduler", "send_all", "used_for", "large")
 CHECKED_ROWS = 100  # predicted again from the saved files before they are promoted
 
 
@@ -73,10 +75,12 @@ def manifest_of(
     asked = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in vars(config).items()
-        if name not in ("hints", "artifacts", "seed", "jobs", "scheduler", "send_all", "used_for")
+        if name not in NOT_TOLD
     }
     if config.group:
         asked["for"] = config.used_for
+    if config.large != "auto":
+        asked["large"] = config.large
     return RunManifest(
         run_id=new_run_id(),
         created=utc_now().isoformat(timespec="seconds"),

@@ -14,7 +14,13 @@ from src.schema.record import Schema
 from src.tables.cells import match_key
 from src.tables.joining import columns_left_out, join_tables
 from src.tables.layout import Table
-from src.tables.reader import table_from_records
+from src.tables.many_files import (
+    file_system,
+    folder_and_pattern,
+    found_files,
+    is_many_files,
+)
+from src.tables.reader import read_table, table_from_records
 
 logger = get_logger(__name__)
 
@@ -30,10 +36,24 @@ def read_all(config: TrainConfig, target: str, ingestion: DataIngestion) -> Tabl
     StuPredictionError
         If one cannot be read.
     """
-    tables = [ingestion.run()]
+    many = is_many_files(config.data)
+    tables = read_files(config.data) if many else [ingestion.run()]
     for source in config.more:
         tables += [read_records(target, config)[1]] if source == RECORDS else [read_file(source)]
     return joined(tables)[0]
+
+
+def read_files(source: str) -> list[Table]:
+    """Return the tables of a folder's or a pattern's files.
+
+    Raises
+    ------
+    StuPredictionError
+        If one cannot be read.
+    """
+    files = file_system(folder_and_pattern(source)[0])
+    found = [one for one in found_files(source) if one.size]
+    return [read_table(files.open_input_file(one.path), one.base_name) for one in found]
 
 
 def joined(tables: Sequence[Table]) -> tuple[Table, list[int]]:

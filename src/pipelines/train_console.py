@@ -17,6 +17,7 @@ from src.pipelines.training import TrainResult
 from src.report.class_facts import ClassScores
 from src.report.group_facts import GroupsFacts
 from src.report.group_scores import GroupWords, held_out_case, score_sentences
+from src.report.large_table import sentences as of_large_table
 from src.report.overview import DOUBTFUL
 from src.report.periods import headline, sentences
 from src.report.wording import Measure, listed
@@ -64,7 +65,7 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
     ):
         say("These rows do not show that it is better than the shares alone.", style="yellow")
     metrics = run.read_json("metrics.json")
-    for line in (*headline(metrics), *sentences(metrics, schema)):
+    for line in (*headline(metrics), *sentences(metrics, schema), *of_large_table(metrics)):
         say(line)
     p_value = result.trained.chance_p_value
     if p_value is not None and p_value > DOUBTFUL:
@@ -118,8 +119,10 @@ def _limits(schema: Schema) -> list[str]:
 def _leaderboard(result: TrainResult) -> Table:
     from rich.table import Table
 
-    target, rows = result.schema.target, result.run.manifest.rows
-    title = f"Predicting {target.name}: cross-validation on {rows['train']} rows"
+    target = result.schema.target
+    in_parts = result.run.read_json("metrics.json").get("large_table")
+    n_rows = in_parts["n_searched"] if in_parts else result.run.manifest.rows["train"]
+    title = f"Predicting {target.name}: cross-validation on {n_rows} rows"
     grid = Table("Model", title=title, title_justify="left")
     names = result.trained.folds.task.error_names
     for name in ("R²", "95 % interval", *names.values(), "Fit"):

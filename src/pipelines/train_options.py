@@ -21,6 +21,7 @@ from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
 from src.tables.cells import format_number, match_key
 
+LARGE = ("auto", "yes", "no")
 AIMS = ("new", "known")
 IF_BETTER, NEVER = PROMOTE_IF = ("better", "never")
 # By the setting of a component that an error names.
@@ -73,7 +74,8 @@ _FAMILIES = ", ".join(candidate.name for candidate in CANDIDATES)
 # By group: an option, its help, and what argparse is told beside. Defaults are TrainConfig's.
 _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     "the table": (
-        ("--data", "CSV, Parquet or Excel file, http(s) URL, or database URL (default: the sample "
+        ("--data", "CSV, Parquet or Excel file, a folder or a pattern of CSV or Parquet files, "
+         "also on S3 (s3://bucket/in/*.parquet), http(s) URL, or database URL (default: the sample "
          "table)", {"metavar": "SOURCE"}),
         ("--more", "further tables of the same columns, put below the first: a file a term, say; "
          "`records` stands for the pupils of the records whose outcome is known",
@@ -95,6 +97,10 @@ _TABLE: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("--as-of", "train on the columns that are known by then, as `available` in the hints says "
          "of them", {"metavar": "STAGE"}),
         ("--sheet", "the sheet of a workbook to read", {"metavar": "NAME"}),
+        ("--large", "whether the table is read in parts, since it does not fit in memory: a "
+         "random sample is searched on, the winner is fitted to all rows; auto compares its size "
+         "with the memory that is left, and reads databases into memory (default: %(default)s)",
+         {"choices": LARGE}),
         ("--all-sheets", "read all sheets of a workbook; the sheet's name becomes a column",
          _FLAG),
     ),

@@ -48,6 +48,7 @@ from src.pipelines.check_command import (
     show_findings,
 )
 from src.pipelines.judging import Judge, Judged
+from src.pipelines.large_table import LargeTraining, large_table
 from src.pipelines.lead_time_command import report_lead_time
 from src.pipelines.memory import return_freed_memory
 from src.pipelines.periods import PeriodsJudge
@@ -122,6 +123,7 @@ class TrainPipeline:
     def __init__(self, config: TrainConfig, table: Table | None = None, home: Home = HERE) -> None:
         check_config(config)
         self.config, self._table, self.home = config, table, home
+        self._large: LargeTraining | None = None
         self.store = ArtifactStore(config.artifacts, read_signing_key())
         self.ingestion = DataIngestion(
             DataIngestionConfig(
@@ -157,19 +159,26 @@ class TrainPipeline:
         started, config = time.monotonic(), self.config
         with naming_options(), self.store.training():
             # What is learnt from: the table, its schema, the rows that can be used.
-            hints, checked = self.check()
+            hints, checked = self.check(progress)
+            large = self._large
             notice(checked)
             refuse_to_train(checked)
             inferred, good = learn_schema(checked, hints, config)
             _, later = known_later(checked.table, hints, config)
+            lines = [checked.table.lines[i] for i in good.indices]
             checked = replace(checked, table=Table())  # its cells would stay in memory
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
             check_pass_mark(config.pass_mark, schema)
             trainer = self.trainer(schema)
+            if large is not None:
+                trainer = large.trainer(trainer.config)
             cross = crossed_features(config.cross, inferred.schema)
 
             # The split: what is held out, and what the search may see.
-            split = split_rows(self.ingestion, good, schema, config)
+            if large is None:
+                split = split_rows(self.ingestion, good, schema, config)
+            else:
+                split = large.split(lines)
             train, test = good.take(split.train), good.take(split.test)
             other = good.take(split.other) if len(split.other) else None
             folder = config.artifacts if challenge is None else challenger_folder(config)
@@ -179,24 +188,30 @@ class TrainPipeline:
             # The search, by cross-validation on the training rows.
             names, X, y = list(schema.names), good.X[list(schema.names)], good.y
             preprocessor = DataTransformation(schema, config.seed, len(y)).run()
+            searched = train if large is None else large.searched(train)
             with naming_the_cause(checked, schema.target.name):
                 trained = trainer.run(
-                    train.X[names],
-                    train.y,
+                    searched.X[names],
+                    searched.y,
                     preprocessor,
                     progress,
-                    groups=train.groups,
-                    weight=train.weight,
-                    units=train.units,
-                    cohorts=train.cohorts,
+                    groups=searched.groups,
+                    weight=searched.weight,
+                    units=searched.units,
+                    cohorts=searched.cohorts,
                 )
-            fitted = trainer.fit(
-                trained.pipeline,
-                train.X[names],
-                less_effects(train, trained.groups),
-                train.weight,
-                train.groups,
-            )
+            of_parts = None
+            if large is None:
+                fitted = trainer.fit(
+                    trained.pipeline,
+                    train.X[names],
+                    less_effects(train, trained.groups),
+                    train.weight,
+                    train.groups,
+                )
+            else:
+                of_parts = large.fit(trainer, trained, inferred, schema, checked, train, test)
+                trained, fitted = of_parts.trained, of_parts.fits.without_held_out
             # The test rows are read here, once: nothing below chooses anything by them.
             judged = Judge(
                 schema,
@@ -214,9 +229,11 @@ class TrainPipeline:
             told = self._periods(schema, trainer, trained, judged, split, good)
 
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
-            promoted = trainer.fit(
-                trained.pipeline, X, less_effects(good, judged.groups), good.weight, good.groups
-            )
+            if of_parts is None:
+                learnt = less_effects(good, judged.groups)
+                promoted = trainer.fit(trained.pipeline, X, learnt, good.weight, good.groups)
+            else:
+                promoted = of_parts.fits.on_all
             compiled = ModelCompiler(schema, config.seed).run(
                 promoted.named_steps["preprocessor"],
                 promoted.named_steps["model"],
@@ -231,7 +248,11 @@ class TrainPipeline:
                 "train": len(train.y),
                 "test": len(split.test) + len(split.other),
             }
+            if of_parts is not None:
+                rows = of_parts.rows
             metrics = metrics_of(schema, trained, judged.evaluation, rows) | judged.metrics | told
+            if of_parts is not None:
+                metrics["large_table"], metrics["note"] = asdict(of_parts.facts), of_parts.note
             if challenge is not None:
                 metrics["challenge"] = asdict(challenge)
             metrics["levers"] = directions_of(explanation.raw_differences(train.X, train.y))
@@ -285,11 +306,20 @@ class TrainPipeline:
             run, schema, trained, judged.evaluation, promoted_s, report_s, problem, checked.findings
         )
 
-    def check(self) -> tuple[Hints, CheckedTable]:
-        """Return the table's hints, and what is found in it; nothing is written."""
+    def check(
+        self, progress: Progress = lambda label, done, total: None
+    ) -> tuple[Hints, CheckedTable]:
+        """Return the table's hints, and what is found in it; nothing is written.
+
+        Of a table that is read in parts, that is what is found in rows that are drawn from it.
+        """
         hints, config = self._hints(), self.config
         target = config.target or hints.target
-        table = self._table or read_all(config, target or "", self.ingestion)
+        table, large = self._table, None
+        if table is None and (parts := large_table(config)) is not None:
+            large = self._large = LargeTraining(parts, config, progress)
+            table = large.scanned.drawn
+        table = table or read_all(config, target or "", self.ingestion)
         check_enough(len(table.rows))
         apart = columns_apart(table, config, target)
         refuse_unknown(table, target, config)
@@ -305,7 +335,9 @@ class TrainPipeline:
             group=config.group,
             weight=config.sample_weight,
         )
-        return hints, DataCheck(check).run(table)
+        if large is None:
+            return hints, DataCheck(check).run(table)
+        return hints, large.checked(DataCheck(check).run(table, large.exact_cells()))
 
     def trainer(self, schema: Schema) -> ModelTrainer:
         """Return the trainer of a model with that schema."""
@@ -452,6 +484,12 @@ def _run(options: argparse.Namespace, out: Console, errors: Console) -> dict[str
         raise ConfigurationError("--capacity goes with --lead-time.")
     if options.promote_if and not options.challenge:
         raise ConfigurationError("--promote-if goes with --challenge.")
+    if options.challenge or options.lead_time:
+        if options.large == "yes":
+            raise ConfigurationError(
+                "--challenge and --lead-time need the table in memory: not with --large yes."
+            )
+        options.large = "no"
     config = config_of(options)
     if options.check:
         return check_table(*TrainPipeline(config).check(), options, out)

@@ -52,6 +52,7 @@ class TrainConfig:
     jobs: int = os.cpu_count() or 1
     scheduler: str | None = None
     send_all: bool = False
+    large: str = "auto"
 
 
 @dataclass(frozen=True)

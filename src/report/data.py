@@ -6,6 +6,7 @@ from src.language import gettext as _
 from src.language import ngettext
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import CategoricalSummary, DataSummary, Facts, NumericSummary, RefusedRows
+from src.report.large_table import sentences as of_large_table
 from src.report.overview import used_features
 from src.report.plots import Dot, dots, histogram
 from src.report.stored_words import spoken
@@ -39,6 +40,7 @@ def data_section(facts: Facts) -> Section | None:
         )
         if facts.schema.as_of:
             lead.append(_("Used is what is known by %(stage)s.", stage=plain(facts.schema.as_of)))
+        lead += of_large_table(facts.metrics)
         without_target = rows["total"] - rows["refused"] - rows["used"]
         if without_target > 0:
             points.append(

@@ -20,6 +20,7 @@ from src.report.fairness import SIGN, group_table
 from src.report.findings import fairness_sentences
 from src.report.group_effects import group_limits
 from src.report.group_scores import both_scores, both_tables
+from src.report.large_table import sentences as of_large_table
 from src.report.overview import (
     accuracy,
     certainty,
@@ -218,6 +219,8 @@ def measured(facts: Facts) -> list[CardPart]:
     """Return the parts that only ``model_card.md`` has: elsewhere they are figures."""
     told = told_of(facts)
     parts = [CardPart(_("How good it is"), told.good, tables=told.tables)]
+    if in_parts := of_large_table(facts.metrics):
+        parts.append(CardPart(_("The data"), in_parts))
     if in_time := [*headline(facts.metrics), *sentences(facts.metrics, facts.schema)]:
         parts.append(CardPart(_("From period to period"), in_time))
     return [*parts, CardPart(_("Groups"), *told.groups)] if told.groups else parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from src.schema.column_kinds import DATE, IDENTIFYING, TEXT, Kind
@@ -117,9 +118,14 @@ def odd_values(column: ColumnProfile) -> tuple[list[Finding], tuple[float, ...]]
     return found, (*codes, *far)
 
 
-def spellings(column: ColumnProfile) -> dict[str, str]:
-    """Return the spelling that each differently spelt category is given; only the changed ones."""
-    texts = column.texts()
+def spellings(texts: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """Return the spelling that each differently spelt category is given; only the changed ones.
+
+    Parameters
+    ----------
+    texts : sequence of (str, int)
+        The different cells, with how many rows have each.
+    """
     alike: dict[object, Counter[str]] = {}
     truths = {cell: truth(cell) for cell, _ in texts}
     as_truth = len(texts) > 2 and None not in truths.values() and len(set(truths.values())) == 2

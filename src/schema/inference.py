@@ -6,7 +6,7 @@ import difflib
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -65,7 +65,7 @@ class _Column:
         self,
         header: str,
         position: int,
-        cells: Iterable[str],
+        cells: Counter[str],
         hints: Hints,
         decimal_comma: bool,
         readings: Mapping[str, Reading],
@@ -76,7 +76,7 @@ class _Column:
         self.hints = hints.of(self.name)
         self.reading = readings.get(self.name, Reading())
         self.counts = Counter[str]()
-        for cell, n in Counter(cells).items():
+        for cell, n in cells.items():
             self.counts[clean(cell)] += n
         parsed = ((c, parse_number(c, decimal_comma=decimal_comma)) for c in self.counts)
         self.numbers = {cell: number for cell, number in parsed if number is not None}
@@ -106,6 +106,7 @@ def infer_schema(
     target: str | None = None,
     drop: Sequence[str] = (),
     task: Task = "auto",
+    counts: Mapping[int, Counter[str]] | None = None,
 ) -> InferredSchema:
     """Learn the schema of a table.
 
@@ -122,6 +123,8 @@ def infer_schema(
         Columns that shall not be features.
     task : str
         Whether a number or one of some outcomes is predicted; ``auto`` looks at the column.
+    counts : mapping of int to Counter of str, optional
+        By position, the cells of a larger table that this one was drawn from.
 
     Returns
     -------
@@ -143,7 +146,10 @@ def infer_schema(
     positions = _named_columns(table, rows, dropped)
 
     def read(position: int) -> _Column:  # one at a time: a wide table's cells fill the memory
-        cells = (row[position] for row in rows)
+        if counts is not None and position in counts:
+            cells = counts[position]
+        else:
+            cells = Counter(row[position] for row in rows)
         header = table.header[position]
         return _Column(header, position, cells, hints, table.decimal_comma, readings)
 

@@ -1,0 +1,141 @@
+"""Train on a table that does not fit in memory, under a limit, and compare parts that do fit.
+
+``python -m benchmarks.large_table --mib 5120 --limit 1536 --check``
+
+The table is synthetic and seeded, lies in a folder for temporary files, and is deleted. The limit
+is the kernel's on what a process may write to (``RLIMIT_DATA``: it counts memory that is only
+reserved, too, and no file that is mapped); beside it stands the most that was resident.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.large_tables import TARGET, write_large_table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MIB = 1 << 20
+PART_MIB = 8  # of the part that is fitted in memory, too
+MOST_APART = 1e-9  # of ridge's predictions, over their spread
+MOST_R2 = 0.002  # of XGBoost
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "LOG_LEVEL": "WARNING"}
+
+
+def train_under_limit(data: Path, artifacts: Path, limit: int, model: str) -> dict[str, Any]:
+    """Return what a training in a process of its own came to, with its peak of memory."""
+    command = [
+        *(sys.executable, "-m", "src.pipelines.train_pipeline", "--data", str(data), "--json"),
+        *("--target", TARGET, "--large", "yes", "--budget", "quick", "--models", model),
+        *("--artifacts", str(artifacts)),
+    ]
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        env=os.environ | ENVIRONMENT,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
+    )
+    answer, _ = process.communicate()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found: dict[str, Any] = {
+        "status": process.returncode,
+        "seconds": time.monotonic() - started,
+        "processor_s": used.ru_utime + used.ru_stime,
+        "peak_mib": used.ru_maxrss / 1024,
+    }
+    if process.returncode == 0:
+        told = json.loads(answer.splitlines()[-1])
+        found |= {"rows": told["rows"], "large_table": told["large_table"]}
+    return found
+
+
+def compare_in_memory(model: str, folder: Path) -> tuple[float, float]:
+    """Return how far predictions are apart, over their spread, and R², for a part in memory.
+
+    The same model is fitted to the same rows, made by the same preprocessor.
+    """
+    import numpy as np
+    import pandas as pd
+    from sklearn.base import clone
+    from sklearn.metrics import r2_score
+
+    from src.pipelines.train_pipeline import TrainPipeline
+    from src.pipelines.training import TrainConfig
+
+    data = folder / "part"
+    data.mkdir(exist_ok=True)
+    if not any(data.iterdir()):
+        write_large_table(data, PART_MIB * MIB, seed=1)
+    config = TrainConfig(
+        data=str(data),
+        target=TARGET,
+        models=(model,),
+        artifacts=folder / model,
+        large="yes",
+        budget="quick",
+    )
+    result = TrainPipeline(replace(config, jobs=1)).run()
+    run = result.run
+    preprocessor, fitted = run.load_object("preprocessor.pkl"), run.load_object("model.pkl")
+    rows = pd.concat([pd.read_csv(path) for path in sorted(data.iterdir())], ignore_index=True)
+    X = preprocessor.transform(rows[list(result.schema.names)])
+    y = rows[TARGET].to_numpy()
+    expected = clone(fitted).fit(X, y).predict(X)
+    found: NDArray[np.float64] = fitted.predict(X)
+    apart = float(np.abs(found - expected).max() / expected.std())
+    return apart, abs(float(r2_score(y, found) - r2_score(y, expected)))
+
+
+def main() -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mib", type=int, default=200, help="size of the table (%(default)s)")
+    parser.add_argument("--limit", type=int, default=700, help="MiB for training (%(default)s)")
+    parser.add_argument("--model", default="ridge", help="that is trained under it (%(default)s)")
+    parser.add_argument("--ending", default=".csv", choices=(".csv", ".parquet"))
+    parser.add_argument("--folder", help="for the table (default: the system's for such files)")
+    parser.add_argument(
+        "--parts", nargs="*", default=["ridge", "xgboost"], help="compared in memory (%(default)s)"
+    )
+    parser.add_argument("--check", action="store_true", help="fail where a limit is missed")
+    options = parser.parse_args()
+    missed = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
+        folder = Path(temporary)
+        for model in options.parts:
+            apart, r2 = compare_in_memory(model, folder)
+            print(f"{model} on {PART_MIB} MiB, as in memory: predictions {apart:.1e} apart, "
+                  f"R² {r2:.5f}", flush=True)  # fmt: skip
+            if (apart > MOST_APART) if model == "ridge" else (r2 > MOST_R2):
+                missed.append(model)
+        data = folder / "table"
+        data.mkdir()
+        n_rows = write_large_table(data, options.mib * MIB, ending=options.ending)
+        print(f"Table: {n_rows:,} rows, {options.mib:,} MiB of {options.ending}", flush=True)
+        found = train_under_limit(data, folder / "artifacts", options.limit * MIB, options.model)
+    print(json.dumps(found, indent=1))
+    if found["status"] != 0 or found["peak_mib"] > options.limit:
+        missed.append("memory")
+    else:
+        print(f"{options.model}: {found['peak_mib']:.0f} MiB at most (limit {options.limit}), "
+              f"{found['seconds']:.0f} s, {found['processor_s']:.0f} s of a processor, "
+              f"{n_rows / found['processor_s']:,.0f} rows a second of it")  # fmt: skip
+    print(f"Missed: {', '.join(missed)}" if missed else "All limits are kept.")
+    return 1 if options.check and missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,384 @@
+"""A table that does not fit in memory: whether it is one, and what stands in for its rows."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.components.data_check import CheckedTable
+from src.components.data_ingestion import DataIngestion, DataIngestionConfig, scheme_of
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
+from src.exception import ConfigurationError
+from src.logger import get_logger
+from src.pipelines.rows import Rows, Split
+from src.pipelines.train_options import LARGE
+from src.pipelines.training import TrainConfig
+from src.report.large_table import ColumnFacts, LargeTableFacts
+from src.schema.features import NumericFeature
+from src.schema.inference import InferredSchema
+from src.schema.record import Schema
+from src.search.leaderboard import TrainedModel
+from src.search.more_rows import Unseen
+from src.search.plan import Progress
+from src.search.task import REGRESSION
+from src.stats.intervals import r2_drop_interval, r2_interval
+from src.streaming.boosting import BYTES_A_ROW
+from src.streaming.files import LargeTable
+from src.streaming.fits import (
+    BOOSTERS,
+    LINEAR_FAMILIES,
+    NOT_IN_PARTS,
+    FittedTwice,
+    StreamedFit,
+)
+from src.streaming.memory import memory_left, memory_to_train
+from src.streaming.scan import Scanned, rows_to_draw, scan
+from src.streaming.typed_rows import Counted, RowReader
+from src.tables.cells import MISSING_MARKS, clean, match_key
+from src.tables.many_files import is_many_files
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+logger = get_logger(__name__)
+
+AUTO, ALWAYS, NEVER = LARGE
+SURELY_FITS = 4 << 20  # bytes of a file that nobody need look into
+FAMILIES = (*LINEAR_FAMILIES, *BOOSTERS)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the rows of a large table came to.
+
+    Attributes
+    ----------
+    fits : FittedTwice
+    trained : TrainedModel
+        With predictions of held-out rows, by which ranges are made.
+    train : Rows
+        Those that were searched on, then those that ranges are made by.
+    counted : Counted
+    facts : LargeTableFacts
+    """
+
+    fits: FittedTwice
+    trained: TrainedModel
+    train: Rows
+    counted: Counted
+    facts: LargeTableFacts
+
+    @property
+    def note(self) -> str:
+        """What metrics.json says of its figures."""
+        facts = self.facts
+        return (
+            f"The winner was chosen by cross-validation inside {facts.n_searched} rows, drawn from "
+            f"{facts.n_rows}, and fitted to all but {facts.n_held_out} held-out rows. These "
+            f"metrics come from {facts.n_tested} of these, which were read once, at the end; by "
+            "the others, the ranges were made. The promoted model was then fitted on all "
+            f"{facts.n_used} rows."
+        )
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows were used for what, as a run's manifest tells it."""
+        counted, facts = self.counted, self.facts
+        return {
+            "total": counted.n_rows,
+            "refused": counted.n_refused,
+            "used": counted.n_used,
+            "train": counted.n_used - facts.n_held_out,
+            "test": facts.n_tested,
+        }
+
+
+def large_table(config: TrainConfig) -> LargeTable | None:
+    """Return the table where it is read in parts; None where it is read into memory.
+
+    Raises
+    ------
+    StuPredictionError
+        If it cannot be opened, or an option needs it in memory.
+    """
+    source, many = config.data, is_many_files(config.data)
+    ingestion = DataIngestion(DataIngestionConfig(source, config.query))
+    if ingestion.is_database and not many and config.large == ALWAYS:
+        _refuse(config)
+        return _of_database(ingestion)
+    if config.large == NEVER or scheme_of(source) not in ("", "s3"):
+        if config.large == ALWAYS:
+            raise ConfigurationError(
+                "--large reads CSV and Parquet files of this machine or of S3, and databases. Save "
+                "the table as one of these first."
+            )
+        return None
+    if config.large == AUTO and not many and not _may_be_large(Path(source)):
+        return None
+    table = LargeTable.open(source)
+    n_rows, n_cells = table.rows_and_cells()
+    needed, left = memory_to_train(n_cells), memory_left()
+    told = f"about {n_rows:,} rows of {len(table.header)} columns"
+    sizes = f"about {_gib(needed)} GiB to train on, and {_gib(left)} GiB are left"
+    if config.large == AUTO and needed <= left:
+        logger.info("The table has %s: it needs %s, so it is read into memory", told, sizes)
+        return None
+    why = "as --large asks" if config.large == ALWAYS else f"it would need {sizes}"
+    logger.warning("The table has %s. It is read in parts: %s.", told, why)
+    _refuse(config)
+    return table
+
+
+class LargeTraining:
+    """What a table that is read in parts gives to training.
+
+    Parameters
+    ----------
+    table : LargeTable
+    config : TrainConfig
+    progress : callable
+        Called with the rows that were read, of how many.
+    """
+
+    def __init__(self, table: LargeTable, config: TrainConfig, progress: Progress) -> None:
+        self.table, self.config, self._progress = table, config, progress
+        self._unable: dict[str, str] = {}
+        most = rows_to_draw(len(table.header))
+        self.scanned: Scanned = scan(
+            table, config.seed, config.test_size, most, self._told("Reading all rows")
+        )
+
+    def exact_cells(self) -> dict[int, Counter[str]]:
+        """Return the cells of columns that may be categories, by position."""
+        return {
+            position: column.cells
+            for position, column in enumerate(self.scanned.columns)
+            if not (column.many or column.n_more)
+        }
+
+    def checked(self, found: CheckedTable) -> CheckedTable:
+        """Return what a check of the drawn rows found, with the counts of all rows."""
+        positions = {match_key(name): i for i, name in enumerate(self.table.header)}
+        counts = {}
+        for name, reading in found.readings.items():
+            position = positions[match_key(name)]
+            rewriting = found.rewritings.get(position, {})
+            counts[position] = self.scanned.columns[position].counted(
+                reading, rewriting, typed=self.table.typed
+            )
+        findings = found.findings
+        if len(self.table.files) > 1:  # lines of which file?
+            findings = tuple(replace(finding, rows=()) for finding in findings)
+        return replace(found, counts=counts, findings=findings, n_rows=self.scanned.n_rows)
+
+    def split(self, lines: list[int]) -> Split:
+        """Return which of the good rows that were drawn are learnt from, and which are judged by.
+
+        Of the held-out rows half are for ranges: they come last among the former.
+        """
+        import numpy as np
+
+        scanned = self.scanned
+        of_line = dict(zip(scanned.drawn.lines, scanned.hashes.tolist(), strict=True))
+        hashes = np.array([of_line[line] for line in lines], dtype=np.uint64)
+        held = np.flatnonzero(hashes >= np.uint64(scanned.held_from))
+        for_ranges, test = np.array_split(held[np.argsort(hashes[held])], 2)
+        searched = np.flatnonzero(hashes < np.uint64(scanned.held_from))
+        self._n_searched = len(searched)
+        train = np.concatenate([searched, np.sort(for_ranges)])
+        return Split(train, np.sort(test), np.empty(0, dtype=np.intp))
+
+    def searched(self, train: Rows) -> Rows:
+        """Return the rows that are searched on."""
+        import numpy as np
+
+        return train.take(np.arange(self._n_searched))
+
+    def trainer(self, config: ModelTrainerConfig) -> ModelTrainer:
+        """Return a trainer of the families that can learn from parts.
+
+        Raises
+        ------
+        ConfigurationError
+            If others alone are asked for.
+        """
+        if config.task != REGRESSION:
+            raise ConfigurationError(
+                "Outcomes: not for a table that is read in parts, so far. Train on a part of it "
+                "that fits in memory, or predict a number (--task regression)."
+            )
+        asked = config.models or tuple(one.name for one in config.task.candidates)
+        self._unable = {name: NOT_IN_PARTS for name in asked if name not in FAMILIES}
+        needed = BYTES_A_ROW * self.scanned.n_rows
+        if needed > memory_left() / 2:
+            what = f"its target and gradients need {_gib(needed)} GiB for all rows"
+            self._unable |= dict.fromkeys(set(BOOSTERS) & set(asked), what)
+        able = tuple(name for name in asked if name not in self._unable)
+        if not able:
+            reasons = "; ".join(f"{name}: {why}" for name, why in self._unable.items())
+            raise ConfigurationError(
+                f"None of the chosen models can be trained ({reasons}). Choose from "
+                f"{', '.join(FAMILIES)}, or train on a part of the table that fits in memory."
+            )
+        return ModelTrainer(replace(config, models=able))
+
+    def fit(
+        self,
+        trainer: ModelTrainer,
+        trained: TrainedModel,
+        inferred: InferredSchema,
+        schema: Schema,
+        checked: CheckedTable,
+        train: Rows,
+        test: Rows,
+    ) -> Fitted:
+        """Fit the winner to all rows, and see what the sample alone would have come to."""
+        import numpy as np
+
+        names, searched = list(schema.names), self.searched(train)
+        X = searched.X[names]
+        on_sample = trainer.fit(trained.pipeline, X, searched.y, groups=searched.groups)
+        preprocessor = on_sample.named_steps["preprocessor"]
+        reader = RowReader(
+            self.table, schema, inferred.positions, checked.rewritings, self.config.seed
+        )
+        fits = StreamedFit(reader, self.scanned.held_from, self.config.jobs).run(
+            trained.pipeline.named_steps["model"],
+            preprocessor,
+            np.asarray(preprocessor.transform(X)),
+            searched.y,
+            self.scanned.n_rows,
+            self._told(f"{trained.winner.label}, on all rows"),
+        )
+        counted = reader.counted
+        if counted.problems:
+            logger.warning(
+                "%d of %d rows are left out. %s",
+                *(
+                    counted.n_refused,
+                    counted.n_rows,
+                    " ".join(map(_without_value, counted.problems)),
+                ),
+            )
+        for_ranges = np.arange(len(searched.y), len(train.y))
+        unseen = Unseen(for_ranges, fits.without_held_out.predict(train.X[names].iloc[for_ranges]))
+        left_out = trained.left_out | self._unable
+        return Fitted(
+            fits=fits,
+            trained=replace(trained, unseen=unseen, left_out=left_out),
+            train=train,
+            counted=counted,
+            facts=self._facts(schema, inferred, checked, counted, searched, test, on_sample, fits),
+        )
+
+    def _facts(
+        self,
+        schema: Schema,
+        inferred: InferredSchema,
+        checked: CheckedTable,
+        counted: Counted,
+        searched: Rows,
+        test: Rows,
+        on_sample: Pipeline,
+        fits: FittedTwice,
+    ) -> LargeTableFacts:
+        X, y = test.X[list(schema.names)], test.y
+        errors = [y - schema.clip_all(one.predict(X)) for one in (fits.without_held_out, on_sample)]
+        spread = (y - y.mean()) ** 2
+        return LargeTableFacts(
+            n_files=len(self.table.files),
+            n_rows=counted.n_rows,
+            n_used=counted.n_used,
+            n_searched=len(searched.y),
+            n_tested=len(y),
+            n_held_out=self.scanned.n_held_out,
+            on_all=r2_interval(y, errors[0], test.clusters),
+            on_sample=r2_interval(y, errors[1], test.clusters),
+            gain=r2_drop_interval(errors[0] ** 2, errors[1] ** 2, spread, test.clusters),
+            quantile_error=self.scanned.quantile_error,
+            columns=tuple(self._columns(inferred, checked)),
+        )
+
+    def _columns(self, inferred: InferredSchema, checked: CheckedTable) -> list[ColumnFacts]:
+        """Return what each number comes to in all rows."""
+        found = []
+        schema = inferred.schema
+        for feature in (*schema.features, schema.target):
+            if not isinstance(feature, NumericFeature):
+                continue
+            position = inferred.positions[feature.name]
+            column = self.scanned.columns[position]
+            n_missing = sum(
+                n for cell, n in column.cells.items() if clean(cell).lower() in MISSING_MARKS
+            )
+            found.append(
+                ColumnFacts(
+                    name=feature.name,
+                    n_rows=column.n_rows,
+                    n_missing=n_missing,
+                    minimum=feature.observed_minimum,
+                    maximum=feature.observed_maximum,
+                    total=column.total,
+                )
+            )
+        return found
+
+    def _told(self, label: str) -> Any:
+        def told(n_read: int, n_rows: int) -> None:
+            self._progress(label, n_read, n_rows)
+
+        return told
+
+
+def _of_database(ingestion: DataIngestion) -> LargeTable:
+    """Return what a database answers, read once into a file that is deleted with the table."""
+    folder = tempfile.mkdtemp(prefix="stuprediction-")
+    try:
+        ingestion.write_parquet(Path(folder) / "answer.parquet")
+        table = LargeTable.open(str(Path(folder) / "answer.parquet"))
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    weakref.finalize(table, shutil.rmtree, folder)
+    logger.warning("The database's answer is read in parts: as --large asks.")
+    return table
+
+
+def _may_be_large(path: Path) -> bool:
+    """Whether a file is worth looking into: of a kind that is read in parts, and not small."""
+    known = path.suffix.lower() in (".csv", ".parquet", ".pq")
+    return known and path.is_file() and path.stat().st_size > SURELY_FITS
+
+
+def _refuse(config: TrainConfig) -> None:
+    """Refuse options that need all rows in memory."""
+    named = {
+        "--group": config.group,
+        "--time": config.time,
+        "--sample-weight": config.sample_weight,
+        "--more": config.more,
+        "--pupil": None if config.pupil == "none" else config.pupil,
+    }
+    if used := [option for option, value in named.items() if value]:
+        raise ConfigurationError(
+            f"{' and '.join(used)}: not for a table that is read in parts. Train on a part of it "
+            "that fits in memory (--large no), or without the option. Further tables are read when "
+            "they are in one folder, which --data names."
+        )
+
+
+def _without_value(one: Any) -> str:
+    """Return where a problem is; its message may quote a student's value, which no log may hold."""
+    problem = one.problem
+    told = f"{problem.field} is refused" if problem.field else problem.message.rstrip(".")
+    return f"{one.file}, row {problem.row}: {told}."
+
+
+def _gib(n_bytes: int) -> str:
+    return f"{n_bytes / (1 << 30):.1f}"

@@ -1,0 +1,105 @@
+"""What came of a table that was read in parts: its exact figures, and what the sample cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from src.language import gettext as _
+from src.language import localize
+from src.stats.intervals import Interval
+from src.utils import read_typed
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """Exact figures of a number in all rows.
+
+    Attributes
+    ----------
+    total : float
+        The sum, added up with twice the digits that it is told with.
+    """
+
+    name: str
+    n_rows: int
+    n_missing: int
+    minimum: float
+    maximum: float
+    total: float
+
+
+@dataclass(frozen=True)
+class LargeTableFacts:
+    """How a large table was learnt from.
+
+    Attributes
+    ----------
+    n_rows, n_used : int
+        Of all files, and those of them that are good.
+    n_searched, n_tested, n_held_out : int
+        Rows that the search saw, that scores are told of, and that ranges are made by, too.
+    on_all, on_sample : Interval
+        R² of the winner fitted to all rows that are not held out, and to the searched ones alone,
+        for the same held-out rows.
+    gain : Interval
+        By how much the former is ahead.
+    quantile_error : float
+        How far the share of rows below a quantile may be off, in 19 of 20 samples.
+    """
+
+    n_files: int
+    n_rows: int
+    n_used: int
+    n_searched: int
+    n_tested: int
+    n_held_out: int
+    on_all: Interval
+    on_sample: Interval
+    gain: Interval
+    quantile_error: float
+    columns: tuple[ColumnFacts, ...]
+
+
+def sentences(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what is said of a run's large table; nothing of other tables."""
+    if "large_table" not in metrics:
+        return []
+    facts = read_typed(LargeTableFacts, metrics["large_table"])
+    return [
+        _(
+            "The table was read in parts. The search saw %(searched)s of %(rows)s rows, drawn at "
+            "random; the winner was fitted to all %(used)s that can be used.",
+            searched=_number(facts.n_searched),
+            rows=_number(facts.n_rows),
+            used=_number(facts.n_used),
+        ),
+        _(
+            "Fitted to the searched rows alone, it would explain %(sample)s of the differences "
+            "between %(tested)s held-out rows (R²); fitted to all others, it explains %(all)s: a "
+            "gain of %(gain)s (%(low)s to %(high)s).",
+            sample=_share(facts.on_sample.value),
+            all=_share(facts.on_all.value),
+            tested=_number(facts.n_tested),
+            gain=_share(facts.gain.value),
+            low=_share(facts.gain.low),
+            high=_share(facts.gain.high),
+        ),
+        _(
+            "Counts of rows, missing values and categories, the lowest and the highest values are "
+            "of all rows. All other figures of the table are of the rows that were drawn: the "
+            "share of rows below any value is right to %(error)s percentage points in 19 of 20 "
+            "such samples. Copies of rows and pupils with several rows were looked for among "
+            "these alone.",
+            error=localize(f"{100 * facts.quantile_error:.2f}"),
+        ),
+    ]
+
+
+def _number(n: int) -> str:
+    return localize(f"{n:,}")
+
+
+def _share(value: float) -> str:
+    return localize(f"{round(value, 4) + 0.0:.4f}")  # never -0.0000
