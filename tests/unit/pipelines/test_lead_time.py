@@ -137,6 +137,23 @@ def test_the_school_s_average_ranks_pupils_of_schools_that_are_known(
     assert found.stages[-1].model.auc.value > below_a_mark.stages[-1].model.auc.value
 
 
+def test_with_time_each_stage_is_judged_by_the_last_period(lead_time, table) -> None:
+    ages = [int(row["age"]) for row in csv.DictReader(table.open(encoding="utf-8"))]
+    found = lead_time(pass_mark=45.0, group=None, time="age", test_size=0.2)
+    assert found.n_test == ages.count(max(ages))
+    start, _, essay = found.stages
+    assert "Age" not in start.added  # the period is no feature
+    assert essay.auc_gain.low > 0
+    pipeline = TrainPipeline(
+        TrainConfig(
+            data=str(table), target="mark", drop=("result",), budget="quick", models=("ridge",),
+            time="age", pass_mark=45.0, artifacts=table.with_name("timed"),
+        )
+    )  # fmt: skip
+    held_out = pipeline.run().run.read_json("metrics.json")["held_out"]["r2"]
+    assert essay.model.score.value == pytest.approx(held_out["value"])
+
+
 def test_outcomes_are_ranked_by_the_chance_of_those_at_risk(lead_time, tmp_path) -> None:
     hints = tmp_path / "outcomes.toml"
     hints.write_text(HINTS + '[columns.result]\nat_risk = ["fail"]\n', "utf-8")
