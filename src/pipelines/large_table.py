@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import tempfile
 import weakref
@@ -50,7 +51,6 @@ logger = get_logger(__name__)
 AUTO, ALWAYS, NEVER = LARGE
 SURELY_FITS = 4 << 20  # bytes of a file that nobody need look into
 FAMILIES = (*LINEAR_FAMILIES, *BOOSTERS)
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,10 @@ def large_table(config: TrainConfig) -> LargeTable | None:
     """
     source, many = config.data, is_many_files(config.data)
     ingestion = DataIngestion(DataIngestionConfig(source, config.query))
+    if config.query and (many or not ingestion.is_database):
+        raise ConfigurationError(
+            "A query goes with a database URL, such as sqlite:///school.db.", setting="query"
+        )
     if ingestion.is_database and not many and config.large == ALWAYS:
         _refuse(config)
         return _of_database(ingestion)
@@ -274,14 +278,13 @@ class LargeTraining:
             trained=replace(trained, unseen=unseen, left_out=left_out),
             train=train,
             counted=counted,
-            facts=self._facts(schema, inferred, checked, counted, searched, test, on_sample, fits),
+            facts=self._facts(schema, inferred, counted, searched, test, on_sample, fits),
         )
 
     def _facts(
         self,
         schema: Schema,
         inferred: InferredSchema,
-        checked: CheckedTable,
         counted: Counted,
         searched: Rows,
         test: Rows,
@@ -302,10 +305,10 @@ class LargeTraining:
             on_sample=r2_interval(y, errors[1], test.clusters),
             gain=r2_drop_interval(errors[0] ** 2, errors[1] ** 2, spread, test.clusters),
             quantile_error=self.scanned.quantile_error,
-            columns=tuple(self._columns(inferred, checked)),
+            columns=tuple(self._columns(inferred)),
         )
 
-    def _columns(self, inferred: InferredSchema, checked: CheckedTable) -> list[ColumnFacts]:
+    def _columns(self, inferred: InferredSchema) -> list[ColumnFacts]:
         """Return what each number comes to in all rows."""
         found = []
         schema = inferred.schema
@@ -352,6 +355,8 @@ def _of_database(ingestion: DataIngestion) -> LargeTable:
 
 def _may_be_large(path: Path) -> bool:
     """Whether a file is worth looking into: of a kind that is read in parts, and not small."""
+    if importlib.util.find_spec("pyarrow") is None:
+        return False
     known = path.suffix.lower() in (".csv", ".parquet", ".pq")
     return known and path.is_file() and path.stat().st_size > SURELY_FITS
 
@@ -363,6 +368,8 @@ def _refuse(config: TrainConfig) -> None:
         "--time": config.time,
         "--sample-weight": config.sample_weight,
         "--more": config.more,
+        "--sheet": config.sheet,
+        "--all-sheets": config.all_sheets,
         "--pupil": None if config.pupil == "none" else config.pupil,
     }
     if used := [option for option, value in named.items() if value]:

@@ -102,12 +102,7 @@ class ColumnCounts:
                 ends.add(math.nextafter(min(ends), math.inf))
             for number in ends:
                 found[self._plain(number)] += 1
-        if self.n_more:
-            found.update(
-                {f"\0{i}": 1 for i in range(self.n_more)}
-                if self.n_more < MOST_CELLS
-                else {f"\0{i}": 1 for i in range(MOST_CELLS)}
-            )
+        found.update({f"\0{i}": 1 for i in range(min(self.n_more, MOST_CELLS))})
         return found
 
     def _read(self, cell: str, reading: Reading, rewriting: dict[str, str], *, typed: bool) -> str:

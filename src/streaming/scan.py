@@ -8,6 +8,7 @@ on who reads it. Both together are a simple random sample of all rows.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -191,8 +192,8 @@ def _count(block: Block, good: NDArray[np.intp], columns: list[ColumnCounts]) ->
     if isinstance(block.rows, Chunk):
         rows = [block.rows.rows[i] for i in good.tolist()]
         for position, column in enumerate(columns):
-            for row in rows:
-                column.add([row[position]], [1])
+            counts = Counter(row[position] for row in rows)
+            column.add([*counts], [*counts.values()])
         return
     whole = len(good) == len(block)
     for column, cells in zip(columns, block.rows.columns, strict=True):

@@ -16,7 +16,7 @@ from src.search.native_categories import MISSING, NUMERIC
 from src.search.references import columns_of
 from src.streaming.files import Block, LargeTable
 from src.streaming.scan import SHOWN_PROBLEMS, Progress, RowProblem, hash_rows, lines_of
-from src.tables.cells import MISSING_MARKS, clean
+from src.tables.cells import MISSING_MARKS, clean, match_key
 from src.tables.layout import Chunk
 from src.tables.number_formats import PLAIN_NUMBERS
 from src.tables.plain_rows import Coded, blank_rows
@@ -224,7 +224,7 @@ class _Column:
         self._values: dict[str, Any] = {}
         self._odd: set[str] = set()
         self._decimal_comma, self._typed = table.decimal_comma, table.typed
-        self._key = feature.name.lower()
+        self._key = match_key(table.header[position])
         self._numeric = isinstance(feature, NumericFeature)
         self._plain = (
             isinstance(feature, NumericFeature)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 
+from src.records.cases import read_cases
 from src.records.database import migrate, open_engine
-from src.records.report import latest, make_report
+from src.records.report import describe, latest, make_report
 from src.records.terms import Terms
 from src.schema.features import ClassTarget
 from src.schema.record import Schema
@@ -63,6 +65,35 @@ def test_a_pupil_counts_once_a_term_by_the_last_prediction(engine):
     found = make_report(engine, SCHEMA, TERMS)
     assert (found["n_cases"], found["n_known"]) == (11, 11)
     assert found["figures"]["mae"]["value"] == 0.0
+
+
+def test_each_of_two_groups_with_half_of_what_is_missing_may_be_named_and_the_first_is(engine):
+    known = put(engine, [a_prediction(f"k{i}", group_name="9a") for i in range(20)])
+    for group in ("9z", "9b"):
+        put(engine, [a_prediction(f"{group}{i}", group_name=group) for i in range(10)])
+    come_true(engine, dict.fromkeys(known, "60"))
+    assert make_report(engine, SCHEMA, TERMS)["missing"]["mostly_of"] == "9z"
+
+
+def test_a_report_keeps_so_few_bytes_of_a_prediction_that_a_million_fit(make_url):
+    """Rows as texts and tuples took a kilobyte each."""
+    engine = open_engine(make_url("sqlite"))
+    migrate(engine)
+    rows = [a_prediction(str(i), group_name=f"school {i % 50}") for i in range(20_000)]
+    come_true(engine, dict.fromkeys(put(engine, rows), "60"))
+    n_rows = len(rows)
+    del rows
+    make_report(engine, SCHEMA, TERMS)  # what is imported counts for nothing
+    tracemalloc.start()
+    with engine.connect() as connection:
+        cases = read_cases(connection, TARGET, TERMS)
+        held = tracemalloc.get_traced_memory()[0]
+        assert describe(cases, SCHEMA)["n_known"] == n_rows
+        peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    engine.dispose()
+    assert held / n_rows < 100
+    assert (peak - 8e6) / n_rows < 400  # a piece of rows, as SQLAlchemy reads them, takes 8 MB
 
 
 def test_what_is_missing_is_said_in_words_with_the_class_where_most_are(engine):

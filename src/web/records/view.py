@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from src.language import ENGLISH, current, mark, pgettext
 from src.language import gettext as _
-from src.records.report import UNKNOWN
+from src.records.cases import UNKNOWN
 from src.records.sentences import MISSING_SHARE, of_event, of_list, of_missing, too_few
 from src.report.document import Cell, ReportTable
 from src.report.wording import interval_ends, number, percent, sensible_decimals

@@ -224,7 +224,10 @@ def test_run_serves_like_any_other(trained):
     pupil = {"pupil_age": 12, "mark": 70, "hours": 3, "lunch": "free", "town": "Ayton"}
     answer = predictor.predict_record(pupil)
     assert answer.prediction == pytest.approx(20 + 35 + 3, abs=5)
-    assert (trained[0] / "report.html").is_file()
+    assert trained[1].report_problem is None
+    for name in ("report.html", "model_card.md"):
+        text = (trained[0] / name).read_text(encoding="utf-8")
+        assert "The search saw 500 of 3,000 rows" in text
 
 
 @pytest.mark.parametrize(
@@ -327,6 +330,16 @@ def test_rows_that_cannot_be_used_are_named_by_file_and_row(folder, tmp_path, ca
     assert "b.csv, row 100:" in caplog.text
     unable = {"decision_tree": "it cannot learn from a table that is read in parts"}
     assert result.trained.left_out == unable
+
+
+def test_header_that_comes_again_and_totals_are_no_rows(folder, trained, tmp_path):
+    rows = _rows()[:120]
+    rows[40] = {name: name for name in COLUMNS}
+    rows[80] = dict.fromkeys(COLUMNS, "") | {"town": "Total", "score": "4900"}
+    _write(tmp_path / "a.csv", rows)
+    reader = _reader(tmp_path, trained[1])
+    assert sum(map(len, reader.rows())) == 118
+    assert [one.problem.row for one in reader.counted.problems] == [42, 82]
 
 
 def test_table_that_is_mostly_wrong_is_refused_with_its_file(tmp_path):
