@@ -138,7 +138,8 @@ def test_the_school_s_average_ranks_pupils_of_schools_that_are_known(
 
 
 def test_with_time_each_stage_is_judged_by_the_last_period(lead_time, table) -> None:
-    ages = [int(row["age"]) for row in csv.DictReader(table.open(encoding="utf-8"))]
+    lines = table.read_text("utf-8").splitlines()
+    ages = [int(row["age"]) for row in csv.DictReader(lines)]
     found = lead_time(pass_mark=45.0, group=None, time="age", test_size=0.2)
     assert found.n_test == ages.count(max(ages))
     start, _, essay = found.stages
