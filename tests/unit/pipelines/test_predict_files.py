@@ -148,6 +148,7 @@ def test_what_was_begun_for_other_files_is_not_mixed_with_these(
 
 
 def test_what_stops_at_any_step_goes_on(sample_artifacts, folder, tmp_path, monkeypatch) -> None:
+    """R12."""
     monkeypatch.setattr(module, "SHARD_ROWS", 100)
     predictor, left, step = Predictor.load(sample_artifacts), 0, dict(vars(module.Folder))
     monkeypatch.setattr(module.Predictor, "load", lambda artifacts: predictor)
@@ -196,6 +197,7 @@ def kill_until_done(arguments: list[str], n_kills: int, most_s: float, env=None)
 
 
 def test_a_killed_run_goes_on_and_no_row_is_lost_or_twice(sample_artifacts, folder, tmp_path):
+    """R12."""
     output = tmp_path / "out"
     arguments = [
         "--artifacts",
@@ -254,6 +256,7 @@ def killed_at_random(command: list[str], output: Path, chance: random.Random) ->
 
 @pytest.mark.slow
 def test_50_kills_in_10_million_rows_lose_none_and_repeat_none(sample_artifacts, tmp_path) -> None:
+    """R12."""
     source, chance = tmp_path / "in", random.Random(0)
     write_many(source, 10)
     once = tmp_path / "once.parquet"
