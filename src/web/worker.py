@@ -64,7 +64,8 @@ class PatientWorker(ThreadWorker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        self._lane = getattr(self.wsgi, "extensions", {}).get(FastLane.EXTENSION)
+        if not self.cfg.is_ssl:
+            self._lane = getattr(self.wsgi, "extensions", {}).get(FastLane.EXTENSION)
         # Gunicorn reads some setting 25 times a request, each time by two calls.
         self.cfg.__dict__.update({name: s.get() for name, s in self.cfg.settings.items()})
 
@@ -98,9 +99,7 @@ class PatientWorker(ThreadWorker):
 
     def _is_quick(self, conn: TConn) -> bool:
         """Whether answering takes a moment, with no byte, room or model to wait for."""
-        if self._lane is None or not self.alive or self.cfg.is_ssl:
-            return False
-        if conn.parser.unreader.buf.getvalue():
+        if self._lane is None or not self.alive or conn.parser.unreader.buf.getvalue():
             return False
         try:
             seen = conn.sock.recv(MOST_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
