@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from src.language import gettext as _
-from src.language import localize
+from src.report.wording import number
 from src.stats.intervals import Interval
 from src.utils import read_typed
 
@@ -71,9 +71,9 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
         _(
             "The table was read in parts. The search saw %(searched)s of %(rows)s rows, drawn at "
             "random; the winner was fitted to all %(used)s that can be used.",
-            searched=_number(facts.n_searched),
-            rows=_number(facts.n_rows),
-            used=_number(facts.n_used),
+            searched=number(facts.n_searched),
+            rows=number(facts.n_rows),
+            used=number(facts.n_used),
         ),
         _(
             "Fitted to the searched rows alone, it would explain %(sample)s of the differences "
@@ -81,7 +81,7 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
             "gain of %(gain)s (%(low)s to %(high)s).",
             sample=_share(facts.on_sample.value),
             all=_share(facts.on_all.value),
-            tested=_number(facts.n_tested),
+            tested=number(facts.n_tested),
             gain=_share(facts.gain.value),
             low=_share(facts.gain.low),
             high=_share(facts.gain.high),
@@ -92,14 +92,10 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
             "share of rows below any value is right to %(error)s percentage points in 19 of 20 "
             "such samples. Copies of rows and pupils with several rows were looked for among "
             "these alone.",
-            error=localize(f"{100 * facts.quantile_error:.2f}"),
+            error=number(100 * facts.quantile_error, 2),
         ),
     ]
 
 
-def _number(n: int) -> str:
-    return localize(f"{n:,}")
-
-
 def _share(value: float) -> str:
-    return localize(f"{round(value, 4) + 0.0:.4f}")  # never -0.0000
+    return number(value, 4)
