@@ -6,10 +6,16 @@ import io
 import json
 import re
 import sqlite3
+import threading
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from src.artifact_store import ArtifactStore
 from src.records.database import migrate, open_engine
@@ -18,8 +24,10 @@ from src.records.terms import Terms
 from src.schema.record import Schema
 from src.web.records import routes
 from tests.records.conftest import KEY
+from tests.records.test_drift import a_look
+from tests.records.test_shadow import a_challenge
 from tests.records.test_sign_in import HASH, PASSWORD, SIGN_IN, sign_in
-from tests.records.worlds import a_prediction, a_school, put
+from tests.records.worlds import a_prediction, a_school, come_true, put
 from tests.web.chromium import launched, looks, violations, watched
 from tests.web.conftest import run_gunicorn
 
@@ -85,7 +93,9 @@ def test_a_database_that_does_not_answer_is_said_on_the_page(client, tmp_path):
     (tmp_path / "records.db").mkdir()
     answer = client.get("/records")
     assert answer.status_code == 200
-    assert "does not answer. Predictions go on" in answer.get_data(as_text=True)
+    text = answer.get_data(as_text=True)
+    assert "does not answer. Predictions go on" in text
+    assert "Nobody has looked yet" not in text  # that is not known
 
 
 def test_uploaded_outcomes_are_counted_and_the_report_is_made_anew(engine, client, tmp_path):
@@ -141,6 +151,71 @@ def test_what_was_lost_is_said_on_the_page(client, monkeypatch):
 def check_page(page) -> None:
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """Serve an app from a thread, so that a test can change what it finds."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.browser
+def test_the_page_can_be_read_in_all_its_states(
+    make_app, sample_artifacts, schema, engine, tmp_path, monkeypatch
+):
+    def nothing() -> None:
+        pass
+
+    def too_few() -> None:
+        come_true(
+            engine, dict.fromkeys(put(engine, [a_prediction(f"P{i}") for i in range(9)]), "60")
+        )
+        make_report(engine, schema, TERMS)
+
+    def figures() -> None:
+        a_school(engine, known=0.7)
+        make_report(engine, schema, TERMS)
+
+    def drift_and_challenge() -> None:
+        a_look(engine, ArtifactStore(sample_artifacts, "").promoted())
+        a_challenge(engine)
+
+    def lost() -> None:
+        monkeypatch.setattr(
+            "src.web.recording.Recording.counts", lambda _: {"written": 1, "spooled": 0, "lost": 7}
+        )
+
+    def down() -> None:
+        engine.dispose()
+        for path in tmp_path.glob("records.db*"):
+            path.unlink()
+        (tmp_path / "records.db").mkdir()
+
+    states = {
+        nothing: "There is no report yet", too_few: "Outcomes of 9 are known",
+        figures: "What the list caught", drift_and_challenge: "Look 3 of this term",
+        lost: "could not be kept", down: "does not answer",
+    }  # fmt: skip
+    app = make_app(sample_artifacts, **SIGN_IN)
+    with launched() as browser, served(app) as url, watched(browser, url) as visit:
+        page = visit("/records", viewport={"width": 390, "height": 900})
+        page.fill("#password", PASSWORD)
+        page.click("button[type=submit]")
+        each = cycle([(390, "light"), (1280, "dark")])
+        for (enter, words), (width, scheme) in zip(states.items(), each, strict=False):
+            enter()
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            page.goto(f"{url}/records")
+            assert words in page.inner_text("main").replace("\xa0", " ")
+            check_page(page)
 
 
 @pytest.mark.browser

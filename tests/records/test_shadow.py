@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from src.artifact_store import ArtifactStore
 from src.pipelines.train_pipeline import TrainPipeline
@@ -176,12 +177,8 @@ def test_of_fewer_than_ten_pupils_the_page_tells_no_figure(engine):
     assert "from 10 on" in describe_challenge({"shadow": found}, None).shadow[1]
 
 
-def test_the_page_says_what_the_last_challenge_found_and_what_became_of_it(
-    make_app, sample_artifacts, tmp_path
-):
-    client = make_app(sample_artifacts, **SIGN_IN).test_client()
-    sign_in(client)
-    assert "No challenger was compared" in client.get("/records").get_data(as_text=True)
+def a_challenge(engine: Engine) -> None:
+    """Keep a challenge whose challenger was promoted."""
     champion = [4.0 + k % 3 for k in range(120)]
     import numpy as np
 
@@ -190,9 +187,18 @@ def test_the_page_says_what_the_last_challenge_found_and_what_became_of_it(
         "20260101T000000Z-000000", "new.csv", Scale("rmse", "points", 2), "groups", "", 2, 0, found
     )
     details = {"run": "20260202T000000Z-111111", "model": "Ridge", "decision": "promoted"}
+    keep_challenge(engine, "command, a", details | {"facts": json.loads(to_json(vars_of(facts)))})
+
+
+def test_the_page_says_what_the_last_challenge_found_and_what_became_of_it(
+    make_app, sample_artifacts, tmp_path
+):
+    client = make_app(sample_artifacts, **SIGN_IN).test_client()
+    sign_in(client)
+    assert "No challenger was compared" in client.get("/records").get_data(as_text=True)
     engine = open_engine(f"sqlite:///{tmp_path}/records.db", patient=True)
     migrate(engine)
-    keep_challenge(engine, "command, a", details | {"facts": json.loads(to_json(vars_of(facts)))})
+    a_challenge(engine)
     engine.dispose()
     page = client.get("/records").get_data(as_text=True).replace("\xa0", " ")
     assert "run 20260202T000000Z-111111 answers since then" in page
