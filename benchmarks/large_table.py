@@ -1,10 +1,11 @@
-"""Train on a table that does not fit in memory, under a limit, and compare parts that do fit.
+"""Train on a table that does not fit in memory, hold its memory to a limit, and compare parts that fit.
 
 ``python -m benchmarks.large_table --mib 5120 --limit 1536 --check``
 
 The table is synthetic and seeded, lies in a folder for temporary files, and is deleted. The limit
 is held against the most that was resident of the training, which is one process: limits that the
-kernel keeps for a process (``ulimit``) count what is only reserved, and OpenBLAS hangs at them.
+kernel keeps for a process (``ulimit``) count what is only reserved. To have the kernel keep it, run
+this in a container, or a control group, of that much memory.
 """
 
 from __future__ import annotations

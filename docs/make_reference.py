@@ -75,6 +75,7 @@ COMMANDS: Mapping[str, Mapping[str, str | None]] = {
         "python -m benchmarks.wide_tables": "benchmarks/wide_tables.py",
         "python -m benchmarks.lead_time": "benchmarks/lead_time.py",
         "python -m benchmarks.cluster": "benchmarks/cluster.py",
+        "python -m benchmarks.large_folder": "benchmarks/large_folder.py",
         "python -m benchmarks.large_table": "benchmarks/large_table.py",
         "python -m benchmarks.drift": "benchmarks/drift.py",
         "python -m benchmarks.challenge": "benchmarks/challenge.py",
