@@ -1,4 +1,4 @@
-"""Train on a table that does not fit in memory, hold its memory to a limit, and compare parts that fit.
+"""Train on a table that does not fit in memory, hold its memory to a limit; compare parts that fit.
 
 ``python -m benchmarks.large_table --mib 5120 --limit 1536 --check``
 
