@@ -47,6 +47,8 @@ class Imported:
         That have an outcome by this file: a pupil may have several in a term.
     examples : list of str
         Why the first rows were not taken.
+    columns : list of int
+        Where the columns stand that are read.
     """
 
     n_rows: int = 0
@@ -60,6 +62,7 @@ class Imported:
     mended: int = 0
     n_predictions: int = 0
     examples: list[str] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
 
 
 class _Known(NamedTuple):
@@ -136,7 +139,7 @@ class OutcomeImport:
             self._match(connection, rows)
             self._keep(connection, rows, source, found)
             self._count(rows, found)
-            counts = {name: value for name, value in asdict(found).items() if name != "examples"}
+            counts = {name: n for name, n in asdict(found).items() if isinstance(n, int)}
             connection.execute(
                 insert(event).values(
                     at_ms=now_ms(), kind="import", actor=actor, details=json.dumps(counts)
@@ -148,6 +151,7 @@ class OutcomeImport:
 
     def _read(self, reader: TableReader, found: Imported) -> Iterator[_Row]:
         places = self._places(reader.header)
+        found.columns = sorted(places.values())
         target = self.schema.target
         alone = Schema(features=(target,), target=target)
         validation = DataValidation(

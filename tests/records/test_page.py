@@ -15,11 +15,13 @@ from itertools import cycle
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from src.artifact_store import ArtifactStore
 from src.records.database import migrate, open_engine
 from src.records.report import make_report
+from src.records.tables import outcome
 from src.records.terms import Terms
 from src.schema.record import Schema
 from src.web.records import routes
@@ -134,6 +136,25 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(
     assert answer.status_code == 422
     assert problem in answer.get_data(as_text=True)
     assert "Error: What came true" in answer.get_data(as_text=True)
+
+
+def test_rows_that_are_mended_on_the_page_are_read_as_the_file_was(engine, client):
+    put(engine, [a_prediction("ann"), a_prediction("=ben")])
+    sent = b'subject,math_score,Note\nann,"72,5",kept by nobody\n=ben,what\n,,\n'
+    answer = client.post("/records", data={"file": (io.BytesIO(sent), "r.csv")})
+    assert "kept by nobody" not in answer.text  # of a row that was taken
+    fields = re.findall(r'name="(column|cell)"[^>]*value="([^"]*)"', answer.text)
+    assert fields == [("column", "subject"), ("column", "math_score"),
+                      ("cell", "=ben"), ("cell", "what")]  # fmt: skip
+    mended = {"column": ["subject", "math_score"], "cell": ["=ben", "61,5"]}
+    assert "<strong>1</strong>" in client.post("/records/mended", data=mended).text
+    with engine.connect() as connection:
+        values = set(connection.execute(select(outcome.c.value)).scalars())
+    assert values == {"72.5", "61.5"}
+    for wrong in ({}, mended | {"cell": ["one"]}, mended | {"as_of": "in May"}):
+        assert client.post("/records/mended", data=wrong).status_code == 400
+    elsewhere = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post("/records/mended", data=mended, headers=elsewhere).status_code == 403
 
 
 def test_an_upload_from_another_site_is_refused(client):
@@ -255,6 +276,13 @@ def test_in_a_browser_one_signs_in_and_uploads_outcomes_with_mistakes(
         )
         held = page.locator("a[download]").get_attribute("href").partition("base64,")[2]
         assert "nobody,70,No prediction" in b64decode(held).decode("utf-8-sig")
+        check_page(page)
+        page.locator("table.problems tr", has_text="ninety").get_by_label("math_score").fill("90")
+        page.get_by_role("button", name="Send the rows again").click()
+        page.get_by_role("heading", name="The file is read: 2 rows").wait_for()
+        left = page.locator("table.problems tbody tr")
+        assert left.count() == 1  # the other one is taken
+        assert left.get_by_label("subject").input_value() == "nobody"
         check_page(page)
         page.click("text=Sign out")
         page.wait_for_selector("#password")

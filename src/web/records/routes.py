@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import IO
+
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest
 
 from src.exception import DataValidationError
 from src.language import gettext as _
@@ -13,7 +16,7 @@ from src.records.identity import is_day
 from src.web.batch.service import safe_name
 from src.web.middleware.sign_in import SignIn, current_sign_in
 from src.web.recording import Recording, current_recording
-from src.web.records.upload import Outcome, import_file
+from src.web.records.upload import Mending, Outcome, Wrong, import_file
 
 logger = get_logger(__name__)
 records = Blueprint("records", __name__, url_prefix="/records")
@@ -53,8 +56,23 @@ def upload() -> ResponseReturnValue:
         name = safe_name(sent.filename)
     except DataValidationError as error:
         return _page(errors={"file": error.summary}, as_of=as_of, status=422)
+    return _import(sent.stream, name, as_of)
+
+
+@records.post("/mended")
+def mend() -> ResponseReturnValue:
+    """Take rows that were mended on the page."""
+    header, as_of = request.form.getlist("column"), request.form.get("as_of", "").strip()
+    cells = request.form.getlist("cell")
+    if not header or len(cells) % len(header) or (as_of and not is_day(as_of)):
+        raise BadRequest
+    rows = [Wrong(cells[at : at + len(header)], "") for at in range(0, len(cells), len(header))]
+    return _import(Mending(header, rows).file, "mended.csv", as_of)
+
+
+def _import(file: IO[bytes], name: str, as_of: str) -> ResponseReturnValue:
     sign_in: SignIn = current_app.extensions[SignIn.EXTENSION]
-    outcome = import_file(sent.stream, name, as_of, sign_in.operator() or "", _recording())
+    outcome = import_file(file, name, as_of, sign_in.operator() or "", _recording())
     errors = {"file": outcome.refusal} if outcome.refusal else {}
     return _page(outcome, errors, as_of, 422 if errors else 200)
 

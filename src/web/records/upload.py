@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import subprocess
@@ -9,15 +11,17 @@ import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from src.config import ROOT
 from src.language import current, mark
 from src.language import gettext as _
 from src.logger import get_logger
 from src.serving.scoring import can_vectorise
+from src.tables.writer import restore, write_rows
 from src.utils import disk_folder
 from src.web.batch.worker import child_environment
 from src.web.recording import Recording
@@ -26,6 +30,7 @@ logger = get_logger(__name__)
 
 LIMIT_S = 25  # gunicorn ends a request after 30
 MOST_LINK_BYTES = 1 << 20
+MOST_MENDED = 50  # rows on the page; the others stand in the file of those that were not taken
 SLOW = mark(
     "The file takes more time than a page has. Import it on the server: "
     "python -m src.records outcomes import FILE"
@@ -40,6 +45,28 @@ NO_REPORT = mark(
 )
 
 
+class Wrong(NamedTuple):
+    """A row that was not taken: its cells of the columns that are read, and why."""
+
+    cells: list[str]
+    why: str
+
+
+@dataclass(frozen=True)
+class Mending:
+    """Rows that a person may mend on the page, which holds them: none lie on the server."""
+
+    header: list[str] = field(default_factory=list)
+    rows: list[Wrong] = field(default_factory=list)
+
+    @property
+    def file(self) -> IO[bytes]:
+        """The rows as a table."""
+        text = io.StringIO(newline="")
+        write_rows(text, [self.header, *(row.cells for row in self.rows)])
+        return io.BytesIO(text.getvalue().encode())
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of an upload.
@@ -52,6 +79,8 @@ class Outcome:
         Why the first rows were not taken.
     not_taken : str
         Address of the rows that were not taken as a file; empty where there is none.
+    mending : Mending
+        The first of them, with the columns that are read.
     refusal : str
         Why the file as a whole could not be read; else empty.
     remark : str
@@ -61,6 +90,7 @@ class Outcome:
     counts: dict[str, int] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
     not_taken: str = ""
+    mending: Mending = Mending()
     refusal: str = ""
     remark: str = ""
 
@@ -97,6 +127,7 @@ def import_file(
             counts={name: n for name, n in found.items() if isinstance(n, int)},
             examples=found["examples"],
             not_taken=_link(not_taken),
+            mending=_to_mend(not_taken, found["columns"], found["examples"]),
             remark="" if can_vectorise() else _(NO_REPORT),
         )
 
@@ -117,6 +148,19 @@ def _run(recording: Recording, arguments: Sequence[str]) -> subprocess.Completed
         timeout=LIMIT_S,
         check=False,
     )
+
+
+def _to_mend(not_taken: Path, columns: Sequence[int], examples: Sequence[str]) -> Mending:
+    """Return the first rows that were not taken and are not blank."""
+    found: list[Wrong] = []
+    with suppress(FileNotFoundError), not_taken.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = csv.reader(file)
+        for i, row in enumerate(rows):
+            cells = [restore(row[at]) for at in columns]
+            if any(cell.strip() for cell in cells) and len(found) < MOST_MENDED:
+                found.append(Wrong(cells, examples[i] if i < len(examples) else row[-1]))
+        return Mending([restore(header[at]) for at in columns], found)
+    return Mending()
 
 
 def _link(not_taken: Path) -> str:
