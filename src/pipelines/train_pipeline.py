@@ -92,6 +92,7 @@ from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
 from src.search.home import HERE, Home
 from src.search.leaderboard import TrainedModel
+from src.search.memory import trim_heap
 from src.search.plan import Budget, Progress
 from src.search.task import REGRESSION, Classification, Task
 from src.serving.predictor import COMPILED, FINDINGS, Predictor
@@ -165,8 +166,9 @@ class TrainPipeline:
             refuse_to_train(checked)
             inferred, good = learn_schema(checked, hints, config)
             _, later = known_later(checked.table, hints, config)
-            lines = [checked.table.lines[i] for i in good.indices]
+            lines = [] if large is None else [checked.table.lines[i] for i in good.indices]
             checked = replace(checked, table=Table())  # its cells would stay in memory
+            trim_heap()
             schema = model_schema(inferred.schema, exclude_sensitive=config.exclude_sensitive)
             check_pass_mark(config.pass_mark, schema)
             trainer = self.trainer(schema)
@@ -281,6 +283,7 @@ class TrainPipeline:
             if challenge is None:
                 self.store.promote(run, by="train")
             promoted_s = time.monotonic() - started
+            trim_heap()
 
             # The report changes nothing that serves.
             problem = None

@@ -15,6 +15,7 @@ from src.search.early_stopping import counted_folds, find_n_trees, mean_count
 from src.search.folds import StackedFolds
 from src.search.home import HERE, Home
 from src.search.leaderboard import Tried
+from src.search.memory import trim_heap
 from src.search.plan import Budget, Progress, fit_s, trial_s
 from src.search.scores import pooled_score
 from src.search.task import R2
@@ -77,6 +78,7 @@ class Tuner:
             points,
             fit_time_s=math.fsum(seconds for _, seconds in parts) / len(parts),
         )
+        trim_heap()
         logger.info(
             "%s: R² %.4f, %d trials, %.1f s",
             *(candidate.label, found.scores["r2"], found.n_trials),
