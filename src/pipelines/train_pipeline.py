@@ -50,7 +50,6 @@ from src.pipelines.check_command import (
 from src.pipelines.judging import Judge, Judged
 from src.pipelines.large_table import LargeTraining, large_table
 from src.pipelines.lead_time_command import report_lead_time
-from src.pipelines.memory import return_freed_memory
 from src.pipelines.periods import PeriodsJudge
 from src.pipelines.reference import reference_files
 from src.pipelines.report_stage import Trained, write_report
@@ -92,7 +91,7 @@ from src.schema.hints import Hints, find_hints, read_hints
 from src.schema.record import Schema
 from src.search.home import HERE, Home
 from src.search.leaderboard import TrainedModel
-from src.search.memory import trim_heap
+from src.search.memory import return_freed_memory, trim_heap
 from src.search.plan import Budget, Progress
 from src.search.task import REGRESSION, Classification, Task
 from src.serving.predictor import COMPILED, FINDINGS, Predictor
