@@ -110,8 +110,17 @@ def record_settings(settings: Keeping) -> RecordSettings:
     )
 
 
-# A row that waits for the shadow's prediction, with the record's checked values.
-Shadowed = tuple[Row, Mapping[str, Value]]
+# What was predicted, by PREDICTED.
+_Predicted = tuple[
+    float | None, str | None, float | None, float | None, float | None, float | None, str | None
+]
+PREDICTED = ("number", "label", "low", "high", "at_risk", "mark", "chances")
+# A prediction of one record as it waits: what is the same for its run, its id, the milliseconds,
+# the source, whose it is, what was predicted, the answers. Rows would take several times the
+# memory, and so the processor's caches from the next requests.
+_One = tuple[Row, str, int, str, About, _Predicted, str | None]
+# What waits for the shadow's prediction, with the record's checked values.
+Shadowed = tuple[Row | _One, Mapping[str, Value]]
 
 
 class Recorder:
@@ -148,14 +157,12 @@ class Recorder:
         if run_id not in self._served:  # promoted, or the worker is new
             self._served.add(run_id)
             self.note("serving", "app", run=run_id)
-        row = _run_fields(predictor).copy()
-        row["id"] = prediction_id = new_prediction_id(made_at_ms)
-        row["made_at_ms"], row["source"] = made_at_ms, source
-        row |= _about_fields(about, self._settings.key, made_at_ms)
-        row |= _predicted_fields(answered, predictor)
+        prediction_id, features = new_prediction_id(made_at_ms), None
         if self._settings.features:
-            row["features"] = json.dumps(_answers(answered.values, predictor, self._settings))
-        self._outbox.put((row, answered.values) if self._shadow else row)
+            features = json.dumps(_answers(answered.values, predictor, self._settings))
+        fixed, predicted = _run_fields(predictor), _predicted(answered, predictor)
+        one: _One = (fixed, prediction_id, made_at_ms, source, about, predicted, features)
+        self._outbox.put((one, answered.values) if self._shadow else one)
         return prediction_id
 
     def take_about(
@@ -191,8 +198,20 @@ class Recorder:
         """Write what is there, and end."""
         self._outbox.close()
 
-    def _row(self, item: Shadowed) -> Row:
-        row, values = item
+    def _row(self, item: _One | Shadowed) -> Row:
+        if len(item) != 2:
+            fixed, prediction_id, made_at_ms, source, about, predicted, features = item
+            return {
+                **fixed,
+                "id": prediction_id,
+                "made_at_ms": made_at_ms,
+                "source": source,
+                **_about_fields(about, self._settings.key, made_at_ms),
+                **_named(predicted),
+                "features": features,
+            }
+        kept, values = item
+        row = kept if isinstance(kept, dict) else self._row(kept)
         row["shadow"] = self._shadow.column(values, row["run"]) if self._shadow else None
         return row
 
@@ -230,8 +249,8 @@ class RecordedFile:
         rows: list[Row] = []
         waiting: list[Shadowed] = []
         mark = getattr(self._scorer, "pass_mark", None)
-        predicted = _scored_fields(scores, predictor, mark)
-        for i, (row, fields) in enumerate(zip(cells, predicted, strict=True)):
+        each = _each_predicted(scores, predictor, mark)
+        for i, (row, predicted) in enumerate(zip(cells, each, strict=True)):
             about = About(*(self._cell(row, at) for at in (self._subject, self._group)))
             as_of = self._cell(row, self._as_of)
             if as_of is not None and is_day(as_of):
@@ -246,7 +265,7 @@ class RecordedFile:
                     **fixed,
                     "id": new_prediction_id(made_at_ms),
                     **_about_fields(about, settings.key, made_at_ms),
-                    **fields,
+                    **_named(predicted),
                     "batch": self._batch_id,
                     "features": features,
                 }
@@ -323,24 +342,26 @@ def _storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _predicted_fields(answered: Answered, predictor: Predictor) -> Row:
+def _predicted(answered: Answered, predictor: Predictor) -> _Predicted:
     if isinstance(answered, OutcomePrediction):
         chances = {"probabilities": answered.probabilities, "set": answered.sets.get(LEVEL, ())}
-        return _outcome_fields(answered.prediction, answered.at_risk, chances)
+        return _outcome(answered.prediction, answered.at_risk, chances)
     assert isinstance(answered, Prediction)  # noqa: S101 - there are two kinds
     low, high = answered.intervals.get(LEVEL, (None, None))
     risk, mark = answered.probability_below, predictor.pass_mark
-    return _number_fields(answered.prediction, low, high, risk, mark)
+    return _number(answered.prediction, low, high, risk, mark)
 
 
-def _scored_fields(scores: Scores, predictor: Predictor, mark: float | None) -> Iterator[Row]:
+def _each_predicted(
+    scores: Scores, predictor: Predictor, mark: float | None
+) -> Iterator[_Predicted]:
     """Yield the same for each scored row of a file."""
     n_rows = len(scores[PREDICTION])
     empty = [None] * n_rows
     if isinstance(predictor, NumberPredictor):
         columns = [scores.get(name, empty) for name in (PREDICTION, LOW, HIGH, CHANCE)]
         for number, low, high, at_risk in zip(*columns, strict=True):
-            yield _number_fields(number, low, high, at_risk, mark)
+            yield _number(number, low, high, at_risk, mark)
         return
     assert isinstance(predictor, OutcomePredictor)  # noqa: S101 - there are two kinds
     labels, event = predictor.labels, predictor.chances.event
@@ -349,24 +370,22 @@ def _scored_fields(scores: Scores, predictor: Predictor, mark: float | None) -> 
     for label, found, *chances in zip(scores[PREDICTION], sets, *of_each, strict=True):
         at_risk = predictor.chances.chance_of_event(chances) if event else None
         probabilities: Mapping[str, float] = dict(zip(labels, chances, strict=True))
-        yield _outcome_fields(label, at_risk, {"probabilities": probabilities, "set": found})
+        yield _outcome(label, at_risk, {"probabilities": probabilities, "set": found})
 
 
-def _number_fields(
+def _number(
     number: float,
     low: float | None,
     high: float | None,
     at_risk: float | None,
     mark: float | None,
-) -> Row:
-    return {
-        "number": number, "label": None, "low": low, "high": high, "at_risk": at_risk,
-        "mark": None if at_risk is None else mark, "chances": None,
-    }  # fmt: skip
+) -> _Predicted:
+    return number, None, low, high, at_risk, None if at_risk is None else mark, None
 
 
-def _outcome_fields(label: str, at_risk: float | None, chances: Mapping[str, Any]) -> Row:
-    return {
-        "number": None, "label": label, "low": None, "high": None, "at_risk": at_risk,
-        "mark": None, "chances": json.dumps(chances),
-    }  # fmt: skip
+def _outcome(label: str, at_risk: float | None, chances: Mapping[str, Any]) -> _Predicted:
+    return None, label, None, None, at_risk, None, json.dumps(chances)
+
+
+def _named(predicted: _Predicted) -> Row:
+    return dict(zip(PREDICTED, predicted, strict=True))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from src.records import outbox, spool, writer
 from src.records.database import open_engine
@@ -71,11 +72,12 @@ def make_writer(
 
 def numbers(url: str) -> list[float]:
     engine = open_engine(url, patient=True)
-    with engine.connect() as connection:
-        found = connection.execute(select(prediction.c.number).order_by(prediction.c.number))
-        values = [*found.scalars()]
-    engine.dispose()
-    return values
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(select(prediction.c.number).order_by(prediction.c.number))
+            return [*found.scalars()]
+    finally:
+        engine.dispose()
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -253,8 +255,8 @@ def _killed(url: str, folder: Path, pause_s: float) -> list[tuple[bool, float]]:
     process = subprocess.Popen(
         [sys.executable, "-c", PUTS, url, str(folder / "spool"), str(told), str(pause_s)], cwd=ROOT
     )
-    wait_until(told.exists, 60)
-    time.sleep(4)
+    wait_until(lambda: _has_begun(url), 60)
+    time.sleep(3)
     process.send_signal(signal.SIGKILL)
     process.wait(60)
     lines = [line.split() for line in told.read_text().splitlines()]
@@ -269,6 +271,14 @@ def _killed(url: str, folder: Path, pause_s: float) -> list[tuple[bool, float]]:
         kept = {*connection.execute(select(prediction.c.id)).scalars()}
     engine.dispose()
     return [(name in kept, end - float(at)) for name, at, _ in lines]
+
+
+def _has_begun(url: str) -> bool:
+    """Whether the process that writes runs, and has written."""
+    try:
+        return len(numbers(url)) > 0
+    except SQLAlchemyError:  # there are no tables yet
+        return False
 
 
 def _runs(process: int) -> bool:
