@@ -160,7 +160,7 @@ def test_the_page_of_a_large_file_shows_progress_and_then_the_results(
     with claim:
         job.upload.write_text("\n".join(map(",".join, (HEADER, *ROWS))), "utf-8")
         job.write_order(Order("school.csv"))
-        # Where an upload leads. A page whose address has a part is not loaded anew without one said.
+        # Where an upload leads: an address with a part, which is not loaded anew by itself.
         page = open_page(f"/batch/{job.id}#answer", java_script_enabled=javascript)
         page.get_by_role("heading", name="Working on school.csv").wait_for()
         job.report(12_345)
