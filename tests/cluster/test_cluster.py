@@ -247,6 +247,7 @@ def test_without_its_certificate_nobody_is_served(cluster: Cluster) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_restarted_is_named_the_old_model_serves_and_the_next_run_succeeds(
     cluster: Cluster, trained_here: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

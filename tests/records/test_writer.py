@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from src.records import outbox, spool, writer
-from src.records.database import open_engine
+from src.records.database import migrate, open_engine
 from src.records.identity import new_prediction_id, now_ms, subject_hash
 from src.records.outbox import FAILURES, LOST, SPOOLED, WRITTEN, Outbox
 from src.records.spool import Spool, blank_rows
@@ -349,6 +349,9 @@ def test_a_pupil_is_known_by_a_hash_that_needs_the_key():
 
 def test_two_instances_write_to_one_postgresql(make_url, impatient, tmp_path):
     url = make_url("postgresql")
+    engine = open_engine(url, patient=True)
+    migrate(engine)  # on a busy machine the second one would wait too long for the tables
+    engine.dispose()
     counted = Counted()
     instances = [
         Outbox(url, tmp_path / name, lambda row: row, counted.add) for name in ("first", "second")
