@@ -22,15 +22,13 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from werkzeug.serving import make_server
-
+from benchmarks.threaded import served
 from src.artifact_store import ArtifactStore
 from src.config import ROOT, load_settings
 from src.web.recording import Recording
@@ -155,14 +153,10 @@ class Year:
         from application import create_app
 
         app = create_app(load_settings({**self.environment, **more}))
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         try:
-            yield f"http://127.0.0.1:{server.port}"
+            with served(app) as url:
+                yield url
         finally:
-            server.shutdown()
-            thread.join()
             app.extensions[Recording.EXTENSION].recorder.close()
 
 

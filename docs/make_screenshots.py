@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,9 +28,9 @@ sys.path.insert(0, str(ROOT))
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from playwright.sync_api import Error as PlaywrightError  # noqa: E402
-from werkzeug.serving import make_server  # noqa: E402
 
 from application import create_app  # noqa: E402
+from benchmarks.threaded import served  # noqa: E402
 from src.config import Settings  # noqa: E402
 from src.schema.features import NumericFeature  # noqa: E402
 from src.schema.record import Schema  # noqa: E402
@@ -49,14 +48,8 @@ PATHS = {"upload": "/batch", "class": "/batch", "model": "/model", "api": "/docs
 def serve(artifacts: Path) -> Iterator[str]:
     """Run the app on a free port and give its address."""
     app = create_app(Settings(artifacts_dir=artifacts, log_level="ERROR"))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
+    with served(app) as url:
+        yield url
 
 
 @contextmanager

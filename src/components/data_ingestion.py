@@ -65,16 +65,11 @@ class DataIngestion:
         DataValidationError
             If what it holds is no table.
         """
-        source, scheme = self.config.source, scheme_of(self.config.source)
-        is_database = self.is_database
-        if self.config.query and not is_database:
-            raise ConfigurationError(
-                "A query goes with a database URL, such as sqlite:///school.db.",
-                setting="query",
-            )
-        if is_database:
+        source = self.config.source
+        check_query(self.config.query, is_database=self.is_database)
+        if self.is_database:
             table = self._from_database()
-        elif scheme:
+        elif scheme_of(source):
             table = self._from_url()
         else:
             table = read_table(Path(source), choice=self.config.sheet)
@@ -288,6 +283,19 @@ class DataIngestion:
             ) from error
         finally:
             engine.dispose()
+
+
+def check_query(query: str | None, *, is_database: bool) -> None:
+    """Refuse a query that nothing can answer.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    if query and not is_database:
+        raise ConfigurationError(
+            "A query goes with a database URL, such as sqlite:///school.db.", setting="query"
+        )
 
 
 def scheme_of(source: str) -> str:

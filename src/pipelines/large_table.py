@@ -8,11 +8,17 @@ import tempfile
 import weakref
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.components.data_check import CheckedTable
-from src.components.data_ingestion import DataIngestion, DataIngestionConfig, scheme_of
+from src.components.data_ingestion import (
+    DataIngestion,
+    DataIngestionConfig,
+    check_query,
+    scheme_of,
+)
 from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.exception import ConfigurationError
 from src.logger import get_logger
@@ -41,7 +47,7 @@ from src.streaming.memory import memory_left, memory_to_train
 from src.streaming.scan import Scanned, rows_to_draw, scan
 from src.streaming.typed_rows import Counted, RowReader
 from src.tables.cells import MISSING_MARKS, clean, match_key
-from src.tables.many_files import is_many_files
+from src.tables.many_files import CSV, PARQUET, is_many_files
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -109,11 +115,9 @@ def large_table(config: TrainConfig) -> LargeTable | None:
     """
     source, many = config.data, is_many_files(config.data)
     ingestion = DataIngestion(DataIngestionConfig(source, config.query))
-    if config.query and (many or not ingestion.is_database):
-        raise ConfigurationError(
-            "A query goes with a database URL, such as sqlite:///school.db.", setting="query"
-        )
-    if ingestion.is_database and not many and config.large == ALWAYS:
+    is_database = ingestion.is_database and not many
+    check_query(config.query, is_database=is_database)
+    if is_database and config.large == ALWAYS:
         _refuse(config)
         return _of_database(ingestion)
     if config.large == NEVER or scheme_of(source) not in ("", "s3"):
@@ -155,7 +159,7 @@ class LargeTraining:
         self._unable: dict[str, str] = {}
         most = rows_to_draw(len(table.header))
         self.scanned: Scanned = scan(
-            table, config.seed, config.test_size, most, self._told("Reading all rows")
+            table, config.seed, config.test_size, most, partial(progress, "Reading all rows")
         )
 
     def exact_cells(self) -> dict[int, Counter[str]]:
@@ -258,7 +262,7 @@ class LargeTraining:
             np.asarray(preprocessor.transform(X)),
             searched.y,
             self.scanned.n_rows,
-            self._told(f"{trained.winner.label}, on all rows"),
+            partial(self._progress, f"{trained.winner.label}, on all rows"),
         )
         counted = reader.counted
         if counted.problems:
@@ -332,12 +336,6 @@ class LargeTraining:
             )
         return found
 
-    def _told(self, label: str) -> Any:
-        def told(n_read: int, n_rows: int) -> None:
-            self._progress(label, n_read, n_rows)
-
-        return told
-
 
 def _of_database(ingestion: DataIngestion) -> LargeTable:
     """Return what a database answers, read once into a file that is deleted with the table."""
@@ -357,7 +355,7 @@ def _may_be_large(path: Path) -> bool:
     """Whether a file is worth looking into: of a kind that is read in parts, and not small."""
     if importlib.util.find_spec("pyarrow") is None:
         return False
-    known = path.suffix.lower() in (".csv", ".parquet", ".pq")
+    known = path.suffix.lower() in (*CSV, *PARQUET)
     return known and path.is_file() and path.stat().st_size > SURELY_FITS
 
 

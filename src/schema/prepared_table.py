@@ -29,12 +29,18 @@ def plain_numbers(column: ColumnProfile) -> dict[str, str]:
     return changed | dict.fromkeys(column.said.missing, "")
 
 
+def rewritten(cell: str, rewriting: Mapping[str, str]) -> str | None:
+    """Return how a cell is written otherwise; None where it stays as it is."""
+    return rewriting[cell] if cell in rewriting else rewriting.get(clean(cell))
+
+
 def rewrite(table: Table, rewritings: Mapping[int, Mapping[str, str]]) -> Table:
     """Return a table whose columns, by position, have some cleaned cells written otherwise."""
     columns: dict[int, list[str]] = {}
     for position, rewriting in rewritings.items():
         cells = table.column(position)
-        changed = {c: rewriting.get(c) or rewriting.get(clean(c), c) for c in set(cells)}
+        written = ((cell, rewritten(cell, rewriting)) for cell in set(cells))
+        changed = {cell: cell if text is None else text for cell, text in written}
         if any(cell != text for cell, text in changed.items()):
             columns[position] = [changed[cell] for cell in cells]
     rows = [row[:] for row in table.rows] if columns else table.rows

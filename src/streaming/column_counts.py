@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from src.schema.findings import Reading
+from src.schema.prepared_table import rewritten
 from src.tables.cells import MISSING_MARKS, clean, format_number, parse_number
 
 if TYPE_CHECKING:
@@ -58,18 +59,6 @@ class ColumnCounts:
         if len(self.cells) > MOST_CELLS:
             self._sum_up()
 
-    def __add__(self, other: ColumnCounts) -> ColumnCounts:
-        """Return the counts of both columns' rows."""
-        found = ColumnCounts(self.decimal_comma)
-        if self.many or other.many:
-            found.many = True
-        for one in (self, other):
-            found.add([*one.cells], [*one.cells.values()])
-            found.n_more += one.n_more
-            if one.many:
-                found._take(one.low + one.high, one.parts, one.n_numbers, whole=one.whole)
-        return found
-
     @property
     def n_rows(self) -> int:
         return self.cells.total() + self.n_more + self.n_numbers
@@ -106,10 +95,10 @@ class ColumnCounts:
         return found
 
     def _read(self, cell: str, reading: Reading, rewriting: dict[str, str], *, typed: bool) -> str:
+        written = rewritten(cell, rewriting)
+        if written is not None:
+            return written
         text = clean(cell)
-        for written in (cell, text):
-            if written in rewriting:
-                return rewriting[written]
         if not reading.numeric or text.lower() in MISSING_MARKS:
             return text
         number = reading.format.read(text, decimal_comma=self.decimal_comma, typed=typed)

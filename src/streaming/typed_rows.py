@@ -11,6 +11,7 @@ from src.exception import DataValidationError
 from src.logger import get_logger
 from src.schema.features import LARGEST_NUMBER, Feature, NumericFeature
 from src.schema.frames import target_values, typed_frame
+from src.schema.prepared_table import rewritten
 from src.schema.record import Schema
 from src.search.native_categories import MISSING, NUMERIC
 from src.search.references import columns_of
@@ -171,16 +172,13 @@ class RowReader:
         if right.any():
             yield plain.where(right)
 
-    def _target(self, target: Coded) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return what models take, and which rows have one."""
+    @staticmethod
+    def _target(target: Coded) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return a number for each row, and which rows have one."""
         import numpy as np
 
-        known = ~target.where(value is None or value != value for value in target.values)
-        if isinstance(self.schema.target, NumericFeature):
-            return np.asarray(target.values, dtype=np.float64)[target.codes], known
-        codes = {category: code for code, category in enumerate(self.schema.outcomes.categories)}
-        values = np.array([codes.get(value, -1) for value in target.values], dtype=np.int64)
-        return values[target.codes], known
+        values = np.asarray(target.values, dtype=np.float64)[target.codes]
+        return values, ~np.isnan(values)
 
     def _one_by_one(
         self, block: Block, chunk: Chunk, hashes: NDArray[np.uint64]
@@ -235,9 +233,9 @@ class _Column:
 
     def written(self, cell: str) -> str:
         """Return a cell as the check of the table writes it."""
-        for text in (cell, clean(cell)):
-            if text in self._rewriting:
-                return self._rewriting[text]
+        written = rewritten(cell, self._rewriting)
+        if written is not None:
+            return written
         if self._numeric and cell and not any(map(str.isdigit, cell)):
             return ""  # a word among numbers is none
         return cell

@@ -6,18 +6,14 @@ import io
 import json
 import re
 import sqlite3
-import threading
 from base64 import b64decode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import cycle
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
+from benchmarks.threaded import served
 from src.artifact_store import ArtifactStore
 from src.records.database import migrate, open_engine
 from src.records.report import make_report
@@ -172,19 +168,6 @@ def test_what_was_lost_is_said_on_the_page(client, monkeypatch):
 def check_page(page) -> None:
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-@contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """Serve an app from a thread, so that a test can change what it finds."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.browser

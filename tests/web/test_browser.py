@@ -1,13 +1,12 @@
 """The pages in a real Chromium, against a real gunicorn; IDs are rows of FAULTS.md."""
 
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from werkzeug.serving import make_server
 
+from benchmarks.threaded import served
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
@@ -270,12 +269,8 @@ def broken(make_app, sample_artifacts) -> Iterator[str]:
     """Return the address of an app that takes few requests, and has a page that fails."""
     app = make_app(artifacts_dir=sample_artifacts, rate_limit=2, log_level="CRITICAL")
     app.add_url_rule("/broken", view_func=lambda: 1 / 0)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
+    with served(app) as url:
+        yield url
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,11 +1,10 @@
 """The pages of a model of outcomes in a real Chromium."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
-from werkzeug.serving import make_server
 
+from benchmarks.threaded import served
 from src.serving.predictor import Predictor
 from tests.web.chromium import unfold, violations, watched
 
@@ -16,13 +15,8 @@ STUDENT = {"reading": 52, "absences": 14, "course": "none"}
 @pytest.fixture(scope="module")
 def open_page(browser, make_app, outcome_artifacts) -> Iterator:
     app = make_app(artifacts_dir=outcome_artifacts, log_level="ERROR")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    with watched(browser, f"http://127.0.0.1:{server.port}") as visit:
+    with served(app) as url, watched(browser, url) as visit:
         yield visit
-    server.shutdown()
-    thread.join()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
