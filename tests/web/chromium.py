@@ -60,6 +60,12 @@ def looks(width: str, scheme: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize((width, scheme), first(2, pairs))
 
 
+def focused(element) -> None:
+    """Wait for the focus to be on an element: a browser moves it a frame after a page has come."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    sync_api.expect(element).to_be_focused(timeout=30_000)
+
+
 def unfold(page) -> None:
     """Open all that is folded away."""
     for part in page.locator("details").all():

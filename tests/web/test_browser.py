@@ -11,7 +11,7 @@ from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
 from tests.sampling import first
-from tests.web.chromium import looks, n_printed, unfold, violations, watched
+from tests.web.chromium import focused, looks, n_printed, unfold, violations, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 NASTY = "\"'><script>alert(1)</script>{{7*7}}${7*7}"
@@ -94,7 +94,7 @@ def test_the_focus_moves_to_the_result(open_page, student):
     page = open_page(viewport={"width": 390, "height": 700})
     fill_in(page, student)
     send(page)
-    assert page.evaluate("document.activeElement.id") == "answer"
+    focused(page.locator("#answer"))
     box = page.locator("data").bounding_box()
     assert 0 <= box["y"] < 700
 
@@ -109,13 +109,13 @@ def test_an_error_moves_the_focus_to_a_summary_that_links_to_the_fields(
     send(page)
     assert page.title().startswith("Error: ")
     summary = page.get_by_role("alert")
-    assert summary.evaluate("e => e === document.activeElement")
+    focused(summary)
     box = page.get_by_text("There is a problem").bounding_box()
     assert 0 <= box["y"] < 700
     assert page.get_by_label("Reading score").input_value() == "ninety"
     summary.get_by_role("link", name=re.compile("^Reading score must be a number")).click()
     field = page.get_by_label("Reading score")
-    assert field.evaluate("e => e === document.activeElement")
+    focused(field)
     assert field.bounding_box()["y"] < 700
 
 
@@ -124,7 +124,7 @@ def test_a_link_of_the_summary_reaches_radio_buttons_too(open_page, student):
     send(page)
     page.get_by_text("and 4 more").click()
     page.get_by_role("link", name="Select a school lunch").click()
-    assert page.evaluate("document.activeElement.name") == "lunch"
+    focused(page.locator("[name=lunch]:focus"))
 
 
 def test_scripts_quotes_and_templates_stay_text(open_page, student):

@@ -25,7 +25,7 @@ from tests.web.batch.test_routes import (
     UNUSABLE,
     table,
 )
-from tests.web.chromium import looks, unfold, violations, watched
+from tests.web.chromium import focused, looks, unfold, violations, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 HEADER = ("name", "gender", "race_ethnicity", "parental_level_of_education", "lunch",
@@ -107,7 +107,7 @@ def test_a_class_is_uploaded_mended_and_deleted(
     page.get_by_label("Pass mark").fill("101")
     page.get_by_role("button", name="Show").click()
     page.get_by_role("alert").get_by_role("link").click()
-    assert page.get_by_label("Pass mark").evaluate("e => e === document.activeElement")
+    focused(page.get_by_label("Pass mark"))
     page.get_by_label("Pass mark").fill("99")
     page.get_by_role("button", name="Show").click()
     page.get_by_text("Predicted below 99").wait_for()
@@ -147,9 +147,9 @@ def test_the_focus_moves_to_what_is_wrong(open_page, javascript):
     summary = page.get_by_role("alert")
     summary.wait_for()
     assert page.title().startswith("Error: ")
-    assert summary.evaluate("e => e === document.activeElement")
+    focused(summary)
     summary.get_by_role("link", name="Choose a CSV or Excel file.").click()
-    assert page.get_by_label("File").evaluate("e => e === document.activeElement")
+    focused(page.get_by_label("File"))
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -348,7 +348,7 @@ def refusal(page) -> str:
     alert = page.get_by_role("alert")
     alert.wait_for()
     assert page.title().startswith("Error: ")
-    assert alert.evaluate("e => e === document.activeElement")
+    focused(alert)
     return alert.inner_text()
 
 
