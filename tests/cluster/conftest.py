@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TTL_S = 5
@@ -45,7 +46,7 @@ class Cluster:
             "dask_scheduler", "--host", "127.0.0.1", "--port", port, "--protocol", self.protocol,
             "--scheduler-file", str(file),
         )  # fmt: skip
-        wait_for(lambda: file.is_file() and bool(file.read_text()), 60)
+        wait_until(lambda: file.is_file() and bool(file.read_text()), 60)
         return process
 
     @property
@@ -67,18 +68,10 @@ class Cluster:
             process.terminate()
         for process in self.started:
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def wait_for(holds: object, seconds: float) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,8 @@ from src.schema.record import Schema
 from src.search.home import HERE, Home
 from src.serving.predictor import Predictor
 from src.utils import sha256
-from tests.cluster.conftest import ROOT, Cluster, wait_for
+from tests.cluster.conftest import ROOT, Cluster
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -84,7 +85,7 @@ def signal_to_busy_worker(home: Scheduler, number: int) -> Callable[[], None]:
         return [name for name, keys in fits if any("timed" in str(key) for key in keys)]
 
     def send() -> None:
-        wait_for(busy, 60)
+        wait_until(busy, 60)
         os.kill(process_of[busy()[0]], number)
 
     return send
@@ -93,7 +94,7 @@ def signal_to_busy_worker(home: Scheduler, number: int) -> Callable[[], None]:
 def kill_busy_scheduler(cluster: Cluster, afterwards: Callable[[], None]) -> None:
     """Kill the scheduler once a worker is in the middle of a fit."""
     client = Client(cluster.address, set_as_default=False)
-    wait_for(lambda: any(client.processing().values()), 60)
+    wait_until(lambda: any(client.processing().values()), 60)
     cluster.started[0].kill()
     cluster.started[0].wait()
     afterwards()
@@ -195,7 +196,7 @@ def test_another_version_of_a_library_is_refused_by_name(
             pass
     finally:
         other.terminate()
-        other.wait(20)
+        other.wait(60)
     message = str(raised.value)
     assert "Nothing was sent" in message
     assert message.count(" there and ") == 1
@@ -235,7 +236,7 @@ def test_a_worker_whose_disk_is_full_does_its_fits(
         assert dict(done.values())["full"] > 0
     finally:
         full.terminate()
-        full.wait(20)
+        full.wait(60)
 
 
 def test_without_its_certificate_nobody_is_served(cluster: Cluster) -> None:

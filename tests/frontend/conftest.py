@@ -62,7 +62,7 @@ def run_streamlit(folder: Path, api_url: str) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log_file: Path) -> None:

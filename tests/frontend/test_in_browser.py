@@ -11,7 +11,7 @@ import pytest
 from deploy.rehearsal import nginx
 from tests.frontend.conftest import ROOT, run_streamlit, wait_for
 from tests.sampling import first
-from tests.web.chromium import violations, watched
+from tests.web.chromium import TIMEOUT_MS, violations, watched
 from tests.web.conftest import run_gunicorn
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
@@ -27,7 +27,7 @@ def test_a_student_a_class_and_the_model_while_the_back_end_stops_and_starts(
 ):
     sync_api = pytest.importorskip("playwright.sync_api")
     expect = sync_api.expect
-    expect.set_options(timeout=30_000)  # the server's first answer waits for its imports
+    expect.set_options(timeout=TIMEOUT_MS)  # the server's first answer waits for its imports
     settings = {"ARTIFACTS_DIR": str(sample_artifacts)}
     bind = ("--bind", f"127.0.0.1:{free_port}")
     row = ",".join(str(value) for value in student.values())
@@ -37,7 +37,6 @@ def test_a_student_a_class_and_the_model_while_the_back_end_stops_and_starts(
         watched(browser, url) as visit,
     ):
         page = visit()
-        page.set_default_timeout(30_000)
         expect(page.get_by_text("The back end is not answering")).to_be_visible()
         with run_gunicorn(tmp_path / "first", *bind, **settings):
             page.get_by_role("button", name="Try again").click()
@@ -93,7 +92,6 @@ def test_a_file_of_more_than_a_megabyte_reaches_the_page_behind_beanstalks_proxy
         wait_for(f"{url}/_stcore/health", process, proxy / "error.log")
         with watched(browser, url) as visit:
             page = visit()
-            page.set_default_timeout(30_000)
             page.get_by_role("tab", name="A class").click()
             page.locator("input[type=file]").set_input_files(
                 {"name": "class.csv", "mimeType": "text/csv", "buffer": table.encode()}
@@ -105,7 +103,6 @@ def test_a_file_of_more_than_a_megabyte_reaches_the_page_behind_beanstalks_proxy
 def test_no_page_scrolls_sideways_on_a_phone(browser, back_end, tmp_path, scheme):
     with run_streamlit(tmp_path, back_end.url) as url, watched(browser, url) as visit:
         page = visit(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-        page.set_default_timeout(30_000)
         for name in ("One student", "A class", "The model"):
             page.get_by_role("tab", name=name).click()
             page.get_by_role("tabpanel", name=name).wait_for()

@@ -11,7 +11,8 @@ from flask import Flask
 
 from src.records.spool import Spool
 from src.web.recording import Recording
-from tests.records.test_writer import impatient, numbers, row_of, wait_until
+from tests.records.test_writer import impatient, numbers, row_of
+from tests.waiting import wait_until
 
 __all__ = ["impatient"]
 

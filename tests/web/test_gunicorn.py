@@ -108,7 +108,7 @@ def test_pieces_that_are_none_are_refused(server, piece):
     host, port = address(server)
     head = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n")  # fmt: skip
-    with socket.create_connection((host, port), timeout=10) as connection:
+    with socket.create_connection((host, port), timeout=60) as connection:
         connection.sendall(head + piece)
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
@@ -198,7 +198,7 @@ def half_a_body(server, path: str, kind: str, body: bytes) -> bytes:
         f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
         f"Connection: close\r\nContent-Length: {len(body) + 1000}\r\n\r\n"
     )
-    with socket.create_connection(address(server), timeout=20) as connection:
+    with socket.create_connection(address(server), timeout=60) as connection:
         connection.sendall(head.encode() + body)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(1 << 16), b""))
@@ -311,7 +311,7 @@ def test_requests_in_flight_are_answered_at_the_end(gunicorn, sample_artifacts, 
     head = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(body))  # fmt: skip
     with gunicorn(tmp_path, ARTIFACTS_DIR=str(sample_artifacts)) as server:
-        connections = [socket.create_connection(address(server), timeout=20) for _ in range(10)]
+        connections = [socket.create_connection(address(server), timeout=60) for _ in range(10)]
         for connection in connections:
             connection.sendall(head + body[:10])
         time.sleep(0.5)
@@ -322,7 +322,7 @@ def test_requests_in_flight_are_answered_at_the_end(gunicorn, sample_artifacts, 
             with connection:
                 connection.sendall(body[10:])
                 answers.append(connection.recv(100)[:12])
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=60) == 0
     assert answers == [b"HTTP/1.1 200"] * 10
 
 
@@ -341,7 +341,7 @@ def test_a_worker_told_to_stop_while_it_starts_stops(gunicorn, tmp_path, other):
         while server.log.count("Booting worker") < 2:
             time.sleep(0.02)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=60) == 0
     assert server.log.count("Worker exiting") == 2
 
 
@@ -351,7 +351,7 @@ def test_a_slow_sender_is_cut_off_and_holds_nobody_up(
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     options = ("--timeout", "2", "--threads", "2", "--workers", "1")
     with gunicorn(tmp_path, *options, ARTIFACTS_DIR=str(sample_artifacts)) as server:
-        slow = [socket.create_connection(address(server), timeout=20) for _ in range(2)]
+        slow = [socket.create_connection(address(server), timeout=60) for _ in range(2)]
         slow[0].sendall(head)  # its headers do not end
         slow[1].sendall(head + b"Content-Length: 300\r\n\r\n{")  # its body does not end
         started = time.monotonic()
@@ -406,7 +406,7 @@ def test_the_logs_hold_nothing_that_a_person_entered(gunicorn, sample_artifacts,
             b"GET / HTTP/1.1\r\nzz secret zz: zzsecretzz\r\n\r\n",
             b"GET /?lunch=zzsecretzz HTTP/1.1\r\nX: " + b"zzsecretzz" * 1000 + b"\r\n\r\n",
         ):
-            with socket.create_connection(address(server), timeout=10) as connection:
+            with socket.create_connection(address(server), timeout=60) as connection:
                 connection.sendall(wrong)
                 assert connection.recv(100).startswith(b"HTTP/1.1 4")
         time.sleep(0.2)

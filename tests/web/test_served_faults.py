@@ -557,5 +557,5 @@ def test_ten_records_and_a_large_file_in_flight_are_answered_after_SIGTERM(
             codes.append(connection.getresponse().status)
             connection.close()
         thread.join()
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=60) == 0
     assert codes == [200] * 11

@@ -12,13 +12,13 @@ import sys
 import sysconfig
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_until
 from tests.web.conftest import OURS, ROOT, Server, multipart, wait_for_url, workbook
 
 pytestmark = pytest.mark.e2e
@@ -41,13 +41,6 @@ def running(command: list[str], folder: Path, **environment: str) -> Iterator[Se
     finally:
         process.terminate()
         process.wait(timeout=60)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert condition()
 
 
 def is_defunct(pid: int) -> bool:
@@ -124,7 +117,7 @@ def test_as_nobody_with_files_that_cannot_be_written_all_is_answered(
             assert page.status == 200
             job = re.search(r"/batch/([\w-]{32})", page.text)[1]
             progress = f"/batch/{job}/progress"
-            wait_for(lambda path=progress: server.ask(path).json["done"])
+            wait_until(lambda path=progress: server.ask(path).json["done"])
             assert b"prediction" in server.ask(f"/batch/{job}/predictions.csv").body
         jobs = list(uploads.iterdir())
         assert len(jobs) == 3
@@ -164,18 +157,18 @@ def test_a_new_binary_takes_over_and_no_request_fails(sample_artifacts, student,
         try:
             server.process.send_signal(signal.SIGUSR2)
             new_pid_file = tmp_path / "pid.2"
-            wait_for(lambda: new_pid_file.exists() and new_pid_file.read_text())
+            wait_until(lambda: new_pid_file.exists() and new_pid_file.read_text())
             new = int(new_pid_file.read_text())
-            wait_for(lambda: server.log.count("Booting worker") >= 4)
+            wait_until(lambda: server.log.count("Booting worker") >= 4)
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(timeout=60) == 0
             after = len(codes)
-            wait_for(lambda: len(codes) > after + 20)
+            wait_until(lambda: len(codes) > after + 20)
             assert server.ask(f"/batch/{job}/predictions.csv").status == 200  # in UPLOADS_DIR
         finally:
             done.set()
             thread.join()
             if new is not None:
                 os.kill(new, signal.SIGTERM)
-                wait_for(lambda: not Path(f"/proc/{new}").exists() or is_defunct(new))
+                wait_until(lambda: not Path(f"/proc/{new}").exists() or is_defunct(new))
     assert set(codes) == {200}

@@ -249,7 +249,7 @@ def test_no_record_is_lost_when_workers_are_replaced_and_at_the_end(
             answer.read()
             codes.append(answer.status)
             says = answer.headers["Connection"]
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=60) == 0
         assert "Autorestarting" in server.log
     for connection in (*connections, last):
         connection.close()

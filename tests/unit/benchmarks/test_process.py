@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks import process
 from benchmarks.process import MIB, Measurement, clean_environment, measure
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
 
@@ -72,10 +72,7 @@ def test_a_tree_that_takes_too_long_is_killed(run) -> None:
 def test_processes_that_a_process_leaves_behind_are_ended(run, monkeypatch) -> None:
     monkeypatch.setattr(process, "LINGER_S", 0.1)
     left = int(run(ORPHAN.format("import time; time.sleep(60)")).stdout)
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and process._memory(left) != (0, 0):
-        time.sleep(0.05)
-    assert process._memory(left) == (0, 0)
+    wait_until(lambda: process._memory(left) == (0, 0))
 
 
 def test_thread_settings_of_the_environment_do_not_reach_a_measured_process(monkeypatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.stats.intervals import Interval
 from src.stats.reliability import ReliabilityBin
+from tests.web.chromium import launched
 
 NASTY = "<script>alert('x')</script> & *b* | `c`"
 MARK = NumericFeature(
@@ -199,14 +199,8 @@ def test_a_wide_table_with_many_rows_stays_under_a_megabyte() -> None:
 
 @pytest.fixture
 def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+    with launched() as chromium:
+        yield chromium
 
 
 def lightness(page) -> float:

@@ -374,7 +374,7 @@ def s3(monkeypatch):
     proxy.shutdown()
     proxy.server_close()
     moto.terminate()
-    moto.wait(20)
+    moto.wait(60)
     module.file_system.cache_clear()
 
 

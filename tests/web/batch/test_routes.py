@@ -26,6 +26,7 @@ from src.web.batch.downloads import summary_header
 from src.web.batch.service import BatchService
 from src.web.batch.workspace import LARGE, LIFETIME_S, Job, Order, Workspace
 from src.web.middleware import request_body
+from tests.waiting import wait_until
 from tests.web.conftest import workbook
 
 NAMES = ("gender", "race_ethnicity", "parental_level_of_education", "lunch",
@@ -362,10 +363,7 @@ def test_every_worker_sweeps_from_its_first_request_on_whoever_left_a_file(
     old = time.time() - LIFETIME_S - 1
     os.utime(left, (old, old))
     client.get("/health")
-    deadline = time.monotonic() + 30
-    while left.parent.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not left.parent.exists()
+    wait_until(lambda: not left.parent.exists())
 
 
 @pytest.mark.parametrize("jump_s", [-3600, 3600])

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import openpyxl
 import pytest
 
+from tests.waiting import wait_until
 from tests.web.conftest import multipart, workbook
 
 pytestmark = [
@@ -200,10 +201,7 @@ def test_a_deleted_job_ends_its_process(gunicorn, sample_artifacts, tmp_path) ->
         for file in job.iterdir():
             file.unlink()
         job.rmdir()
-        deadline = time.monotonic() + 20
-        while processes_of(job.name) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert processes_of(job.name) == []
+        wait_until(lambda: processes_of(job.name) == [])
         page.join()
         assert server.ask("/health").status == 200
 
@@ -212,13 +210,10 @@ def send_without_waiting(server, content: bytes) -> threading.Thread:
     thread = threading.Thread(target=send, args=(server, content, "class.csv"))
     thread.start()
     folder = server.log_file.parent
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        jobs = [job for each in folder.glob("stuprediction-uploads-*") for job in each.iterdir()]
-        if jobs and processes_of(jobs[0].name):
-            return thread
-        time.sleep(0.05)
-    raise AssertionError("no process was started")
+    wait_until(
+        lambda: any(processes_of(job.name) for job in folder.glob("stuprediction-uploads-*/*"))
+    )
+    return thread
 
 
 def processes_of(job: str) -> list[int]:
