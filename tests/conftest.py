@@ -13,6 +13,7 @@ from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
 from tests.outcomes import train_outcomes
 from tests.schools import AT_RISK, OUTCOMES, PUBLISHED, train_schools
+from tests.web.chromium import launched
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_TABLES = ROOT.parent / "shared" / "data"
@@ -82,6 +83,13 @@ def school_outcome_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Artifacts of a logistic regression of Fail and Pass with effects of schools."""
     folder = tmp_path_factory.mktemp("school_outcomes")
     return train_schools(folder, AT_RISK, names=OUTCOMES)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """Run Chromium; the test is skipped where it is absent."""
+    with launched() as running:
+        yield running
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.chromium import launched
 from tests.web.conftest import OURS, Server, run_gunicorn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,12 +74,6 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log_file: Path) -> None
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"Streamlit did not start:\n{log_file.read_text('utf-8')}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with launched() as running:
-        yield running
 
 
 def a_free_port() -> int:

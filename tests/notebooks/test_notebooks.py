@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from tests.sampling import first
-from tests.web.chromium import launched, unfold, violations, watched
+from tests.web.chromium import unfold, violations, watched
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -86,9 +86,9 @@ def test_no_cell_warns(built):
         ],
     ),
 )
-def test_a_page_is_readable_for_everybody_and_fetches_nothing(built, path, scheme):
+def test_a_page_is_readable_for_everybody_and_fetches_nothing(browser, built, path, scheme):
     phone = {"width": 320, "height": 800}
-    with launched() as browser, watched(browser, built.as_uri()) as visit:
+    with watched(browser, built.as_uri()) as visit:
         page = visit(f"/{path.stem}.html", viewport=phone, color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") == phone["width"]
         unfold(page)

@@ -26,7 +26,8 @@ from tests.records.test_drift import a_look
 from tests.records.test_shadow import a_challenge
 from tests.records.test_sign_in import HASH, PASSWORD, SIGN_IN, sign_in
 from tests.records.worlds import a_prediction, a_school, come_true, put
-from tests.web.chromium import launched, looks, violations, watched
+from tests.sampling import first
+from tests.web.chromium import violations, watched
 from tests.web.conftest import run_gunicorn
 
 TERMS = Terms("02-01, 08-01")
@@ -172,7 +173,7 @@ def check_page(page) -> None:
 
 @pytest.mark.browser
 def test_the_page_can_be_read_in_all_its_states(
-    make_app, sample_artifacts, schema, engine, tmp_path, monkeypatch
+    browser, make_app, sample_artifacts, schema, engine, tmp_path, monkeypatch
 ):
     def nothing() -> None:
         pass
@@ -208,7 +209,7 @@ def test_the_page_can_be_read_in_all_its_states(
         lost: "could not be kept", down: "does not answer",
     }  # fmt: skip
     app = make_app(sample_artifacts, **SIGN_IN)
-    with launched() as browser, served(app) as url, watched(browser, url) as visit:
+    with served(app) as url, watched(browser, url) as visit:
         page = visit("/records", viewport={"width": 390, "height": 900})
         page.fill("#password", PASSWORD)
         page.click("button[type=submit]")
@@ -223,16 +224,15 @@ def test_the_page_can_be_read_in_all_its_states(
 
 
 @pytest.mark.browser
-@looks("width", "scheme")
+@pytest.mark.parametrize(("width", "scheme"), first(1, [(390, "light"), (1280, "dark")]))
 def test_in_a_browser_one_signs_in_and_uploads_outcomes_with_mistakes(
-    sample_artifacts, schema, engine, tmp_path, width, scheme
+    browser, sample_artifacts, schema, engine, tmp_path, width, scheme
 ):
     a_school(engine, n_groups=3)
     make_report(engine, schema, TERMS)
     results = tmp_path / "results.csv"
     results.write_text("subject,math_score\n0-1,66\nnobody,70\n0-2,ninety\n")
     with (
-        launched() as browser,
         run_gunicorn(
             tmp_path / "server", ARTIFACTS_DIR=str(sample_artifacts), RECORDS_KEY=KEY,
             RECORDS_URL=str(engine.url), OPERATOR_PASSWORD_HASH=HASH, SECRET_KEY=KEY,

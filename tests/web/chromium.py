@@ -15,19 +15,19 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")  # the first
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update",
-         "--disable-sync"]  # fmt: skip
+         "--disable-sync", "--host-resolver-rules=MAP * 127.0.0.1"]  # fmt: skip
 TIMEOUT_MS = 120_000  # a machine may have much else to do
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 @contextmanager
-def launched(*flags: str) -> Iterator:
-    """Run a browser; the test is skipped where there is none."""
+def launched() -> Iterator:
+    """Run a browser to which each host is this machine; the test is skipped where it is absent."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium-headless-shell")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
 
@@ -66,6 +66,12 @@ def focused(element) -> None:
     """Wait for the focus to be on an element: a browser moves it a frame after a page has come."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     sync_api.expect(element).to_be_focused(timeout=TIMEOUT_MS)
+
+
+def titled(page, beginning: str) -> None:
+    """Wait for a page whose title begins with these words."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    sync_api.expect(page).to_have_title(re.compile(f"^{beginning}"), timeout=TIMEOUT_MS)
 
 
 def unfold(page) -> None:

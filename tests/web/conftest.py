@@ -30,7 +30,6 @@ from flask.testing import FlaskClient
 
 from src.config import SETTINGS, Settings
 from src.logger import ROOT as LOGGER
-from tests.web.chromium import launched
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = (*(setting.variable for setting in SETTINGS), "GUNICORN_CMD_ARGS", "WEB_CONCURRENCY")
@@ -220,13 +219,4 @@ def server(gunicorn, sample_artifacts: Path, tmp_path_factory) -> Iterator[Serve
     with gunicorn(
         tmp_path_factory.mktemp("server"), ARTIFACTS_DIR=str(sample_artifacts)
     ) as running:
-        yield running
-
-
-# ---------------------------------------------------------------- a real browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with launched() as running:
         yield running

@@ -11,7 +11,7 @@ from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
 from tests.sampling import first
-from tests.web.chromium import focused, looks, n_printed, unfold, violations, watched
+from tests.web.chromium import focused, looks, n_printed, titled, unfold, violations, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 NASTY = "\"'><script>alert(1)</script>{{7*7}}${7*7}"
@@ -107,7 +107,7 @@ def test_an_error_moves_the_focus_to_a_summary_that_links_to_the_fields(
     fill_in(page, student | {"reading_score": "ninety"})
     page.get_by_label("Writing score").fill("")
     send(page)
-    assert page.title().startswith("Error: ")
+    titled(page, "Error: ")
     summary = page.get_by_role("alert")
     focused(summary)
     box = page.get_by_text("There is a problem").bounding_box()

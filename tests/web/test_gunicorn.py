@@ -266,7 +266,10 @@ def test_a_first_and_then_another_promoted_run_are_picked_up(
         assert answer["prediction"] == first.predict_record(student).prediction
 
 
-def test_no_request_fails_during_a_hundred_promotions(gunicorn, own_artifacts, tmp_path, student):
+@pytest.mark.parametrize("n_promotions", first(1, [20, 100]))
+def test_no_request_fails_during_promotions(
+    gunicorn, own_artifacts, tmp_path, student, n_promotions
+):
     """M8."""
     first = Predictor.load(own_artifacts)
     config = TrainConfig(models=("lasso",), artifacts=own_artifacts, seed=7)
@@ -284,7 +287,7 @@ def test_no_request_fails_during_a_hundred_promotions(gunicorn, own_artifacts, t
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
-        for predictor in [first, second] * 50:
+        for predictor in [first, second] * (n_promotions // 2):
             store.promote(predictor.run, by="promote")
             time.sleep(0.02)
         done.set()

@@ -20,7 +20,6 @@ from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.stats.intervals import Interval
 from src.stats.reliability import ReliabilityBin
-from tests.web.chromium import launched
 
 NASTY = "<script>alert('x')</script> & *b* | `c`"
 MARK = NumericFeature(
@@ -195,12 +194,6 @@ def test_a_wide_table_with_many_rows_stays_under_a_megabyte() -> None:
     made = ModelReport().run(everything(n_features=32, n_rows=5_000))
     assert len(made.html) < 1_000_000
     assert b"x30" in made.html
-
-
-@pytest.fixture
-def browser():
-    with launched() as chromium:
-        yield chromium
 
 
 def lightness(page) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from src.web.batch import routes
+from src.web.batch import routes, workspace
 
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for a file's process however busy the machine is, before the page of its progress."""
+    """Wait for processes of files however busy the machine is, before a page says otherwise."""
     monkeypatch.setattr(routes, "WAIT_S", 60.0)
+    monkeypatch.setattr(workspace, "WAIT_S", 60.0)

@@ -185,12 +185,12 @@ def page_elsewhere(action: str, fields: dict[str, object]) -> Iterator[str]:
 @pytest.mark.e2e
 @pytest.mark.parametrize("sandboxed", [False, True])
 def test_in_a_browser_over_http_behind_nginx_only_the_own_form_is_answered(
-    browser_of_names, server, student, tmp_path, sandboxed
+    browser, server, student, tmp_path, sandboxed
 ):
     """F8."""
     with nginx_before(server.url, tmp_path) as port:
         home = f"http://predict.school.test:{port}"
-        with watched(browser_of_names, home) as visit:
+        with watched(browser, home) as visit:
             page = visit()
             for name, value in student.items():
                 field = page.locator(f'[name="{name}"]').first
@@ -210,7 +210,7 @@ def test_in_a_browser_over_http_behind_nginx_only_the_own_form_is_answered(
         with page_elsewhere(f"{home}/", student) as elsewhere:
             other = f"http://evil.example{elsewhere}"
             frame = f'<iframe sandbox="allow-forms allow-scripts" src="{other}"></iframe>'
-            context = browser_of_names.new_context()
+            context = browser.new_context()
             page = context.new_page()
             with page.expect_response(lambda r: r.request.method == "POST") as posted:
                 page.set_content(frame) if sandboxed else page.goto(other)
@@ -223,12 +223,3 @@ def test_in_a_browser_over_http_behind_nginx_only_the_own_form_is_answered(
                 assert "came from another website" in page.get_by_role("alert").inner_text()
                 assert page.get_by_label("Reading score").input_value() == "70"
             context.close()
-
-
-@pytest.fixture
-def browser_of_names() -> Iterator:
-    """Run a browser for which every host name is this machine, as DNS would say it."""
-    from tests.web.chromium import launched
-
-    with launched("--host-resolver-rules=MAP * 127.0.0.1") as running:
-        yield running
