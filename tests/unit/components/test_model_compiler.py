@@ -32,6 +32,7 @@ from src.schema.frames import typed_frame
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
 from src.search.native_categories import code_categories
+from tests.sampling import first
 
 SCHEMA = Schema(
     features=(
@@ -364,9 +365,10 @@ def shapley(predict: Any, points: pd.DataFrame, weights: Any, row: dict[str, Any
 
 
 REASONED = [name for name in FAMILIES if name != "adaboost"]
+ONE_OF_A_KIND = ("ridge", "ridge_products", "log_linear", "decision_tree", "catboost", "blend")
 
 
-@pytest.mark.parametrize("name", [*REASONED, "blend"])
+@pytest.mark.parametrize("name", first(6, dict.fromkeys([*ONE_OF_A_KIND, *REASONED])))
 def test_reasons_are_interventional_shapley_values_over_one_background(name: str) -> None:
     """Issue 13, items 14 and 15: one definition and one base for all families."""
     run, (X, y), found = compiled(name), training(), columns(6, seed=8)
