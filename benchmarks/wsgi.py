@@ -15,7 +15,7 @@ Then the page of a result, without sockets too:
 bare Flask, a page      a view that reads the form and renders a Jinja template of the same fields
                         and bytes from constants: no model, no log
 ours                    the record is predicted, explained and predicted again for other choices,
-                        the request counted and logged
+                        the request counted and logged; each call is about another student
 
 They take turns, in another order each time, so that a slow moment hits all of them.
 """
@@ -148,43 +148,40 @@ def call(app: App, environ: Mapping[str, Any], body: bytes) -> tuple[str, list[A
 
 def compare(
     apps: Mapping[str, App],
-    body: bytes,
+    requests: Sequence[tuple[Mapping[str, Any], bytes]],
     *,
     repetitions: int,
     calls: int,
-    environ: Mapping[str, Any] | None = None,
 ) -> Timing:
     """Return what a call of each app takes.
 
     Parameters
     ----------
-    body : bytes
-        Of the request; every app must answer it with 200.
+    requests : sequence of (mapping, bytes)
+        Environments and bodies, in turns; every app must answer them with 200.
     repetitions, calls : int
         Each repetition calls every app so many times, one app after the other.
-    environ : mapping, optional
-        Of the request; that of a record as JSON where it is not given.
 
     Raises
     ------
     RuntimeError
         If an app answers anything but 200.
     """
-    environ = environ or environ_for(body)
+    turns = {name: itertools.cycle(requests) for name in apps}
     taken: dict[str, list[float]] = {name: [] for name in apps}
     for name, app in apps.items():
         for _ in range(calls):
-            status, _, answer = call(app, environ, body)
+            status, _, answer = call(app, *next(turns[name]))
             if not status.startswith("200"):
                 raise RuntimeError(f"{name} answers {status}: {answer[:500]!r}")
     orders = itertools.cycle(itertools.permutations(apps))
     for _ in range(repetitions):
         for name in next(orders):
-            app = apps[name]
+            app, turn = apps[name], turns[name]
             gc.collect()
             started = time.perf_counter()
             for _ in range(calls):
-                call(app, environ, body)
+                call(app, *next(turn))
             taken[name].append((time.perf_counter() - started) / calls * 1e6)
     return Timing(taken)
 
@@ -235,6 +232,13 @@ def sample_record() -> dict[str, object]:
         "parental_level_of_education": "some college", "lunch": "standard",
         "test_preparation_course": "none", "reading_score": 72, "writing_score": 74,
     }  # fmt: skip
+
+
+def students() -> list[dict[str, object]]:
+    """Return the records of the sample table, as a form sends them."""
+    names = sample_record()
+    with SAMPLE_TABLE.open(encoding="utf-8", newline="") as file:
+        return [{name: row[name] for name in names} for row in csv.DictReader(file)]
 
 
 def report(timing: Timing, *, check: bool) -> int:
@@ -296,11 +300,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "ours, guarded": guarded,
             "ours, by Flask": lambda environ, start: ours({**environ, "QUERY_STRING": "x"}, start),
         }
-        timing = compare(apps, body, repetitions=options.repetitions, calls=options.calls)
-        form, sent = sent_form(environ_for(b""), sample_record())
-        page = call(ours, form, sent)[2]
+        timing = compare(
+            apps, [(environ_for(body), body)], repetitions=options.repetitions, calls=options.calls
+        )
+        page = call(ours, *sent_form(environ_for(b""), sample_record()))[2]
         pages = compare(
-            {"bare Flask, a page": bare_page(page), "ours": ours}, sent, environ=form,
+            {"bare Flask, a page": bare_page(page), "ours": ours},
+            [sent_form(environ_for(b""), record) for record in students()],
             repetitions=options.repetitions, calls=max(1, options.calls // 10),
         )  # fmt: skip
         sys.stderr = screen

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from operator import mul
+from functools import cache, lru_cache
+from operator import itemgetter, mul
 from typing import Any, Literal, Protocol
 
 from src.compiled.model import (
@@ -32,6 +32,8 @@ Record = Mapping[str, Value]
 MOST_LEAVES = 20_000  # that a record and the points may come to: about 25 ms
 MOST_LOGARITHM = 600.0  # of a product of factors, so that it is finite
 MOST_MASSES = 20_000  # of sets of points that are kept
+SMALL_TREE = 8  # tests, up to which a tree's contributions are kept by the answers to them ...
+MOST_KEPT = 10_000  # ... so many of all trees, about 5 MB
 TOO_LARGE = "Its trees are so many and so deep that true reasons would take too long."
 OF_A_LINK = mark("It multiplies what trees say, true reasons of which would take too long.")
 OF_A_MEDIAN = mark("It predicts the median of trees, true reasons of which would take too long.")
@@ -124,6 +126,11 @@ class Attributor:
         if not (points or model.needs_points):
             return
         self._crowd = crowd or Crowd(model, points, weights)
+        self._forests = {
+            place: Forest(self._crowd, ensemble.roots)
+            for place, ensemble in enumerate(model.ensembles)
+            if isinstance(ensemble, Trees)
+        }
         if model.linear:
             terms = [model.linear_terms(point) for point in points]
             self._centers = _weighted(terms, weights)
@@ -150,12 +157,12 @@ class Attributor:
         if any(self._above):
             self._share_products(values, found)
         bits = model.bits(values) if model.ensembles else []
-        for ensemble in model.ensembles:
+        for place, ensemble in enumerate(model.ensembles):
             added = [0.0] * len(found)
             if isinstance(ensemble, ObliviousTrees):
                 _add_oblivious(ensemble, bits, added)
-            elif isinstance(ensemble, Trees):
-                self._crowd.add(ensemble.roots, bits, added)
+            else:
+                self._forests[place].add(bits, added)
             found = [one + ensemble.weight * more for one, more in zip(found, added, strict=True)]
         for power in self._powers:
             found = [one + more for one, more in zip(found, power.added(values), strict=True)]
@@ -274,6 +281,7 @@ class _Powers:
 # Of a leaf: the features that must be the record's to come there, those that must be a point's,
 # for which points that holds, and the leaf's value. Features and points are bits of a number.
 Reached = tuple[int, int, int, Any]
+Answers = Any  # by test: a list, bytes or a dictionary
 
 
 class Tested(Protocol):
@@ -312,6 +320,7 @@ class Crowd:
             for at in range(0, len(points), 8)
         ]
         self._masses: dict[int, float] = {}
+        self.contributed = lru_cache(MOST_KEPT)(self._contributed)
 
     def alike(self, bits: Bits) -> list[int]:
         """Return which points answer each test as a record does."""
@@ -320,7 +329,7 @@ class Crowd:
             ones if bit else everybody ^ ones for ones, bit in zip(self._ones, bits, strict=False)
         ]
 
-    def leaves(self, root: Any, bits: Bits, alike: list[int]) -> list[Reached]:
+    def leaves(self, root: Any, bits: Answers, alike: Answers) -> list[Reached]:
         """Return the leaves of a tree that mixtures of a record and the points come to."""
         features = self._features
         found: list[Reached] = []
@@ -371,8 +380,29 @@ class Crowd:
         factors : sequence of float, optional
             Where leaves hold a value for each output, what each of these counts.
         """
+        self._add(roots, bits, self.alike(bits), added, factors)
+
+    def _contributed(self, tree: SmallTree, answers: Any) -> list[tuple[int, float]]:
+        """Return what features contribute to a tree, by a record's answers to its tests."""
+        bits = dict(zip(tree.tests, answers, strict=True))
+        alike = {
+            test: self._ones[test] if bit else self._all ^ self._ones[test]
+            for test, bit in bits.items()
+        }
+        added = dict.fromkeys((self._features[test].bit_length() - 1 for test in bits), 0.0)
+        self._add([tree.root], bits, alike, added)
+        return [*added.items()]
+
+    def _add(
+        self,
+        roots: Iterable[Any],
+        bits: Answers,
+        alike: Answers,
+        added: list[float] | dict[int, float],
+        factors: Sequence[float] | None = None,
+    ) -> None:
         sums: dict[tuple[int, int], float] = {}
-        masses, alike = self._masses, self.alike(bits)
+        masses = self._masses
         for root in roots:
             for own, others, points, value in self.leaves(root, bits, alike):
                 mass = masses.get(points)
@@ -403,25 +433,68 @@ class Crowd:
         return sum(masses[byte] for masses, byte in parts)
 
 
+@dataclass(frozen=True, eq=False)
+class SmallTree:
+    """A tree that asks few tests."""
+
+    root: Node
+    tests: tuple[int, ...]
+
+
+class Forest:
+    """Trees that a crowd walks through.
+
+    A tree contributes the same for all records that answer its tests alike. Students answer few
+    tests in few ways, so that of small trees nearly all was worked out for somebody before.
+    """
+
+    def __init__(self, crowd: Crowd, roots: Sequence[Node]) -> None:
+        self._crowd = crowd
+        self._large: list[Node] = []
+        self._small: list[tuple[SmallTree, Any]] = []
+        for root in roots:
+            tests = _tests(root)
+            if 1 < len(tests) <= SMALL_TREE:
+                self._small.append((SmallTree(root, tests), itemgetter(*tests)))
+            else:
+                self._large.append(root)
+
+    def add(self, bits: Bits, added: list[float]) -> None:
+        """Add what features contribute to the sum of the trees."""
+        if self._large:
+            self._crowd.add(self._large, bits, added)
+        contributed = self._crowd.contributed
+        for tree, answers in self._small:
+            for feature, value in contributed(tree, answers(bits)):
+                added[feature] += value
+
+
+def _tests(root: Node) -> tuple[int, ...]:
+    """Return which tests a tree asks."""
+    found, waiting = set(), [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tuple):
+            found.add(node[2])
+            waiting += node[:2]
+    return tuple(sorted(found))
+
+
 def _bits(byte: int) -> list[int]:
     """Return the bits of a byte, the lowest first."""
     return [byte >> place & 1 for place in range(8)]
 
 
-def _positions(number: int) -> list[int]:
+@lru_cache(MOST_KEPT)
+def _positions(number: int) -> tuple[int, ...]:
     """Return which bits of a number are 1.
 
     Examples
     --------
     >>> _positions(0b1010)
-    [1, 3]
+    (1, 3)
     """
-    found = []
-    while number:
-        lowest = number & -number
-        found.append(lowest.bit_length() - 1)
-        number ^= lowest
-    return found
+    return tuple(place for place in range(number.bit_length()) if number >> place & 1)
 
 
 @cache

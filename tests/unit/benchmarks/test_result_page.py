@@ -23,3 +23,10 @@ def test_the_peer_sends_the_bytes_of_our_page(ours, predictor):
     same = wsgi.call(bare_page(page), environ, body)
     assert same[0] == "200 OK"
     assert same[2] == page
+
+
+def test_each_student_of_the_table_gets_a_page(ours):
+    records = wsgi.students()
+    pages = {wsgi.call(ours, *sent_form(wsgi.environ_for(b""), each))[2] for each in records[:3]}
+    assert len(records) == 1000
+    assert len(pages) == 3

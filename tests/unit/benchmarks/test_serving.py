@@ -45,11 +45,13 @@ def test_the_bare_flask_parses_the_body() -> None:
 
 def test_an_app_that_refuses_the_record_is_not_timed(ours) -> None:
     with pytest.raises(RuntimeError, match="ours answers 422"):
-        wsgi.compare({"ours": ours}, b"{}", repetitions=1, calls=1)
+        wsgi.compare({"ours": ours}, [(wsgi.environ_for(b"{}"), b"{}")], repetitions=1, calls=1)
 
 
 def test_every_app_is_called_as_often(ours) -> None:
-    timing = wsgi.compare({"ours": ours, "bare": wsgi.bare_flask()}, BODY, repetitions=3, calls=2)
+    requests = [(wsgi.environ_for(BODY), BODY)]
+    apps = {"ours": ours, "bare": wsgi.bare_flask()}
+    timing = wsgi.compare(apps, requests, repetitions=3, calls=2)
     assert {len(values) for values in timing.microseconds.values()} == {3}
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from src.compiled.contributions import Attributor
+from src.compiled import contributions as contributions_module
+from src.compiled.contributions import SMALL_TREE, Attributor
 from src.compiled.model import CompiledModel
 from src.exception import ReasonsUnavailableError
 
@@ -74,7 +75,11 @@ def shapley(model: CompiledModel, record: dict[str, Any]) -> dict[str, float]:
 
 @pytest.mark.parametrize("record", [*RECORDS, {"a": None, "b": 2.0, "c": "x"}])
 @pytest.mark.parametrize("kind", MODELS)
-def test_reasons_are_shapley_values_over_the_points(kind: str, record) -> None:
+@pytest.mark.parametrize("small", [0, SMALL_TREE])
+def test_reasons_are_shapley_values_over_the_points(
+    small: int, kind: str, record, monkeypatch
+) -> None:
+    monkeypatch.setattr(contributions_module, "SMALL_TREE", small)
     found = attributor(**MODELS[kind])
     contributions = found.contributions(record)
     assert contributions.method == ("log_linear" if kind == "log-linear" else "tree_shap")
@@ -82,6 +87,13 @@ def test_reasons_are_shapley_values_over_the_points(kind: str, record) -> None:
         shapley(found.model, record), abs=1e-12
     )
     assert contributions.total == pytest.approx(found.model.predict(record))
+
+
+def test_reasons_that_trees_kept_are_the_same_to_the_last_bit() -> None:
+    first = [attributor([TREES, ASKS]).contributions(record) for record in RECORDS]
+    asked_before = attributor([TREES, ASKS])
+    for _ in range(2):
+        assert [asked_before.contributions(record) for record in reversed(RECORDS)] == first[::-1]
 
 
 def test_more_points_than_a_byte_has_bits_count_with_their_weights() -> None:
