@@ -143,6 +143,5 @@ class ModelGroups:
             n_with_effect=len(shown),
             between=means.between**0.5,
             within=means.within**0.5,
-            learns_less=fit.learns_less,
             effects=tuple(sorted(shown, key=lambda one: one.effect)),
         )

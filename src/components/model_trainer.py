@@ -248,27 +248,27 @@ class ModelTrainer:
         rows: NDArray[np.intp],
         units: Units,
     ) -> GroupFit | None:
-        """Return what groups add to the winner, from folds that keep them whole."""
-        config, of_rows, out_of_fold = self.config, units.take(rows), winner.out_of_fold
-        if config.for_known_groups and folds.groups is not None and folds.tested is None:
-            weight = None if folds.weight is None else folds.weight[: folds.n_samples]
-            apart = folds.groups[: folds.n_samples]
+        """Return what groups add to the winner, for new groups and for known ones.
+
+        The search's folds are of one kind, groups kept whole or not; others are made for the other.
+        Folds that follow time are of both: groups come again.
+        """
+        config, found, of_rows = self.config, winner.out_of_fold, units.take(rows)
+        weight = None if folds.weight is None else folds.weight[: folds.n_rows]
+        groups = None if folds.groups is None else folds.groups[: folds.n_rows]
+
+        def predicted(apart: NDArray[Any] | None) -> NDArray[np.float64]:
+            if folds.tested is not None:
+                return found
             splits = split_rows(folds.truth, config.folds, config.random_state, apart, config.task)
-            folds = stack_folds(X, folds.truth, preprocessor, splits, weight, apart, config.task)
-            out_of_fold = folds.out_of_fold(estimator, config.home, winner.row.fit_time_s)
-        names = {winner.row.name, *winner.row.params}
-        positive = {one.name for one in config.task.candidates if one.log_link}
-        return fit_groups(
-            folds,
-            out_of_fold,
-            estimator,
-            rows,
-            of_rows,
-            config.random_state,
-            may_learn_less=config.task == REGRESSION and not names & positive,
-            home=config.home,
-            each_s=winner.row.fit_time_s,
-        )
+            other = stack_folds(X, folds.truth, preprocessor, splits, weight, groups, config.task)
+            return other.out_of_fold(estimator, config.home, winner.row.fit_time_s)
+
+        if config.for_known_groups:
+            new, seen = predicted(groups), found
+        else:
+            new, seen = found, predicted(of_rows.people)
+        return fit_groups(folds, new, seen, rows, of_rows, config.random_state)
 
     def fit(
         self,

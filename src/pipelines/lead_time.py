@@ -19,7 +19,7 @@ from src.exception import ConfigurationError, TrainingError
 from src.pipelines.check_command import log_findings, refuse_to_train
 from src.pipelines.judging import Judge
 from src.pipelines.lead_time_scores import Event, Known, Predicted, Scores, constant_for, losses_of
-from src.pipelines.rows import Rows, learn_schema, less_effects, split_rows
+from src.pipelines.rows import Rows, learn_schema, split_rows
 from src.pipelines.train_options import check_pass_mark, model_schema, naming_options
 from src.pipelines.training import TrainConfig
 from src.report.group_facts import KNOWN
@@ -209,8 +209,7 @@ def predict(
         if event is not None:
             chance = constant_for(float(event.happened(train.y).mean()), len(test.y))
         return Predicted(NO_MODEL, losses_of(schema, test, constant), chance)
-    learnt = less_effects(train, trained.groups)
-    fitted = trainer.fit(trained.pipeline, X, learnt, train.weight, train.groups)
+    fitted = trainer.fit(trained.pipeline, X, train.y, train.weight, train.groups)
     mark = event.mark if event else None
     judge = Judge(schema, train, test, seed, mark, first=case, wanted=case, task=task)
     judged, label = judge.run(trained, fitted), trained.winner.label

@@ -10,7 +10,7 @@ from src.components.model_evaluation import ModelEvaluation
 from src.components.model_periods import ModelPeriods, Predicted, feature_shifts
 from src.components.model_trainer import ModelTrainer
 from src.pipelines.judging import Judged
-from src.pipelines.rows import Rows, less_effects
+from src.pipelines.rows import Rows
 from src.report.group_facts import KNOWN
 from src.report.period_facts import OtherLearning, PeriodsFacts
 from src.schema.features import ClassTarget
@@ -165,10 +165,7 @@ class PeriodsJudge:
             folds = stack_folds(X, of.y, preprocessor, splits, of.weight, task=task)
             predicted = folds.out_of_fold(model, config.home, trained.winner.fit_time_s)
             if trained.groups is not None and of.units is not None and self.first == KNOWN:
-                fit = fit_groups(
-                    folds, predicted, model, rows, of.units, seed, may_learn_less=False
-                )
-                predicted = fit.known
+                predicted = fit_groups(folds, predicted, predicted, rows, of.units, seed).known
         return self._scores(Predicted("", of.y, self._said(predicted), of.clusters, 0))
 
     def _other(
@@ -184,7 +181,7 @@ class PeriodsJudge:
         names = list(self.schema.names)
         try:
             fitted: Pipeline = self.trainer.fit(
-                self.trained.pipeline, of.X[names], less_effects(of, fit), of.weight, of.groups
+                self.trained.pipeline, of.X[names], of.y, of.weight, of.groups
             )
         except ValueError:  # more neighbours than rows, and the like
             return None

@@ -478,11 +478,6 @@ def _split_by_time(good: GoodRows, config: TrainConfig) -> Split:
     )
 
 
-def less_effects(rows: Rows, fit: GroupFit | None) -> NDArray[Any]:
-    """Return what the model learns of rows: the target, less their groups' effects if it gains."""
-    return rows.y if fit is None or rows.units is None else fit.to_learn(rows.y, rows.units.keys)
-
-
 def served_effects(schema: Schema, fit: GroupFit | None, salt: str) -> GroupEffects | None:
     """Return the effects as serving applies them."""
     if fit is None or schema.group is None:

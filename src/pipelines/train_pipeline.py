@@ -59,7 +59,6 @@ from src.pipelines.rows import (
     columns_apart,
     known_later,
     learn_schema,
-    less_effects,
     served_effects,
     split_rows,
     write_tables,
@@ -206,7 +205,7 @@ class TrainPipeline:
                 fitted = trainer.fit(
                     trained.pipeline,
                     train.X[names],
-                    less_effects(train, trained.groups),
+                    train.y,
                     train.weight,
                     train.groups,
                 )
@@ -231,8 +230,7 @@ class TrainPipeline:
 
             # The model that is served, fitted again on all rows: saved whole, read back, promoted.
             if of_parts is None:
-                learnt = less_effects(good, judged.groups)
-                promoted = trainer.fit(trained.pipeline, X, learnt, good.weight, good.groups)
+                promoted = trainer.fit(trained.pipeline, X, good.y, good.weight, good.groups)
             else:
                 promoted = of_parts.fits.on_all
             compiled = ModelCompiler(schema, config.seed).run(

@@ -63,16 +63,7 @@ def effect_sentences(groups: GroupsFacts, schema: Schema) -> list[str]:
             "average one.",
             group=words.one,
         )
-    said = [effect, _share_between(groups, words, measure), *_how_many_have(groups, words)]
-    if groups.learns_less:
-        said.append(
-            _(
-                "What the columns say was learnt from the target less these effects, so that a "
-                "column which differs by %(group)s does not stand for the %(group)s.",
-                group=words.one,
-            )
-        )
-    return said
+    return [effect, _share_between(groups, words, measure), *_how_many_have(groups, words)]
 
 
 def _share_between(groups: GroupsFacts, words: GroupWords, measure: Measure) -> str:

@@ -79,8 +79,6 @@ class GroupsFacts:
         All groups of the table, and those of at least ten members, which have an effect.
     between, within : float
         Standard deviations of the effects, and of members around their group's.
-    learns_less : bool
-        Whether the model learnt the target less the effects.
     effects : tuple of GroupEffect
         From the lowest to the highest.
     """
@@ -92,5 +90,4 @@ class GroupsFacts:
     n_with_effect: int
     between: float
     within: float
-    learns_less: bool
     effects: tuple[GroupEffect, ...]

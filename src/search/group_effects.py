@@ -1,9 +1,9 @@
 """What groups add to the model that a search chose: effects from rows that it did not learn from.
 
 The model predicts for a group that it has never seen; a group that is known adds its effect, the
-shrunken mean of its members' residuals, or tilts the chances of outcomes. Where that gains, a model
-of a number learns the target less the effects, so that features which differ by group do not stand
-for them.
+shrunken mean of its members' residuals, or tilts the chances of outcomes. The residuals are those
+of models that learnt from other members of the group, as the model that serves did: what features
+which differ by group tell of it is not counted twice.
 """
 
 from __future__ import annotations
@@ -12,17 +12,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from src.search.folds import StackedFolds
-from src.search.home import HERE, Home
-from src.search.scores import pooled_score
 from src.search.task import REGRESSION, Task
 from src.stats.group_effects import LEAST_MEMBERS, GroupMeans, Members
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from sklearn.base import BaseEstimator
-
-MOST_LOST = 0.001  # R² for groups never seen, that learning less the effects may cost
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,6 @@ class GroupFit:
         The keys of all groups.
     means : GroupMeans
         By group, in this order.
-    learns_less : bool
-        Whether the model learns the target less the effects.
     rows : ndarray of int of shape (n_searched,)
         Of the training rows: those whose residuals the effects are made of.
     new, known : ndarray of shape (n_searched,)
@@ -76,13 +69,13 @@ class GroupFit:
     units : Units
     truth : ndarray of shape (n_told,)
     predicted : ndarray of shape (n_told, ...)
-        What the effects are made of: ``new`` and, where rows were added, what was predicted for
-        them, with the truth and the groups.
+        What the effects are made of: out-of-fold predictions without effects, of models that
+        learnt from other members of the group, and where rows were added, what was predicted for
+        them; with the truth and the groups.
     """
 
     names: list[str]
     means: GroupMeans
-    learns_less: bool
     rows: NDArray[np.intp]
     new: NDArray[np.float64]
     known: NDArray[np.float64]
@@ -104,10 +97,6 @@ class GroupFit:
 
         effects = self.effects
         return np.array([effects.get(key, 0.0) for key in keys.tolist()], dtype=np.float64)
-
-    def to_learn(self, y: NDArray[np.float64], keys: NDArray[Any]) -> NDArray[np.float64]:
-        """Return what the model learns: the target, less the effects where that gains."""
-        return y - self.of_each(keys) if self.learns_less else y
 
     def applied(self, predicted: NDArray[np.float64], keys: NDArray[Any]) -> NDArray[np.float64]:
         """Return predictions for new groups with the effects of rows' own."""
@@ -138,82 +127,38 @@ class GroupFit:
 
 def fit_groups(
     folds: StackedFolds,
-    out_of_fold: NDArray[np.float64],
-    estimator: BaseEstimator,
+    new: NDArray[np.float64],
+    seen: NDArray[np.float64],
     rows: NDArray[np.intp],
     units: Units,
     random_state: int,
-    *,
-    may_learn_less: bool,
-    home: Home = HERE,
-    each_s: float = 0.0,
 ) -> GroupFit:
-    """Return the effects of groups on top of an estimator.
+    """Return the effects of groups on top of a model.
 
     Parameters
     ----------
     folds : StackedFolds
-        That keep groups whole.
-    out_of_fold : ndarray of shape (n_searched,)
-        What copies of the estimator predict in them.
+        Of the search.
+    new, seen : ndarray of shape (n_searched, ...)
+        What copies of the model predict for rows that they did not learn from: where they learnt
+        from nobody of the row's group, and where they learnt from its other members.
     rows : ndarray of int of shape (n_rows,)
         Where the folds' rows stand among the training rows.
     units : Units
         Of these rows. Effects are made of those that a fold tests.
-    may_learn_less : bool
-        Whether the estimator can learn a target that the effects were taken from: a number that may
-        lie below 0.
-    home, each_s
-        As for :meth:`StackedFolds.out_of_fold`.
     """
-    of_all, rows, units = units, *_of_tested(folds, rows, units)
-    plain = _fit(folds, out_of_fold, rows, units, random_state, learns_less=False)
-    if not may_learn_less or not plain.means.between:
-        return plain
-    learnt = replace(folds, y=folds.y - _tiled(plain.of_each(of_all.keys), folds))
-    less = _fit(
-        folds,
-        learnt.out_of_fold(estimator, home, each_s),
-        rows,
-        units,
-        random_state,
-        learns_less=True,
-    )
-
-    def r2(fit: GroupFit) -> tuple[float, float]:
-        return pooled_score(folds, fit.new, "r2"), pooled_score(folds, fit.known, "r2")
-
-    (new, known), (new_less, known_less) = r2(plain), r2(less)
-    gains = new_less + known_less > new + known and new_less > new - MOST_LOST
-    return less if gains else plain
-
-
-def _fit(
-    folds: StackedFolds,
-    new: NDArray[np.float64],
-    rows: NDArray[np.intp],
-    units: Units,
-    random_state: int,
-    *,
-    learns_less: bool,
-) -> GroupFit:
+    rows, units = _of_tested(folds, rows, units)
     names, members = units.members()
     task, truth = folds.task, folds.truth
     if task != REGRESSION:
         truth = truth.astype(int)
-    told = truth, new, members
-    known = task.with_effects(new, task.effects_of_others(*told, random_state))
+    told = truth, seen, members
+    known = task.with_effects(seen, task.effects_of_others(*told, random_state))
     means = task.group_means(*told)
-    return GroupFit(names, means, learns_less, rows, new, known, task, units, truth, new)
+    return GroupFit(names, means, rows, new, known, task, units, truth, seen)
 
 
 def _of_tested(
     folds: StackedFolds, rows: NDArray[np.intp], units: Units
 ) -> tuple[NDArray[np.intp], Units]:
     return folds.of_tested(rows), units if folds.tested is None else units.take(folds.tested)
-
-
-def _tiled(numbers: NDArray[np.float64], folds: StackedFolds) -> NDArray[np.float64]:
-    import numpy as np
-
-    return np.tile(numbers, len(folds.splits))

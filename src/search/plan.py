@@ -16,6 +16,7 @@ from src.search.candidates import WIDE, Candidate
 from src.search.codes import code_columns, has_long_tail
 from src.search.early_stopping import counted_folds
 from src.search.folds import StackedFolds
+from src.search.group_columns import bendable
 from src.search.native_categories import NUMERIC, code_categories
 
 if TYPE_CHECKING:
@@ -199,9 +200,12 @@ def _fitted_to_table(
         if not n_numbers:
             return "no feature is a number"
         of_codes = candidate.expansion.of_codes
-        numbers = code_columns(folds, n_numbers) if of_codes else range(n_numbers)
+        numbers = code_columns(folds, n_numbers) if of_codes else [*range(n_numbers)]
         if not numbers:
             return "no number looks like a code"
+        numbers = bendable(numbers, folds, candidate.expansion)
+        if not numbers:
+            return "its numbers are of groups, which are too few for it"
         n_columns = folds.X.shape[1] + candidate.expansion.n_columns(len(numbers))
         if n_training * n_columns > EXPANDED_CELLS:
             return "its columns would fill the memory"

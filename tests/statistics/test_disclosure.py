@@ -175,7 +175,7 @@ def told_of_schools(seed: int, moved: float) -> tuple[dict[str, object], dict[st
         group_tilts(passed, np.column_stack([1 - chance, chance]), members, np.array([0.0, 1.0])),
     ):
         fit = GroupFit(
-            names=names, means=means, learns_less=False, rows=np.arange(0), new=residuals,
+            names=names, means=means, rows=np.arange(0), new=residuals,
             known=residuals, task=REGRESSION, units=Units(codes.astype(str)), truth=residuals,
             predicted=residuals,
         )  # fmt: skip

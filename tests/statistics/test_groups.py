@@ -111,10 +111,12 @@ def simulate(world: World, seed: int) -> dict[str, float]:
     folds = stack_folds(table.X, table.y, StandardScaler(), splits, None, keys)
     units = Units(keys, table.people)
     rows = np.arange(len(keys))
+    splits = split_rows(table.y, 5, seed, table.people)
+    seen = stack_folds(table.X, table.y, StandardScaler(), splits, None, keys)
     fit = fit_groups(
-        folds, folds.out_of_fold(Ridge()), Ridge(), rows, units, seed, may_learn_less=True
+        folds, folds.out_of_fold(Ridge()), seen.out_of_fold(Ridge()), rows, units, seed
     )
-    model = Ridge().fit(table.X.to_numpy(), fit.to_learn(table.y, keys))
+    model = Ridge().fit(table.X.to_numpy(), table.y)
     pooled = ModelIntervals(random_state=seed).run(table.y, fit.new, table.X)
     spread_of = ModelGroups("school").spread(fit, table.y, table.X, pooled)
     known = spread_of.of(pooled, "school", fit.effects)

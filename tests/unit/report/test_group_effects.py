@@ -57,7 +57,6 @@ def groups(n_effects: int = 20, *, named: bool = False, **more: object) -> Group
         n_with_effect=n_effects,
         between=3.0,
         within=8.0,
-        learns_less=True,
         effects=tuple(
             GroupEffect(one, one - 2, one + 2, 40, f"Hill {i}" if named else "")
             for i, one in enumerate(effects)
@@ -128,11 +127,10 @@ def test_effects_are_drawn_and_named_only_where_published(n_effects: int, named:
     said = " ".join(section.lead)
     assert "12\xa0% lies between schools" in said  # 9 of 73
     assert "3 with fewer than 10 students have none" in said
-    assert "learnt from the target less these effects" in said
 
 
 def test_no_plot_is_made_of_effects_that_are_all_nothing() -> None:
-    section = effects_section(facts(groups(between=0.0, learns_less=False)))
+    section = effects_section(facts(groups(between=0.0)))
     assert section is not None
     assert not section.figures
     assert "every effect is 0" in " ".join(section.lead)
