@@ -153,6 +153,7 @@ def _class_sections(facts: ClassReportFacts) -> list[Section | None]:
         levers(facts),
         effects_section(facts),
         class_fairness.fairness(facts),
+        class_fairness.group_fairness(facts),
         class_fairness.exclusion(facts),
     ]
 

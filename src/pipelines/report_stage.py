@@ -20,7 +20,7 @@ from src.language import ENGLISH
 from src.pipelines.judging import Judged, chances_of
 from src.pipelines.rows import Rows
 from src.report.class_facts import ClassScores
-from src.report.class_groups import ClassExclusionCost, ClassReportFacts
+from src.report.class_groups import ClassExclusionCost, ClassGroupFairness, ClassReportFacts
 from src.report.data_summary import summarize_data
 from src.report.facts import (
     BothWays,
@@ -43,6 +43,7 @@ from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
 from src.search.task import Classification
+from src.serving.outcomes import CHANCES, KNOWN_CHANCES
 from src.stats.chances import ClassChances
 from src.stats.class_scores import (
     auc_interval,
@@ -159,6 +160,7 @@ def _of_classes(facts: ClassReportFacts) -> dict[str, Any]:
         "fairness": fairness
         and asdict(fairness) | {"sentences": class_fairness_sentences(fairness, facts.target)},
         "exclusion": cost and asdict(cost) | {"sentence": class_exclusion_sentence(cost)},
+        "group_fairness": facts.group_fairness and asdict(facts.group_fairness),
     }
 
 
@@ -233,19 +235,52 @@ def _group_fairness(
     trained: Trained, intervals: PredictionIntervals, seed: int
 ) -> GroupFairness | None:
     """Return how groups of students fare without the effects of schools, or the like, and with."""
-    schema, fit, known = trained.full_schema, trained.model.groups, trained.known
-    has_sensitive = any(feature.sensitive for feature in schema.features)
-    if schema.group is None or fit is None or known is None or not has_sensitive:
+    if (found := _known_students(trained)) is None or trained.schema.group is None:
         return None
-    if known.units is None or not fit.means.between or len(known.y) < LEAST_ROWS:
-        return None
-    plain: NDArray[np.float64] = trained.fitted.predict(known.X[list(trained.schema.names)])
-    unknown = known.X.assign(**{schema.group.name: None})
+    schema, (known, plain, applied) = trained.full_schema, found
+    unknown = known.X.assign(**{trained.schema.group.name: None})
     without, with_effect = (
         ModelFairness(seed).run(schema, X, known.y, y_pred, intervals, clusters=known.clusters)
-        for X, y_pred in ((unknown, plain), (known.X, fit.applied(plain, known.units.keys)))
+        for X, y_pred in ((unknown, plain), (known.X, applied))
     )
     return GroupFairness(without, with_effect)
+
+
+def _class_group_fairness(trained: Trained, seed: int) -> ClassGroupFairness | None:
+    """Return the same of chances; of two lists, the difference could be of fewer than ten."""
+    if (found := _known_students(trained)) is None:
+        return None
+    known, *raw = found
+    both = []
+    for file, of_rows in zip((CHANCES, KNOWN_CHANCES), raw, strict=True):
+        chances = trained.judged.files[file]
+        if not isinstance(chances, ClassChances):
+            return None
+        calibrated = chances.calibrated_of_each(of_rows)
+        chance, happened = chance_and_truth(known.y, calibrated, chances.event)
+        both.append(
+            GroupComparison(seed).run(
+                trained.full_schema, known.X, chance, happened, clusters=known.clusters
+            )
+        )
+    return ClassGroupFairness(*both)
+
+
+def _known_students(
+    trained: Trained,
+) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return held-out rows of known groups, and what is predicted without effects and with them.
+
+    None where there are no such rows, no effects, or no sensitive features to compare by.
+    """
+    fit, known = trained.model.groups, trained.known
+    if fit is None or known is None or known.units is None or len(known.y) < LEAST_ROWS:
+        return None
+    if not fit.means.between or not any(one.sensitive for one in trained.full_schema.features):
+        return None
+    task = trained.trainer.task
+    plain = task.predict(trained.fitted, known.X[list(trained.schema.names)])
+    return known, plain, fit.applied(plain, known.units.keys)
 
 
 def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> BothWays | None:
@@ -322,6 +357,7 @@ def _class_facts(
         **vars(shared),
         fairness=fairness,
         exclusion=_class_cost(trained, calibrated, seed),
+        group_fairness=_class_group_fairness(trained, seed),
     )
 
 

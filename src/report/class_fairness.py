@@ -9,6 +9,7 @@ from src.report.class_groups import ClassGrouping, ClassReportFacts, GroupChance
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.fairness import exclusion_section, how_drawn, is_added, only_one, share_cell
 from src.report.findings import class_exclusion_sentence, class_fairness_sentences
+from src.report.group_scores import GroupWords
 from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.plots import Dot, dots, padded
 from src.report.stored_words import group_label
@@ -93,6 +94,94 @@ def fairness(facts: ClassReportFacts) -> Section | None:
         figures,
         [group_table(one, names, folded=True) for one in facts.fairness.groupings],
         notes,
+    )
+
+
+def group_fairness(facts: ClassReportFacts) -> Section | None:
+    """Return how groups of students fare with and without the effects; None without both."""
+    both = facts.group_fairness
+    if both is None:
+        return None
+    words, names = GroupWords.of(facts.schema), Names(facts.schema)
+    without, with_effect = (
+        " ".join(class_fairness_sentences(found, facts.target))
+        for found in (both.without, both.with_effect)
+    )
+    pairs = list(zip(both.without.groupings, both.with_effect.groupings, strict=True))
+    return Section(
+        "group-fairness",
+        _("Fairness with and without the %(group)s's effect", group=words.one),
+        [
+            _(
+                "The same %(students)s students of known %(groups)s: their chances without the "
+                "%(group)s's effect and with it.",
+                students=number(both.with_effect.n_samples),
+                **words.both,
+            )
+        ],
+        [
+            *(_both_apart(*pair, names, words) for pair in pairs if len(pair[0].groups) > 1),
+            _("Without the effect: %(sentences)s", sentences=without),
+            _("With it: %(sentences)s", sentences=with_effect),
+        ],
+        tables=[_both_table(*pair, names) for pair in pairs],
+        notes=[
+            _(
+                "Small letters: 95\N{NO-BREAK SPACE}% intervals. Groups of few students are "
+                "withheld."
+            )
+        ],
+    )
+
+
+def _both_apart(
+    without: ClassGrouping, with_effect: ClassGrouping, names: Names, words: GroupWords
+) -> str:
+    """Say how far apart groups' calibrations are, without the effects and with them."""
+    before, after = (
+        max(values) - min(values)
+        for values in (
+            [group.calibration.value for group in one.groups] for one in (without, with_effect)
+        )
+    )
+    return _(
+        "%(columns)s: the groups' calibrations lie %(before)s points apart without the "
+        "%(group)s's effect, %(after)s with it.",
+        columns=names.all(without.features),
+        before=number(100 * before, 1),
+        after=number(100 * after, 1),
+        group=words.one,
+    )
+
+
+def _both_table(without: ClassGrouping, with_effect: ClassGrouping, names: Names) -> ReportTable:
+    rows: list[Sequence[Cell]] = [
+        (
+            Cell(_label(one.label, without, names)),
+            Cell(number(one.n_samples)),
+            Cell(percent(one.expected)),
+            Cell(percent(other.expected)),
+            _signed(one.calibration),
+            _signed(other.calibration),
+        )
+        for one, other in zip(without.groups, with_effect.groups, strict=True)
+    ]
+    rows += [
+        (Cell(_label(hidden, without, names)), Cell(_("withheld")), *[Cell("–")] * 4)
+        for hidden in without.suppressed
+    ]
+    header = (
+        _("Group"),
+        _("Students"),
+        # Translators: without the effect of the group, and with it.
+        _("%(score)s without", score=_("Mean chance")),
+        # Translators: with the effect of the group.
+        _("with"),
+        _("%(score)s without", score=_("Calibration (points)")),
+        _("with"),
+    )
+    return ReportTable(
+        _("Chances by %(columns)s", columns=names.all(without.features)), header, rows
     )
 
 

@@ -86,6 +86,20 @@ class ClassFairness:
 
 
 @dataclass(frozen=True)
+class ClassGroupFairness:
+    """How groups of students fare where the model knows their school, or the like.
+
+    Attributes
+    ----------
+    without, with_effect : ClassFairness
+        Calibration of the same held-out students' chances, without the school's effect and with it.
+    """
+
+    without: ClassFairness
+    with_effect: ClassFairness
+
+
+@dataclass(frozen=True)
 class ClassExclusionCost:
     """What it costs to train without the sensitive features; negative where it gains.
 
@@ -110,6 +124,7 @@ class ClassReportFacts(Facts):
 
     fairness: ClassFairness | None = None
     exclusion: ClassExclusionCost | None = None
+    group_fairness: ClassGroupFairness | None = None
 
     @property
     def target(self) -> ClassTarget:

@@ -584,6 +584,32 @@ def test_the_report_tells_both_scores_of_schools_and_fairness_with_and_without_t
     assert "Hill" not in json.dumps(run.read_json("metrics.json"))
 
 
+def test_fairness_of_chances_is_told_without_the_effects_of_schools_and_with_them(
+    write, train, tmp_path
+) -> None:
+    dice = random.Random(1)
+    above = [dice.gauss(0, 16) for _ in range(15)]
+    rows = marks(400, school=lambda i: f"Hill {i % 15}")
+    for i, row in enumerate(rows):
+        row["result"] = "passed" if row.pop("mark") + above[i % 15] > 52 else "failed"
+    (tmp_path / "marks.schema.toml").write_text(HINTS, encoding="utf-8")
+    config = {"models": ("logistic",), "budget": "standard", "group": "school"}
+    run = train(write(rows), "result", **config).run
+    known = read_typed(GroupsFacts, run.read_json("metrics.json")["groups"])
+    both = json.loads(run.read_report("report.json"))["group_fairness"]
+    without, with_effect = both["without"], both["with_effect"]
+    assert known.scores[1].case == "known"
+    assert without["n_samples"] == with_effect["n_samples"] == known.scores[1].n_samples
+    groups = [one["groupings"][0]["groups"] for one in (without, with_effect)]
+    sizes = [[group["n_samples"] for group in one] for one in groups]
+    assert sizes[0] == sizes[1]
+    assert groups[0] != groups[1]
+    assert {group["listed"] for one in groups for group in one} == {None}
+    html = run.read_report("report.html").decode()
+    assert "Fairness with and without" in html
+    assert "Hill" not in html
+
+
 def test_large_groups_that_shift_the_split_are_warned_of(write, train, caplog) -> None:
     rows = marks(110, school=lambda i: "large" if i < 55 else f"small {i % 11}")
     train(write(rows), group="school", cv=2, seed=14)

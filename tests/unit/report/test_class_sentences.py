@@ -13,10 +13,11 @@ from src.components.model_report import ModelReport
 from src.report import facts
 from src.report.class_accuracy import capacity, confusion_table, leaderboard, reliability, sets
 from src.report.class_facts import ListQuality
-from src.report.class_fairness import fairness
+from src.report.class_fairness import fairness, group_fairness
 from src.report.class_groups import (
     ClassExclusionCost,
     ClassFairness,
+    ClassGroupFairness,
     ClassGrouping,
     ClassReportFacts,
     GroupChances,
@@ -232,6 +233,25 @@ def test_withheld_figures_of_groups_are_a_dash() -> None:
     assert texts[1][0] == "m"
     assert texts[1][-2:] == ["–", "–"]
     assert section.points[0].startswith("Too few to tell whether the share of missed students")
+
+
+def test_fairness_is_told_without_the_effect_and_with_it() -> None:
+    def of(size: float) -> ClassFairness:
+        found = tuple(
+            GroupChances(f"Sex = {name}", 300, 0.3, Interval(value, value - 0.05, value + 0.05))
+            for name, value in (("f", size), ("m", -size))
+        )
+        return ClassFairness((ClassGrouping(("sex",), found, ("Sex missing",)),), (), 600, 10)
+
+    assert group_fairness(given()) is None
+    section = group_fairness(given(group_fairness=ClassGroupFairness(of(0.1), of(0.02))))
+    assert section is not None
+    assert "lie 20.0 points apart without the group's effect, 4.0 with it" in section.points[0]
+    (table,) = section.tables
+    rows = [[cell.text for cell in row] for row in table.rows]
+    assert [row[4:] for row in rows] == [["+10.0", "+2.0"], ["−10.0", "−2.0"], ["–", "–"]]
+    assert rows[2][1] == "withheld"
+    assert len(table.header) == len(rows[0])
 
 
 def test_the_card_says_what_leaving_columns_out_costs_and_who_is_missed() -> None:
