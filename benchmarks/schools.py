@@ -201,10 +201,12 @@ def split_rows(path: Path, seed: int) -> dict[str, list[Row]]:
         parts["unseen" if row[GROUP] in unseen else known].append(row)
     known = {name: {row[name] for row in parts["train"]} for name in rows[0]}
     texts = [name for name in known if any(map(_is_text, known[name])) and name != GROUP]
-    for case in CASES:  # a category that nobody learnt from is refused, by ours
+    whole = [name for name in known if "" not in known[name]]
+    for case in CASES:  # ours refuses categories that nobody learnt from, and blanks likewise
         parts[case] = [
             row for row in parts[case]
             if all(row[name] in known[name] for name in texts)
+            and all(row[name] for name in whole)
             and (case == "unseen" or row[GROUP] in known[GROUP])
         ]  # fmt: skip
     return parts
