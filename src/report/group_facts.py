@@ -81,6 +81,8 @@ class GroupsFacts:
         Standard deviations of the effects, and of members around their group's.
     effects : tuple of GroupEffect
         From the lowest to the highest.
+    learns_less : bool
+        Stands in runs whose model learnt the target less the effects; no model does any more.
     """
 
     column: str
@@ -91,3 +93,4 @@ class GroupsFacts:
     between: float
     within: float
     effects: tuple[GroupEffect, ...]
+    learns_less: bool = False

@@ -145,6 +145,10 @@ def test_a_model_without_groups_has_none_of_it() -> None:
     assert "it had not seen, its" in summary(plain)[1][1]
 
 
+def test_runs_that_learnt_less_than_the_target_are_still_read() -> None:
+    assert effects_section(facts(groups(learns_less=True))) is not None
+
+
 def test_fairness_is_told_without_the_effect_and_with_it() -> None:
     def fairness(free: float, paid: float) -> Fairness:
         errors = tuple(
