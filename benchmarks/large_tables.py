@@ -14,14 +14,19 @@ PART_ROWS = 500_000
 N_MARKS = 12  # earlier marks, of one decimal
 N_SCALES = 8  # answers from 1 to 5, as categories
 TARGET = "final_mark"
+LEVELS = ("fail", "pass", "merit", "distinction")
+CUTS = {2: (75.0,), 4: (65.0, 85.0, 100.0)}  # of the final mark, by the number of outcomes
 SPREAD = 6.0  # what no feature tells, in points
 SCALE = ("never", "seldom", "sometimes", "often", "always")
 REGIONS = tuple(f"region {i}" for i in range(24))
 
 
-def write_large_table(folder: Path, n_bytes: int, seed: int = 0, ending: str = ".csv") -> int:
+def write_large_table(
+    folder: Path, n_bytes: int, seed: int = 0, ending: str = ".csv", n_outcomes: int = 0
+) -> int:
     """Write files until they have so many bytes together; return the number of rows.
 
+    With a number of outcomes, 2 or 4, the final mark becomes one of them.
     Some cells are missing; a mark counts for more the lower it is, so that trees and curves find
     more than lines.
     """
@@ -32,6 +37,10 @@ def write_large_table(folder: Path, n_bytes: int, seed: int = 0, ending: str = "
     while written < n_bytes:
         random = np.random.default_rng([seed, part])
         columns = _columns(random, PART_ROWS)
+        if n_outcomes:
+            code = np.searchsorted(CUTS[n_outcomes], columns[TARGET])
+            named = pa.DictionaryArray.from_arrays(code, list(LEVELS[:n_outcomes]))
+            columns[TARGET] = named.cast("string")
         table = pa.table(columns)
         path = folder / f"part-{part:04}{ending}"
         rows = PART_ROWS

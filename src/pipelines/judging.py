@@ -69,18 +69,18 @@ class Judged:
 
 
 def chances_of(
-    trained: TrainedModel, event: frozenset[int], *, ordered: bool, seed: int
+    trained: TrainedModel, train: Rows, event: frozenset[int], *, ordered: bool, seed: int
 ) -> ClassChances:
-    """Return what a search's out-of-fold probabilities teach of its chances."""
+    """Return what probabilities for training rows, by models without them, teach of chances."""
     import numpy as np
 
-    folds = trained.folds
+    seen = train.take(trained.unseen.rows)
     return ModelChances(seed).run(
-        folds.truth.astype(np.int64),
-        trained.out_of_fold,
+        seen.y.astype(np.int64),
+        trained.unseen.predicted,
         ordered=ordered,
         event=event,
-        clusters=folds.clusters,
+        clusters=seen.clusters,
     )
 
 
@@ -241,8 +241,10 @@ class Judge:
         target = schema.outcomes
         event = frozenset(target.event)
         fit, groups, plain = trained.groups, None, self._plain(fitted)
-        of_new = trained if fit is None else replace(trained, out_of_fold=fit.new)
-        new = chances_of(of_new, event, ordered=target.ordered, seed=self.seed)
+        of_new = trained
+        if fit is not None:
+            of_new = replace(trained, unseen=replace(trained.unseen, predicted=fit.new))
+        new = chances_of(of_new, train, event, ordered=target.ordered, seed=self.seed)
         chances, files = new, {CHANCES: new}
         if fit is not None:
             known = self._known_chances(fit, event, new)

@@ -25,20 +25,23 @@ from src.logger import get_logger
 from src.pipelines.rows import Rows, Split
 from src.pipelines.train_options import LARGE
 from src.pipelines.training import TrainConfig
-from src.report.large_table import ColumnFacts, LargeTableFacts
+from src.report.group_facts import KNOWN
+from src.report.large_table import R2, ColumnFacts, LargeTableFacts
 from src.schema.features import NumericFeature
-from src.schema.inference import InferredSchema
+from src.schema.inference import InferredSchema, position_of
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
 from src.search.more_rows import Unseen
 from src.search.plan import Progress
-from src.search.task import REGRESSION
-from src.stats.intervals import r2_drop_interval, r2_interval
-from src.streaming.boosting import BYTES_A_ROW
+from src.search.task import Classification, Task
+from src.stats.class_scores import log_losses
+from src.stats.intervals import mean_interval, r2_drop_interval, r2_interval
+from src.streaming.boosting import BYTES_A_CLASS, BYTES_A_ROW
 from src.streaming.files import LargeTable
 from src.streaming.fits import (
     BOOSTERS,
     LINEAR_FAMILIES,
+    LOGISTIC_FAMILIES,
     NOT_IN_PARTS,
     FittedTwice,
     StreamedFit,
@@ -50,13 +53,16 @@ from src.tables.cells import MISSING_MARKS, clean, match_key
 from src.tables.many_files import CSV, PARQUET, is_many_files
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
 logger = get_logger(__name__)
 
 AUTO, ALWAYS, NEVER = LARGE
 SURELY_FITS = 4 << 20  # bytes of a file that nobody need look into
-FAMILIES = (*LINEAR_FAMILIES, *BOOSTERS)
+FAMILIES = (*LINEAR_FAMILIES, *LOGISTIC_FAMILIES, *BOOSTERS)
+LEAST_HELD_GROUPS = 2  # one to make ranges by, one to judge by
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,12 @@ class Fitted:
     def note(self) -> str:
         """What metrics.json says of its figures."""
         facts = self.facts
+        made = "the ranges" if facts.metric == R2 else "the calibration and the sets"
         return (
             f"The winner was chosen by cross-validation inside {facts.n_searched} rows, drawn from "
             f"{facts.n_rows}, and fitted to all but {facts.n_held_out} held-out rows. These "
             f"metrics come from {facts.n_tested} of these, which were read once, at the end; by "
-            "the others, the ranges were made. The promoted model was then fitted on all "
+            f"others, {made} were made. The promoted model was then fitted on all "
             f"{facts.n_used} rows."
         )
 
@@ -152,14 +159,24 @@ class LargeTraining:
     config : TrainConfig
     progress : callable
         Called with the rows that were read, of how many.
+    target : str
     """
 
-    def __init__(self, table: LargeTable, config: TrainConfig, progress: Progress) -> None:
+    def __init__(
+        self, table: LargeTable, config: TrainConfig, progress: Progress, target: str = ""
+    ) -> None:
         self.table, self.config, self._progress = table, config, progress
         self._unable: dict[str, str] = {}
-        most = rows_to_draw(len(table.header))
+        keys = [match_key(name) for name in table.header]
+        option, together = _kept_together(config)
         self.scanned: Scanned = scan(
-            table, config.seed, config.test_size, most, partial(progress, "Reading all rows")
+            table,
+            config.seed,
+            config.test_size,
+            rows_to_draw(len(table.header)),
+            partial(progress, "Reading all rows"),
+            position_of([*table.header], together, option) if together else None,
+            keys.index(match_key(target)) if match_key(target) in keys else None,
         )
 
     def exact_cells(self) -> dict[int, Counter[str]]:
@@ -185,10 +202,16 @@ class LargeTraining:
             findings = tuple(replace(finding, rows=()) for finding in findings)
         return replace(found, counts=counts, findings=findings, n_rows=self.scanned.n_rows)
 
-    def split(self, lines: list[int]) -> Split:
+    def split(self, lines: list[int], groups: list[str] | None) -> Split:
         """Return which of the good rows that were drawn are learnt from, and which are judged by.
 
-        Of the held-out rows half are for ranges: they come last among the former.
+        Of the held-out rows half are for ranges: they come last among the former. Rows of a group
+        are in the same half.
+
+        Raises
+        ------
+        ConfigurationError
+            If fewer than two groups are held out.
         """
         import numpy as np
 
@@ -196,7 +219,11 @@ class LargeTraining:
         of_line = dict(zip(scanned.drawn.lines, scanned.hashes.tolist(), strict=True))
         hashes = np.array([of_line[line] for line in lines], dtype=np.uint64)
         held = np.flatnonzero(hashes >= np.uint64(scanned.held_from))
-        for_ranges, test = np.array_split(held[np.argsort(hashes[held])], 2)
+        held = held[np.argsort(hashes[held])]
+        half = np.arange(len(held)) < len(held) // 2
+        if groups is not None:
+            half = _whole_groups(np.array(groups)[held], self.config)
+        for_ranges, test = held[half], held[~half]
         searched = np.flatnonzero(hashes < np.uint64(scanned.held_from))
         self._n_searched = len(searched)
         train = np.concatenate([searched, np.sort(for_ranges)])
@@ -216,14 +243,11 @@ class LargeTraining:
         ConfigurationError
             If others alone are asked for.
         """
-        if config.task != REGRESSION:
-            raise ConfigurationError(
-                "Outcomes: not for a table that is read in parts, so far. Train on a part of it "
-                "that fits in memory, or predict a number (--task regression)."
-            )
-        asked = config.models or tuple(one.name for one in config.task.candidates)
+        known = tuple(one.name for one in config.task.candidates)
+        asked = config.models or known
         self._unable = {name: NOT_IN_PARTS for name in asked if name not in FAMILIES}
-        needed = BYTES_A_ROW * self.scanned.n_rows
+        n_lines = {0: 1, 2: 1}.get(_n_classes(config), _n_classes(config))
+        needed = (BYTES_A_ROW + BYTES_A_CLASS * n_lines) * self.scanned.n_rows
         if needed > memory_left() / 2:
             what = f"its target and gradients need {_gib(needed)} GiB for all rows"
             self._unable |= dict.fromkeys(set(BOOSTERS) & set(asked), what)
@@ -232,7 +256,8 @@ class LargeTraining:
             reasons = "; ".join(f"{name}: {why}" for name, why in self._unable.items())
             raise ConfigurationError(
                 f"None of the chosen models can be trained ({reasons}). Choose from "
-                f"{', '.join(FAMILIES)}, or train on a part of the table that fits in memory."
+                f"{', '.join(name for name in known if name in FAMILIES)}, or train on a part of "
+                "the table that fits in memory."
             )
         return ModelTrainer(replace(config, models=able))
 
@@ -254,9 +279,12 @@ class LargeTraining:
         on_sample = trainer.fit(trained.pipeline, X, searched.y, groups=searched.groups)
         preprocessor = on_sample.named_steps["preprocessor"]
         reader = RowReader(
-            self.table, schema, inferred.positions, checked.rewritings, self.config.seed
+            self.table, schema, inferred.positions, checked.rewritings, self.scanned.hasher
         )
-        fits = StreamedFit(reader, self.scanned.held_from, self.config.jobs).run(
+        task = trainer.config.task
+        fits = StreamedFit(
+            reader, self.scanned.held_from, self.config.jobs, _n_classes(trainer.config)
+        ).run(
             trained.pipeline.named_steps["model"],
             preprocessor,
             np.asarray(preprocessor.transform(X)),
@@ -275,41 +303,43 @@ class LargeTraining:
                 ),
             )
         for_ranges = np.arange(len(searched.y), len(train.y))
-        unseen = Unseen(for_ranges, fits.without_held_out.predict(train.X[names].iloc[for_ranges]))
+        unseen = Unseen(
+            for_ranges, task.predict(fits.without_held_out, train.X[names].iloc[for_ranges])
+        )
         left_out = trained.left_out | self._unable
         return Fitted(
             fits=fits,
             trained=replace(trained, unseen=unseen, left_out=left_out),
             train=train,
             counted=counted,
-            facts=self._facts(schema, inferred, counted, searched, test, on_sample, fits),
+            facts=self._facts(
+                inferred,
+                counted,
+                searched,
+                test,
+                _gain(schema, task, test, fits.without_held_out, on_sample),
+            ),
         )
 
     def _facts(
         self,
-        schema: Schema,
         inferred: InferredSchema,
         counted: Counted,
         searched: Rows,
         test: Rows,
-        on_sample: Pipeline,
-        fits: FittedTwice,
+        scores: dict[str, Any],
     ) -> LargeTableFacts:
-        X, y = test.X[list(schema.names)], test.y
-        errors = [y - schema.clip_all(one.predict(X)) for one in (fits.without_held_out, on_sample)]
-        spread = (y - y.mean()) ** 2
         return LargeTableFacts(
             n_files=len(self.table.files),
             n_rows=counted.n_rows,
             n_used=counted.n_used,
             n_searched=len(searched.y),
-            n_tested=len(y),
-            n_held_out=self.scanned.n_held_out,
-            on_all=r2_interval(y, errors[0], test.clusters),
-            on_sample=r2_interval(y, errors[1], test.clusters),
-            gain=r2_drop_interval(errors[0] ** 2, errors[1] ** 2, spread, test.clusters),
+            n_tested=len(test.y),
+            n_held_out=counted.n_apart or self.scanned.n_held_out,
             quantile_error=self.scanned.quantile_error,
             columns=tuple(self._columns(inferred)),
+            together=_kept_together(self.config)[1],
+            **scores,
         )
 
     def _columns(self, inferred: InferredSchema) -> list[ColumnFacts]:
@@ -337,6 +367,62 @@ class LargeTraining:
         return found
 
 
+def _gain(
+    schema: Schema, task: Task, test: Rows, on_all: Pipeline, on_sample: Pipeline
+) -> dict[str, Any]:
+    """Return how good a model of all rows and one of the searched rows are for the test rows."""
+    X, y, clusters = test.X[list(schema.names)], test.y, test.clusters
+    predicted = [task.predict(one, X) for one in (on_all, on_sample)]
+    if isinstance(task, Classification):
+        of_all, of_sample = (log_losses(y, one) for one in predicted)
+        return {
+            "metric": "log_loss",
+            "on_all": mean_interval(of_all, clusters, positive=True),
+            "on_sample": mean_interval(of_sample, clusters, positive=True),
+            "gain": mean_interval(of_sample - of_all, clusters),
+        }
+    errors = [y - schema.clip_all(one) for one in predicted]
+    spread = (y - y.mean()) ** 2
+    return {
+        "metric": R2,
+        "on_all": r2_interval(y, errors[0], clusters),
+        "on_sample": r2_interval(y, errors[1], clusters),
+        "gain": r2_drop_interval(errors[0] ** 2, errors[1] ** 2, spread, clusters),
+    }
+
+
+def _whole_groups(groups: NDArray[np.str_], config: TrainConfig) -> NDArray[np.bool_]:
+    """Return which rows are of the groups that come first and have half of the rows."""
+    import numpy as np
+
+    names, first, codes = np.unique(groups, return_index=True, return_inverse=True)
+    option, together = _kept_together(config)
+    if together and len(names) < LEAST_HELD_GROUPS:
+        raise ConfigurationError(
+            f"{option} {together} has so few values that rows of {len(names)} alone are held out: "
+            f"ranges are made by some and the model is judged by others, so {LEAST_HELD_GROUPS} "
+            "are needed at least. Hold more out with --test-size, or name another column.",
+            setting="groups",
+        )
+    order = np.argsort(first)
+    before = np.cumsum(np.bincount(codes)[order]) <= len(groups) // 2
+    before[0] = True  # of two large groups, one each
+    of_group = np.empty(len(names), dtype=bool)
+    of_group[order] = before
+    return of_group[codes]
+
+
+def _kept_together(config: TrainConfig) -> tuple[str, str]:
+    """Return the option, and the column, of which equal cells stay on one side of every split."""
+    if config.group:
+        return "--group", config.group
+    return ("--pupil", config.pupil) if config.pupil not in (None, "none") else ("", "")
+
+
+def _n_classes(config: ModelTrainerConfig) -> int:
+    return config.task.n_classes if isinstance(config.task, Classification) else 0
+
+
 def _of_database(ingestion: DataIngestion) -> LargeTable:
     """Return what a database answers, read once into a file that is deleted with the table."""
     folder = tempfile.mkdtemp(prefix="stuprediction-")
@@ -361,14 +447,29 @@ def _may_be_large(path: Path) -> bool:
 
 def _refuse(config: TrainConfig) -> None:
     """Refuse options that need all rows in memory."""
+    if config.group and config.used_for == KNOWN:
+        raise ConfigurationError(
+            "--for known needs the groups' effects, which are not learnt from a table that is "
+            "read in parts: --group keeps the rows of each together, and the model is for new "
+            "groups. Train on a part of the table that fits in memory (--large no), or leave "
+            "--group out, so that the groups' column is a feature."
+        )
+    if config.group and config.pupil not in (None, "none"):
+        raise ConfigurationError(
+            "--group and --pupil: of a table that is read in parts, one column keeps rows "
+            "together. Name the wider one, such as the school of the pupils, with --group."
+        )
+    if config.time:
+        raise ConfigurationError(
+            "--time: not for a table that is read in parts. To see how a model of the earlier "
+            "periods does in the last, train on files or a --query of the former, and score the "
+            "last with predict_pipeline; or train on a part that fits in memory (--large no)."
+        )
     named = {
-        "--group": config.group,
-        "--time": config.time,
         "--sample-weight": config.sample_weight,
         "--more": config.more,
         "--sheet": config.sheet,
         "--all-sheets": config.all_sheets,
-        "--pupil": None if config.pupil == "none" else config.pupil,
     }
     if used := [option for option, value in named.items() if value]:
         raise ConfigurationError(

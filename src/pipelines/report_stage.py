@@ -308,7 +308,8 @@ def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> B
     except TrainingError:  # no model is better than the share of those below
         return None
     fitted = trainer.fit(found.pipeline, X, below, train.weight, train.groups)
-    chances = chances_of(found, frozenset({1}), ordered=False, seed=seed)
+    of_mark = replace(train, y=below)
+    chances = chances_of(found, of_mark, frozenset({1}), ordered=False, seed=seed)
     of_outcome = chances.calibrated_of_each(found.folds.task.predict(fitted, X_test))
     integer = trained.schema.number.integer
     chance = intervals.probability_below_of_each(
@@ -435,7 +436,7 @@ def _class_cost(
     left_out, found, fitted = other
     target, test = trained.schema.outcomes, trained.test
     event = frozenset(target.event)
-    chances = chances_of(found, event, ordered=target.ordered, seed=seed)
+    chances = chances_of(found, trained.train, event, ordered=target.ordered, seed=seed)
     with_them = chances.calibrated_of_each(found.folds.task.predict(fitted, test.X))
     log_loss, brier = (
         mean_interval(losses(test.y, calibrated) - losses(test.y, with_them), test.clusters)

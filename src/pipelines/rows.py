@@ -176,9 +176,14 @@ def known_later(table: Table, hints: Hints, config: TrainConfig) -> tuple[str, d
 
 
 def learn_schema(
-    checked: CheckedTable, hints: Hints, config: TrainConfig
+    checked: CheckedTable, hints: Hints, config: TrainConfig, *, effects: bool = True
 ) -> tuple[InferredSchema, GoodRows]:
     """Return the schema and the rows that training uses: it is learnt from those alone.
+
+    Parameters
+    ----------
+    effects : bool
+        Whether groups have effects, or are only kept whole.
 
     Raises
     ------
@@ -203,7 +208,7 @@ def learn_schema(
         inferred = infer(used)
         again = usable_rows(used, inferred, config)
         good = replace(good, X=again.X, y=again.y)
-    if config.group:
+    if config.group and effects:
         inferred, good = _with_groups(checked, inferred, good, hints, config.group)
     if config.time:
         good = _with_periods(checked, good, hints, config.time)

@@ -162,7 +162,7 @@ class TrainPipeline:
             large = self._large
             notice(checked)
             refuse_to_train(checked)
-            inferred, good = learn_schema(checked, hints, config)
+            inferred, good = learn_schema(checked, hints, config, effects=large is None)
             _, later = known_later(checked.table, hints, config)
             lines = [] if large is None else [checked.table.lines[i] for i in good.indices]
             checked = replace(checked, table=Table())  # its cells would stay in memory
@@ -178,7 +178,7 @@ class TrainPipeline:
             if large is None:
                 split = split_rows(self.ingestion, good, schema, config)
             else:
-                split = large.split(lines)
+                split = large.split(lines, good.groups)
             train, test = good.take(split.train), good.take(split.test)
             other = good.take(split.other) if len(split.other) else None
             folder = config.artifacts if challenge is None else challenger_folder(config)
@@ -317,7 +317,7 @@ class TrainPipeline:
         target = config.target or hints.target
         table, large = self._table, None
         if table is None and (parts := large_table(config)) is not None:
-            large = self._large = LargeTraining(parts, config, progress)
+            large = self._large = LargeTraining(parts, config, progress, target or "")
             table = large.scanned.drawn
         table = table or read_all(config, target or "", self.ingestion)
         check_enough(len(table.rows))

@@ -11,6 +11,8 @@ from src.report.wording import number
 from src.stats.intervals import Interval
 from src.utils import read_typed
 
+R2 = "r2"
+
 
 @dataclass(frozen=True)
 class ColumnFacts:
@@ -41,12 +43,16 @@ class LargeTableFacts:
     n_searched, n_tested, n_held_out : int
         Rows that the search saw, that scores are told of, and that ranges are made by, too.
     on_all, on_sample : Interval
-        R² of the winner fitted to all rows that are not held out, and to the searched ones alone,
-        for the same held-out rows.
+        R², or log loss before calibration, of the winner fitted to all rows that are not held out,
+        and to the searched ones alone, for the same held-out rows.
     gain : Interval
         By how much the former is ahead.
     quantile_error : float
         How far the share of rows below a quantile may be off, in 19 of 20 samples.
+    metric : str
+        ``r2`` or ``log_loss``.
+    together : str
+        The column of which equal cells stay on one side of every split; empty where there is none.
     """
 
     n_files: int
@@ -60,6 +66,8 @@ class LargeTableFacts:
     gain: Interval
     quantile_error: float
     columns: tuple[ColumnFacts, ...]
+    metric: str = R2
+    together: str = ""
 
 
 def sentences(metrics: Mapping[str, Any]) -> list[str]:
@@ -67,25 +75,59 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
     if "large_table" not in metrics:
         return []
     facts = read_typed(LargeTableFacts, metrics["large_table"])
-    return [
+    of_outcomes = facts.metric != R2
+    found = [
         _(
             "The table was read in parts. The search saw %(searched)s of %(rows)s rows, drawn at "
             "random; the winner was fitted to all %(used)s that can be used.",
             searched=number(facts.n_searched),
             rows=number(facts.n_rows),
             used=number(facts.n_used),
-        ),
-        _(
-            "Fitted to the searched rows alone, it would explain %(sample)s of the differences "
-            "between %(tested)s held-out rows (R²); fitted to all others, it explains %(all)s: a "
-            "gain of %(gain)s (%(low)s to %(high)s).",
-            sample=_share(facts.on_sample.value),
-            all=_share(facts.on_all.value),
-            tested=number(facts.n_tested),
-            gain=_share(facts.gain.value),
-            low=_share(facts.gain.low),
-            high=_share(facts.gain.high),
-        ),
+        )
+    ]
+    if of_outcomes:
+        found.append(
+            _(
+                "Each outcome has the same share of the searched rows as of all rows; a rare one "
+                "has more, so that there is something to learn from."
+            )
+        )
+    if facts.together:
+        found.append(
+            _(
+                "Rows with the same %(column)s were kept on one side of every split: the figures "
+                "are for values of it that the model does not know. What each value itself says "
+                "was not learnt.",
+                column=facts.together,
+            )
+        )
+    words = {
+        "sample": _share(facts.on_sample.value),
+        "all": _share(facts.on_all.value),
+        "tested": number(facts.n_tested),
+        "gain": _share(facts.gain.value),
+        "low": _share(facts.gain.low),
+        "high": _share(facts.gain.high),
+    }
+    if of_outcomes:
+        found.append(
+            _(
+                "Fitted to the searched rows alone, its log loss for %(tested)s held-out rows, "
+                "before calibration, would be %(sample)s; fitted to all others, it is %(all)s: a "
+                "gain of %(gain)s (%(low)s to %(high)s).",
+                **words,
+            )
+        )
+    else:
+        found.append(
+            _(
+                "Fitted to the searched rows alone, it would explain %(sample)s of the differences "
+                "between %(tested)s held-out rows (R²); fitted to all others, it explains %(all)s: "
+                "a gain of %(gain)s (%(low)s to %(high)s).",
+                **words,
+            )
+        )
+    found.append(
         _(
             "Counts of rows, missing values and categories, the lowest and the highest values are "
             "of all rows. All other figures of the table are of the rows that were drawn: the "
@@ -93,8 +135,9 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
             "such samples. Copies of rows and pupils with several rows were looked for among "
             "these alone.",
             error=number(100 * facts.quantile_error, 2),
-        ),
-    ]
+        )
+    )
+    return found
 
 
 def _share(value: float) -> str:

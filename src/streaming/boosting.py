@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 Page = tuple[Any, Any, Any]  # matrix, target, which rows are held out
 PAGE_ROWS = 200_000  # that are made to bins at once
-BYTES_A_ROW = 40  # in memory: target, weight, prediction, gradients, and which leaf a row is in
+# In memory: target, weight and which leaf a row is in; prediction and gradients for each outcome.
+BYTES_A_ROW, BYTES_A_CLASS = 28, 12
 
 
 def fit_boosters(
@@ -24,6 +25,7 @@ def fit_boosters(
     matrix: Callable[[TypedRows], NDArray[np.float64]],
     held_from: int,
     jobs: int,
+    n_classes: int = 0,
 ) -> tuple[Any, Any]:
     """Return a booster fitted without the held-out rows, and one fitted to all.
 
@@ -31,12 +33,14 @@ def fit_boosters(
 
     Parameters
     ----------
-    model : XGBRegressor
+    model : XGBRegressor or XGBClassifier
         Unfitted.
     rows : callable
         Returns an iterator of the table's rows, anew each time.
     held_from : int
         Rows of this hash and above are held out.
+    n_classes : int
+        Of outcomes; 0 for a number.
     """
     import numpy as np
     import xgboost
@@ -66,6 +70,8 @@ def fit_boosters(
 
     params = model.get_xgb_params() | {"nthread": jobs}
     params.pop("n_jobs", None)
+    if n_classes > 2:
+        params |= {"objective": "multi:softprob", "num_class": n_classes}
     n_rounds = model.get_num_boosting_rounds()
     fitted = []
     with tempfile.TemporaryDirectory() as folder:

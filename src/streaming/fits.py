@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.stats.moments import Moments, few_rows_alike
 from src.streaming.boosting import fit_boosters
+from src.streaming.newton import KINDS, NewtonFit
 from src.streaming.scan import Progress
 from src.streaming.typed_rows import MatrixMaker, RowReader, TypedRows
 
@@ -30,6 +31,13 @@ LINEAR_FAMILIES = (
     "lasso",
     "elastic_net",
 )
+LOGISTIC_FAMILIES = (
+    "logistic",
+    "logistic_splines",
+    "logistic_products",
+    "ordinal",
+    "ordinal_splines",
+)
 BOOSTERS = ("xgboost",)
 NOT_IN_PARTS = "it cannot learn from a table that is read in parts"
 
@@ -42,7 +50,7 @@ class Part:
     ----------
     expand : transformer or None
         Makes more columns of the preprocessor's; fitted.
-    estimator : regressor
+    estimator : regressor or classifier
         Unfitted; the last step.
     scaled : bool
         Whether it learns the target over its standard deviation.
@@ -67,6 +75,10 @@ class Part:
     @property
     def is_linear(self) -> bool:
         return type(self.estimator).__name__ in LEAST_SQUARES
+
+    @property
+    def is_logistic(self) -> bool:
+        return type(self.estimator).__name__ in KINDS
 
     def columns(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what the estimator is given."""
@@ -101,17 +113,22 @@ class StreamedFit:
         Rows of this hash and above are held out.
     jobs : int
         Threads that a booster takes; they change its last digits at most.
+    n_classes : int
+        Of outcomes; 0 for a number.
     """
 
-    def __init__(self, reader: RowReader, held_from: int, jobs: int = 1) -> None:
+    def __init__(
+        self, reader: RowReader, held_from: int, jobs: int = 1, n_classes: int = 0
+    ) -> None:
         self.reader, self.held_from, self.jobs = reader, held_from, jobs
+        self.n_classes = n_classes
 
     def run(
         self,
         model: Any,
         preprocessor: ColumnTransformer,
         sample: NDArray[np.float64],
-        y_sample: NDArray[np.float64],
+        y_sample: NDArray[Any],
         n_rows: int,
         progress: Progress,
     ) -> FittedTwice:
@@ -119,8 +136,8 @@ class StreamedFit:
 
         Parameters
         ----------
-        model : regressor
-            Unfitted; a VotingRegressor's members are fitted one by one.
+        model : regressor or classifier
+            Unfitted; a blend's members are fitted one by one.
         sample : ndarray of shape (n_sample, n_columns)
             What the preprocessor makes of the sample.
         n_rows : int
@@ -132,28 +149,26 @@ class StreamedFit:
         parts = [Part.of(member, sample) for member in members]
         maker = MatrixMaker(preprocessor)
         linear = [part for part in parts if part.is_linear]
-        fitted = dict(
-            zip(
-                map(id, linear),
-                self._linear(linear, maker, sample, y_sample, n_rows, progress),
-                strict=True,
-            )
-        )
+        logistic = [part for part in parts if part.is_logistic]
+        made = [
+            *self._linear(linear, maker, sample, y_sample, n_rows, progress),
+            *self._logistic(logistic, maker, sample, y_sample, n_rows, progress),
+        ]
+        fitted = dict(zip(map(id, (*linear, *logistic)), made, strict=True))
         for part in parts:
-            if not part.is_linear:
+            if id(part) not in fitted:
                 fitted[id(part)] = fit_boosters(
                     part.estimator,
                     partial(self.reader.rows, n_rows, progress),
                     partial(_made, maker, part),
                     self.held_from,
                     self.jobs,
+                    self.n_classes,
                 )
         pipelines = []
         for k in (0, 1):
-            made = [part.assembled(fitted[id(part)][k]) for part in parts]
-            pipelines.append(
-                Pipeline([("preprocessor", preprocessor), ("model", _blended(model, made))])
-            )
+            whole = _blended(model, [part.assembled(fitted[id(part)][k]) for part in parts])
+            pipelines.append(Pipeline([("preprocessor", preprocessor), ("model", whole)]))
         return FittedTwice(*pipelines)
 
     def _linear(
@@ -186,6 +201,37 @@ class StreamedFit:
             of_all = least_squares(part, some + rest, origin)
             fitted.append((least_squares(part, some, origin), of_all))
         return fitted
+
+    def _logistic(
+        self,
+        parts: list[Part],
+        maker: MatrixMaker,
+        sample: NDArray[np.float64],
+        y_sample: NDArray[np.int64],
+        n_rows: int,
+        progress: Progress,
+    ) -> list[tuple[Any, Any]]:
+        """Return the same of logistic regressions: a few passes for all."""
+        from sklearn.base import clone
+
+        pairs = []
+        for part in parts:
+            columns = part.columns(sample)
+            near: Any = clone(part.estimator).fit(columns, y_sample)
+            pairs.append(
+                [NewtonFit(near, columns.shape[1], self.n_classes, n_rows) for _ in range(2)]
+            )
+        fits = [fit for pair in pairs for fit in pair]
+        while not all(fit.done for fit in fits):
+            for rows in self.reader.rows(n_rows, progress):
+                matrix, out = maker(rows), rows.hashes >= self.held_from
+                for part, (some, every) in zip(parts, pairs, strict=True):
+                    X = part.columns(matrix)
+                    some.add(X[~out], rows.y[~out])
+                    every.add(X, rows.y)
+            for fit in fits:
+                fit.step()
+        return [(some.result(), every.result()) for some, every in pairs]
 
 
 def _made(maker: MatrixMaker, part: Part, rows: TypedRows) -> NDArray[np.float64]:
@@ -231,12 +277,13 @@ def _more(moments: Moments | None, block: NDArray[np.float64]) -> Moments:
 
 
 def _is_blend(model: Any) -> bool:
-    return type(model).__name__ == "VotingRegressor"
+    return type(model).__name__ in ("VotingRegressor", "VotingClassifier")
 
 
 def _blended(model: Any, fitted: list[Any]) -> Any:
     """Return the one fitted model, or a blend of several."""
     from sklearn.base import clone
+    from sklearn.preprocessing import LabelEncoder
     from sklearn.utils import Bunch
 
     if not _is_blend(model):
@@ -245,4 +292,7 @@ def _blended(model: Any, fitted: list[Any]) -> Any:
     names = [name for name, _ in model.estimators]
     blend.estimators_ = fitted
     blend.named_estimators_ = Bunch(**dict(zip(names, fitted, strict=True)))
+    if type(model).__name__ == "VotingClassifier":
+        blend.le_ = LabelEncoder().fit(fitted[0].classes_)
+        blend.classes_ = blend.le_.classes_
     return blend

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 from src.components.data_validation import DataValidation
 from src.exception import DataValidationError
 from src.logger import get_logger
-from src.schema.features import LARGEST_NUMBER, Feature, NumericFeature
+from src.schema.features import LARGEST_NUMBER, ClassTarget, Feature, NumericFeature
 from src.schema.frames import target_values, typed_frame
 from src.schema.prepared_table import rewritten
 from src.schema.record import Schema
 from src.search.native_categories import MISSING, NUMERIC
 from src.search.references import columns_of
 from src.streaming.files import Block, LargeTable
-from src.streaming.scan import SHOWN_PROBLEMS, Progress, RowProblem, hash_rows, lines_of
+from src.streaming.scan import (
+    HELD_OUT,
+    SHOWN_PROBLEMS,
+    Hasher,
+    Progress,
+    RowProblem,
+    lines_of,
+)
 from src.tables.cells import MISSING_MARKS, clean, match_key
 from src.tables.layout import Chunk
 from src.tables.number_formats import PLAIN_NUMBERS
@@ -43,6 +50,7 @@ class TypedRows:
     columns : dict of str to Coded
         Values by feature: numbers with NaN, texts with None.
     y : ndarray of shape (n_rows,)
+        Numbers, or the outcomes' codes.
     hashes : ndarray of shape (n_rows,)
     """
 
@@ -64,11 +72,18 @@ class TypedRows:
 
 @dataclass
 class Counted:
-    """What became of the rows of a pass."""
+    """What became of the rows of a pass.
+
+    Attributes
+    ----------
+    n_apart : int
+        Good ones that are held out since one column keeps rows together.
+    """
 
     n_rows: int = 0
     n_refused: int = 0
     n_without_target: int = 0
+    n_apart: int = 0
     problems: list[RowProblem] = field(default_factory=list)
 
     @property
@@ -86,7 +101,7 @@ class RowReader:
         Where the features and the target stand in the table.
     rewritings : mapping of int to mapping of str to str
         How cells are written otherwise, by position.
-    seed : int
+    hasher : Hasher
         Of the rows' hashes.
     """
 
@@ -96,9 +111,9 @@ class RowReader:
         schema: Schema,
         positions: Mapping[str, int],
         rewritings: Mapping[int, Mapping[str, str]],
-        seed: int,
+        hasher: Hasher,
     ) -> None:
-        self.table, self.schema, self.seed = table, schema, seed
+        self.table, self.schema, self._hasher = table, schema, hasher
         self.counted = Counted()
         features: tuple[Feature, ...] = (*schema.features, schema.target)
         self._columns = {
@@ -131,7 +146,10 @@ class RowReader:
         self.counted = Counted()
         for block in self.table.blocks():
             self.counted.n_rows += len(block)
-            yield from self._read(block)
+            for some in self._read(block):
+                if self._hasher.together is not None:
+                    self.counted.n_apart += int((some.hashes >= HELD_OUT).sum())
+                yield some
             progress(self.counted.n_rows, max(n_rows, self.counted.n_rows))
         self._check_refused()
 
@@ -148,7 +166,7 @@ class RowReader:
         import numpy as np
 
         lines, good = lines_of(block)
-        hashes = hash_rows(block.file, lines, self.seed)
+        hashes = self._hasher(block, lines)
         rows = block.rows
         if isinstance(rows, Chunk):
             yield from self._one_by_one(block, rows, hashes)
@@ -172,11 +190,15 @@ class RowReader:
         if right.any():
             yield plain.where(right)
 
-    @staticmethod
-    def _target(target: Coded) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return a number for each row, and which rows have one."""
+    def _target(self, target: Coded) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return a number or a code for each row, and which rows have one."""
         import numpy as np
 
+        if isinstance(self.schema.target, ClassTarget):
+            codes = {label: code for code, label in enumerate(self.schema.target.categories)}
+            of_values = [codes.get(value, -1) for value in target.values]
+            of_rows = np.array(of_values, dtype=np.int64)[target.codes]
+            return of_rows, of_rows >= 0
         values = np.asarray(target.values, dtype=np.float64)[target.codes]
         return values, ~np.isnan(values)
 

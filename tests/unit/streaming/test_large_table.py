@@ -30,7 +30,7 @@ from src.stats.moments import Moments
 from src.streaming import scan as scanning
 from src.streaming.files import LargeTable
 from src.streaming.fits import Part, StreamedFit, least_squares
-from src.streaming.scan import Scanned, scan
+from src.streaming.scan import Hasher, Scanned, scan
 from src.streaming.typed_rows import MatrixMaker, RowReader
 from src.tables import plain_rows
 from src.tables.layout import Table
@@ -205,7 +205,7 @@ def _reader(folder: Path, result: TrainResult) -> RowReader:
     table = LargeTable.open(str(folder))
     positions = {name: i for i, name in enumerate(table.header)}
     town = {positions["town"]: {"Elsewhere": "other"}}
-    return RowReader(table, result.schema, positions, town, 42)
+    return RowReader(table, result.schema, positions, town, Hasher(42))
 
 
 def test_ridge_on_all_rows_is_the_one_in_memory(trained):
@@ -357,13 +357,7 @@ def test_families_that_need_all_rows_are_refused_alone(folder, tmp_path):
         TrainPipeline(_config(folder, tmp_path, models=("svr",))).run()
 
 
-def test_outcomes_are_refused(folder, tmp_path):
-    config = _config(folder, tmp_path, target="lunch")
-    with pytest.raises(ConfigurationError, match="Outcomes: not for a table that is read in parts"):
-        TrainPipeline(config).run()
-
-
-@pytest.mark.parametrize("option", ["group", "time", "sample_weight", "pupil"])
+@pytest.mark.parametrize("option", ["time", "sample_weight"])
 def test_options_that_need_all_rows_are_refused_by_name(folder, tmp_path, option):
     config = _config(folder, tmp_path, **{option: "town"})
     with pytest.raises(ConfigurationError, match=f"--{option.replace('_', '-')}: not for a table"):
