@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import io
+import itertools
 import math
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,32 +82,37 @@ class DataIngestion:
         """Whether the source is a database."""
         return scheme_of(self.config.source) not in ("", "http", "https", "file")
 
-    def write_parquet(self, path: Path) -> None:
-        """Write what a database answers to a file, some rows at a time, as text cells.
+    def read_or_write(self, path: Path, fits: Callable[[int], bool]) -> Table | None:
+        """Return what a database answers or, where it does not fit, write it to a Parquet file.
+
+        It is fetched some rows at a time, by one query.
+
+        Parameters
+        ----------
+        fits : callable
+            Takes how many cells there are up to now.
 
         Raises
         ------
         ConfigurationError
             As :meth:`run` does, or if pyarrow is not installed.
         """
-        try:
-            import pyarrow as pa
-            from pyarrow import parquet
-        except ImportError as error:
-            raise ConfigurationError(
-                "A database's answer is read in parts by pyarrow, which is not installed: "
-                "pip install pyarrow"
-            ) from error
         with self._answer(in_parts=True) as answer:
-            names = [str(name).strip() for name in list(answer.keys())]
-            schema = pa.schema([(name, pa.string()) for name in names])
-            with parquet.ParquetWriter(path, schema) as writer:
-                for part in answer.partitions(ROWS_AT_ONCE):
-                    cells = [
-                        [to_text(value) for value in column] for column in zip(*part, strict=True)
-                    ]
-                    arrays = [pa.array(column, pa.string()) for column in cells]
-                    writer.write_batch(pa.record_batch(arrays, schema=schema))
+            table = table_from_records(list(answer.keys()), ())
+            parts = (
+                [[to_text(value) for value in record] for record in part]
+                for part in answer.partitions(ROWS_AT_ONCE)
+            )
+            while fits(len(table.rows) * len(table.header)):
+                part = next(parts, None)
+                if part is None:
+                    return table
+                for line, row in enumerate(part, start=len(table.rows) + 2):
+                    table.add(line, row, len(table.header))
+            starts = range(0, len(table.rows), ROWS_AT_ONCE)
+            held = (table.rows[start : start + ROWS_AT_ONCE] for start in starts)
+            _write_parquet(path, table.header, itertools.chain(held, parts))
+        return None
 
     def split(
         self,
@@ -283,6 +289,25 @@ class DataIngestion:
             ) from error
         finally:
             engine.dispose()
+
+
+def _write_parquet(
+    path: Path, names: Sequence[str], parts: Iterable[Sequence[Sequence[str]]]
+) -> None:
+    """Write rows of text cells, some at a time."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ConfigurationError(
+            "A database's answer is read in parts by pyarrow, which is not installed: "
+            "pip install pyarrow"
+        ) from error
+    schema = pa.schema([(name, pa.string()) for name in names])
+    with parquet.ParquetWriter(path, schema) as writer:
+        for part in parts:
+            arrays = [pa.array(column, pa.string()) for column in zip(*part, strict=True)]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
 def check_query(query: str | None, *, is_database: bool) -> None:

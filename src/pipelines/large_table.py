@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,7 @@ from src.streaming.memory import memory_left, memory_to_train
 from src.streaming.scan import Scanned, rows_to_draw, scan
 from src.streaming.typed_rows import Counted, RowReader
 from src.tables.cells import MISSING_MARKS, clean, match_key
+from src.tables.layout import Table
 from src.tables.many_files import CSV, PARQUET, is_many_files
 
 if TYPE_CHECKING:
@@ -112,8 +114,10 @@ class Fitted:
         }
 
 
-def large_table(config: TrainConfig) -> LargeTable | None:
+def large_table(config: TrainConfig) -> LargeTable | Table | None:
     """Return the table where it is read in parts; None where it is read into memory.
+
+    A database's answer, of which nobody knows the size before, is read here if it fits.
 
     Raises
     ------
@@ -126,7 +130,13 @@ def large_table(config: TrainConfig) -> LargeTable | None:
     check_query(config.query, is_database=is_database)
     if is_database and config.large == ALWAYS:
         _refuse(config)
-        return _of_database(ingestion)
+        return _of_database(ingestion, lambda n_cells: False)
+    if is_database and config.large == AUTO and not config.more:
+        left = memory_left()
+        found = _of_database(ingestion, lambda n_cells: memory_to_train(n_cells) <= left)
+        if isinstance(found, LargeTable):
+            _refuse(config)
+        return found
     if config.large == NEVER or scheme_of(source) not in ("", "s3"):
         if config.large == ALWAYS:
             raise ConfigurationError(
@@ -423,17 +433,22 @@ def _n_classes(config: ModelTrainerConfig) -> int:
     return config.task.n_classes if isinstance(config.task, Classification) else 0
 
 
-def _of_database(ingestion: DataIngestion) -> LargeTable:
-    """Return what a database answers, read once into a file that is deleted with the table."""
+def _of_database(ingestion: DataIngestion, fits: Callable[[int], bool]) -> LargeTable | Table:
+    """Return what a database answers; what does not fit, in a file that is deleted with it."""
     folder = tempfile.mkdtemp(prefix="stuprediction-")
+    path = Path(folder) / "answer.parquet"
     try:
-        ingestion.write_parquet(Path(folder) / "answer.parquet")
-        table = LargeTable.open(str(Path(folder) / "answer.parquet"))
+        whole = ingestion.read_or_write(path, fits)
+        if whole is not None:
+            shutil.rmtree(folder)
+            return whole
+        table = LargeTable.open(str(path))
     except BaseException:
         shutil.rmtree(folder)
         raise
     weakref.finalize(table, shutil.rmtree, folder)
-    logger.warning("The database's answer is read in parts: as --large asks.")
+    why = "it does not fit in memory" if fits(0) else "as --large asks"
+    logger.warning("The database's answer has %d rows. It is read in parts: %s.", table.n_rows, why)
     return table
 
 

@@ -94,6 +94,7 @@ from src.search.memory import return_freed_memory, trim_heap
 from src.search.plan import Budget, Progress
 from src.search.task import REGRESSION, Classification, Task
 from src.serving.predictor import COMPILED, FINDINGS, Predictor
+from src.streaming.files import LargeTable
 from src.tables.cells import column_name, match_key
 from src.tables.layout import Table
 from src.tables.spreadsheets import SheetChoice
@@ -316,9 +317,13 @@ class TrainPipeline:
         hints, config = self._hints(), self.config
         target = config.target or hints.target
         table, large = self._table, None
-        if table is None and (parts := large_table(config)) is not None:
-            large = self._large = LargeTraining(parts, config, progress, target or "")
-            table = large.scanned.drawn
+        if table is None:
+            found = large_table(config)
+            if isinstance(found, LargeTable):
+                large = self._large = LargeTraining(found, config, progress, target or "")
+                table = large.scanned.drawn
+            else:
+                table = found
         table = table or read_all(config, target or "", self.ingestion)
         check_enough(len(table.rows))
         apart = columns_apart(table, config, target)

@@ -32,3 +32,12 @@ def unconfigured_logging() -> Iterator[None]:
         handler.close()
     logger.handlers[:], _, logger.propagate = before
     logger.setLevel(before[1])
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """Return a file system of an S3 that fails at times, which the settings name."""
+    from tests.s3 import running_s3  # pyarrow, which few tests need
+
+    with running_s3(monkeypatch) as files:
+        yield files

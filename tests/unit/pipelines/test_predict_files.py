@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import http.client
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +18,18 @@ import pyarrow as pa
 import pytest
 from pyarrow import fs, parquet
 
-from deploy import tools
-from deploy.rehearsal.system import free_port
 from src.exception import ConfigurationError
 from src.pipelines import predict_files as module
 from src.pipelines.predict_files import is_many, predict_files
 from src.pipelines.predict_pipeline import main
 from src.search.home import HERE
 from src.serving.predictor import Predictor
+from tests.s3 import Faulty
 
 SAMPLE = Path(__file__).resolve().parents[3] / "notebooks" / "data" / "stud.csv"
 SMALL = """
 import sys
+import time
 from src.pipelines import predict_files
 predict_files.SHARD_ROWS = 1
 from src.pipelines.predict_pipeline import main
@@ -215,6 +212,7 @@ def test_a_killed_run_goes_on_and_no_row_is_lost_or_twice(sample_artifacts, fold
 
 MANY = """
 import sys
+import time
 from src.pipelines import predict_files
 predict_files.SHARD_ROWS = 100_000
 from src.pipelines.predict_pipeline import main
@@ -292,90 +290,6 @@ def test_50_kills_in_10_million_rows_lose_none_and_repeat_none(sample_artifacts,
 
 
 # --- S3 ------------------------------------------------------------------------------------------
-
-
-class Faulty(BaseHTTPRequestHandler):
-    """Hands requests on to moto; each third of those that may be repeated fails with 500."""
-
-    protocol_version = "HTTP/1.1"
-    target = 0
-    n_seen = n_failed = 0
-
-    def _content(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        del self.headers["Transfer-Encoding"]
-        content = b""
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            content += self.rfile.read(size)
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass  # trailers
-        return content
-
-    def handle_any(self) -> None:
-        content = self._content()
-        Faulty.n_seen += 1
-        if Faulty.n_seen % 3 == 0:
-            Faulty.n_failed += 1
-            self.send_response(500)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        connection = http.client.HTTPConnection("127.0.0.1", self.target)
-        connection.request(self.command, self.path, content, dict(self.headers))
-        answer = connection.getresponse()
-        body = answer.read()
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", answer.getheader("Content-Length") or str(len(body)))
-        self.end_headers()
-        connection.close()
-        self.wfile.write(body)
-
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def s3(monkeypatch):
-    """Return a file system of an S3 that fails at times, which the settings name."""
-    if not tools.are_current():
-        pytest.skip("the deploy tools, moto among them, are not installed: python -m deploy.tools")
-    Faulty.target = free_port()
-    moto = subprocess.Popen(
-        [str(tools.tool("moto_server")), "-p", str(Faulty.target), "-H", "127.0.0.1"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Faulty)
-    threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.server_port}", "AWS_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    module.file_system.cache_clear()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        connection = http.client.HTTPConnection("127.0.0.1", Faulty.target)
-        try:
-            connection.request("PUT", "/bucket", headers={"Host": "s3.amazonaws.com"})
-            if connection.getresponse().status == 200:
-                break
-        except OSError:
-            time.sleep(0.2)
-        finally:
-            connection.close()
-    yield module.file_system("s3://bucket")
-    proxy.shutdown()
-    proxy.server_close()
-    moto.terminate()
-    moto.wait(60)
-    module.file_system.cache_clear()
 
 
 def test_files_on_s3_come_and_go_though_requests_fail(

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet
+from pyarrow.csv import read_csv
 from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
@@ -33,6 +35,7 @@ from src.streaming.newton import NewtonFit
 from src.streaming.scan import Hasher, Scanned, scan
 from src.streaming.typed_rows import RowReader
 from src.tables import plain_rows
+from tests.s3 import Faulty
 
 N_ROWS, MOST = 3_000, 500
 GRADES = ("fail", "pass", "merit")
@@ -294,6 +297,26 @@ def test_families_that_cannot_are_left_out_with_the_reason(folder, tmp_path):
     assert {row.name for row in result.trained.leaderboard} >= {"ordinal", "xgboost"}
     with pytest.raises(ConfigurationError, match=r"svc: it cannot .* Choose from logistic, ord"):
         TrainPipeline(_config(folder, tmp_path, models=("svc",))).run()
+
+
+def test_folders_on_s3_are_read_in_parts_as_local_ones(folder, trained, tmp_path, s3):
+    """Each third request fails; every pass reads all files again."""
+    before = Faulty.n_failed
+    for path in folder.glob("*.csv"):
+        with s3.open_output_stream(f"bucket/csv/{path.name}") as file:
+            file.write(path.read_bytes())
+        with s3.open_output_stream(f"bucket/parquet/{path.stem}.parquet") as file:
+            parquet.write_table(read_csv(path), file, row_group_size=300)
+    pipeline = TrainPipeline(_config(folder, tmp_path, data="s3://bucket/csv/"))
+    result = pipeline.run()
+    assert result.run.manifest.rows == trained[1].run.manifest.rows
+    local = _scanned(folder)
+    assert pipeline._large is not None
+    assert pipeline._large.scanned.drawn.rows == local.drawn.rows
+    typed = scan(LargeTable.open("s3://bucket/parquet/"), 42, 0.2, MOST)
+    assert typed.n_rows == N_ROWS
+    assert [one.total for one in typed.columns] == [one.total for one in local.columns]
+    assert Faulty.n_failed > before
 
 
 # --- rows that belong together ------------------------------------------------------------------
