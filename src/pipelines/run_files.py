@@ -46,8 +46,11 @@ def dropped_columns(
     config: TrainConfig, inferred: InferredSchema, schema: Schema, checked: CheckedTable
 ) -> dict[str, str]:
     """Return the columns that are not features, with the reasons."""
+    has_effects = schema.group is not None
     reasons = {
-        config.group: "it is the group, which has an effect beside the features (--group)",
+        config.group: "it is the group, which has an effect beside the features (--group)"
+        if has_effects
+        else "it says which rows belong together (--group)",
         config.time: "it says which period a row is of (--time)",
         config.sample_weight: "it holds the rows' weights (--sample-weight)",
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from src.language import gettext as _
-from src.report.wording import number
+from src.report.wording import interval_note, number
 from src.stats.intervals import Interval
 from src.utils import read_typed
 
@@ -101,20 +101,20 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
                 column=facts.together,
             )
         )
+    low, high = _share(facts.gain.low), _share(facts.gain.high)
     words = {
         "sample": _share(facts.on_sample.value),
         "all": _share(facts.on_all.value),
         "tested": number(facts.n_tested),
         "gain": _share(facts.gain.value),
-        "low": _share(facts.gain.low),
-        "high": _share(facts.gain.high),
+        "interval": interval_note(low, high) if facts.gain.low < facts.gain.high else "",
     }
     if of_outcomes:
         found.append(
             _(
                 "Fitted to the searched rows alone, its log loss for %(tested)s held-out rows, "
                 "before calibration, would be %(sample)s; fitted to all others, it is %(all)s: a "
-                "gain of %(gain)s (%(low)s to %(high)s).",
+                "gain of %(gain)s%(interval)s.",
                 **words,
             )
         )
@@ -123,7 +123,7 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
             _(
                 "Fitted to the searched rows alone, it would explain %(sample)s of the differences "
                 "between %(tested)s held-out rows (R²); fitted to all others, it explains %(all)s: "
-                "a gain of %(gain)s (%(low)s to %(high)s).",
+                "a gain of %(gain)s%(interval)s.",
                 **words,
             )
         )

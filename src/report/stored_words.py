@@ -59,6 +59,7 @@ NOT_TRIED = (
     mark("its columns would fill the memory"),
     mark("no room in the budget (%(budget)s)"),
     mark("no time left"),
+    mark("it cannot learn from a table that is read in parts"),
 )
 NOT_USED = (
     mark("named in --drop"),
@@ -67,6 +68,7 @@ NOT_USED = (
     mark("it is %(value)s in every row"),
     mark("it is text with %(number)s different values, too many to choose from"),
     mark("it is the group, which has an effect beside the features (--group)"),
+    mark("it says which rows belong together (--group)"),
     mark("it says which period a row is of (--time)"),
     mark("it holds the rows' weights (--sample-weight)"),
     mark("it is sensitive (--exclude-sensitive)"),

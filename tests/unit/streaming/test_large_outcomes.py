@@ -346,7 +346,10 @@ def test_group_is_kept_whole_and_is_no_feature(folder, tmp_path):
     metrics = result.run.read_json("metrics.json")
     assert metrics["large_table"]["together"] == "school"
     assert metrics["large_table"]["n_held_out"] > MOST, "all rows of the held-out schools"
-    assert "same school were kept on one side" in sentences(metrics)[2]
+    told = sentences(metrics)
+    assert "same school were kept on one side" in told[2]
+    assert told[3].endswith(f"a gain of {metrics['large_table']['gain']['value']:.4f}.")
+    assert result.run.manifest.dropped["school"] == "it says which rows belong together (--group)"
 
 
 def test_pupils_judge_no_range_that_other_rows_of_theirs_made(folder, tmp_path, monkeypatch):
