@@ -88,6 +88,9 @@ class Trained:
         Sensitive features whose combinations are looked at too.
     findings : tuple of Finding
         What the check of the table found.
+    in_parts : bool
+        Whether the model learnt from more rows than those that are here, of a table that does not
+        fit in memory: what learns from these alone is not compared with it.
     """
 
     full_schema: Schema
@@ -103,6 +106,7 @@ class Trained:
     problems: Sequence[Problem]
     cross: tuple[str, str] | None
     findings: tuple[Finding, ...]
+    in_parts: bool = False
 
 
 def write_report(
@@ -290,7 +294,7 @@ def _both_ways(trained: Trained, intervals: PredictionIntervals, seed: int) -> B
     """
     import numpy as np
 
-    if trained.judged.pass_mark is None:
+    if trained.judged.pass_mark is None or trained.in_parts:
         return None
     mark, train, test = trained.judged.pass_mark.mark, trained.train, trained.test
     below: NDArray[Any] = (train.y < mark).astype(np.int64)
@@ -390,13 +394,13 @@ def _lists(
 def _with_sensitive(
     trained: Trained, seed: int
 ) -> tuple[list[NumericFeature | CategoricalFeature], TrainedModel, Pipeline] | None:
-    """Return a model that was given the sensitive features too; None where none was left out.
+    """Return a model that was given the sensitive features too; None where there is none.
 
     The winner's families are searched again with them, on the same rows and folds.
     """
     full = trained.full_schema
     left_out = [f for f in full.features if f.name not in trained.schema.names]
-    if not left_out:
+    if not left_out or trained.in_parts:
         return None
     winner = trained.model.winner
     families = tuple(winner.params) if winner.name == BLEND else (winner.name,)

@@ -300,6 +300,7 @@ class TrainPipeline:
                     problems=good.problems,
                     cross=cross,
                     findings=checked.findings,
+                    in_parts=large is not None,
                 )
                 problem = self._report(run, work, progress)
         report_s = time.monotonic() - started - promoted_s

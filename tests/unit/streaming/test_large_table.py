@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import json
 import random
 import sqlite3
 from dataclasses import replace
@@ -35,7 +36,7 @@ from src.streaming.typed_rows import MatrixMaker, RowReader
 from src.tables import plain_rows
 from src.tables.layout import Table
 
-N_ROWS, MOST = 3_000, 500
+N_ROWS, MOST, PASS_MARK = 3_000, 500, 55
 COLUMNS = ("pupil_age", "mark", "hours", "lunch", "town", "score")
 
 
@@ -103,6 +104,7 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         patch.setattr(road, "rows_to_draw", lambda n_columns: MOST)
         artifacts = tmp_path_factory.mktemp("artifacts")
         config = _config(folder, artifacts, models=("ridge",), budget="standard")
+        config = replace(config, pass_mark=PASS_MARK)
         return artifacts, TrainPipeline(config).run()
 
 
@@ -298,6 +300,12 @@ def test_scores_of_the_sample_alone_stand_beside_those_of_all_rows(trained):
 
 
 # --- what is refused ----------------------------------------------------------------------------
+
+
+def test_what_learns_from_the_drawn_rows_alone_is_not_set_beside_the_model(trained):
+    report = json.loads((trained[0] / "report.json").read_text(encoding="utf-8"))
+    assert trained[1].run.read_json("metrics.json")["pass_mark"]["mark"] == PASS_MARK
+    assert report["both_ways"] is None
 
 
 def test_file_that_lacks_a_column_is_named(folder, tmp_path):
