@@ -30,6 +30,7 @@ from src.search.group_effects import GroupFit, Units, fit_groups
 from src.search.home import HERE, Home, ended_together
 from src.search.leaderboard import TrainedModel, Tried
 from src.search.learning_curve import learning_scores
+from src.search.memory import trim_heap
 from src.search.more_rows import MoreRows, Unseen
 from src.search.native_categories import without_clock
 from src.search.plan import Budget, Progress, plan_search, searched_rows
@@ -202,6 +203,7 @@ class ModelTrainer:
                 Unseen(folds.of_tested(rows), winner.out_of_fold, ratio),
             )
             if len(rows) < len(X) and config.task == REGRESSION:
+                trim_heap()
                 progress(f"{winner.row.label}, on more rows", len(plan), len(plan))
                 more = MoreRows.of(X, y, preprocessor, config.random_state, groups, weight, cohorts)
                 estimator, unseen = more.try_out(estimator, tune=not budget.quick)
@@ -287,6 +289,7 @@ class ModelTrainer:
         preprocessor, model = pipeline.named_steps.values()
         with quiet_fits(self.config.jobs), ended_together():
             preprocessor, matrix = fit_preprocessor(preprocessor, X, y, of_rows)
+            trim_heap()
             model = without_clock(fit_weighted(clone(model), matrix, y, weight))
         return Pipeline([("preprocessor", preprocessor), ("model", model)])
 

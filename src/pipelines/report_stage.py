@@ -42,6 +42,7 @@ from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.findings import Finding
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
+from src.search.memory import trim_heap
 from src.search.task import Classification
 from src.serving.outcomes import CHANCES, KNOWN_CHANCES
 from src.stats.chances import ClassChances
@@ -126,6 +127,7 @@ def write_report(
         If they cannot be written; the run is whole without them.
     """
     facts = _facts(run, trained, progress)
+    trim_heap()
     rendered = ModelReport().run(facts, language)
     files = {"report.html": rendered.html, "model_card.md": rendered.model_card}
     store.add_report(run, files | {"report.json": to_json(report_numbers(facts))})

@@ -105,13 +105,13 @@ class GoodRows(Rows):
         Rows of the table that could not be used.
     problems : sequence of Problem
         What is wrong with them.
-    indices : list of int
+    indices : ndarray of int
         Where in the table the rows stand.
     """
 
     n_refused: int
     problems: Sequence[Problem]
-    indices: list[int]
+    indices: NDArray[np.intp]
     salt: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     periods: tuple[str, ...] = ()
@@ -319,7 +319,7 @@ def usable_rows(
         weight=None if weight is None else weight[frame.index],
         n_refused=n_refused,
         problems=problems,
-        indices=frame.index.tolist(),
+        indices=frame.index.to_numpy(),
     )
 
 

@@ -117,6 +117,11 @@ class Candidate:
         return self.wrapped or self.log_link
 
     @property
+    def is_forest(self) -> bool:
+        """Whether it is many deep trees, so that a fit takes much memory."""
+        return self.name in ("extra_trees", "random_forest")
+
+    @property
     def prefix(self) -> str:
         """What stands before its parameters' names in what it is wrapped in."""
         outer = "regressor__" if self.scales_target or self.log_link else ""

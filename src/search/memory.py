@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from contextlib import suppress
 
@@ -23,6 +24,7 @@ def return_freed_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, 1 << 20)
         mallopt(_M_TRIM_THRESHOLD, 16 << 20)
         mallopt(_M_ARENA_MAX, 1)
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "0")  # CatBoost brings an allocator of its own
 
 
 def trim_heap() -> None:

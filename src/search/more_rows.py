@@ -15,6 +15,7 @@ from src.search.cohorts import Cohorts
 from src.search.early_stopping import stop_booster
 from src.search.folds import fit_preprocessor, fit_weighted
 from src.search.home import HERE
+from src.search.memory import trim_heap
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,6 +119,7 @@ class MoreRows:
         from sklearn.base import clone
         from sklearn.ensemble import VotingRegressor
 
+        trim_heap()
         model: Any = clone(estimator)
         if isinstance(model, VotingRegressor):
             tried = [(name, *self._best(member, tune=tune)) for name, member in model.estimators]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,8 @@ ROUND_TRIALS = 6  # a family, in each further round
 ROUND_FAMILIES = 4
 ROUND_GAIN = 0.0005  # R² below which a round is the last
 LEAST_ROUNDS, MOST_ROUNDS = 2, 50
+FOREST_ROWS = 5_000  # above which forests are fitted one at a time: of 10,000 one takes 30 MB
+_ONE_FOREST = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -183,9 +187,11 @@ def _predict(
 ) -> tuple[NDArray[np.float64], float]:
     """Return what a point predicts for a fold's test rows, and how many seconds that took."""
     point, k = asked
-    began = time.perf_counter()
-    estimator = candidate.unfitted(random_state).set_params(**point)
-    return folds.predict_fold(estimator, k), time.perf_counter() - began
+    alone = candidate.is_forest and folds.n_train > FOREST_ROWS
+    with _ONE_FOREST if alone else nullcontext():
+        began = time.perf_counter()
+        estimator = candidate.unfitted(random_state).set_params(**point)
+        return folds.predict_fold(estimator, k), time.perf_counter() - began
 
 
 def _count_trees(

@@ -17,7 +17,7 @@ from tests.statistics.worlds import plain
 logger = logging.getLogger(__name__)
 FIRST_SEED = 120_000
 SHARE = 0.8  # of a table's rows that train
-TABLES = {80: 200, 300: 60, 1_000: 40, 20_000: 6}  # of so many rows, so many
+TABLES = {80: 200, 300: 60, 1_000: 40, 20_000: 15}  # of so many rows, so many
 
 
 def schema_of_worlds() -> Schema:

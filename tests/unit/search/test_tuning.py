@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.preprocessing import StandardScaler
+
+from src.search import tuning
+from src.search.candidates import Candidate
+from src.search.folds import quiet_fits, split_rows, stack_folds
+
+lock = threading.Lock()
+fitting: list[int] = []
+at_once: list[int] = []
+
+
+class Watched(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Sees how many others are being fitted."""
+
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Watched:
+        with lock:
+            fitting.append(1)
+            at_once.append(len(fitting))
+        time.sleep(0.02)
+        with lock:
+            fitting.pop()
+        return self
+
+    def predict(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        return np.zeros(len(X))
+
+
+def test_of_many_rows_forests_are_fitted_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """13.21: with two forests at once, training held 25 MB more."""
+    monkeypatch.setattr(tuning, "FOREST_ROWS", 10)
+    y = np.arange(40.0)
+    folds = stack_folds(pd.DataFrame({"a": y}), y, StandardScaler(), split_rows(y, 5, 0))
+    forest = Candidate("extra_trees", "Extra trees", lambda seed: Watched(), lambda n, d: 0.1)
+    with quiet_fits(5):
+        tuning.Tuner(folds, "r2", 0, stops_early=False).search(forest, 1)
+    assert at_once == [1] * 5
