@@ -178,7 +178,7 @@ def split_positions(table: DevelopmentTable, seed: int) -> dict[str, list[int]]:
     _, good = learn_schema(checked, hints, config)
     split = pipeline.ingestion.split(len(good.y), good.groups)
     return {
-        name: [good.indices[i] for i in rows]
+        name: good.indices[rows].tolist()
         for name, rows in zip(("train", "test"), split, strict=True)
     }
 

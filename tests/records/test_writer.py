@@ -304,6 +304,7 @@ def test_where_the_process_that_writes_is_killed_nothing_is_lost_and_another_one
     for i in range(3):
         before = counted.get(WRITTEN, 0)
         one.put_all([row_of(2_000 * i + j) for j in range(2_000)])
+        wait_until(lambda: getattr(one._writer, "pid", None) not in (None, *killed))
         wait_until(lambda n=before: counted.get(WRITTEN, 0) > n)  # it is at it
         killed.add(one._writer.pid)
         os.kill(one._writer.pid, signal.SIGKILL)
