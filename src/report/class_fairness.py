@@ -7,19 +7,25 @@ from collections.abc import Sequence
 from src.language import gettext as _
 from src.report.class_groups import ClassGrouping, ClassReportFacts, GroupChances
 from src.report.document import Cell, Figure, ReportTable, Section
-from src.report.fairness import exclusion_section, how_drawn, is_added, only_one, share_cell
+from src.report.fairness import (
+    exclusion_section,
+    how_drawn,
+    is_added,
+    label_in,
+    only_one,
+    share_cell,
+    withheld_rows,
+)
 from src.report.findings import class_exclusion_sentence, class_fairness_sentences
 from src.report.group_scores import GroupWords
 from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.plots import Dot, dots, padded
-from src.report.stored_words import group_label
 from src.report.wording import (
     Measure,
     Names,
     event_label,
     number,
     percent,
-    plain,
     signed,
     span,
 )
@@ -157,7 +163,7 @@ def _both_apart(
 def _both_table(without: ClassGrouping, with_effect: ClassGrouping, names: Names) -> ReportTable:
     rows: list[Sequence[Cell]] = [
         (
-            Cell(_label(one.label, without, names)),
+            Cell(label_in(one.label, without, names)),
             Cell(number(one.n_samples)),
             Cell(percent(one.expected)),
             Cell(percent(other.expected)),
@@ -166,10 +172,7 @@ def _both_table(without: ClassGrouping, with_effect: ClassGrouping, names: Names
         )
         for one, other in zip(without.groups, with_effect.groups, strict=True)
     ]
-    rows += [
-        (Cell(_label(hidden, without, names)), Cell(_("withheld")), *[Cell("–")] * 4)
-        for hidden in without.suppressed
-    ]
+    rows += withheld_rows(without, names, 4)
     header = (
         _("Group"),
         _("Students"),
@@ -185,19 +188,11 @@ def _both_table(without: ClassGrouping, with_effect: ClassGrouping, names: Names
     )
 
 
-def _label(label: str, one: ClassGrouping, names: Names) -> str:
-    """Return a group's label without the feature's name, where that stands in the heading."""
-    label = group_label(plain(label))
-    if len(one.features) == 1:
-        label = label.removeprefix(f"{names.of(one.features[0])} ").removeprefix("= ")
-    return label
-
-
 def _draw(name: str, one: ClassGrouping, names: Names, limits: tuple[float, float]) -> str:
     largest = sorted(one.groups, key=lambda group: -group.n_samples)[:DRAWN_GROUPS]
     rows = [
         Dot(
-            _label(group.label, one, names),
+            label_in(group.label, one, names),
             100 * group.calibration.value,
             100 * group.calibration.low,
             100 * group.calibration.high,
@@ -221,7 +216,7 @@ def _apart(one: ClassGrouping, names: Names) -> str:
     ranked = sorted(one.groups, key=lambda group: group.calibration.value)
     low, high = ranked[0].calibration.value, ranked[-1].calibration.value
     ends = [
-        f"{_label(group.label, one, names)} ({signed(100 * group.calibration.value, 1)})"
+        f"{label_in(group.label, one, names)} ({signed(100 * group.calibration.value, 1)})"
         for group in (ranked[0], ranked[-1])
     ]
     if len(ranked) == 1:
@@ -241,7 +236,7 @@ def group_table(one: ClassGrouping, names: Names, *, folded: bool = False) -> Re
     with_list = any(group.listed for group in one.groups)
     rows: list[Sequence[Cell]] = [
         (
-            Cell(_label(group.label, one, names)),
+            Cell(label_in(group.label, one, names)),
             Cell(number(group.n_samples)),
             Cell(percent(group.expected)),
             _signed(group.calibration),
@@ -252,10 +247,7 @@ def group_table(one: ClassGrouping, names: Names, *, folded: bool = False) -> Re
     header = [_("Group"), _("Students"), _("Mean chance"), _("Calibration (points)")]
     if with_list:
         header += [_("On the list"), _("False alarms"), _("Missed")]
-    rows += [
-        (Cell(_label(hidden, one, names)), Cell(_("withheld")), *[Cell("–")] * (len(header) - 2))
-        for hidden in one.suppressed
-    ]
+    rows += withheld_rows(one, names, len(header) - 2)
     caption = _("Chances by %(columns)s", columns=names.all(one.features))
     return ReportTable(caption, header, rows, folded=folded)
 

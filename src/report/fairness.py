@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from src.language import gettext as _
 from src.language import mark, ngettext
+from src.report.class_groups import ClassGrouping
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import BothWays, GroupErrors, Grouping, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
@@ -71,12 +72,22 @@ def fairness(facts: ReportFacts) -> Section | None:
     )
 
 
-def label_in(label: str, one: Grouping, names: Names) -> str:
+def label_in(label: str, one: Grouping | ClassGrouping, names: Names) -> str:
     """Return a group's label without the feature's name, where that stands in the heading."""
     label = group_label(plain(label))
     if len(one.features) == 1:
         label = label.removeprefix(f"{names.of(one.features[0])} ").removeprefix("= ")
     return label
+
+
+def withheld_rows(
+    one: Grouping | ClassGrouping, names: Names, n_figures: int
+) -> list[Sequence[Cell]]:
+    """Return a table's rows of the groups that are too small to be told of."""
+    return [
+        (Cell(label_in(label, one, names)), Cell(_("withheld")), *[Cell("–")] * n_figures)
+        for label in one.suppressed
+    ]
 
 
 def _draw(name: str, one: Grouping, facts: ReportFacts, limits: tuple[float, float]) -> str:
@@ -153,10 +164,7 @@ def group_table(
         )
         for group in one.groups
     ]
-    rows += [
-        (Cell(label_in(label, one, names)), Cell(_("withheld")), *[Cell("–")] * 4)
-        for label in one.suppressed
-    ]
+    rows += withheld_rows(one, names, 4)
     header = (
         _("Group"),
         _("Students"),

@@ -8,7 +8,7 @@ from src.language import gettext as _
 from src.language import ngettext
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Facts, GroupFairness, Grouping, ReportFacts
-from src.report.fairness import cell, label_in
+from src.report.fairness import cell, label_in, withheld_rows
 from src.report.findings import fairness_sentences
 from src.report.group_facts import GroupEffect, GroupsFacts
 from src.report.group_scores import GroupWords
@@ -330,10 +330,7 @@ def _both_table(pair: tuple[Grouping, Grouping], names: Names, words: GroupWords
         )
         for one, other in zip(without.groups, with_effect.groups, strict=True)
     ]
-    rows += [
-        (Cell(label_in(label, without, names)), Cell(_("withheld")), *[Cell("–")] * 4)
-        for label in without.suppressed
-    ]
+    rows += withheld_rows(without, names, 4)
     header = (
         _("Group"),
         _("Students"),
