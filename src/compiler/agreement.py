@@ -33,7 +33,7 @@ WALKED_NODES = 300_000  # ... until they came to so many nodes
 SAMPLED_ROWS = 2_000  # training rows that are changed, and that show the spread of the predictions
 MOST_CELLS = 1_500_000  # of the random records; a wide table has fewer, and fewer others
 LEAST_RANDOM, LEAST_TIES = 500, 250
-CHUNK_CELLS = 1_000_000  # that are predicted at once
+CHUNK_CELLS = 250_000  # that are predicted at once; with one column a category they are more
 LARGEST = 1e300  # all predictions beyond are one
 FAR = 1_000  # widths of what training saw, for the ends of a feature without bounds
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 CHANCE = 0.05  # of training on features that say nothing of the target
 SURELY = 2.0  # half-widths of its interval: a gain over the mean that chance does not make
+MOST_TOGETHER = 500_000  # cells of a table; of more, an average's members are fitted one by one
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,8 @@ class ModelTrainer:
 
         of_rows = None if groups is None else np.asarray(groups)
         preprocessor, model = pipeline.named_steps.values()
-        with quiet_fits(self.config.jobs), ended_together():
+        jobs = self.config.jobs if X.size <= MOST_TOGETHER else 1
+        with quiet_fits(jobs), ended_together():
             preprocessor, matrix = fit_preprocessor(preprocessor, X, y, of_rows)
             trim_heap()
             model = without_clock(fit_weighted(clone(model), matrix, y, weight))

@@ -22,7 +22,7 @@ LEAST_STUDENTS = 10  # that a point stands for
 MOST_POINTS = 32
 MOST_ROWS = 5_000  # of which the mean is taken; of more, so many at random
 MOST_CELLS = 1_000_000  # of the rows that are grouped: of a wide table, every second or so on
-MOST_EXACT = 200  # coordinates; of more, the principal direction is approximate
+MOST_EXACT = 200  # coordinates; of more, the principal direction is approximate, and all single
 MOST_APART = 0.1  # of the target's standard deviation: the points' mean prediction from the rows'
 # How much counts: the mean prediction, the columns' means, that weights are like the groups' sizes.
 EXACT, CLOSE, LIKE = 1_000.0, 1.0, 0.1
@@ -97,7 +97,7 @@ class Background:
         most = max(n_points * LEAST_STUDENTS, MOST_CELLS // _n_coordinates(schema))
         some = slice(None, None, math.ceil(len(X) / most))
         X, apart = X.iloc[some], 2 / math.sqrt(predicted.shape[1]) * predicted[some] / spread
-        points_of_rows = np.column_stack([_coordinates(schema, X, X), apart])
+        points_of_rows = _coordinates(schema, X, X, apart)
         groups = _groups(points_of_rows, n_points)
         columns = {
             feature.name: _centers(feature, X[feature.name], groups) for feature in schema.features
@@ -106,7 +106,7 @@ class Background:
         above = (predict(points).reshape(len(points), -1) - means) / spread
         weights = _weights(
             above,
-            _coordinates(schema, points, X) - points_of_rows.mean(axis=0)[: -apart.shape[1]],
+            _coordinates(schema, points, X) - points_of_rows[:, : -apart.shape[1]].mean(axis=0),
             np.array([len(group) for group in groups]) / len(X),
         )
         if np.abs(weights @ above).max() > MOST_APART:
@@ -161,8 +161,14 @@ class Background:
         return cls(columns, weights, unavailable)
 
 
-def _coordinates(schema: Schema, rows: pd.DataFrame, like: pd.DataFrame) -> NDArray[np.float64]:
-    """Return rows as points: numbers in standard deviations, a 0 or 1 for each category."""
+def _coordinates(
+    schema: Schema, rows: pd.DataFrame, like: pd.DataFrame, *more: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return rows as points: numbers in standard deviations, a 0 or 1 for each category, and more.
+
+    They are put together once, and are of single precision where there are many: of thousands of
+    categories, a copy takes tens of MB.
+    """
     import numpy as np
     import pandas as pd
 
@@ -177,7 +183,9 @@ def _coordinates(schema: Schema, rows: pd.DataFrame, like: pd.DataFrame) -> NDAr
             found.append(codes[:, None] == np.arange(len(feature.categories)))
         if feature.optional:
             found.append(column.isna().to_numpy()[:, None])
-    return np.nan_to_num(np.concatenate(found, axis=1, dtype=float), copy=False)
+    precision = np.float32 if _n_coordinates(schema) > MOST_EXACT else np.float64
+    joined = np.concatenate([*found, *more], axis=1, dtype=precision, casting="same_kind")
+    return np.nan_to_num(joined, copy=False)
 
 
 def _n_coordinates(schema: Schema) -> int:
@@ -198,8 +206,7 @@ def _groups(points: NDArray[np.float64], n_groups: int) -> list[NDArray[np.intp]
         mean = points[group].mean(axis=0)
         return float(squares[group].sum() - len(group) * (mean @ mean))
 
-    whole = np.arange(len(points))
-    waiting = [(spread(whole), whole)]
+    waiting = [(0.0, np.arange(len(points)))]  # the first is halved whatever its spread
     done: list[NDArray[np.intp]] = []
     while waiting and len(waiting) + len(done) < n_groups:
         _, group = waiting.pop(max(range(len(waiting)), key=lambda i: waiting[i][0]))

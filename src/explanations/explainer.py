@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Predictions for the contributions of one row. With many features they are more: two walks lead
 # from each point at the least.
 MIXTURES = 1_024
-CHUNK = 20_000  # mixtures that are predicted at once
+CHUNK, CHUNK_CELLS = 20_000, 1_000_000  # mixtures that are predicted at once
 MOST_CELLS = 4_000_000  # of the mixtures for one row
 TRIED_ROWS = 6
 MOST_SECONDS = 0.05  # of a processor, for the contributions of one row
@@ -121,7 +121,7 @@ class Explainer:
         ndarray of shape (n_samples, n_features)
         """
         explained = self._rows.prepare(X)
-        n_mixtures = min(CHUNK, MOST_CELLS // self._points.shape[1])
+        n_mixtures = min(CHUNK, CHUNK_CELLS // self._points.shape[1])
         n_rows = max(1, n_mixtures // self.n_mixtures)
         starts = range(0, len(explained), n_rows)
         parts = [explained[at : at + n_rows] for at in starts]

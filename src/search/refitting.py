@@ -104,14 +104,19 @@ def _predict_without(
 
     columns, k = asked
     train, test = folds.splits[k]
-    block = slice(k * folds.n_rows, (k + 1) * folds.n_rows)
-    X, y = folds.X[block].copy(), folds.y[block]
-    weight = None if folds.weight is None else folds.weight[block]
-    X[:, columns] = X[train[0] - block.start, columns]
-    nothing_left = not np.ptp(X[train - block.start], axis=0).any()  # which boosters refuse
+    blank = folds.X[train[0], columns]
+
+    def without(rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        X = folds.X[rows]
+        X[:, columns] = blank
+        return X
+
+    X = without(train)
+    nothing_left = not np.ptp(X, axis=0).any()  # which boosters refuse
     model = folds.task.baseline.build(0) if nothing_left else cloned(estimator)
-    fit_weighted(model, X, y, weight, train - block.start)
-    return folds.task.predict(model, X[test - block.start])
+    weight = None if folds.weight is None else folds.weight[train]
+    fit_weighted(model, X, folds.y[train], weight)
+    return folds.task.predict(model, without(test))
 
 
 def _estimators(trained: TrainedModel, random_state: int) -> dict[str, Any]:

@@ -32,8 +32,10 @@ ROUND_TRIALS = 6  # a family, in each further round
 ROUND_FAMILIES = 4
 ROUND_GAIN = 0.0005  # R² below which a round is the last
 LEAST_ROUNDS, MOST_ROUNDS = 2, 50
-FOREST_ROWS = 5_000  # above which forests are fitted one at a time: of 10,000 one takes 30 MB
-_ONE_FOREST = threading.Lock()
+# Above these, fits of forests and of curves, products and codes are made one at a time: the deep
+# trees of 10,000 rows take 30 MB, and curves five to seven times what a fold's rows do.
+FOREST_ROWS, EXPANDED_CELLS = 5_000, 250_000
+_ONE_LARGE_FIT = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,11 @@ def _predict(
 ) -> tuple[NDArray[np.float64], float]:
     """Return what a point predicts for a fold's test rows, and how many seconds that took."""
     point, k = asked
-    alone = candidate.is_forest and folds.n_train > FOREST_ROWS
-    with _ONE_FOREST if alone else nullcontext():
+    if candidate.is_forest:
+        alone = folds.n_train > FOREST_ROWS
+    else:
+        alone = bool(candidate.expansion) and folds.n_train * folds.X.shape[1] > EXPANDED_CELLS
+    with _ONE_LARGE_FIT if alone else nullcontext():
         began = time.perf_counter()
         estimator = candidate.unfitted(random_state).set_params(**point)
         return folds.predict_fold(estimator, k), time.perf_counter() - began

@@ -152,3 +152,20 @@ def test_of_a_wide_table_the_points_lie_along_what_varies_most() -> None:
     assert np.average(found.columns["x0"], weights=found.weights) == pytest.approx(
         X["x0"].mean(), abs=0.1 * X["x0"].std()
     )
+
+
+def test_of_many_categories_the_points_lie_where_the_rows_do() -> None:
+    random = np.random.default_rng(7)
+    town = np.sort(random.integers(0, 300, 400))
+    X = pd.DataFrame({"town": [f"t{i:03}" for i in town], "marks": town / 50.0})
+    schema = Schema(
+        (
+            CategoricalFeature(name="town", categories=tuple(sorted(set(X["town"])))),
+            NumericFeature(name="marks", observed_minimum=0.0, observed_maximum=6.0),
+        ),
+        NumericFeature(name="score", observed_minimum=0.0, observed_maximum=6.0),
+    )
+    found = Background.of(schema, X, lambda frame: frame["marks"].to_numpy())
+    mean = np.dot(found.weights, found.columns["marks"])
+    assert mean == pytest.approx(X["marks"].mean(), abs=0.1 * X["marks"].std())
+    assert len(found.weights) > 20

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.preprocessing import StandardScaler
 
 from src.search import tuning
-from src.search.candidates import Candidate
+from src.search.candidates import SPLINES, Candidate
 from src.search.folds import quiet_fits, split_rows, stack_folds
 
 lock = threading.Lock()
@@ -36,12 +36,21 @@ class Watched(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.zeros(len(X))
 
 
-def test_of_many_rows_forests_are_fitted_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """13.21: with two forests at once, training held 25 MB more."""
-    monkeypatch.setattr(tuning, "FOREST_ROWS", 10)
+@pytest.mark.parametrize(
+    ("family", "limit"),
+    [({"name": "extra_trees"}, "FOREST_ROWS"), ({"expansion": SPLINES}, "EXPANDED_CELLS")],
+    ids=["forests", "curves"],
+)
+def test_of_many_rows_fits_that_take_much_memory_are_made_one_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, family: dict[str, Any], limit: str
+) -> None:
+    """13.21: with two at once, training held 25 to 50 MB more."""
+    monkeypatch.setattr(tuning, limit, 10)
+    at_once.clear()
     y = np.arange(40.0)
     folds = stack_folds(pd.DataFrame({"a": y}), y, StandardScaler(), split_rows(y, 5, 0))
-    forest = Candidate("extra_trees", "Extra trees", lambda seed: Watched(), lambda n, d: 0.1)
+    named = {"name": "ridge_splines", "label": "", "seconds": lambda n, d: 0.1} | family
     with quiet_fits(5):
-        tuning.Tuner(folds, "r2", 0, stops_early=False).search(forest, 1)
+        search = tuning.Tuner(folds, "r2", 0, stops_early=False).search
+        search(Candidate(build=lambda seed: Watched(), **named), 1)
     assert at_once == [1] * 5
