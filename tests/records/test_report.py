@@ -69,8 +69,11 @@ def test_a_pupil_counts_once_a_term_by_the_last_prediction(engine):
 
 def test_each_of_two_groups_with_half_of_what_is_missing_may_be_named_and_the_first_is(engine):
     known = put(engine, [a_prediction(f"k{i}", group_name="9a") for i in range(20)])
-    for group in ("9z", "9b"):
-        put(engine, [a_prediction(f"{group}{i}", group_name=group) for i in range(10)])
+    for at, group in enumerate(("9z", "9b")):
+        put(
+            engine,
+            [a_prediction(f"{group}{i}", group_name=group, made_at_ms=at) for i in range(10)],
+        )
     come_true(engine, dict.fromkeys(known, "60"))
     assert make_report(engine, SCHEMA, TERMS)["missing"]["mostly_of"] == "9z"
 
