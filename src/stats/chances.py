@@ -56,15 +56,6 @@ class VennAbers:
         step = bisect_right(self.at, chance)
         return self.low[step], self.high[step]
 
-    def of_each(
-        self, chances: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the range at each of some chances."""
-        import numpy as np
-
-        step = np.searchsorted(np.array(self.at), chances, side="right")
-        return np.array(self.low)[step], np.array(self.high)[step]
-
 
 @dataclass(frozen=True)
 class ClassChances:
@@ -241,18 +232,6 @@ class ClassChances:
         chance = self.chance_of_event(chances)
         low, high = self.event_range.of(chance)
         return min(low, chance), max(high, chance)
-
-    def chance_range_of_each(
-        self, chances: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return many rows' :meth:`chance_range`, to the last bit the same."""
-        import numpy as np
-
-        if self.event_range is None:
-            return None
-        chance = self.chance_of_event_of_each(chances)
-        low, high = self.event_range.of_each(chance)
-        return np.minimum(low, chance), np.maximum(high, chance)
 
     def sets(self, chances: Sequence[float]) -> dict[str, tuple[int, ...]]:
         """Return the classes that cannot be ruled out at each level, the most likely first.

@@ -109,8 +109,7 @@ def simulate(world: World, model: str, n: int, seed: int, n_fresh: int) -> Outco
     chances = made.calibrated_of_each(raw)
     sets = [made.members_of_each(chances, str(level)) for level in LEVELS]
     inside = np.array([one[np.arange(n_fresh), truth] for one in sets])
-    ranges, event = made.chance_range_of_each(chances), truth == 0
-    assert ranges is not None
+    ranges, event = np.transpose([made.chance_range(row) for row in chances.tolist()]), truth == 0
     tenths = np.array_split(np.argsort(chances[:, 0], kind="stable"), 10)
     return Outcome(
         np.column_stack([inside.mean(axis=1), inside[:, event].mean(axis=1)]),

@@ -88,14 +88,6 @@ def test_many_rows_and_one_agree_to_the_last_bit(made: ClassChances) -> None:
     for level in made.thresholds:
         one_by_one = [made.sets(row)[level] for row in chances.tolist()]
         assert made.sets_of_each(chances, level) == one_by_one
-    ranges = made.chance_range_of_each(chances)
-    if ranges is None:
-        assert made.chance_range(chances[0].tolist()) is None
-    else:
-        low, high = (one.tolist() for one in ranges)
-        assert [made.chance_range(row) for row in chances.tolist()] == list(
-            zip(low, high, strict=True)
-        )
 
 
 @pytest.mark.parametrize("made", ALL)
