@@ -155,13 +155,14 @@ class ModelEvaluation:
         """
         below = y_true < mark
         chance = intervals.probability_below_of_each(mark, y_pred, integer=integer, columns=X)
-        squares = (chance - below) ** 2
+        squares, of_share = (chance - below) ** 2, (base_rate - below) ** 2
         return PassMark(
             mark=mark,
             n_samples=len(below),
             n_below=int(below.sum()),
             brier=mean_interval(squares, self.clusters, positive=True),
-            baseline_brier=float(((base_rate - below) ** 2).mean()),
+            baseline_brier=float(of_share.mean()),
+            brier_gain=mean_interval(of_share - squares, self.clusters),
             bins=reliability(chance, below, self.clusters),
         )
 

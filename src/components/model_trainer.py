@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 CHANCE = 0.05  # of training on features that say nothing of the target
+LONG_TAILS = 10.0  # excess kurtosis of the target; a normal one has 0
 SURELY = 2.0  # half-widths of its interval: a gain over the mean that chance does not make
 MOST_TOGETHER = 500_000  # cells of a table; of more, an average's members are fitted one by one
 
@@ -315,6 +316,8 @@ class ModelTrainer:
 
         None where the winner is so far ahead of the mean that nobody need ask.
         """
+        from scipy.stats import kurtosis
+
         row, p_value, task = winner.row, None, folds.task
         gain = r2_gain(folds, winner.out_of_fold, folds.training_means)
         half = gain.high - gain.value
@@ -331,12 +334,16 @@ class ModelTrainer:
         if found is not None:
             usual = (
                 f" With {n_rows} training rows and {n_columns} columns, a linear relation that "
-                f"explains {EXPLAINED:.0%} is found in about {100 * found:.0f} of 100 tables "
-                "(F-test)."
+                f"explains {EXPLAINED:.0%} is found in about {100 * found:.0f} of 100 tables by an "
+                "F-test, where errors are normal."
             )
+        extreme = ""
+        if task is REGRESSION and float(kurtosis(folds.truth)) > LONG_TAILS:
+            extreme = ", or a few extreme values of the target outweigh all others"
         raise TrainingError(
             f"No model is better than {task.knowing_nothing}, as far as chance lets one see: the "
             f"best, {row.label}, reaches a cross-validated R² of {row.r2:.3f}. The features say "
-            f"nothing of the target, or the rows are too few{small}.{usual} Nothing was saved.",
+            f"nothing of the target, or the rows are too few{small}{extreme}.{usual} Nothing was "
+            "saved.",
             setting="folds" if small else "",
         )

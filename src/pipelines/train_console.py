@@ -57,7 +57,7 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
     say(f"\n{winner.label} on {held_out}:", style="bold")
     for line in _held_out(result):
         say(f"  {line}")
-    if isinstance(evaluation, Evaluation) and evaluation.r2.low <= 0:
+    if isinstance(evaluation, Evaluation) and evaluation.r2.low <= min(0, evaluation.r2.value):
         say("These rows do not show that it is better than the mean.", style="yellow")
     if (
         isinstance(evaluation, ClassScores)

@@ -483,9 +483,11 @@ def _bias(
         )
     if not found.excludes_zero:
         return _(
-            "On the whole it predicts neither too much nor too little: the mean is %(mean)s, "
-            "within chance.",
+            "The mean is %(mean)s (95\N{NO-BREAK SPACE}%% interval %(low)s to %(high)s): whether "
+            "it predicts too much or too little on the whole is not told from chance.",
             mean=measure.signed(mean),
+            low=measure.signed(found.low),
+            high=measure.signed(found.high),
         )
     size = measure.amount(abs(mean))
     if mean > 0:

@@ -16,16 +16,14 @@ from src.report.findings import class_fairness_sentences
 from src.report.group_scores import both_scores, both_tables
 from src.report.group_scores import tiles as group_tiles
 from src.report.overview import (
-    DOUBTFUL,
     SHOWN_LEVEL,
     case_note,
     compared_with,
+    doubt,
     first_two,
     held_out_on,
     how_made,
     last_word,
-    looks_like_chance,
-    may_be_nothing,
     references,
     used_features,
 )
@@ -82,23 +80,6 @@ def how_to_name_the_event(target: ClassTarget) -> str:
         setting='at_risk = ["…"]',
         table=f'[columns."{plain(target.name)}"]',
     )
-
-
-def doubt(facts: ClassReportFacts) -> list[str]:
-    """Return that the model may be nothing, where the figures leave that open."""
-    p_value, scores = facts.metrics.get("chance_p_value"), facts.scores
-    found = []
-    if p_value is not None and p_value > DOUBTFUL:
-        found.append(looks_like_chance(p_value))
-    low = scores.prior_log_loss - scores.log_loss.high if facts.gain is None else facts.gain.low
-    if low <= 0:
-        found.append(
-            _(
-                "the students that it had not seen do not show that it beats stating the "
-                "outcomes' shares for everyone"
-            )
-        )
-    return may_be_nothing(found)
 
 
 def accuracy(facts: ClassReportFacts) -> list[str]:
@@ -175,11 +156,15 @@ def added(facts: ClassReportFacts) -> list[str]:
         return []
     board = facts.metrics["leaderboard"]
     winner = next(row for row in board if row["name"] == facts.metrics["winner"])
-    comparisons = [(_beside(row, gap(row, winner, board), column), row) for row in rows]
+    gaps = [gap(row, winner, board) for row in rows]
+    comparisons = [
+        (_beside(row, above, column), row) for row, above in zip(rows, gaps, strict=True)
+    ]
     return [
         _(
             "On the training rows, each predicted without having been seen, its log loss is "
-            "%(compared)s.",
+            "%(loss)s, before it is corrected for having been chosen: %(compared)s.",
+            loss=number(rows[0]["log_loss"] - gaps[0], 3),
             compared=compared_with(comparisons),
         )
     ]

@@ -312,6 +312,8 @@ class PassMark:
         Mean squared difference between the probability and what came true (1 or 0).
     baseline_brier : float
         The same for giving everyone the training rows' share.
+    brier_gain : Interval
+        By how much the probability's is below that, on the same students.
     """
 
     mark: float
@@ -319,6 +321,7 @@ class PassMark:
     n_below: int
     brier: Interval
     baseline_brier: float
+    brier_gain: Interval
     bins: tuple[ReliabilityBin, ...]
 
 

@@ -8,7 +8,7 @@ from src.language import gettext as _
 from src.language import mark, ngettext
 from src.report.class_groups import ClassGrouping
 from src.report.document import Cell, Figure, ReportTable, Section
-from src.report.facts import BothWays, GroupErrors, Grouping, ReportFacts
+from src.report.facts import BothWays, GroupErrors, Grouping, PassMark, ReportFacts
 from src.report.findings import exclusion_sentence, fairness_sentences
 from src.report.matplotlib_svg import ACCENT, SECOND
 from src.report.overview import SHOWN_LEVEL
@@ -27,7 +27,7 @@ from src.report.wording import (
     signed,
     span,
 )
-from src.stats.intervals import Interval
+from src.stats.intervals import LEAST_CLUSTERS, Interval
 from src.stats.permutation_test import ALPHA
 from src.stats.reliability import ReliabilityBin
 
@@ -249,7 +249,7 @@ def pass_mark(facts: ReportFacts) -> Section | None:
             students=number(mark.n_samples),
             below=number(mark.n_below),
         ),
-        _brier(mark.brier, mark.baseline_brier),
+        _brier(mark),
     ]
     figures, tables = [], []
     if mark.bins:
@@ -284,13 +284,20 @@ def said_of(bins: Sequence[ReliabilityBin]) -> str:
 
 def how_many_within(bins: Sequence[ReliabilityBin]) -> str:
     """Return in how many groups of students what was said came true, as far as chance allows."""
+    told = [one for one in bins if one.observed.low < one.observed.high]
+    if not told:
+        return _(
+            "The closer to the line the better. The students are of fewer than %(least)s clusters: "
+            "nothing is told from chance.",
+            least=number(LEAST_CLUSTERS),
+        )
     return ngettext(
         "The closer to the line the better. In %(within)s of %(n)s group of students, what was "
         "said lies within chance of what came true. Lines: 95\N{NO-BREAK SPACE}%% intervals.",
         "The closer to the line the better. In %(within)s of %(n)s groups of students, what was "
         "said lies within chance of what came true. Lines: 95\N{NO-BREAK SPACE}%% intervals.",
-        len(bins),
-        within=number(sum(one.observed.low <= one.predicted <= one.observed.high for one in bins)),
+        len(told),
+        within=number(sum(one.observed.low <= one.predicted <= one.observed.high for one in told)),
     )
 
 
@@ -313,6 +320,14 @@ def _which_way(ways: BothWays) -> str:
         "low": signed(low, 3),
         "high": signed(high, 3),
     }
+    if low >= high:
+        return _(
+            "For comparison, a model was trained on nothing but whether a score is below the mark "
+            "(%(model)s), on the same rows. They are of fewer than %(least)s clusters: which of "
+            "the two has the lower log loss is not told from chance.",
+            model=said["model"],
+            least=number(LEAST_CLUSTERS),
+        )
     if not gain.excludes_zero:
         return _(
             "For comparison, a model was trained on nothing but whether a score is below the mark "
@@ -354,17 +369,25 @@ def _three(estimate: Interval) -> Cell:
     return Cell(number(estimate.value, 3), ends if estimate.low < estimate.high else "")
 
 
-def _brier(brier: Interval, baseline: float) -> str:
+def _brier(mark: PassMark) -> str:
     """Say whether the probabilities are better than the same share for everyone."""
+    brier, gain = mark.brier, mark.brier_gain
     interval = ""
     if brier.low < brier.high:
         interval = interval_note(number(brier.low, 3), number(brier.high, 3))
     said = {
         "brier": number(brier.value, 3),
         "interval": interval,
-        "baseline": number(baseline, 3),
+        "baseline": number(mark.baseline_brier, 3),
     }
-    if brier.value < baseline:
+    if not gain.excludes_zero:
+        return _(
+            "The probabilities' mean squared error (Brier score) is %(brier)s%(interval)s; "
+            "stating the same for everyone scores %(baseline)s. Which is better is not told from "
+            "chance.",
+            **said,
+        )
+    if gain.value > 0:
         return _(
             "The probabilities' mean squared error (Brier score) is %(brier)s%(interval)s; "
             "stating the same for everyone scores %(baseline)s, which is worse.",

@@ -68,31 +68,18 @@ def purpose(facts: ReportFacts) -> str:
     )
 
 
-def doubt(facts: ReportFacts) -> list[str]:
+def doubt(facts: Facts) -> list[str]:
     """Return that the model may be nothing, where the figures leave that open."""
-    p_value, r2 = facts.metrics.get("chance_p_value"), Interval(**facts.metrics["held_out"]["r2"])
-    found = []
-    if p_value is not None and p_value > DOUBTFUL:
-        found.append(looks_like_chance(p_value))
-    if r2.low <= 0:
-        found.append(_("the students that it had not seen do not show that it beats the average"))
-    return may_be_nothing(found)
-
-
-def looks_like_chance(p_value: float) -> str:
-    """Return how many tables without anything to learn look as predictable."""
-    return _(
-        "%(number)s of 100 tables whose columns say nothing of the target look as predictable as "
-        "this one",
-        number=number(100 * p_value),
-    )
-
-
-def may_be_nothing(reasons: Sequence[str]) -> list[str]:
-    """Return that the model may be nothing, for these reasons; nothing without any."""
-    if not reasons:
+    p_value = facts.metrics.get("chance_p_value")
+    if p_value is None or p_value <= DOUBTFUL:
         return []
-    return [_("This model may be nothing: %(reasons)s.", reasons="; ".join(reasons))]
+    return [
+        _(
+            "This model may be nothing: %(number)s of 100 tables whose columns say nothing of the "
+            "target look as predictable as this one.",
+            number=number(100 * p_value),
+        )
+    ]
 
 
 def accuracy(facts: ReportFacts) -> list[str]:
@@ -146,7 +133,11 @@ def _explained(r2: Interval) -> str:
             r2=r2_text(r2.value), low=number(r2.low, 3), high=number(r2.high, 3),
         )  # fmt: skip
     if r2.value <= 0:
-        return _("It explains none of the differences between students (%(r2)s).", r2=figures)
+        return _(
+            "Of the differences between these students it explains none (%(r2)s): their own "
+            "average, which nobody knows before, would err less.",
+            r2=figures,
+        )
     if r2.low <= 0 and r2.low < r2.high:
         return _(
             "It explains %(share)s of the differences between students (%(r2)s; so few students "
@@ -209,11 +200,13 @@ def added(facts: ReportFacts) -> list[str]:
     column, rows = references(facts, "ridge")
     if not rows:
         return []
+    before = rows[0]["r2"] + rows[0]["behind"]["value"]
     comparisons = [(_beside(row, column), row) for row in rows]
     return [
         _(
-            "On the training rows, each predicted without having been seen, its R² is "
-            "%(compared)s.",
+            "On the training rows, each predicted without having been seen, its R² is %(r2)s, "
+            "before it is corrected for having been chosen: %(compared)s.",
+            r2=r2_text(before),
             compared=compared_with(comparisons),
         )
     ]
@@ -319,7 +312,9 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
             )
         )
     if facts.groups is None:
-        tiles.append(Tile(r2_text(r2.value), "R²", _("1 is perfect, 0 is guessing the average")))
+        tiles.append(
+            Tile(r2_text(r2.value), "R²", _("1 is perfect, 0 is guessing their own average"))
+        )
     base = held_out["baseline_rmse"]
     if facts.groups is None and rmse.value < base:
         less = _("less error than the average for everyone")

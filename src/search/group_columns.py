@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from src.search.folds import StackedFolds
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from src.search.candidates import Expansion
 
 GROUPS_A_COLUMN = 10  # that a model makes of the groups' numbers
@@ -44,11 +47,13 @@ def _of_groups(numbers: Sequence[int], folds: StackedFolds) -> set[int]:
     if codes is None or 2 * (codes.max() + 1) > len(codes):
         return set()
     X, counts = folds.of_tested(folds.X[: folds.n_rows]), np.bincount(codes)
-    found = set()
-    for j in numbers:
-        of_row = X[:, j] - X[:, j].mean()
+
+    def is_of_groups(column: NDArray[np.float64]) -> bool:
+        of_row = column - column.mean()
         means = np.bincount(codes, of_row) / counts
         within = float(((of_row - means[codes]) ** 2).mean())
-        if within < LEAST_WITHIN * float((of_row**2).mean()):
-            found.add(j)
-    return found
+        return within < LEAST_WITHIN * float((of_row**2).mean())
+
+    if is_of_groups(folds.truth):  # copies of a row, which are kept together
+        return set()
+    return {j for j in numbers if is_of_groups(X[:, j])}

@@ -55,9 +55,14 @@ class Refitting:
         folds = trained.folds
         label = {one.name: one.label for one in folds.task.candidates}
         estimators = _estimators(trained, random_state)
-        r2 = {row.name: row.r2 for row in trained.leaderboard if row.name in estimators}
-        good = [name for name in r2 if r2[name] >= trained.winner.r2 - WITHIN]
-        good = good or [max(r2, key=r2.__getitem__)]
+        # On the same rows, neither corrected for having been chosen.
+        behind = {
+            row.name: row.behind.value if row.behind else 0.0
+            for row in trained.leaderboard
+            if row.name in estimators
+        }
+        good = [name for name in behind if behind[name] <= WITHIN]
+        good = good or [min(behind, key=behind.__getitem__)]
         cost = {name: _fit_s(name, trained) for name in good}
         name = min(good, key=cost.__getitem__)
         n_features = max(LEAST_FEATURES, int(REFIT_S / (LEAST_FOLDS * cost[name])))

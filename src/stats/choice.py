@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RESAMPLES = 200
+RESAMPLES = 1_000
 AT_ONCE = 20  # resamples, each with a number for every row
 
 
@@ -25,7 +25,8 @@ def choice_optimism(
 
     In each resample of the rows (of the clusters) the best is chosen anew, and judged by the rows
     that are not in it. Their mean loss, less that of the model that is best on all rows, is what
-    the choice hides; at least 0.
+    the choice hides; at least 0. Both means are of the same rows: which of them are left out would
+    else count for as much as the choice.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def choice_optimism(
         for name, each in losses.items()
     }  # fmt: skip
     sizes = np.bincount(of_rows)
-    n_judged, judged = 0.0, dict.fromkeys(losses, 0.0)
+    best = int(np.argmin(losses[chosen_by].sum(axis=1)))
+    n_judged, lost = 0.0, dict.fromkeys(losses, 0.0)
     for _ in range(0, RESAMPLES, AT_ONCE):
         drawn = random.integers(n_clusters, size=(AT_ONCE, n_clusters))
         counts = np.array([np.bincount(one, minlength=n_clusters) for one in drawn], dtype=float)
@@ -61,9 +63,5 @@ def choice_optimism(
         out = (counts == 0).astype(float)
         n_judged += float((out @ sizes).sum())
         for name, each in sums.items():
-            judged[name] += float(np.einsum("bc,bc->", out, each[chosen]))
-    best = int(np.argmin(losses[chosen_by].sum(axis=1)))
-    return {
-        name: max(0.0, judged[name] / n_judged - float(losses[name][best].mean()))
-        for name in losses
-    }
+            lost[name] += float(np.einsum("bc,bc->", out, each[chosen] - each[best]))
+    return {name: max(0.0, lost[name] / n_judged) for name in losses}

@@ -187,6 +187,8 @@ def r2_drop_interval(
 def share_interval(hits: NDArray[np.bool_], clusters: NDArray[np.intp] | None = None) -> Interval:
     """Return the share of hits with Wilson's interval, for as many rows as clusters are worth.
 
+    Of fewer than ten clusters there is none: both ends are the share.
+
     References
     ----------
     Korn and Graubard (1998), "Confidence intervals for proportions with small expected number of
@@ -195,9 +197,17 @@ def share_interval(hits: NDArray[np.bool_], clusters: NDArray[np.intp] | None = 
     n, share = len(hits), float(hits.mean())
     if clusters is None:
         return wilson_interval(int(hits.sum()), n)
-    worth = effective_rows(hits, clusters)
-    low, high = wilson_ends(share, worth)
+    if too_few_clusters(clusters):
+        return Interval(share, share, share)
+    low, high = wilson_ends(share, effective_rows(hits, clusters))
     return Interval(share, low, high)
+
+
+def too_few_clusters(clusters: NDArray[np.intp] | None) -> bool:
+    """Return whether rows are of so few clusters that nothing is told from chance."""
+    import numpy as np
+
+    return clusters is not None and len(np.unique(clusters)) < LEAST_CLUSTERS
 
 
 def effective_rows(hits: NDArray[np.bool_], clusters: NDArray[np.intp] | None) -> float:
@@ -221,7 +231,8 @@ def promise_p_value(
     """Return how often a range that keeps its promise holds as few rows, or as many, as this one.
 
     The share that a conformal range holds has a beta distribution over the residuals that it was
-    made of; the rows that it then holds are beta-binomial.
+    made of; the rows that it then holds are beta-binomial. Of fewer than ten clusters it is 1:
+    nothing is told of them.
 
     Parameters
     ----------
@@ -245,6 +256,8 @@ def promise_p_value(
     """
     from scipy.stats import betabinom
 
+    if too_few_clusters(clusters):
+        return 1.0
     n, worth = len(inside), effective_rows(inside, clusters)
     n_rows = max(round(worth), 1)
     ranks = n_residuals * worth / n + 1

@@ -31,7 +31,8 @@ def outcome_words(facts: ClassReportFacts) -> dict[str, Any]:
     """Return what every run has: the card, its limits, how good the chances are."""
     # The report's words, not its plots: no library of training's is imported by them.
     from src.report.class_accuracy import leaderboard_table
-    from src.report.class_overview import doubt, scores_table, summary
+    from src.report.class_overview import scores_table, summary
+    from src.report.overview import doubt
     from src.report.table_findings import notes, warnings
 
     metrics, found = facts.metrics, facts.scores.capacity

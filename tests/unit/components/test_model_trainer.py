@@ -142,6 +142,17 @@ def test_folds_too_small_to_tell_a_model_from_the_mean_are_named() -> None:
         trainer.run(X, np.random.default_rng(1).normal(size=60), DataTransformation(SCHEMA).run())
 
 
+def test_where_a_few_extreme_values_outweigh_all_others_the_refusal_says_so() -> None:
+    """A rank correlation of .5 with the first column drowned in the tails."""
+    random = np.random.default_rng(3)
+    X, _ = table()
+    y = random.normal(size=len(X))
+    y[:2] = 60.0, -80.0
+    trainer = ModelTrainer(ModelTrainerConfig(models=("ridge",)))
+    with pytest.raises(TrainingError, match="or a few extreme values of the target outweigh"):
+        trainer.run(X, y, DataTransformation(SCHEMA).run())
+
+
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         ConfigurationError,

@@ -114,7 +114,7 @@ def test_the_first_lines_say_how_good_it_is_and_that_nothing_is_resampled() -> N
 
 def test_a_model_that_may_be_nothing_says_so_first() -> None:
     assert doubt(given()) == []
-    made = given(metrics=METRICS | {"gain": {"value": 0.01, "low": -0.01, "high": 0.03}})
+    made = given(metrics=METRICS | {"chance_p_value": 0.03})
     assert doubt(made)[0].startswith("This model may be nothing")
     assert summary(made)[1][0] == doubt(made)[0]
 
@@ -126,10 +126,11 @@ def test_the_gain_is_told_with_its_interval() -> None:
 
 
 def test_what_the_model_adds_is_measured_on_the_same_students() -> None:
-    assert (
-        "its log loss is 0.200 below that of the best single column, Hours (0.800)."
-        in (added(given())[0])
-    )
+    assert added(given()) == [
+        "On the training rows, each predicted without having been seen, its log loss is 0.600, "
+        "before it is corrected for having been chosen: 0.200 below that of the best single "
+        "column, Hours (0.800)."
+    ]
 
 
 def test_the_next_best_model_is_told_from_chance() -> None:

@@ -124,8 +124,8 @@ def test_a_model_that_may_be_nothing_says_so_first():
         "This model may be nothing: 3 of 100 tables whose columns say nothing of the target look "
         "as predictable as this one."
     )
-    open_ = summary(held_out(r2=figure(0.1, -0.1, 0.3)))[1][0]
-    assert open_.endswith("do not show that it beats the average.")
+    # Few held-out students leave much open of a model whose columns are told from chance.
+    assert summary(held_out(r2=figure(0.1, -0.1, 0.3)))[1][0].startswith("The model estimates")
 
 
 def test_what_the_model_adds_to_its_best_column_and_to_ridge_is_told():
@@ -135,9 +135,10 @@ def test_what_the_model_adds_to_its_best_column_and_to_ridge_is_told():
     board = [row("svr", 0.8), row("ridge", 0.795), single]
     made = replace(given(), metrics=METRICS | {"winner": "svr", "leaderboard": board})
     assert added(made) == [
-        "On the training rows, each predicted without having been seen, its R² is 0.100 above that "
-        "of the best single column, Age (0.700), and 0.005 above that of a ridge regression on all "
-        "columns (0.795), which may well be chance."
+        "On the training rows, each predicted without having been seen, its R² is 0.800, before it "
+        "is corrected for having been chosen: 0.100 above that of the best single column, Age "
+        "(0.700), and 0.005 above that of a ridge regression on all columns (0.795), which may "
+        "well be chance."
     ]
 
 
@@ -150,7 +151,7 @@ def test_the_error_stands_with_its_unit_interval_and_baseline():
 def test_a_model_that_is_no_better_than_the_average_is_said_to_be_so():
     made = held_out(r2=figure(-0.1, -0.3, 0.05), rmse=figure(11, 10, 12))
     assert "no better than that" in said(made)
-    assert "explains none of the differences" in said(made)
+    assert "Of the differences between these students it explains none" in said(made)
     assert not [tile for tile in summary(made)[0] if "less error" in tile.meaning]
 
 
@@ -273,7 +274,7 @@ def test_fewer_than_ten_students_are_not_drawn():
 
 @pytest.mark.parametrize(
     ("offset", "expected"),
-    [(0.0, "neither too much nor too little"), (3.0, "3.0 points too little"),
+    [(0.0, "is not told from chance"), (3.0, "3.0 points too little"),
      (-3.0, "3.0 points too much")],
 )  # fmt: skip
 def test_a_lean_to_one_side_is_told_from_chance(offset, expected):
@@ -444,16 +445,27 @@ def test_a_pair_that_was_crossed_has_a_table_and_no_plot():
 
 
 @pytest.mark.parametrize(
-    ("brier", "expected"), [(0.1, "which is worse"), (0.3, "no better than that")]
+    ("brier", "expected"),
+    [(0.1, "which is worse"), (0.3, "no better than that"), (0.17, "not told from chance")],
 )
 def test_probabilities_are_compared_with_the_same_for_everyone(brier, expected):
     bins = (ReliabilityBin(0.0, 0.5, 100, 0.3, Interval(0.32, 0.2, 0.4)),
             ReliabilityBin(0.5, 1.0, 100, 0.6, Interval(0.8, 0.7, 0.9)))  # fmt: skip
-    mark = facts.PassMark(50.0, 200, 60, Interval(brier, 0.05, 0.4), 0.2, bins)
+    gain = Interval(0.2 - brier, *(0.2 - brier + end for end in (-0.06, 0.06)))
+    mark = facts.PassMark(50.0, 200, 60, Interval(brier, 0.05, 0.4), 0.2, gain, bins)
     section = pass_mark(given(pass_mark=mark))
     assert expected in section.lead[1]
     assert "In 1 of 2 groups" in section.figures[0].caption
     assert pass_mark(given(pass_mark=replace(mark, bins=()))).figures == []
+
+
+def test_of_too_few_clusters_no_group_is_said_to_lie_within_chance():
+    bins = (ReliabilityBin(0.0, 0.5, 100, 0.3, Interval(0.6, 0.6, 0.6)),)
+    gain = Interval(0.1, 0.1, 0.1)
+    mark = facts.PassMark(50.0, 200, 60, Interval(0.1, 0.1, 0.1), 0.2, gain, bins)
+    section = pass_mark(given(pass_mark=mark))
+    assert "fewer than 10 clusters" in section.figures[0].caption
+    assert "not told from chance" in section.lead[1]
 
 
 # --- the limits ----------------------------------------------------------------------------------
@@ -491,10 +503,11 @@ def test_limits_that_do_not_hold_are_not_named(unsaid):
         (Interval(0.05, 0.02, 0.08), "its log loss is 0.050 less (difference: "),
         (Interval(-0.05, -0.08, -0.02), "its log loss is 0.050 more (difference: "),
         (Interval(0.01, -0.02, 0.04), "its log loss is as good, as far as chance lets one see"),
+        (Interval(0.06, 0.06, 0.06), "fewer than 10 clusters: which of the two has the lower"),
     ],
 )
 def test_a_model_of_the_outcome_is_compared_with_the_number(gain, expected):
-    mark = facts.PassMark(50.0, 200, 60, Interval(0.1, 0.08, 0.12), 0.21, ())
+    mark = facts.PassMark(50.0, 200, 60, Interval(0.1, 0.08, 0.12), 0.21, gain, ())
     way = facts.WayScores(*[Interval(0.3, 0.2, 0.4)] * 3)
     section = pass_mark(
         given(pass_mark=mark, both_ways=facts.BothWays("CatBoost", 200, way, way, gain))

@@ -45,3 +45,13 @@ def test_numbers_of_schools_need_ten_schools_a_column(expansion, n_groups, bent)
 def test_without_groups_or_with_one_row_in_most_every_number_is_the_rows_own() -> None:
     assert bendable([0, 1, 2], folds(20, grouped=False), SPLINES) == [0, 1, 2]
     assert bendable([0, 1, 2], folds(20, size=1), SPLINES) == [0, 1, 2]
+
+
+def test_copies_of_rows_are_no_groups() -> None:
+    """13.3: with each row there twice, every number was called a school's, and none was bent."""
+    random = np.random.default_rng(0)
+    pupil = np.repeat(np.arange(50), 2)
+    rows = np.arange(100)
+    X, y = random.normal(size=(50, 2))[pupil], random.normal(size=50)[pupil]
+    copied = StackedFolds(X=X, y=y, splits=[(rows, rows)], tests=[rows], groups=pupil)
+    assert bendable([0, 1], copied, SPLINES) == [0, 1]

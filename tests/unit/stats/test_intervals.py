@@ -7,6 +7,7 @@ from scipy import stats
 from src.stats.intervals import (
     Interval,
     mean_interval,
+    promise_p_value,
     r2_interval,
     rmse_interval,
     share_interval,
@@ -65,3 +66,11 @@ def test_wilson_covers_the_true_share_about_95_times_of_100(share: float) -> Non
     ends = [wilson_interval(int(h), 40) for h in hits]
     covered = np.mean([end.low <= share <= end.high for end in ends])
     assert covered == pytest.approx(0.95, abs=0.03)
+
+
+def test_of_fewer_than_ten_clusters_a_share_has_no_interval_and_no_promise_is_broken() -> None:
+    clusters = np.repeat(np.arange(9), 20)
+    hits = np.arange(180) % 3 > 0
+    share = share_interval(hits, clusters)
+    assert share.low == share.value == share.high
+    assert promise_p_value(np.zeros(180, dtype=bool), 0.9, 300, clusters) == 1.0
