@@ -51,7 +51,7 @@ def number_findings(column: ColumnProfile) -> list[Finding]:
     numbers, name = column.numbers, (column.name,)
     if numbers.question:
         remedies = {"thousands": ("decimal",), "scale": ("percent",)}.get(
-            numbers.question, ("mend", "drop")
+            numbers.question, ("mend", "or_drop")
         )
         return [
             Finding(
@@ -155,7 +155,7 @@ def emptiness(column: ColumnProfile) -> Finding | None:
     if not column.n_present or empty <= MOSTLY_EMPTY * n_rows:
         return None
     counts = {"share": round(empty / n_rows, 4)}
-    return Finding("mostly_empty", NOTE, (column.name,), "", counts, ("drop",))
+    return Finding("mostly_empty", NOTE, (column.name,), "", counts, ("may_drop",))
 
 
 def words_for_missing(column: ColumnProfile) -> tuple[str, ...]:

@@ -104,6 +104,39 @@ def test_an_exact_copy_of_the_target_is_left_out_with_a_warning() -> None:
     assert (one(checked, "leak").severity, checked.left_out) == (WARNING, {"again": "leak"})
 
 
+def course_with_tests() -> dict[str, list[str]]:
+    """Return two tests that go with the final mark, the second closely, and what does not."""
+    dice = random.Random(0)
+    final = [dice.gauss(50, 10) for _ in range(400)]
+    columns = {
+        "first": [mark + dice.gauss(0, 7) for mark in final],
+        "second": [mark + dice.gauss(0, 4) for mark in final],
+        "noise": [dice.gauss(0, 1) for _ in final],
+        "final": final,
+    }
+    return {name: [f"{value:.1f}" for value in values] for name, values in columns.items()}
+
+
+def test_a_strong_column_is_compared_with_the_others_and_left_out_on_a_condition() -> None:
+    checked = check(as_table(course_with_tests()), "final")
+    told = {
+        f.columns[0]: as_dict(f, private=False) for f in checked.findings if f.variant == "strong"
+    }
+    assert told["second"]["message"] == (
+        "Column second alone reaches R² 0.86 in a quick linear model; the other columns together "
+        "reach 0.70. That is right where it is known before the target is."
+    )
+    assert told["second"]["advice"] == "If it is known only afterwards, leave it out."
+    assert told["second"]["options"] == ["--drop second"]
+
+
+def test_a_strong_column_is_compared_with_nothing_that_gives_the_target_away() -> None:
+    doubled = {"double": [str(2 * float(cell)) for cell in course_with_tests()["final"]]}
+    checked = check(as_table(course_with_tests() | doubled), "final")
+    (second,) = (f for f in checked.findings if (f.columns, f.variant) == (("second",), "strong"))
+    assert "the other columns" not in as_dict(second, private=False)["message"]
+
+
 def test_a_missing_value_is_what_the_hints_list() -> None:
     cells = ["999" if i % 20 == 0 else cell for i, cell in enumerate(marks()["previous"])]
     table = as_table(marks(previous=cells))
@@ -310,7 +343,13 @@ def test_a_column_that_goes_with_an_outcome_is_no_leak() -> None:
 def test_a_number_with_two_values_is_an_outcome_unless_a_person_says_otherwise() -> None:
     table = as_table(marks(passed=[str(int(score > 45)) for score in SCORES]))
     assert one(check(table, "passed"), "class_target").variant == "outcomes"
-    assert one(check(table, "passed", task="regression"), "class_target").variant == "number"
+    number = one(check(table, "passed", task="regression"), "class_target")
+    assert number.variant == "number"
+    told = as_dict(number, private=False)
+    assert told["message"].endswith(
+        "Predictions can be other numbers than these, and ranges say little."
+    )
+    assert told["options"] == ["--task binary"]
 
 
 def test_rare_outcomes_are_not_grouped_and_marks_for_missing_values_are_none() -> None:
