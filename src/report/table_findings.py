@@ -68,12 +68,14 @@ def advice(finding: Finding) -> str:
 
 def options(finding: Finding) -> list[str]:
     """Return the command's options that settle it."""
-    names = " ".join(f'"{name}"' if " " in name else name for name in finding.columns)
+    quoted = [f'"{name}"' if " " in name else name for name in finding.columns]
+    names = " ".join(quoted)
     offered = {
         "drop": [f"--drop {names}"],
         "drop_if_later": [f"--drop {names}"],
         "may_drop": [f"--drop {names}"],
         "or_drop": [f"--drop {names}"],
+        "one_suffices": [f"--drop {' '.join(quoted[1:])}"],
         "keep": [f"--keep {names}"],
         "known_before": [f"--keep {names}"],
         "pupil": [f"--pupil {names}", "--pupil none"],
@@ -426,6 +428,10 @@ def _mostly_empty(found: Finding, columns: str) -> str:
     return _("%(columns)s is empty in %(share)s of the rows.", columns=columns, share=share)
 
 
+def _same_columns(found: Finding, columns: str) -> str:
+    return _("%(columns)s say the same in every row.", columns=columns)
+
+
 def _encoding(found: Finding, columns: str) -> str:
     return _(
         "The file is not UTF-8: read as %(encoding)s, by its letters. If names look wrong, save "
@@ -476,6 +482,7 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
     "code": _code,
     "mostly_numbers": _mostly_numbers,
     "mostly_empty": _mostly_empty,
+    "same_columns": _same_columns,
     "merged_cells": _merged_cells,
     "formula_without_value": _formula,
     "other_sheets": _sheets,
@@ -491,6 +498,7 @@ _ADVICE = {
     "drop_if_later": mark("If it is known only afterwards, leave it out."),
     "may_drop": mark("It may be left out."),
     "or_drop": mark("Or leave the column out."),
+    "one_suffices": mark("One of them suffices."),
     "keep": mark("If it is an answer like any other, keep it."),
     "known_before": mark(
         "Where it is known before the target is, say `known_before = true` of it in the hints."

@@ -137,6 +137,40 @@ def test_a_strong_column_is_compared_with_nothing_that_gives_the_target_away() -
     assert "the other columns" not in as_dict(second, private=False)["message"]
 
 
+def test_columns_that_say_the_same_in_every_row_are_named_together() -> None:
+    columns = marks()
+    again = [f"{float(cell):.1f}" for cell in columns["previous"]]
+    sex = ["f" if i % 3 else "m" for i in range(300)]
+    word = ["girl" if i % 3 else "boy" for i in range(300)]
+    checked = check(as_table(columns | {"again": again, "sex": sex, "girl_or_boy": word}), "final")
+    found = [f for f in checked.findings if f.kind == "same_columns"]
+    assert [(f.severity, f.columns) for f in found] == [
+        (NOTE, ("previous", "again")), (NOTE, ("sex", "girl_or_boy")),
+    ]  # fmt: skip
+    told = [as_dict(f, private=False) for f in found]
+    assert told[0]["message"] == "Columns previous and again say the same in every row."
+    assert told[0]["advice"] == "One of them suffices."
+    assert [one["options"] for one in told] == [["--drop again"], ["--drop girl_or_boy"]]
+    assert checked.ok
+    assert checked.left_out == {}
+
+
+@pytest.mark.parametrize(
+    ("one_column", "other"),
+    [
+        (["1", "2"] * 150, ["1", "2"] * 149 + ["1", "3"]),
+        (["1", "2"] * 150, ["3", "4"] * 150),  # numbers may be of different scales
+        (["", "2"] * 150, ["1", "2"] * 150),
+        ([f"A{i}" for i in range(300)], [f"B{i}" for i in range(300)]),
+        (["same"] * 300, ["same"] * 300),
+    ],
+)
+def test_other_columns_are_not(one_column: list[str], other: list[str]) -> None:
+    table = as_table(marks(one=one_column, other=other))
+    findings = check(table, "final", keep=("one", "other")).findings
+    assert [f for f in findings if f.kind == "same_columns"] == []
+
+
 def test_a_missing_value_is_what_the_hints_list() -> None:
     cells = ["999" if i % 20 == 0 else cell for i, cell in enumerate(marks()["previous"])]
     table = as_table(marks(previous=cells))
