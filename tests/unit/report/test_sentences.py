@@ -80,6 +80,15 @@ def said(made: facts.ReportFacts) -> str:
 # --- the summary ---------------------------------------------------------------------------------
 
 
+def test_ranges_are_told_by_their_width_for_one_end_may_be_further_than_the_other():
+    """Issue 13."""
+    rows = [{"level": 0.9, "coverage": 0.9, "mean_width": 18.0, "low": 0.8, "high": 0.95}]
+    tiles, _ = summary(replace(given(), metrics=METRICS | {"coverage": rows}))
+    assert (tiles[1].value, tiles[1].unit, tiles[1].meaning) == (
+        "18.0", "points", "wide on average: the range that should hold 9 in 10 students",
+    )  # fmt: skip
+
+
 def test_the_purpose_names_target_unit_range_and_features():
     assert purpose(given()) == (
         "The model estimates Mark (in points, from 0 to 100) from 2 facts about a student: "
