@@ -11,6 +11,7 @@ import pytest
 from src.artifact_store import RunManifest
 from src.report import facts
 from src.report.accuracy import coverage, leaderboard, learning_curve, predictions, residuals
+from src.report.data import data_section
 from src.report.fairness import exclusion, fairness, pass_mark
 from src.report.findings import sentence
 from src.report.importance import dependence, importance
@@ -115,6 +116,18 @@ def test_the_card_says_of_which_models_students_rows_are_a_part(family):
     made = replace(given(run=RUN), metrics=METRICS | {"model": family})
     told = any("Students' rows are part of the model" in " ".join(p.sentences) for p in card(made))
     assert told == (family in ("k-nearest neighbours", "Support vector regression"))
+
+
+def test_report_and_card_say_what_the_rows_weights_count_in():
+    """Issue 13."""
+    weighed = replace(RUN, options=RUN.options | {"sample_weight": "Weight"})
+    for run, told in ((RUN, 0), (weighed, 1)):
+        made = given(run=run)
+        sentences = [s for part in card(made) for s in part.sentences]
+        for said in (sentences, data_section(made).lead):
+            found = [s for s in said if s.startswith("Rows count by their weight, Weight, in ")]
+            assert len(found) == told
+            assert all(s.endswith("9 in 10 rows, whatever they weigh.") for s in found)
 
 
 def test_what_is_left_out_is_no_feature_of_the_model():
