@@ -284,6 +284,52 @@ def test_a_learning_curve_says_which_sizes_are_missing():
 # --- held-out rows -------------------------------------------------------------------------------
 
 
+def told_at(unit: float) -> str:
+    """Return what is said of the errors where a score of 100 is so many units."""
+    noise = np.random.default_rng(0).normal(scale=5, size=100)
+    y_pred = np.linspace(10, 90, 100) * unit
+    y_true = y_pred + noise * unit
+    target = NumericFeature(name="dose", observed_minimum=0, observed_maximum=100 * unit)
+    held = facts.HeldOutPredictions(y_true, y_pred, y_pred, y_pred)
+    figures = {
+        key: figure(*(unit * one for one in ends))
+        for key, ends in (("mae", (4.0, 3.6, 4.4)), ("rmse", (5.0, 4.5, 5.5)))
+    }
+    made = replace(
+        held_out(**figures, baseline_rmse=10 * unit), schema=Schema((AGE,), target), held_out=held
+    )
+    shown = residuals(made), predictions(made)
+    captions = [one.caption for section in shown for one in section.figures]
+    return " ".join([said(made), *captions]).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("unit", "error", "average", "half"),
+    [
+        (1e-8, "4.0e-08 off on average (95 % interval 3.6e-08 to 4.4e-08)", "1.00e-07", "3.3e-08"),
+        (1e-6, "0.0000040 off on average (95 % interval 0.0000036 to 0.0000044)", "0.0000100",
+         "0.0000033"),
+        (1.0, "4.0 off on average (95 % interval 3.6 to 4.4)", "10.0", "3.3"),
+        (1e10, "4e+10 off on average (95 % interval 3.6e+10 to 4.4e+10)", "1e+11", "3.31e+10"),
+    ],
+)  # fmt: skip
+def test_errors_in_tiny_and_huge_units_keep_two_digits(unit, error, average, half):
+    """Issue 13."""
+    told = told_at(unit)
+    assert f"its estimates were {error}" in told
+    assert f"comes to {average}." in told
+    assert f"Half of the errors are smaller than {half}, 19 in 20 smaller than " in told
+
+
+def test_errors_that_round_to_nothing_are_smaller_than_the_least_that_is_shown():
+    y = np.linspace(10, 90, 100)
+    off = y + 0.001 * np.random.default_rng(0).normal(size=100)
+    made = given(held_out=facts.HeldOutPredictions(off, y, y, y))
+    caption = residuals(made).figures[1].caption
+    assert "smaller than 0.1 points, 19 in 20 smaller than 0.1 points." in caption
+    assert "are within 0.1 points of the truth" in predictions(made).figures[0].caption
+
+
 def test_fewer_than_ten_students_are_not_drawn():
     y = np.linspace(10, 90, 10)
     drawn, hidden = (given(held_out=facts.HeldOutPredictions(*[y[:n]] * 4)) for n in (10, 9))
