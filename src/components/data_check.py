@@ -15,6 +15,7 @@ from src.schema.check_columns import (
     number_findings,
     odd_values,
     rare_categories,
+    same_columns,
     spellings,
     word_findings,
     words_for_missing,
@@ -279,6 +280,8 @@ class DataCheck:
             findings += self._leaks(target, True, candidates, uses)
             apart = readings[target.name].apart
             findings += target_findings(target.name, target.values, apart)
+        if not self._counts:  # else not every row is here
+            findings += same_columns([c for c in candidates if uses[c.name].use == "feature"])
         return list(uses.values()), findings, readings, rewritings
 
     def _use(self, key: str) -> str:

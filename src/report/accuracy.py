@@ -352,7 +352,7 @@ def predictions(facts: ReportFacts) -> Section | None:
             "of the predictions are within %(error)s of the truth.",
             target=names.target,
             students=number(n),
-            error=measure.amount(within),
+            error=measure.at_most(within),
         ),
         y_pred,
         y_true,
@@ -365,7 +365,7 @@ def predictions(facts: ReportFacts) -> Section | None:
     caption = _(
         "The closer to the line the better: 90\N{NO-BREAK SPACE}%% of the predictions are within "
         "%(error)s of the truth. The shade is the range that should hold %(share)s.",
-        error=measure.amount(within),
+        error=measure.at_most(within),
         share=percent(held_out.level),
     )
     title = _("Predicted against actual")
@@ -430,8 +430,8 @@ def residuals(facts: ReportFacts) -> Section | None:
     counts = np.histogram(residual, edges)[0]
     sizes = _(
         "Half of the errors are smaller than %(half)s, 19 in 20 smaller than %(most)s.",
-        half=measure.amount(half),
-        most=measure.amount(most),
+        half=measure.at_most(half),
+        most=measure.at_most(most),
     )
     distribution = Figure(
         histogram(

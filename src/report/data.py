@@ -11,6 +11,7 @@ from src.report.overview import used_features
 from src.report.plots import Dot, dots, histogram
 from src.report.stored_words import spoken
 from src.report.table_findings import left_out_columns
+from src.report.weights import weighed
 from src.report.wording import Measure, Names, end, number, percent, plain, span
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.disclosure import LEAST_ROWS, hidden_groups
@@ -40,7 +41,7 @@ def data_section(facts: Facts) -> Section | None:
         )
         if facts.schema.as_of:
             lead.append(_("Used is what is known by %(stage)s.", stage=plain(facts.schema.as_of)))
-        lead += of_large_table(facts.metrics)
+        lead += [*of_large_table(facts.metrics), *weighed(facts)]
         without_target = rows["total"] - rows["refused"] - rows["used"]
         if without_target > 0:
             points.append(

@@ -433,7 +433,7 @@ def _moves(one: PartialDependence, facts: Facts) -> str:
     if high - low < IDLE * wide:
         return _(
             "It hardly moves the prediction: by %(size)s at most.",
-            size=measure.amount(high - low),
+            size=measure.at_most(high - low),
         )
     if not _is_numeric(one):
         return _between_categories(one, measure)

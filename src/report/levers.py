@@ -72,15 +72,15 @@ def _contradiction(raw: RawDifference, modelled: float, name: str, schema: Schem
             return _(
                 "%(column)s: students with %(high)s score %(far)s more than those with %(low)s, "
                 "but among students whose other answers are the same the model predicts %(model)s "
-                "less. Other answers lie on the way between the two, so no comparison by it is "
+                "less. The two groups differ in other answers, too, so no comparison by it is "
                 "offered beside a prediction.",
                 **said,
             )
         return _(
             "%(column)s: students with %(high)s score %(far)s less than those with %(low)s, but "
             "among students whose other answers are the same the model predicts %(model)s more. "
-            "Other answers lie on the way between the two, so no comparison by it is offered "
-            "beside a prediction.",
+            "The two groups differ in other answers, too, so no comparison by it is offered beside "
+            "a prediction.",
             **said,
         )
     said["event"] = event_label(target)
@@ -88,14 +88,14 @@ def _contradiction(raw: RawDifference, modelled: float, name: str, schema: Schem
         return _(
             "%(column)s: students with %(high)s have %(event)s %(far)s more often than those with "
             "%(low)s, but among students whose other answers are the same the model gives a "
-            "chance of it that is %(model)s less. Other answers lie on the way between the two, so "
+            "chance of it that is %(model)s less. The two groups differ in other answers, too, so "
             "no comparison by it is offered beside a prediction.",
             **said,
         )
     return _(
         "%(column)s: students with %(high)s have %(event)s %(far)s less often than those with "
         "%(low)s, but among students whose other answers are the same the model gives a chance of "
-        "it that is %(model)s more. Other answers lie on the way between the two, so no comparison "
+        "it that is %(model)s more. The two groups differ in other answers, too, so no comparison "
         "by it is offered beside a prediction.",
         **said,
     )

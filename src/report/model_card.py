@@ -32,6 +32,7 @@ from src.report.overview import (
 )
 from src.report.periods import headline, periods_of, sentences
 from src.report.stored_words import spoken
+from src.report.weights import weighed
 from src.report.wording import (
     Measure,
     Names,
@@ -146,6 +147,7 @@ def _data(facts: Facts) -> list[str]:
         if facts.schema.as_of:
             stage = plain(facts.schema.as_of)
             said.append(_("It was trained on what is known by %(stage)s.", stage=stage))
+        said += weighed(facts)
         dropped = [plain(name) for name in run.dropped]
         if dropped:
             said.append(_("Columns not used: %(columns)s.", columns=listed(dropped, most=20)))

@@ -16,7 +16,6 @@ from src.report.group_scores import tiles as group_tiles
 from src.report.periods import headline
 from src.report.stored_words import spoken
 from src.report.wording import (
-    SPACE,
     Measure,
     Names,
     day,
@@ -306,9 +305,9 @@ def summary(facts: ReportFacts) -> tuple[list[Tile], list[str]]:
     if (row := shown_coverage(facts)) is not None:
         tiles.append(
             Tile(
-                f"±{SPACE}{measure.number(row['mean_width'] / 2)}",
+                measure.number(row["mean_width"]),
                 measure.unit,
-                _("reach of the range that should hold 9 in 10 students"),
+                _("wide on average: the range that should hold 9 in 10 students"),
             )
         )
     if facts.groups is None:

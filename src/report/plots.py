@@ -334,10 +334,12 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
     --------
     >>> tick_labels([0.85, 0.875, 0.9]), tick_labels([-1000, 0, 1000]), tick_labels([0, 5e12])
     (['0.850', '0.875', '0.900'], ['−1,000', '0', '1,000'], ['0', '5e+12'])
+    >>> tick_labels([0, 2e-12, 4e-12])
+    ['0', '2e-12', '4e-12']
     """
     step = min((after - before for before, after in pairwise(ticks)), default=1.0)
     decimals = next(
-        (d for d in range(9) if all(abs(round(t, d) - t) < step / 1e3 for t in ticks)), 9
+        (d for d in range(300) if all(abs(round(t, d) - t) < step / 1e3 for t in ticks)), 9
     )
     return [number(tick, decimals) for tick in ticks]
 

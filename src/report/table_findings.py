@@ -68,14 +68,20 @@ def advice(finding: Finding) -> str:
 
 def options(finding: Finding) -> list[str]:
     """Return the command's options that settle it."""
-    names = " ".join(f'"{name}"' if " " in name else name for name in finding.columns)
+    quoted = [f'"{name}"' if " " in name else name for name in finding.columns]
+    names = " ".join(quoted)
     offered = {
         "drop": [f"--drop {names}"],
+        "drop_if_later": [f"--drop {names}"],
+        "may_drop": [f"--drop {names}"],
+        "or_drop": [f"--drop {names}"],
+        "one_suffices": [f"--drop {' '.join(quoted[1:])}"],
         "keep": [f"--keep {names}"],
         "known_before": [f"--keep {names}"],
         "pupil": [f"--pupil {names}", "--pupil none"],
         "sheet": ["--all-sheets", "--sheet NAME"],
         "group": [f"--group {names}"],
+        "binary": ["--task binary"],
         "outcomes": ["--task ordinal", "--task classes"],
         "number": ["--task regression"],
     }
@@ -114,12 +120,19 @@ def _leak(found: Finding, columns: str) -> str:
         return _("%(columns)s is not used: it is a copy of the target.", columns=columns)
     alone = number(counts["r2_alone"], 2)
     if found.variant == "strong":
+        if "r2_others" not in counts:
+            return _(
+                "%(columns)s alone reaches R² %(alone)s in a quick linear model. That is right "
+                "where it is known before the target is.",
+                columns=columns,
+                alone=alone,
+            )
         return _(
-            "%(columns)s alone reaches R² %(alone)s; all columns together reach %(all)s. That is "
-            "right where it is known before the target is.",
+            "%(columns)s alone reaches R² %(alone)s in a quick linear model; the other columns "
+            "together reach %(others)s. That is right where it is known before the target is.",
             columns=columns,
             alone=alone,
-            all=number(counts["r2_all"], 2),
+            others=number(counts["r2_others"], 2),
         )
     others = listed(plain(name) for name in counts.get("others", ()))
     gives = _(_GIVES_AWAY[found.variant], columns=columns, others=others)
@@ -396,8 +409,8 @@ def _class_target(found: Finding, columns: str) -> str:
             **said,
         )
     return _(
-        "%(columns)s, the target, has %(number)s different values only. Predictions lie between "
-        "them, and ranges say little.",
+        "%(columns)s, the target, has %(number)s different values only. Predictions can be other "
+        "numbers than these, and ranges say little.",
         **said,
     )
 
@@ -413,6 +426,10 @@ def _header_rows(found: Finding, columns: str) -> str:
 def _mostly_empty(found: Finding, columns: str) -> str:
     share = percent(found.counts["share"])
     return _("%(columns)s is empty in %(share)s of the rows.", columns=columns, share=share)
+
+
+def _same_columns(found: Finding, columns: str) -> str:
+    return _("%(columns)s say the same in every row.", columns=columns)
 
 
 def _encoding(found: Finding, columns: str) -> str:
@@ -465,6 +482,7 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
     "code": _code,
     "mostly_numbers": _mostly_numbers,
     "mostly_empty": _mostly_empty,
+    "same_columns": _same_columns,
     "merged_cells": _merged_cells,
     "formula_without_value": _formula,
     "other_sheets": _sheets,
@@ -477,6 +495,10 @@ _SENTENCES: dict[str, Callable[[Finding, str], str]] = {
 }
 _ADVICE = {
     "drop": mark("Leave it out."),
+    "drop_if_later": mark("If it is known only afterwards, leave it out."),
+    "may_drop": mark("It may be left out."),
+    "or_drop": mark("Or leave the column out."),
+    "one_suffices": mark("One of them suffices."),
     "keep": mark("If it is an answer like any other, keep it."),
     "known_before": mark(
         "Where it is known before the target is, say `known_before = true` of it in the hints."
@@ -502,6 +524,7 @@ _ADVICE = {
     "age": mark("Make a number of it, such as an age."),
     "list": mark("To keep them apart, list them as `categories` of the column in the hints."),
     "remove": mark("If a pupil stands there twice by mistake, keep one row."),
+    "binary": mark("Where its values are two outcomes, train with --task binary."),
     "outcomes": mark("Where its values are outcomes, train with --task ordinal or --task classes."),
     "number": mark("Where it is a number to predict, train with --task regression."),
     "bounds": mark("Say `minimum` and `maximum` of the target in the hints where it has them."),

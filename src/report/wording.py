@@ -20,6 +20,8 @@ from src.tables.cells import format_number
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
+SMALLEST_RANGE = 1e-300  # a two hundredth of it is above 0
+MOST_DECIMALS = 7  # with more, small numbers are written by their power of ten
 
 # Controls that turn the direction of what follows: one in a category would turn a whole line.
 _TURNS = {*map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))}
@@ -49,11 +51,27 @@ def number(value: float, decimals: int = 0) -> str:
     --------
     >>> number(-1234.56, 1), number(-0.04, 1), number(5e12, 1)
     ('−1,234.6', '0.0', '5e+12')
+    >>> number(4.8213e-7, 9), number(0.0, 9), number(2.5, 9)
+    ('4.82e-07', '0', '2.500000000')
     """
-    text = f"{value:,.{decimals}f}" if abs(value) < 1e9 else f"{value:.3g}"
+    if abs(value) >= 1e9:
+        text = f"{value:.3g}"
+    elif decimals > MOST_DECIMALS and abs(value) < 1e-4:
+        text = _scientific(value, decimals)
+    else:
+        text = f"{value:,.{decimals}f}"
     if text.startswith("-"):
         text = MINUS + text[1:] if text.strip("-0.,") else text[1:]
     return localize(text)
+
+
+def _scientific(value: float, decimals: int) -> str:
+    """Return a small number by its power of ten, rounded to so many decimals."""
+    rounded = round(value, decimals)
+    if not rounded:
+        return "0"
+    digits = decimals + math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(0, digits)}e}"
 
 
 def percent(share: float) -> str:
@@ -245,11 +263,25 @@ class Measure:
         >>> Measure("points", 1).amount(4.24), Measure("points", 1).amount(0.004)
         ('4.2 points', 'less than 0.1 points')
         """
+        if self._rounds_to_nothing(value):
+            return _("less than %(amount)s", amount=self.at_most(value))
+        return f"{self.number(value)} {self.unit}".strip()
+
+    def at_most(self, value: float) -> str:
+        """Return a size with its unit, as it follows "smaller than" or "within".
+
+        Examples
+        --------
+        >>> Measure("points", 1).at_most(4.24), Measure("points", 1).at_most(0.004)
+        ('4.2 points', '0.1 points')
+        """
         shown = self.number(value)
-        if value > 0 and not shown.strip("0.,"):
-            least = number(10.0**-self.decimals, self.decimals)
-            return _("less than %(amount)s", amount=f"{least} {self.unit}".strip())
+        if self._rounds_to_nothing(value):
+            shown = number(10.0**-self.decimals, self.decimals)
         return f"{shown} {self.unit}".strip()
+
+    def _rounds_to_nothing(self, value: float) -> bool:
+        return value > 0 and not self.number(value).strip("0.,")
 
     def signed(self, value: float) -> str:
         """Return a difference with its sign and without its unit."""
@@ -341,11 +373,13 @@ def sensible_decimals(target: NumericFeature) -> int:
     1
     >>> sensible_decimals(NumericFeature(name="grade", observed_minimum=1, observed_maximum=5))
     2
+    >>> sensible_decimals(NumericFeature(name="dose", observed_minimum=0, observed_maximum=4e-6))
+    8
     """
     low, high = target.range
     if high <= low:
         return 1
-    return min(6, max(0, math.ceil(-math.log10((high - low) / 200))))
+    return max(0, math.ceil(-math.log10(max(high - low, SMALLEST_RANGE) / 200)))
 
 
 def with_unit(value: float, decimals: int, unit: str) -> str:
@@ -362,10 +396,13 @@ def interval_ends(ends: tuple[float, float] | None, decimals: int, word: str) ->
     ('61 to 79', '')
     >>> interval_ends((0.0, 0.4), 1, " to "), interval_ends((0.0, 0.0), 1, " to ")
     ('0.0 to 0.4', 'exactly 0')
+    >>> interval_ends((2.21e-6, 3.82e-6), 8, " to ")
+    '2.21e-06 to 3.82e-06'
     """
     if ends is None:
         return ""
-    rough = [number(end, max(decimals - 1, 0)) for end in ends]
+    fewer = decimals if decimals > MOST_DECIMALS else max(decimals - 1, 0)
+    rough = [number(end, fewer) for end in ends]
     if ends[0] == ends[1]:
         return _("exactly %(number)s", number=rough[0])
     return word.join(rough if rough[0] != rough[1] else [number(end, decimals) for end in ends])

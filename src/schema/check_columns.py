@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from src.schema.column_kinds import DATE, IDENTIFYING, TEXT, Kind
@@ -51,7 +52,7 @@ def number_findings(column: ColumnProfile) -> list[Finding]:
     numbers, name = column.numbers, (column.name,)
     if numbers.question:
         remedies = {"thousands": ("decimal",), "scale": ("percent",)}.get(
-            numbers.question, ("mend", "drop")
+            numbers.question, ("mend", "or_drop")
         )
         return [
             Finding(
@@ -155,7 +156,36 @@ def emptiness(column: ColumnProfile) -> Finding | None:
     if not column.n_present or empty <= MOSTLY_EMPTY * n_rows:
         return None
     counts = {"share": round(empty / n_rows, 4)}
-    return Finding("mostly_empty", NOTE, (column.name,), "", counts, ("drop",))
+    return Finding("mostly_empty", NOTE, (column.name,), "", counts, ("may_drop",))
+
+
+def same_columns(columns: Sequence[ColumnProfile]) -> list[Finding]:
+    """Return notes on columns that say the same in every row: they hold equal numbers or words.
+
+    Words of few kinds may differ where each stands for one of the other column.
+    """
+    alike: dict[bytes, list[str]] = {}
+    for column in columns:
+        if column.n_distinct > 1 and column.n_present >= FEWEST_PUPILS:
+            alike.setdefault(_content(column), []).append(column.name)
+    same = [tuple(names) for names in alike.values() if len(names) > 1]
+    return [Finding("same_columns", NOTE, names, "", {}, ("one_suffices",)) for names in same]
+
+
+def _content(column: ColumnProfile) -> bytes:
+    """Return a digest that is the same for columns that say the same."""
+    import numpy as np
+    import pandas as pd
+
+    if column.is_numeric:
+        values = column.values + 0.0  # -0.0 is 0.0
+        values[np.isnan(values)] = np.nan
+        return blake2b(b"numbers" + values.tobytes()).digest()
+    codes, in_order = pd.factorize(column.codes)
+    content = b"words" + codes.tobytes()
+    if column.n_distinct * FEWEST_PUPILS > column.n_present:  # names and keys all differ
+        content += repr([column.cells[k] for k in in_order]).encode()
+    return blake2b(content).digest()
 
 
 def words_for_missing(column: ColumnProfile) -> tuple[str, ...]:

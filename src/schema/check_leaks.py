@@ -191,6 +191,10 @@ class _Worth:
         at = [self._at[name] for name in names if name in self._at]
         return round(self._ridge.r2(np.concatenate(at)), 3) if at else 0.0
 
+    def but(self, left_out: str) -> float:
+        """Return the R² that all columns but one reach together."""
+        return self.alone([name for name in self._at if name != left_out])
+
 
 def _block(column: ColumnProfile, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return a column as a ridge takes it: a number and its square, or a column a category."""
@@ -221,6 +225,10 @@ def _strong(search: _Search, worth: _Worth, target: ColumnProfile) -> list[Findi
             continue
         alone = worth.alone([column.name])
         if alone >= STRONG * worth.without:
-            counts = {"r2_alone": alone, "r2_all": max(alone, worth.without)}
-            found.append(Finding("leak", NOTE, (column.name,), "strong", counts, ("drop",)))
+            counts = {"r2_alone": alone}
+            if not search.found:  # what is to be left out is no yardstick
+                counts["r2_others"] = worth.but(column.name)
+            found.append(
+                Finding("leak", NOTE, (column.name,), "strong", counts, ("drop_if_later",))
+            )
     return found

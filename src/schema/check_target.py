@@ -55,11 +55,9 @@ def target_findings(
         return []
     values, counts = np.unique(y, return_counts=True)
     if len(values) <= FEW_CLASSES:
-        return [
-            Finding(
-                "class_target", NOTE, (name,), "number", {"n_distinct": len(values)}, ("outcomes",)
-            )
-        ]
+        told = {"n_distinct": len(values)}
+        remedies = ("binary" if len(values) == 2 else "outcomes",)
+        return [Finding("class_target", NOTE, (name,), "number", told, remedies)]
     found = []
     share = counts / len(y)
     zero = float(share[values == 0].sum())

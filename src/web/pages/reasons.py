@@ -236,8 +236,8 @@ def what_if(prediction: Answered, predictor: Predictor) -> WhatIfs | None:
     """Return what the model predicts for other answers, for the features that a school can act on.
 
     Features that training saw no choice in are left out, and those by which the model goes another
-    way than the students' scores or outcomes did: other answers lie on the way. None where nothing
-    is left.
+    way than the students' scores or outcomes did: those with either answer differ in other answers,
+    too. None where nothing is left.
     """
     directions: Mapping[str, Direction] = predictor.metrics.get("levers") or {}
     moving: list[tuple[float, WhatIf]] = []

@@ -104,6 +104,73 @@ def test_an_exact_copy_of_the_target_is_left_out_with_a_warning() -> None:
     assert (one(checked, "leak").severity, checked.left_out) == (WARNING, {"again": "leak"})
 
 
+def course_with_tests() -> dict[str, list[str]]:
+    """Return two tests that go with the final mark, the second closely, and what does not."""
+    dice = random.Random(0)
+    final = [dice.gauss(50, 10) for _ in range(400)]
+    columns = {
+        "first": [mark + dice.gauss(0, 7) for mark in final],
+        "second": [mark + dice.gauss(0, 4) for mark in final],
+        "noise": [dice.gauss(0, 1) for _ in final],
+        "final": final,
+    }
+    return {name: [f"{value:.1f}" for value in values] for name, values in columns.items()}
+
+
+def test_a_strong_column_is_compared_with_the_others_and_left_out_on_a_condition() -> None:
+    checked = check(as_table(course_with_tests()), "final")
+    told = {
+        f.columns[0]: as_dict(f, private=False) for f in checked.findings if f.variant == "strong"
+    }
+    assert told["second"]["message"] == (
+        "Column second alone reaches R² 0.86 in a quick linear model; the other columns together "
+        "reach 0.70. That is right where it is known before the target is."
+    )
+    assert told["second"]["advice"] == "If it is known only afterwards, leave it out."
+    assert told["second"]["options"] == ["--drop second"]
+
+
+def test_a_strong_column_is_compared_with_nothing_that_gives_the_target_away() -> None:
+    doubled = {"double": [str(2 * float(cell)) for cell in course_with_tests()["final"]]}
+    checked = check(as_table(course_with_tests() | doubled), "final")
+    (second,) = (f for f in checked.findings if (f.columns, f.variant) == (("second",), "strong"))
+    assert "the other columns" not in as_dict(second, private=False)["message"]
+
+
+def test_columns_that_say_the_same_in_every_row_are_named_together() -> None:
+    columns = marks()
+    again = [f"{float(cell):.1f}" for cell in columns["previous"]]
+    sex = ["f" if i % 3 else "m" for i in range(300)]
+    word = ["girl" if i % 3 else "boy" for i in range(300)]
+    checked = check(as_table(columns | {"again": again, "sex": sex, "girl_or_boy": word}), "final")
+    found = [f for f in checked.findings if f.kind == "same_columns"]
+    assert [(f.severity, f.columns) for f in found] == [
+        (NOTE, ("previous", "again")), (NOTE, ("sex", "girl_or_boy")),
+    ]  # fmt: skip
+    told = [as_dict(f, private=False) for f in found]
+    assert told[0]["message"] == "Columns previous and again say the same in every row."
+    assert told[0]["advice"] == "One of them suffices."
+    assert [one["options"] for one in told] == [["--drop again"], ["--drop girl_or_boy"]]
+    assert checked.ok
+    assert checked.left_out == {}
+
+
+@pytest.mark.parametrize(
+    ("one_column", "other"),
+    [
+        (["1", "2"] * 150, ["1", "2"] * 149 + ["1", "3"]),
+        (["1", "2"] * 150, ["3", "4"] * 150),  # numbers may be of different scales
+        (["", "2"] * 150, ["1", "2"] * 150),
+        ([f"A{i}" for i in range(300)], [f"B{i}" for i in range(300)]),
+        (["same"] * 300, ["same"] * 300),
+    ],
+)
+def test_other_columns_are_not(one_column: list[str], other: list[str]) -> None:
+    table = as_table(marks(one=one_column, other=other))
+    findings = check(table, "final", keep=("one", "other")).findings
+    assert [f for f in findings if f.kind == "same_columns"] == []
+
+
 def test_a_missing_value_is_what_the_hints_list() -> None:
     cells = ["999" if i % 20 == 0 else cell for i, cell in enumerate(marks()["previous"])]
     table = as_table(marks(previous=cells))
@@ -310,7 +377,13 @@ def test_a_column_that_goes_with_an_outcome_is_no_leak() -> None:
 def test_a_number_with_two_values_is_an_outcome_unless_a_person_says_otherwise() -> None:
     table = as_table(marks(passed=[str(int(score > 45)) for score in SCORES]))
     assert one(check(table, "passed"), "class_target").variant == "outcomes"
-    assert one(check(table, "passed", task="regression"), "class_target").variant == "number"
+    number = one(check(table, "passed", task="regression"), "class_target")
+    assert number.variant == "number"
+    told = as_dict(number, private=False)
+    assert told["message"].endswith(
+        "Predictions can be other numbers than these, and ranges say little."
+    )
+    assert told["options"] == ["--task binary"]
 
 
 def test_rare_outcomes_are_not_grouped_and_marks_for_missing_values_are_none() -> None:

@@ -28,10 +28,10 @@ def test_a_difference_that_the_model_turns_round_is_told_with_both_figures():
     assert [cell.text for cell in section.tables[0].rows[0]] == [
         "Course", "none → done", "+5.6", "−2.4",
     ]  # fmt: skip
-    assert section.lead[1].startswith(
+    assert section.lead[1] == (
         "Course: students with done score 5.6 points more than those with none, but among students "
-        "whose other answers are the same the model predicts 2.4 points less. Other answers lie on "
-        "the way"
+        "whose other answers are the same the model predicts 2.4 points less. The two groups "
+        "differ in other answers, too, so no comparison by it is offered beside a prediction."
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from src.artifact_store import RunManifest
 from src.report import facts
 from src.report.accuracy import coverage, leaderboard, learning_curve, predictions, residuals
+from src.report.data import data_section
 from src.report.fairness import exclusion, fairness, pass_mark
 from src.report.findings import sentence
 from src.report.importance import dependence, importance
@@ -80,6 +81,15 @@ def said(made: facts.ReportFacts) -> str:
 # --- the summary ---------------------------------------------------------------------------------
 
 
+def test_ranges_are_told_by_their_width_for_one_end_may_be_further_than_the_other():
+    """Issue 13."""
+    rows = [{"level": 0.9, "coverage": 0.9, "mean_width": 18.0, "low": 0.8, "high": 0.95}]
+    tiles, _ = summary(replace(given(), metrics=METRICS | {"coverage": rows}))
+    assert (tiles[1].value, tiles[1].unit, tiles[1].meaning) == (
+        "18.0", "points", "wide on average: the range that should hold 9 in 10 students",
+    )  # fmt: skip
+
+
 def test_the_purpose_names_target_unit_range_and_features():
     assert purpose(given()) == (
         "The model estimates Mark (in points, from 0 to 100) from 2 facts about a student: "
@@ -106,6 +116,18 @@ def test_the_card_says_of_which_models_students_rows_are_a_part(family):
     made = replace(given(run=RUN), metrics=METRICS | {"model": family})
     told = any("Students' rows are part of the model" in " ".join(p.sentences) for p in card(made))
     assert told == (family in ("k-nearest neighbours", "Support vector regression"))
+
+
+def test_report_and_card_say_what_the_rows_weights_count_in():
+    """Issue 13."""
+    weighed = replace(RUN, options=RUN.options | {"sample_weight": "Weight"})
+    for run, told in ((RUN, 0), (weighed, 1)):
+        made = given(run=run)
+        sentences = [s for part in card(made) for s in part.sentences]
+        for said in (sentences, data_section(made).lead):
+            found = [s for s in said if s.startswith("Rows count by their weight, Weight, in ")]
+            assert len(found) == told
+            assert all(s.endswith("9 in 10 rows, whatever they weigh.") for s in found)
 
 
 def test_what_is_left_out_is_no_feature_of_the_model():
@@ -261,6 +283,52 @@ def test_a_learning_curve_says_which_sizes_are_missing():
 
 
 # --- held-out rows -------------------------------------------------------------------------------
+
+
+def told_at(unit: float) -> str:
+    """Return what is said of the errors where a score of 100 is so many units."""
+    noise = np.random.default_rng(0).normal(scale=5, size=100)
+    y_pred = np.linspace(10, 90, 100) * unit
+    y_true = y_pred + noise * unit
+    target = NumericFeature(name="dose", observed_minimum=0, observed_maximum=100 * unit)
+    held = facts.HeldOutPredictions(y_true, y_pred, y_pred, y_pred)
+    figures = {
+        key: figure(*(unit * one for one in ends))
+        for key, ends in (("mae", (4.0, 3.6, 4.4)), ("rmse", (5.0, 4.5, 5.5)))
+    }
+    made = replace(
+        held_out(**figures, baseline_rmse=10 * unit), schema=Schema((AGE,), target), held_out=held
+    )
+    shown = residuals(made), predictions(made)
+    captions = [one.caption for section in shown for one in section.figures]
+    return " ".join([said(made), *captions]).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("unit", "error", "average", "half"),
+    [
+        (1e-8, "4.0e-08 off on average (95 % interval 3.6e-08 to 4.4e-08)", "1.00e-07", "3.3e-08"),
+        (1e-6, "0.0000040 off on average (95 % interval 0.0000036 to 0.0000044)", "0.0000100",
+         "0.0000033"),
+        (1.0, "4.0 off on average (95 % interval 3.6 to 4.4)", "10.0", "3.3"),
+        (1e10, "4e+10 off on average (95 % interval 3.6e+10 to 4.4e+10)", "1e+11", "3.31e+10"),
+    ],
+)  # fmt: skip
+def test_errors_in_tiny_and_huge_units_keep_two_digits(unit, error, average, half):
+    """Issue 13."""
+    told = told_at(unit)
+    assert f"its estimates were {error}" in told
+    assert f"comes to {average}." in told
+    assert f"Half of the errors are smaller than {half}, 19 in 20 smaller than " in told
+
+
+def test_errors_that_round_to_nothing_are_smaller_than_the_least_that_is_shown():
+    y = np.linspace(10, 90, 100)
+    off = y + 0.001 * np.random.default_rng(0).normal(size=100)
+    made = given(held_out=facts.HeldOutPredictions(off, y, y, y))
+    caption = residuals(made).figures[1].caption
+    assert "smaller than 0.1 points, 19 in 20 smaller than 0.1 points." in caption
+    assert "are within 0.1 points of the truth" in predictions(made).figures[0].caption
 
 
 def test_fewer_than_ten_students_are_not_drawn():

@@ -26,7 +26,7 @@ def prediction(value: float, *warnings: Problem) -> Prediction:
 
 @pytest.mark.parametrize(
     ("low", "high", "decimals"), [(0, 100, 1), (0, 20, 1), (1, 5, 2), (0, 1, 3), (400, 800, 0),
-                                  (5, 5, 1)],
+                                  (5, 5, 1), (0, 4e-6, 8), (0, 5e-324, 303)],
 )  # fmt: skip
 def test_as_many_decimals_are_shown_as_mean_something(low, high, decimals):
     target = NumericFeature(name="y", observed_minimum=low, observed_maximum=high)
