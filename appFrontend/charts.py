@@ -130,7 +130,7 @@ def distribution_chart(
         color=_colour("answer:N", dict(zip(answers, inks, strict=True))),
         tooltip=_tooltips(titles, number),
     )
-    at, x = alt.Y("at:Q"), alt.X("prediction:Q")
+    at, x = alt.Y("at:Q", axis=None), alt.X("prediction:Q")
     line = base.mark_rule(strokeDash=DASHES).encode(x)
     interval = base.mark_rule(strokeWidth=3).encode(alt.X("low:Q"), alt.X2("high:Q"), at)
     dot = base.mark_point(filled=True, size=110, opacity=1).encode(x, at)

@@ -79,7 +79,7 @@ def target_spread(y: NDArray[np.float64], target: NumericFeature) -> Spread:
         edges = np.linspace(low, high, int(np.clip(np.sqrt(len(y)), 5, MOST_BINS)) + 1)
     else:
         edges = np.array([low - 0.5, low + 0.5])
-    return spread_of(y, edges)
+    return spread_of(y, edges, step=1.0 if target.integer else 0.0)
 
 
 def _numeric(name: str, values: NDArray[np.float64]) -> NumericSummary:

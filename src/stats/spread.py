@@ -42,7 +42,7 @@ class Spread(NamedTuple):
     below: list[int]
 
 
-def spread_of(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Spread:
+def spread_of(values: NDArray[np.float64], edges: NDArray[np.float64], step: float = 0.0) -> Spread:
     """Return how values are spread.
 
     Parameters
@@ -50,6 +50,8 @@ def spread_of(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Spread
     values : ndarray of shape (n_samples,)
     edges : ndarray of shape (n_bins + 1,)
         Rising, around all values; those that would tell of fewer than ten rows are left out.
+    step : float
+        From a value to the next that can be: 1 of whole numbers.
     """
     import numpy as np
 
@@ -65,12 +67,17 @@ def spread_of(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Spread
         cuts += _between(low, high, changes, len(ordered))
     inner = list(zip(of_edges[1:-1], bins[1:-1], strict=True))
     last_edge, first_edge = dict(inner), dict(reversed(inner))  # empty bins have several
+    parts = list(pairwise(sorted(cuts)))
+    places = {cut: _halfway(ordered, cut, step) for cut in cuts}
+    for low, high in parts:
+        if ordered[low] == ordered[high - 1]:  # not halfway, which would tell the next one's value
+            places |= {low: ordered[low] - step / 2, high: ordered[low] + step / 2}
     corners: list[tuple[float, int]] = []
-    for low, high in pairwise(sorted(cuts)):
+    for low, high in parts:
         frequent = _frequent(ordered, low, high)
         if ordered[low] != ordered[high - 1]:
-            start = last_edge.get(low, _halfway(ordered, low))
-            end = first_edge.get(high, _halfway(ordered, high))
+            start = float(last_edge.get(low, places[low]))
+            end = float(first_edge.get(high, places[high]))
             frequent = [(start, low), *frequent, (end, high)]
         corners += frequent
     at, below = zip(*dict.fromkeys(corners), strict=True)
@@ -155,8 +162,10 @@ def _frequent(ordered: NDArray[np.float64], low: int, high: int) -> list[tuple[f
     return [(at, low + (FEW if n_before else 0)), (at, high - (FEW if n_after else 0))]
 
 
-def _halfway(ordered: NDArray[np.float64], rank: int) -> float:
+def _halfway(ordered: NDArray[np.float64], rank: int, step: float) -> float:
     """Return a place above so many of the values: nobody's own value, but for the ends."""
-    if rank in (0, len(ordered)):
-        return float(ordered[min(rank, len(ordered) - 1)])
+    if rank == 0:
+        return float(ordered[0]) - step / 2
+    if rank == len(ordered):
+        return float(ordered[-1]) + step / 2
     return float(ordered[rank - 1] + ordered[rank]) / 2

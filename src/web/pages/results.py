@@ -389,7 +389,7 @@ def share_below(value: float, scores: Scores) -> float:
     i, n = bisect_left(values, value), below[-1]
     if i == 0:
         return 0.0
-    if i == len(values):
+    if i == len(values) or (scores.whole and value == values[-1]):
         return 1.0
     low, high = values[i - 1], values[i]
     lower = below[i - 1] + (below[i] - below[i - 1]) * (value - low) / (high - low)

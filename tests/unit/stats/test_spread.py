@@ -116,7 +116,8 @@ def test_the_share_below_is_exact_where_no_few_rows_lie_beside(maker):
     values, counts = np.unique(y, return_counts=True)
     for value in values[counts >= len(y) / PARTS]:
         assert share_below(value, scores) == (y < value).mean()
-        assert share_below(np.nextafter(value, np.inf), scores) == (y <= value).mean()
+        above = share_below(np.nextafter(value, np.inf), scores)
+        assert above == pytest.approx((y <= value).mean())
 
 
 def test_nobody_is_below_the_lowest_nor_all_below_the_highest(column):
@@ -141,3 +142,21 @@ def test_merged_bins_stay_as_they_are():
     once = merge_bins([0, 1, 2, 3, 4], [3, 12, 0, 30])
     assert once == ([0, 2, 3, 4], [15, 0, 30])
     assert merge_bins(*once) == once
+
+
+def test_what_a_rare_value_is_cannot_be_worked_out_from_a_frequent_one():
+    target = NumericFeature(name="y", observed_minimum=0, observed_maximum=90)
+    rest = np.linspace(30.0, 90.0, 60)
+    spreads = [target_spread(np.append(np.zeros(40), [low, *rest]), target) for low in (3, 5, 7)]
+    assert spreads[0] == spreads[1] == spreads[2]
+
+
+@pytest.mark.parametrize("integer", [True, False])
+def test_corners_rise(integer, maker, n):
+    y = maker(np.random.default_rng(5), n).round()
+    target = NumericFeature(
+        name="y", observed_minimum=y.min(), observed_maximum=y.max(), integer=integer
+    )
+    spread = target_spread(y, target)
+    assert spread.values == sorted(spread.values)
+    assert spread.below == sorted(spread.below)
