@@ -69,12 +69,15 @@ def spread_of(values: NDArray[np.float64], edges: NDArray[np.float64], step: flo
     last_edge, first_edge = dict(inner), dict(reversed(inner))  # empty bins have several
     parts = list(pairwise(sorted(cuts)))
     places = {cut: _halfway(ordered, cut, step) for cut in cuts}
-    for low, high in parts:
-        if ordered[low] == ordered[high - 1]:  # not halfway, which would tell the next one's value
-            places |= {low: ordered[low] - step / 2, high: ordered[low] + step / 2}
+    of_parts = [_frequent(ordered, low, high) for low, high in parts]
+    for (low, high), frequent in zip(parts, of_parts, strict=True):
+        # Beside a value that is told, and not halfway, which would tell the next one's.
+        if frequent and frequent[0][1] == low:
+            places[low] = frequent[0][0] - step / 2
+        if frequent and frequent[1][1] == high:
+            places[high] = frequent[1][0] + step / 2
     corners: list[tuple[float, int]] = []
-    for low, high in parts:
-        frequent = _frequent(ordered, low, high)
+    for (low, high), frequent in zip(parts, of_parts, strict=True):
         if ordered[low] != ordered[high - 1]:
             start = float(last_edge.get(low, places[low]))
             end = float(first_edge.get(high, places[high]))

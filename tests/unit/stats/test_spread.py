@@ -160,3 +160,16 @@ def test_corners_rise(integer, maker, n):
     spread = target_spread(y, target)
     assert spread.values == sorted(spread.values)
     assert spread.below == sorted(spread.below)
+
+
+def test_no_places_are_halfway_from_a_value_that_is_told(column):
+    y, target = column
+    spread = target_spread(y, target)
+    told = {low for low, high in pairwise(spread.values) if low == high}
+    distinct = np.unique(y)
+    halfway = {
+        float(low + high) / 2
+        for low, high in pairwise(distinct)
+        if told & {low, high} and high - low > target.integer
+    }
+    assert not halfway & set(spread.values) - set(spread.edges)

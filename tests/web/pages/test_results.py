@@ -202,3 +202,10 @@ def test_the_model_that_answered_is_named(predictor):
         1000,
     )
     assert result.model.trained_on.split()[-1] == predictor.run.manifest.created[:4]
+
+
+def test_the_model_tells_of_no_bin_of_fewer_than_ten_students(predictor):
+    told = predictor.metrics["target_distribution"]
+    assert all(n == 0 or n >= 10 for n in told["counts"])
+    assert told["below"][-1] == sum(told["counts"]) == 1000
+    assert len(told["values"]) == len(told["below"])
