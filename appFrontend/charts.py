@@ -94,25 +94,27 @@ def distribution_chart(
 ) -> Chart:
     """Draw where one or two named answers lie among the students of the training table.
 
-    The distribution has the `counts` and `edges` of a histogram; the level is an interval's.
+    The distribution has the `counts` and `edges` of a histogram, whose bars have the counts as
+    their areas; the level is an interval's.
     """
     ink, number = colours(), number_format(target)
     edges, counts = distribution["edges"], distribution["counts"]
     bars = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "students": counts})
+    bars["density"] = bars["students"] / (bars["high"] - bars["low"])
     points = pd.DataFrame(
         {
             "answer": name,
             "prediction": answer["prediction"],
             "low": answer["intervals"].get(level, [None, None])[0],
             "high": answer["intervals"].get(level, [None, None])[1],
-            "at": max(counts) * (1.06 + 0.14 * i),
+            "at": bars["density"].max() * (1.06 + 0.14 * i),
         }
         for i, (name, answer) in enumerate(answers.items())
     )
     histogram = alt.Chart(bars, mark=alt.MarkDef("bar", color=ink.soft)).encode(
         alt.X("low:Q", bin="binned", title=with_unit(target), scale=alt.Scale(nice=False)),
         alt.X2("high:Q"),
-        alt.Y("students:Q", title=_("Students")),
+        alt.Y("density:Q", axis=None),
         tooltip=_tooltips(
             {"low:Q": _("From"), "high:Q": _("To"), "students:O": _("Students")}, number
         ),
@@ -128,7 +130,7 @@ def distribution_chart(
         color=_colour("answer:N", dict(zip(answers, inks, strict=True))),
         tooltip=_tooltips(titles, number),
     )
-    at, x = alt.Y("at:Q"), alt.X("prediction:Q")
+    at, x = alt.Y("at:Q", axis=None), alt.X("prediction:Q")
     line = base.mark_rule(strokeDash=DASHES).encode(x)
     interval = base.mark_rule(strokeWidth=3).encode(alt.X("low:Q"), alt.X2("high:Q"), at)
     dot = base.mark_point(filled=True, size=110, opacity=1).encode(x, at)

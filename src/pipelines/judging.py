@@ -14,7 +14,7 @@ from src.components.model_intervals import ModelIntervals, try_blanks
 from src.pipelines.rows import Rows
 from src.pipelines.run_files import coverage_by_prediction, coverage_of, set_coverage
 from src.report.class_facts import ClassScores
-from src.report.data_summary import target_histogram
+from src.report.data_summary import target_spread
 from src.report.facts import PassMark
 from src.report.group_facts import KNOWN, NEW, GroupScore, RangeShare
 from src.report.overview import SHOWN_LEVEL
@@ -178,13 +178,12 @@ class Judge:
                 base_rate=float((train.y < self.mark).mean()),
             )
         tested = test.X, test.y, y_pred, test.clusters
-        edges, counts = target_histogram(self._all_y(), schema.number)
         at_risk = quality_at_marks(
             trained.folds.truth, schema.clip_all(out_of_fold), trained.folds.clusters
         )
         metrics = {
             "target_mean": float(self._all_y().mean()),
-            "target_distribution": {"edges": edges, "counts": counts},
+            "target_distribution": target_spread(self._all_y(), schema.number)._asdict(),
             "coverage": coverage_of(intervals, schema, *tested),
             "coverage_by_prediction": coverage_by_prediction(intervals, schema, *tested),
             "pass_mark": asdict(marked) if marked else None,

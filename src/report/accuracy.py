@@ -29,6 +29,7 @@ from src.report.wording import (
 )
 from src.stats.disclosure import LEAST_ROWS
 from src.stats.intervals import LEAST_CLUSTERS, Interval, mean_interval, wilson_interval
+from src.stats.spread import spread_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -427,7 +428,7 @@ def residuals(facts: ReportFacts) -> Section | None:
     half, most = np.quantile(np.abs(residual), (0.5, 0.95))
     furthest = float(np.abs(residual).max()) or 1.0
     edges = np.linspace(-furthest, furthest, min(31, int(np.sqrt(len(residual))) | 1) + 1)
-    counts = np.histogram(residual, edges)[0]
+    spread = spread_of(residual, edges)
     sizes = _(
         "Half of the errors are smaller than %(half)s, 19 in 20 smaller than %(most)s.",
         half=measure.at_most(half),
@@ -437,8 +438,8 @@ def residuals(facts: ReportFacts) -> Section | None:
         histogram(
             "errors",
             _("Histogram of actual less predicted. %(sizes)s", sizes=sizes),
-            edges.tolist(),
-            counts.tolist(),
+            spread.edges,
+            spread.counts,
             measure.axis(_("Actual less predicted")),
             marks=[0.0],
         ),

@@ -75,7 +75,8 @@ def data_section(facts: Facts) -> Section | None:
     figures: list[Figure] = []
     tables: list[ReportTable] = []
     if data is not None:
-        figures.append(_target_figure(facts, data))
+        if data.edges or isinstance(data.target, CategoricalSummary):
+            figures.append(_target_figure(facts, data))
         tables.append(_features_table(facts, data))
     return Section("data", _("The data"), lead, points, figures, tables)
 

@@ -10,6 +10,7 @@ from src.exception import Problem
 from src.report.facts import CategoricalSummary, DataSummary, NumericSummary, RefusedRows
 from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.schema.record import Schema
+from src.stats.spread import Spread, spread_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,8 +36,7 @@ def summarize_data(
     import numpy as np
 
     target: NumericSummary | CategoricalSummary
-    edges: list[float] = []
-    counts: list[int] = []
+    spread = Spread([], [], [], [])
     if isinstance(schema.target, ClassTarget):
         outcomes = schema.target.categories
         of_outcomes = np.bincount(y.astype(np.intp), minlength=len(outcomes)).tolist()
@@ -45,7 +45,7 @@ def summarize_data(
         )
     else:
         target = _numeric(schema.target.name, y)
-        edges, counts = target_histogram(y, schema.target)
+        spread = target_spread(y, schema.target)
     return DataSummary(
         n_rows=len(y),
         features=tuple(
@@ -55,21 +55,21 @@ def summarize_data(
             for feature in schema.features
         ),
         target=target,
-        edges=tuple(edges),
-        counts=tuple(counts),
+        edges=tuple(spread.edges),
+        counts=tuple(spread.counts),
         problems=_refused(problems, schema),
     )
 
 
-def target_histogram(
-    y: NDArray[np.float64], target: NumericFeature
-) -> tuple[list[float], list[int]]:
-    """Return the edges of equal bins and how many values lie in each.
+def target_spread(y: NDArray[np.float64], target: NumericFeature) -> Spread:
+    """Return how many values lie in equal bins, merged until each holds ten or none.
 
     Bins are of whole widths around whole numbers where the target has only those.
     """
     import numpy as np
 
+    if not len(y):
+        return Spread([], [], [], [])
     low, high = float(y.min()), float(y.max())
     if target.integer and high - low < 1e6:
         width = int(np.ceil((high - low + 1) / MOST_BINS))
@@ -79,7 +79,7 @@ def target_histogram(
         edges = np.linspace(low, high, int(np.clip(np.sqrt(len(y)), 5, MOST_BINS)) + 1)
     else:
         edges = np.array([low - 0.5, low + 0.5])
-    return edges.tolist(), np.histogram(y, edges)[0].tolist()
+    return spread_of(y, edges, step=1.0 if target.integer else 0.0)
 
 
 def _numeric(name: str, values: NDArray[np.float64]) -> NumericSummary:

@@ -64,7 +64,8 @@ class DataSummary:
     Attributes
     ----------
     edges : tuple of float
-        Edges of the bins of the target's histogram, one more than ``counts``; none of outcomes.
+        Edges of the bins of the target's histogram, one more than ``counts``; none of outcomes, or
+        where there are fewer than ten rows.
     """
 
     n_rows: int

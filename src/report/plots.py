@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from src.language import gettext as _
 from src.report.matplotlib_svg import ACCENT, LINE, POINTS_AN_INCH, QUIET, SECOND, TEXT, to_svg
-from src.report.wording import number
+from src.report.wording import in_short, number
 from src.stats.intervals import Interval
 
 if TYPE_CHECKING:
@@ -237,18 +237,28 @@ def histogram(
     *,
     marks: Sequence[float] = (),
 ) -> str:
-    """Draw bars of the counts between the edges, and upright lines at some values."""
+    """Draw bars of the counts between the edges, and upright lines at some values.
+
+    Where the bins are of unequal width, bars are as high as a part of theirs as wide as the
+    narrowest would be.
+    """
     figure, ax = _canvas(HEIGHT - 40)
     widths = [high - low for low, high in pairwise(edges)]
+    step = min(widths)
+    scale = [step / width if width > step else 1.0 for width in widths]
+    heights = [n * part for n, part in zip(counts, scale, strict=True)]
+    y_label = _("Students")
+    if not math.isclose(step, max(widths), rel_tol=1e-6):
+        y_label = _("Students per step of %(width)s", width=in_short(step))
     middles = [low + width / 2 for low, width in zip(edges, widths, strict=False)]
     bars = [0.92 * width for width in widths]
-    ax.bar(middles, counts, bars, color=ACCENT, alpha=0.75, linewidth=0)
+    ax.bar(middles, heights, bars, color=ACCENT, alpha=0.75, linewidth=0)
     for mark in marks:
         ax.axvline(mark, color=TEXT, linewidth=1.4)
     ax.set_xlim(*padded(edges, 0.02))
-    ax.set_ylim(0, max([1, *counts]) * 1.06)
+    ax.set_ylim(0, max([1, *heights]) * 1.06)
     ax.xaxis.grid(False)
-    return _finish(figure, name, alt, x_label, _("Students"))
+    return _finish(figure, name, alt, x_label, y_label)
 
 
 def reliability(

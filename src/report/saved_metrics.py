@@ -68,6 +68,8 @@ _Part = TypedDict(
 class _Distribution(TypedDict):
     edges: list[float]
     counts: list[int]
+    values: NotRequired[list[float]]
+    below: NotRequired[list[int]]
 
 
 class _Mark(TypedDict):
@@ -159,3 +161,8 @@ def check_metrics(metrics: object) -> None:
             raise ValueError("the distribution of the target")
         if not sum(counts):
             raise ValueError("the distribution of the target is empty")
+        values, below = histogram.get("values", []), histogram.get("below", [])
+        if len(values) != len(below) or sorted(values) != values or sorted(below) != below:
+            raise ValueError("the rows below values of the target")
+        if below and (below[0], below[-1]) != (0, sum(counts)):
+            raise ValueError("the rows below values of the target")

@@ -35,6 +35,8 @@ def distribution(
 ) -> Markup:
     """Return a histogram, with a value, an interval or a mark in it where there is one.
 
+    The area of a bar is its count, so that bins may be of unequal width.
+
     Parameters
     ----------
     edges : tuple of float
@@ -96,12 +98,15 @@ def _bars(
     *,
     counted: bool = False,
 ) -> str:
-    most, width = max([1, *counts]), high - low or 1.0
+    width = high - low or 1.0
+    bins = list(zip(pairwise(edges), counts, strict=True))
+    densities = [count / (right - left or 1.0) for (left, right), count in bins]
+    densest = max(densities)
     drawn, labels = [], []
-    for (left, right), count in zip(pairwise(edges), counts, strict=True):
+    for ((left, right), count), density in zip(bins, densities, strict=True):
         if not count:
             continue
-        height = max(1.0, round((_BASE - _TOP) * count / most, 1))
+        height = max(1.0, round((_BASE - _TOP) * density / densest, 1))
         kind = ' class="below"' if below is not None and right <= below else ""
         drawn.append(
             f'<rect{kind} x="{100 * (left - low) / width:.2f}%" y="{_BASE - height:g}" '

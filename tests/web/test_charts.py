@@ -32,6 +32,12 @@ def test_bars_are_as_high_as_their_counts_and_stand_on_one_line():
     assert len(ends) == 1
 
 
+def test_the_area_of_a_bar_is_its_count():
+    svg = ElementTree.fromstring(distribution((0.0, 10.0, 40.0), (10, 15), "T", "D"))
+    narrow, wide = places(svg, "bars")[0]
+    assert float(narrow.get("height")) == pytest.approx(2 * float(wide.get("height")))
+
+
 @pytest.mark.parametrize(("at", "place"), [(0.0, "0.0%"), (5.0, "25.0%"), (20.0, "100.0%")])
 def test_the_value_stands_where_the_axis_has_it(at, place):
     line, _ = places(draw(at=at), "here")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, ClassVar, Self
 
 from markupsafe import Markup
@@ -26,6 +27,8 @@ from src.report.wording import (
 from src.schema.features import NumericFeature, finite, shown_number
 from src.schema.record import Schema
 from src.serving.predictor import Answered, NumberPredictor, Prediction, Predictor
+from src.stats.disclosure import LEAST_ROWS
+from src.stats.spread import merge_bins
 from src.tables.cells import parse_number, shorten
 from src.web.charts import distribution, table_rows
 from src.web.pages.chosen_model import short_name
@@ -37,10 +40,23 @@ SHOWN_LEVEL = "0.9"  # "9 in 10 students"
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of the training data: how many students lie in each bin, also as table rows."""
+    """The scores of the training data: how many students lie in each bin, also as table rows.
+
+    Attributes
+    ----------
+    values, below : tuple
+        How many students lie below some scores, as :class:`src.stats.spread.Spread` has it.
+    whole : bool
+        Whether scores are whole numbers.
+    most_frequent : str
+        Where they are densest.
+    """
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
+    values: tuple[float, ...]
+    below: tuple[int, ...]
+    whole: bool
     rows: Markup
     most_frequent: str
 
@@ -319,12 +335,19 @@ def _place(
 ) -> tuple[str, Markup]:
     """Return where a prediction lies among the scores of the training data, in words and drawn."""
     shown, n = model.measure.number(value), sum(scores.counts)
-    lower = percent(share_below(value, scores.edges, scores.counts))
-    sentence = _(
-        "About %(share)s of the %(n)s students that the model learnt from scored lower.",
-        share=lower,
-        n=number(n),
-    )
+    # Of the figure that is shown, so that who scored just that is not said to have scored less.
+    share = share_below(round(value, model.measure.decimals), scores)
+    lower = percent(share)
+    if share:
+        sentence = _(
+            "About %(share)s of the %(n)s students that the model learnt from scored lower.",
+            share=lower,
+            n=number(n),
+        )
+    else:
+        sentence = _(
+            "None of the %(n)s students that the model learnt from scored lower.", n=number(n)
+        )
     description = _(
         "A histogram of %(target)s in the training data. The most frequent scores are "
         "%(scores)s; %(share)s lie below the prediction. The shaded part is a range that holds "
@@ -348,26 +371,54 @@ def _place(
     )
 
 
-def share_below(value: float, edges: Sequence[float], counts: Sequence[int]) -> float:
-    """Return the share of a histogram's values that lie below one, evenly spread in each bin.
+def share_below(value: float, scores: Scores) -> float:
+    """Return the share of the scores that are lower than a value.
+
+    It is exact at the scores that are told of; between two of them students are taken to be spread
+    evenly.
 
     Examples
     --------
-    >>> share_below(15, [0, 10, 20], [30, 10]), share_below(99, [0, 10, 20], [30, 10])
-    (0.875, 1.0)
+    >>> scores = Scores((0, 20), (40,), (0, 0, 20), (0, 10, 40), False, Markup(), "0 to 20")
+    >>> [share_below(value, scores) for value in (0, 10, 20, 21)]
+    [0.0, 0.625, 0.975, 1.0]
     """
-    bins = zip(pairwise(edges), counts, strict=True)
-    lower = (n * min(1.0, max(0.0, (value - low) / (high - low))) for (low, high), n in bins)
-    return sum(lower) / (sum(counts) or 1)
+    values, below = scores.values, scores.below
+    if scores.whole:  # less than 3.2 is 3 and less, less than 3 is 2 and less
+        value = math.ceil(value) - 0.5
+    i, n = bisect_left(values, value), below[-1]
+    if i == 0:
+        return 0.0
+    if i == len(values) or (scores.whole and value == values[-1]):
+        return 1.0
+    low, high = values[i - 1], values[i]
+    lower = below[i - 1] + (below[i] - below[i - 1]) * (value - low) / (high - low)
+    return min(lower, n - 1) / n  # somebody has the highest score
 
 
-def _scores(histogram: Mapping[str, Any], target: NumericFeature, decimals: int) -> Scores:
-    edges, counts, rows = tuple(histogram["edges"]), tuple(histogram["counts"]), []
+def _scores(histogram: Mapping[str, Any], target: NumericFeature, decimals: int) -> Scores | None:
+    """Return the scores; None of fewer than ten students."""
+    if sum(histogram["counts"]) < LEAST_ROWS:
+        return None
+    # Runs of before had bins of fewer, and did not say how many lie below a score.
+    edges, counts = merge_bins(histogram["edges"], histogram["counts"])
+    values = histogram.get("values") or edges
+    below = histogram.get("below") or accumulate(counts, initial=0)
+    rows = []
     for (low, high), n in zip(pairwise(edges), counts, strict=True):
         if target.integer:  # the edges lie halfway between whole numbers
             low, high, decimals = math.ceil(low), math.ceil(high) - 1, 0
-        high = min(high, target.observed_maximum)  # bins are of one width: the last may be too wide
+        high = min(high, target.observed_maximum)  # the last bin may be too wide
         first, last = number(low, decimals), number(high, decimals)
         span = first if first == last else _("%(low)s to %(high)s", low=first, high=last)
         rows.append((span, n))
-    return Scores(edges, counts, table_rows(rows), rows[counts.index(max(counts))][0])
+    densest = max(range(len(counts)), key=lambda i: counts[i] / (edges[i + 1] - edges[i]))
+    return Scores(
+        tuple(edges),
+        tuple(counts),
+        tuple(values),
+        tuple(below),
+        whole=target.integer,
+        rows=table_rows(rows),
+        most_frequent=rows[densest][0],
+    )

@@ -92,6 +92,14 @@ def test_equal_values_can_be_drawn(value):
         assert svg.startswith(f'<svg viewBox="0 0 {WIDTH} ')
 
 
+def test_bars_of_unequal_width_are_not_called_counts():
+    equal = histogram("h", "Two bars.", [0, 2, 4], [12, 30], "Value")
+    unequal = histogram("h", "Two bars.", [0, 2, 8], [12, 30], "Value")
+    assert "Students" in texts(equal)
+    assert "Students per step of 2" in texts(unequal)
+    assert "30" not in texts(unequal)
+
+
 def test_ticks_have_room_for_their_labels():
     rows = [Dot("a rather long label of a row", v) for v in (1_000_000.5, 1_000_000.75)]
     svg = dots("d", "Two rows.", rows, "Value")

@@ -39,6 +39,10 @@ def no_edges(values: dict[str, Any]) -> None:
     values["target_distribution"]["edges"] = {}
 
 
+def falling_counts_below(values: dict[str, Any]) -> None:
+    values["target_distribution"]["below"].reverse()
+
+
 def number_for_a_help_text(values: dict[str, Any]) -> None:
     values["features"][0]["help"] = 7
 
@@ -72,6 +76,7 @@ def text_for_a_bound(values: dict[str, Any]) -> None:
         ("intervals.json", text_for_a_level),
         ("metrics.json", text_for_a_width),
         ("metrics.json", no_edges),
+        ("metrics.json", falling_counts_below),
         ("schema.json", number_for_a_help_text),
         ("schema.json", list_for_an_order),
         ("compiled.json", another_category),

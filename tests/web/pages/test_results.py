@@ -1,9 +1,11 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from src.exception import Problem
+from src.report.data_summary import target_spread
 from src.report.wording import sensible_decimals
 from src.schema.features import NumericFeature
 from src.serving.predictor import Prediction
@@ -117,11 +119,58 @@ def test_the_chance_of_a_score_below_the_pass_mark_is_told_where_the_run_has_one
 
 
 def test_the_share_of_lower_scores_is_that_of_the_training_data(predictor):
-    known = Known(predictor, {"target_distribution": {"edges": [0, 50, 100], "counts": [30, 10]}})
+    known = Known(
+        predictor, {"target_distribution": {"edges": [-0.5, 49.5, 99.5], "counts": [30, 10]}}
+    )
     said = describe(prediction(75.0), known).lower
     assert said == (
         "About 88\N{NO-BREAK SPACE}% of the 40 students that the model learnt from scored lower."
     )
+
+
+def spread(known: Known, y: list[float]) -> dict:
+    return {"target_distribution": target_spread(np.array(y), known.schema.target)._asdict()}
+
+
+def test_nobody_scored_lower_than_the_lowest(predictor):
+    known = Known(predictor, integer=False, observed_minimum=0.0)
+    known.metrics = spread(known, [0.0] * 24 + [float(score) for score in range(5, 81)])
+    assert describe(prediction(0.0), known).lower == (
+        "None of the 100 students that the model learnt from scored lower."
+    )
+    just_above = describe(prediction(0.04), known)
+    assert just_above.shown == "0.0"
+    assert just_above.lower.startswith("None of the 100")
+    assert describe(prediction(0.2), known).lower.startswith("About 24\N{NO-BREAK SPACE}%")
+    assert "24\N{NO-BREAK SPACE}% lie below" in describe(prediction(0.2), known).chart
+
+
+def test_whole_scores_below_a_prediction_are_those_up_to_it(predictor):
+    known = Known(predictor, integer=True, observed_minimum=0.0, observed_maximum=3.0)
+    known.metrics = spread(known, [0.0] * 20 + [1.0] * 20 + [2.0] * 20 + [3.0] * 40)
+    shares = {2.0: "40", 2.4: "60", 3.0: "60"}
+    for value, share in shares.items():
+        said = describe(prediction(value), known).lower
+        assert said.startswith(f"About {share}\N{NO-BREAK SPACE}%")
+
+
+def test_bins_of_few_students_of_an_older_run_are_merged(predictor):
+    metrics = {"target_distribution": {"edges": [0, 10, 20, 30], "counts": [30, 1, 12]}}
+    result = describe(prediction(5.0), Known(predictor, metrics, observed_maximum=30.0))
+    assert re.findall(r"<td>(.*?)</td>", result.model.scores.rows) == ["30", "13"]
+    assert result.lower.startswith("About 31\N{NO-BREAK SPACE}%")
+
+
+def test_the_most_frequent_scores_are_the_densest(predictor):
+    metrics = {"target_distribution": {"edges": [0, 10, 20, 80], "counts": [20, 30, 40]}}
+    result = describe(prediction(5.0), Known(predictor, metrics))
+    assert result.model.scores.most_frequent == "10 to 19"
+
+
+def test_fewer_than_ten_students_are_not_drawn(predictor):
+    metrics = {"target_distribution": {"edges": [0, 10], "counts": [9]}}
+    result = describe(prediction(5.0), Known(predictor, metrics))
+    assert (result.model.scores, result.lower, result.chart) == (None, "", "")
 
 
 @pytest.mark.parametrize(
@@ -133,11 +182,11 @@ def test_the_share_of_lower_scores_is_that_of_the_training_data(predictor):
     ],
 )
 def test_the_distribution_stands_in_a_table_too(predictor, integer, edges, rows):
-    metrics = {"target_distribution": {"edges": edges, "counts": [3, 1200]}}
+    metrics = {"target_distribution": {"edges": edges, "counts": [13, 1200]}}
     known = Known(predictor, metrics, integer=integer, observed_maximum=16.0)
     table = describe(prediction(12.0), known).model.scores.rows
     found = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', table)
-    assert found == [(rows[0], "3"), (rows[1], "1,200")]
+    assert found == [(rows[0], "13"), (rows[1], "1,200")]
 
 
 def test_a_huge_prediction_is_written_short(predictor):
@@ -153,3 +202,10 @@ def test_the_model_that_answered_is_named(predictor):
         1000,
     )
     assert result.model.trained_on.split()[-1] == predictor.run.manifest.created[:4]
+
+
+def test_the_model_tells_of_no_bin_of_fewer_than_ten_students(predictor):
+    told = predictor.metrics["target_distribution"]
+    assert all(n == 0 or n >= 10 for n in told["counts"])
+    assert told["below"][-1] == sum(told["counts"]) == 1000
+    assert len(told["values"]) == len(told["below"])
