@@ -15,6 +15,7 @@ from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
 from src.report.class_facts import ClassScores
+from src.report.class_overview import beats_the_shares
 from src.report.group_facts import GroupsFacts
 from src.report.group_scores import GroupWords, held_out_case, score_sentences
 from src.report.large_table import sentences as of_large_table
@@ -59,12 +60,11 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         say(f"  {line}")
     if isinstance(evaluation, Evaluation) and evaluation.r2.low <= 0:
         say("These rows do not show that it is better than the mean.", style="yellow")
-    if (
-        isinstance(evaluation, ClassScores)
-        and evaluation.log_loss.high >= evaluation.prior_log_loss
+    metrics = run.read_json("metrics.json")
+    if isinstance(evaluation, ClassScores) and not beats_the_shares(
+        evaluation, Interval(**metrics["gain"])
     ):
         say("These rows do not show that it is better than the shares alone.", style="yellow")
-    metrics = run.read_json("metrics.json")
     for line in (*headline(metrics), *sentences(metrics, schema), *of_large_table(metrics)):
         say(line)
     p_value = result.trained.chance_p_value

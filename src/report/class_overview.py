@@ -8,7 +8,7 @@ from typing import Any
 from src.config import BASELINE, SINGLE_COLUMN
 from src.language import gettext as _
 from src.language import mark, ngettext
-from src.report.class_facts import ListQuality
+from src.report.class_facts import ClassScores, ListQuality
 from src.report.class_fairness import group_table, meaning
 from src.report.class_groups import ClassReportFacts
 from src.report.document import Cell, ReportTable, Tile, Told
@@ -90,8 +90,7 @@ def doubt(facts: ClassReportFacts) -> list[str]:
     found = []
     if p_value is not None and p_value > DOUBTFUL:
         found.append(looks_like_chance(p_value))
-    low = scores.prior_log_loss - scores.log_loss.high if facts.gain is None else facts.gain.low
-    if low <= 0:
+    if not beats_the_shares(scores, facts.gain):
         found.append(
             _(
                 "the students that it had not seen do not show that it beats stating the "
@@ -99,6 +98,19 @@ def doubt(facts: ClassReportFacts) -> list[str]:
             )
         )
     return may_be_nothing(found)
+
+
+def beats_the_shares(scores: ClassScores, gain: Interval | None) -> bool:
+    """Return whether held-out rows show that the chances are better than the outcomes' shares.
+
+    Parameters
+    ----------
+    gain : Interval or None
+        How much less log loss they have on the same rows; None in runs that were saved without.
+    """
+    if gain is None:
+        return scores.log_loss.high < scores.prior_log_loss
+    return gain.low > 0
 
 
 def accuracy(facts: ClassReportFacts) -> list[str]:

@@ -708,6 +708,22 @@ def test_the_command_shows_the_leaderboard_the_metrics_and_what_to_run_next(writ
         assert text in out
 
 
+def test_the_command_doubts_a_model_of_outcomes_by_its_gain_on_the_same_rows(
+    write, command
+) -> None:
+    """The log loss' own interval is wide where the outcome is rare, and says less."""
+    dice, rows = random.Random(3), []
+    for _ in range(400):
+        hours = dice.gauss(0, 1)
+        failed = dice.random() < 1 / (1 + np.exp(2 + 1.2 * hours))
+        rows.append({"hours": round(hours, 3), "result": "Fail" if failed else "Pass"})
+    asked = ("--data", write(rows), "--target", "result", "--models", "logistic")
+    status, out, err = command(*asked, "--json")
+    held_out = json.loads(out)["held_out"]
+    assert (status, held_out["log_loss"]["high"] > held_out["prior_log_loss"]) == (0, True)
+    assert "These rows do not show that it is better" not in err
+
+
 def test_json_is_one_object_on_the_last_line_and_the_rest_is_on_stderr(write, command) -> None:
     status, out, err = command(
         "--data", write(marks()), "--target", "mark", "--models", "ridge", "--json"
