@@ -52,7 +52,8 @@ def show_outcome_quality(metrics: Json) -> None:
                     size=number(one["mean_size"], ".1f"),
                 )
             )
-    _show_capacity(held_out["capacity"], metrics["at_risk_outcomes"])
+    counted = metrics.get("capacity_out_of_fold") or held_out["capacity"]
+    _show_capacity(counted, metrics["at_risk_outcomes"])
     _show_leaderboard(metrics)
 
 
@@ -90,15 +91,24 @@ def _show_capacity(capacity: Json | None, at_risk: list[str]) -> None:
         for one in capacity["lists"]
     ]
     st.subheader(_("How many a list finds"), anchor=False)
-    st.caption(
-        _(
-            "Of %(n)s students kept out of training, %(n_event)s ended with %(event)s. The list "
-            "names those with the largest chance of it.",
-            n=number(capacity["n_samples"]),
-            n_event=number(capacity["n_event"]),
-            event=listed(at_risk, "or"),
-        )
+    said = {
+        "n": number(capacity["n_samples"]),
+        "n_event": number(capacity["n_event"]),
+        "event": listed(at_risk, "or"),
+    }
+    who = _(
+        "Of %(n)s students kept out of training, %(n_event)s ended with %(event)s. The list names "
+        "those with the largest chance of it.",
+        **said,
     )
+    if capacity.get("out_of_fold"):
+        who = _(
+            "Those kept out of training are too few to tell. Of %(n)s training students, "
+            "%(n_event)s ended with %(event)s. The list names those with the largest chance of "
+            "it, by models that had not seen them; this flatters it a little.",
+            **said,
+        )
+    st.caption(who)
     st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 

@@ -137,12 +137,12 @@ def capacity(
     by_chance = class_scores.by_chance(chance)
     sizes = {share: round(share * n) for share in GRID}
     reached = {threshold: int((chance >= threshold).sum()) for threshold in THRESHOLDS}
+    from_top = happened[by_chance]
+    elsewhere = list(accumulate(one.n_samples for one in reversed(bins)))
     first = [sizes[share] for share in SHARES]
-    told = told_sizes(
-        happened[by_chance],
-        [*first, *reached.values(), *sizes.values()],
-        list(accumulate(one.n_samples for one in reversed(bins))),
-    )
+    if not told_sizes(from_top, first, elsewhere):
+        first = [*sizes.values()]  # any list, rather than thresholds alone
+    told = told_sizes(from_top, [*first, *reached.values(), *sizes.values()], elsewhere)
 
     def quality(share: float, size: int) -> ListQuality:
         listed = np.zeros(n, dtype=bool)

@@ -55,8 +55,8 @@ class GroupComparison:
         """Return the figures of each group, and which differences are more than chance.
 
         Each group is compared with all other rows. The largest of all statistics of a figure is the
-        reference, and each of the three figures has a third of the 5 % (Bonferroni): on a fair
-        model, the chance of finding any difference is 5 % at most.
+        reference, and each of the three figures has a third of the 5 % (Bonferroni): where a model
+        has all three equal in all groups, the chance of finding any difference is 5 % at most.
 
         Parameters
         ----------

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from src.components.class_evaluation import ClassEvaluation
+from src.components.class_evaluation import ClassEvaluation, capacity
 from src.components.model_chances import ModelChances
 from src.components.model_evaluation import Evaluation, ModelEvaluation, quality_at_marks
 from src.components.model_groups import ModelGroups
 from src.components.model_intervals import ModelIntervals, try_blanks
 from src.pipelines.rows import Rows
 from src.pipelines.run_files import coverage_by_prediction, coverage_of, set_coverage
-from src.report.class_facts import ClassScores
+from src.report.class_facts import Capacity, ClassScores
 from src.report.data_summary import target_spread
 from src.report.facts import PassMark
 from src.report.group_facts import KNOWN, NEW, GroupScore, RangeShare
@@ -24,7 +24,7 @@ from src.search.leaderboard import TrainedModel
 from src.search.task import REGRESSION, Task
 from src.serving.outcomes import CHANCES, KNOWN_CHANCES
 from src.stats.chances import ClassChances
-from src.stats.class_scores import log_losses
+from src.stats.class_scores import chance_and_truth, log_losses
 from src.stats.conformal import PredictionIntervals
 from src.stats.intervals import Interval, mean_interval
 
@@ -257,6 +257,11 @@ class Judge:
         evaluation = ClassEvaluation(test.clusters).run(
             test.y, calibrated, prior, ordered=target.ordered, event=event
         )
+        lists = None
+        if evaluation.capacity and not evaluation.capacity.lists:
+            raw_of_train = fit.known if fit and self.first == KNOWN else of_new.unseen.predicted
+            seen = train.take(trained.unseen.rows)
+            lists = _lists_out_of_fold(seen, chances.calibrated_of_each(raw_of_train), event)
         counts = np.bincount(self._all_y(), minlength=n_classes)
         everyone = np.tile(prior, (len(test.y), 1))
         gains = log_losses(test.y, everyone) - log_losses(test.y, calibrated)
@@ -268,6 +273,7 @@ class Judge:
             "calibration": chances.method,
             "gain": asdict(mean_interval(gains, test.clusters)),
             "set_coverage": set_coverage(chances, test.y, calibrated, test.clusters),
+            "capacity_out_of_fold": asdict(lists) if lists else None,
         }
         if fit is not None and groups is not None:
 
@@ -320,6 +326,18 @@ class Judge:
 
         held = [self.test.y] if self.other is None else [self.test.y, self.other.y]
         return np.concatenate([self.train.y, *held])
+
+
+def _lists_out_of_fold(
+    seen: Rows, chances: NDArray[np.float64], event: frozenset[int]
+) -> Capacity | None:
+    """Return what lists of training rows hold; None where these tell of none either.
+
+    Where fewer than ten held-out rows have the event, the number of training rows that have it
+    would tell of them: this is for held-out rows of which both numbers may be known.
+    """
+    found = capacity(*chance_and_truth(seen.y, chances, event), seen.clusters)
+    return replace(found, out_of_fold=True) if found and found.lists else None
 
 
 def _with_effects(

@@ -14,7 +14,7 @@ from src.components.model_evaluation import Evaluation
 from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
-from src.report.class_facts import ClassScores
+from src.report.class_facts import Capacity, ClassScores
 from src.report.group_facts import GroupsFacts
 from src.report.group_scores import GroupWords, held_out_case, score_sentences
 from src.report.large_table import sentences as of_large_table
@@ -59,12 +59,9 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         say(f"  {line}")
     if isinstance(evaluation, Evaluation) and evaluation.r2.low <= min(0, evaluation.r2.value):
         say("These rows do not show that it is better than the mean.", style="yellow")
-    if (
-        isinstance(evaluation, ClassScores)
-        and evaluation.log_loss.high >= evaluation.prior_log_loss
-    ):
-        say("These rows do not show that it is better than the shares alone.", style="yellow")
     metrics = run.read_json("metrics.json")
+    if isinstance(evaluation, ClassScores) and metrics["gain"]["low"] <= 0:
+        say("These rows do not show that it is better than the shares alone.", style="yellow")
     for line in (*headline(metrics), *sentences(metrics, schema), *of_large_table(metrics)):
         say(line)
     p_value = result.trained.chance_p_value
@@ -174,19 +171,36 @@ def _held_out_outcomes(result: TrainResult, found: ClassScores) -> list[str]:
         f"{name:11}  {one.value:.3f}{_beside(one, '{:.3f}'.format, more)}"
         for name, one, more in lines
     ]
-    for line in result.run.read_json("metrics.json")["set_coverage"]:
+    metrics = result.run.read_json("metrics.json")
+    for line in metrics["set_coverage"]:
         said.append(
             f"{line['level']:.0%} sets hold {line['coverage']:.0%} of them, with "
             f"{line['mean_size']:.1f} outcomes on average"
         )
-    lists = found.capacity.lists if found.capacity else ()
-    if lists and found.capacity:
-        one = lists[0]
-        said.append(
-            f"Help for {one.n_listed} ({one.share:.0%}): the list holds {one.found.value:.0f} of "
-            f"the {found.capacity.n_event} at risk; lots would hold {one.by_lot:.0f}"
+    capacity, elsewhere = found.capacity, metrics.get("capacity_out_of_fold")
+    if elsewhere:
+        capacity = read_typed(Capacity, elsewhere)
+    return [*said, *_list_line(result.schema.outcomes, capacity)]
+
+
+def _list_line(target: ClassTarget, capacity: Capacity | None) -> list[str]:
+    """Return what a list of those with the largest chances holds; nothing without an event."""
+    if not target.at_risk:
+        return []
+    if capacity is None or not capacity.lists:
+        return ["There are too few students to say how many of those at risk a list holds"]
+    one = capacity.lists[0]
+    where = ""
+    if capacity.out_of_fold:
+        where = (
+            f" (of {capacity.n_samples} training rows, by cross-validation: a little flattered; "
+            "the held-out rows are too few)"
         )
-    return said
+    found = f"{one.found.value:.0f}{_beside(one.found, '{:.0f}'.format)}".replace("  ", " ")
+    return [
+        f"Help for {one.n_listed} ({one.share:.0%}): the list holds {found} of the "
+        f"{capacity.n_event} at risk; lots would hold {one.by_lot:.0f}{where}"
+    ]
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from src.report.accuracy import (
 from src.report.class_groups import ClassReportFacts
 from src.report.class_overview import (
     RESAMPLED,
+    counted_on,
     gap,
     how_to_name_the_event,
     list_sentence,
@@ -296,7 +297,7 @@ def _set_is_off(row: Row) -> str:
 
 def capacity(facts: ClassReportFacts) -> Section:
     """Return what help for some of the students reaches, chosen by their chance of the event."""
-    names, found, label = Names(facts.schema), facts.scores.capacity, event_label(facts.target)
+    names, found, label = Names(facts.schema), facts.capacity, event_label(facts.target)
     title = _("Whom a list reaches")
     if not label:
         return Section("list", title, [how_to_name_the_event(facts.target)])
@@ -330,15 +331,26 @@ def capacity(facts: ClassReportFacts) -> Section:
             for one in lists
         ],
     )
+    said = {
+        "students": number(found.n_samples),
+        "number": number(n_event),
+        "event": label,
+        "target": names.target,
+    }
+    who = _(
+        "Of %(students)s students not seen before, %(number)s have %(event)s in %(target)s. A "
+        "list holds those whose chance of it is largest.",
+        **said,
+    )
+    if found.out_of_fold:
+        who = _(
+            "Of %(students)s training students, %(number)s have %(event)s in %(target)s. A list "
+            "holds those whose chance of it is largest.",
+            **said,
+        )
     lead = [
-        _(
-            "Of %(students)s students not seen before, %(number)s have %(event)s in %(target)s. A "
-            "list holds those whose chance of it is largest.",
-            students=number(found.n_samples),
-            number=number(n_event),
-            event=label,
-            target=names.target,
-        ),
+        *counted_on(found),
+        who,
         *(list_sentence(one, n_event, label) for one in told or lists[:1]),
     ]
     notes = [
@@ -353,7 +365,7 @@ def capacity(facts: ClassReportFacts) -> Section:
 
 
 def _recall_figure(facts: ClassReportFacts, label: str) -> Figure:
-    found = facts.scores.capacity
+    found = facts.capacity
     lists = sorted(found.lists, key=lambda one: one.n_listed) if found else []
     x = [100 * one.share for one in lists]
 
@@ -392,7 +404,7 @@ def _recall_figure(facts: ClassReportFacts, label: str) -> Figure:
 
 
 def _benefit_figure(facts: ClassReportFacts, label: str) -> Figure:
-    found = facts.scores.capacity
+    found = facts.capacity
     points = sorted(found.net_benefit, key=lambda one: one.threshold) if found else []
     x = [100 * one.threshold for one in points]
     model = [100 * one.model.value for one in points]

@@ -70,12 +70,15 @@ class Capacity:
     ----------
     n_event : int
         Students who have the event.
+    out_of_fold : bool
+        Whether the students are those of training, each predicted by models without them.
     """
 
     n_samples: int
     n_event: int
     lists: tuple[ListQuality, ...]
     net_benefit: tuple[NetBenefit, ...]
+    out_of_fold: bool = False
 
 
 @dataclass(frozen=True)

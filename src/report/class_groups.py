@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from src.report.class_facts import ClassScores
+from src.report.class_facts import Capacity, ClassScores
 from src.report.facts import Facts, FairnessFinding
 from src.schema.features import ClassTarget
 from src.stats.intervals import Interval
@@ -136,6 +136,12 @@ class ClassReportFacts(Facts):
         """How good the chances are on the held-out rows."""
         found: ClassScores = read_typed(ClassScores, self.metrics["held_out"])
         return found
+
+    @property
+    def capacity(self) -> Capacity | None:
+        """What lists hold: of the held-out rows, or else of training's out of fold."""
+        elsewhere = self.metrics.get("capacity_out_of_fold")
+        return read_typed(Capacity, elsewhere) if elsewhere else self.scores.capacity
 
     @property
     def gain(self) -> Interval | None:

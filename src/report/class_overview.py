@@ -8,7 +8,7 @@ from typing import Any
 from src.config import BASELINE, SINGLE_COLUMN
 from src.language import gettext as _
 from src.language import mark, ngettext
-from src.report.class_facts import ListQuality
+from src.report.class_facts import Capacity, ListQuality
 from src.report.class_fairness import group_table, meaning
 from src.report.class_groups import ClassReportFacts
 from src.report.document import Cell, ReportTable, Tile, Told
@@ -249,11 +249,26 @@ def list_sentence(one: ListQuality, n_event: int, label: str) -> str:
 
 def capacity(facts: ClassReportFacts) -> list[str]:
     """Return what a list of about a tenth of the students holds; nothing without one."""
-    found = facts.scores.capacity
+    found = facts.capacity
     if found is None or not found.lists:
         return []
     one = min(found.lists, key=lambda one: abs(one.share - SHOWN_SHARE))
-    return [list_sentence(one, found.n_event, event_label(facts.target))]
+    return [list_sentence(one, found.n_event, event_label(facts.target)), *counted_on(found)]
+
+
+def counted_on(found: Capacity) -> list[str]:
+    """Return that a list's figures are not of held-out students; nothing where they are."""
+    if not found.out_of_fold:
+        return []
+    return [
+        _(
+            "The students held out are too few to tell of a list: this was counted on %(n)s "
+            "training students, each predicted by models that had not seen them "
+            "(cross-validation). It flatters the list a little, since the model was chosen on "
+            "them.",
+            n=number(found.n_samples),
+        )
+    ]
 
 
 def summary(facts: ClassReportFacts) -> tuple[list[Tile], list[str]]:

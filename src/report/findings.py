@@ -208,7 +208,47 @@ def class_sentence(finding: FairnessFinding, target: ClassTarget, fairness: Clas
             return _none_seen(finding, event)
         case _:
             return sentence(finding, Measure.of(target))
-    return f"{said} {_fair_models(values)}"
+    if finding.kind == "calibration_differs":
+        return f"{said} {_fair_models(values)}"
+    return f"{said} {_equal_models(finding, event)}"
+
+
+def _equal_models(finding: FairnessFinding, event: str) -> str:
+    """Return what chance makes of a list that treats all groups alike, which a right one need not.
+
+    Where groups have the event more or less often, chances that are right list more of some.
+    """
+    chance = 100 * finding.values["p_value"]
+    said = {"number": number(chance), "event": event}
+    match finding.kind, chance < 1:
+        case "missed_differs", True:
+            of_equal = _(
+                "Of 100 models that miss as large a share in every group, fewer than 1 would show "
+                "one as large."
+            )
+        case "missed_differs", False:
+            of_equal = _(
+                "Of 100 models that miss as large a share in every group, about %(number)s would "
+                "show one as large.",
+                **said,
+            )
+        case _, True:
+            of_equal = _(
+                "Of 100 models with as large a share of false alarms in every group, fewer than 1 "
+                "would show one as large."
+            )
+        case _:
+            of_equal = _(
+                "Of 100 models with as large a share of false alarms in every group, about "
+                "%(number)s would show one as large.",
+                **said,
+            )
+    by_nature = _(
+        "A group that has %(event)s more often is listed for nothing more often, and missed less, "
+        "even by chances that are right.",
+        **said,
+    )
+    return f"{of_equal} {by_nature}"
 
 
 def _calibration_differs(values: Values, event: str) -> str:

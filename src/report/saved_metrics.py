@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NotRequired, TypedDict
 
-from src.report.class_facts import ClassScores
+from src.report.class_facts import Capacity, ClassScores
 from src.report.group_facts import GroupsFacts
 from src.report.period_facts import PeriodsFacts
 from src.stats.chances import METHODS
@@ -140,6 +140,7 @@ class SavedOutcomeMetrics(_AnyMetrics):
     calibration: str
     gain: NotRequired[Interval]
     set_coverage: list[_SetCoverage]
+    capacity_out_of_fold: NotRequired[Capacity | None]
 
 
 def check_metrics(metrics: object) -> None:

@@ -131,11 +131,28 @@ def listed_by_chance(metrics: Mapping[str, Any], share: float) -> str:
     share : float
         Of a class: who is on the list.
     """
-    counted = metrics["held_out"].get("capacity") if metrics else None
+    counted = None
+    if metrics:
+        counted = metrics.get("capacity_out_of_fold") or metrics["held_out"].get("capacity")
     if not share or not counted or not counted["lists"]:
         return ""
     row = min(counted["lists"], key=lambda row: abs(row["share"] - share))
     right, found = (Interval(**row[key]) for key in ("precision", "recall"))
+    said = {
+        "share": percent(row["share"]),
+        "outcomes": listed(metrics["at_risk_outcomes"]),
+        "right": _share(right),
+        "found": _share(found),
+    }
+    if counted.get("out_of_fold"):
+        return _(
+            "How good such a list is was counted on %(n)s training students, each predicted by "
+            "models that had not seen them, which flatters it a little: of the %(share)s with the "
+            "largest chance of %(outcomes)s, %(right)s did end there, and the list named "
+            "%(found)s of all who did; drawing lots names %(share)s.",
+            n=number(counted["n_samples"]),
+            **said,
+        )
     return ngettext(
         "How good such a list is was counted on %(n)s student who were kept out of training: of "
         "the %(share)s with the largest chance of %(outcomes)s, %(right)s did end there, and the "
@@ -144,10 +161,7 @@ def listed_by_chance(metrics: Mapping[str, Any], share: float) -> str:
         "the %(share)s with the largest chance of %(outcomes)s, %(right)s did end there, and the "
         "list named %(found)s of all who did; drawing lots names %(share)s.",
         counted["n_samples"],
-        share=percent(row["share"]),
-        outcomes=listed(metrics["at_risk_outcomes"]),
-        right=_share(right),
-        found=_share(found),
+        **said,
     )
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from src.schema.column_kinds import DATE, IDENTIFYING, TEXT, Kind
 from src.schema.findings import NOTE, STOP, WARNING, Finding
 from src.stats.odd_values import counted, outliers, sentinels
-from src.tables.cells import format_number, word_set
-from src.tables.look_alike import fold, truth
+from src.tables.cells import format_number
+from src.tables.look_alike import fold, means_others, truth
 from src.tables.number_columns import ABSENT
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ FEWEST_PUPILS = 10  # of a category that is published by name
 MANY_CATEGORIES = 20  # above it, an unseen value is "other" where training had one
 MOSTLY_EMPTY = 0.5
 OTHER = "other"
-_OTHERS = word_set("""
-other others andere anderes sonstige sonstiges autre autres otro otra otros altro altri outro
-outros diğer overig overige inny inne annat
-""")  # fmt: skip
 
 
 def kind_findings(column: ColumnProfile, kind: Kind) -> list[Finding]:
@@ -145,7 +141,7 @@ def spellings(texts: Sequence[tuple[str, int]]) -> dict[str, str]:
 def rare_categories(counts: Counter[str], listed: tuple[str, ...] | None) -> tuple[set[str], str]:
     """Return the categories of few pupils, and the name of the one that they are grouped in."""
     rare = {c for c, n in counts.items() if n < FEWEST_PUPILS and c not in (listed or ())}
-    named = next((c for c in counts if fold(c) in _OTHERS), OTHER)
+    named = next((c for c in counts if means_others(c)), OTHER)
     return rare - {named}, named if rare - {named} else ""
 
 

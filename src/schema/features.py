@@ -21,12 +21,13 @@ from src.tables.cells import (
     parse_number,
     shorten,
 )
-from src.tables.look_alike import fold, truth
+from src.tables.look_alike import digits, fold, means_others, truth
 from src.tables.number_columns import is_one_of
 from src.tables.number_formats import PLAIN_NUMBERS, NumberFormat
 from src.utils import read_typed
 
 SHOWN_CHOICES = 12
+LIKE, ONE_LETTER = 0.6, 0.85  # what spellings have in common; the second differ in 1 letter of 7
 LARGEST_NUMBER = 1e30  # beyond it scaling can overflow, and trees compare in float32
 LONGEST_GROUP = 200  # characters of a group's name
 MOST_EXACT = 2**53  # up to which each whole number is a float of its own
@@ -420,19 +421,31 @@ class CategoricalFeature(Feature):
     def suggestion(self, cell: str) -> str:
         """Return the one category that a refused cell may mean; empty where none is near.
 
+        Where a category stands for all others, it is that one: training may have grouped a rare
+        value with it. Only a long word of which one letter differs is taken for a misspelling.
+
         Examples
         --------
         >>> lunch = CategoricalFeature(name="lunch", categories=("standard", "free/reduced"))
         >>> lunch.suggestion("standart"), lunch.suggestion("free"), lunch.suggestion("x")
         ('standard', 'free/reduced', '')
+        >>> language = CategoricalFeature(name="language", categories=("German", "other"))
+        >>> language.suggestion("Germann"), language.suggestion("Romansh")
+        ('German', 'other')
         """
         got = clean(cell).casefold()
-        near = nearest(got, {c.casefold(): c for c in reversed(self.categories)})
-        if near or not got:
-            return near or ""
+        if not got:
+            return ""
+        others = next(filter(means_others, self.categories), "")
+        alike = [c for c in self.categories if digits(c) == digits(got)]
+        near = nearest(
+            got, {c.casefold(): c for c in reversed(alike)}, ONE_LETTER if others else LIKE
+        )
+        if near or others:
+            return near or others
         for known in (
-            [c for c in self.categories if c.casefold().startswith(got)],
-            [c for c in self.categories if got in re.split(r"[\W_]+", c.casefold())],
+            [c for c in alike if c.casefold().startswith(got)],
+            [c for c in alike if got in re.split(r"[\W_]+", c.casefold())],
         ):
             if len(known) == 1:
                 return known[0]
@@ -570,11 +583,17 @@ def read_as(name: str, cell: str, value: Value) -> str:
     return f"{name} {shorten(cell)!r} is read as {shown}."
 
 
-def nearest(got: str, known: Mapping[str, str]) -> str | None:
-    """Return the value of the key that is nearest to ``got``, None where none is near."""
+def nearest(got: str, known: Mapping[str, str], least: float = LIKE) -> str | None:
+    """Return the value of the key that is nearest to ``got``, None where none is near.
+
+    Parameters
+    ----------
+    least : float
+        How much two texts have in common, at least, as :mod:`difflib` counts it: 1 is all.
+    """
     if len(got) > 200:  # difflib's cost grows with the square of the length
         return None
-    close = difflib.get_close_matches(got, known, n=1)
+    close = difflib.get_close_matches(got, known, n=1, cutoff=least)
     return known[close[0]] if close else None
 
 

@@ -7,7 +7,7 @@ from src.report.wording import group_noun, plain
 from src.schema.features import GroupFeature, nearest
 from src.serving.predictor import Answered, NumberPredictor, Predictor
 from src.tables.cells import parse_number, shorten
-from src.tables.look_alike import fold
+from src.tables.look_alike import digits, fold
 
 
 def group_sentence(answered: Answered, predictor: Predictor) -> str:
@@ -52,7 +52,8 @@ def group_sentence(answered: Answered, predictor: Predictor) -> str:
 def _meant(name: str, feature: GroupFeature) -> str:
     if parse_number(name) is not None:  # the nearest number is as good as any
         return ""
-    close = nearest(fold(name), {fold(known): known for known in feature.names})
+    alike = (known for known in feature.names if digits(known) == digits(name))
+    close = nearest(fold(name), {fold(known): known for known in alike})
     return _("Did you mean %(value)s?", value=close) if close else ""
 
 

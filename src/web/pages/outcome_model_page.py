@@ -35,7 +35,7 @@ def outcome_words(facts: ClassReportFacts) -> dict[str, Any]:
     from src.report.overview import doubt
     from src.report.table_findings import notes, warnings
 
-    metrics, found = facts.metrics, facts.scores.capacity
+    metrics, found = facts.metrics, facts.capacity
     tiles, paragraphs = summary(facts)
     doubts = doubt(facts)
     said = paragraphs[len(doubts) :]
@@ -136,9 +136,9 @@ def _list_table(capacity: Capacity | None, outcomes: str) -> ReportTable | None:
 
 def _capacity(facts: ClassReportFacts) -> str:
     """Return what help for about as many students as need it reaches."""
-    from src.report.class_overview import how_to_name_the_event, list_sentence
+    from src.report.class_overview import counted_on, how_to_name_the_event, list_sentence
 
-    found, label = facts.scores.capacity, event_label(facts.target)
+    found, label = facts.capacity, event_label(facts.target)
     if not label:
         return how_to_name_the_event(facts.target)
     if found is None or not found.lists:
@@ -148,4 +148,4 @@ def _capacity(facts: ClassReportFacts) -> str:
             outcomes=label,
         )
     one = min(found.lists, key=lambda one: abs(one.n_listed - found.n_event))
-    return list_sentence(one, found.n_event, label)
+    return " ".join([list_sentence(one, found.n_event, label), *counted_on(found)])

@@ -133,6 +133,16 @@ def test_no_figure_of_lists_thresholds_and_bins_tells_of_fewer_than_ten(n: int) 
     assert n_lists > 0 or n < 100
 
 
+def test_a_list_is_told_of_before_thresholds_take_its_place() -> None:
+    """A threshold near the only list that can be told of would leave none."""
+    chance = np.linspace(0.8, 0.02, 380)
+    happened = np.arange(380) < 81
+    happened[[*range(70, 81)]], happened[[*range(96, 117)]] = False, True
+    found = capacity(chance, happened)
+    assert found is not None
+    assert [one.n_listed for one in found.lists] == [95]
+
+
 def test_lists_that_come_first_are_rather_told() -> None:
     happened = np.arange(200) % 2 == 0
     assert told_sizes(happened, [100, 95, 50]) == {100, 50}

@@ -92,6 +92,21 @@ def test_a_group_that_the_list_misses_is_told() -> None:
     assert "of those with Fail in Gender = female" in said
 
 
+def test_right_chances_of_groups_with_more_failures_are_not_called_unfair() -> None:
+    """They list more of that group for nothing: the null is a model with equal false alarms."""
+    X, chance, _ = held_out(3_000, seed=3)
+    male = (X["gender"] == "male").to_numpy()
+    chance = np.where(male, chance**0.5, chance)
+    found = run(X, chance, np.random.default_rng(4).random(3_000) < chance)
+    assert kinds(found)[0] == "no_class_difference"
+    assert {"missed_differs", "false_alarms_differs"} <= set(kinds(found))
+    said = " ".join(class_fairness_sentences(found, RESULT))
+    assert "fair models" not in said
+    assert "Of 100 models that miss as large a share in every group, fewer than 1 would" in said
+    assert "with as large a share of false alarms in every group, fewer than 1 would" in said
+    assert said.count("is listed for nothing more often, and missed less, even by chances") == 2
+
+
 def test_a_fair_model_is_said_to_be_so_with_what_would_have_been_seen() -> None:
     found = run(*held_out(3_000, seed=1))
     assert kinds(found) == ["no_class_difference"] * 3

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -706,6 +708,69 @@ def test_the_command_shows_the_leaderboard_the_metrics_and_what_to_run_next(writ
     assert status == 0
     for text in ("Ridge regression", "Mean of the target", "held-out rows", "RMSE", "gunicorn"):
         assert text in out
+
+
+def test_the_command_doubts_a_model_of_outcomes_by_its_gain_on_the_same_rows(
+    write, command
+) -> None:
+    """The log loss' own interval is wide where the outcome is rare, and says less."""
+    dice, rows = random.Random(3), []
+    for _ in range(400):
+        hours = dice.gauss(0, 1)
+        failed = dice.random() < 1 / (1 + np.exp(2 + 1.2 * hours))
+        rows.append({"hours": round(hours, 3), "result": "Fail" if failed else "Pass"})
+    asked = ("--data", write(rows), "--target", "result", "--models", "logistic")
+    status, out, err = command(*asked, "--json")
+    held_out = json.loads(out)["held_out"]
+    assert (status, held_out["log_loss"]["high"] > held_out["prior_log_loss"]) == (0, True)
+    assert "These rows do not show that it is better" not in err
+
+
+def results(n: int, slope: float) -> list[dict[str, object]]:
+    """Return students of whom a third fails, the surer by their hours the larger the slope."""
+    dice, rows = random.Random(3), []
+    for _ in range(n):
+        hours = dice.gauss(0, 1)
+        failed = dice.random() < 1 / (1 + np.exp(slope * (0.7 + hours)))
+        rows.append({"hours": round(hours, 3), "result": "Fail" if failed else "Pass"})
+    return rows
+
+
+@pytest.fixture
+def train_results(write, command, tmp_path):
+    def run(n: int, slope: float) -> tuple[str, dict[str, Any]]:
+        table = write(results(n, slope))
+        table.with_suffix(".toml").write_text('[columns.result]\nat_risk = ["Fail"]\n')
+        asked = ("--data", table, "--target", "result", "--models", "logistic")
+        status, out, _ = command(*asked, "--hints", table.with_suffix(".toml"))
+        assert status == 0
+        return out, json.loads((tmp_path / "artifacts" / "metrics.json").read_text())
+
+    return run
+
+
+def test_the_command_shows_a_list_with_its_interval(train_results) -> None:
+    out, metrics = train_results(1_000, 1.0)
+    assert metrics["capacity_out_of_fold"] is None
+    assert re.search(r"the list holds \d+ \(\d+ to \d+\) of the \d+ at risk; lots would hold", out)
+
+
+def test_lists_are_counted_out_of_fold_where_held_out_rows_tell_of_none(train_results) -> None:
+    out, metrics = train_results(300, 4.0)
+    assert metrics["held_out"]["capacity"]["lists"] == []
+    found = metrics["capacity_out_of_fold"]
+    assert (found["out_of_fold"], found["n_samples"]) == (True, 240)
+    one = found["lists"][0]
+    listed, with_it = one["n_listed"], round(one["found"]["value"])
+    left = found["n_event"] - with_it, 240 - listed - found["n_event"] + with_it
+    assert min(with_it, listed - with_it, *left) >= 10
+    assert "of 240 training rows, by cross-validation: a little flattered" in out
+
+
+def test_the_command_says_that_nothing_can_be_told_of_a_list(train_results) -> None:
+    out, metrics = train_results(80, 4.0)
+    assert metrics["capacity_out_of_fold"] is None
+    assert "too few students to say how many of those at risk a list holds" in out
 
 
 def test_json_is_one_object_on_the_last_line_and_the_rest_is_on_stderr(write, command) -> None:

@@ -158,6 +158,18 @@ def test_lists_are_drawn_and_stand_in_a_table() -> None:
     assert len(section.tables[0].rows) == n_lists > 3
 
 
+def test_a_list_of_training_students_is_called_so_by_report_and_card() -> None:
+    made = given().scores.capacity
+    few = {**METRICS["held_out"], "capacity": asdict(replace(made, lists=(), net_benefit=()))}
+    of_training = asdict(replace(made, out_of_fold=True))
+    facts = given(metrics=METRICS | {"held_out": few, "capacity_out_of_fold": of_training})
+    lead = capacity(facts).lead
+    assert "this was counted on 3,000 training students" in lead[0]
+    assert lead[1].startswith("Of 3,000 training students, ")
+    assert "training students, each predicted by models that had not seen" in summary(facts)[1][2]
+    assert "flatters the list a little" in str(measured(facts)[0])
+
+
 def test_without_an_event_the_report_says_how_to_name_one() -> None:
     nobody = ClassTarget(name="result", categories=("Fail", "Pass", "Top"))
     section = capacity(given(nobody))

@@ -44,6 +44,15 @@ OUTCOMES = {
 }
 
 
+def test_a_list_that_was_counted_on_training_students_is_called_so():
+    elsewhere = {"n_samples": 400, "lists": [_list(0.3, 0.6, 0.7)], "out_of_fold": True}
+    held_out = {"capacity": {"n_samples": 97, "lists": []}}
+    metrics = OUTCOMES | {"held_out": held_out, "capacity_out_of_fold": elsewhere}
+    said = listed_by_chance(metrics, 0.26).replace("\N{NO-BREAK SPACE}", " ")
+    assert "on 400 training students, each predicted by models that had not seen them" in said
+    assert "of the 30 % with the largest chance of Fail and Withdrawn, 60 % (50 to 70)" in said
+
+
 def test_the_list_by_chance_is_judged_by_the_nearest_that_was_counted():
     said = listed_by_chance(OUTCOMES, 0.26).replace("\N{NO-BREAK SPACE}", " ")
     assert "on 500 students who were kept out of training" in said

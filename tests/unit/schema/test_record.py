@@ -344,6 +344,27 @@ def test_an_unknown_category_is_refused_with_the_allowed_ones(value: object, pro
     assert checked.problem.endswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [("G-05", ""), ("G-8", "G-08"), ("G08", "G-08"), ("G-80", ""), ("G", "")],
+)
+def test_a_grade_is_no_misspelling_of_another(cell: str, meant: str) -> None:
+    feature = CategoricalFeature(name="grade", categories=("G-02", "G-07", "G-08"))
+    assert feature.suggestion(cell) == meant
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [
+        ("G-05", "other"), ("Sociology", "other"), ("Music", "other"), ("Phys", "other"),
+        ("Phisics", "Physics"), ("G08", "G-08"), ("othr", "other"), (" ", ""),
+    ],
+)  # fmt: skip
+def test_what_training_grouped_as_other_is_proposed_as_other(cell: str, meant: str) -> None:
+    categories = ("G-08", "Musicology", "other", "Physics", "Socialwork")
+    assert CategoricalFeature(name="x", categories=categories).suggestion(cell) == meant
+
+
 def test_the_suggestion_can_be_left_out() -> None:
     """F4."""
     assert LUNCH.check_cell("standart", suggest=False).problem.endswith("Got 'standart'.")

@@ -62,7 +62,8 @@ def test_sets_are_told_at_each_level(page, of_outcomes):
 
 
 def facts_with(of_outcomes, **held_out) -> ClassReportFacts:
-    metrics = of_outcomes.metrics | {"held_out": of_outcomes.metrics["held_out"] | held_out}
+    parts = {"held_out": of_outcomes.metrics["held_out"] | held_out, "capacity_out_of_fold": None}
+    metrics = of_outcomes.metrics | parts
     return ClassReportFacts(of_outcomes.schema, metrics, run=of_outcomes.run.manifest)
 
 
@@ -83,6 +84,17 @@ def test_the_list_of_about_as_many_as_are_at_risk_is_told_in_a_sentence(of_outco
         "16 to 24); drawing lots holds 8."
     )
     assert [row[0].text for row in found["lists"].rows] == ["10", "40", "100"]
+
+
+def test_a_list_of_training_students_is_called_so(of_outcomes):
+    facts = facts_with(of_outcomes, capacity=capacity_of())
+    of_training = capacity_of(40) | {"out_of_fold": True}
+    found = outcome_words(
+        replace(facts, metrics=facts.metrics | {"capacity_out_of_fold": of_training})
+    )
+    assert "drawing lots holds 8. The students held out are too few to tell" in found["capacity"]
+    assert "200 training students" in found["capacity"]
+    assert [row[0].text for row in found["lists"].rows] == ["40"]
 
 
 def test_where_no_list_can_be_told_of_the_page_says_so(of_outcomes):
