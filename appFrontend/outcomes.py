@@ -193,6 +193,10 @@ class Outcomes(Kind):
         )
 
     @property
+    def starts_with_need(self) -> bool:
+        return bool(self.event)
+
+    @property
     def nobody_says(self) -> str:
         return _("Nobody said which outcomes help should prevent: write at_risk in the hints.")
 

@@ -708,6 +708,15 @@ def test_the_command_shows_the_leaderboard_the_metrics_and_what_to_run_next(writ
         assert text in out
 
 
+def test_the_command_says_that_no_outcome_is_at_risk_and_how_to_name_one(write, command) -> None:
+    rows = [row | {"passed": int(float(row.pop("mark")) > 50)} for row in marks()]
+    options = ("--target", "passed", "--models", "logistic", "--budget", "quick")
+    status, out, err = command("--data", write(rows), *options)
+    assert status == 0, err
+    assert "No outcome is at risk." in out
+    assert 'at_risk = ["…"] under [columns."passed"]' in out
+
+
 def test_json_is_one_object_on_the_last_line_and_the_rest_is_on_stderr(write, command) -> None:
     status, out, err = command(
         "--data", write(marks()), "--target", "mark", "--models", "ridge", "--json"
