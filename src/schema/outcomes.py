@@ -181,8 +181,8 @@ def refuse_few(target: ClassTarget, counts: Sequence[int], cells: Set[str]) -> N
             f"{said} with the next in order in the hints: {setting}.", problems
         )
     raise DataValidationError(
-        f"{said} in the hints: {setting}, with the outcome that they count as in place of "
-        f"{TO_FILL_IN}. Which one is yours to decide; or leave those rows out.",
+        f"{said} in the hints: {setting}. Write for {TO_FILL_IN} the outcome that they count as: "
+        "that is yours to decide. Or leave those rows out.",
         problems,
     )
 
