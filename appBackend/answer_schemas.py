@@ -326,7 +326,11 @@ def _outcome_fields(target: ClassTarget) -> tuple[dict[str, Any], dict[str, Any]
         "low": _CHANCE,
         "high": _CHANCE,
     }
-    words = "Chance of the outcomes that help should prevent, and between what it lies."
+    words = (
+        "Chance of the outcomes that help should prevent. On average over students with such "
+        "chances, the share who end so lies between low and high: the calibration's own leeway, no "
+        "confidence interval of this student's chance."
+    )
     return {**always, "at_risk": object_of(at_risk) | {"description": words}}, {}
 
 

@@ -109,6 +109,8 @@ def test_answers_are_those_of_the_document(client, document, outcome_artifacts):
         Draft202012Validator({"$ref": f"#/components/schemas/{name}", **document}).validate(answer)
     assert schemas["Answer"]["properties"]["prediction"]["enum"] == LABELS
     assert "at_risk" in schemas["Answer"]["required"]
+    words = schemas["Answer"]["properties"]["at_risk"]["description"]
+    assert "no confidence interval" in words
     described = document["paths"][API]["post"]["description"]
     assert "`p_` and its name" in described
     assert "pass_mark" not in described
