@@ -48,12 +48,27 @@ _NUMBERS = {"type": "array", "items": _NUMBER}
 _ESTIMATE = object_of({"value": _NUMBER, "low": _NUMBER, "high": _NUMBER})
 _OR_NO_ESTIMATE = {"anyOf": [_ESTIMATE, {"type": "null"}]}
 _NUMBER_GROUP = {"mean_error": _ESTIMATE, "mae": _ESTIMATE, "rmse": _ESTIMATE}
+_OF_NUMBER_GROUP: dict[str, Any] = {
+    "coverage": {
+        "type": "object",
+        "description": "Share of the students inside their range, by level.",
+        "additionalProperties": _ESTIMATE,
+    }
+}
 _OUTCOME_GROUP = {
     "expected": _NUMBER,
     "calibration": _ESTIMATE,
     "listed": _OR_NO_ESTIMATE,
     "false_alarms": _OR_NO_ESTIMATE,
     "missed": _OR_NO_ESTIMATE,
+}
+_OF_OUTCOME_GROUP: dict[str, Any] = {
+    "n_event": {**_COUNT, "type": ["integer", "null"], "description": "Who ended at risk."}
+}
+_P_VALUES = {
+    "type": "object",
+    "description": "Of a figure against all other students, adjusted for all comparisons.",
+    "additionalProperties": _NUMBER,
 }
 _NUMBER_FAIRNESS = (
     "Errors by each sensitive feature. A mean error is actual less predicted: above zero, the "
@@ -102,6 +117,30 @@ _LISTED = object_of(
         },
     }
 )
+_COUNTS = {"type": "object", "additionalProperties": _COUNT}
+_READING = {
+    "sheets_read": {**_TEXTS, "description": "Of a workbook."},
+    "sheets": {**_TEXTS, "description": "All that a workbook has."},
+    "encoding": {**_TEXT, "description": "Where it was guessed; else empty."},
+    "mended": {**_COUNTS, "description": "Cells that were mended, by column."},
+    "warnings": {**_COUNTS, "description": "Rows outside what training saw, by column."},
+    "group": {
+        **object_of(
+            {},
+            column=_TEXT,
+            n_unknown=_COUNT,
+            n_unknown_groups=_COUNT,
+            n_without=_COUNT,
+        ),
+        "description": "Rows that count as of an average group; empty where groups have no effect.",
+    },
+    "at_risk": {
+        **_TEXT,
+        "description": "How good a list of those at risk is, in a sentence. Empty where that was "
+        "not counted: without a pass mark or outcomes at risk, or where the students held out of "
+        "training are too few.",
+    },
+}
 _LIST_ANSWER = object_of(
     {
         "ok": _TRUE,
@@ -109,6 +148,7 @@ _LIST_ANSWER = object_of(
         "target": _TEXT,
         "model_version": _VERSION,
         **dict.fromkeys(("n_rows", "n_predicted", "n_refused", "n_skipped", "n_mended"), _COUNT),
+        **_READING,
         "n_at_risk": {
             "type": ["integer", "null"],
             "description": "Null where nobody said who is: there is no pass mark, and the hints "
@@ -147,10 +187,16 @@ ANSWERS = {
         {
             "ok": _TRUE,
             "model_version": _VERSION,
+            "version": {"type": "integer", "description": "Of this form of the schema."},
             "title": _TEXT,
             "description": _TEXT,
             "groups": {"type": "array", "items": _TEXT},
+            "people": {
+                **_TEXTS,
+                "description": "Columns of the table that say who it is.",
+            },
             "as_of": {"type": "string", "description": "By when the features are known."},
+            "task": {"enum": ["regression", "binary", "ordinal", "classes"]},
             "target": {"type": "object"},
             "features": {"type": "array", "items": {"type": "object"}},
         },
@@ -159,6 +205,8 @@ ANSWERS = {
             "description": "The column of groups that have an effect, where there is one. Its "
             "names are empty unless the hints allow them to be published.",
         },
+        translations={"type": "object", "description": "Title and description, by language."},
+        headings_in={"type": "object", "description": "Headings of groups, by language."},
     ),
     "ListAnswer": _LIST_ANSWER,
     "Health": object_of({"ok": _TRUE}),
@@ -278,7 +326,11 @@ def _outcome_fields(target: ClassTarget) -> tuple[dict[str, Any], dict[str, Any]
         "low": _CHANCE,
         "high": _CHANCE,
     }
-    words = "Chance of the outcomes that help should prevent, and between what it lies."
+    words = (
+        "Chance of the outcomes that help should prevent. On average over students with such "
+        "chances, the share who end so lies between low and high: the calibration's own leeway, no "
+        "confidence interval of this student's chance."
+    )
     return {**always, "at_risk": object_of(at_risk) | {"description": words}}, {}
 
 
@@ -295,10 +347,10 @@ def _contributions_words(target: NumericFeature | ClassTarget) -> str:
 def _report_for(target: NumericFeature | ClassTarget) -> dict[str, Any]:
     """Return the schema of what was measured after training."""
     if isinstance(target, ClassTarget):
-        group, fairness = _OUTCOME_GROUP, _OUTCOME_FAIRNESS
+        group, more, fairness = _OUTCOME_GROUP, _OF_OUTCOME_GROUP, _OUTCOME_FAIRNESS
     else:
-        group, fairness = _NUMBER_GROUP, _NUMBER_FAIRNESS
-    one = object_of({"label": _TEXT, "n_samples": _COUNT, **group})
+        group, more, fairness = _NUMBER_GROUP, _OF_NUMBER_GROUP, _NUMBER_FAIRNESS
+    one = object_of({"label": _TEXT, "n_samples": _COUNT, **group}, **more, p_values=_P_VALUES)
     return {
         "type": ["object", "null"],
         "description": "Measured on the held-out rows after training; null until it is, and where "
@@ -325,6 +377,10 @@ def _report_for(target: NumericFeature | ClassTarget) -> dict[str, Any]:
                     "label": _TEXT,
                     "r2": _NUMBER,
                     "n_samples": _COUNT,
+                    "baseline_log_loss": {
+                        "type": ["number", "null"],
+                        "description": "Of outcomes: of their shares alone.",
+                    },
                     "together": {
                         "type": "array",
                         "items": object_of(
@@ -344,13 +400,17 @@ def _report_for(target: NumericFeature | ClassTarget) -> dict[str, Any]:
                         "mean": _NUMBERS,
                         "low": _NUMBERS,
                         "high": _NUMBERS,
-                    }
+                    },
+                    outcome={**_TEXT, "description": "Whose chance it is; of numbers, empty."},
                 ),
             },
             "fairness": {
                 "type": ["object", "null"],
                 "description": fairness,
                 "properties": {
+                    "n_samples": _COUNT,
+                    "n_listed": {**_COUNT, "type": ["integer", "null"]},
+                    "least_rows": {**_COUNT, "description": "Smaller groups are suppressed."},
                     "sentences": {"type": "array", "items": _TEXT},
                     "findings": {
                         "type": "array",
@@ -363,7 +423,11 @@ def _report_for(target: NumericFeature | ClassTarget) -> dict[str, Any]:
                             {
                                 "features": {"type": "array", "items": _TEXT},
                                 "groups": {"type": "array", "items": one},
-                            }
+                            },
+                            suppressed={
+                                **_TEXTS,
+                                "description": "Groups whose figures would say something of few.",
+                            },
                         ),
                     },
                 },

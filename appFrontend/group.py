@@ -108,9 +108,12 @@ def show_group(api: Api, schema: Json, model: Json) -> None:
         empty = pd.DataFrame(columns=[*schema.get("people", ()), *names])
         _download(_("Download an empty list with these columns"), empty, "class.csv", "tertiary")
     kind.ask_mark(wishes, model)
-    n_helped = wishes.number_input(
-        _("I can help so many students"), 1, None, None, 1, placeholder=_("not set"), key="n-helped"
-    )
+    n_helped = None
+    if kind.starts_with_need:
+        n_helped = wishes.number_input(
+            _("I can help so many students"), 1, None, None, 1, placeholder=_("not set"),
+            key="n-helped",
+        )  # fmt: skip
     if file is None:
         st.session_state.pop("class", None)
         st.info(

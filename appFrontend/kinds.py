@@ -142,6 +142,11 @@ class Kind(ABC):
 
     @property
     @abstractmethod
+    def starts_with_need(self) -> bool:
+        """Whether those who need help most come first in a list."""
+
+    @property
+    @abstractmethod
     def nobody_says(self) -> str:
         """What is said where nobody said who is at risk."""
 

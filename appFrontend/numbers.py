@@ -172,5 +172,9 @@ class Numbers(Kind):
         )
 
     @property
+    def starts_with_need(self) -> bool:
+        return True
+
+    @property
     def nobody_says(self) -> str:
         return _("Set a pass mark to see who is at risk, and why.")

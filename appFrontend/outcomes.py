@@ -58,8 +58,8 @@ class Outcomes(Kind):
         if risk := answer.get("at_risk"):
             parts.append(
                 _(
-                    "Of 100 students with this estimate, %(count)s end with %(event)s (between "
-                    "%(low)s and %(high)s of 100).",
+                    "Of 100 students with this estimate, %(count)s end with %(event)s (on average "
+                    "over such students, between %(low)s and %(high)s).",
                     count=_of_100(risk["probability"]),
                     event=self.event,
                     low=round(100 * risk["low"]),
@@ -191,6 +191,10 @@ class Outcomes(Kind):
             counts=counts,
             event=self.event,
         )
+
+    @property
+    def starts_with_need(self) -> bool:
+        return bool(self.event)
 
     @property
     def nobody_says(self) -> str:

@@ -67,6 +67,16 @@ def outcome_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def nobody_at_risk_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts of a logistic regression of 0 and 1, of which nobody said what help should prevent.
+
+    Read them only.
+    """
+    folder = tmp_path_factory.mktemp("nobody_at_risk")
+    return train_outcomes(folder, "logistic", names=("0", "1"), hints="")
+
+
+@pytest.fixture(scope="session")
 def school_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Artifacts of a ridge regression with effects of schools, whose names are not published."""
     return train_schools(tmp_path_factory.mktemp("schools"))

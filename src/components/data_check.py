@@ -23,7 +23,7 @@ from src.schema.check_columns import (
 from src.schema.check_groups import copies, repeated_pupil, schools, small_groups
 from src.schema.check_leaks import leak_findings
 from src.schema.check_rows import odd_rows
-from src.schema.check_target import coded, target_findings
+from src.schema.check_target import coded, outcome_of_cells, target_findings
 from src.schema.column_kinds import (
     CATEGORY,
     DATE,
@@ -184,11 +184,13 @@ class DataCheck:
         target = _find(columns, self.config.target)
         if target is None or not len(rows):
             return CheckedTable(tuple(findings), (), table, {}, {}, None, len(table.rows))
+        said = self._said(target)
+        labels = outcome_of_cells(target, self._texts(target), said)
         outcomes = predicts_outcomes(
             self.config.task,
-            self._said(target),
+            said,
             is_number=target.is_numeric,
-            n_distinct=target.n_distinct,
+            n_distinct=len({*labels.values()}),
         )
         if target.is_numeric:
             known = np.flatnonzero(np.isfinite(target.values))
@@ -200,7 +202,9 @@ class DataCheck:
         lines = np.array(table.lines)[rows[known]]
         findings += word_findings(target, np.array(table.lines)[rows])
         of_target = next(column for column in learnt if column.position == target.position)
-        uses, more, readings, rewritings = self._columns(learnt, of_target, lines, outcomes)
+        uses, more, readings, rewritings = self._columns(
+            learnt, of_target, lines, labels if outcomes else None
+        )
         if target.is_numeric:  # its words stand in rows that nothing is learnt from
             readings[target.name] = replace(
                 readings[target.name], missing=(*target.said.missing, *words_for_missing(target))
@@ -234,7 +238,7 @@ class DataCheck:
         columns: Sequence[ColumnProfile],
         target: ColumnProfile,
         lines: NDArray[np.intp],
-        outcomes: bool,
+        outcomes: Mapping[str, str] | None,
     ) -> tuple[list[ColumnUse], list[Finding], dict[str, Reading], dict[int, dict[str, str]]]:
         uses: dict[str, ColumnUse] = {}
         findings: list[Finding] = []
@@ -269,9 +273,8 @@ class DataCheck:
             if not is_target:
                 candidates.append(column)
         if outcomes:
-            merged = self._said(target).merge or {}
-            counts = {"n_distinct": target.n_distinct}
-            findings += self._leaks(*coded(target, merged), candidates, uses, outcomes=True)
+            counts = {"n_distinct": len({*outcomes.values()})}
+            findings += self._leaks(*coded(target, outcomes), candidates, uses, outcomes=True)
             remedies = ("number",) if target.is_numeric else ()
             findings.append(
                 Finding("class_target", NOTE, (target.name,), "outcomes", counts, remedies)

@@ -120,8 +120,9 @@ def refuse_to_train(checked: CheckedTable) -> None:
 
 
 def _told(finding: Finding) -> str:
-    offered = "; ".join(options(finding))
-    parts = (message(finding, private=True), advice(finding), offered and f"({offered})")
+    advised = advice(finding)
+    offered = "; ".join(option for option in options(finding) if option not in advised)
+    parts = (message(finding, private=True), advised, offered and f"({offered})")
     return " ".join(filter(None, parts))
 
 

@@ -213,9 +213,10 @@ def learn_schema(
     if config.time:
         good = _with_periods(checked, good, hints, config.time)
     if isinstance(inferred.schema.target, ClassTarget):
-        categories = inferred.schema.target.categories
-        counts = [int((good.y == code).sum()) for code in range(len(categories))]
-        refuse_few(inferred.schema.target, counts)
+        target = inferred.schema.target
+        counts = [int((good.y == code).sum()) for code in range(len(target.categories))]
+        at = inferred.positions[target.name]
+        refuse_few(target, counts, {clean(row[at]) for row in checked.table.rows})
     return inferred, good
 
 

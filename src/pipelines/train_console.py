@@ -15,6 +15,7 @@ from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
 from src.report.class_facts import Capacity, ClassScores
+from src.report.class_overview import how_to_name_the_event
 from src.report.group_facts import GroupsFacts
 from src.report.group_scores import GroupWords, held_out_case, score_sentences
 from src.report.large_table import sentences as of_large_table
@@ -101,6 +102,8 @@ def _limits(schema: Schema) -> list[str]:
         said = [f"Outcomes, {order}: {listed(target.categories, most=20)}."]
         if target.at_risk:
             said.append(f"At risk: {listed(target.at_risk, most=20)}.")
+        else:
+            said.append(f"No outcome is at risk. {how_to_name_the_event(target)}")
         return [
             *said,
             f'To choose otherwise: categories, ordered, at_risk and merge of [columns."'

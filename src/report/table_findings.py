@@ -404,7 +404,7 @@ def _class_target(found: Finding, columns: str) -> str:
     said = {"columns": columns, "number": number(found.counts["n_distinct"])}
     if found.variant == "outcomes":
         return _(
-            "%(columns)s, the target, has %(number)s different values only: the chance of each is "
+            "%(columns)s, the target, is one of %(number)s outcomes: the chance of each is "
             "predicted.",
             **said,
         )

@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from src.schema.check_columns import spellings
 from src.schema.findings import NOTE, Finding
 from src.schema.ordered_scales import ordered_outcomes
+from src.schema.outcomes import read_merge
+from src.tables.cells import MISSING_MARKS, format_number
+from src.tables.look_alike import fold
 from src.tables.number_columns import NumberColumn
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from src.schema.hints import ColumnHints
     from src.tables.profile import ColumnProfile
 
 FEW_CLASSES = 5
@@ -22,21 +27,46 @@ MANY_ZEROS = 0.2
 SKEWED = 2.0  # of the third standardised moment
 
 
-def coded(target: ColumnProfile, merged: Mapping[str, str]) -> tuple[ColumnProfile, bool]:
+def outcome_of_cells(
+    target: ColumnProfile, texts: Sequence[tuple[str, int]], said: ColumnHints
+) -> dict[str, str]:
+    """Return the outcome that each different cell counts as: its best spelling, merged.
+
+    Parameters
+    ----------
+    texts : sequence of (str, int)
+        The different cells, with how many rows have each.
+    """
+    import numpy as np
+
+    if target.is_numeric:
+        numbers = zip(target.cells, target.numbers.values, strict=True)
+        labels = {cell: format_number(number) for cell, number in numbers if np.isfinite(number)}
+    else:
+        named, respelt = set(map(fold, said.named_outcomes)), spellings(texts)
+        labels = {
+            cell: respelt.get(cell, cell)
+            for cell, _ in texts
+            if cell.lower() not in MISSING_MARKS or fold(cell) in named
+        }
+    merged = read_merge(said.merge or {}, set(labels.values()))
+    return {cell: merged.get(label, label) for cell, label in labels.items()}
+
+
+def coded(target: ColumnProfile, labels: Mapping[str, str]) -> tuple[ColumnProfile, bool]:
     """Return the profile of outcomes as codes, and whether their order means something.
 
     Parameters
     ----------
     target : ColumnProfile
         Of text, or of numbers with two values.
-    merged : mapping of str to str
-        Outcomes that count as another.
+    labels : mapping of str to str
+        Outcome of each different cell; of numbers, none is needed.
     """
     import numpy as np
 
     if target.is_numeric:
         return target, True
-    labels = {cell: merged.get(cell, cell) for cell, _ in target.texts()}
     in_order = ordered_outcomes(set(labels.values()))
     places = {label: i for i, label in enumerate(in_order or sorted(set(labels.values())))}
     codes = [float(places[labels[c]]) if c in labels else np.nan for c in target.cells]

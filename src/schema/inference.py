@@ -34,6 +34,7 @@ from src.tables.cells import (
     shorten,
 )
 from src.tables.layout import Table
+from src.tables.look_alike import fold
 
 logger = get_logger(__name__)
 
@@ -277,10 +278,10 @@ def position_of(header: Sequence[str], wanted: str, said_by: str) -> int:
 
 def _target(column: _Column, task: Task) -> NumericFeature | ClassTarget:
     is_number, labels = column.reading.numeric, Counter[str]()
-    named = column.said.named_outcomes
+    named = set(map(fold, column.said.named_outcomes))
     for cell, n in column.present.items():
         number = column.numbers.get(cell) if is_number else None
-        if cell.lower() not in MISSING_MARKS or cell in named:
+        if cell.lower() not in MISSING_MARKS or fold(cell) in named:
             labels[cell if number is None else format_number(number)] += n
     if predicts_outcomes(task, column.said, is_number=is_number, n_distinct=len(labels)):
         missing = labels.total() < column.counts.total()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any, Literal
 
 from src.exception import ConfigurationError, DataValidationError, Problem
 from src.logger import get_logger
-from src.schema.features import ClassTarget, Translations
+from src.schema.features import CategoricalFeature, ClassTarget, Translations
 from src.schema.hints import ColumnHints
 from src.schema.ordered_scales import ordered_outcomes
 from src.tables.cells import clean, parse_number, shorten
+from src.tables.look_alike import fold
 
 logger = get_logger(__name__)
 
 MOST_OUTCOMES = 20
 LONGEST_OUTCOME = 100  # characters: what is longer is no name that a page can show
+TO_FILL_IN = "…"  # in advice, where only a person can say
 LEAST_PUPILS = 10  # of an outcome: fewer teach nothing, and would be told of singly
 
 Task = Literal["auto", "regression", "binary", "ordinal", "classes"]
@@ -58,19 +60,23 @@ def outcomes_of(
     Raises
     ------
     ConfigurationError
-        If the hints name an outcome that is not there, or the task does not fit.
+        If the hints name an outcome that is not there, merge one into another that is merged
+        itself, or call every outcome at risk, or the task does not fit.
     DataValidationError
         If there are fewer than two outcomes or more than twenty.
     """
-    name, merged = words["name"], dict(said.merge or {})
+    name, merged = words["name"], read_merge(said.merge or {}, counts)
     merged_counts: dict[str, int] = {}
     for label, n in counts.items():
         into = merged.get(label, label)
         merged_counts[into] = merged_counts.get(into, 0) + n
     labels = [*merged_counts]
     _refuse_unknown(f"columns.{name}.merge", merged, counts)
-    _refuse_unknown(f"columns.{name}.categories", said.categories or (), labels)
-    _refuse_unknown(f"columns.{name}.at_risk", said.at_risk or (), labels)
+    _refuse_chains(f"columns.{name}.merge", merged)
+    named = _as_spelt(said.categories or (), labels)
+    _refuse_unknown(f"columns.{name}.categories", named, labels)
+    at_risk = _as_spelt(said.at_risk or (), labels)
+    _refuse_unknown(f"columns.{name}.at_risk", at_risk, labels)
     if len(labels) < 2:
         got = f"{shorten(labels[0])!r} in every row" if labels else "empty in every row"
         raise DataValidationError(f"The target {name} is {got}: there is nothing to learn.")
@@ -91,17 +97,43 @@ def outcomes_of(
             f"--task binary needs a target with two outcomes; {name} has {len(labels)}. Choose "
             "--task classes or --task ordinal, or merge outcomes in the hints."
         )
+    if len(at_risk) == len(labels):
+        raise ConfigurationError(
+            f"The hints' columns.{name}.at_risk names every outcome of {name}: help cannot prevent "
+            "them all. Leave at least one out."
+        )
     by_scale = ordered_outcomes(labels)
     ordered = _is_ordered(labels, by_scale, said, task, name)
-    in_order = _in_order(labels, by_scale, said)
+    in_order = _in_order(labels, by_scale, named)
+    if said.at_risk is None and ordered:
+        at_risk = in_order[:1]
     return ClassTarget(
         **words,
         categories=in_order,
         ordered=ordered,
-        at_risk=said.at_risk or (in_order[:1] if ordered else ()),
+        at_risk=at_risk,
         merged=merged,
         words=known_words(said, set(in_order), name),
     )
+
+
+def read_merge(merge: Mapping[str, str], labels: Collection[str]) -> dict[str, str]:
+    """Return which outcomes count as which, in the spelling of the table."""
+    merged: dict[str, str] = {}
+    for said, said_into in merge.items():
+        (label,) = _as_spelt((said,), labels)
+        others = (one for one in (*labels, *merged.values()) if one != label)
+        into = next((one for one in others if fold(one) == fold(said_into)), said_into)
+        if into != label:
+            merged[label] = into
+    return merged
+
+
+def _as_spelt(named: Sequence[str], labels: Collection[str]) -> tuple[str, ...]:
+    """Return what the hints name as the table spells it, matched as cells are, each once."""
+    known = CategoricalFeature(name="", categories=tuple(labels))
+    found = (known.check_cell(label, suggest=False).value for label in named)
+    return tuple(dict.fromkeys(str(one or label) for one, label in zip(found, named, strict=True)))
 
 
 def known_words(said: ColumnHints, categories: Set[str], name: str) -> Translations:
@@ -116,8 +148,15 @@ def known_words(said: ColumnHints, categories: Set[str], name: str) -> Translati
     return found
 
 
-def refuse_few(target: ClassTarget, counts: Sequence[int]) -> None:
+def refuse_few(target: ClassTarget, counts: Sequence[int], cells: Set[str]) -> None:
     """Refuse outcomes of fewer than ten pupils.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Rows by outcome.
+    cells : set of str
+        The target's different cells: the hints merge what rows hold.
 
     Raises
     ------
@@ -128,10 +167,22 @@ def refuse_few(target: ClassTarget, counts: Sequence[int]) -> None:
     if not few:
         return
     problems = [Problem(f"{target.name}: {c!r} has {n} rows.", target.name) for c, n in few]
-    label, into = few[0][0], _neighbour(target, counts, few[0][0])
+    label = few[0][0]
+    sources = [one for one, into in target.merged.items() if into == label]
+    if label in cells or not sources:
+        sources.append(label)
+    into = _neighbour(target, label) if target.ordered else TO_FILL_IN
+    merge = {**target.merged, **dict.fromkeys(sources, into)}
+    pairs = ", ".join(f"{_quoted(one)} = {_quoted(other)}" for one, other in merge.items())
+    setting = f'[columns."{target.name}"] merge = {{ {pairs} }}'
+    said = f"Each outcome of {target.name} needs at least {LEAST_PUPILS} rows. Merge rare ones"
+    if target.ordered:
+        raise DataValidationError(
+            f"{said} with the next in order in the hints: {setting}.", problems
+        )
     raise DataValidationError(
-        f"Each outcome of {target.name} needs at least {LEAST_PUPILS} rows. Merge rare ones in the "
-        f'hints: [columns."{target.name}"] merge = {{ {_quoted(label)} = {_quoted(into)} }}.',
+        f"{said} in the hints: {setting}. Write for {TO_FILL_IN} the outcome that they count as: "
+        "that is yours to decide. Or leave those rows out.",
         problems,
     )
 
@@ -141,14 +192,12 @@ def _quoted(label: str) -> str:
     return json.dumps(label, ensure_ascii=False)
 
 
-def _neighbour(target: ClassTarget, counts: Sequence[int], label: str) -> str:
-    """Return an outcome that a rare one can count as: the next of an order, else the commonest."""
-    categories = target.categories
-    at = categories.index(label)
-    if target.ordered:
-        return categories[at + 1 if at + 1 < len(categories) else at - 1]
-    others = [i for i in range(len(categories)) if i != at]
-    return categories[max(others, key=lambda i: counts[i])]
+def _neighbour(target: ClassTarget, label: str) -> str:
+    """Return the next outcome of the order, at risk like this one where there is such."""
+    at, categories = target.categories.index(label), target.categories
+    near = (*categories[at + 1 : at + 2], *categories[max(0, at - 1) : at])
+    is_at_risk = label in target.at_risk
+    return min(near, key=lambda one: (one in target.at_risk) != is_at_risk)
 
 
 def _refuse_unknown(where: str, named: Mapping[str, str] | Sequence[str], known: Any) -> None:
@@ -158,6 +207,15 @@ def _refuse_unknown(where: str, named: Mapping[str, str] | Sequence[str], known:
             f"The hints' {where} names {', '.join(map(repr, unknown))}, which no row holds. The "
             f"outcomes are: {', '.join(map(repr, known))}."
         )
+
+
+def _refuse_chains(where: str, merged: Mapping[str, str]) -> None:
+    for label, into in merged.items():
+        if into in merged:
+            raise ConfigurationError(
+                f"The hints' {where} counts {label!r} as {into!r}, and {into!r} as "
+                f"{merged[into]!r}. Name an outcome that is not merged itself."
+            )
 
 
 def _is_ordered(
@@ -184,8 +242,7 @@ def _is_ordered(
 
 
 def _in_order(
-    labels: Sequence[str], by_scale: tuple[str, ...] | None, said: ColumnHints
+    labels: Sequence[str], by_scale: tuple[str, ...] | None, named: Sequence[str]
 ) -> tuple[str, ...]:
     rest = by_scale or sorted(labels, key=lambda label: (clean(label).casefold(), label))
-    named = said.categories or ()
     return (*named, *(label for label in rest if label not in named))

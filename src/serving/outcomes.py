@@ -49,7 +49,8 @@ class OutcomePrediction(Answered):
     at_risk : float or None
         Chance of the outcomes that help should prevent; None where nobody said which.
     at_risk_range : (float, float) or None
-        Between what that chance lies, by what is known of students like this.
+        The calibration's own leeway: on average over students with such chances, the share who
+        end so lies in it. It is no confidence interval of this student's chance.
     """
 
     prediction: str

@@ -285,6 +285,11 @@ class Summary(Tally, ABC):
         """Whether somebody said who is at risk: by a pass mark, or by outcomes."""
 
     @property
+    def starts_with_need(self) -> bool:
+        """Whether those who need help most come first: of numbers, the lowest do."""
+        return True
+
+    @property
     @abstractmethod
     def n_at_risk(self) -> int:
         """How many rows are predicted to be at risk."""
@@ -507,6 +512,10 @@ class OutcomeSummary(Summary):
     @property
     def knows_risk(self) -> bool:
         return bool(self.target.event)
+
+    @property
+    def starts_with_need(self) -> bool:
+        return self.knows_risk
 
     @property
     def n_at_risk(self) -> int:

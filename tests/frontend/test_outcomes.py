@@ -136,3 +136,14 @@ def test_the_model_of_outcomes_is_described_as_the_api_does(open_page, outcome_b
         one["label"] + " (chosen)" * (one["name"] == metrics["winner"])
         for one in metrics["leaderboard"]
     ]
+
+
+def test_without_outcomes_at_risk_nobody_is_asked_whom_to_help(
+    open_page, nobody_at_risk_artifacts, tmp_path
+):
+    with run_gunicorn(tmp_path, ARTIFACTS_DIR=str(nobody_at_risk_artifacts)) as server:
+        page = open_page(server.url)
+        send(page, as_csv(students(*records(6, seed=2), base=records(1)[0])))
+    assert not [one for one in page.number_input if "I can help" in one.label]
+    assert widget(page, "selectbox", "Sort by").options[0] == "By outcome"
+    assert any("write at_risk in the hints" in one.value for one in page.info)

@@ -197,3 +197,53 @@ def test_the_page_for_people_shows_no_markup(client):
     page = client.get("/docs").text
     assert "`" not in page
     assert "<code>pass_mark=NUMBER</code>" in page
+
+
+def closed(part):
+    """Return a document of which no object may have a key that it does not name."""
+    if isinstance(part, list):
+        return [closed(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    found = {key: closed(one) for key, one in part.items()}
+    if isinstance(part.get("properties"), dict):
+        found.setdefault("additionalProperties", False)
+    return found
+
+
+@pytest.mark.parametrize(
+    "artifacts",
+    [
+        "sample_artifacts",
+        "outcome_artifacts",
+        "nobody_at_risk_artifacts",
+        "school_artifacts",
+        "school_outcome_artifacts",
+    ],
+)
+def test_every_key_of_an_answer_is_in_the_document(artifacts, make_app, request):
+    client = make_app(artifacts_dir=request.getfixturevalue(artifacts)).test_client()
+    document = client.get("/openapi.json").get_json()
+    example = document["components"]["schemas"]["Record"]["examples"][0]
+    wrong = example | {next(iter(example)): "?!"}
+    rows = [map(str, example), *(map(str, one.values()) for one in (example, example, wrong))]
+    file = "\n".join(",".join(row) for row in rows)
+    mark = "&pass_mark=50" if artifacts == "sample_artifacts" else ""
+    answers = {
+        "Schema": client.get("/api/v1/schema"),
+        "Model": client.get("/api/v1/model"),
+        "Health": client.get("/api/v1/health"),
+        "Ready": client.get("/api/v1/ready"),
+        "Answer": client.post("/api/v1/predict?contributions=1", json=example),
+        "BatchAnswer": client.post("/api/v1/predict/batch", json=[example, wrong]),
+        "ListAnswer": client.post(
+            f"/api/v1/predict/batch?list=1{mark}", data=file, content_type="text/csv"
+        ),
+        "Error": client.post("/api/v1/predict", json=wrong),
+    }
+    components = closed(document["components"])
+    for name, answer in answers.items():
+        schema = {"$ref": f"#/components/schemas/{name}", "components": components}
+        errors = Draft202012Validator(schema).iter_errors(answer.get_json())
+        assert not [f"{name}{error.json_path}: {error.message}" for error in errors]
+    assert len(answers["ListAnswer"].get_json()["students"]) == 2

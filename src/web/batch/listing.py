@@ -264,7 +264,7 @@ def caption(listing: Listing, summary: Summary) -> str:
         )
     phrases = [said]
     if listing.wish.sort == RISK and not listing.wish.down:
-        phrases.append(_("those at risk first") if summary.knows_risk else _("the lowest first"))
+        phrases.append(_order(summary))
     if len(summary.rows) < summary.n_predicted:
         phrases.append(
             _(
@@ -274,6 +274,12 @@ def caption(listing: Listing, summary: Summary) -> str:
             )
         )
     return ", ".join(phrases)
+
+
+def _order(summary: Summary) -> str:
+    if summary.knows_risk:
+        return _("those at risk first")
+    return _("the lowest first") if summary.starts_with_need else _("by outcome")
 
 
 def _headings(summary: Summary, wish: Wish) -> list[Heading]:

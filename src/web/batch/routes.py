@@ -421,10 +421,11 @@ def _of_summary(
         row.tier <= BORDERLINE and str(row.number) not in reasons.of_rows for row in listing.listed
     )
     asked = ask(summary.wrong, schema) if same else []
+    n_helped = order.n_helped if summary.starts_with_need else None
     return {
         "view": describe_file(summary, predictor.metrics if same else NOTHING),
         "listing": listing,
-        "rows": rows_of(summary, listing.listed, schema, reasons, order.n_helped) if same else [],
+        "rows": rows_of(summary, listing.listed, schema, reasons, n_helped) if same else [],
         "same": same,
         "few": FEW,
         "reasons": reasons,
@@ -438,7 +439,7 @@ def _of_summary(
         "caption": caption(listing, summary),
         "headings": schema.headings,
         "named": named,
-        "reached": help_reaches(summary, order.n_helped) if order.n_helped else "",
-        "next_one": next_one(summary, order.n_helped),
+        "reached": help_reaches(summary, n_helped) if n_helped else "",
+        "next_one": next_one(summary, n_helped),
         "of_chance": isinstance(summary, OutcomeSummary),
     }

@@ -53,6 +53,9 @@ class View:
     quality : str
         How good the list of those at risk is.
     groups : list of GroupLine
+    how_to_name : str
+        How to say which outcomes are at risk, where nobody did and so no list can be of those to
+        help.
     OVERVIEW, note : str
         Template of the figures, and what is said below the list.
     """
@@ -65,6 +68,7 @@ class View:
     remarks: list[str]
     quality: str
     groups: list[GroupLine]
+    how_to_name: str = ""
 
     OVERVIEW: ClassVar[str]
     note: ClassVar[str] = ""
@@ -219,9 +223,12 @@ def _numbers(summary: NumberSummary, metrics: Mapping[str, Any]) -> NumberView:
 
 
 def _outcomes(summary: OutcomeSummary, metrics: Mapping[str, Any]) -> OutcomeView:
+    from src.report.class_overview import how_to_name_the_event
+
     return OutcomeView(
         **_common(summary, metrics),
         event=_event(summary),
+        how_to_name="" if summary.knows_risk else how_to_name_the_event(summary.target),
         bars=bar_list(
             [(summary.target.word(label), number(n), n) for label, n in summary.counts.items()]
         ),

@@ -61,7 +61,7 @@ class OutcomeResult:
     expected : str
         How many of 100 students end with these.
     between : str
-        Between what that chance lies, in a sentence.
+        Between what the share of students with such chances lies, in a sentence.
     comparison : str
         How it compares with the training data, in a sentence.
     ruled_out : str
@@ -110,7 +110,8 @@ def describe_outcome(
         low, high = map(of_100, prediction.at_risk_range)
         if low != high:
             between = _(
-                "What is known of students like this puts it between %(low)s and %(high)s of 100.",
+                "On average over students with about this estimate, between %(low)s and %(high)s "
+                "of 100 end so. That is no range of this student’s own chance.",
                 low=low,
                 high=high,
             )

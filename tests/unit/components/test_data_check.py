@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from src.components.data_check import CheckedTable, DataCheck, DataCheckConfig
-from src.report.table_findings import as_dict
+from src.report.table_findings import as_dict, message
 from src.schema.findings import NOTE, STOP, WARNING, Finding
 from src.schema.hints import ColumnHints, Hints
+from src.schema.inference import infer_schema
 from src.tables.cells import match_key
 from src.tables.layout import Table
 from src.tables.reader import read_table
@@ -384,6 +385,29 @@ def test_a_number_with_two_values_is_an_outcome_unless_a_person_says_otherwise()
         "Predictions can be other numbers than these, and ranges say little."
     )
     assert told["options"] == ["--task binary"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said", "n_outcomes"),
+    [
+        (["Fail", "FAIL ", "fail", "Pass", "pass"], {}, 2),
+        (["Fail", "Pass", "Absent"], {"merge": {"absent": "Fail"}}, 2),
+        (["Fail", "Pass", "Absent", "N/A"], {}, 3),
+        (["Fail", "Pass", "N/A"], {"at_risk": ("n/a",)}, 3),
+        (["0", "1", "1.0"], {}, 2),
+    ],
+)
+def test_the_outcomes_that_are_predicted_are_counted(
+    cells: list[str], said: dict[str, object], n_outcomes: int
+) -> None:
+    results = [cells[i % len(cells)] for i in range(len(SCORES))]
+    of_result = hints(result=said) if said else Hints()
+    checked = check(as_table(marks(result=results)), "result", hints=of_result)
+    found = one(checked, "class_target")
+    assert (found.variant, found.counts["n_distinct"]) == ("outcomes", n_outcomes)
+    assert f"is one of {n_outcomes} outcomes" in message(found)
+    inferred = infer_schema(checked.table, of_result, checked.readings, "result")
+    assert len(inferred.schema.outcomes.categories) == n_outcomes
 
 
 def test_rare_outcomes_are_not_grouped_and_marks_for_missing_values_are_none() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import string
 from dataclasses import replace
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -207,7 +209,8 @@ def test_problems_are_shortened() -> None:
 def test_many_different_unknown_values_are_refused_without_a_suggestion_each() -> None:
     """C10."""
     n = SUGGESTIONS + 100
-    rows = "".join(f"standart{i},50,1,chess\n" for i in range(n))
+    ends = islice(product(string.ascii_lowercase, repeat=2), n)
+    rows = "".join(f"standart{a}{b},50,1,chess\n" for a, b in ends)
     found = validate("lunch,score,hours,club\n" + rows)
     assert len(found.problems) == n
     assert sum("Did you mean" in p.message for p in found.problems) == SUGGESTIONS

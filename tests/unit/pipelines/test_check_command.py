@@ -46,6 +46,13 @@ def test_a_table_that_can_be_trained_on_is_said_to_be(table, check: Command) -> 
     assert "The table can be trained on: 300 rows, 5 features." in out
 
 
+def test_an_option_that_the_advice_names_is_said_once(table, check: Command) -> None:
+    passed = [str(int(float(mark) > 45)) for mark in FINAL]
+    _, out, _ = check(table(final=passed), "--target", "final")
+    assert "one of 2 outcomes" in out
+    assert out.count("--task regression") == 1
+
+
 def test_json_is_one_object_with_findings_columns_and_proposed_hints(table, check: Command) -> None:
     names = [f"Pupil{i}" for i in range(300)]
     status, out, _ = check(table(name=names), "--target", "final", "--json")

@@ -773,6 +773,15 @@ def test_the_command_says_that_nothing_can_be_told_of_a_list(train_results) -> N
     assert "too few students to say how many of those at risk a list holds" in out
 
 
+def test_the_command_says_that_no_outcome_is_at_risk_and_how_to_name_one(write, command) -> None:
+    rows = [row | {"passed": int(float(row.pop("mark")) > 50)} for row in marks()]
+    options = ("--target", "passed", "--models", "logistic", "--budget", "quick")
+    status, out, err = command("--data", write(rows), *options)
+    assert status == 0, err
+    assert "No outcome is at risk." in out
+    assert 'at_risk = ["…"] under [columns."passed"]' in out
+
+
 def test_json_is_one_object_on_the_last_line_and_the_rest_is_on_stderr(write, command) -> None:
     status, out, err = command(
         "--data", write(marks()), "--target", "mark", "--models", "ridge", "--json"

@@ -111,18 +111,74 @@ def test_a_task_that_does_not_fit_is_refused(
         target(*labels, task=task)
 
 
+def test_an_empty_list_means_that_nothing_is_at_risk() -> None:
+    assert target("Pass", "Fail", said=ColumnHints(at_risk=())).at_risk == ()
+
+
+def test_an_outcome_that_is_named_twice_is_at_risk_once() -> None:
+    said = ColumnHints(at_risk=("Fail", "fail", "Fail"))
+    assert target("Pass", "Fail", said=said).at_risk == ("Fail",)
+
+
+def test_not_every_outcome_can_be_at_risk() -> None:
+    said = ColumnHints(at_risk=("Pass", "Fail"))
+    with pytest.raises(ConfigurationError, match=r"columns\.result\.at_risk names every.*one out"):
+        target("Pass", "Fail", said=said)
+
+
+def test_hints_are_matched_as_cells_are() -> None:
+    said = ColumnHints(categories=("fail", "PASS "), merge={"absent": "FAIL"}, at_risk=("FAIL",))
+    found = target("Fail", "Pass", "Absent", said=said)
+    assert (found.categories, found.at_risk) == (("Fail", "Pass"), ("Fail",))
+    assert found.merged == {"Absent": "Fail"}
+    assert target("0", "1", said=ColumnHints(at_risk=("1.0",))).at_risk == ("1",)
+    assert target("0", "1", said=ColumnHints(at_risk=("yes",))).at_risk == ("1",)
+
+
+def test_a_merge_may_spell_an_outcome_otherwise() -> None:
+    found = target("fail", "pass", said=ColumnHints(merge={"fail": "Fail", "pass": "Passed"}))
+    assert set(found.categories) == {"Fail", "Passed"}
+    found = target("a", "b", "c", said=ColumnHints(merge={"a": "Rest", "b": "rest"}))
+    assert set(found.categories) == {"Rest", "c"}
+
+
+def test_an_outcome_is_not_merged_into_one_that_is_merged() -> None:
+    said = ColumnHints(merge={"o01": "o00", "o02": "o01"})
+    with pytest.raises(ConfigurationError, match=r"'o02' as 'o01', and 'o01' as 'o00'"):
+        target("o00", "o01", "o02", "o03", said=said)
+
+
+LABELS = ("Fail", "Pass", "Distinction", "Absent")
+
+
 @pytest.mark.parametrize(
-    ("labels", "counts", "advice"),
+    ("labels", "said", "advice"),
     [
-        (("fail", "pass", "distinction"), [50, 50, 3], '{ "distinction" = "pass" }'),
-        (("blue", "green", "red"), [50, 4, 90], '{ "green" = "red" }'),
-        (("blue", 'say "no"', "red"), [50, 90, 4], r'{ "say \"no\"" = "red" }'),
+        (("fail", "pass", "distinction"), NOTHING, '{ "distinction" = "pass" }'),
+        (
+            ("Withdrawn", "Fail", "Pass"),
+            ColumnHints(at_risk=("Withdrawn", "Fail")),
+            '{ "Fail" = "Withdrawn" }',
+        ),
+        (("blue", "green", "red"), NOTHING, '{ "green" = "…" }'),
+        (("blue", 'say "no"', "red"), NOTHING, r'{ "say \"no\"" = "…" }'),
+        (LABELS, ColumnHints(merge={"Absent": "Absence"}), '{ "Absent" = "…" }'),
+        (
+            (*LABELS, "Ill"),
+            ColumnHints(merge={"Distinction": "Pass", "Absent": "Ill"}),
+            '{ "Distinction" = "Pass", "Absent" = "…", "Ill" = "…" }',
+        ),
     ],
 )
 def test_rare_outcomes_are_refused_with_the_way_to_merge_them(
-    labels: tuple[str, ...], counts: list[int], advice: str
+    labels: tuple[str, ...], said: ColumnHints, advice: str
 ) -> None:
+    rare = {"distinction", "green", 'say "no"', "Absence", "Ill"}
+    rare |= {"Fail"} if "Withdrawn" in labels else set()
+    found = target(*labels, said=said)
+    counts = [4 if label in rare else 50 for label in found.categories]
     with pytest.raises(DataValidationError, match="at least 10 rows") as caught:
-        refuse_few(target(*labels), counts)
+        refuse_few(found, counts, set(labels))
     assert advice in str(caught.value)
+    assert ("yours to decide" in str(caught.value)) == (not found.ordered)
     assert len(caught.value.problems) == 1

@@ -109,6 +109,8 @@ def test_answers_are_those_of_the_document(client, document, outcome_artifacts):
         Draft202012Validator({"$ref": f"#/components/schemas/{name}", **document}).validate(answer)
     assert schemas["Answer"]["properties"]["prediction"]["enum"] == LABELS
     assert "at_risk" in schemas["Answer"]["required"]
+    words = schemas["Answer"]["properties"]["at_risk"]["description"]
+    assert "no confidence interval" in words
     described = document["paths"][API]["post"]["description"]
     assert "`p_` and its name" in described
     assert "pass_mark" not in described
@@ -128,3 +130,19 @@ def test_the_document_excludes_other_outcomes_and_impossible_chances(document):
     assert not check.is_valid(valid | {"prediction": "Other"})
     assert not check.is_valid(valid | {"probabilities": {"Fail": 1.2, "Pass": 0, "Distinction": 0}})
     assert not check.is_valid({k: v for k, v in valid.items() if k != "at_risk"})
+
+
+def test_without_outcomes_at_risk_nobody_is_marked_for_help(make_app, nobody_at_risk_artifacts):
+    client = make_app(artifacts_dir=nobody_at_risk_artifacts).test_client()
+    page = upload(client, as_csv(STUDENTS), n_helped="5").text
+    assert "students, by outcome" in page
+    assert 'class="tag help"' not in page
+    assert 'name="n_helped"' not in page
+    assert "Next comes" not in page
+    assert "name the outcomes at risk in the hints file: at_risk =" in page
+    predicted = re.findall("<strong>([01])</strong>", page)
+    assert predicted == sorted(predicted)
+
+
+def test_where_outcomes_are_at_risk_the_page_does_not_ask_for_them(client):
+    assert "name the outcomes at risk" not in upload(client, as_csv(STUDENTS)).text
