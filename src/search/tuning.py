@@ -194,6 +194,8 @@ def _predict(
     else:
         alone = bool(candidate.expansion) and folds.n_train * folds.X.shape[1] > EXPANDED_CELLS
     with _ONE_LARGE_FIT if alone else nullcontext():
+        if alone:
+            trim_heap()
         began = time.perf_counter()
         estimator = candidate.unfitted(random_state).set_params(**point)
         return folds.predict_fold(estimator, k), time.perf_counter() - began
