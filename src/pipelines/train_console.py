@@ -54,7 +54,9 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         for line in score_sentences(groups, schema):
             say(f"  {line}")
         of_case = f", {GroupWords.of(schema).case(held_out_case(groups))}"
-    held_out = f"{n_held_out} held-out rows{of_case} (95 % intervals)"
+    first = evaluation.r2 if isinstance(evaluation, Evaluation) else evaluation.log_loss
+    intervals = " (95 % intervals)" if first.low < first.high else ""
+    held_out = f"{n_held_out} held-out rows{of_case}{intervals}"
     say(f"\n{winner.label} on {held_out}:", style="bold")
     for line in _held_out(result):
         say(f"  {line}")
@@ -123,7 +125,10 @@ def _leaderboard(result: TrainResult) -> Table:
     in_parts = result.run.read_json("metrics.json").get("large_table")
     n_rows = in_parts["n_searched"] if in_parts else result.run.manifest.rows["train"]
     title = f"Predicting {target.name}: cross-validation on {n_rows} rows"
-    grid = Table("Model", title=title, title_justify="left")
+    corrected = "The chosen model's scores are corrected for having been chosen."
+    grid = Table(
+        "Model", title=title, title_justify="left", caption=corrected, caption_justify="left"
+    )
     names = result.trained.folds.task.error_names
     for name in ("R²", "95 % interval", *names.values(), "Fit"):
         grid.add_column(name, justify="right")

@@ -89,7 +89,7 @@ def leaderboard(facts: ReportFacts) -> Section:
             "typical and mean size of an error. Small: 95\N{NO-BREAK SPACE}% intervals; that of "
             "the difference is of the same students' errors, and tells two models apart where the "
             "scores' own overlap. The best of many scores is partly luck: the chosen model's is "
-            "corrected for that."
+            "corrected for that, the differences are not."
         )
     ]
     notes += not_tried(metrics)

@@ -92,7 +92,7 @@ def _what_scores_are() -> str:
     intervals = _(
         "Small: 95\N{NO-BREAK SPACE}% intervals; that of the difference is of the same students' "
         "losses, and tells two models apart where the scores' own overlap. The best of many "
-        "scores is partly luck: the chosen model's is corrected for that."
+        "scores is partly luck: the chosen model's is corrected for that, the differences are not."
     )
     return f"{losses} {_(MCFADDEN)} {intervals}"
 
