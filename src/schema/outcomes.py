@@ -225,18 +225,17 @@ def _is_ordered(
     task: Task,
     name: str,
 ) -> bool:
-    if task == "ordinal":
+    if task == "ordinal" or (said.ordered and task != "classes"):
         if by_scale is None and not said.categories:
             in_hints = ", ".join(map(_quoted, labels))
+            asking = "--task ordinal" if task == "ordinal" else "ordered = true"
             raise ConfigurationError(
-                f"--task ordinal needs the order of {name}'s outcomes. Write it in the hints, from "
+                f"{asking} needs the order of {name}'s outcomes. Write it in the hints, from "
                 f'the lowest: [columns."{name}"] categories = [{in_hints}] and ordered = true.'
             )
         return True
-    if task == "classes":
+    if task == "classes" or said.ordered is not None:
         return False
-    if said.ordered is not None:
-        return said.ordered
     numbers = all(parse_number(label) is not None for label in labels)
     return by_scale is not None and not (numbers and len(labels) == 2)
 

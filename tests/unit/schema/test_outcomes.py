@@ -182,3 +182,10 @@ def test_rare_outcomes_are_refused_with_the_way_to_merge_them(
     assert advice in str(caught.value)
     assert ("yours to decide" in str(caught.value)) == (not found.ordered)
     assert len(caught.value.problems) == 1
+
+
+def test_an_order_that_nobody_names_is_asked_for() -> None:
+    said = ColumnHints(ordered=True)
+    with pytest.raises(ConfigurationError, match=r"ordered = true needs the order of result's"):
+        target("red", "blue", said=said)
+    assert target("high", "low", said=said).categories == ("low", "high")
