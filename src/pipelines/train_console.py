@@ -14,7 +14,7 @@ from src.components.model_evaluation import Evaluation
 from src.config import ARTIFACTS
 from src.exception import ArtifactError
 from src.pipelines.training import TrainResult
-from src.report.class_facts import Capacity, ClassScores
+from src.report.class_facts import Capacity, ClassScores, told_capacity
 from src.report.class_overview import how_to_name_the_event
 from src.report.group_facts import GroupsFacts
 from src.report.group_scores import GroupWords, held_out_case, score_sentences
@@ -46,7 +46,8 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         say(f"Not tried, {reason}: {', '.join(names)}.")
     evaluation = result.evaluation
     n_held_out = evaluation.n_samples
-    found = result.run.read_json("metrics.json").get("groups")
+    metrics = run.read_json("metrics.json")
+    found = metrics.get("groups")
     groups = read_typed(GroupsFacts, found) if found else None
     of_case = ""
     if groups is not None:
@@ -62,7 +63,6 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
         say(f"  {line}")
     if isinstance(evaluation, Evaluation) and evaluation.r2.low <= min(0, evaluation.r2.value):
         say("These rows do not show that it is better than the mean.", style="yellow")
-    metrics = run.read_json("metrics.json")
     if isinstance(evaluation, ClassScores) and metrics["gain"]["low"] <= 0:
         say("These rows do not show that it is better than the shares alone.", style="yellow")
     for line in (*headline(metrics), *sentences(metrics, schema), *of_large_table(metrics)):
@@ -185,10 +185,7 @@ def _held_out_outcomes(result: TrainResult, found: ClassScores) -> list[str]:
             f"{line['level']:.0%} sets hold {line['coverage']:.0%} of them, with "
             f"{line['mean_size']:.1f} outcomes on average"
         )
-    capacity, elsewhere = found.capacity, metrics.get("capacity_out_of_fold")
-    if elsewhere:
-        capacity = read_typed(Capacity, elsewhere)
-    return [*said, *_list_line(result.schema.outcomes, capacity)]
+    return [*said, *_list_line(result.schema.outcomes, told_capacity(metrics, found))]
 
 
 def _list_line(target: ClassTarget, capacity: Capacity | None) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from src.stats.intervals import Interval
 from src.stats.reliability import ReliabilityBin
+from src.utils import read_typed
 
 
 @dataclass(frozen=True)
@@ -126,3 +129,9 @@ class ClassScores:
     confusion: tuple[tuple[int | None, ...], ...]
     capacity: Capacity | None = None
     n_clusters: int | None = None
+
+
+def told_capacity(metrics: Mapping[str, Any], scores: ClassScores) -> Capacity | None:
+    """Return what lists hold: of the held-out rows, or else of training's out of fold."""
+    elsewhere = metrics.get("capacity_out_of_fold")
+    return read_typed(Capacity, elsewhere) if elsewhere else scores.capacity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from src.report.class_facts import Capacity, ClassScores
+from src.report.class_facts import Capacity, ClassScores, told_capacity
 from src.report.facts import Facts, FairnessFinding
 from src.schema.features import ClassTarget
 from src.stats.intervals import Interval
@@ -139,9 +139,8 @@ class ClassReportFacts(Facts):
 
     @property
     def capacity(self) -> Capacity | None:
-        """What lists hold: of the held-out rows, or else of training's out of fold."""
-        elsewhere = self.metrics.get("capacity_out_of_fold")
-        return read_typed(Capacity, elsewhere) if elsewhere else self.scores.capacity
+        """What lists of the students with the largest chance of the event hold."""
+        return told_capacity(self.metrics, self.scores)
 
     @property
     def gain(self) -> Interval | None:
