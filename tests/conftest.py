@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from src.logger import ROOT as LOGGER
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig
 from src.serving.predictor import Predictor
@@ -45,6 +47,21 @@ def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _unconfigured_logging() -> Iterator[None]:
+    """Give each test the project's logger as importing leaves it, whatever earlier tests did."""
+    logger = logging.getLogger(LOGGER)
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    logger.handlers[:], logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
+    yield
+    logging.disable(logging.NOTSET)  # a benchmark, or a program of docs, silences its whole process
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers[:], _, logger.propagate = before
+    logger.setLevel(before[1])
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import pytest
 
 from tests.web.conftest import (  # noqa: F401 - fixtures
     gunicorn,
-    logging_is_restored,
     make_app,
     own_artifacts,
     server,

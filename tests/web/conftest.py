@@ -46,14 +46,6 @@ def make_app(tmp_path_factory) -> Callable[..., Flask]:
     return lambda **settings: module.create_app(Settings(**settings))
 
 
-@pytest.fixture(autouse=True)
-def logging_is_restored() -> Iterator[None]:
-    logger = logging.getLogger(LOGGER)
-    before = (logger.handlers[:], logger.level, logger.propagate)
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
-
-
 @pytest.fixture
 def app(make_app, sample_artifacts: Path) -> Flask:
     return make_app(artifacts_dir=sample_artifacts)
