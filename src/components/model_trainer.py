@@ -38,7 +38,7 @@ from src.search.references import columns_of, reference_rows
 from src.search.scores import pooled_score, r2_gain
 from src.search.selection import Selection, Winner, as_good_in_unit_of
 from src.search.task import REGRESSION, Classification, Task
-from src.search.tuning import Tuner
+from src.search.tuning import Tuner, UnfittableError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,8 +186,14 @@ class ModelTrainer:
                     left_out[candidate.name] = "no time left"
                     continue
                 progress(candidate.label, done, len(plan))
-                tried[candidate.name] = tuner.search(candidate, trials)
+                try:
+                    tried[candidate.name] = tuner.search(candidate, trials)
+                except UnfittableError as error:
+                    left_out[candidate.name] = str(error)
             baseline = tried.pop(BASELINE)
+            if not tried:
+                reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+                raise TrainingError(f"No model could be trained on this table ({reasons}).")
             if budget.goes_on:
                 tuner.search_further(tried, budget, progress)
             within = as_good_in_unit_of(metric, baseline)

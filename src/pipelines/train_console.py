@@ -43,7 +43,7 @@ def show_result(result: TrainResult, options: argparse.Namespace, out: Console) 
     for name, reason in result.trained.left_out.items():
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        say(f"Not tried, {reason}: {', '.join(names)}.")
+        say(f"Left out, {reason}: {', '.join(names)}.")
     evaluation = result.evaluation
     n_held_out = evaluation.n_samples
     metrics = run.read_json("metrics.json")

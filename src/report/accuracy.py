@@ -111,7 +111,7 @@ def not_tried(metrics: Mapping[str, Any]) -> list[str]:
         reasons.setdefault(reason, []).append(spoken(plain(label)))
     return [
         _(
-            "Not tried, %(reason)s: %(models)s.",
+            "Left out, %(reason)s: %(models)s.",
             reason=spoken(plain(reason)),
             models="; ".join(names),
         )

@@ -59,6 +59,8 @@ NOT_TRIED = (
     mark("its columns would fill the memory"),
     mark("no room in the budget (%(budget)s)"),
     mark("no time left"),
+    mark("it could not be fitted (%(kind)s)"),
+    mark("it predicts no number"),
     mark("it cannot learn from a table that is read in parts"),
 )
 NOT_USED = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from src.exception import StuPredictionError
 from src.logger import get_logger
 from src.search.candidates import Candidate, TreeCount
 from src.search.early_stopping import counted_folds, find_n_trees, mean_count
@@ -38,6 +39,10 @@ FOREST_ROWS, EXPANDED_CELLS = 5_000, 250_000
 _ONE_LARGE_FIT = threading.Lock()
 
 
+class UnfittableError(Exception):
+    """A family of estimators cannot be fitted to the folds; the message is the reason."""
+
+
 @dataclass(frozen=True)
 class Tuner:
     """Search the spaces of families by cross-validation.
@@ -63,14 +68,33 @@ class Tuner:
 
         The first round, of seed 0, begins with the likeliest value of each parameter; the rest is
         drawn.
+
+        Raises
+        ------
+        UnfittableError
+            If its library refuses what a fold has to learn from, such as a target that is the same
+            in all rows, or predicts no number at any point.
         """
         import numpy as np
 
         started = time.perf_counter()
         folds, metric = self.folds, self.metric
-        tried = self._tried_points(candidate, trials, seed)
+        try:
+            tried = self._tried_points(candidate, trials, seed)
+        except (StuPredictionError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            logger.warning("%s could not be fitted: %s", candidate.label, error)
+            logger.info("Where it failed:", exc_info=True)
+            raise UnfittableError(f"it could not be fitted ({type(error).__name__})") from error
         points = np.array([folds.joined([part for part, _ in parts]) for _, parts in tried])
-        scores = [pooled_score(folds, predicted, metric) for predicted in points]
+        usable = [bool(np.isfinite(predicted).all()) for predicted in points]
+        if not any(usable):
+            raise UnfittableError("it predicts no number")
+        scores = [
+            pooled_score(folds, predicted, metric) if number else -math.inf
+            for predicted, number in zip(points, usable, strict=True)
+        ]
         best = int(np.argmax(scores))
         params, parts = tried[best]
         found = Tried(
@@ -81,7 +105,7 @@ class Tuner:
                 for name in (R2, *folds.task.error_names)
             },
             points[best],
-            points,
+            points[usable],
             fit_time_s=math.fsum(seconds for _, seconds in parts) / len(parts),
         )
         trim_heap()
@@ -156,7 +180,10 @@ class Tuner:
                 if budget.is_used_up(planned_s):
                     return
                 progress(f"Round {number}: {one.candidate.label}", done, ROUND_FAMILIES)
-                more = self.search(one.candidate, ROUND_TRIALS, seed=number)
+                try:
+                    more = self.search(one.candidate, ROUND_TRIALS, seed=number)
+                except UnfittableError:  # the points that could be fitted stay
+                    continue
                 better = max(one, more, key=lambda each: each.scores[metric])
                 points = np.vstack([one.points, more.points])
                 tried[one.candidate.name] = replace(better, points=points)

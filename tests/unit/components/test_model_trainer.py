@@ -257,6 +257,25 @@ def test_each_group_is_a_fold_where_they_are_few_and_one_alone_is_refused() -> N
         trainer.run(X, y, preprocessor, groups=["one"] * 60)
 
 
+def test_a_family_whose_library_refuses_a_fold_is_left_out_with_the_reason(caplog) -> None:
+    """Of two groups, one has the same target in all rows: CatBoost does not learn from it alone."""
+    X, y = table(80)
+    groups = [i // 20 for i in range(80)]
+    y[20:] = 50.0
+    X["hours"] = np.where(np.arange(80) < 20, X["hours"], 5.0)
+    preprocessor = DataTransformation(SCHEMA).run()
+
+    def train(*models: str) -> TrainedModel:
+        trainer = ModelTrainer(ModelTrainerConfig(models=models, budget="quick"))
+        return trainer.run(X, y, preprocessor, groups=groups)
+
+    with pytest.raises(TrainingError, match=r"No model is better .* Ridge"):
+        train("catboost", "ridge")
+    assert "CatBoost could not be fitted: " in caplog.text
+    with pytest.raises(TrainingError, match=r"trained .*catboost: it could .*\(CatBoostError\)"):
+        train("catboost")
+
+
 def test_rows_of_no_weight_teach_nothing() -> None:
     X, y = table(200)
     wrong = y.copy()

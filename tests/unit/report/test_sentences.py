@@ -248,8 +248,8 @@ def test_families_that_were_not_tried_are_listed_by_reason():
     }  # fmt: skip
     notes = leaderboard(replace(given(), metrics=METRICS | {"left_out": left_out})).notes
     assert notes[1:] == [
-        "Not tried, no room: Support vector regression; CatBoost, native categories.",
-        "Not tried, no weights: k-nearest neighbours.",
+        "Left out, no room: Support vector regression; CatBoost, native categories.",
+        "Left out, no weights: k-nearest neighbours.",
     ]
 
 
