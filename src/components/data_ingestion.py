@@ -212,9 +212,10 @@ class DataIngestion:
         else:
             n_groups = len(set(groups))
             if not 1 <= math.ceil(n_groups * share) <= n_groups - 2:
+                belong = "all belong to one group" if n_groups == 1 else f"are of {n_groups} groups"
                 raise ConfigurationError(
-                    f"The rows belong to {n_groups} groups, too few to put a share of {share} of "
-                    "them aside for testing and to learn from the rest.",
+                    f"The rows {belong}, too few to put a share of {share} of them aside for "
+                    "testing and to learn from the rest.",
                     setting="groups",
                 )
             splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
