@@ -29,6 +29,7 @@ PRIOR_ROWS = 5.0  # weight of the belief that nothing sets the spread
 SOLVER = "newton-cholesky"  # few columns
 BLANK_ROWS, ROWS_FOR_BLANKS, PAIRED_FEATURES, TURNS = 300, 20, 12, 5
 HEAP_ROWS, HEAP_SHARE, HEAP_TIMES = 10, 0.02, 2  # at least; times as many as its neighbour
+ROWS_BESIDE_HEAPS = 10  # of fewer, there is no spread to learn: they are taken with the heaps
 
 
 class ModelIntervals:
@@ -191,7 +192,7 @@ class _Rows:
     Attributes
     ----------
     lowest, highest : float or None
-        Scores at the ends of what was seen that form heaps.
+        Scores at the ends of what was seen that form heaps, where enough others lie beside them.
     """
 
     y: NDArray[np.float64]
@@ -206,9 +207,13 @@ class _Rows:
     ) -> Self:
         import pandas as pd
 
-        highest = heap_at_the_least(-y)
+        lowest, highest = heap_at_the_least(y), heap_at_the_least(-y)
+        highest = None if highest is None else -highest
         X = pd.DataFrame(index=range(len(y))) if X is None else X
-        return cls(y, y_pred, X, heap_at_the_least(y), None if highest is None else -highest)
+        found = cls(y, y_pred, X, lowest, highest)
+        if found.spread.sum() < ROWS_BESIDE_HEAPS:
+            return cls(y, y_pred, X, None, None)
+        return found
 
     @cached_property
     def spread(self) -> NDArray[np.bool_]:

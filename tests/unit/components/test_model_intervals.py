@@ -146,6 +146,14 @@ def test_a_heap_is_many_rows_with_the_same_score_at_an_end() -> None:
     assert heap_at_the_least(np.repeat([0.0, 1.0], 20)) is None
 
 
+def test_a_few_rows_beside_heaps_are_taken_with_them() -> None:
+    """Their spread cannot be learnt, and in some folds there would be none of them."""
+    truth = np.array([0.0] * 37 + [1.0, 2.0, 2.0])
+    made = ModelIntervals().run(truth, np.full(40, truth.mean()))
+    assert made.lowest is None
+    assert made.interval(0.1, 0.8, 0, None) == pytest.approx((0, 0.1), abs=0.05)
+
+
 def test_blank_answers_widen_the_range_as_they_do_for_each_row_of_many() -> None:
     made = ModelIntervals().run(*residuals(200))
     blanks = {"a": {"a": 2.0, "b": 2.5}, "b": {"a": 2.5, "b": 1.5}, "c": {"c": 3.0}}
