@@ -327,7 +327,8 @@ def usable_rows(
 def _left_out(schema: Schema, table: Table, inferred: InferredSchema, rows: list[int]) -> str:
     """Return how many rows have no target, and by which marks where these may be outcomes."""
     name = schema.target.name
-    told = f"{len(rows)} rows are left out: they have no {name}."
+    one = len(rows) == 1
+    told = f"{'1 row is' if one else f'{len(rows)} rows are'} left out: no {name} is known."
     at = inferred.positions[name]
     marks = {clean(table.rows[i][at]) for i in rows} - {""}
     if isinstance(schema.target, ClassTarget) and marks:
@@ -367,7 +368,8 @@ def _check_refused(n_refused: int, n_rows: int, problems: Sequence[Problem]) -> 
     if n_refused:
         # A message about a field quotes the student's value, which no log may hold.
         shown = (f"Row {p.row}: {p.field} is refused." if p.field else str(p) for p in problems[:5])
-        logger.warning("%d of %d rows are left out. %s", n_refused, n_rows, " ".join(shown))
+        left_out = f"{n_refused} of {n_rows} rows {'is' if n_refused == 1 else 'are'} left out."
+        logger.warning("%s %s", left_out, " ".join(shown))
 
 
 def write_tables(

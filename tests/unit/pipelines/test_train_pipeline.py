@@ -430,7 +430,7 @@ def test_a_bad_row_is_left_out_and_the_rest_is_used(write, train, caplog) -> Non
     assert result.run.manifest.rows == {
         "total": 60, "refused": 1, "used": 59, "train": 47, "test": 12,
     }  # fmt: skip
-    assert "1 of 60 rows are left out" in caplog.text
+    assert "1 of 60 rows is left out" in caplog.text
     assert "Row 12" in caplog.text
     assert "1O" not in caplog.text, "a student's value stands in the log"
 
@@ -448,7 +448,7 @@ def test_rows_without_a_target_are_left_out_with_a_warning(write, train, caplog)
         row["mark"] = "NA"
     caplog.set_level("WARNING")
     assert train(write(rows)).run.manifest.rows["used"] == 56
-    assert "4 rows are left out: they have no mark" in caplog.text
+    assert "4 rows are left out: no mark is known" in caplog.text
 
 
 def test_missing_cells_train_and_make_the_feature_optional(write, train) -> None:
