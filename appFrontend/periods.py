@@ -114,6 +114,14 @@ def _drift(facts: Json, target: Json) -> list[str]:
     low, high = found["expected"]["low"], found["expected"]["high"]
     shown = [_signed(value, target) for value in (found["value"], low, high)]
     values = dict(zip(("off", "low", "high"), shown, strict=True))
+    if low <= found["value"] <= high and (low > 0 or high < 0):
+        return [
+            _(
+                "It drifts as before: what came true is %(off)s from what was predicted, on "
+                "average; %(low)s to %(high)s is usual by the periods before.",
+                **values,
+            )
+        ]
     if low <= found["value"] <= high:
         return [
             _(

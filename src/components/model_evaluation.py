@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from src.report.facts import ExclusionCost, PassMark
 from src.schema.features import CategoricalFeature, NumericFeature
 from src.stats.conformal import PredictionIntervals
-from src.stats.disclosure import result_of_few
+from src.stats.disclosure import LEAST_ROWS, result_of_few
 from src.stats.intervals import (
     Interval,
     interval_of,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-LEAST_ROWS = 10  # behind a precision or a recall
 MOST_MARKS = 30
 
 
@@ -134,8 +133,10 @@ class ModelEvaluation:
         *,
         integer: bool,
         base_rate: float,
-    ) -> PassMark:
+    ) -> PassMark | None:
         """Return whether the chances of a score below a mark are calibrated.
+
+        None where fewer than ten held-out rows are below it, or fewer than ten are not.
 
         Parameters
         ----------
@@ -154,6 +155,8 @@ class ModelEvaluation:
         Weather Review 78(1).
         """
         below = y_true < mark
+        if min(below.sum(), (~below).sum()) < LEAST_ROWS:
+            return None
         chance = intervals.probability_below_of_each(mark, y_pred, integer=integer, columns=X)
         squares, of_share = (chance - below) ** 2, (base_rate - below) ** 2
         return PassMark(

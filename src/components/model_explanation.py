@@ -111,7 +111,7 @@ class ModelExplanation:
         folds, rows = trained.folds, refitting.rows
         clusters = None if folds.clusters is None else folds.clusters[rows]
         task, y = folds.task, folds.truth[rows]
-        spread = task.losses(y, folds.training_means[rows], R2)
+        spread = refitting.shares * task.losses(y, folds.training_means[rows], R2)
         with quiet_fits(self.jobs):
             whole, *without = refitting.losses_without(
                 [np.empty(0, dtype=np.intp), *(columns[name] for name in ranked)], self.home

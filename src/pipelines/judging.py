@@ -177,6 +177,7 @@ class Judge:
                 integer=schema.number.integer,
                 base_rate=float((train.y < self.mark).mean()),
             )
+        told_of_mark = asdict(marked) if marked else {}
         tested = test.X, test.y, y_pred, test.clusters
         at_risk = quality_at_marks(
             trained.folds.truth, schema.clip_all(out_of_fold), trained.folds.clusters
@@ -186,7 +187,7 @@ class Judge:
             "target_distribution": target_spread(self._all_y(), schema.number)._asdict(),
             "coverage": coverage_of(intervals, schema, *tested),
             "coverage_by_prediction": coverage_by_prediction(intervals, schema, *tested),
-            "pass_mark": asdict(marked) if marked else None,
+            "pass_mark": None if self.mark is None else {"mark": self.mark, **told_of_mark},
             "at_risk": [asdict(one) for one in at_risk],
             **told,
         }

@@ -19,6 +19,7 @@ from src.search.folds import quiet_fits, split_rows, stack_folds
 from src.search.group_effects import fit_groups
 from src.search.leaderboard import TrainedModel
 from src.search.plan import searched_rows
+from src.search.task import REGRESSION
 from src.stats.chances import ClassChances
 from src.stats.intervals import Interval
 
@@ -189,8 +190,8 @@ class PeriodsJudge:
         if fit is not None and self.test.units is not None:
             predicted = fit.applied(predicted, self.test.units.keys)
         said = Predicted(last.name, last.truth, self._said(predicted), last.clusters, len(rows))
-        constant = task.constant(self.train.y, len(last.truth))
-        return component.other(last, said, constant)
+        learnt = last.truth if task == REGRESSION else self.train.y  # as the scores' R² has it
+        return component.other(last, said, task.constant(learnt, len(last.truth)))
 
 
 def _event(target: ClassTarget) -> frozenset[int]:

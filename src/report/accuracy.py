@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 HARDLY = 0.02  # R² that twice the rows gain at most
 ROWS_A_STEP, MOST_STEPS = 20, 8  # of the line through the residuals
 DRAWN_SHIFT = 0.01  # of the truths' range: how far a dot is moved at most
+UNCORRECTED = mark("These scores are not corrected for the choice of the model.")
 MCFADDEN = mark(
     "R² of chances (McFadden's): the share by which their log loss is below that of stating the "
     "outcomes' shares for everyone. 0.2 to 0.4 is already a good fit."
@@ -278,6 +279,7 @@ def learning_curve(facts: Facts) -> Section | None:
     axes = _("Students learnt from"), _("R² (1 is perfect)")
     svg = curves("learning", alt, lines, *axes, marked=True)
     caption = [_would_more_help(points), _("The band: 95\N{NO-BREAK SPACE}% intervals.")]
+    caption.append(_(UNCORRECTED))
     if facts.schema.task != "regression":
         caption.append(_(MCFADDEN))
     if facts.too_few_to_learn_from:
@@ -541,7 +543,8 @@ def coverage(facts: ReportFacts) -> Section | None:
         _("Students inside their range (%)"),
     )
     outside = [_range_is_off(row) for row in rows if row.get("p_value", 1.0) < CHANCE / len(rows)]
-    verdict = _("All ranges hold as many students as they promise, as far as chance lets one see.")
+    told = any(one.low < one.high for one in held)
+    verdict = nothing_is_off(len(rows), told)
     if outside:
         verdict = broken_promise(outside)
     table = ReportTable(
@@ -563,7 +566,7 @@ def coverage(facts: ReportFacts) -> Section | None:
             n,
         )
     ]
-    caption = f"{verdict} {what_marks_are()}"
+    caption = f"{verdict} {what_marks_are(told)}"
     tables = [table]
     if levels := coverage_by_level(facts):
         tables.append(levels)
@@ -589,13 +592,35 @@ def wanted_and_found(rows: Iterable[Row]) -> str:
     )
 
 
+def nothing_is_off(n_shares: int, told: bool) -> str:
+    """Return that no range or set holds more or fewer than it promises, beyond chance.
+
+    Parameters
+    ----------
+    told : bool
+        Whether the shares have intervals.
+    """
+    if not told:
+        return _(
+            "The students are of fewer than %(least)s clusters: nothing is told from chance.",
+            least=number(LEAST_CLUSTERS),
+        )
+    return ngettext(
+        "%(n)s was looked at: it is not off by more than chance explains.",
+        "%(n)s were looked at together: none is off by more than chance explains.",
+        n_shares,
+    )
+
+
 def broken_promise(outside: Sequence[str]) -> str:
     """Return which ranges or sets hold more or fewer than they promise."""
     return capitalize(_("%(list)s, by more than chance explains.", list=listed(outside)))
 
 
-def what_marks_are() -> str:
-    """Return what stands in a plot of what ranges or sets hold."""
+def what_marks_are(told: bool) -> str:
+    """Return what stands in a plot of what ranges or sets hold; lines, where shares are told."""
+    if not told:
+        return _("Upright marks: what is promised.")
     return _("Upright marks: what is promised. Lines: 95\N{NO-BREAK SPACE}% intervals.")
 
 

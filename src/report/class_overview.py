@@ -315,7 +315,8 @@ def told(facts: ClassReportFacts) -> Told:
     if (row := shown_sets(facts)) is not None:
         promise = _(
             "A single prediction can be wrong: a chance of 10 in 100 comes true for 1 student in "
-            "10, and 1 in 10 has an outcome outside a set that names %(mean)s outcomes on average. "
+            "10, and at most 1 in 10 is expected to have an outcome outside a set that names "
+            "%(mean)s outcomes on average. "
             "That holds over all students, not for each kind of student.",
             mean=number(row["mean_size"], 1),
         )

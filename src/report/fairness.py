@@ -27,6 +27,7 @@ from src.report.wording import (
     signed,
     span,
 )
+from src.stats.disclosure import LEAST_ROWS
 from src.stats.intervals import LEAST_CLUSTERS, Interval
 from src.stats.permutation_test import ALPHA
 from src.stats.reliability import ReliabilityBin
@@ -235,10 +236,18 @@ def exclusion_section(
 
 def pass_mark(facts: ReportFacts) -> Section | None:
     """Return whether the probability of a score below the mark comes true."""
-    mark = facts.pass_mark
-    if mark is None:
-        return None
+    mark, asked = facts.pass_mark, facts.metrics.get("pass_mark")
     names, measure = Names(facts.schema), Measure.of(facts.schema.number)
+    if mark is None:
+        if not asked:
+            return None
+        at = f"{in_full(asked['mark'])} {measure.unit}".strip()
+        few = _(
+            "Fewer than %(least)s students not seen before are below it, or fewer are not: whether "
+            "the probabilities of it come true is not told.",
+            least=number(LEAST_ROWS),
+        )
+        return Section("pass-mark", _("Below the pass mark of %(mark)s", mark=at), [few])
     at = f"{in_full(mark.mark)} {measure.unit}".strip()
     lead = [
         _(

@@ -201,7 +201,8 @@ def _new_and_known(words: GroupWords) -> str:
 def _share(score: GroupScore) -> Cell:
     if (share := score.share_in_range) is None:
         return Cell("–")
-    return Cell(percent(share.value), percent_span(share.low, share.high))
+    ends = percent_span(share.low, share.high) if share.low < share.high else ""
+    return Cell(percent(share.value), ends)
 
 
 def tiles(groups: GroupsFacts, schema: Schema) -> list[Tile]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from src.language import gettext as _
 from src.language import mark, ngettext
+from src.report.accuracy import UNCORRECTED
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Facts, Importance, PartialDependence, RefittedModel
 from src.report.matplotlib_svg import ACCENT, QUIET
@@ -108,7 +109,7 @@ def _how_measured(refitted: RefittedModel, facts: Facts) -> list[str]:
             **fields,
         )
     if refitted.label == facts.metrics.get("model"):
-        return [said]
+        return [f"{said} {_(UNCORRECTED)}"]
     stands_for = _("It stands for the chosen model, since it is quicker to fit.")
     return [f"{said} {stands_for}"]
 

@@ -47,12 +47,14 @@ def levers(facts: Facts) -> Section | None:
 def _what_is_compared(schema: Schema) -> str:
     if isinstance(schema.target, NumericFeature):
         return _(
-            "Students: how far the mean scores of those with either answer lie apart. Model: how "
-            "far its predictions lie apart when all other answers stay as they are."
+            "Students: how far the mean scores of those with either answer lie apart; of a "
+            "number, by a straight line through all students. Model: how far its predictions lie "
+            "apart when all other answers stay as they are."
         )
     return _(
-        "Students: how far the shares with %(event)s of those with either answer lie apart. "
-        "Model: how far its predictions lie apart when all other answers stay as they are.",
+        "Students: how far the shares with %(event)s of those with either answer lie apart; of a "
+        "number, by a straight line through all students. Model: how far its predictions lie "
+        "apart when all other answers stay as they are.",
         event=event_label(schema.target),
     )
 
@@ -60,6 +62,8 @@ def _what_is_compared(schema: Schema) -> str:
 def _contradiction(raw: RawDifference, modelled: float, name: str, schema: Schema) -> str:
     """Say that students and model differ in the sign."""
     target, measure = schema.target, Measure.of(schema.target)
+    if not raw.order:
+        name = _("%(column)s, by a straight line through all students", column=name)
     said = {
         "column": name,
         "high": _answer(raw.high),

@@ -53,10 +53,14 @@ def used_sensitive_features(facts: Facts) -> list[str]:
 def purpose(facts: ReportFacts) -> str:
     """Return what the model predicts, and from what."""
     names, used = Names(facts.schema), used_features(facts)
-    low, high = map(end, facts.schema.number.range)
+    target = facts.schema.number
+    low, high = map(end, target.range)
     ends = _("from %(low)s to %(high)s", low=low, high=high)
-    if unit := plain(facts.schema.target.unit):
-        ends = _("in %(unit)s, from %(low)s to %(high)s", unit=unit, low=low, high=high)
+    if target.minimum is None or target.maximum is None:
+        low, high = end(target.observed_minimum), end(target.observed_maximum)
+        ends = _("%(low)s to %(high)s in the table that it learnt from", low=low, high=high)
+    if unit := plain(target.unit):
+        ends = _("in %(unit)s, %(ends)s", unit=unit, ends=ends)
     return ngettext(
         "The model estimates %(target)s (%(range)s) from %(n)s fact about a student: %(columns)s.",
         "The model estimates %(target)s (%(range)s) from %(n)s facts about a student: %(columns)s.",
@@ -222,8 +226,10 @@ def _beside(row: Mapping[str, Any], column: str) -> str:
             )
         return _("%(size)s below that of the best single column, %(column)s (%(r2)s)", **figures)
     if gain >= 0:
-        return _("%(size)s above that of a ridge regression on all columns (%(r2)s)", **figures)
-    return _("%(size)s below that of a ridge regression on all columns (%(r2)s)", **figures)
+        return _(
+            "%(size)s above that of a ridge regression on the same columns (%(r2)s)", **figures
+        )
+    return _("%(size)s below that of a ridge regression on the same columns (%(r2)s)", **figures)
 
 
 def certainty(facts: ReportFacts) -> list[str]:
@@ -349,7 +355,7 @@ def how_made(facts: Facts) -> list[str]:
 
 def held_out_on(n_samples: int, n_clusters: int | None) -> str:
     """Return the caption of a table of scores on the held-out students."""
-    if not n_clusters:
+    if not n_clusters or n_clusters == n_samples:
         return ngettext("On %(n)s student held out", "On %(n)s students held out", n_samples)
     return ngettext(
         "On %(students)s students from %(n)s cluster held out",

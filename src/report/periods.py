@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
     by_chance, held_out = periods.by_chance[main], last.scores[main]
     shown = number(held_out.value, 3)
     said = {"score": _(MAIN[main]), "random": _with_ends(by_chance), "shown": shown}
-    if by_chance.value > held_out.high:
+    if _is_surely_more(by_chance, held_out):
         compared = _(
             "Of rows drawn at random from the earlier periods, %(score)s would be %(random)s, not "
             "%(shown)s: that figure flatters.",
@@ -64,6 +65,13 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
         period=_called(periods, last.name),
     )
     return [held_out_is, compared]
+
+
+def _is_surely_more(one: Interval, other: Interval) -> bool:
+    """Whether a figure of other rows is larger by more than chance; never without intervals."""
+    if not (one.low < one.high and other.low < other.high):
+        return False
+    return one.value - other.value > math.hypot(one.value - one.low, other.high - other.value)
 
 
 def how_compared(metrics: Mapping[str, Any]) -> str:
@@ -191,6 +199,16 @@ def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
     if isinstance(target, NumericFeature):
         off, low, high = map(Measure.of(target).signed, values)
         said = {"period": last, "off": off, "low": low, "high": high}
+        if found.is_met and found.expected.excludes_zero:
+            return [
+                _(
+                    "It drifts as before: in %(period)s, students' %(target)s is %(off)s from the "
+                    "prediction, on average; %(low)s to %(high)s is usual by the periods before "
+                    "it.",
+                    target=Names(schema).target,
+                    **said,
+                )
+            ]
         if found.is_met:
             return [
                 _(
@@ -217,6 +235,14 @@ def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
         "low": low,
         "high": high,
     }
+    if found.is_met and found.expected.excludes_zero:
+        return [
+            _(
+                "It drifts as before: in %(period)s, %(share)s is %(off)s points from the "
+                "prediction; %(low)s to %(high)s points is usual by the periods before it.",
+                **said,
+            )
+        ]
     if found.is_met:
         return [
             _(

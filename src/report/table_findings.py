@@ -444,7 +444,7 @@ def _skewed(found: Finding, columns: str) -> str:
     return _(
         "%(columns)s, the target, has a long tail: a few values lie far from most. Ranges are "
         "wider there, and rest on few pupils: they may hold fewer than they promise at some "
-        "levels of the prediction. The report and the model's page tell how many at each.",
+        "levels of the prediction. The model's page tells how many at each.",
         columns=columns,
     )
 

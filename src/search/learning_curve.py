@@ -51,22 +51,26 @@ def learning_scores(
 ) -> tuple[list[LearningScores], list[int]]:
     """Return how good the winner is when it learns from fewer rows, the fewest first.
 
-    The winner's parameters stay as they are. Beside it, the numbers of rows from which it cannot
-    learn, such as 20 neighbours from 10 rows.
+    The winner's parameters stay as they are. Of folds that follow time, the last one alone is
+    looked at: the others have fewer periods to learn from. Beside the scores, the numbers of rows
+    from which it cannot learn, such as 20 neighbours from 10 rows.
     """
     import numpy as np
 
     folds = trained.folds
-    least = min(len(train) for train, _ in folds.splits)
+    in_time = folds.inner is not None
+    last = len(folds.splits) - 1
+    least = len(folds.splits[last][0]) if in_time else min(len(t) for t, _ in folds.splits)
     sizes = sorted({round(share * least) for share in LEARNING_SHARES})
     sizes = [size for size in sizes if size >= LEAST_LEARNT]
 
     a_fold_s = _fit_s(trained, least, folds.X.shape[1]) * math.fsum(LEARNING_SHARES)
-    n_folds = max(2, min(len(folds.splits), int(LEARNING_S / a_fold_s)))
-    asked = [(size, k) for size in sizes for k in range(n_folds)]
+    n_folds = 1 if in_time else max(2, min(len(folds.splits), int(LEARNING_S / a_fold_s)))
+    used = [last] if in_time else [*range(n_folds)]
+    asked = [(size, k) for size in sizes for k in used]
     task = partial(_predict, trained.pipeline.named_steps["model"], random_state)
     found = home.map(task, folds, asked, a_fold_s / max(len(sizes), 1))
-    rows = np.concatenate(folds.tests[:n_folds])
+    rows = np.concatenate([folds.tests[k] for k in used])
     points: list[LearningScores] = []
     too_few: list[int] = []
     before = None

@@ -72,10 +72,18 @@ class Refitting:
         rows = np.concatenate(folds.tests[:n_folds])
         return cls(label[name], estimators[name], folds, n_folds, n_features, rows, cost[name])
 
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Each row's weight, over their mean weight."""
+        found = self.folds.shares[self.rows]
+        return found / found.mean()
+
     def losses_without(
         self, left_out: Sequence[NDArray[np.intp]], home: Home = HERE
     ) -> NDArray[np.float64]:
-        """Return each row's loss without each set of columns: that which R² is made of.
+        """Return each row's loss without each set of columns, times its share of the weight.
+
+        It is the loss that R² is made of.
 
         A column that is left out has one value in all rows.
 
@@ -98,7 +106,7 @@ class Refitting:
         n = self.n_folds
         predicted = [np.concatenate(parts[i * n : (i + 1) * n]) for i in range(len(left_out))]
         truth, task = self.folds.truth[self.rows], self.folds.task
-        return np.array([task.losses(truth, one, R2) for one in predicted])
+        return np.array([self.shares * task.losses(truth, one, R2) for one in predicted])
 
 
 def _predict_without(

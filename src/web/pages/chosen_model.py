@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
-from src.config import BLEND
+from src.config import ALL_COLUMNS, BLEND, SINGLE_COLUMN
 from src.language import gettext as _
 from src.language import ngettext
 from src.report.document import ReportTable
@@ -52,7 +53,7 @@ def why_chosen(metrics: Mapping[str, Any]) -> str:
     if members := _members(metrics):
         if len(set(members.values())) > 1:
             return _(
-                "%(model)s was chosen: together they err less than each of them alone.",
+                "%(model)s was chosen: in these shares they erred least together.",
                 model=model,
             )
         return _(
@@ -60,12 +61,18 @@ def why_chosen(metrics: Mapping[str, Any]) -> str:
             "the luckiest of them.",
             model=model,
         )
-    if metrics["leaderboard"][0]["name"] == metrics["winner"]:
-        return _(
-            "%(model)s was chosen: nothing else that was tried does better on students whom it "
-            "had not seen.",
+    board = [*takewhile(lambda r: r["name"] != metrics["winner"], metrics["leaderboard"])]
+    references = [row for row in board if row["name"] in (SINGLE_COLUMN, ALL_COLUMNS)]
+    if len(references) == len(board):
+        chosen = _(
+            "%(model)s was chosen: nothing else that was tried did better on students whom it had "
+            "not seen, before its score was corrected for this choice.",
             model=model,
         )
+        if not references:
+            return chosen
+        compared = _("What stands above it cannot be chosen: it is there for comparison.")
+        return f"{chosen} {compared}"
     return _(
         "%(model)s was chosen: what stands above it reaches too little more to be worth its "
         "complexity, or was not chosen by this score.",

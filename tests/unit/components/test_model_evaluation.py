@@ -195,14 +195,18 @@ def test_chances_that_are_off_show_as_such() -> None:
     assert all(one.observed.low > one.predicted for one in middle)
 
 
-def test_a_mark_that_nobody_misses_can_be_evaluated() -> None:
+def test_of_a_mark_that_few_miss_or_few_reach_nothing_is_told() -> None:
     made = ModelIntervals().run(*scores(400, 0))
     truth, predicted = scores(200, 1)
-    found = ModelEvaluation().pass_mark(
-        NO_COLUMNS, truth, predicted, made, 1, integer=True, base_rate=0.0
-    )
-    assert (found.n_below, found.baseline_brier) == (0, 0)
-    assert json.loads(json.dumps(asdict(found), allow_nan=False))["brier"]["value"] < 0.001
+    ranked = np.sort(truth)
+    told = [
+        ModelEvaluation().pass_mark(
+            NO_COLUMNS, truth, predicted, made, mark, integer=True, base_rate=0.1
+        )
+        for mark in (1, ranked[9], ranked[10] + 1, ranked[-5])
+    ]
+    assert [one is None for one in told] == [True, True, False, True]
+    assert json.loads(json.dumps(asdict(told[2]), allow_nan=False))["n_below"] >= 10
 
 
 @pytest.mark.parametrize("n", [150, 2_000])

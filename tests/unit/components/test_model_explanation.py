@@ -78,6 +78,17 @@ def test_what_stands_for_the_chosen_model_is_as_good_before_either_is_corrected(
     assert Refitting.of(corrected, 42).label == trained.winner.label == "Decision tree"
 
 
+def test_weights_count_in_what_the_model_relies_on_as_on_the_leaderboard() -> None:
+    _, X, y = fitted()
+    weight = np.where(np.arange(len(X)) % 3 == 0, 5.0, 0.5)
+    trainer = ModelTrainer(ModelTrainerConfig(models=("ridge",), budget="quick"))
+    trained = trainer.run(X, y, DataTransformation(SCHEMA).run(), weight=weight)
+    pipeline = trainer.fit(trained.pipeline, X, y, weight)
+    _, refitted = ModelExplanation(SCHEMA).importance(trained, pipeline, X, X)
+    shown = r2_score(y, trained.out_of_fold, sample_weight=weight)
+    assert refitted.r2 == pytest.approx(shown, abs=0.005)
+
+
 def test_two_copies_are_missed_together_and_neither_alone() -> None:
     _, X, y = fitted()
     random = np.random.default_rng(1)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from src.components.model_trainer import ModelTrainer
+from src.components.model_trainer import ModelTrainer, ModelTrainerConfig
 from src.exception import ConfigurationError
 from src.pipelines.train_pipeline import TrainPipeline
 from src.pipelines.training import TrainConfig, TrainResult
@@ -89,6 +89,28 @@ def test_without_drift_none_is_said(plain) -> None:
     assert "Held out is year 2025, the last period" in text
     assert "No drift is seen: in year 2025" in text
     assert "Of rows drawn at random from the earlier periods, R² would be" in text
+
+
+def test_drift_that_goes_on_is_called_so_and_a_figure_without_interval_flatters_nobody(plain):
+    metrics = plain.run.read_json("metrics.json")
+    metrics["periods"]["mean_error"] = {
+        "value": 4.0, "expected": {"value": 4.5, "low": 2.0, "high": 7.0}}  # fmt: skip
+    text = " ".join(sentences(metrics, plain.schema))
+    assert "It drifts as before: in year 2025, students' Mark is +4.0" in text
+    metrics["periods"]["by_chance"]["r2"] = {"value": 0.99, "low": 0.99, "high": 0.99}
+    assert "flatters" not in " ".join(headline(metrics))
+
+
+def test_scores_of_older_models_differ_by_what_is_said(plain) -> None:
+    found = facts(plain)
+    held_out = found.scores[-1].scores["r2"].value
+    for other in (found.newest, found.older):
+        assert held_out - other.scores["r2"].value == pytest.approx(other.lost.value, abs=1e-9)
+
+
+def test_the_learning_curve_ends_with_what_the_last_period_was_predicted_from(plain) -> None:
+    points, _ = ModelTrainer(ModelTrainerConfig()).learning_curve(plain.trained)
+    assert points[-1].n_train == (YEARS - 2) * A_YEAR
 
 
 def test_drift_is_said_with_its_size(tmp_path: Path) -> None:

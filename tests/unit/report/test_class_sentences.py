@@ -139,6 +139,14 @@ def test_the_next_best_model_is_told_from_chance() -> None:
         section.figures[0].caption
     )
     assert section.tables[0].marked == 0
+    board = [
+        row | {"behind": {"value": -0.01, "low": -0.03, "high": 0.01}}
+        if row["name"] == "catboost"
+        else row
+        for row in METRICS["leaderboard"]
+    ]
+    caption = leaderboard(given(metrics=METRICS | {"leaderboard": board})).figures[0].caption
+    assert "chosen. Catboost loses" in caption
 
 
 def test_a_list_is_compared_with_drawing_lots() -> None:
@@ -233,9 +241,9 @@ def test_a_difference_that_the_model_turns_round_is_told_of_the_event() -> None:
     section = levers(given(partial_dependence=(curve,), levers=(raw,)))
     assert section is not None
     assert (
-        "Hours: students with 9 have Fail 30.0 points less often than those with 0, but among "
-        "students whose other answers are the same the model gives a chance of it that is 5.0 "
-        "points more."
+        "Hours, by a straight line through all students: students with 9 have Fail 30.0 points "
+        "less often than those with 0, but among students whose other answers are the same the "
+        "model gives a chance of it that is 5.0 points more."
     ) in section.lead[1]
 
 

@@ -92,6 +92,10 @@ def test_both_scores_are_told_with_how_many_they_rest_on() -> None:
     assert table.header == ("Measure", "New schools", "New students of known schools")
     cells = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
     assert cells["R²"] == ["0.300", "0.500"]
+    few = score(NEW, 5, around(0.3), around(6.5), share_in_range=RangeShare(0.92, 0.92, 0.92, 0.4))
+    (held,) = [row for row in scores_table(groups(scores=(few,)), SCHEMA).rows if "set" in
+               row[0].text or "range" in row[0].text]  # fmt: skip
+    assert held[1].detail == ""
     assert cells["Schools"] == ["8", "32"]
 
 

@@ -101,7 +101,7 @@ def test_the_purpose_names_target_unit_range_and_features():
 def test_the_end_that_is_not_bounded_is_the_one_that_was_seen():
     scores = replace(MARK, maximum=None, observed_minimum=487, observed_maximum=774)
     made = replace(held_out(mae=figure(22.04, 21, 23)), schema=Schema((AGE,), scores))
-    assert "in points, from 0 to 774" in purpose(made)
+    assert "in points, 487 to 774 in the table that it learnt from" in purpose(made)
     assert "22 points off" in said(made)
 
 
@@ -159,8 +159,8 @@ def test_what_the_model_adds_to_its_best_column_and_to_ridge_is_told():
     assert added(made) == [
         "On the training rows, each predicted without having been seen, its R² is 0.800, before it "
         "is corrected for having been chosen: 0.100 above that of the best single column, Age "
-        "(0.700), and 0.005 above that of a ridge regression on all columns (0.795), which may "
-        "well be chance."
+        "(0.700), and 0.005 above that of a ridge regression on the same columns (0.795), which "
+        "may well be chance."
     ]
 
 
@@ -356,8 +356,8 @@ def test_a_lean_to_one_side_is_told_from_chance(offset, expected):
 @pytest.mark.parametrize(
     ("found", "p_value", "expected"),
     [
-        (0.9, 1.0, "All ranges hold"),
-        (0.86, 0.06, "All ranges hold"),
+        (0.9, 1.0, "it is not off by more than chance"),
+        (0.86, 0.06, "it is not off by more than chance"),
         (0.7, 0.001, "fewer than promised"),
         (1.0, 0.01, "more than promised"),
     ],
@@ -368,6 +368,14 @@ def test_ranges_are_held_to_their_promise(found, p_value, expected):
     made = replace(given(), metrics=METRICS | {"coverage": rows})
     assert expected in coverage(made).figures[0].caption
     assert coverage(given()) is None
+
+
+def test_of_too_few_clusters_no_promise_is_said_to_be_kept():
+    figures = {"coverage": 0.9, "mean_width": 18.0, "low": 0.9, "high": 0.9}
+    made = replace(given(), metrics=METRICS | {"coverage": [{"level": 0.9, **figures}]})
+    caption = coverage(made).figures[0].caption
+    assert "fewer than 10 clusters: nothing is told from chance" in caption
+    assert "Lines" not in caption
 
 
 def test_levels_at_which_the_ranges_hold_too_few_are_named():
@@ -525,6 +533,14 @@ def test_probabilities_are_compared_with_the_same_for_everyone(brier, expected):
     assert expected in section.lead[1]
     assert "In 1 of 2 groups" in section.figures[0].caption
     assert pass_mark(given(pass_mark=replace(mark, bins=()))).figures == []
+
+
+def test_how_few_are_below_the_mark_is_not_told():
+    assert pass_mark(given()) is None
+    made = replace(given(), metrics=METRICS | {"pass_mark": {"mark": 12.0}})
+    section = pass_mark(made)
+    assert section.title == "Below the pass mark of 12 points"
+    assert section.lead[0].startswith("Fewer than 10 students not seen before are below it, or")
 
 
 def test_of_too_few_clusters_no_group_is_said_to_lie_within_chance():

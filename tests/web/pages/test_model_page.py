@@ -142,6 +142,16 @@ def test_a_page_names_a_model_in_its_language():
     assert why_chosen(single).startswith("Ridge regression was chosen")
 
 
+def test_why_a_model_was_chosen_is_what_the_leaderboard_shows():
+    board = [{"name": name} for name in ("single_column", "ridge", "svr")]
+    metrics = {"model": "Ridge regression", "winner": "ridge", "leaderboard": board}
+    assert "it is there for comparison" in why_chosen(metrics)
+    assert "too little more" in why_chosen(metrics | {"winner": "svr"})
+    blend = {"name": "blend", "params": {"ridge": 0.3, "svr": 0.7}}
+    made = why_chosen({"model": "Blend", "winner": "blend", "leaderboard": [*board, blend]})
+    assert made == "Blend of 2 models was chosen: in these shares they erred least together."
+
+
 def test_without_a_model_the_page_says_so(empty_client):
     response = empty_client.get("/model")
     assert response.status_code == 503
