@@ -25,7 +25,19 @@ def target(*labels: str, said: ColumnHints = NOTHING, task: str = "auto") -> Cla
         ("Withdrawn", "Fail", "Pass", "Distinction"),
         ("poor", "fair", "good", "excellent"),
         ("F", "D", "C", "B-", "B", "A", "A+"),
+        ("U", "E", "D", "C", "B", "A", "A*"),
+        ("U", "A", "A*"),
+        ("U", "G", "F", "E", "D"),
         ("1", "2", "3", "10"),
+        ("bad", "medium", "good"),
+        ("below average", "average", "above average"),
+        ("insuficiente", "suficiente", "bien", "notable", "sobresaliente"),
+        ("malo", "regular", "bueno", "excelente"),
+        ("mala", "regular", "buena", "muy buena"),
+        ("sehr schlecht", "schlecht", "mittel", "gut", "sehr gut"),
+        ("nicht genügend", "genügend", "befriedigend", "gut", "sehr gut"),
+        ("mauvais", "moyen", "bon", "très bon"),
+        ("mauvaise", "moyenne", "bonne"),
         ("mangelhaft", "ausreichend", "gut"),
         ("suspenso", "aprobado", "notable"),
         ("échec", "réussi"),
@@ -37,7 +49,15 @@ def test_common_scales_go_from_low_to_high(from_low: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", [("red", "green"), ("low", "medium", "unknown"), ("pass", "passed", "fail")]
+    "labels",
+    [
+        ("red", "green"),
+        ("low", "medium", "unknown"),
+        ("pass", "passed", "fail"),
+        ("B", "G"),
+        ("E", "U"),
+        ("B*", "B", "C"),
+    ],
 )
 def test_what_is_no_scale_has_no_order(labels: tuple[str, ...]) -> None:
     assert ordered_outcomes(labels) is None
