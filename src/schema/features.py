@@ -20,6 +20,7 @@ from src.tables.cells import (
     format_number,
     parse_number,
     shorten,
+    without_needless_point,
 )
 from src.tables.look_alike import digits, fold, means_others, truth
 from src.tables.number_columns import is_one_of
@@ -493,7 +494,7 @@ class ClassTarget(CategoricalFeature):
         label = clean(cell)
         if label.lower() in MISSING_MARKS and label not in {*self.categories, *self.merged}:
             return ""
-        return self.merged.get(label, cell)
+        return self.merged.get(label) or self.merged.get(without_needless_point(label), cell)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,6 +162,15 @@ def test_a_merge_may_spell_an_outcome_otherwise() -> None:
     assert set(found.categories) == {"Rest", "c"}
 
 
+def test_a_merge_into_a_number_finds_it_however_it_is_spelt() -> None:
+    labels = ("1.0", "2.0", "4.0", "5.0")
+    found = target(*labels, said=ColumnHints(merge={"5": "4"}, at_risk=("4",)), task="classes")
+    assert found.categories == ("1.0", "2.0", "4.0")
+    assert (found.merged, found.at_risk) == ({"5.0": "4.0"}, ("4.0",))
+    renamed = target("0", "1", "2", said=ColumnHints(merge={"0": "no", "1": "no", "2": "yes"}))
+    assert set(renamed.categories) == {"no", "yes"}
+
+
 def test_an_outcome_is_not_merged_into_one_that_is_merged() -> None:
     said = ColumnHints(merge={"o01": "o00", "o02": "o01"})
     with pytest.raises(ConfigurationError, match=r"'o02' as 'o01', and 'o01' as 'o00'"):
