@@ -16,6 +16,7 @@ from src.language import gettext as _
 from src.tables.cells import (
     MISSING_MARKS,
     almost_number,
+    are_numbers,
     clean,
     format_number,
     parse_number,
@@ -484,6 +485,11 @@ class ClassTarget(CategoricalFeature):
         if len(self.categories) == 2:
             return "binary"
         return "ordinal" if self.ordered else "classes"
+
+    @property
+    def is_scale_of_numbers(self) -> bool:
+        """Whether the outcomes are ordered numbers, of which either end may be the good one."""
+        return self.ordered and are_numbers(self.categories)
 
     @property
     def event(self) -> tuple[int, ...]:

@@ -106,8 +106,8 @@ def outcomes_of(
     by_scale = ordered_outcomes(labels)
     ordered = _is_ordered(labels, by_scale, said, task, name)
     in_order = _in_order(labels, by_scale, named)
-    if said.at_risk is None and ordered:
-        at_risk = in_order[:1]
+    if said.at_risk is None and ordered and not are_numbers(labels):
+        at_risk = in_order[:1]  # of numbers, either end may be the good one
     return ClassTarget(
         **words,
         categories=in_order,

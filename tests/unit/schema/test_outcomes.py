@@ -86,6 +86,16 @@ def test_the_lowest_of_an_order_is_at_risk_and_nobody_without_one() -> None:
     assert not target("0", "1").ordered  # two numbers may be a yes and a no
 
 
+def test_of_ordered_numbers_nobody_is_at_risk_until_the_hints_say_so() -> None:
+    grades = ("1", "2", "3", "6")
+    found = target(*grades, task="ordinal")
+    assert (found.ordered, found.categories, found.at_risk) == (True, grades, ())
+    assert target(*grades, said=ColumnHints(at_risk=("6",))).at_risk == ("6",)
+    assert target("grade 1", "grade 2", said=ColumnHints(
+        categories=("grade 2", "grade 1"), ordered=True,
+    )).at_risk == ("grade 2",)  # fmt: skip
+
+
 def test_hints_say_the_order_and_who_is_at_risk() -> None:
     said = ColumnHints(categories=("far", "near"), ordered=True, at_risk=("near",))
     found = target("near", "far", said=said)
