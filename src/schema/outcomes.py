@@ -203,6 +203,13 @@ def refuse_few(target: ClassTarget, counts: Sequence[int], cells: Set[str]) -> N
     if not few:
         return
     problems = [Problem(f"{target.name}: {c!r} has {n} rows.", target.name) for c, n in few]
+    if len(target.categories) == 2:
+        raise DataValidationError(
+            f"Each outcome of {target.name} needs at least {LEAST_PUPILS} rows, and there are only "
+            "two: merged, nothing would be left to tell apart. Train on a table with more rows of "
+            "the rare one, or name another column with --target.",
+            problems,
+        )
     label = few[0][0]
     sources = [one for one, into in target.merged.items() if into == label]
     if label in cells or not sources:

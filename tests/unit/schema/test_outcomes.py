@@ -223,6 +223,13 @@ def test_rare_outcomes_are_refused_with_the_way_to_merge_them(
     assert len(caught.value.problems) == 1
 
 
+def test_of_two_outcomes_a_rare_one_is_not_to_be_merged() -> None:
+    with pytest.raises(DataValidationError, match="there are only two") as caught:
+        refuse_few(target("Fail", "Pass"), [4, 50], {"Fail", "Pass"})
+    assert "merge =" not in str(caught.value)
+    assert [str(one) for one in caught.value.problems] == ["result: 'Fail' has 4 rows."]
+
+
 def test_an_order_that_nobody_names_is_asked_for() -> None:
     said = ColumnHints(ordered=True)
     with pytest.raises(ConfigurationError, match=r"ordered = true needs the order of result's"):
