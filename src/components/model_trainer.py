@@ -244,8 +244,8 @@ class ModelTrainer:
 
     def _time_folds(self, cohorts: Cohorts, y: NDArray[Any]) -> list[TimeFold]:
         """Return folds that follow time; none where there is one period alone."""
-        task = self.config.task
-        n_classes = task.n_classes if isinstance(task, Classification) else 0
+        is_number = not isinstance(self.config.task, Classification)
+        n_classes = 0 if is_number else len(set(y.tolist()))  # the last period may have another
         return cohorts.folds(y, n_classes, self.config.random_state)
 
     def _group_effects(

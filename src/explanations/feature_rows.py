@@ -39,6 +39,8 @@ class FeatureRows:
     chance : callable or None
         Of a classifier: takes the probabilities of all classes, shape (n_samples, n_classes),
         returns the number that is explained of each row.
+    n_classes : int
+        The target's outcomes, of which the model may not have seen each; 0 for a number.
     """
 
     names: tuple[str, ...]
@@ -46,6 +48,7 @@ class FeatureRows:
     model: Any
     sources: NDArray[np.intp]
     chance: Chance | None = None
+    n_classes: int = 0
 
     @classmethod
     def of(cls, pipeline: Any, schema: Schema, chance: Chance | None = None) -> Self:
@@ -56,7 +59,8 @@ class FeatureRows:
         for position, feature in enumerate(features):
             owners |= dict.fromkeys(feature.columns, position)
         sources = np.array([owners[column] for column in range(len(owners))], dtype=np.intp)
-        return cls(schema.names, preprocessor, model, sources, chance)
+        n_classes = 0 if schema.task == "regression" else len(schema.outcomes.categories)
+        return cls(schema.names, preprocessor, model, sources, chance, n_classes)
 
     def prepare(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Return a frame of typed columns by name as the model takes it.
@@ -82,5 +86,14 @@ class FeatureRows:
     def predict(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """Return the predictions, not clipped, of rows that were prepared or mixed."""
         if self.chance is not None:
-            return self.chance(np.asarray(self.model.predict_proba(rows), dtype=np.float64))
+            return self.chance(self._probabilities(rows))
         return np.asarray(self.model.predict(rows), dtype=np.float64).ravel()
+
+    def _probabilities(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the probabilities of all classes; 0 of one that the model never saw."""
+        found = np.asarray(self.model.predict_proba(rows), dtype=np.float64)
+        if found.shape[1] >= self.n_classes:
+            return found
+        whole = np.zeros((len(found), self.n_classes))
+        whole[:, np.asarray(self.model.classes_, dtype=int)] = found
+        return whole

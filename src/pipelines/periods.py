@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,8 @@ class PeriodsJudge:
         import pandas as pd
 
         config, train, test, schema = self.trainer.config, self.train, self.test, self.schema
-        event = frozenset() if schema.task == "regression" else _event(schema.outcomes)
+        not_learnt = self._not_learnt()
+        event = frozenset() if schema.task == "regression" else _event(schema.outcomes, not_learnt)
         component = ModelPeriods(config.task, event, self._scores)
         last = Predicted(
             self.names[-1], test.y, self._said(self.judged.y_pred), test.clusters, len(train.y)
@@ -90,7 +92,17 @@ class PeriodsJudge:
             mean_error=component.mean_error(earlier, last),
             loss=component.loss(earlier, last),
             shifts=feature_shifts(schema, X, is_last, config.random_state, groups),
+            not_learnt=not_learnt,
         )
+
+    def _not_learnt(self) -> tuple[str, ...]:
+        """Return the outcomes of the last period that are in no row that was learnt from."""
+        import numpy as np
+
+        if self.schema.task == "regression":
+            return ()
+        new = np.setdiff1d(self.held_out.y, self.train.y)
+        return tuple(self.schema.outcomes.categories[int(code)] for code in new)
 
     def _said(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predictions as they are told: within the bounds, or calibrated."""
@@ -173,11 +185,9 @@ class PeriodsJudge:
         self, component: ModelPeriods, last: Predicted, rows: NDArray[np.intp]
     ) -> OtherLearning | None:
         """Return how well the last period is predicted by what is learnt from some rows."""
-        import numpy as np
-
         of, task, fit = self.train.take(rows), self.trainer.config.task, self.trained.groups
-        n_classes = 0 if self.schema.task == "regression" else len(self.schema.outcomes.categories)
-        if len(rows) < LEAST_LEARNT or len(np.unique(of.y)) < n_classes:
+        lacks_some = self.schema.task != "regression" and set(of.y) < set(self.train.y)
+        if len(rows) < LEAST_LEARNT or lacks_some:
             return None
         names = list(self.schema.names)
         try:
@@ -194,7 +204,12 @@ class PeriodsJudge:
         return component.other(last, said, task.constant(learnt, len(last.truth)))
 
 
-def _event(target: ClassTarget) -> frozenset[int]:
-    """Return the outcomes whose share is compared: those at risk, or else the second of two."""
+def _event(target: ClassTarget, not_learnt: Collection[str]) -> frozenset[int]:
+    """Return the outcomes whose share is compared: those at risk, or else the second of two.
+
+    Of those at risk none is compared where none was learnt.
+    """
+    if target.event and set(target.at_risk) <= set(not_learnt):
+        return frozenset()
     of_two = (1,) if len(target.categories) == 2 else ()
     return frozenset(target.event or of_two)

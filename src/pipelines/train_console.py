@@ -105,7 +105,8 @@ def _limits(schema: Schema) -> list[str]:
         if target.at_risk:
             said.append(f"At risk: {listed(target.at_risk, most=20)}.")
         else:
-            said.append(f"No outcome is at risk. {how_to_name_the_event(target)}")
+            why = ": numbers do not say which end is the good one" * target.is_scale_of_numbers
+            said.append(f"No outcome is at risk{why}. {how_to_name_the_event(target)}")
         return [
             *said,
             f'To choose otherwise: categories, ordered, at_risk and merge of [columns."'

@@ -74,10 +74,11 @@ def event(facts: ClassReportFacts) -> str:
 
 def how_to_name_the_event(target: ClassTarget) -> str:
     """Return what a list of students to help lacks where no outcome is at risk."""
+    ends = (target.categories[0], target.categories[-1]) if target.is_scale_of_numbers else ("…",)
     return _(
         "For a list of students to help, name the outcomes at risk in the hints file: %(setting)s "
         "under %(table)s.",
-        setting='at_risk = ["…"]',
+        setting=listed((f'at_risk = ["{one}"]' for one in ends), last="or"),
         table=f'[columns."{plain(target.name)}"]',
     )
 

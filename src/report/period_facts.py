@@ -110,6 +110,8 @@ class PeriodsFacts:
         Of the RMSE, or the log loss; with an interval of 95 %.
     shifts : tuple of FeatureShift
         The largest first, by how it compares with chance.
+    not_learnt : tuple of str
+        Outcomes that rows of the last period have, and none that was learnt from.
     """
 
     column: str
@@ -123,6 +125,7 @@ class PeriodsFacts:
     mean_error: Expectation | None
     loss: Expectation | None
     shifts: tuple[FeatureShift, ...]
+    not_learnt: tuple[str, ...] = ()
 
     @property
     def drifts(self) -> bool | None:

@@ -11,7 +11,7 @@ from src.language import mark, ngettext
 from src.report.document import Cell, Figure, ReportTable, Section
 from src.report.facts import Facts
 from src.report.period_facts import FeatureShift, OtherLearning, PeriodsFacts
-from src.report.wording import Measure, Names, listed, number, percent, r2_text, signed, span
+from src.report.wording import Measure, Names, listed, number, percent, plain, r2_text, signed, span
 from src.schema.features import ClassTarget, NumericFeature
 from src.schema.record import Schema
 from src.stats.intervals import Interval
@@ -93,7 +93,8 @@ def sentences(metrics: Mapping[str, Any], schema: Schema) -> list[str]:
     periods = periods_of(metrics)
     if periods is None:
         return []
-    said = [*_drift(periods, schema), *_loss(periods, schema), *_others(periods)]
+    said = [*_not_learnt(periods, schema), *_drift(periods, schema), *_loss(periods, schema)]
+    said += _others(periods)
     said += _shifted(periods, Names(schema))
     if not periods.follows_time:
         said.append(
@@ -182,10 +183,28 @@ def _with_ends(one: Interval) -> str:
     return f"{number(one.value, 3)}{ends}"
 
 
+def _not_learnt(periods: PeriodsFacts, schema: Schema) -> list[str]:
+    """Say which outcomes the test could not but get wrong: the last period alone has them."""
+    if not periods.not_learnt:
+        return []
+    return [
+        _(
+            "Of the rows before %(period)s that were learnt from, none has %(outcomes)s: what "
+            "goes with it could not be learnt for this test, which makes its scores worse. The "
+            "model that is served learns it from the last period. Merge it with another outcome "
+            "in the hints file, or leave it.",
+            period=_called(periods, periods.names[-1]),
+            outcomes=listed(
+                (plain(schema.outcomes.word(one)) for one in periods.not_learnt), last="or"
+            ),
+        )
+    ]
+
+
 def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
     found, last = periods.mean_error, _called(periods, periods.names[-1])
     if found is None:
-        if "auc" in periods.by_chance and not _whose_share(schema.outcomes):
+        if "auc" in periods.by_chance and not _is_share_compared(periods, schema.outcomes):
             return []
         return [
             _(
@@ -258,6 +277,12 @@ def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
             **said,
         )
     ]
+
+
+def _is_share_compared(periods: PeriodsFacts, target: ClassTarget) -> bool:
+    """Whether an outcome stands out, and of those at risk one was learnt."""
+    none_was_learnt = bool(target.event) and set(target.at_risk) <= set(periods.not_learnt)
+    return bool(_whose_share(target)) and not none_was_learnt
 
 
 def _whose_share(target: ClassTarget) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from src.schema.check_columns import spellings
 from src.schema.findings import NOTE, Finding
 from src.schema.ordered_scales import ordered_outcomes
-from src.schema.outcomes import read_merge
+from src.schema.outcomes import plain_outcomes, read_merge
 from src.tables.cells import MISSING_MARKS, format_number
 from src.tables.look_alike import fold
 from src.tables.number_columns import NumberColumn
@@ -44,11 +44,10 @@ def outcome_of_cells(
         labels = {cell: format_number(number) for cell, number in numbers if np.isfinite(number)}
     else:
         named, respelt = set(map(fold, said.named_outcomes)), spellings(texts)
-        labels = {
-            cell: respelt.get(cell, cell)
-            for cell, _ in texts
-            if cell.lower() not in MISSING_MARKS or fold(cell) in named
-        }
+        known = [c for c, _ in texts if c.lower() not in MISSING_MARKS or fold(c) in named]
+        called = plain_outcomes(known)
+        spelt = {cell: respelt.get(cell, cell) for cell in known}
+        labels = {cell: called.get(label, label) for cell, label in spelt.items()}
     merged = read_merge(said.merge or {}, set(labels.values()))
     return {cell: merged.get(label, label) for cell, label in labels.items()}
 

@@ -16,10 +16,12 @@ from src.language import gettext as _
 from src.tables.cells import (
     MISSING_MARKS,
     almost_number,
+    are_numbers,
     clean,
     format_number,
     parse_number,
     shorten,
+    without_needless_point,
 )
 from src.tables.look_alike import digits, fold, means_others, truth
 from src.tables.number_columns import is_one_of
@@ -485,6 +487,11 @@ class ClassTarget(CategoricalFeature):
         return "ordinal" if self.ordered else "classes"
 
     @property
+    def is_scale_of_numbers(self) -> bool:
+        """Whether the outcomes are ordered numbers, of which either end may be the good one."""
+        return self.ordered and are_numbers(self.categories)
+
+    @property
     def event(self) -> tuple[int, ...]:
         """The codes of the outcomes at risk: positions among the categories."""
         return tuple(i for i, c in enumerate(self.categories) if c in self.at_risk)
@@ -493,7 +500,7 @@ class ClassTarget(CategoricalFeature):
         label = clean(cell)
         if label.lower() in MISSING_MARKS and label not in {*self.categories, *self.merged}:
             return ""
-        return self.merged.get(label, cell)
+        return self.merged.get(label) or self.merged.get(without_needless_point(label), cell)
 
 
 @dataclass(frozen=True, kw_only=True)

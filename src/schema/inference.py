@@ -21,6 +21,7 @@ from src.schema.outcomes import (
     Task,
     known_words,
     outcomes_of,
+    plain_outcomes,
     predicts_outcomes,
 )
 from src.schema.record import Schema
@@ -277,12 +278,7 @@ def position_of(header: Sequence[str], wanted: str, said_by: str) -> int:
 
 
 def _target(column: _Column, task: Task) -> NumericFeature | ClassTarget:
-    is_number, labels = column.reading.numeric, Counter[str]()
-    named = set(map(fold, column.said.named_outcomes))
-    for cell, n in column.present.items():
-        number = column.numbers.get(cell) if is_number else None
-        if cell.lower() not in MISSING_MARKS or fold(cell) in named:
-            labels[cell if number is None else format_number(number)] += n
+    is_number, labels = column.reading.numeric, _outcome_counts(column)
     if predicts_outcomes(task, column.said, is_number=is_number, n_distinct=len(labels)):
         missing = labels.total() < column.counts.total()
         return outcomes_of(labels, column.said, task, _words(column, 0) | {"optional": missing})
@@ -304,6 +300,19 @@ def _target(column: _Column, task: Task) -> NumericFeature | ClassTarget:
     if feature.minimum is None and feature.observed_minimum >= 0:
         return replace(feature, minimum=0.0)  # marks that are never negative end at 0
     return feature
+
+
+def _outcome_counts(column: _Column) -> Counter[str]:
+    """Return the rows of each different value of a target, by what it is called as an outcome."""
+    named = set(map(fold, column.said.named_outcomes))
+    cells = [c for c in column.present if c.lower() not in MISSING_MARKS or fold(c) in named]
+    called = plain_outcomes(cells)
+    if column.reading.numeric:
+        called |= {c: format_number(column.numbers[c]) for c in cells if c in column.numbers}
+    counts = Counter[str]()
+    for cell in cells:
+        counts[called[cell]] += column.present[cell]
+    return counts
 
 
 def _why_not(column: _Column) -> str | None:

@@ -16,32 +16,39 @@ very low < l|low < m|medium|middle|moderate|mid|average < h|high < very high
 sehr niedrig|sehr gering < niedrig|gering < mittel|mäßig < hoch < sehr hoch
 très faible < faible < moyen|moyenne < élevé|élevée|fort|forte < très élevé|très élevée
 muy bajo|muy baja < bajo|baja < medio|media < alto|alta < muy alto|muy alta
-very poor|very bad < poor|bad < fair|sufficient < average|satisfactory < good < very good < \
-excellent|outstanding
+very poor|very bad < poor|bad < fair|sufficient < average|satisfactory|medium < good < \
+very good < excellent|outstanding
 withdrawn < fail|failed|failing|not passed < pass|passed|passing < credit < merit < \
 distinction|honours
 nicht bestanden|durchgefallen < bestanden
 échec|échoué|ajourné|recalé < reçu|réussi|admis
-reprobado|no aprobado|suspenso|suspendido < aprobado|aprobada < notable < sobresaliente < \
-matrícula de honor
-ungenügend < mangelhaft < ausreichend|genügend < befriedigend < gut < sehr gut
+muy deficiente < reprobado|reprobada|no aprobado|no aprobada|suspenso|suspendido|suspendida|\
+insuficiente < aprobado|aprobada|suficiente < bien < notable < sobresaliente < matrícula de honor
+ungenügend|nicht genügend < mangelhaft < ausreichend|genügend < befriedigend < gut < sehr gut
 très insuffisant < insuffisant < passable|suffisant < assez bien < bien < très bien < excellent
-muy deficiente < deficiente|insuficiente < suficiente|regular < bien|bueno < muy bien|muy bueno < \
-excelente
+muy deficiente|muy malo|muy mala|muy mal < deficiente|insuficiente|malo|mala|mal < \
+suficiente|regular < bien|bueno|buena < muy bien|muy bueno|muy buena < excelente
+sehr schlecht < schlecht < mittel|mittelmäßig < gut < sehr gut
+très mauvais|très mauvaise < mauvais|mauvaise < moyen|moyenne < bon|bonne < \
+très bon|très bonne < excellent|excellente
+well below average < below average < average < above average < well above average
 below basic < basic < proficient < advanced
 beginner|elementary < intermediate < advanced|expert
 never < rarely|seldom < sometimes < often|usually < always
 dropout|dropped out|drop out < enrolled < graduate|graduated
 """.strip().splitlines()
 )
-_GRADE = re.compile(r"([a-f])([+-]?)")
-_SIGNS = {"-": -1, "": 0, "+": 1}
+_GRADE = re.compile(r"([a-gu])([+-]?|(?<=a)\*)")
+_LETTERS = "ugfedcba"
+_SIGNS = {"-": -1, "": 0, "+": 1, "*": 2}
+_LEAST_BESIDE = 3  # grades beside G or U: B and G may be boys and girls
 
 
 def ordered_outcomes(labels: Iterable[str]) -> tuple[str, ...] | None:
     """Return outcomes from the lowest to the highest, where all are steps of one common scale.
 
-    Letters from A to F are grades, A the highest; numbers go by their value.
+    Letters from A to F are grades, A the highest; A* is above it, and beside it or several
+    others G and U (ungraded) are below. Numbers go by their value.
 
     Examples
     --------
@@ -69,14 +76,16 @@ def _steps_of(scale: dict[str, int], folded: dict[str, str]) -> dict[str, float]
 
 
 def _grades(folded: dict[str, str]) -> dict[str, float] | None:
-    found = {}
+    found, n_usual = {}, 0
     for label, word in folded.items():
         grade = _GRADE.fullmatch(word)
         if grade is None:
             return None
         letter, sign = grade.groups()
-        found[label] = 4.0 * (ord("f") - ord(letter)) + _SIGNS[sign]
-    return found
+        found[label] = 4.0 * _LETTERS.index(letter) + _SIGNS[sign]
+        n_usual += letter not in "gu"
+    are_grades = "a*" in folded.values() or n_usual >= min(_LEAST_BESIDE, len(found))
+    return found if are_grades else None
 
 
 def _numbers(folded: dict[str, str]) -> dict[str, float] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any, Literal
 
 from src.exception import ConfigurationError, DataValidationError, Problem
@@ -11,7 +12,7 @@ from src.logger import get_logger
 from src.schema.features import CategoricalFeature, ClassTarget, Translations
 from src.schema.hints import ColumnHints
 from src.schema.ordered_scales import ordered_outcomes
-from src.tables.cells import clean, parse_number, shorten
+from src.tables.cells import are_numbers, clean, parse_number, shorten, without_needless_point
 from src.tables.look_alike import fold
 
 logger = get_logger(__name__)
@@ -105,16 +106,25 @@ def outcomes_of(
     by_scale = ordered_outcomes(labels)
     ordered = _is_ordered(labels, by_scale, said, task, name)
     in_order = _in_order(labels, by_scale, named)
-    if said.at_risk is None and ordered:
-        at_risk = in_order[:1]
+    if said.at_risk is None and ordered and not are_numbers(labels):
+        at_risk = in_order[:1]  # of numbers, either end may be the good one
     return ClassTarget(
         **words,
         categories=in_order,
         ordered=ordered,
         at_risk=at_risk,
         merged=merged,
-        words=known_words(said, set(in_order), name),
+        words=known_words(_words_as_spelt(said, in_order), set(in_order), name),
     )
+
+
+def _words_as_spelt(said: ColumnHints, labels: Collection[str]) -> ColumnHints:
+    """Return hints whose words are those of outcomes as the table spells them."""
+    words = {
+        language: {_as_spelt((label,), labels)[0]: word for label, word in of.items()}
+        for language, of in (said.words or {}).items()
+    }
+    return replace(said, words=words)
 
 
 def read_merge(merge: Mapping[str, str], labels: Collection[str]) -> dict[str, str]:
@@ -122,11 +132,37 @@ def read_merge(merge: Mapping[str, str], labels: Collection[str]) -> dict[str, s
     merged: dict[str, str] = {}
     for said, said_into in merge.items():
         (label,) = _as_spelt((said,), labels)
-        others = (one for one in (*labels, *merged.values()) if one != label)
-        into = next((one for one in others if fold(one) == fold(said_into)), said_into)
+        others = [one for one in (*labels, *merged.values()) if one != label]
+        into = _same_outcome(said_into, others) or said_into
         if into != label:
             merged[label] = into
     return merged
+
+
+def _same_outcome(said: str, outcomes: Sequence[str]) -> str | None:
+    """Return the outcome that is the same text or number.
+
+    Truth values are not compared: to merge 2 into "yes" need not mean 1.
+    """
+    same_text = (one for one in outcomes if fold(one) == fold(said))
+    number = parse_number(said)
+    same_number = (one for one in outcomes if number is not None and parse_number(one) == number)
+    return next(same_text, None) or next(same_number, None)
+
+
+def plain_outcomes(cells: Iterable[str]) -> dict[str, str]:
+    """Return what each cell is called as an outcome: of numbers, 1 where 1.0 is written.
+
+    pandas writes whole numbers with a point where blanks are among them.
+
+    Examples
+    --------
+    >>> plain_outcomes(["1.0", "2.5"]), plain_outcomes(["1.0", "none"])
+    ({'1.0': '1', '2.5': '2.5'}, {'1.0': '1.0', 'none': 'none'})
+    """
+    cells = list(cells)
+    plain = without_needless_point if are_numbers(cells) else str
+    return {cell: plain(cell) for cell in cells}
 
 
 def _as_spelt(named: Sequence[str], labels: Collection[str]) -> tuple[str, ...]:
@@ -167,6 +203,13 @@ def refuse_few(target: ClassTarget, counts: Sequence[int], cells: Set[str]) -> N
     if not few:
         return
     problems = [Problem(f"{target.name}: {c!r} has {n} rows.", target.name) for c, n in few]
+    if len(target.categories) == 2:
+        raise DataValidationError(
+            f"Each outcome of {target.name} needs at least {LEAST_PUPILS} rows, and there are only "
+            "two: merged, nothing would be left to tell apart. Train on a table with more rows of "
+            "the rare one, or name another column with --target.",
+            problems,
+        )
     label = few[0][0]
     sources = [one for one, into in target.merged.items() if into == label]
     if label in cells or not sources:
@@ -236,8 +279,7 @@ def _is_ordered(
         return True
     if task == "classes" or said.ordered is not None:
         return False
-    numbers = all(parse_number(label) is not None for label in labels)
-    return by_scale is not None and not (numbers and len(labels) == 2)
+    return by_scale is not None and not (are_numbers(labels) and len(labels) == 2)
 
 
 def _in_order(

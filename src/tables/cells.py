@@ -9,6 +9,7 @@ import re
 import reprlib
 import string
 import unicodedata
+from collections.abc import Iterable
 
 from src.language import gettext as _
 
@@ -102,6 +103,11 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def are_numbers(texts: Iterable[str]) -> bool:
+    """Whether each text spells a plain number."""
+    return all(parse_number(text) is not None for text in texts)
+
+
 def almost_number(text: str) -> str:
     """Return what to change so that a text is read as the number it stands for, else nothing.
 
@@ -143,6 +149,17 @@ def format_number(number: float) -> str:
     """
     number = float(number)
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def without_needless_point(cell: str) -> str:
+    """Return a number's text without the ``.0`` that whole numbers end in where blanks are beside.
+
+    Examples
+    --------
+    >>> without_needless_point("1.0"), without_needless_point("v1.0")
+    ('1', 'v1.0')
+    """
+    return cell.removesuffix(".0") if parse_number(cell) is not None else cell
 
 
 class _ShortRepr(reprlib.Repr):

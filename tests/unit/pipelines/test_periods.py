@@ -134,7 +134,24 @@ def test_outcomes_have_periods_too_and_no_pupil_is_on_both_sides(tmp_path: Path)
     assert found.n_left_out == rows["used"] - rows["train"] - rows["test"] > 0
     assert found.scores[-1].n_samples == rows["test"]
     assert found.mean_error is not None
+    assert found.not_learnt == ()
     assert "the share of yes is" in said(result)
+
+
+def test_an_outcome_of_the_last_period_alone_is_told_of(tmp_path: Path) -> None:
+    def result(i: int) -> str:
+        return "Withdrawn" if i >= (YEARS - 1) * A_YEAR and i % 3 == 0 else "AB"[i % 5 < 3]
+
+    data = table(tmp_path / "marks.csv", result=result, effort=lambda i: i % 5)
+    hints = tmp_path / "hints.toml"
+    hints.write_text('[columns.result]\nat_risk = ["Withdrawn"]', "utf-8")
+    options = {"models": ("logistic",), "drop": ("mark", "passed"), "budget": "standard"}
+    trained = train(data, "result", hints=hints, **options)
+    assert not trained.report_problem
+    assert facts(trained).not_learnt == ("Withdrawn",)
+    assert facts(trained).follows_time
+    assert "Whether year 2025 drifts" not in said(trained)
+    assert "Of the rows before year 2025 that were learnt from, none has Withdrawn" in said(trained)
 
 
 def test_known_and_new_groups_of_the_last_period_are_told_apart(tmp_path: Path) -> None:

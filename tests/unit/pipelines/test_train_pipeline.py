@@ -782,6 +782,16 @@ def test_the_command_says_that_no_outcome_is_at_risk_and_how_to_name_one(write, 
     assert 'at_risk = ["…"] under [columns."passed"]' in out
 
 
+def test_of_ordered_numbers_nobody_is_at_risk_and_the_command_says_why(write, command) -> None:
+    rows = [row | {"grade": 1 + int(float(row.pop("mark")) // 34)} for row in marks()]
+    options = ("--target", "grade", "--task", "ordinal", "--models", "logistic")
+    status, out, err = command("--data", write(rows), *options)
+    assert status == 0, err
+    assert "Outcomes, from the lowest: 1, 2 and 3." in out
+    assert "No outcome is at risk: numbers do not say which end is the good one." in out
+    assert 'at_risk = ["1"] or at_risk = ["3"] under [columns."grade"]' in out
+
+
 def test_json_is_one_object_on_the_last_line_and_the_rest_is_on_stderr(write, command) -> None:
     status, out, err = command(
         "--data", write(marks()), "--target", "mark", "--models", "ridge", "--json"

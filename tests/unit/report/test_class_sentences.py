@@ -185,6 +185,12 @@ def test_without_an_event_the_report_says_how_to_name_one() -> None:
     assert 'at_risk = ["…"]' in section.lead[0]
 
 
+def test_of_a_scale_of_numbers_the_report_names_both_ends_as_what_may_be_at_risk() -> None:
+    grades = ClassTarget(name="grade", categories=("1", "2", "6"), ordered=True)
+    section = capacity(given(grades))
+    assert 'at_risk = ["1"] or at_risk = ["6"] under [columns."grade"]' in section.lead[0]
+
+
 def test_sets_are_held_to_their_promise() -> None:
     section = sets(given())
     assert section is not None

@@ -303,6 +303,17 @@ def test_a_target_that_the_hints_call_categorical_has_outcomes_if_they_are_few()
     assert (found.task, found.outcomes.categories) == ("ordinal", ("1", "2", "3", "4"))
 
 
+def test_numbers_as_outcomes_are_called_the_same_with_hints_and_without() -> None:
+    cells = ["1.0", "2.0", "4.0", "5.0"] * (N // 4)
+    plain = learn(table(cells), hints(), task="classes").schema.outcomes
+    assert plain.categories == ("1", "2", "4", "5")
+    said = hints(mark={"merge": {"5": "4"}, "at_risk": ("4",), "words": {"de": {"4.0": "vier"}}})
+    merged = learn(table(cells), said, task="classes").schema.outcomes
+    assert (merged.categories, merged.at_risk) == (("1", "2", "4"), ("4",))
+    assert merged.words == {"de": {"4": "vier"}}
+    assert [merged.check_cell(cell).value for cell in ("5.0", "5", "4.0", "1")] == list("4441")
+
+
 def test_a_mark_of_missing_values_is_an_outcome_where_the_hints_name_it() -> None:
     """C6."""
     cells = ["None", "Merit", "Honours", "\u200b"] * (N // 4)

@@ -25,7 +25,19 @@ def target(*labels: str, said: ColumnHints = NOTHING, task: str = "auto") -> Cla
         ("Withdrawn", "Fail", "Pass", "Distinction"),
         ("poor", "fair", "good", "excellent"),
         ("F", "D", "C", "B-", "B", "A", "A+"),
+        ("U", "E", "D", "C", "B", "A", "A*"),
+        ("U", "A", "A*"),
+        ("U", "G", "F", "E", "D"),
         ("1", "2", "3", "10"),
+        ("bad", "medium", "good"),
+        ("below average", "average", "above average"),
+        ("insuficiente", "suficiente", "bien", "notable", "sobresaliente"),
+        ("malo", "regular", "bueno", "excelente"),
+        ("mala", "regular", "buena", "muy buena"),
+        ("sehr schlecht", "schlecht", "mittel", "gut", "sehr gut"),
+        ("nicht genügend", "genügend", "befriedigend", "gut", "sehr gut"),
+        ("mauvais", "moyen", "bon", "très bon"),
+        ("mauvaise", "moyenne", "bonne"),
         ("mangelhaft", "ausreichend", "gut"),
         ("suspenso", "aprobado", "notable"),
         ("échec", "réussi"),
@@ -37,7 +49,15 @@ def test_common_scales_go_from_low_to_high(from_low: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", [("red", "green"), ("low", "medium", "unknown"), ("pass", "passed", "fail")]
+    "labels",
+    [
+        ("red", "green"),
+        ("low", "medium", "unknown"),
+        ("pass", "passed", "fail"),
+        ("B", "G"),
+        ("E", "U"),
+        ("B*", "B", "C"),
+    ],
 )
 def test_what_is_no_scale_has_no_order(labels: tuple[str, ...]) -> None:
     assert ordered_outcomes(labels) is None
@@ -64,6 +84,16 @@ def test_the_lowest_of_an_order_is_at_risk_and_nobody_without_one() -> None:
     assert target("Pass", "Fail").at_risk == ("Fail",)
     assert target("red", "blue").at_risk == ()
     assert not target("0", "1").ordered  # two numbers may be a yes and a no
+
+
+def test_of_ordered_numbers_nobody_is_at_risk_until_the_hints_say_so() -> None:
+    grades = ("1", "2", "3", "6")
+    found = target(*grades, task="ordinal")
+    assert (found.ordered, found.categories, found.at_risk) == (True, grades, ())
+    assert target(*grades, said=ColumnHints(at_risk=("6",))).at_risk == ("6",)
+    assert target("grade 1", "grade 2", said=ColumnHints(
+        categories=("grade 2", "grade 1"), ordered=True,
+    )).at_risk == ("grade 2",)  # fmt: skip
 
 
 def test_hints_say_the_order_and_who_is_at_risk() -> None:
@@ -142,6 +172,15 @@ def test_a_merge_may_spell_an_outcome_otherwise() -> None:
     assert set(found.categories) == {"Rest", "c"}
 
 
+def test_a_merge_into_a_number_finds_it_however_it_is_spelt() -> None:
+    labels = ("1.0", "2.0", "4.0", "5.0")
+    found = target(*labels, said=ColumnHints(merge={"5": "4"}, at_risk=("4",)), task="classes")
+    assert found.categories == ("1.0", "2.0", "4.0")
+    assert (found.merged, found.at_risk) == ({"5.0": "4.0"}, ("4.0",))
+    renamed = target("0", "1", "2", said=ColumnHints(merge={"0": "no", "1": "no", "2": "yes"}))
+    assert set(renamed.categories) == {"no", "yes"}
+
+
 def test_an_outcome_is_not_merged_into_one_that_is_merged() -> None:
     said = ColumnHints(merge={"o01": "o00", "o02": "o01"})
     with pytest.raises(ConfigurationError, match=r"'o02' as 'o01', and 'o01' as 'o00'"):
@@ -182,6 +221,13 @@ def test_rare_outcomes_are_refused_with_the_way_to_merge_them(
     assert advice in str(caught.value)
     assert ("yours to decide" in str(caught.value)) == (not found.ordered)
     assert len(caught.value.problems) == 1
+
+
+def test_of_two_outcomes_a_rare_one_is_not_to_be_merged() -> None:
+    with pytest.raises(DataValidationError, match="there are only two") as caught:
+        refuse_few(target("Fail", "Pass"), [4, 50], {"Fail", "Pass"})
+    assert "merge =" not in str(caught.value)
+    assert [str(one) for one in caught.value.problems] == ["result: 'Fail' has 4 rows."]
 
 
 def test_an_order_that_nobody_names_is_asked_for() -> None:
