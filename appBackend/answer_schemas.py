@@ -101,7 +101,12 @@ _LISTED = object_of(
         "row": {**_COUNT, "minimum": 1, "description": "Of the CSV, below its header."},
         "line": {**_COUNT, "description": "Of the file that was sent."},
         "tag": {"enum": ["at_risk", "borderline", "uncertain", None]},
-        "chance": {**_CHANCE, "type": ["number", "null"], "description": "Of being at risk."},
+        "chance": {
+            **_CHANCE,
+            "type": ["number", "null"],
+            "description": "Of being at risk. Null where nobody said who is, or an answer lies far "
+            "outside what training saw.",
+        },
         "reasons": {
             "type": ["array", "null"],
             "description": "The answers that pull towards risk, without sensitive ones: what each "
@@ -165,8 +170,9 @@ _LIST_ANSWER = object_of(
         "reasons_unavailable": {**_TEXT, "description": "Why there are no reasons; else empty."},
         "students": {
             "type": "array",
-            "description": "Those who were predicted, those who need help most first; of a long "
-            "file, the first ones.",
+            "description": "Those who were predicted, those who need help most first: of a number, "
+            "those below the pass mark; of outcomes, the largest chance. Of a long file, the first "
+            "ones.",
             "items": _LISTED,
         },
         "file": {**_TEXT, "description": "All rows with their predictions, as CSV."},
@@ -314,7 +320,7 @@ def _outcome_fields(target: ClassTarget) -> tuple[dict[str, Any], dict[str, Any]
         "sets": {
             "type": "object",
             "description": "Outcomes that cannot be ruled out, the likeliest first, by the share "
-            "of students whose outcome such sets hold.",
+            "of all students whose outcome is in their set.",
             "additionalProperties": outcomes,
         },
     }
@@ -329,7 +335,8 @@ def _outcome_fields(target: ClassTarget) -> tuple[dict[str, Any], dict[str, Any]
     words = (
         "Chance of the outcomes that help should prevent. On average over students with such "
         "chances, the share who end so lies between low and high: the calibration's own leeway, no "
-        "confidence interval of this student's chance."
+        "confidence interval of this student's chance. These are 0 and 1 where an answer lies so "
+        "far outside what training saw that little is known."
     )
     return {**always, "at_risk": object_of(at_risk) | {"description": words}}, {}
 

@@ -350,8 +350,8 @@ encoding where it was guessed, and in words how good a list of {quality} is \
 (at_risk){groups}. What was mended in a row stands in its column problem.
 
 With the query `list=1` a file is answered in JSON: how it was read, the students in the order of \
-the class page, those at risk first, each with a tag and the reasons, how many will probably turn \
-out at risk, and the CSV in the field file."""
+the class page, those who need help most first, each with a tag and the reasons, how many will \
+probably turn out at risk, and the CSV in the field file."""
 
 
 _NUMBER_COLUMNS = (

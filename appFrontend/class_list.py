@@ -239,7 +239,7 @@ Order = tuple[str, Callable[[Student], Any]]
 
 def _orders(listed: ClassList, kind: Kind) -> dict[str, Order]:
     lowest = _("The lowest first") if kind.starts_with_need else _("By outcome")
-    first = _("Those at risk first") if listed.knows_risk else lowest
+    first = kind.need_first if listed.knows_risk else lowest
     found: dict[str, Order] = {"risk": (first, lambda student: student.place)}
     if listed.who:
         found["name"] = (listed.who[0], lambda student: student.who[0].casefold())

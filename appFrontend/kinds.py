@@ -147,6 +147,11 @@ class Kind(ABC):
 
     @property
     @abstractmethod
+    def need_first(self) -> str:
+        """What the order of a list is called that starts with those who need help most."""
+
+    @property
+    @abstractmethod
     def nobody_says(self) -> str:
         """What is said where nobody said who is at risk."""
 

@@ -176,5 +176,9 @@ class Numbers(Kind):
         return True
 
     @property
+    def need_first(self) -> str:
+        return _("Those at risk first")
+
+    @property
     def nobody_says(self) -> str:
         return _("Set a pass mark to see who is at risk, and why.")

@@ -13,10 +13,11 @@ from appFrontend.charts import Chart, chances_chart, counts_chart
 from appFrontend.fields import label_of
 from appFrontend.kinds import LEVEL, PREDICTION, PROBLEM, Kind
 from appFrontend.language import gettext as _
-from appFrontend.language import listed, number, percent
+from appFrontend.language import listed, ngettext, number, percent
 
 SET, PREDICTION_ID = "set_90", "prediction_id"
 BETWEEN = " | "  # the outcomes of a set
+NONE = "–"
 
 
 class Outcomes(Kind):
@@ -45,10 +46,13 @@ class Outcomes(Kind):
             return ""
         if not others:
             return _(
-                "Most likely %(outcome)s; the rest can be ruled out (9 in 10).", outcome=likeliest
+                "Most likely %(outcome)s. Over all students, 9 in 10 have an outcome in their set; "
+                "here it names %(outcome)s alone.",
+                outcome=likeliest,
             )
         return _(
-            "Most likely %(outcome)s; what cannot be ruled out: %(others)s (9 in 10).",
+            "Most likely %(outcome)s; what cannot be ruled out: %(others)s. Over all students, 9 "
+            "in 10 have an outcome in their set.",
             outcome=likeliest,
             others=", ".join(others),
         )
@@ -56,16 +60,10 @@ class Outcomes(Kind):
     def in_words(self, answer: Json) -> str:
         parts = []
         if risk := answer.get("at_risk"):
-            parts.append(
-                _(
-                    "Of 100 students with this estimate, %(count)s end with %(event)s (on average "
-                    "over such students, between %(low)s and %(high)s).",
-                    count=_of_100(risk["probability"]),
-                    event=self.event,
-                    low=round(100 * risk["low"]),
-                    high=round(100 * risk["high"]),
-                )
-            )
+            parts += [
+                _end_with(risk["probability"], self.event),
+                _on_average(risk["low"], risk["high"]),
+            ]
         return " ".join(filter(None, [*parts, self.sureness(answer)]))
 
     def chart(self, answers: Mapping[str, Json], model: Json) -> Chart:
@@ -167,7 +165,7 @@ class Outcomes(Kind):
     def cells(self, row: Mapping[str, Any]) -> tuple[str, str]:
         inside = str(row.get(SET) or "").split(BETWEEN)
         others = [label for label in inside if label != row[PREDICTION]]
-        return str(row[PREDICTION]), ", ".join(others)
+        return str(row[PREDICTION]), ", ".join(others) or (NONE if inside != [""] else "")
 
     def order_of(self, row: Mapping[str, Any]) -> float:
         return float(self.target["categories"].index(row[PREDICTION]))
@@ -197,15 +195,44 @@ class Outcomes(Kind):
         return bool(self.event)
 
     @property
+    def need_first(self) -> str:
+        return _("Largest chance first")
+
+    @property
     def nobody_says(self) -> str:
         return _("Nobody said which outcomes help should prevent: write at_risk in the hints.")
 
 
-def _of_100(chance: float) -> str:
-    """Return how many of 100 students a chance makes; what is not quite none or all is not."""
+def _end_with(chance: float, event: str) -> str:
+    """Say how many of 100 students a chance makes; what is not quite none or all is not."""
     whole = round(100 * chance)
     if whole == 0 and chance > 0:
-        return _("fewer than 1")
+        return _(
+            "Of 100 students with this estimate, fewer than 1 ends with %(event)s.", event=event
+        )
     if whole == 100 and chance < 1:
-        return _("more than 99")
-    return _("about %(n)s", n=whole)
+        return _(
+            "Of 100 students with this estimate, more than 99 end with %(event)s.", event=event
+        )
+    return ngettext(
+        "Of 100 students with this estimate, about %(n)s ends with %(event)s.",
+        "Of 100 students with this estimate, about %(n)s end with %(event)s.",
+        whole,
+        event=event,
+    )
+
+
+def _on_average(low: float, high: float) -> str:
+    """Say between what their share lies; nothing where that is one figure."""
+    least, most = round(100 * low), round(100 * high)
+    if least == most:
+        return ""
+    if least == 0 and most == 100:
+        return _("How far off that may be is not known.")
+    if least == 0:
+        return _("On average over such students it is at most %(n)s.", n=most)
+    if most == 100:
+        return _("On average over such students it is at least %(n)s.", n=least)
+    return _(
+        "On average over such students it is between %(low)s and %(high)s.", low=least, high=most
+    )

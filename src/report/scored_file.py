@@ -121,7 +121,7 @@ def at_risk(metrics: Mapping[str, Any], mark: float | None) -> str:
     )
 
 
-def listed_by_chance(metrics: Mapping[str, Any], share: float) -> str:
+def listed_by_chance(metrics: Mapping[str, Any], share: float, outcomes: str) -> str:
     """Return how good a list of those with the largest chance of being at risk is.
 
     What was counted for the nearest share of the students is said; empty where nobody counted.
@@ -130,6 +130,8 @@ def listed_by_chance(metrics: Mapping[str, Any], share: float) -> str:
     ----------
     share : float
         Of a class: who is on the list.
+    outcomes : str
+        Those at risk, with an "or" between them.
     """
     counted = None
     if metrics:
@@ -140,7 +142,7 @@ def listed_by_chance(metrics: Mapping[str, Any], share: float) -> str:
     right, found = (Interval(**row[key]) for key in ("precision", "recall"))
     said = {
         "share": percent(row["share"]),
-        "outcomes": listed(metrics["at_risk_outcomes"]),
+        "outcomes": outcomes,
         "right": _share(right),
         "found": _share(found),
     }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CHANCES = "chances.json"
 KNOWN_CHANCES = "chances_known.json"  # in groups that the model knows
+UNKNOWN_RANGE = 0.0, 1.0
 NO_SET = mark(
     "An answer lies so far outside what training saw that little is known there: no outcome is "
     "ruled out."
@@ -50,7 +51,8 @@ class OutcomePrediction(Answered):
         Chance of the outcomes that help should prevent; None where nobody said which.
     at_risk_range : (float, float) or None
         The calibration's own leeway: on average over students with such chances, the share who
-        end so lies in it. It is no confidence interval of this student's chance.
+        end so lies in it. It is no confidence interval of this student's chance. From 0 to 1
+        where an answer lies far outside what training saw.
     """
 
     prediction: str
@@ -88,10 +90,12 @@ class OutcomePredictor(Predictor):
         raw, made, labels = self.raw(values), self.chances_for(values), self.labels
         chances = made.calibrated(raw)
         most_likely = labels[max(range(len(labels)), key=chances.__getitem__)]
+        chance_range = made.chance_range(chances)
         if self.is_far_from_training(values):
             warnings += (Problem(_(NO_SET)),)
             by_chance = sorted(range(len(labels)), key=lambda code: -chances[code])
             sets = dict.fromkeys(made.thresholds, tuple(by_chance))
+            chance_range = chance_range and UNKNOWN_RANGE
         else:
             sets = made.sets(chances)
         return OutcomePrediction(
@@ -102,7 +106,7 @@ class OutcomePredictor(Predictor):
             dict(zip(labels, chances, strict=True)),
             {level: tuple(labels[code] for code in codes) for level, codes in sets.items()},
             made.chance_of_event(chances) if made.event else None,
-            made.chance_range(chances),
+            chance_range,
         )
 
     def is_sound(self, answered: OutcomePrediction) -> bool:

@@ -18,7 +18,7 @@ from src.schema.features import Value
 from src.schema.findings import WARNING, Finding
 from src.schema.header_words import CLASS_WORDS, header_words
 from src.schema.record import Schema
-from src.serving.doubts import doubts_of_each
+from src.serving.doubts import doubts_of_each, far_rows
 from src.serving.mending import NOTHING_CHANGED, Mending
 from src.serving.row_words import of_named
 from src.serving.scorers import Scorer, free_names
@@ -208,11 +208,13 @@ def score_table(
         summary.add(checked, scorer.predictor.groups)
         summary.count(scores)
         rows = _Rows(chunk, checked, first, shown)
+        doubts = doubts_of_each(schema, checked.columns, scorer.predictor.groups)
         summary.list_rows(
             scores,
-            doubts_of_each(schema, checked.columns, scorer.predictor.groups),
+            doubts,
             rows.row_at,
             None if classes is None else [chunk.rows[i][classes].strip() for i in rows.good],
+            far_rows(schema, checked.columns, doubts),
         )
         for problems, cells in (
             (checked.refused, summary.wrong),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from itertools import chain, repeat
@@ -144,15 +144,16 @@ class OutcomeScore(NamedTuple):
     Attributes
     ----------
     prediction : str
-    chance : float
-        Of the outcomes at risk; of the predicted one where nobody said which these are.
+    chance : float or None
+        Of the outcomes at risk; of the predicted one where nobody said which these are. None where
+        an answer lies far outside what training saw.
     at_risk : bool
     outcomes : sequence of str
         The 90 % set: what cannot be ruled out, the likeliest first.
     """
 
     prediction: str
-    chance: float
+    chance: float | None
     at_risk: bool = False
     outcomes: Sequence[str] = ()
 
@@ -229,7 +230,8 @@ class Summary(Tally, ABC):
     shown_columns : list of str
         Headers of what says who a row is.
     rows : list of ListedRow
-        Those at risk first; of a long file, the first :data:`MOST_LISTED`, of a wide one fewer.
+        Those who need help most first; of a long file, the first :data:`MOST_LISTED`, of a wide
+        one fewer.
     wrong, mended_cells : list of NamedCell
         The first ones.
     left_out : list of Problem
@@ -298,9 +300,13 @@ class Summary(Tally, ABC):
     def _tiers(self, scores: Scores, shown: Sequence[Any]) -> list[int]:
         """Return the tier of each row, doubts aside."""
 
+    def _places(self, tiers: list[int], shown: Sequence[Any]) -> list[int]:
+        """Return in which part of the list each row stands: by its tier."""
+        return tiers
+
     @abstractmethod
     def _ranks(self, shown: Sequence[Any]) -> Iterable[tuple[float, ...]]:
-        """Return what rows of a tier are ordered by, those who need help most first."""
+        """Return what rows of a part are ordered by, those who need help most first."""
 
     @abstractmethod
     def chance_of(self, score: Any) -> float | None:
@@ -312,6 +318,7 @@ class Summary(Tally, ABC):
         doubts: Mapping[int, list[str]],
         row_at: Callable[[int], tuple[int, int, list[str], list[Value]]],
         groups: Sequence[str] | None,
+        far: Container[int] = frozenset(),
     ) -> None:
         """List the rows of a chunk, as far as they are among the first ones.
 
@@ -323,8 +330,13 @@ class Summary(Tally, ABC):
             Takes that position, and returns number, line, cells and values of the row.
         groups : sequence of str or None
             The class of each scored row.
+        far : container of int
+            Positions of rows that lie so far outside what training saw that no chance is known.
         """
-        shown = list(self.shown(scores))
+        shown = [
+            score._replace(chance=None) if i in far else score
+            for i, score in enumerate(self.shown(scores))
+        ]
         tiers = self._tiers(scores, shown)
         if self.knows_risk:
             tiers = [min(tier, UNCERTAIN) if i in doubts else tier for i, tier in enumerate(tiers)]
@@ -332,8 +344,9 @@ class Summary(Tally, ABC):
         self.n_uncertain += len(doubts)
         worst = self._keys[-1] if len(self._keys) >= self.most_listed else None
         found = [*zip(self._keys, self.rows, strict=True)]
+        places = self._places(tiers, shown)
         for i, rank in enumerate(self._ranks(shown)):
-            key = (tiers[i], *rank)
+            key = (places[i], *rank)
             if worst is None or key < worst:
                 number, line, cells, values = row_at(i)
                 row = ListedRow(number, line, cells, shown[i], tiers[i], values, doubts.get(i, []))
@@ -493,7 +506,7 @@ class OutcomeSummary(Summary):
     expected : dict of str to float
         How many rows will have each outcome, by the sum of its chances.
     n_event : int
-        Rows whose predicted outcome is one at risk, or for whom one of these is as likely as not.
+        Rows for whom the outcomes at risk are as likely as not, or likelier than any other one.
     """
 
     target: ClassTarget
@@ -528,15 +541,34 @@ class OutcomeSummary(Summary):
         if not self.knows_risk:
             return [CALM] * len(shown)
         return [
-            AT_RISK if one.at_risk else BORDERLINE if one.chance >= LIKELY_ENOUGH else CALM
+            AT_RISK if one.at_risk else BORDERLINE if _known(one) >= LIKELY_ENOUGH else CALM
             for one in shown
+        ]
+
+    def _places(self, tiers: list[int], shown: Sequence[OutcomeScore]) -> list[int]:
+        """Return in which part of the list each row stands.
+
+        Whoever may be at risk stands in one part, which only the chance orders: of three outcomes
+        or more, some are at risk with a smaller chance than others who are not. The likeliest of n
+        outcomes has a chance of 1/n or more, so nobody is at risk with less.
+        """
+        if not self.knows_risk:
+            return tiers
+        least = 1 / len(self.target.categories)
+        return [
+            AT_RISK if tier <= BORDERLINE or _known(one) >= least else tier
+            for tier, one in zip(tiers, shown, strict=True)
         ]
 
     def _ranks(self, shown: Sequence[OutcomeScore]) -> Iterable[tuple[float, ...]]:
         if self.knows_risk:
-            return ((-one.chance,) for one in shown)
+            # As of numbers: whoever is at risk with an unknown chance stands behind one half.
+            unknown = {True: HALF, False: 0.0}
+            return (
+                (-(unknown[one.at_risk] if one.chance is None else one.chance),) for one in shown
+            )
         codes = {label: code for code, label in enumerate(self.target.categories)}
-        return ((codes[one.prediction], -one.chance) for one in shown)
+        return ((codes[one.prediction], -_known(one)) for one in shown)
 
     def count(self, scores: Scores) -> None:
         for label, n in Counter(scores[PREDICTION]).items():
@@ -549,12 +581,21 @@ class OutcomeSummary(Summary):
     def shown(self, scores: Scores) -> Iterator[OutcomeScore]:
         target, chances = self.target, self._of_outcomes(scores)
         sets: Iterable[Sequence[str]] = scores.get(SET, repeat(()))
+        others = [i for i in range(len(target.categories)) if i not in target.event]
         for label, outcomes, *of_each in zip(scores[PREDICTION], sets, *chances, strict=False):
             codes = target.event or (target.categories.index(label),)
             chance = added(of_each[code] for code in codes)
-            risk = bool(target.event) and (label in target.at_risk or chance >= HALF)
+            risk = bool(target.event) and (
+                label in target.at_risk
+                or chance >= HALF
+                or all(chance > of_each[code] for code in others)
+            )
             yield OutcomeScore(label, chance, risk, outcomes)
 
     def _of_outcomes(self, scores: Scores) -> list[list[float]]:
         """Return the chances of each outcome: all columns between the prediction and the set."""
         return [column for name, column in scores.items() if name not in (PREDICTION, SET)]
+
+
+def _known(score: OutcomeScore) -> float:
+    return 0.0 if score.chance is None else score.chance

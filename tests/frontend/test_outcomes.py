@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pyarrow import ipc
 
+from appFrontend.outcomes import Outcomes
 from tests.frontend.test_page import (
     API,
     answered,
@@ -36,6 +37,56 @@ def outcome_back_end(outcome_artifacts, tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("outcomes-back-end")
     with run_gunicorn(folder, ARTIFACTS_DIR=str(outcome_artifacts)) as running:
         yield running
+
+
+@pytest.fixture
+def kind() -> Outcomes:
+    return Outcomes({"categories": LABELS, "at_risk": ["Fail"], "label": "Outcome"})
+
+
+def answer(chance: float, low: float, high: float, *inside: str) -> dict[str, object]:
+    """Return what the back end says of a student who is likely to pass."""
+    return {
+        "prediction": "Pass",
+        "sets": {"0.9": [*inside]},
+        "at_risk": {"probability": chance, "low": low, "high": high},
+    }
+
+
+@pytest.mark.parametrize(
+    ("chance", "low", "high", "said"),
+    [
+        (0.3, 0.2, 0.45, "about 30 end with Fail. On average over such students it is between "
+         "20 and 45."),
+        (0.01, 0.0, 0.02, "about 1 ends with Fail. On average over such students it is at most 2."),
+        (0.004, 0.0, 0.004, "fewer than 1 ends with Fail."),
+        (0.998, 0.9, 1.0, "more than 99 end with Fail. On average over such students it is at "
+         "least 90."),
+        (0.004, 0.0, 1.0, "fewer than 1 ends with Fail. How far off that may be is not known."),
+    ],
+)  # fmt: skip
+def test_chances_are_said_as_people_say_them(kind, chance, low, high, said):
+    words = kind.in_words(answer(chance, low, high))
+    assert words == f"Of 100 students with this estimate, {said}"
+
+
+def test_a_set_is_of_9_in_10_over_all_students(kind):
+    assert kind.sureness(answer(0.3, 0.2, 0.4, "Pass")) == (
+        "Most likely Pass. Over all students, 9 in 10 have an outcome in their set; here it names "
+        "Pass alone."
+    )
+    assert kind.sureness(answer(0.3, 0.2, 0.4, "Pass", "Fail")) == (
+        "Most likely Pass; what cannot be ruled out: Fail. Over all students, 9 in 10 have an "
+        "outcome in their set."
+    )
+
+
+@pytest.mark.parametrize(
+    ("inside", "shown"),
+    [("Pass", "–"), ("Pass | Fail | Distinction", "Fail, Distinction"), ("", "")],
+)
+def test_what_a_student_may_also_reach(kind, inside, shown):
+    assert kind.cells({"prediction": "Pass", "set_90": inside}) == ("Pass", shown)
 
 
 def drawn(page, title: str) -> pd.DataFrame:

@@ -122,7 +122,8 @@ class _Shown:
         if not scored[PREDICTION]:
             return "", ""
         texts = [scored[name] for name in self._events or [CHANCE]]
-        chance = sum(map(float, texts)) if all(texts) else None
+        known = all(texts) and (row is None or row.score.chance is not None)
+        chance = sum(map(float, texts)) if known else None
         shown = "" if chance is None else format_number(round(chance, 2))
         if row is None:  # of a very long file, those least at risk
             return ("yes" if chance is not None and chance >= HALF else "no"), shown

@@ -278,7 +278,8 @@ def caption(listing: Listing, summary: Summary) -> str:
 
 def _order(summary: Summary) -> str:
     if summary.knows_risk:
-        return _("those at risk first")
+        by_chance = isinstance(summary, OutcomeSummary)
+        return _("the largest chance first") if by_chance else _("those at risk first")
     return _("the lowest first") if summary.starts_with_need else _("by outcome")
 
 

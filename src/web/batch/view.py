@@ -26,6 +26,8 @@ from src.tables.cells import format_number
 from src.web.charts import bar_list, distribution, table_rows
 
 NOTHING: Mapping[str, Any] = {}
+MOST_OUTCOMES = 20  # that a target has, so that all are named
+NONE = "–"
 
 
 class GroupLine(NamedTuple):
@@ -106,8 +108,8 @@ class OutcomeView(View):
 
     OVERVIEW = "_class_outcomes.html"
     note = mark(
-        "What a student may also reach cannot be ruled out: 9 in 10 students end with one of the "
-        "outcomes that are named in their row."
+        "What a student may also reach cannot be ruled out: over all students, 9 in 10 end with "
+        "one of the outcomes that are named in their row. A dash: the predicted one stands alone."
     )
 
 
@@ -121,7 +123,8 @@ def describe_file(summary: Summary, metrics: Mapping[str, Any] = NOTHING) -> Vie
 def quality(metrics: Mapping[str, Any], summary: Summary) -> str:
     """Return how good the list of those at risk is; empty where nobody counted."""
     if isinstance(summary, OutcomeSummary):
-        return listed_by_chance(metrics, summary.n_at_risk / max(1, summary.n_predicted))
+        share = summary.n_at_risk / max(1, summary.n_predicted)
+        return listed_by_chance(metrics, share, _event(summary))
     return at_risk(metrics, cast(NumberSummary, summary).pass_mark)
 
 
@@ -164,7 +167,8 @@ def _will(summary: Summary) -> str:
 
 
 def _event(summary: OutcomeSummary) -> str:
-    return listed(map(summary.target.word, summary.target.at_risk), most=20, last="or")
+    outcomes = map(summary.target.word, summary.target.at_risk)
+    return listed(outcomes, most=MOST_OUTCOMES, last="or")
 
 
 def _pass_mark(summary: Summary) -> str:
@@ -263,8 +267,9 @@ def score_texts(summary: Summary, score: Any) -> tuple[str, str, str]:
     if isinstance(summary, OutcomeSummary):
         word = summary.target.word
         others = [word(label) for label in score.outcomes if label != score.prediction]
-        said = listed(others) if others else _("nothing else") if score.outcomes else ""
-        return word(score.prediction), said, percent(score.chance)
+        said = listed(others, most=MOST_OUTCOMES) if others else NONE if score.outcomes else ""
+        chance = "" if score.chance is None else percent(score.chance)
+        return word(score.prediction), said, chance
     decimals = sensible_decimals(summary.target)
     ends = None if score.low is None or score.high is None else (score.low, score.high)
     chance = "" if score.chance is None else percent(score.chance)

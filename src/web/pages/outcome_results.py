@@ -15,7 +15,7 @@ from src.report.wording import listed, percent, plain
 from src.schema.features import ClassTarget
 from src.serving.outcomes import OutcomePrediction, OutcomePredictor
 from src.web.charts import crowd
-from src.web.pages.chance_words import either, of_100
+from src.web.pages.chance_words import either, nearly, of_100, on_average
 from src.web.pages.results import ServedModel, mended
 
 SHOWN_LEVEL = "0.9"  # "9 in 10 students"
@@ -58,8 +58,10 @@ class OutcomeResult:
         The most likely outcome as the API gives it, and as it is read.
     outcomes : str
         Whose chance is told: the outcomes at risk; where nobody said which, the one predicted.
-    expected : str
+    n_expected : int
         How many of 100 students end with these.
+    nearly : str
+        "none" or "all" where these would be 0 or 100, and are not quite.
     between : str
         Between what the share of students with such chances lies, in a sentence.
     comparison : str
@@ -75,7 +77,8 @@ class OutcomeResult:
     value: str
     shown: str
     outcomes: str
-    expected: str
+    n_expected: int
+    nearly: str
     between: str
     comparison: str
     ruled_out: str
@@ -107,19 +110,13 @@ def describe_outcome(
     outcomes = either(map(target.word, counted))
     between = ""
     if prediction.at_risk_range is not None:
-        low, high = map(of_100, prediction.at_risk_range)
-        if low != high:
-            between = _(
-                "On average over students with about this estimate, between %(low)s and %(high)s "
-                "of 100 end so. That is no range of this student’s own chance.",
-                low=low,
-                high=high,
-            )
+        between = on_average(*prediction.at_risk_range)
     return OutcomeResult(
         value=prediction.prediction,
         shown=plain(target.word(prediction.prediction)),
         outcomes=outcomes,
-        expected=of_100(chance),
+        n_expected=round(100 * chance),
+        nearly=nearly(chance),
         between=between,
         comparison=_compare(chance, sum(model.shares[label] for label in counted)),
         ruled_out=_ruled_out(prediction, target),
@@ -200,12 +197,13 @@ def _ruled_out(prediction: OutcomePrediction, target: ClassTarget) -> str:
     others = [word for label, word in words.items() if label != prediction.prediction]
     if not others:
         return _(
-            "Sets like this one, %(outcome)s alone, hold the outcomes of 9 in 10 students.",
+            "Over all students, 9 in 10 have an outcome in their set; here it names %(outcome)s "
+            "alone.",
             outcome=listed(left),
         )
     return _(
-        "%(others)s cannot be ruled out: sets like this one, %(all)s, hold the outcomes of 9 in "
-        "10 students.",
+        "%(others)s cannot be ruled out: over all students, 9 in 10 have an outcome in their set; "
+        "here it names %(all)s.",
         others=listed(others, most=20),
         all=listed(left, most=20),
     )

@@ -11,11 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from src.pipelines.predict_pipeline import predict_file
+from src.schema.features import ClassTarget
 from src.serving.outcomes import OutcomePredictor
 from src.serving.predictor import Predictor
 from src.serving.scorers import OutcomeScorer, scorer_for
 from src.serving.scoring import score_table
-from src.serving.summary import OutcomeSummary, Summary
+from src.serving.summary import AT_RISK, BORDERLINE, CALM, UNCERTAIN, OutcomeSummary, Summary
+from src.stats.poisson_binomial import count_range
 from src.tables.reader import open_table
 from tests.outcomes import records, train_outcomes
 
@@ -119,6 +121,74 @@ def test_the_summary_counts_outcomes_and_who_is_at_risk(predictor):
     of_file = sorted(summary.rows, key=lambda row: row.number)
     assert [shown.score.at_risk for shown in of_file] == [row in likely for row in rows]
     assert [shown.score.chance for shown in of_file] == [float(r["p_Fail"]) for r in rows]
+
+
+def listed_of(target: ClassTarget, *chances: tuple[float, ...], doubts=None, far=()):
+    """Return the summary of rows with these chances of the target's outcomes."""
+    summary = OutcomeSummary(run_id="x", target=target, shown_columns=[], n_rows=len(chances))
+    columns = zip(*chances, strict=True)
+    scores: dict[str, list] = {"prediction": [target.categories[c.index(max(c))] for c in chances]}
+    scores |= {f"p_{i}": [*column] for i, column in enumerate(columns)}
+    summary.count(scores)
+    summary.list_rows(scores, doubts or {}, lambda i: (i + 1, i + 2, [], []), None, far)
+    summary.finish()
+    return summary
+
+
+GRADES = ClassTarget(name="grade", categories=("F", "D", "C", "B", "A"), at_risk=("F", "D"))
+
+
+def test_rows_stand_by_falling_chance_whatever_their_tag():
+    summary = listed_of(
+        GRADES,
+        (0.34, 0.01, 0.30, 0.25, 0.10),  # F, a chance of 0.35
+        (0.02, 0.44, 0.48, 0.04, 0.02),  # C, 0.46
+        (0.50, 0.30, 0.10, 0.05, 0.05),  # F, 0.8
+        (0.05, 0.05, 0.30, 0.30, 0.30),  # C, 0.1
+        (0.01, 0.01, 0.30, 0.30, 0.38),  # A, 0.02
+        doubts={3: ["x"]},
+    )
+    assert [row.number for row in summary.rows] == [3, 2, 1, 4, 5]
+    assert [row.tier for row in summary.rows] == [AT_RISK, BORDERLINE, AT_RISK, UNCERTAIN, CALM]
+
+
+def test_of_many_outcomes_nobody_calm_stands_behind_a_smaller_chance():
+    target = ClassTarget(name="y", categories=tuple("abcdefgh"), at_risk=("a", "b"))
+    at_risk = (0.16, 0.0, *[0.14] * 6)
+    calm = (0.09, 0.09, 0.22, *[0.12] * 5)
+    summary = listed_of(target, at_risk, calm)
+    assert [(row.number, row.tier) for row in summary.rows] == [(2, CALM), (1, AT_RISK)]
+
+
+def test_at_risk_is_whose_chance_is_larger_than_that_of_any_other_outcome():
+    summary = listed_of(
+        GRADES,
+        (0.20, 0.20, 0.35, 0.15, 0.10),  # C is likeliest, but 0.4 end with F or D
+        (0.15, 0.15, 0.35, 0.25, 0.10),
+    )
+    assert [row.tier for row in summary.rows] == [AT_RISK, BORDERLINE]
+    assert summary.n_at_risk == 1
+
+
+def test_of_a_row_far_outside_training_no_chance_is_told_and_it_counts_either_way():
+    sure = (0.98, 0.02, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0, 1.0)
+    summary = listed_of(GRADES, *sure, *sure, (0.3, 0.15, 0.5, 0.05, 0.0),
+                        doubts={2: ["x"], 3: ["x"]}, far={2, 3})  # fmt: skip
+    assert [row.number for row in summary.rows] == [1, 3, 5, 4, 2]
+    assert [row.score.chance is None for row in summary.rows] == [False, True, False, True, False]
+    assert summary.likely == (1, 4)
+    assert summary.n_at_risk == 2
+
+
+def test_a_file_s_row_far_outside_training_has_no_chance_in_the_list(predictor):
+    far = {"reading": 10_000_000, "absences": 3, "course": "half"}
+    summary, rows, _ = score(predictor, as_csv([*records(6), far]), vectorised=False)
+    (shown,) = [row for row in summary.rows if row.score.chance is None]
+    assert shown.number == 7
+    assert rows[-1]["set_90"].count(" | ") == 2
+    low, high = summary.likely
+    known = [row.score.chance for row in summary.rows if row.score.chance is not None]
+    assert (low, high - 1) == count_range(known)
 
 
 def test_a_summary_survives_json(predictor):

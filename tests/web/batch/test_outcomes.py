@@ -12,8 +12,11 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from appBackend.openapi import example_record
+from src.schema.features import ClassTarget
 from src.serving.predictor import Predictor
+from src.serving.summary import OutcomeScore, OutcomeSummary
 from src.stats.poisson_binomial import count_range
+from src.web.batch.view import quality, score_texts
 from tests.outcomes import records
 
 API = "/api/v1/predict/batch"
@@ -85,6 +88,51 @@ def test_the_page_names_who_is_at_risk_with_the_chance_and_what_else_may_be(clie
     low, high = count_range([one["at_risk"]["probability"] for one in said])
     assert f"<dt>Will probably end with Fail</dt><dd>{low} to {high}</dd>" in page
     assert "pass_mark" not in page
+
+
+def test_a_row_far_outside_training_has_no_chance_on_any_list(client):
+    far = {"reading": 10_000_000, "absences": 3, "course": "half"}
+    content = as_csv([*STUDENTS, far])
+    sent = client.post("/batch", data={"file": (io.BytesIO(content), "7b.csv")})
+    address = sent.headers["Location"]
+    line = by_line(client.get(address).text)[-1]
+    assert "not known" in line
+    file = client.get(f"{address.partition('#')[0]}/class").data.decode("utf-8-sig")
+    chances = [row["chance"] for row in csv.DictReader(io.StringIO(file))]
+    assert (all(chances[:-1]), chances[-1]) == (True, "")
+    answer = client.post(f"{API}?list=1", data=content, content_type="text/csv").get_json()
+    assert [one["row"] for one in answer["students"] if one["chance"] is None] == [13]
+
+
+def test_a_student_with_a_set_of_one_has_a_dash_beside_it(client):
+    page = upload(client, as_csv(STUDENTS)).text
+    said = client.post(API, json=STUDENTS).get_json()["predictions"]
+    alone = [len(one["set"]) == 1 for one in said]
+    assert any(alone)
+    assert ['data-label="May also be">–<' in line for line in by_line(page)] == alone
+    assert "nothing else" not in page
+    assert "over all students, 9 in 10 end with one of the outcomes" in page
+
+
+def test_all_outcomes_that_a_student_may_also_reach_are_named():
+    target = ClassTarget(name="y", categories=tuple(f"level {i}" for i in range(20)))
+    summary = OutcomeSummary(run_id="x", target=target, shown_columns=[])
+    score = OutcomeScore("level 0", 0.05, outcomes=target.categories)
+    also = score_texts(summary, score)[1]
+    assert all(label in also for label in target.categories[1:])
+    assert "more" not in also
+
+
+def test_the_quality_of_a_list_names_outcomes_in_words_with_an_or():
+    words = {"en": {"fail": "Fails"}}
+    target = ClassTarget(
+        name="y", categories=("fail", "help", "pass"), at_risk=("fail", "help"), words=words
+    )
+    share = {"value": 0.6, "low": 0.5, "high": 0.7}
+    row = {"share": 0.2, "precision": share, "recall": share}
+    metrics = {"held_out": {"capacity": {"lists": [row], "n_samples": 90}}}
+    summary = OutcomeSummary(run_id="x", target=target, shown_columns=[], n_rows=5, n_event=1)
+    assert "the largest chance of Fails or help, 60" in quality(metrics, summary)
 
 
 def test_outcomes_have_no_pass_mark(client):

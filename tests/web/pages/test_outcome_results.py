@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import replace
 
 import pytest
+from flask import render_template
 
 from src.compiled.contributions import Contributions
 from src.exception import Problem
@@ -85,7 +86,9 @@ def test_the_picture_shows_as_many_of_a_hundred_as_are_at_risk(of_outcomes):
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [(0.2, 0.45, "between 20 and 45 of 100 end so."), (0.301, 0.304, ""),
-     (0.0, 0.004, "between 0 and fewer than 1 of 100 end so.")],
+     (0.0, 0.004, "fewer than 1 of 100 ends so."), (0.996, 1.0, "more than 99 of 100 end so."),
+     (0.003, 0.31, "up to 31 of 100 end so."), (0.0, 0.01, "at most 1 of 100 ends so."),
+     (0.2, 0.998, "20 or more of 100 end so.")],
 )  # fmt: skip
 def test_the_range_of_the_chance_is_told(of_outcomes, low, high, said):
     prediction = made(of_outcomes, 0.3, 0.5, 0.2, low=low, high=high)
@@ -93,6 +96,37 @@ def test_the_range_of_the_chance_is_told(of_outcomes, low, high, said):
     assert said in told
     assert bool(told) == bool(said)
     assert not told or "no range of this student’s own chance" in told
+
+
+def test_where_nothing_is_known_of_the_range_no_figure_stands(of_outcomes):
+    told = describe_outcome(made(of_outcomes, 0.3, 0.5, 0.2, low=0.0, high=1.0), of_outcomes)
+    assert told.between == "How far off that may be is not known."
+
+
+def test_an_answer_far_outside_what_training_saw_leaves_the_range_open(outcome_client, of_outcomes):
+    far = STUDENT | {"reading": 10_000_000}
+    assert of_outcomes.predict_record(far).at_risk_range == (0.0, 1.0)
+    said = outcome_client.post("/api/v1/predict", json=far).get_json()["at_risk"]
+    assert (said["low"], said["high"]) == (0.0, 1.0)
+    page = words(outcome_client.post("/", data=far).text)
+    assert "How far off that may be is not known." in page
+    assert "of 100 end so" not in page
+    assert "of 100 ends so" not in page
+
+
+@pytest.mark.parametrize(
+    ("chance", "said"),
+    [(0.004, "estimate, fewer than 1 ends with Fail ."), (0.01, "about 1 ends with Fail ."),
+     (0.3, "about 30 end with Fail ."), (0.998, "more than 99 end with Fail ."),
+     (1.0, "about 100 end with Fail .")],
+)  # fmt: skip
+def test_how_many_end_so_is_said_as_people_say_it(app, of_outcomes, chance, said):
+    prediction = made(of_outcomes, chance, (1 - chance) * 0.75, (1 - chance) * 0.25)
+    result = describe_outcome(prediction, of_outcomes)
+    with app.test_request_context():
+        page = render_template("_outcome.html", result=result, model=result.model)
+    assert said in words(page)
+    assert "about fewer" not in page
 
 
 def test_a_chance_is_compared_with_the_training_data(of_outcomes):
@@ -113,9 +147,13 @@ def test_a_chance_is_compared_with_the_training_data(of_outcomes):
     [
         (
             ("Pass", "Fail"),
-            "Fail cannot be ruled out: sets like this one, Pass and Fail, hold the outcomes of",
+            "Fail cannot be ruled out: over all students, 9 in 10 have an outcome in their set; "
+            "here it names Pass and Fail.",
         ),
-        (("Pass",), "Sets like this one, Pass alone, hold the outcomes of 9 in 10 students."),
+        (
+            ("Pass",),
+            "Over all students, 9 in 10 have an outcome in their set; here it names Pass alone.",
+        ),
         (("Pass", "Fail", "Distinction"), "No outcome can be ruled out."),
     ],
 )
@@ -129,7 +167,7 @@ def test_without_outcomes_at_risk_the_predicted_one_is_told_of(no_event):
     result = describe_outcome(asked, no_event)
     assert (asked.at_risk, result.at_risk, result.between) == (None, False, "")
     assert result.outcomes == asked.prediction
-    assert result.expected == str(round(100 * max(asked.probabilities.values())))
+    assert result.n_expected == round(100 * max(asked.probabilities.values()))
     assert what_if(asked, no_event) is None
 
 
