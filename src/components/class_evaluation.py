@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from src.report.class_facts import Capacity, ClassScores, ListQuality, NetBenefit
 from src.stats import class_scores
-from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups
+from src.stats.disclosure import LEAST_ROWS, hidden_cells, hidden_groups, result_of_few
 from src.stats.intervals import (
     Z_95,
     Interval,
@@ -18,7 +18,7 @@ from src.stats.intervals import (
     t_value,
     wilson_ends,
 )
-from src.stats.reliability import ReliabilityBin, reliability
+from src.stats.reliability import ReliabilityBin, reliability, rows_of_bins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHARES = (0.05, 0.1, 0.2, 0.3)  # of students whom help is there for
 GRID = tuple(k / 20 for k in range(1, 20))
 THRESHOLDS = tuple(k / 20 for k in range(1, 13))
+LEAST_BINS = 2  # of the reliability table, beside figures of groups
 
 
 class ClassEvaluation:
@@ -49,6 +50,7 @@ class ClassEvaluation:
         *,
         ordered: bool = False,
         event: frozenset[int] = frozenset(),
+        groups: Sequence[Sequence[NDArray[np.bool_]]] = (),
     ) -> ClassScores:
         """Return the scores, with their intervals.
 
@@ -64,6 +66,9 @@ class ClassEvaluation:
             Whether the codes have an order.
         event : frozenset of int
             Classes that make up the event; empty for none.
+        groups : sequence of sequence of ndarray of bool of shape (n_samples,)
+            By feature, the rows of groups that are to be compared: bins of chances and lists give
+            way to them.
         """
         import numpy as np
 
@@ -71,7 +76,7 @@ class ClassEvaluation:
         everyone = np.tile(prior, (len(y), 1))
         log_losses, brier_losses = class_scores.log_losses, class_scores.brier_losses
         chance, happened = class_scores.chance_and_truth(y, chances, event)
-        bins = reliability(chance, happened, clusters)
+        bins, lists = self._bins_and_lists(chance, happened, bool(event), groups)
         return ClassScores(
             n_samples=len(y),
             log_loss=mean_interval(log_losses(y, chances), clusters, positive=True),
@@ -88,9 +93,38 @@ class ClassEvaluation:
             prior_brier=float(brier_losses(y, everyone).mean()),
             bins=bins,
             confusion=confusion(y, said, len(prior)),
-            capacity=capacity(chance, happened, clusters, bins) if event else None,
+            capacity=lists,
             n_clusters=None if clusters is None else len(np.unique(clusters)),
         )
+
+    def _bins_and_lists(
+        self,
+        chance: NDArray[np.float64],
+        happened: NDArray[np.bool_],
+        has_event: bool,
+        groups: Sequence[Sequence[NDArray[np.bool_]]],
+    ) -> tuple[tuple[ReliabilityBin, ...], Capacity | None]:
+        """Return what is told of bins and lists beside the groups of as many features as can be.
+
+        Two bins stay, and a list where there is one without the groups.
+        """
+
+        def told(
+            beside: Sequence[NDArray[np.bool_]],
+        ) -> tuple[tuple[ReliabilityBin, ...], Capacity | None]:
+            bins = reliability(chance, happened, self.clusters, beside)
+            if not has_event:
+                return bins, None
+            return bins, capacity(chance, happened, self.clusters, bins, beside)
+
+        found = told(())
+        beside: list[NDArray[np.bool_]] = []
+        for of_feature in groups:
+            fewer = told([*beside, *of_feature])
+            listed = [bool(lists and lists.lists) for _, lists in (found, fewer)]
+            if len(fewer[0]) >= min(LEAST_BINS, len(found[0])) and listed[0] <= listed[1]:
+                found, beside = fewer, [*beside, *of_feature]
+        return found
 
 
 def confusion(
@@ -113,6 +147,7 @@ def capacity(
     happened: NDArray[np.bool_],
     clusters: NDArray[np.intp] | None = None,
     bins: Sequence[ReliabilityBin] = (),
+    groups: Sequence[NDArray[np.bool_]] = (),
 ) -> Capacity | None:
     """Return what lists by the chance of an event hold, and what acting on it is worth.
 
@@ -123,6 +158,8 @@ def capacity(
     happened : ndarray of bool of shape (n_samples,)
     bins : sequence of ReliabilityBin
         What else is told of the same rows and chances.
+    groups : sequence of ndarray of bool of shape (n_samples,)
+        Rows of groups whose figures are told too.
 
     Returns
     -------
@@ -139,10 +176,11 @@ def capacity(
     reached = {threshold: int((chance >= threshold).sum()) for threshold in THRESHOLDS}
     from_top = happened[by_chance]
     elsewhere = list(accumulate(one.n_samples for one in reversed(bins)))
+    beside = [rows[by_chance] for rows in (*groups, *rows_of_bins(chance, bins))] if groups else []
     first = [sizes[share] for share in SHARES]
-    if not told_sizes(from_top, first, elsewhere):
+    if not told_sizes(from_top, first, elsewhere, beside):
         first = [*sizes.values()]  # any list, rather than thresholds alone
-    told = told_sizes(from_top, [*first, *reached.values(), *sizes.values()], elsewhere)
+    told = told_sizes(from_top, [*first, *reached.values(), *sizes.values()], elsewhere, beside)
 
     def quality(share: float, size: int) -> ListQuality:
         listed = np.zeros(n, dtype=bool)
@@ -207,7 +245,10 @@ def list_intervals(
 
 
 def told_sizes(
-    happened: NDArray[np.bool_], sizes: Iterable[int], elsewhere: Sequence[int] = ()
+    happened: NDArray[np.bool_],
+    sizes: Iterable[int],
+    elsewhere: Sequence[int] = (),
+    beside: Sequence[NDArray[np.bool_]] = (),
 ) -> set[int]:
     """Return of which lists figures can be told, the first ones rather than the later.
 
@@ -223,8 +264,15 @@ def told_sizes(
         How long lists are.
     elsewhere : sequence of int
         How long those are of which figures follow from other tables.
+    beside : sequence of ndarray of bool of shape (n_samples,)
+        Other sets of rows, from the top of the list, whose figures are told: no sum of them and
+        of lists may rest on fewer than ten rows.
     """
     import numpy as np
+
+    def tells_of_few(ends: Iterable[int]) -> bool:
+        lists = [np.arange(len(happened)) < end for end in ends]
+        return bool(beside) and result_of_few(np.vstack([*beside, *lists])) is not None
 
     events, told = np.append(0, np.cumsum(happened)), {0, len(happened)}
     for size in sizes:
@@ -234,6 +282,7 @@ def told_sizes(
         below, above = max(k for k in told if k < size), min(k for k in told if k > size)
         ends = np.array([below, size, above])
         with_it = np.diff(events[ends])
-        if min(with_it.min(), (np.diff(ends) - with_it).min()) >= LEAST_ROWS:
+        few = min(with_it.min(), (np.diff(ends) - with_it).min()) < LEAST_ROWS
+        if not few and not tells_of_few({*told, size} - {0}):
             told.add(size)
     return told - {0, len(happened)}

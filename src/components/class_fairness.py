@@ -116,7 +116,7 @@ class GroupComparison:
         )
         compared = any(group.p_values for one in groupings for group in one.groups)
         n_clusters = None if clusters is None else len(np.unique(clusters))
-        none = nothing_compared(len(groupings), compared, len(chance), n_clusters)
+        none = nothing_compared(partitions, compared, len(chance), n_clusters)
         return ClassFairness(
             groupings, (none,) if none else tuple(findings), len(chance), LEAST_ROWS, n_listed
         )

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from src.logger import get_logger
-from src.stats.chances import TINY, ClassChances, VennAbers, label_scores_of_each, members
+from src.stats.chances import TINY, ChanceRange, ClassChances, label_scores_of_each, members
 from src.stats.class_scores import log_losses
 from src.stats.conformal import Curve
-from src.stats.intervals import standard_error
+from src.stats.disclosure import LEAST_ROWS
+from src.stats.intervals import effective_rows, standard_error, wilson_ends
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,9 @@ ROWS_TO_CALIBRATE = 50
 ROWS_FOR_ISOTONIC = 1_000
 RARE = 0.5  # of the share that a class has where all are equal
 ROWS_FOR_OWN_THRESHOLD = 20
-STEPS = 100  # of the range of the event's chance, at most
+STEPS = 100  # of the range of the event's share, at most
+PARTS_OF_RANGE = 10  # of the rows: one of them tells the share of a step
+ROWS_OF_RANGE = 60  # that tell it at least
 
 logger = get_logger(__name__)
 
@@ -70,7 +73,7 @@ class ModelChances:
         event : frozenset of int
             Classes that make up the event; empty for no range.
         clusters : ndarray of shape (n_samples,), optional
-            Numbers of the rows' clusters, which are calibrated whole.
+            Numbers of the rows' clusters, which are calibrated whole and widen the range.
 
         References
         ----------
@@ -91,7 +94,7 @@ class ModelChances:
         codes = tuple(sorted(event))
         # The calibration keeps, or nearly keeps, the order of the rows: nothing is learnt twice.
         chance = made.calibrated_of_each(raw)[:, codes].sum(axis=1)
-        event_range = venn_abers(chance, np.isin(truth, codes))
+        event_range = observed_range(chance, np.isin(truth, codes), clusters)
         return replace(made, thresholds=thresholds, event=codes, event_range=event_range)
 
     def _calibrate(
@@ -243,39 +246,63 @@ def conformal_limit(scores: NDArray[np.float64], level: float) -> float:
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else 1.0
 
 
-def venn_abers(chance: NDArray[np.float64], happened: NDArray[np.bool_]) -> VennAbers:
-    """Return the range of the chance of an event by the calibrated one.
+def observed_range(
+    chance: NDArray[np.float64],
+    happened: NDArray[np.bool_],
+    clusters: NDArray[np.intp] | None = None,
+) -> ChanceRange:
+    """Return the range of the share with an event by the calibrated chance of it.
 
-    One more row is added, once without the event and once with it; what the isotonic regressions
-    say of it are the ends. A step holds a hundredth of the rows, and goes from the low end of its
-    least chance to the high end of its greatest.
+    A step holds a hundredth of the rows, ten at least, and all that have equal chances. Its range
+    is Wilson's interval of the share in the steps around it that hold a tenth of the rows, 60 at
+    least: whole steps, so that no difference of two shares tells of fewer than ten rows. Where a
+    higher chance has a lower end, so have those below; where a lower one has a higher end, so have
+    those above: ends rise, and no range becomes narrower by that.
 
     Parameters
     ----------
     chance : ndarray of shape (n_samples,)
         Of the event, by models that did not see the rows.
     happened : ndarray of bool of shape (n_samples,)
+    clusters : ndarray of shape (n_samples,), optional
+        Rows of one cluster tell less than as many independent ones.
 
     References
     ----------
-    Vovk and Petej (2014), "Venn-Abers predictors", UAI, section 4 (inductive).
+    Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference",
+    JASA 22(158). Korn and Graubard (1998), "Confidence intervals for proportions with small
+    expected number of positive counts estimated from survey data", Survey Methodology 24(2).
     """
     import numpy as np
-    from scipy.optimize import isotonic_regression
 
-    x, of_row, counts = np.unique(chance, return_inverse=True, return_counts=True)
-    hits = np.bincount(of_row, happened)
+    n, order = len(chance), np.argsort(chance, kind="stable")
+    x, hits = chance[order], happened[order]
+    of_row = None if clusters is None else clusters[order]
+    size = min(n, max(n // PARTS_OF_RANGE, ROWS_OF_RANGE))
+    edges = _edges_of_steps(x)
+    last = len(edges) - 2
 
-    def with_one_more(at: int, hit: float) -> float:
-        rows, events = counts.astype(float), hits.copy()
-        rows[at] += 1
-        events[at] += hit
-        return float(isotonic_regression(events / rows, weights=rows).x[at])
+    def ends(step: int) -> tuple[float, float]:
+        low = high = step
+        while edges[high + 1] - edges[low] < size:
+            low, high = max(low - 1, 0), min(high + 1, last)
+        rows = slice(edges[low], edges[high + 1])
+        near = None if of_row is None else of_row[rows]
+        return wilson_ends(float(hits[rows].mean()), effective_rows(hits[rows], near))
 
-    shares = np.linspace(0, 1, STEPS + 1)[1:-1]
-    starts = np.unique(np.searchsorted(x, np.quantile(chance, shares, method="higher")))
-    starts = starts[starts > 0]
-    firsts, lasts = [0, *starts.tolist()], [*(starts - 1).tolist(), len(x) - 1]
-    low = np.maximum.accumulate([with_one_more(at, 0.0) for at in firsts])  # but for rounding
-    high = np.maximum.accumulate([with_one_more(at, 1.0) for at in lasts])
-    return VennAbers(tuple(x[starts].tolist()), tuple(low.tolist()), tuple(high.tolist()))
+    low, high = np.transpose([ends(step) for step in range(last + 1)])
+    low, high = np.minimum.accumulate(low[::-1])[::-1], np.maximum.accumulate(high)
+    return ChanceRange(tuple(x[edges[1:-1]].tolist()), tuple(low.tolist()), tuple(high.tolist()))
+
+
+def _edges_of_steps(x: NDArray[np.float64]) -> list[int]:
+    """Return where steps of sorted chances begin, and the end; equal ones are in one step."""
+    import numpy as np
+
+    n, edges = len(x), [0]
+    shares = np.linspace(0, 1, max(1, min(STEPS, n // LEAST_ROWS)) + 1)[1:-1]
+    starts = np.unique(np.searchsorted(x, np.quantile(x, shares, method="higher")))
+    for start in starts.tolist():
+        if min(start - edges[-1], n - start) >= LEAST_ROWS:
+            edges.append(start)
+    return [*edges, n]

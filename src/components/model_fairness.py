@@ -89,7 +89,9 @@ class ModelFairness:
             for partition, of_groups in zip(partitions, compared.p_values, strict=True)
         )
         n_clusters = None if clusters is None else len(np.unique(clusters))
-        findings = _findings(groupings, errors, compared.noticeable, n_clusters)
+        compared_any = any(group.p_values for one in groupings for group in one.groups)
+        none = nothing_compared(partitions, compared_any, len(errors), n_clusters)
+        findings = (none,) if none else _findings(groupings, errors, compared.noticeable)
         return Fairness(groupings, findings, len(errors), LEAST_ROWS)
 
     def _grouping(
@@ -164,16 +166,11 @@ def _findings(
     groupings: Sequence[Grouping],
     errors: NDArray[np.float64],
     noticeable: dict[int, float],
-    n_clusters: int | None,
 ) -> tuple[FairnessFinding, ...]:
     """Return a finding for each difference that is larger than chance, or one for none.
 
     A pair is not spoken of where one of its features was.
     """
-    n = len(errors)
-    compared = any(g.p_values for grouping in groupings for g in grouping.groups)
-    if none := nothing_compared(len(groupings), compared, n, n_clusters):
-        return (none,)
     found = []
     said: set[tuple[str, str]] = set()
     for grouping, metric in itertools.product(groupings, ("mean_error", "mae")):
@@ -181,7 +178,7 @@ def _findings(
         if not of_features & said and (groups := _worth_saying(grouping, metric)):
             said |= of_features
             found += [_difference(group, metric, errors) for group in groups]
-    return tuple(found) or (_no_difference(noticeable, n),)
+    return tuple(found) or (_no_difference(noticeable, len(errors)),)
 
 
 def _worth_saying(grouping: Grouping, metric: str) -> list[GroupErrors]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from src.components.class_evaluation import ClassEvaluation, capacity
+from src.components.class_fairness import MOST_ROWS
 from src.components.model_chances import ModelChances
 from src.components.model_evaluation import Evaluation, ModelEvaluation, quality_at_marks
 from src.components.model_groups import ModelGroups
@@ -17,6 +18,7 @@ from src.report.class_facts import Capacity, ClassScores
 from src.report.data_summary import target_spread
 from src.report.facts import PassMark
 from src.report.group_facts import KNOWN, NEW, GroupScore, RangeShare
+from src.report.groups import groups_to_compare
 from src.report.overview import SHOWN_LEVEL
 from src.schema.record import Schema
 from src.search.group_effects import GroupFit
@@ -102,6 +104,8 @@ class Judge:
     task : Task
     names : mapping of str to str
         By key, the names of groups that may be published.
+    full_schema : Schema or None
+        With the features that the model is not given: groups of sensitive ones are compared.
     """
 
     schema: Schema
@@ -114,6 +118,7 @@ class Judge:
     wanted: str = NEW
     task: Task = REGRESSION
     names: Mapping[str, str] = field(default_factory=dict)
+    full_schema: Schema | None = None
 
     def run(self, trained: TrainedModel, fitted: Pipeline) -> Judged:
         """Return what is known; here the test rows are read, once."""
@@ -256,7 +261,12 @@ class Judge:
         n_classes = len(target.categories)
         prior = np.bincount(train.y, minlength=n_classes) / len(train.y)
         evaluation = ClassEvaluation(test.clusters).run(
-            test.y, calibrated, prior, ordered=target.ordered, event=event
+            test.y,
+            calibrated,
+            prior,
+            ordered=target.ordered,
+            event=event,
+            groups=self._compared_groups(calibrated, event),
         )
         lists = None
         if evaluation.capacity and not evaluation.capacity.lists:
@@ -302,6 +312,15 @@ class Judge:
             component = ModelGroups(_column(schema))
             metrics["groups"] = asdict(component.facts(groups, scores, self.names))
         return Judged(raw, chances, files, evaluation, metrics, groups=groups)
+
+    def _compared_groups(
+        self, chances: NDArray[np.float64], event: frozenset[int]
+    ) -> list[list[NDArray[np.bool_]]]:
+        """Return the held-out rows of sensitive groups; of too many rows, a sample is compared."""
+        if self.full_schema is None or len(self.test.y) > MOST_ROWS:
+            return []
+        _, happened = chance_and_truth(self.test.y, chances, event)
+        return groups_to_compare(self.full_schema, self.test.X, happened)
 
     def _known_chances(
         self, fit: GroupFit, event: frozenset[int], new: ClassChances

@@ -56,6 +56,7 @@ from src.stats.class_scores import (
 from src.stats.conformal import PredictionIntervals
 from src.stats.disclosure import LEAST_ROWS
 from src.stats.intervals import mean_interval
+from src.stats.reliability import rows_of_bins
 from src.utils import to_json
 
 if TYPE_CHECKING:
@@ -382,9 +383,7 @@ def _lists(
     def first(size: int) -> NDArray[np.bool_]:
         return np.isin(np.arange(n), order[:size])
 
-    bins = [(one.low, one.high) for one in scores.bins]
-    tenths = np.minimum((chance * 10).astype(int), 9) / 10
-    published = [(tenths >= low - 1e-9) & (tenths < high - 1e-9) for low, high in bins]
+    published = rows_of_bins(chance, scores.bins)
     lists = scores.capacity.lists if scores.capacity else ()
     published += [first(one.n_listed) for one in lists]
     if not lists:

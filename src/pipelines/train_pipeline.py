@@ -225,6 +225,7 @@ class TrainPipeline:
                 config.used_for,
                 trainer.config.task,
                 good.names,
+                inferred.schema,
             ).run(trained, fitted)
 
             told = self._periods(schema, trainer, trained, judged, split, good)

@@ -75,6 +75,12 @@ def sentence(finding: FairnessFinding, measure: Measure) -> str:
                 least=number(values["least_rows"]),
                 rows=number(values["n_rows"]),
             )
+        case "withheld_together":
+            return _(
+                "No groups were compared: their figures are withheld, since together with those of "
+                "the other tables they would tell of fewer than %(least)s students.",
+                least=number(values["least_rows"]),
+            )
         case "too_few_clusters":
             return _(
                 "No groups were compared: the held-out rows come from %(clusters)s clusters of "

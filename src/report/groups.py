@@ -105,6 +105,22 @@ def partitions_of(
     return found
 
 
+def groups_to_compare(
+    schema: Schema, X: pd.DataFrame, happened: NDArray[np.bool_]
+) -> list[list[NDArray[np.bool_]]]:
+    """Return the rows of the groups of each sensitive feature that other figures give way to.
+
+    These are features of which two groups have ten rows with the event and ten without.
+    """
+    found = []
+    for partition in partitions_of(schema, X):
+        groups = [partition.codes == code for code in partition.shown]
+        rarer = [min(happened[rows].sum(), (~happened[rows]).sum()) for rows in groups]
+        if sum(n >= LEAST_ROWS for n in rarer) >= 2:
+            found.append(groups)
+    return found
+
+
 def _hidden_together(
     partitions: Sequence[Partition], published: Sequence[NDArray[np.bool_]]
 ) -> list[Partition]:
@@ -201,22 +217,32 @@ def _can_be_compared(inside: NDArray[np.bool_], clusters: NDArray[np.intp] | Non
     return min(sides) >= LEAST_INSIDE and len(np.unique(clusters)) >= LEAST_CLUSTERS
 
 
+def _has_groups_to_compare(partition: Partition) -> bool:
+    """Whether a group has rows enough, and so have all others together."""
+    import numpy as np
+
+    smaller = np.minimum(partition.counts, len(partition.codes) - partition.counts)
+    return bool(smaller.max() >= LEAST_ROWS)
+
+
 def nothing_compared(
-    n_groupings: int, compared: bool, n_rows: int, n_clusters: int | None
+    partitions: Sequence[Partition], compared: bool, n_rows: int, n_clusters: int | None
 ) -> FairnessFinding | None:
     """Return why no groups were compared; None where some were.
 
     Parameters
     ----------
-    n_groupings : int
-        Sensitive features, and pairs of them, that were looked at.
+    partitions : sequence of Partition
+        Those of sensitive features, and of pairs of them, that were looked at.
     compared : bool
         Whether any group has a p-value.
     """
-    if not n_groupings:
+    if not partitions:
         return FairnessFinding("no_sensitive_feature")
     if compared:
         return None
+    if not any(one.shown for one in partitions) and any(map(_has_groups_to_compare, partitions)):
+        return FairnessFinding("withheld_together", {"least_rows": LEAST_ROWS})
     if n_clusters is not None:
         values = {"n_clusters": n_clusters, "least": LEAST_CLUSTERS, "least_inside": LEAST_INSIDE}
         return FairnessFinding("too_few_clusters", values)

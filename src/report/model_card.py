@@ -395,8 +395,10 @@ def _limits_of_fairness(facts: Facts) -> list[str]:
     if hidden := facts.n_suppressed:
         said.append(
             ngettext(
-                "%(n)s group with too few held-out students could not be looked at.",
-                "%(n)s groups with too few held-out students could not be looked at.",
+                "%(n)s group could not be looked at: its figures would tell of too few held-out "
+                "students.",
+                "%(n)s groups could not be looked at: their figures would tell of too few held-out "
+                "students.",
                 hidden,
             )
         )

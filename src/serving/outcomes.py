@@ -50,9 +50,9 @@ class OutcomePrediction(Answered):
     at_risk : float or None
         Chance of the outcomes that help should prevent; None where nobody said which.
     at_risk_range : (float, float) or None
-        The calibration's own leeway: on average over students with such chances, the share who
-        end so lies in it. It is no confidence interval of this student's chance. From 0 to 1
-        where an answer lies far outside what training saw.
+        Between what the share who end so lies among students with about this chance (95 % interval
+        from training rows). It is no interval of this student's own chance. From 0 to 1 where an
+        answer lies far outside what training saw.
     """
 
     prediction: str

@@ -24,15 +24,15 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class VennAbers:
-    """A range of the chance of the event by the calibrated chance, in steps.
+class ChanceRange:
+    """Between what the share with the event lies, by the calibrated chance, in steps.
 
     Attributes
     ----------
     at : tuple of float
         Chances at which a step begins, rising; one fewer than there are steps.
     low, high : tuple of float
-        The share with the event, were one more row like this without it, and with it.
+        Ends of a 95 % interval of the share among students with about this chance.
     """
 
     at: tuple[float, ...]
@@ -50,7 +50,7 @@ class VennAbers:
 
         Examples
         --------
-        >>> VennAbers((0.5,), (0.1, 0.6), (0.2, 0.9)).of(0.5)
+        >>> ChanceRange((0.5,), (0.1, 0.6), (0.2, 0.9)).of(0.5)
         (0.6, 0.9)
         """
         step = bisect_right(self.at, chance)
@@ -86,8 +86,8 @@ class ClassChances:
         set.
     event : tuple of int
         Classes that make up the event, such as failing; empty where there is none.
-    event_range : VennAbers or None
-        Range of the chance of the event.
+    event_range : ChanceRange or None
+        Range of the share with the event.
 
     References
     ----------
@@ -97,7 +97,7 @@ class ClassChances:
     adaptation", ICML, for more classes than two. Zadrozny and Elkan (2002),
     "Transforming classifier scores into accurate multiclass probability estimates", KDD. Sadinle,
     Lei and Wasserman (2019), "Least ambiguous set-valued classifiers with bounded error levels",
-    JASA 114(525). Vovk and Petej (2014), "Venn-Abers predictors", UAI.
+    JASA 114(525).
     """
 
     prior: tuple[float, ...]
@@ -109,7 +109,7 @@ class ClassChances:
     ordered: bool = False
     thresholds: dict[str, tuple[float, ...]] = field(default_factory=dict)
     event: tuple[int, ...] = ()
-    event_range: VennAbers | None = None
+    event_range: ChanceRange | None = None
 
     def __post_init__(self) -> None:
         n_classes = len(self.prior)
@@ -220,7 +220,7 @@ class ClassChances:
         return np.zeros(len(chances)) + added(chances[:, code] for code in self.event)
 
     def chance_range(self, chances: Sequence[float]) -> Range | None:
-        """Return between what the chance of the event lies; None where there is no event.
+        """Return between what the share with the event lies; None where there is no event.
 
         Parameters
         ----------

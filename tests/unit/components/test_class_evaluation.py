@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from src.components.class_evaluation import ClassEvaluation, capacity, confusion, told_sizes
-from src.stats.class_scores import brier_losses, log_losses
+from src.stats.class_scores import brier_losses, by_chance, log_losses
 from src.stats.disclosure import result_of_few
+from src.stats.reliability import rows_of_bins
 
 FAIL = frozenset({0})
 
@@ -133,6 +134,47 @@ def test_no_figure_of_lists_thresholds_and_bins_tells_of_fewer_than_ten(n: int) 
     assert n_lists > 0 or n < 100
 
 
+def women_and_men(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Return classes, chances that nearly tell women from men, and the rows of both."""
+    random = np.random.default_rng(seed)
+    women = random.random(n) < 0.4
+    chance = 1 / (1 + np.exp(-random.normal(np.where(women, -1.5, 1.5), 1.0)))
+    y = (random.random(n) >= chance).astype(np.int64)
+    return y, np.column_stack([chance, 1 - chance]), [women, ~women]
+
+
+def test_bins_and_lists_give_way_to_groups_that_are_compared() -> None:
+    n, n_gave_way = 260, 0
+    for seed in range(12):
+        y, chances, groups = women_and_men(n, seed)
+        prior = np.array([0.5, 0.5])
+        plain = ClassEvaluation().run(y, chances, prior, event=FAIL)
+        found = ClassEvaluation().run(y, chances, prior, event=FAIL, groups=[groups])
+        assert found.capacity is not None
+        assert plain.capacity is not None
+        order = by_chance(chances[:, 0])
+        tops = [np.isin(np.arange(n), order[: one.n_listed]) for one in found.capacity.lists]
+        told = [*groups, *rows_of_bins(chances[:, 0], found.bins), *tops]
+        assert result_of_few(np.array(told)) is None
+        assert len(found.bins) >= 2
+        assert bool(tops) >= bool(plain.capacity.lists)
+        n_gave_way += len(found.bins) < len(plain.bins)
+    assert n_gave_way > 0
+
+
+def test_bins_do_not_give_way_to_groups_beside_which_only_one_would_stay() -> None:
+    """Chances that are the group tell of the few who are on the other side of each edge."""
+    y, chances, _ = women_and_men(200, 0)
+    likely = chances[:, 0] > 0.5
+    likely[np.argsort(chances[:, 0])[[3, 196]]] ^= True
+    edges = np.where(chances[:, :1] > 0.5, [[0.9, 0.1]], [[0.1, 0.9]])
+    prior = np.array([0.5, 0.5])
+    plain = ClassEvaluation().run(y, edges, prior, event=FAIL)
+    found = ClassEvaluation().run(y, edges, prior, event=FAIL, groups=[[likely, ~likely]])
+    assert len(plain.bins) == 2
+    assert found == plain
+
+
 def test_a_list_is_told_of_before_thresholds_take_its_place() -> None:
     """A threshold near the only list that can be told of would leave none."""
     chance = np.linspace(0.8, 0.02, 380)
@@ -150,6 +192,7 @@ def test_lists_that_come_first_are_rather_told() -> None:
     assert told_sizes(happened, [100, 50], elsewhere=[45, 100]) == {100}
     assert told_sizes(happened, [10, 195]) == set()
     assert told_sizes(happened, [0, 200]) == set()
+    assert told_sizes(happened, [100, 50], beside=[np.arange(200) < 95]) == {50}
 
 
 def test_too_few_with_the_event_have_no_list() -> None:

@@ -155,6 +155,23 @@ def test_rows_of_few_clusters_are_not_compared() -> None:
     assert all(not g.p_values for one in found.groupings for g in one.groups)
 
 
+def test_groups_that_other_tables_hide_are_said_to_be_withheld() -> None:
+    X, chance, happened = held_out()
+    schema, women = Schema((GENDER,), RESULT), (X["gender"] == "female").to_numpy()
+    few_more = women | (np.cumsum(~women) <= 4)
+    found = GroupComparison(42, 200).run(schema, X, chance, happened, published=[few_more])
+    assert kinds(found) == ["withheld_together"]
+    assert found.groupings[0].groups == ()
+    (said,) = class_fairness_sentences(found, RESULT)
+    assert said == (
+        "No groups were compared: their figures are withheld, since together with those of the "
+        "other tables they would tell of fewer than 10 students."
+    )
+    fewer = np.where(np.arange(400) < 6, "male", "female").astype(object)
+    X = pd.DataFrame({"gender": fewer})
+    assert kinds(GroupComparison(42, 200).run(schema, X, chance, happened)) == ["too_few_rows"]
+
+
 def test_a_table_without_sensitive_features_is_told_so() -> None:
     X, chance, happened = held_out()
     found = GroupComparison().run(Schema((), RESULT), X, chance, happened)

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.components.model_chances import ModelChances, conformal_limit, venn_abers
+from src.components.model_chances import ModelChances, conformal_limit, observed_range
 from src.stats.class_scores import log_losses
+from src.stats.intervals import wilson_interval
 
 
 def drawn(n: int, n_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -110,33 +111,75 @@ def test_sets_of_an_ordered_target_with_a_rare_end_keep_their_promise_without_ga
         assert inside[y == 0].mean() == pytest.approx(float(level), abs=0.05)
 
 
-def test_the_range_is_that_of_the_definition() -> None:
-    from sklearn.isotonic import isotonic_regression
-
-    random = np.random.default_rng(2)
-    raw = random.random(60).round(2)
-    happened = random.random(60) < raw
-    made = venn_abers(raw, happened)
-    for at in np.unique(raw):
-        low, high = made.of(float(at))
-        for added, end in ((0.0, low), (1.0, high)):
-            x = np.append(raw, at)
-            levels, of_row, counts = np.unique(x, return_inverse=True, return_counts=True)
-            means = np.bincount(of_row, np.append(happened, added)) / counts
-            fitted = isotonic_regression(means, sample_weight=counts)[levels == at][0]
-            assert end == pytest.approx(fitted)
-        assert low <= high
+def test_a_range_is_wilsons_interval_of_the_tenth_of_the_rows_around_its_step() -> None:
+    made = observed_range(np.arange(1_000) / 1_000, np.arange(1_000) >= 500)
+    around = {0: (0, 100), 45: (10, 110), 50: (60, 110), 54: (100, 110), 99: (100, 100)}
+    for step, (n_hits, n) in around.items():
+        found = wilson_interval(n_hits, n)
+        assert made.of(step / 100) == (found.low, found.high)
 
 
-def test_a_range_has_at_most_a_hundred_steps_and_holds_those_of_its_rows() -> None:
-    truth, true = drawn(4_000, 2)
-    made = venn_abers(true[:, 1], truth == 1)
-    assert len(made.low) <= 100
+def test_ends_of_ranges_rise_where_shares_fall() -> None:
+    chance = np.arange(600) / 600
+    made = observed_range(chance, chance < 0.3)
     assert list(made.low) == sorted(made.low)
     assert list(made.high) == sorted(made.high)
+    assert made.low[0] == 0.0
+    assert made.high[-1] == 1.0
+
+
+def test_equal_chances_have_the_range_of_all_their_rows() -> None:
+    chance, happened = np.repeat([0.2, 0.6], [300, 700]), np.arange(1_000) % 5 == 0
+    made = observed_range(chance, happened)
+    few, many = wilson_interval(60, 300), wilson_interval(140, 700)
+    assert made.of(0.2) == pytest.approx((few.low, few.high))
+    assert made.of(0.6) == pytest.approx((many.low, few.high))
+
+
+def test_the_order_of_equal_chances_says_nothing() -> None:
+    chance = np.repeat([0.1, 0.5, 0.9], [400, 50, 550])
+    first, last = np.zeros((2, 1_000), dtype=bool)
+    first[:40], last[360:400] = True, True
+    found = [observed_range(chance, one).of(0.5) for one in (first, last)]
+    assert found[0] == found[1]
+
+
+def test_few_rows_have_one_wide_range() -> None:
+    made = observed_range(np.arange(40) / 40, np.arange(40) % 2 == 0)
+    found = wilson_interval(20, 40)
+    assert set(made.low) == {found.low}
+    assert set(made.high) == {found.high}
+
+
+def test_no_step_of_a_range_holds_fewer_than_ten_rows() -> None:
+    random = np.random.default_rng(2)
+    for n in (50, 119, 300, 2_000):
+        chance = np.round(random.random(n), 1 + n % 2)
+        made = observed_range(chance, random.random(n) < chance)
+        assert np.bincount(np.searchsorted(made.at, chance, side="right")).min() >= 10
+
+
+def test_clusters_widen_a_range() -> None:
+    random = np.random.default_rng(5)
+    schools = np.arange(2_000) % 25
+    true = 1 / (1 + np.exp(-random.normal(size=25)[schools]))
+    happened, chance = random.random(2_000) < true, random.random(2_000)
+
+    def width(clusters: np.ndarray | None) -> float:
+        made = observed_range(chance, happened, clusters)
+        return float(np.mean(np.subtract(made.high, made.low)))
+
+    assert width(schools) > 1.2 * width(None)
+    assert width(np.zeros(2_000, dtype=np.intp)) > 0.75
+
+
+def test_a_range_has_at_most_a_hundred_steps_and_holds_most_true_chances() -> None:
+    truth, true = drawn(4_000, 2)
+    made = observed_range(true[:, 1], truth == 1)
+    assert len(made.low) <= 100
     low, high = np.transpose([made.of(one) for one in true[:, 1].tolist()])
-    assert np.mean(high - low) < 0.08
-    assert abs(float(((low + high) / 2 - true[:, 1]).mean())) < 0.02
+    assert 0.06 < np.mean(high - low) < 0.12
+    assert np.mean((low <= true[:, 1]) & (true[:, 1] <= high)) > 0.8
 
 
 def test_without_an_event_there_is_no_range() -> None:

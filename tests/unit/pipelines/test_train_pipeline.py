@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import random
 import re
 import sqlite3
@@ -177,6 +178,28 @@ def test_a_model_of_outcomes_has_a_report_that_is_read_back(write, train) -> Non
     assert all(sentence in page.replace("&#39;", "'")
                for sentence in saved.fairness_sentences(result.schema))  # fmt: skip
     assert "Nothing is resampled or weighted for imbalance" in page
+
+
+def test_groups_that_chances_nearly_tell_apart_are_compared(write, train) -> None:
+    dice, rows = random.Random(3), []
+    for index in range(900):
+        sex, hours = ("f", "m")[index % 2], dice.gauss(5, 1)
+        chance = 1 / (1 + math.exp((7 if sex == "f" else 3) - hours))
+        result = "Fail" if dice.random() < chance else "Pass"
+        rows.append({"sex": sex, "hours": round(hours, 2), "result": result})
+    hints = write(rows).with_suffix(".toml")
+    hints.write_text(
+        '[columns.sex]\nsensitive = true\n[columns.result]\nat_risk = ["Fail"]\n', encoding="utf-8"
+    )
+    result = train(
+        hints.with_suffix(".csv"), "result", budget="standard", models=("logistic",), hints=hints
+    )
+    saved = load_report(result.run, result.schema)
+    assert saved is not None
+    assert saved.class_fairness is not None
+    (of_sex,) = saved.class_fairness.groupings
+    assert sum(group.n_samples for group in of_sex.groups) == 180
+    assert of_sex.suppressed == ()
 
 
 def test_quick_leaves_the_report_out(write, train) -> None:

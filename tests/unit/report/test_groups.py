@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.report.groups import Partition, partition_by, partitions_of
-from src.schema.features import CategoricalFeature, NumericFeature
+from src.report.groups import Partition, groups_to_compare, partition_by, partitions_of
+from src.schema.features import CategoricalFeature, ClassTarget, NumericFeature
 from src.schema.record import Schema
 from src.stats.disclosure import LEAST_ROWS
+
+RESULT = ClassTarget(name="result", categories=("Fail", "Pass"))
 
 
 def categorical(values: list[object], name: str = "lunch", label: str = "Lunch") -> Partition:
@@ -128,3 +130,18 @@ def test_no_group_shown_and_none_left_over_has_fewer_than_ten_rows(seed: int) ->
             assert all(one.counts[code] >= LEAST_ROWS for code in one.shown)
             left = n - one.counts[one.shown].sum()
             assert left == 0 or left >= LEAST_ROWS
+
+
+def test_other_figures_give_way_to_features_of_which_two_groups_have_ten_of_each_kind() -> None:
+    sex = CategoricalFeature(name="sex", categories=("f", "m"), sensitive=True)
+    area = CategoricalFeature(name="area", categories=("city", "country"), sensitive=True)
+    hours = NumericFeature(name="hours", observed_minimum=0, observed_maximum=9)
+    X = pd.DataFrame({
+        "sex": pd.Series(["f"] * 60 + ["m"] * 40, dtype=object),
+        "area": pd.Series(["city"] * 85 + ["country"] * 15, dtype=object),
+        "hours": np.arange(100.0) % 9,
+    })  # fmt: skip
+    happened = np.arange(100) % 2 == 0
+    (found,) = groups_to_compare(Schema((sex, area, hours), RESULT), X, happened)
+    assert [rows.sum() for rows in found] == [60, 40]
+    assert groups_to_compare(Schema((sex, area), RESULT), X, np.arange(100) < 9) == []

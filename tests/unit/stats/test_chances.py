@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from src.exception import ArtifactError
-from src.stats.chances import ClassChances, VennAbers
+from src.stats.chances import ChanceRange, ClassChances
 from src.stats.conformal import Curve
 
-RANGE = VennAbers((0.3, 0.6), (0.0, 0.25, 0.5), (0.2, 0.55, 0.9))
+RANGE = ChanceRange((0.3, 0.6), (0.0, 0.25, 0.5), (0.2, 0.55, 0.9))
 TWO = ClassChances(
     (0.7, 0.3), 99, thresholds={"0.8": (0.4, 0.7), "0.9": (0.6, 0.8)}, event=(1,), event_range=RANGE
 )
