@@ -28,7 +28,7 @@ RARE = 0.5  # of the share that a class has where all are equal
 ROWS_FOR_OWN_THRESHOLD = 20
 STEPS = 100  # of the range of the event's share, at most
 PARTS_OF_RANGE = 10  # of the rows: one of them tells the share of a step
-ROWS_OF_RANGE = 60  # that tell it at least
+ROWS_OF_RANGE = 50  # that tell it at least
 
 logger = get_logger(__name__)
 
@@ -254,7 +254,7 @@ def observed_range(
     """Return the range of the share with an event by the calibrated chance of it.
 
     A step holds a hundredth of the rows, ten at least, and all that have equal chances. Its range
-    is Wilson's interval of the share in the steps around it that hold a tenth of the rows, 60 at
+    is Wilson's interval of the share in the steps around it that hold a tenth of the rows, 50 at
     least: whole steps, so that no difference of two shares tells of fewer than ten rows. Where a
     higher chance has a lower end, so have those below; where a lower one has a higher end, so have
     those above: ends rise, and no range becomes narrower by that.
