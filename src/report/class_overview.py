@@ -195,9 +195,11 @@ def _beside(row: Mapping[str, Any], above: float, column: str) -> str:
         return _("%(size)s above that of the best single column, %(column)s (%(loss)s)", **figures)
     if above >= 0:
         return _(
-            "%(size)s below that of a logistic regression on all columns (%(loss)s)", **figures
+            "%(size)s below that of a logistic regression on the same columns (%(loss)s)", **figures
         )
-    return _("%(size)s above that of a logistic regression on all columns (%(loss)s)", **figures)
+    return _(
+        "%(size)s above that of a logistic regression on the same columns (%(loss)s)", **figures
+    )
 
 
 def shown_sets(facts: ClassReportFacts) -> Mapping[str, float] | None:
