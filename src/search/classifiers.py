@@ -13,6 +13,7 @@ from src.search.candidates import (
     SPLINES,
     Candidate,
     TreeCount,
+    catboost,
     made,
     trees_s,
 )
@@ -43,14 +44,7 @@ def classifiers(n_classes: int, *, ordered: bool) -> tuple[Candidate, ...]:
 
 
 def _catboost(seed: int) -> BaseEstimator:
-    return made(
-        "catboost.CatBoostClassifier",
-        random_seed=seed,
-        thread_count=1,
-        border_count=BORDERS,
-        allow_writing_files=False,
-        verbose=False,
-    )
+    return catboost("CatBoostClassifier", seed, BORDERS)
 
 
 def _logistic(**parameters: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
 from src.components.data_transformation import DataTransformation
@@ -18,6 +19,7 @@ from src.schema.features import CategoricalFeature, NumericFeature
 from src.schema.record import Schema
 from src.search.candidates import CANDIDATES
 from src.search.leaderboard import TrainedModel
+from src.search.task import REGRESSION, Classification, Task
 
 SCHEMA = Schema(
     features=(
@@ -110,6 +112,15 @@ def test_the_number_of_jobs_does_not_change_the_result(name: str) -> None:
         return [(row.name, row.r2, row.errors, row.params) for row in rows]
 
     assert scores(1) == scores(2)
+
+
+@pytest.mark.parametrize("task", [REGRESSION, Classification(2)], ids=["number", "outcomes"])
+def test_catboost_computes_no_importances_where_other_threads_fit(task: Task) -> None:
+    """T1: that crashed Python, once in some hundred searches with two jobs."""
+    family = next(one for one in task.candidates if one.name == "catboost")
+    model = clone(family.unfitted(0)).set_params(iterations=2)
+    model.fit(np.arange(20.0)[:, None], np.arange(20) % 2)
+    assert model.get_feature_importance() is None
 
 
 def test_the_best_column_and_ridge_stand_beside_the_models_and_are_not_chosen() -> None:
