@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from src.search.native_categories import let_clone
@@ -194,14 +196,10 @@ def made(path: str, **parameters: Any) -> Any:
 
 
 def catboost(name: str, seed: int, border_count: int) -> BaseEstimator:
-    """Return an unfitted CatBoost that has one thread and writes nothing.
-
-    It would compute importances after each fit, by code that crashes Python where another thread
-    is in the middle of a fit: about once in 500 searches with two jobs. They are left out.
-    """
-    library: Any = importlib.import_module("catboost")
-    library.CatBoost.get_feature_importance = _nothing
-    estimator: BaseEstimator = getattr(library, name)(
+    """Return an unfitted CatBoost that has one thread and writes nothing."""
+    _fit_one_catboost_at_a_time()
+    estimator: BaseEstimator = made(
+        f"catboost.{name}",
         random_seed=seed,
         thread_count=1,
         allow_writing_files=False,
@@ -211,8 +209,21 @@ def catboost(name: str, seed: int, border_count: int) -> BaseEstimator:
     return estimator
 
 
-def _nothing(*_arguments: object, **_options: object) -> None:
-    """Compute nothing."""
+@cache
+def _fit_one_catboost_at_a_time() -> None:
+    """Let no two threads fit CatBoost at once: about one search in 400 crashed Python by that.
+
+    Its log is one for the whole process, and each fit sets and resets it.
+    """
+    library: Any = importlib.import_module("catboost")
+    fit, lock = library.CatBoost._fit, threading.Lock()
+
+    @wraps(fit)
+    def alone(*arguments: Any, **options: Any) -> Any:
+        with lock:
+            return fit(*arguments, **options)
+
+    library.CatBoost._fit = alone
 
 
 def _catboost(seed: int) -> BaseEstimator:

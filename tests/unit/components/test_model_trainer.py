@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -115,12 +116,26 @@ def test_the_number_of_jobs_does_not_change_the_result(name: str) -> None:
 
 
 @pytest.mark.parametrize("task", [REGRESSION, Classification(2)], ids=["number", "outcomes"])
-def test_catboost_computes_no_importances_where_other_threads_fit(task: Task) -> None:
-    """T1: that crashed Python, once in some hundred searches with two jobs."""
+def test_no_two_threads_fit_catboost_at_once(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T1: that crashed Python, about once in 400 searches with two jobs."""
     family = next(one for one in task.candidates if one.name == "catboost")
-    model = clone(family.unfitted(0)).set_params(iterations=2)
-    model.fit(np.arange(20.0)[:, None], np.arange(20) % 2)
-    assert model.get_feature_importance() is None
+    models = [clone(family.unfitted(0)).set_params(iterations=2) for _ in range(4)]
+    fitting, at_once = [], []
+    train = type(models[0])._train
+
+    def watched(*arguments: object) -> None:
+        fitting.append(1)
+        at_once.append(len(fitting))
+        time.sleep(0.02)
+        train(*arguments)
+        fitting.pop()
+
+    monkeypatch.setattr(type(models[0]), "_train", watched)
+    X, y = np.arange(20.0)[:, None], np.arange(20) % 2
+    with ThreadPoolExecutor(4) as threads:
+        fitted = [*threads.map(lambda model: model.fit(X, y), models)]
+    assert at_once == [1] * 4
+    assert all(one.is_fitted() for one in fitted)
 
 
 def test_the_best_column_and_ridge_stand_beside_the_models_and_are_not_chosen() -> None:
