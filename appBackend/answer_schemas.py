@@ -334,9 +334,9 @@ def _outcome_fields(target: ClassTarget) -> tuple[dict[str, Any], dict[str, Any]
     }
     words = (
         "Chance of the outcomes that help should prevent. On average over students with such "
-        "chances, the share who end so lies between low and high: the calibration's own leeway, no "
-        "confidence interval of this student's chance. These are 0 and 1 where an answer lies so "
-        "far outside what training saw that little is known."
+        "chances, the share who end so lies between low and high (a 95 % interval from training "
+        "rows): no confidence interval of this student's own chance. 0 and 1 where an answer lies "
+        "so far outside what training saw that little is known."
     )
     return {**always, "at_risk": object_of(at_risk) | {"description": words}}, {}
 

@@ -61,6 +61,11 @@ class Expectation:
     def is_met(self) -> bool:
         return self.expected.low <= self.value <= self.expected.high
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is off as it was before: as expected, which is not 0."""
+        return self.is_met and self.expected.excludes_zero
+
 
 @dataclass(frozen=True)
 class FeatureShift:

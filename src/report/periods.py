@@ -218,7 +218,7 @@ def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
     if isinstance(target, NumericFeature):
         off, low, high = map(Measure.of(target).signed, values)
         said = {"period": last, "off": off, "low": low, "high": high}
-        if found.is_met and found.expected.excludes_zero:
+        if found.goes_on:
             return [
                 _(
                     "It drifts as before: in %(period)s, students' %(target)s is %(off)s from the "
@@ -254,7 +254,7 @@ def _drift(periods: PeriodsFacts, schema: Schema) -> list[str]:
         "low": low,
         "high": high,
     }
-    if found.is_met and found.expected.excludes_zero:
+    if found.goes_on:
         return [
             _(
                 "It drifts as before: in %(period)s, %(share)s is %(off)s points from the "

@@ -58,15 +58,16 @@ def learning_scores(
     import numpy as np
 
     folds = trained.folds
-    in_time = folds.inner is not None
-    last = len(folds.splits) - 1
-    least = len(folds.splits[last][0]) if in_time else min(len(t) for t, _ in folds.splits)
+    used = [*range(len(folds.splits))]
+    if folds.inner is not None:
+        used = used[-1:]
+    least = min(len(folds.splits[k][0]) for k in used)
     sizes = sorted({round(share * least) for share in LEARNING_SHARES})
     sizes = [size for size in sizes if size >= LEAST_LEARNT]
 
     a_fold_s = _fit_s(trained, least, folds.X.shape[1]) * math.fsum(LEARNING_SHARES)
-    n_folds = 1 if in_time else max(2, min(len(folds.splits), int(LEARNING_S / a_fold_s)))
-    used = [last] if in_time else [*range(n_folds)]
+    used = used[: max(2, int(LEARNING_S / a_fold_s))]
+    n_folds = len(used)
     asked = [(size, k) for size in sizes for k in used]
     task = partial(_predict, trained.pipeline.named_steps["model"], random_state)
     found = home.map(task, folds, asked, a_fold_s / max(len(sizes), 1))

@@ -49,27 +49,3 @@ def doubts_of_each(
             if key is None:
                 found.setdefault(row, []).append(groups.column)
     return found
-
-
-def far_rows(
-    schema: Schema, columns: Mapping[str, Sequence[Value]], doubts: Mapping[int, list[str]]
-) -> set[int]:
-    """Return the rows with a number so far outside what training saw that no chance is known.
-
-    Parameters
-    ----------
-    doubts : mapping of int to list of str
-        As :func:`doubts_of_each` returned them: these rows are among them.
-    """
-    ranges = {
-        feature.name: feature.familiar_range
-        for feature in schema.features
-        if isinstance(feature, NumericFeature)
-    }
-    found = set()
-    for row, names in doubts.items():
-        for name in ranges.keys() & names:
-            value, (low, high) = columns[name][row], ranges[name]
-            if value is not None and not low <= value <= high:  # type: ignore[operator]
-                found.add(row)
-    return found

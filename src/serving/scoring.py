@@ -18,7 +18,7 @@ from src.schema.features import Value
 from src.schema.findings import WARNING, Finding
 from src.schema.header_words import CLASS_WORDS, header_words
 from src.schema.record import Schema
-from src.serving.doubts import doubts_of_each, far_rows
+from src.serving.doubts import doubts_of_each
 from src.serving.mending import NOTHING_CHANGED, Mending
 from src.serving.row_words import of_named
 from src.serving.scorers import Scorer, free_names
@@ -214,7 +214,13 @@ def score_table(
             doubts,
             rows.row_at,
             None if classes is None else [chunk.rows[i][classes].strip() for i in rows.good],
-            far_rows(schema, checked.columns, doubts),
+            {
+                row
+                for row in doubts
+                if scorer.predictor.is_far_from_training(
+                    {name: checked.columns[name][row] for name in schema.names}
+                )
+            },
         )
         for problems, cells in (
             (checked.refused, summary.wrong),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -79,6 +80,7 @@ WORLDS = {
     "five": World((0.0, 0.2, 0.4, 0.3, 0.1)),
     "ordered, rare": World((-2.6, -0.3, 1.2), ordered=True),
 }
+in_all_worlds = pytest.mark.parametrize(("name", "model", "n"), [*product(WORLDS, MODELS, SIZES)])
 EVENT = frozenset({0})
 
 
@@ -268,9 +270,7 @@ def test_how_often_the_benchmarks_limit_is_kept_by_chances_that_are_wrong(n: int
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("name", WORLDS)
+@in_all_worlds
 def test_sets_are_within_a_point_of_nominal_unless_one_class_alone_is_right_more_often(
     name: str, model: str, n: int
 ) -> None:
@@ -283,9 +283,7 @@ def test_sets_are_within_a_point_of_nominal_unless_one_class_alone_is_right_more
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("name", WORLDS)
+@in_all_worlds
 def test_in_nine_of_ten_tenths_of_single_tables_the_true_share_is_in_the_mean_range(
     name: str, model: str, n: int
 ) -> None:
